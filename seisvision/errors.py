@@ -1,0 +1,39 @@
+"""Errors meant for people: what is wrong, which value, what is allowed and what to do next."""
+
+from __future__ import annotations
+
+
+class SeisvisionError(Exception):
+    """Base of every error that a user can cause and mend.
+
+    The command line prints the message alone, without a traceback, and exits with ``exit_code``.
+    """
+
+    exit_code = 1
+
+
+class ConfigurationError(SeisvisionError):
+    """A setting is misspelt, missing, contradictory or not allowed."""
+
+    exit_code = 2
+
+
+class DataError(SeisvisionError):
+    """A waveform set or an input recording is missing, damaged or lacks what was asked of it."""
+
+
+class LeakageError(DataError):
+    """A split has one group (event, station, source cell, ...) on two sides."""
+
+
+class CheckpointError(SeisvisionError):
+    """A checkpoint is missing, damaged, unsafe to load or was not written by seisvision."""
+
+
+def did_you_mean(name: str, allowed: list[str]) -> str:
+    """Sentence that lists ``allowed`` names and, where one is close to ``name``, suggests it."""
+    import difflib
+
+    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
+    suggestion = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{suggestion}Allowed: {', '.join(sorted(allowed))}."

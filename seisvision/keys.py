@@ -1,0 +1,48 @@
+"""Names used by more than one room: batch keys, metadata columns and shape letters.
+
+Shape letters, used in every docstring:
+
+====== ==========================================================
+``N``  samples of a whole set or split
+``B``  samples of one batch
+``S``  stations of one event (padded to the largest of the batch)
+``C``  components (Z, N, E order) of a waveform
+``T``  time samples of a waveform
+``P``  picture channels
+``H``  picture rows
+``W``  picture columns
+``K``  classes
+``F``  features
+====== ==========================================================
+"""
+
+from typing import Final
+
+WAVEFORM: Final = "waveform"
+"""float32 (B, S, C, T): ground motion; zero where there is no recording."""
+STATION_MASK: Final = "station_mask"
+"""bool (B, S): True where the station slot holds a recording, False for padding."""
+COMPONENT_MASK: Final = "component_mask"
+"""bool (B, S, C): True where the component was recorded."""
+OFFSET_KM: Final = "offset_km"
+"""float32 (B, S): epicentral distance of the station; NaN where it is not known."""
+AZIMUTH_DEG: Final = "azimuth_deg"
+"""float32 (B, S): azimuth from source to station, clockwise from north in [0, 360); NaN where not known."""
+ONSET_S: Final = "onset_s"
+"""float32 (B, S): detected onset after the window start; NaN where not known."""
+START_S: Final = "start_s"
+"""float32 (B, S): window start after the origin time; NaN where it is not known. For baselines, never drawn."""
+SOURCE_DEPTH_KM: Final = "source_depth_km"
+"""float32 (B,): depth of the source; NaN where it is not known. For baselines, never drawn."""
+SAMPLING_RATE_HZ: Final = "sampling_rate_hz"
+"""float: the one sampling rate of the batch."""
+SOURCE_ID: Final = "source_id"
+"""list of B str: event ids."""
+IMAGE: Final = "image"
+"""float32 (B, P, H, W): what the view drew."""
+TARGETS: Final = "targets"
+"""dict of target column to tensor (B,): int64 class numbers (-1: no label) or float32 values (NaN: no value)."""
+
+COMPONENTS: Final = "ZNE"
+"""Canonical component order of every waveform set written here."""
+SPLITS: Final = ("train", "val", "test")
