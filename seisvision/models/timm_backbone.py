@@ -1,0 +1,45 @@
+"""Image backbones from timm: ResNet18 to ResNet152 and any other network timm names."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from seisvision.errors import ConfigurationError, did_you_mean
+
+
+class TimmBackbone(nn.Module):
+    """A timm network without its classifier: picture (B, P, H, W) to features (B, F).
+
+    Args:
+        name: timm model name, such as ``resnet18``.
+        in_channels: picture channels P; timm adapts pretrained first layers to any P.
+        pretrained: start from published weights. They come from a hub, so this needs a network or a filled cache.
+
+    Raises:
+        ConfigurationError: timm has no such model, or the pretrained weights cannot be had.
+    """
+
+    def __init__(self, name: str, in_channels: int, pretrained: bool = False) -> None:
+        super().__init__()
+        import timm
+
+        if not timm.is_model(name):
+            similar = timm.list_models(f"*{name.rstrip('0123456789')}*")[:20]
+            raise ConfigurationError(f"model.name='{name}' is not a timm model. {did_you_mean(name, similar)}")
+        try:
+            self.network = timm.create_model(name, in_chans=in_channels, num_classes=0, pretrained=pretrained)
+        except Exception as error:
+            if not pretrained:
+                raise
+            raise ConfigurationError(
+                f"The pretrained weights of '{name}' cannot be had ({type(error).__name__}: {error}). "
+                "Set model.pretrained=false to train from random weights, or run once with a network so that they are cached."
+            ) from error
+        # Convolutions in channels-last order are 10 to 25 % faster on processors and GPUs alike.
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.num_features: int = self.network.num_features
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Map pictures (B, P, H, W) to features (B, F)."""
+        return self.network(image.contiguous(memory_format=torch.channels_last))

@@ -1,0 +1,112 @@
+"""Outputs: what a network says about a sample, how that is learnt, and how it is decoded.
+
+An output owns its head, its loss and its decoding; a task is a list of outputs, so that predicting
+several things at once is a matter of configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from seisvision.errors import ConfigurationError
+
+NO_CLASS = -1
+"""Class number of a sample without a label."""
+
+
+class ClassOutput(nn.Module):
+    """One of K classes: linear head, softmax and cross-entropy (A-16 of the Seismic Atlas).
+
+    Args:
+        name: how the output is called in metrics and files.
+        target: metadata column of the true class.
+        class_names: the K classes in the order of their numbers.
+        class_weights: ``auto`` (inverse frequency in the training split, mean 1), ``None``, or K numbers.
+        label_smoothing: share of the probability spread over all classes, in [0, 1).
+
+    Raises:
+        ConfigurationError: fewer than two classes, or weights that do not fit them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        target: str,
+        class_names: Sequence[str],
+        class_weights: Literal["auto"] | Sequence[float] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.name, self.target = name, target
+        self.class_names = [str(class_name) for class_name in class_names]
+        self.label_smoothing = label_smoothing
+        if len(self.class_names) < 2:
+            raise ConfigurationError(
+                f"Output '{name}' has the classes {self.class_names}; classification needs two or more. "
+                f"Set dataset.labels.{target} to a map of class names to the values of column '{target}'."
+            )
+        self.weights_are_automatic = class_weights == "auto"
+        if class_weights is None or self.weights_are_automatic:
+            weights = [1.0] * len(self.class_names)
+        else:
+            weights = [float(weight) for weight in class_weights]
+        if len(weights) != len(self.class_names) or min(weights) < 0:
+            raise ConfigurationError(
+                f"class_weights={list(weights)} of output '{name}' must be 'auto', null or {len(self.class_names)} "
+                f"numbers of at least 0, one for each of {self.class_names}."
+            )
+        self.register_buffer("class_weights", torch.tensor(weights))
+        self.head: nn.Module = nn.Identity()
+
+    def build_head(self, num_features: int) -> None:
+        """Create the head for features (B, ``num_features``)."""
+        self.head = nn.Linear(num_features, len(self.class_names))
+
+    def fit_statistics(self, targets: torch.Tensor) -> None:
+        """Set automatic class weights from the class numbers (N,) of the training split."""
+        if not self.weights_are_automatic:
+            return
+        counts = torch.bincount(targets[targets != NO_CLASS], minlength=len(self.class_names)).double()
+        inverse = torch.where(counts > 0, counts.sum() / counts.clamp(min=1), 0.0)
+        self.class_weights.copy_(inverse / inverse[counts > 0].mean())
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map features (B, F) to logits (B, K)."""
+        return self.head(features)
+
+    def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Weighted cross-entropy of logits (B, K) against class numbers (B,); unlabelled samples do not count."""
+        return functional.cross_entropy(
+            raw.float(),
+            target,
+            weight=self.class_weights,  # type: ignore[arg-type]
+            ignore_index=NO_CLASS,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def decode(self, raw: torch.Tensor) -> torch.Tensor:
+        """Class probabilities (B, K)."""
+        return raw.float().softmax(dim=-1)
+
+    def running_metrics(self, decoded: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Metrics of decoded probabilities (N, K) against class numbers (N,), cheap enough for every epoch."""
+        known = target != NO_CLASS
+        hits = (decoded.argmax(dim=-1) == target)[known].float()
+        per_class = [hits[target[known] == number] for number in range(len(self.class_names))]
+        recalls = torch.stack([part.mean() for part in per_class if len(part)])
+        return {"accuracy": hits.mean(), "balanced_accuracy": recalls.mean()}
+
+    def describe(self) -> dict[str, Any]:
+        """Plain description stored in checkpoints."""
+        return {
+            "kind": "class",
+            "name": self.name,
+            "target": self.target,
+            "class_names": self.class_names,
+            "class_weights": self.class_weights.tolist(),  # type: ignore[operator]
+        }

@@ -1,0 +1,119 @@
+"""The LightningModule of every task that learns from labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from seisvision import keys
+from seisvision.seeding import DEFAULT_SEED, stream_seed
+from seisvision.tasks.outputs import ClassOutput
+
+
+class SupervisedTask(pl.LightningModule):
+    """Waveforms to picture to features to outputs, trained with the sum of the outputs' losses.
+
+    Batches are the dicts of :mod:`seisvision.keys`. The view draws after the transfer to the accelerator, so
+    raw waveforms travel and augmentation acts on waveforms.
+
+    Args:
+        model: backbone with ``num_features``: picture (B, P, H, W) to features (B, F).
+        view: draws pictures (B, P, H, W) from a batch; has no learned weights.
+        outputs: what is predicted.
+        optimizer: builds the optimiser from parameters, such as a ``functools.partial`` of ``torch.optim.AdamW``.
+        scheduler: builds a schedule from the optimiser and the number of steps of the whole training
+            (``total_steps``), stepped once a batch; ``None`` keeps the rate constant.
+        augment: changes training batches (``augment(batch, epoch, step, rank)``); ``None`` leaves them as they are.
+        seed: base seed of the streams for heads and dropout.
+        monitor: the logged value by which the best epoch is chosen, and its direction, ``max`` or ``min``.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        view: nn.Module,
+        outputs: Sequence[ClassOutput],
+        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        scheduler: Callable[..., Any] | None = None,
+        augment: nn.Module | None = None,
+        seed: int = DEFAULT_SEED,
+        monitor: tuple[str, str] = ("val/loss", "min"),
+    ) -> None:
+        super().__init__()
+        self.model, self.view, self.augment = model, view, augment
+        self.outputs = nn.ModuleList(outputs)
+        for output in outputs:
+            output.build_head(model.num_features)  # type: ignore[arg-type]
+        self._make_optimizer, self._make_scheduler = optimizer, scheduler
+        self.seed = seed
+        self.monitor, self.monitor_mode = monitor
+        self._seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+
+    def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Raw outputs by name, such as logits (B, K), for a batch of waveforms."""
+        features = self.model(self.view(batch))
+        return {output.name: output(features) for output in self.outputs}  # type: ignore[misc, operator]
+
+    def on_train_epoch_start(self) -> None:
+        """Seed dropout by epoch, so that a resumed run draws what an uninterrupted one would have drawn."""
+        torch.manual_seed(stream_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> torch.Tensor:
+        """Loss of one training batch."""
+        return self._step(batch, batch_index, "train")
+
+    def validation_step(self, batch: dict[str, Any], batch_index: int) -> torch.Tensor:
+        """Loss and running metrics of one validation batch."""
+        return self._step(batch, batch_index, "val")
+
+    def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
+        """Decoded outputs, targets and event ids of one batch."""
+        raw = self(batch)
+        decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}  # type: ignore[misc, operator, index]
+        targets = {name: values.cpu() for name, values in batch[keys.TARGETS].items()}
+        return {keys.SOURCE_ID: batch[keys.SOURCE_ID], "decoded": decoded, keys.TARGETS: targets}
+
+    def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
+        if part == "train" and self.augment is not None:
+            batch = self.augment(batch, self.current_epoch, batch_index, self.global_rank)
+        raw = self(batch)
+        total = torch.zeros((), device=self.device)
+        for output in self.outputs:
+            target = batch[keys.TARGETS][output.target]  # type: ignore[index]
+            total = total + output.loss(raw[output.name], target)  # type: ignore[operator, index]
+            decoded = output.decode(raw[output.name].detach())  # type: ignore[operator, index]
+            self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target))
+        size = len(batch[keys.SOURCE_ID])
+        self.log(f"{part}/loss", total, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        return total
+
+    def on_train_epoch_end(self) -> None:
+        """Log the running metrics of the training events as the network saw them."""
+        self._log_running("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the running metrics of the whole validation split."""
+        self._log_running("val")
+
+    def _log_running(self, part: str) -> None:
+        for output in self.outputs:
+            seen = self._seen.pop(f"{part}/{output.name}", [])
+            if not seen or self.trainer.sanity_checking:
+                continue
+            decoded, target = torch.cat([pair[0] for pair in seen]), torch.cat([pair[1] for pair in seen])
+            if self.trainer.world_size > 1:
+                decoded, target = self.all_gather(decoded).flatten(0, 1), self.all_gather(target).flatten(0, 1)
+            for name, value in output.running_metrics(decoded, target).items():  # type: ignore[operator]
+                self.log(f"{part}/{output.name}_{name}", value)
+
+    def configure_optimizers(self) -> Any:
+        """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""
+        optimizer = self._make_optimizer(self.parameters())
+        if self._make_scheduler is None:
+            return optimizer
+        scheduler = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
