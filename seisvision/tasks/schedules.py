@@ -30,3 +30,8 @@ def warmup_cosine(
         return final_fraction + (1 - final_fraction) * 0.5 * (1 + math.cos(math.pi * progress))
 
     return LambdaLR(optimizer, factor)
+
+
+def constant(optimizer: Optimizer, total_steps: int) -> LambdaLR:
+    """Keep the learning rate, whatever the number of steps."""
+    return LambdaLR(optimizer, lambda step: 1.0)

@@ -1,0 +1,130 @@
+"""From a composed configuration to plain values, checked targets and the identity of a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seisvision.errors import ConfigurationError
+
+ALLOWED_TARGETS = (
+    "seisvision.data.",
+    "seisvision.views.",
+    "seisvision.models.",
+    "seisvision.tasks.",
+    "seisvision.runs.loggers.",
+    "torch.optim.",
+)
+"""Only classes and functions that live below these prefixes may be named by ``_target_``."""
+
+ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
+"""Environment variable with further prefixes, separated by commas, for your own packages."""
+
+MACHINE_KEYS = ("name", "run", "logger", "system")
+"""Parts of the configuration that do not change what a run finds out."""
+
+
+def to_plain(config: DictConfig) -> dict[str, Any]:
+    """Resolve a composed configuration into dicts, lists and scalars.
+
+    Raises:
+        ConfigurationError: a mandatory value is missing or an interpolation cannot be resolved.
+    """
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise ConfigurationError(f"These settings have no value yet: {', '.join(missing)}. Give each as key=value.")
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
+    check_targets(plain)
+    return plain  # type: ignore[return-value]
+
+
+def check_targets(config: Any) -> None:
+    """Refuse a configuration that names anything outside the allowed prefixes.
+
+    Raises:
+        ConfigurationError: a ``_target_`` lies outside them.
+    """
+    allowed = allowed_prefixes()
+    for key, target in _targets(config):
+        if not str(target).startswith(allowed):
+            raise ConfigurationError(
+                f"{key}={target} is not allowed. Targets must start with one of: {', '.join(allowed)}. "
+                f"To use a package of your own, set {ALLOWED_TARGETS_VARIABLE}=yourpackage. in the environment."
+            )
+
+
+def allowed_prefixes() -> tuple[str, ...]:
+    """The built-in prefixes and those that the environment adds."""
+    extra = [prefix.strip() for prefix in os.environ.get(ALLOWED_TARGETS_VARIABLE, "").split(",")]
+    return ALLOWED_TARGETS + tuple(prefix for prefix in extra if prefix)
+
+
+def _targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            here = f"{path}.{key}" if path else str(key)
+            if key == "_target_":
+                yield here, value
+            else:
+                yield from _targets(value, here)
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            yield from _targets(value, f"{path}[{index}]")
+
+
+def instantiate(config: Any, **arguments: Any) -> Any:
+    """Build the object that ``config`` describes; the only place where configuration becomes code.
+
+    Raises:
+        ConfigurationError: the target is not allowed, cannot be imported, or refuses its arguments.
+    """
+    import hydra.utils
+    from hydra.errors import InstantiationException
+
+    check_targets(config)
+    _check_origin(config)
+    try:
+        return hydra.utils.instantiate(config, _convert_="all", **arguments)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, ConfigurationError):
+            raise error.__cause__ from None
+        raise ConfigurationError(
+            f"{config['_target_']} cannot be built from its settings: {error.__cause__ or error}"
+        ) from error
+
+
+def _check_origin(config: Any) -> None:
+    """Refuse targets that reach another library through a module's imports, such as ``seisvision.data.x.os.system``."""
+    import hydra.utils
+
+    for key, target in _targets(config):
+        try:
+            found = hydra.utils.get_object(str(target))
+        except Exception as error:
+            raise ConfigurationError(f"{key}={target} cannot be found: {error}") from error
+        if not f"{getattr(found, '__module__', '')}.".startswith(allowed_prefixes()):
+            raise ConfigurationError(f"{key}={target} is not defined below an allowed prefix.")
+
+
+def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:
+    """What a run's result depends on: everything but the machine, with the data set named by its content."""
+    part = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
+    part["dataset"] = {key: value for key, value in part["dataset"].items() if key not in ("source", "name")}
+    part["dataset"]["fingerprint"] = data_fingerprint
+    part["run"] = {"test": config["run"]["test"]}
+    return part
+
+
+def run_identity(scientific: Mapping[str, Any]) -> str:
+    """Ten hexadecimal digits that name a run by what it is."""
+    canonical = json.dumps(scientific, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:10]

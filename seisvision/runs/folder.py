@@ -1,0 +1,145 @@
+"""The folder of one run: its files, its status, and who is working on it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from seisvision.errors import SeisvisionError
+
+PENDING, RUNNING, FINISHED, FAILED = "pending", "running", "finished", "failed"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name and rename it, so that no reader ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON, atomically."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        SeisvisionError: the file is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise SeisvisionError(f"{path} cannot be read ({error}). Delete the run folder to run it again.") from error
+
+
+class RunFolder:
+    """Paths and status of one run.
+
+    Args:
+        path: ``<runs_dir>/<experiment>/<run id>``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.yaml"
+        self.overrides_file = path / "overrides.yaml"
+        self.environment_file = path / "environment.json"
+        self.split_file = path / "split.csv"
+        self.status_file = path / "status.json"
+        self.metrics_file = path / "metrics.json"
+        self.history_file = path / "metrics.csv"
+        self.predictions_file = path / "predictions.csv"
+        self.log_file = path / "train.log"
+        self.checkpoints = path / "checkpoints"
+        self.best_checkpoint = self.checkpoints / "best.ckpt"
+        self.last_checkpoint = self.checkpoints / "last.ckpt"
+        self.figures = path / "figures"
+
+    @property
+    def run_id(self) -> str:
+        """The run id, which is the folder's name."""
+        return self.path.name
+
+    def status(self) -> dict[str, Any]:
+        """Content of ``status.json``; state ``pending`` where nothing was started."""
+        return read_json(self.status_file) if self.status_file.exists() else {"state": PENDING, "attempts": 0}
+
+    def is_finished(self) -> bool:
+        """Whether the run is complete: the status says so and the results are there."""
+        return self.status()["state"] == FINISHED and self.metrics_file.exists()
+
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration of the run."""
+        return OmegaConf.to_container(OmegaConf.load(self.config_file))  # type: ignore[return-value]
+
+    def prepare(self, config: dict[str, Any], overrides: list[str]) -> None:
+        """Create the folder and write what was asked for."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(config)))
+        write_text(self.overrides_file, OmegaConf.to_yaml(OmegaConf.create(overrides)))
+
+    def mark_running(self) -> None:
+        """Count a new attempt by this process."""
+        status = self.status()
+        now = _now()
+        self._write_status(
+            state=RUNNING,
+            attempts=status["attempts"] + 1,
+            created=status.get("created", now),
+            started=now,
+            seconds_before=status.get("seconds", 0.0),
+        )
+
+    def mark_finished(self) -> None:
+        """Record success."""
+        self._mark_ended(FINISHED, None)
+
+    def mark_failed(self, error: str) -> None:
+        """Record what went wrong."""
+        self._mark_ended(FAILED, error)
+
+    def _mark_ended(self, state: str, error: str | None) -> None:
+        status = self.status()
+        status.update(state=state, ended=_now(), error=error)
+        started = time.mktime(time.strptime(status["started"], "%Y-%m-%dT%H:%M:%S"))
+        status["seconds"] = round(status.pop("seconds_before", 0.0) + time.time() - started, 1)
+        self._write_status(**status)
+
+    def _write_status(self, **fields: Any) -> None:
+        fields.setdefault("error", None)
+        write_json(self.status_file, {**fields, "host": socket.gethostname(), "pid": os.getpid()})
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process; the lock is released by the system even after ``kill -9``.
+
+        Raises:
+            SeisvisionError: another process on this machine is working on the run.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                pid = self.status().get("pid", "unknown")
+                raise SeisvisionError(
+                    f"Run {self.path} is being worked on by process {pid}. Wait for it, "
+                    "or use run.fresh=true for a run of its own."
+                ) from None
+            yield
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S")
