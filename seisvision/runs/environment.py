@@ -32,7 +32,8 @@ def describe_environment(seed: int) -> dict[str, Any]:
 def git_state() -> dict[str, Any]:
     """Commit of the source tree and whether it has uncommitted changes; empty where there is no repository."""
     root = Path(__file__).resolve().parents[2]
-    commit = _git(root, "rev-parse", "HEAD")
+    # An installed copy may lie inside somebody else's repository, whose commit would mean nothing.
+    commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
     if commit is None:
         return {}
     return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain", "--untracked-files=no"))}

@@ -1,0 +1,149 @@
+"""What happens beside the training: checkpoints, early stopping, progress."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback, Checkpoint
+
+from seisvision.tasks.supervised import SupervisedTask
+
+log = logging.getLogger(__name__)
+
+
+class KeepCheckpoints(Checkpoint):
+    """Keep the last and the best epoch, and stop when nothing gets better.
+
+    The best epoch has the best monitored value; ties go to the lower validation loss, then to the earlier epoch
+    (A-23 of the Seismic Atlas). Without a validation split the last epoch is the best.
+
+    Args:
+        best: file of the best epoch.
+        last: file of the last epoch, from which an interrupted run resumes.
+        content: what makes a checkpoint self-contained; plain containers and tensors only.
+        patience: epochs without improvement before the training stops; ``None`` never stops it.
+    """
+
+    def __init__(self, best: Path, last: Path, content: dict[str, Any], patience: int | None = None) -> None:
+        self._best, self._last, self._content, self._patience = best, last, content, patience
+        self.best_epoch = -1
+        self._best_value: list[float] | None = None
+        self._is_stopped = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """What resuming needs."""
+        return {"best_epoch": self.best_epoch, "best_value": self._best_value, "is_stopped": self._is_stopped}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the state of an interrupted run."""
+        self.best_epoch = state_dict["best_epoch"]
+        self._best_value = state_dict["best_value"]
+        self._is_stopped = state_dict["is_stopped"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Do not train on when the run was interrupted after it had decided to stop."""
+        trainer.should_stop = self._is_stopped
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add what another program needs to use the weights."""
+        checkpoint["seisvision"] = {**self._content, "epoch": trainer.current_epoch}
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Judge the epoch that just ended and write the files."""
+        assert isinstance(pl_module, SupervisedTask)
+        value = self._judge(trainer, pl_module)
+        is_better = self._best_value is None or value is None or value > self._best_value
+        if is_better:
+            self._best_value, self.best_epoch = value, trainer.current_epoch
+        elif self._patience is not None and trainer.current_epoch - self.best_epoch >= self._patience:
+            self._is_stopped = trainer.should_stop = True
+        if is_better:
+            self._save(trainer, self._best)
+        self._save(trainer, self._last)
+
+    @staticmethod
+    def _judge(trainer: pl.Trainer, task: SupervisedTask) -> list[float] | None:
+        """Values in falling order of importance, larger is better; None without validation."""
+        if "val/loss" not in trainer.callback_metrics:
+            return None
+        sign = 1.0 if task.monitor_mode == "max" else -1.0
+        return [sign * float(trainer.callback_metrics[task.monitor]), -float(trainer.callback_metrics["val/loss"])]
+
+    @staticmethod
+    def _save(trainer: pl.Trainer, path: Path) -> None:
+        temporary = path.with_suffix(".tmp")
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            temporary.replace(path)
+
+
+class ReportProgress(Callback):
+    """One line an epoch, and in a terminal a bar with the time that is left.
+
+    Args:
+        show_bar: draw the bar; by default where standard error is a terminal.
+    """
+
+    def __init__(self, show_bar: bool | None = None) -> None:
+        self._show_bar = sys.stderr.isatty() if show_bar is None else show_bar
+        self._bar: Any = None
+        self._started = 0.0
+        self._first_epoch = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock and the bar."""
+        self._started, self._first_epoch = time.monotonic(), trainer.current_epoch
+        if not (self._show_bar and trainer.is_global_zero):
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        batches = int(trainer.num_training_batches)
+        done = trainer.current_epoch * batches
+        self._bar.add_task("training", total=(trainer.max_epochs or 1) * batches, completed=done)
+        self._bar.start()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.advance(0)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say how the epoch went."""
+        if not trainer.is_global_zero:
+            return
+        done = trainer.current_epoch + 1 - self._first_epoch
+        left = (time.monotonic() - self._started) / done * ((trainer.max_epochs or 0) - trainer.current_epoch - 1)
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        shown = ("train/loss", "val/loss", pl_module.monitor)
+        text = "  ".join(f"{name} {values[name]:.3f}" for name in dict.fromkeys(shown) if name in values)
+        log.info("epoch %3d/%s  %s  %s left", trainer.current_epoch + 1, trainer.max_epochs, text, _duration(left))
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the bar away."""
+        self._stop()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Take the bar away."""
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as 1:02:03 or 2:03."""
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
