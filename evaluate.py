@@ -1,0 +1,26 @@
+"""Evaluate a checkpoint on its own test events, or predict another waveform set.
+
+``python evaluate.py ckpt=runs/default/<run id>``                   the stored test metrics again
+``python evaluate.py ckpt=... dataset=folder dataset.source.path=...``   another set, with or without labels
+
+The last line of standard output is the folder with metrics.json and predictions.csv.
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from seisvision.runs.terminal import run_command
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
+def evaluate(config: DictConfig) -> None:
+    """Evaluate the checkpoint that the configuration names."""
+    from seisvision.runs.evaluation import evaluate_checkpoint
+
+    evaluate_checkpoint(config)
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(evaluate, "evaluate"))

@@ -1,0 +1,58 @@
+"""Self-contained checkpoints: what they hold and how they are read without executing anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seisvision.errors import CheckpointError
+
+CONTENT_KEYS = ("version", "config", "outputs", "view", "run_id", "data_fingerprint", "split_hash", "split", "git")
+"""What stands under ``seisvision`` in a checkpoint, beside the weights and the state of the training."""
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """Return the checkpoint file that ``path`` names; a run folder means its best one.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = Path(path)
+    if path.is_dir():
+        inside = path / "checkpoints" / "best.ckpt"
+        if not inside.exists():
+            raise CheckpointError(f"{path} holds no checkpoints/best.ckpt. Give a .ckpt file or a finished run folder.")
+        return inside
+    if not path.exists():
+        raise CheckpointError(f"There is no checkpoint {path}. Give ckpt=<run folder> or ckpt=<file>.ckpt.")
+    return path
+
+
+def load_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read a checkpoint of plain containers and tensors; code inside it is refused, not run.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, contains pickled objects, or is not from seisvision.
+    """
+    import pickle
+
+    import torch
+
+    path = find_checkpoint(path)
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).split("WeightsUnpickler error: ")[-1].splitlines()[0]
+        raise CheckpointError(
+            f"{path} is refused: it contains objects other than tensors and plain containers ({reason}), "
+            "and loading those could run code. Use a checkpoint written by seisvision."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} is damaged or no checkpoint at all ({str(error).splitlines()[0]}).") from error
+    content = checkpoint.get("seisvision") if isinstance(checkpoint, dict) else None
+    if not isinstance(content, dict) or any(key not in content for key in CONTENT_KEYS):
+        raise CheckpointError(
+            f"{path} was not written by this version of seisvision: it lacks its configuration. "
+            "Use a checkpoint from a run folder's checkpoints/."
+        )
+    return checkpoint

@@ -1,0 +1,135 @@
+"""What people see: short messages on standard error, results on standard output, one clear line for an error."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
+
+log = logging.getLogger("seisvision")
+
+INTERRUPTED = 130
+QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb", "matplotlib", "h5py")
+
+
+def set_up_logging() -> None:
+    """Send the package's messages to standard error and keep libraries to their errors."""
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+    for name in QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    if not sys.warnoptions:
+        # Lightning advises on worker counts and dataloader lengths; what matters is said by our own messages.
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch")
+
+
+@contextlib.contextmanager
+def copied_to(path: Path) -> Iterator[None]:
+    """Also append the package's messages to a file."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def show(text: str) -> None:
+    """Print a result on standard output and keep it in the log file, if there is one."""
+    print(text, flush=True)
+    for handler in log.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.emit(logging.LogRecord(log.name, logging.INFO, "", 0, "\n" + text, None, None))
+
+
+def run_command(command: Callable[[], object], config_name: str) -> int:
+    """Run a Hydra application and turn every error into one clear message and an exit code.
+
+    Returns 0 when it finished, 1 when it failed, 2 for bad usage or configuration, 130 when interrupted.
+    ``SEISVISION_TRACEBACK=1`` shows the traceback of errors that are not the user's.
+    """
+    set_up_logging()
+    # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        command()
+    except KeyboardInterrupt:
+        log.error("Interrupted. The same command resumes.")
+        return INTERRUPTED
+    except SeisvisionError as error:
+        log.error("Error: %s", error)
+        return error.exit_code
+    except Exception as error:
+        message = _explain_hydra(error, config_name)
+        if message is not None:
+            log.error("Error: %s", message)
+            return ConfigurationError.exit_code
+        _report_unexpected(error)
+        return 1
+    return 0
+
+
+def _report_unexpected(error: Exception) -> None:
+    log.error("Error: %s: %s", type(error).__name__, error)
+    if os.environ.get("SEISVISION_TRACEBACK") == "1":
+        log.error("Traceback:", exc_info=error)
+    else:
+        log.error("This was not expected. Set SEISVISION_TRACEBACK=1 to see where it happened.")
+
+
+def _explain_hydra(error: Exception, config_name: str) -> str | None:
+    """Say what is wrong with a command line that Hydra cannot compose; None for other errors."""
+    from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        return f"{group}={choice} does not exist. {did_you_mean(choice, list(error.options))}"
+    if isinstance(error, ConfigCompositionException):
+        return _explain_override(error, config_name)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return str(error).strip().splitlines()[0]
+    return None
+
+
+def _explain_override(error: Exception, config_name: str) -> str:
+    """Suggest the key that was probably meant."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    key = re.match(r"Could not override '(.+)'", lines[0])
+    if key is None:
+        return " ".join(line for line in lines if not line.startswith(("See ", "Set the environment")))
+    *parents, name = key[1].split(".")
+    node = _composed_without(key[1], config_name)
+    for parent in parents:
+        node = node.get(parent) if isinstance(node, Mapping) else None
+    where = f"'{'.'.join(parents)}'" if parents else "the configuration"
+    allowed = [str(choice) for choice in node] if isinstance(node, Mapping) else []
+    return f"'{key[1]}' is not a setting: there is no '{name}' in {where}. {did_you_mean(name, allowed)}"
+
+
+def _composed_without(key: str, config_name: str) -> Any:
+    """The configuration that the rest of the command line composes; empty where that fails as well."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith(("-", f"{key}="))]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(Path(sys.argv[0]).resolve().parent / "conf"), version_base="1.3"):
+            return compose(config_name, overrides=overrides)
+    except Exception:
+        return {}
