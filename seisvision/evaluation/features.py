@@ -1,0 +1,385 @@
+"""Hand-made features of events, for baselines that a network has to beat.
+
+All functions take a batch of events as `seisvision.data.samples.collate_events` makes it and work in numpy. Features
+are medians over stations, so dead or faulty stations do little harm. What cannot be computed is NaN, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+from seisvision import keys
+from seisvision.errors import DataError
+
+FEATURES_VERSION = 1
+"""Part of the name of cached tables: raise it when any feature changes."""
+
+Bands = Sequence[tuple[float, float]]
+TravelTime = Callable[[str, np.ndarray], np.ndarray]
+"""Maps a phase name and distances (S,) in degrees to travel times (S,) in seconds, NaN where the phase is absent."""
+
+LONG_PERIOD_HZ = (1 / 150, 1 / 35)
+MID_PERIOD_HZ = (1 / 30, 1 / 10)
+SHORT_PERIOD_HZ = (0.4, 0.95)
+DEFAULT_BANDS_HZ: Bands = (LONG_PERIOD_HZ, MID_PERIOD_HZ, SHORT_PERIOD_HZ)
+"""Surface waves of large slow sources, the crustal surface-wave band, and teleseismic P."""
+
+EXPERT_DEPTH_KM = 10.0
+"""The expert does not know the depth: travel times are those of a shallow source."""
+EXPERT_EARTH_MODEL = "ak135f_no_mud"
+MAX_DISTANCE_DEG = 100.0
+"""Travel-time tables end here."""
+BACK_AZIMUTH_DEG = "back_azimuth_deg"
+"""Batch key, float32 (B, S): azimuth from station to source, clockwise from north; NaN where it is not known."""
+
+KM_PER_DEG = 111.195
+RAYLEIGH_KM_S = 3.8
+"""Group velocity of Rayleigh waves at periods of 35 to 150 s."""
+TAPER_S = 30.0
+BAND_EDGE_LOG = 0.25
+"""Width of a band's cosine edge in units of the natural logarithm of frequency."""
+MAX_NYQUIST_SHARE = 0.95
+"""Bands end here at the latest, below the edge of the anti-alias filter."""
+MIN_WINDOW_S = 4.0
+"""Windows with less recording than this have no power."""
+POWER_FLOOR = 1e-40
+
+
+@dataclass(frozen=True)
+class FeatureBatch:
+    """Features of the B events of a batch."""
+
+    names: list[str]
+    """F names."""
+    values: np.ndarray
+    """float64 (B, F); NaN where a feature cannot be computed."""
+    problems: list[str | None]
+    """Per event: why a feature is missing, None where all are there."""
+
+
+def geometry_features(batch: Mapping[str, Any]) -> FeatureBatch:
+    """Mean, least, greatest and spread of the offsets, and the number of stations.
+
+    Nothing of the waveforms: a classifier that beats guessing with these has found a leak in the data.
+    """
+    mask, offset_km = _array(batch, keys.STATION_MASK), _array(batch, keys.OFFSET_KM)
+    rows = [_geometry(offset_km[b][mask[b]]) for b in range(len(mask))]
+    names = ["offset_mean_km", "offset_min_km", "offset_max_km", "offset_std_km", "n_stations"]
+    return _feature_batch(names, rows, ["offset_km is not known"] * len(rows))
+
+
+def band_power_features(batch: Mapping[str, Any], bands_hz: Bands = DEFAULT_BANDS_HZ) -> FeatureBatch:
+    """Median over live stations of the log mean power of the vertical component, per band.
+
+    Args:
+        batch: a batch of events; power has the unit of the waveform squared.
+        bands_hz: pairs of lower and upper frequency.
+
+    Raises:
+        DataError: a band does not fit the sampling rate or the waveforms have no time samples.
+    """
+    waveform, rate_hz = _array(batch, keys.WAVEFORM), float(batch[keys.SAMPLING_RATE_HZ])
+    weights, n_fft = band_weights(waveform.shape[-1], rate_hz, bands_hz)
+    rows = []
+    for event in _live_vertical(batch):
+        spectrum = scipy.fft.rfft(prepare(waveform[event.index, event.stations, 0], rate_hz), n_fft, axis=-1)
+        power = _band_power(np.abs(spectrum).astype(float) ** 2, weights, n_fft) / event.n_recorded[:, None]
+        rows.append(_medians(np.log(power + POWER_FLOOR)))
+    names = [f"log_power_{low:.4g}_{high:.4g}_hz" for low, high in bands_hz]
+    return _feature_batch(names, rows, ["no live station"] * len(rows))
+
+
+PHYSICS_NAMES = [
+    "log_p_snr",
+    "log_p_snr_q90",
+    "log_s_snr",
+    "log_rayleigh_long_snr",
+    "log_rayleigh_mid_snr",
+    "log_rayleigh_mid_to_long",
+    "log_love_to_rayleigh",
+    "log_p_to_rayleigh",
+    "log_p_to_s",
+]
+
+
+def physics_features(
+    batch: Mapping[str, Any], bands_hz: Bands = DEFAULT_BANDS_HZ, travel_time: TravelTime | None = None
+) -> FeatureBatch:
+    """Nine log power ratios that an analyst would look at: the bar for networks that see the same recordings.
+
+    Short-period P and S against the noise before P, Rayleigh waves at mid periods against the same noise window and at
+    long periods against the end of the record, and the ratios mid/long Rayleigh, Love/Rayleigh, P/Rayleigh and P/S.
+    The expert knows origin time, offsets and a global travel-time table, which the networks do not: it is a bar and
+    not a fair opponent. The depth it does not know (`EXPERT_DEPTH_KM`).
+
+    Args:
+        batch: a batch of events with offsets, back azimuths and origin-aligned window starts, components Z, N, E.
+        bands_hz: long-period, mid-period and short-period band.
+        travel_time: see `TravelTime`; None takes `default_travel_time`.
+
+    Raises:
+        DataError: the batch lacks components or keys, or a band does not fit the sampling rate.
+    """
+    waveform, rate_hz = _array(batch, keys.WAVEFORM), float(batch[keys.SAMPLING_RATE_HZ])
+    if waveform.shape[2] < len(keys.COMPONENTS):
+        raise DataError(
+            f"Physics features need the components {keys.COMPONENTS}; the samples have {waveform.shape[2]}. "
+            f"Set components to {keys.COMPONENTS}, or leave the expert out."
+        )
+    known = {key: _array(batch, key) for key in (keys.OFFSET_KM, keys.START_S, BACK_AZIMUTH_DEG, keys.COMPONENT_MASK)}
+    weights, n_fft = band_weights(waveform.shape[-1], rate_hz, bands_hz)
+    times = travel_time or default_travel_time
+    rows, problems = [], []
+    for event in _live_vertical(batch):
+        values = {key: known[key][event.index, event.stations] for key in known}
+        traces = waveform[event.index, event.stations]
+        rows.append(_physics(traces, values, rate_hz, weights, n_fft, times))
+        problems.append(_physics_problem(values))
+    return _feature_batch(PHYSICS_NAMES, rows, problems)
+
+
+@cache
+def _ray_tables() -> Any:
+    from seisvision.data.synthesis.rays import ray_tables
+
+    return ray_tables(EXPERT_EARTH_MODEL)
+
+
+def default_travel_time(phase: str, distance_deg: np.ndarray) -> np.ndarray:
+    """Travel times in seconds of a source at `EXPERT_DEPTH_KM`, up to `MAX_DISTANCE_DEG`."""
+    from seisvision.data.synthesis.rays import phase_times
+
+    time_s = phase_times(_ray_tables(), phase, EXPERT_DEPTH_KM, distance_deg)
+    return np.where(distance_deg <= MAX_DISTANCE_DEG, time_s, np.nan)
+
+
+def prepare(traces: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Traces (..., T) float32 without their mean, tapered over `TAPER_S` at both ends; unrecorded samples stay zero."""
+    recorded = traces != 0
+    mean = traces.sum(-1, keepdims=True, dtype=float) / np.maximum(recorded.sum(-1, keepdims=True), 1)
+    return np.where(recorded, traces - mean, 0).astype(np.float32) * _taper(traces.shape[-1], rate_hz)
+
+
+def band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.ndarray, int]:
+    """Zero-phase band filters with cosine edges on a logarithmic frequency axis.
+
+    Returns:
+        Weights (number of bands, number of frequencies) of a real spectrum, and the transform length it belongs to.
+
+    Raises:
+        DataError: there are no samples, a band is upside down or lies above the Nyquist frequency.
+    """
+    if n_samples < 2:
+        raise DataError(f"Features need waveforms of at least 2 samples; got {n_samples}. Check the sample window.")
+    n_fft = scipy.fft.next_fast_len(n_samples, real=True)
+    frequency_hz = scipy.fft.rfftfreq(n_fft, 1 / rate_hz)
+    log_frequency = np.log(np.maximum(frequency_hz, frequency_hz[1] / 2))
+    limit_hz = MAX_NYQUIST_SHARE * rate_hz / 2
+    weights = []
+    for low_hz, high_hz in bands_hz:
+        if not 0 < low_hz < min(high_hz, limit_hz):
+            raise DataError(
+                f"Band ({low_hz:g}, {high_hz:g}) Hz does not fit data of {rate_hz:g} samples per second: "
+                f"needs 0 < low < high and low < {limit_hz:g} Hz. Change bands_hz or the sampling rate of the samples."
+            )
+        rise = np.clip((log_frequency - np.log(low_hz)) / BAND_EDGE_LOG + 0.5, 0, 1)
+        fall = np.clip((np.log(min(high_hz, limit_hz)) - log_frequency) / BAND_EDGE_LOG + 0.5, 0, 1)
+        weights.append(np.sin(rise * np.pi / 2) ** 2 * np.sin(fall * np.pi / 2) ** 2)
+    band = np.array(weights, dtype=np.float32)
+    band[:, 0] = 0
+    return band, n_fft
+
+
+@dataclass(frozen=True)
+class _LiveStations:
+    index: int
+    stations: np.ndarray
+    n_recorded: np.ndarray
+
+
+def _live_vertical(batch: Mapping[str, Any]) -> list[_LiveStations]:
+    """Per event the stations whose vertical component holds a signal."""
+    vertical, mask = _array(batch, keys.WAVEFORM)[:, :, 0], _array(batch, keys.STATION_MASK)
+    events = []
+    for b in range(len(vertical)):
+        stations = np.flatnonzero(mask[b] & (np.ptp(vertical[b], axis=-1) > 0))
+        events.append(_LiveStations(b, stations, (vertical[b, stations] != 0).sum(-1)))
+    return events
+
+
+def _geometry(offset_km: np.ndarray) -> np.ndarray:
+    known = offset_km[np.isfinite(offset_km)].astype(float)
+    if not len(known):
+        return np.array([np.nan] * 4 + [len(offset_km)])
+    return np.array([known.mean(), known.min(), known.max(), known.std(), len(offset_km)])
+
+
+def _band_power(power: np.ndarray, weights: np.ndarray, n_fft: int) -> np.ndarray:
+    """Energy (S, number of bands) of filtered traces from their power spectra (S, F), by Parseval's theorem."""
+    both_sides = np.full(power.shape[-1], 2.0)
+    if n_fft % 2 == 0:
+        both_sides[-1] = 1.0
+    return power @ (both_sides * weights.astype(float) ** 2).T / n_fft
+
+
+def _physics_problem(values: Mapping[str, np.ndarray]) -> str:
+    if not len(values[keys.OFFSET_KM]):
+        return "no live station"
+    for key in (keys.OFFSET_KM, keys.START_S, BACK_AZIMUTH_DEG):
+        if not np.isfinite(values[key]).any():
+            return f"{key} is not known"
+    if not values[keys.COMPONENT_MASK].all(-1).any():
+        return "no station with three components"
+    return "the window does not hold the P, S or surface waves"
+
+
+def _physics(
+    traces: np.ndarray,
+    values: Mapping[str, np.ndarray],
+    rate_hz: float,
+    weights: np.ndarray,
+    n_fft: int,
+    travel_time: TravelTime,
+) -> np.ndarray:
+    """Nine features (9,) of the live stations ``traces`` (S, C, T) of one event."""
+    if not len(traces):
+        return np.full(len(PHYSICS_NAMES), np.nan)
+    transverse = _transverse(traces, values[BACK_AZIMUTH_DEG], values[keys.COMPONENT_MASK])
+    spectra = scipy.fft.rfft(prepare(np.stack([traces[:, 0], transverse]), rate_hz), n_fft, axis=-1)
+    windows = _Windows(traces[:, 0] != 0, values[keys.START_S], rate_hz)
+
+    def energy(component: int, band: np.ndarray) -> np.ndarray:
+        return windows.energy(scipy.fft.irfft(spectra[component] * band, n_fft, axis=-1)[:, : traces.shape[-1]])
+
+    long, mid, short = weights
+    offset_km = values[keys.OFFSET_KM].astype(float)
+    p_s, s_s = (travel_time(phase, offset_km / KM_PER_DEG) for phase in "PS")
+    power = _window_powers(windows, energy(0, long), energy(0, mid), energy(0, short), offset_km, p_s, s_s)
+    power["love"] = windows.log_power(energy(1, long), offset_km / 4.6 - 60, offset_km / RAYLEIGH_KM_S + 100)
+    power["love"][np.ptp(transverse, axis=-1) == 0] = np.nan
+    return _ratios(power)
+
+
+def _window_powers(
+    windows: _Windows,
+    long: np.ndarray,
+    mid: np.ndarray,
+    short: np.ndarray,
+    offset_km: np.ndarray,
+    p_s: np.ndarray,
+    s_s: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Log mean power (S,) of the vertical component in the windows of waves and of noise."""
+    rayleigh_s = offset_km / RAYLEIGH_KM_S
+    # Noise ends before P but has a few seconds even where P follows the window start at once.
+    noise = windows.begin_s, np.maximum(p_s - 5, windows.begin_s + 5)
+    # Long-period noise is taken behind the surface waves: before P the window is shorter than a few periods.
+    late_noise = np.minimum(rayleigh_s + 400, windows.end_s - 300), windows.end_s
+    return {
+        "noise": windows.log_power(short, *noise),
+        "p": windows.log_power(short, p_s - 3, p_s + 30),
+        "s": windows.log_power(short, s_s - 5, s_s + 60),
+        "mid_noise": windows.log_power(mid, *noise),
+        "rayleigh_mid": windows.log_power(mid, rayleigh_s, offset_km / 2.7 + 60),
+        "long_noise": windows.log_power(long, *late_noise),
+        "rayleigh": windows.log_power(long, rayleigh_s - 100, rayleigh_s + 250),
+    }
+
+
+def _ratios(power: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The features of `PHYSICS_NAMES` (9,) from log powers (S,)."""
+    p_snr = power["p"] - power["noise"]
+    ratios = [
+        p_snr,
+        power["s"] - power["noise"],
+        power["rayleigh"] - power["long_noise"],
+        power["rayleigh_mid"] - power["mid_noise"],
+        power["rayleigh_mid"] - power["rayleigh"],
+        power["love"] - power["rayleigh"],
+        power["p"] - power["rayleigh"],
+        power["p"] - power["s"],
+    ]
+    return np.insert(_medians(np.stack(ratios, axis=1)), 1, _quantile(p_snr, 0.9))
+
+
+def _transverse(traces: np.ndarray, back_azimuth_deg: np.ndarray, component_mask: np.ndarray) -> np.ndarray:
+    """Motion (S, T) clockwise across the path; zero where a horizontal or the back azimuth is missing."""
+    usable = component_mask[:, 1:3].all(-1) & np.isfinite(back_azimuth_deg)
+    angle = np.radians(np.where(usable, back_azimuth_deg, 0.0))[:, None].astype(np.float32)
+    return np.where(usable[:, None], traces[:, 1] * np.sin(angle) - traces[:, 2] * np.cos(angle), 0)
+
+
+class _Windows:
+    """Mean power in windows given in seconds after the origin, one window per station."""
+
+    def __init__(self, recorded: np.ndarray, start_s: np.ndarray, rate_hz: float) -> None:
+        self.begin_s = start_s.astype(float)
+        self.end_s = self.begin_s + recorded.shape[-1] / rate_hz
+        self._recorded = recorded
+        self._rate_hz = rate_hz
+        self._count = _running_sum(recorded)
+
+    def energy(self, trace: np.ndarray) -> np.ndarray:
+        """Running energy (S, T + 1) of the recorded samples of ``trace`` (S, T)."""
+        return _running_sum(np.square(trace) * self._recorded)
+
+    def log_power(self, energy: np.ndarray, begin_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
+        """Log mean power (S,) between two times; NaN where a time is unknown or too little is recorded."""
+        known = np.isfinite(begin_s) & np.isfinite(end_s) & np.isfinite(self.begin_s)
+        first, last = (np.where(known, self._sample(time_s), 0) for time_s in (begin_s, end_s))
+        count, power = (
+            np.take_along_axis(table, last[:, None], 1) - np.take_along_axis(table, first[:, None], 1)
+            for table in (self._count, energy)
+        )
+        enough = known & (count[:, 0] >= MIN_WINDOW_S * self._rate_hz)
+        mean = np.maximum(power[:, 0], 0) / np.maximum(count[:, 0], 1)
+        return np.where(enough, np.log(mean + POWER_FLOOR), np.nan)
+
+    def _sample(self, time_s: np.ndarray) -> np.ndarray:
+        sample = np.nan_to_num((time_s - self.begin_s) * self._rate_hz)
+        return np.clip(np.ceil(sample), 0, self._recorded.shape[-1]).astype(int)
+
+
+def _running_sum(values: np.ndarray) -> np.ndarray:
+    total = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
+    np.cumsum(values, axis=-1, out=total[..., 1:])
+    return total
+
+
+def _medians(values: np.ndarray) -> np.ndarray:
+    return np.array([_quantile(column, 0.5) for column in values.T])
+
+
+def _quantile(values: np.ndarray, q: float) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.quantile(finite, q)) if len(finite) else np.nan
+
+
+@cache
+def _taper(n_samples: int, rate_hz: float) -> np.ndarray:
+    n_edge = min(round(TAPER_S * rate_hz), n_samples // 2)
+    taper = np.ones(n_samples, np.float32)
+    rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(n_edge) / max(n_edge, 1))
+    taper[:n_edge] = rise
+    taper[n_samples - n_edge :] = rise[::-1]
+    return taper
+
+
+def _array(batch: Mapping[str, Any], key: str) -> np.ndarray:
+    if key not in batch:
+        raise DataError(
+            f"The samples hold no '{key}', which this baseline needs. Leave the baseline out for this data."
+        )
+    return np.asarray(batch[key])
+
+
+def _feature_batch(names: list[str], rows: list[np.ndarray], reasons: Sequence[str]) -> FeatureBatch:
+    values = np.array(rows, dtype=float).reshape(len(rows), len(names))
+    complete = np.isfinite(values).all(1)
+    return FeatureBatch(names, values, [None if ok else reason for ok, reason in zip(complete, reasons, strict=True)])
