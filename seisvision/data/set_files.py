@@ -1,0 +1,211 @@
+"""The files of a waveform set in the SeisBench data format: chunks, metadata tables, trace addresses, card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from seisvision.errors import DataError
+from seisvision.keys import COMPONENTS
+
+TEXT_SUFFIXES = ("_id", "_code", "_name", "_type", "_cell", "_time", "_order", "_unit", "_channel", "_category")
+TEXT_COLUMNS = frozenset({"split", "trace_chunk"})
+NO_VALUE = ("", "NaN", "nan", "None", "null", "NA", "N/A", "<NA>", "-")
+REMEDY = "make, import or download the set again"
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One pair of metadata and waveform files, with what its ``data_format`` group says."""
+
+    name: str
+    metadata_path: Path
+    waveforms_path: Path
+    dimension_order: str
+    component_order: str
+    sampling_rate_hz: float
+
+
+def find_chunks(folder: Path) -> list[Chunk]:
+    """Return the chunks of the set in ``folder``, in the order of its ``chunks`` file or of their names.
+
+    Raises:
+        DataError: the folder, a file or its HDF5 content is missing or damaged.
+    """
+    if not folder.is_dir():
+        raise DataError(f"waveform set {folder} does not exist; check the path, or {REMEDY}")
+    return [_open_chunk(folder, name) for name in _chunk_names(folder)]
+
+
+def _chunk_names(folder: Path) -> list[str]:
+    listed = folder / "chunks"
+    names = listed.read_text(encoding="utf-8").split() if listed.is_file() else []
+    if names:
+        return names
+    found = [path.name.removeprefix("metadata").removesuffix(".csv") for path in folder.glob("metadata*.csv")]
+    if "" in found:
+        return [""]
+    if not found:
+        raise DataError(f"{folder} is not a waveform set: it has no metadata.csv; check the path, or {REMEDY}")
+    return sorted(found, key=lambda name: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)])
+
+
+def _open_chunk(folder: Path, name: str) -> Chunk:
+    metadata_path, waveforms_path = folder / f"metadata{name}.csv", folder / f"waveforms{name}.hdf5"
+    for path in (metadata_path, waveforms_path):
+        if not path.is_file():
+            raise DataError(f"{path} is missing from its waveform set; {REMEDY}")
+    try:
+        with h5py.File(waveforms_path, "r") as file:
+            if "data" not in file:
+                raise DataError(f"{waveforms_path} has no group 'data', so it is no SeisBench file; {REMEDY}")
+            described = {key: _plain(item[()]) for key, item in file.get("data_format", {}).items()}
+    except OSError as error:
+        raise DataError(f"{waveforms_path} cannot be read, perhaps it is truncated ({error}); {REMEDY}") from error
+    dimensions = str(described.get("dimension_order", "CW")).replace("N", "")
+    if dimensions not in ("CW", "WC"):
+        raise DataError(f"dimension_order={dimensions!r} of {waveforms_path} is not supported; allowed: CW, WC")
+    order = "".join(described.get("component_order") or COMPONENTS)
+    rate_hz = float(described.get("sampling_rate") or np.nan)
+    return Chunk(name, metadata_path, waveforms_path, dimensions, order, rate_hz)
+
+
+def _plain(value: Any) -> Any:
+    """Turn what HDF5 returns (bytes, arrays of bytes) into str or number."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray):
+        return "".join(str(_plain(item)) for item in value.ravel())
+    return value
+
+
+def read_metadata(chunks: list[Chunk]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Read the metadata rows of all chunks in file order, and the number of the chunk of each row (N,).
+
+    Ids, codes and times stay text, so that network ``NA`` or location ``00`` survive. ``source_id``,
+    ``trace_sampling_rate_hz`` and ``trace_component_order`` are always there and complete afterwards. A row without
+    ``source_id`` becomes an event of its own, named by its trace (preceded by the chunk in chunked sets).
+
+    Raises:
+        DataError: a table is damaged, has no ``trace_name``, or gives no sampling rate.
+    """
+    tables = [_read_table(chunk) for chunk in chunks]
+    for table, chunk in zip(tables, chunks, strict=True):
+        _complete(table, chunk)
+    metadata = pd.concat(tables, ignore_index=True)
+    if metadata.empty:
+        raise DataError(f"{chunks[0].metadata_path} holds no trace; {REMEDY}")
+    return metadata, np.repeat(np.arange(len(chunks)), [len(table) for table in tables])
+
+
+def _read_table(chunk: Chunk) -> pd.DataFrame:
+    path = chunk.metadata_path
+    try:
+        columns = list(pd.read_csv(path, nrows=0, encoding="utf-8").columns)
+        text = [column for column in columns if column in TEXT_COLUMNS or column.endswith(TEXT_SUFFIXES)]
+        missing_values = {column: [""] if column in text else list(NO_VALUE) for column in columns}
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text, str),
+            na_values=missing_values,
+            keep_default_na=False,
+            low_memory=False,
+            encoding="utf-8",
+        )
+    except (ValueError, pd.errors.ParserError) as error:
+        raise DataError(f"{path} is not a readable table ({error}); {REMEDY}") from error
+    if "trace_name" not in table or table["trace_name"].isna().any():
+        raise DataError(f"{path} needs a trace_name in every row, to find the samples; {REMEDY}")
+    return table.drop(columns=[column for column in table if str(column).startswith("Unnamed:")])
+
+
+def _complete(table: pd.DataFrame, chunk: Chunk) -> None:
+    """Fill in place what the format lets a set leave out."""
+    prefix = f"{chunk.name}/" if chunk.name else ""
+    own_id = prefix + table["trace_name"].str.partition(",")[0]
+    table["source_id"] = table["source_id"].fillna(own_id) if "source_id" in table else own_id
+    order = table["trace_component_order"] if "trace_component_order" in table else pd.Series(index=table.index)
+    table["trace_component_order"] = order.astype(object).fillna(chunk.component_order).astype(str)
+    table["trace_sampling_rate_hz"] = _sampling_rates(table, chunk)
+
+
+def _sampling_rates(table: pd.DataFrame, chunk: Chunk) -> np.ndarray:
+    rates = np.full(len(table), np.nan)
+    if "trace_sampling_rate_hz" in table:
+        rates = pd.to_numeric(table["trace_sampling_rate_hz"], errors="coerce").to_numpy(dtype=float)
+    if "trace_dt_s" in table:
+        steps_s = pd.to_numeric(table["trace_dt_s"], errors="coerce").to_numpy(dtype=float)
+        # Steps are often stored rounded (0.00833 for 120 Hz); six digits restore the rate that was meant.
+        rates = np.where(np.isnan(rates), np.round(1 / steps_s, 6), rates)
+    rates = np.where(np.isnan(rates), chunk.sampling_rate_hz, rates)
+    bad = ~(np.isfinite(rates) & (rates > 0))
+    if bad.any():
+        raise DataError(
+            f"{chunk.metadata_path}: {int(bad.sum())} traces have no positive sampling rate, first "
+            f"'{table['trace_name'].iloc[int(bad.argmax())]}'; add a column trace_sampling_rate_hz or trace_dt_s, "
+            "or sampling_rate to the data_format group of the HDF5 file"
+        )
+    return rates
+
+
+@dataclass(frozen=True)
+class TraceAddress:
+    """Place of one trace: dataset under ``data``, row (-1: the whole dataset) and limits of the others (-1: none)."""
+
+    dataset: str
+    index: int
+    n_first: int
+    n_second: int
+
+
+def parse_trace_name(name: str) -> TraceAddress:
+    """Parse ``bucket0$5,:3,:6000``: row 5 of ``bucket0``, the first 3 and 6000 entries of the next dimensions.
+
+    Raises:
+        DataError: the part after ``$`` is not of this form.
+    """
+    dataset, dollar, location = name.partition("$")
+    if not dollar:
+        return TraceAddress(name, -1, -1, -1)
+    match = re.fullmatch(r"\s*(\d+)\s*(?:,\s*0?:(\d*)\s*)?(?:,\s*0?:(\d*)\s*)?", location)
+    if match is None:
+        raise DataError(f"trace_name '{name}' is not of the form 'bucket$row,:components,:samples'; {REMEDY}")
+    return TraceAddress(dataset, int(match[1]), int(match[2] or -1), int(match[3] or -1))
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return the content of ``card.json``, or ``{}`` where there is none.
+
+    Raises:
+        DataError: the file is not a JSON object.
+    """
+    path = folder / "card.json"
+    if not path.is_file():
+        return {}
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not valid JSON ({error}); correct or remove it") from error
+    if not isinstance(card, dict):
+        raise DataError(f"{path} must hold a JSON object; correct or remove it")
+    return card
+
+
+def set_fingerprint(folder: Path) -> str:
+    """Fingerprint of a set: that of its card, else a hash of the metadata bytes and the waveform file sizes."""
+    given = read_card(folder).get("fingerprint")
+    if given:
+        return str(given)
+    digest = hashlib.sha256()
+    for chunk in find_chunks(folder):
+        digest.update(chunk.metadata_path.read_bytes())
+        digest.update(str(chunk.waveforms_path.stat().st_size).encode())
+    return digest.hexdigest()[:16]

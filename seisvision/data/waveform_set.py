@@ -1,0 +1,250 @@
+"""Reads waveform sets in the SeisBench data format, event by event."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from seisvision.data.set_files import (
+    REMEDY,
+    find_chunks,
+    parse_trace_name,
+    read_card,
+    read_metadata,
+    set_fingerprint,
+)
+from seisvision.errors import DataError
+from seisvision.keys import COMPONENTS
+
+MAX_OPEN_FILES = 32
+MAX_GAP_ROWS = 4
+
+
+@dataclass(frozen=True)
+class EventWaveforms:
+    """One event, traces in file order, as stored (own lengths and rates).
+
+    Attributes:
+        source_id: id of the event.
+        waveforms: per trace float32 (C, T_i); zeros where a component was not recorded or a gap (NaN) was stored.
+        component_mask: bool (S, C), True where the component was recorded.
+        sampling_rate_hz: float (S,).
+        metadata: the S rows of the set's table.
+    """
+
+    source_id: str
+    waveforms: list[np.ndarray]
+    component_mask: np.ndarray
+    sampling_rate_hz: np.ndarray
+    metadata: pd.DataFrame
+
+
+class WaveformSet:
+    """A folder in the SeisBench data format: metadata of every trace, waveforms on demand.
+
+    Nothing but the metadata is held in memory. HDF5 files are opened per process on first use, so a set may be
+    pickled, or read by several workers however these were started.
+
+    Args:
+        path: folder with ``metadata.csv`` and ``waveforms.hdf5``, or the chunked form.
+
+    Raises:
+        DataError: the set is missing, damaged or lacks columns.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+        self._chunks = find_chunks(self.path)
+        self._metadata: pd.DataFrame | None
+        self._metadata, chunk_of_row = read_metadata(self._chunks)
+        self._index_traces(self._metadata, chunk_of_row)
+        self._index_events(self._metadata)
+        self._files: dict[int, h5py.File] = {}
+        self._process_id = os.getpid()
+
+    def _index_traces(self, metadata: pd.DataFrame, chunk_of_row: np.ndarray) -> None:
+        addresses = [parse_trace_name(name) for name in metadata["trace_name"]]
+        names = pd.MultiIndex.from_arrays([chunk_of_row, [address.dataset for address in addresses]])
+        self._dataset_of_row, datasets = pd.factorize(names)
+        self._datasets = [(int(chunk), str(name)) for chunk, name in datasets]
+        self._index = np.array([address.index for address in addresses])
+        limits = np.array([(address.n_first, address.n_second) for address in addresses])
+        flipped = np.array([chunk.dimension_order == "WC" for chunk in self._chunks])[chunk_of_row]
+        self._n_components, self._n_samples = np.where(flipped[:, None], limits[:, ::-1], limits).T
+        self._order_of_row, orders = pd.factorize(metadata["trace_component_order"])
+        self._orders = [str(order) for order in orders]
+        self._sampling_rate_hz = metadata["trace_sampling_rate_hz"].to_numpy(dtype=float)
+
+    def _index_events(self, metadata: pd.DataFrame) -> None:
+        event_of_row, ids = pd.factorize(metadata["source_id"])
+        self.source_ids: list[str] = [str(source_id) for source_id in ids]
+        self._number_of = {source_id: i for i, source_id in enumerate(self.source_ids)}
+        self._rows = np.argsort(event_of_row, kind="stable")
+        self._first_row = np.searchsorted(event_of_row[self._rows], np.arange(len(ids) + 1))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave open files and the table behind: workers read waveforms, and the table is read again if asked for."""
+        return self.__dict__ | {"_files": {}, "_metadata": None}
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return len(self.source_ids)
+
+    @property
+    def metadata(self) -> pd.DataFrame:
+        """One row per trace in file order (chunks joined); read it, do not change it."""
+        if self._metadata is None:
+            self._metadata = read_metadata(self._chunks)[0]
+        return self._metadata
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        """Content of ``card.json``, ``{}`` where there is none."""
+        return read_card(self.path)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short hash that tells this set from others and from earlier states of itself."""
+        return set_fingerprint(self.path)
+
+    def rows(self, source_id: str) -> np.ndarray:
+        """Return the metadata row numbers (S,) of an event, in file order.
+
+        Raises:
+            DataError: there is no such event.
+        """
+        number = self._number_of.get(source_id)
+        if number is None:
+            some = ", ".join(self.source_ids[:3])
+            raise DataError(
+                f"event '{source_id}' is not in {self.path}, which holds {len(self)} events ({some}, ...); "
+                "check the id, or whether the split belongs to another set"
+            )
+        return self._rows[self._first_row[number] : self._first_row[number + 1]]
+
+    def event_table(self) -> pd.DataFrame:
+        """Return one row per event, index ``source_id``: the ``source_*`` columns, ``n_traces`` and ``split``.
+
+        Values are the first that any trace of the event gives; ``split`` is there if the set has such a column.
+        """
+        metadata = self.metadata
+        columns = [name for name in metadata if str(name).startswith("source_") or name == "split"]
+        grouped = metadata[columns].groupby("source_id", sort=False)
+        table = grouped.first()
+        table.insert(len(table.columns), "n_traces", grouped.size().to_numpy())
+        return table
+
+    def read_event(self, source_id: str, components: str = COMPONENTS) -> EventWaveforms:
+        """Read all traces of an event; one HDF5 read where these lie together.
+
+        Raises:
+            DataError: no such event, or its samples cannot be read.
+        """
+        rows = self.rows(source_id)
+        waveforms, mask = self.read_rows(rows, components)
+        return EventWaveforms(source_id, waveforms, mask, self._sampling_rate_hz[rows], self.metadata.iloc[rows])
+
+    def read_trace(self, row: int, components: str = COMPONENTS) -> tuple[np.ndarray, np.ndarray]:
+        """Return waveform float32 (C, T) and component mask bool (C,) of metadata row ``row``."""
+        waveforms, mask = self.read_rows(np.array([row]), components)
+        return waveforms[0], mask[0]
+
+    def read_rows(self, rows: np.ndarray, components: str = COMPONENTS) -> tuple[list[np.ndarray], np.ndarray]:
+        """Return waveforms, per row float32 (C, T_i), and component mask bool (S, C) of metadata rows (S,).
+
+        The waveforms may share memory with each other. Components that were not recorded are zeros.
+
+        Raises:
+            DataError: the samples cannot be read; the message names the file and the trace.
+        """
+        waveforms = [np.empty(0)] * len(rows)
+        mask = np.zeros((len(rows), len(components)), dtype=bool)
+        for together in self._joint_reads(rows):
+            members = rows[together]
+            block, recorded = self._read_block(members, components)
+            first = int(self._index[members[0]])
+            for position, row in zip(together, members, strict=True):
+                n = int(self._n_samples[row])
+                waveform = block[int(self._index[row]) - first]
+                waveforms[position] = waveform if n < 0 else waveform[:, :n]
+            mask[together] = recorded
+        return waveforms, mask
+
+    def _joint_reads(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Group positions in ``rows`` that one read returns: same dataset and components, neighbouring places."""
+        dataset, order, index = self._dataset_of_row[rows], self._order_of_row[rows], self._index[rows]
+        width = self._n_components[rows]
+        sequence = np.lexsort((index, width, order, dataset))
+        dataset, order, index, width = dataset[sequence], order[sequence], index[sequence], width[sequence]
+        breaks = (np.diff(dataset) != 0) | (np.diff(order) != 0) | (np.diff(width) != 0)
+        breaks |= np.diff(index) > MAX_GAP_ROWS
+        if not breaks.any():
+            return [sequence]
+        return np.split(sequence, np.flatnonzero(breaks) + 1)
+
+    def _read_block(self, rows: np.ndarray, components: str) -> tuple[np.ndarray, list[bool]]:
+        """Read the stretch of one dataset that holds ``rows``: float32 (stretch, C, T), and which C are recorded."""
+        row = rows[0]
+        order = self._orders[self._order_of_row[row]]
+        if self._n_components[row] >= 0:
+            order = order[: self._n_components[row]]
+        channels = [order.find(component) for component in components]
+        try:
+            raw = self._read_slab(rows, channels)
+        except (KeyError, OSError, RuntimeError) as error:
+            raise self._unreadable(int(row), str(error)) from error
+        block = np.ascontiguousarray(raw, dtype=np.float32)
+        # One sum finds NaN and infinity many times faster than testing each sample.
+        if not np.isfinite(block.sum(dtype=np.float32)):
+            np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        present = [channel for channel in channels if channel >= 0]
+        lowest = min(present, default=0)
+        found = [0 <= channel - lowest < block.shape[1] for channel in channels]
+        if all(found) and present == list(range(lowest, lowest + block.shape[1])):
+            return block, found
+        full = np.zeros((block.shape[0], len(components), block.shape[2]), dtype=np.float32)
+        for i, channel in enumerate(channels):
+            if found[i]:
+                full[:, i] = block[:, channel - lowest]
+        return full, found
+
+    def _read_slab(self, rows: np.ndarray, channels: list[int]) -> np.ndarray:
+        """Read (stretch, channels from the lowest to the highest wanted, T) as stored, in one call."""
+        chunk_number, name = self._datasets[self._dataset_of_row[rows[0]]]
+        dataset = self._file(chunk_number)["data"][name]
+        flipped = self._chunks[chunk_number].dimension_order == "WC"
+        present = [channel for channel in channels if channel >= 0]
+        wanted = slice(min(present), max(present) + 1) if present else slice(0, 1)
+        limits = self._n_samples[rows]
+        samples = slice(0, None if (limits < 0).any() else int(limits.max()))
+        inner = (samples, wanted) if flipped else (wanted, samples)
+        first, last = int(self._index[rows[0]]), int(self._index[rows[-1]])
+        if first < 0:
+            raw = dataset[inner][None]
+        elif last >= dataset.shape[0]:
+            raise KeyError(f"row {last} of a dataset with {dataset.shape[0]} rows")
+        else:
+            raw = dataset[(slice(first, last + 1), *inner)]
+        return raw.swapaxes(1, 2) if flipped else raw
+
+    def _file(self, chunk_number: int) -> h5py.File:
+        """Return the open file of a chunk; handles inherited from a parent process are never used."""
+        if self._process_id != os.getpid():
+            self._files, self._process_id = {}, os.getpid()
+        if chunk_number not in self._files:
+            if len(self._files) >= MAX_OPEN_FILES:
+                self._files.pop(next(iter(self._files))).close()
+            self._files[chunk_number] = h5py.File(self._chunks[chunk_number].waveforms_path, "r")
+        return self._files[chunk_number]
+
+    def _unreadable(self, row: int, reason: str) -> DataError:
+        path = self._chunks[self._datasets[self._dataset_of_row[row]][0]].waveforms_path
+        name = self.metadata["trace_name"].iloc[row]
+        return DataError(f"trace '{name}' cannot be read from {path} ({reason}); {REMEDY}")
