@@ -1,0 +1,98 @@
+"""Tables of an Earth model that synthesis needs, made once (seconds) and kept in a small file."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seisvision.data.synthesis.earth import EarthProfile, earth_profile
+from seisvision.data.synthesis.modes import ModeTable, love_modes, rayleigh_modes
+from seisvision.data.synthesis.parameters import GENERATOR_VERSION
+from seisvision.data.synthesis.rays import RayTables, ray_tables
+
+_MODE_COLUMNS = ("omega", "phase_velocity", "group_velocity", "energy", "quality")
+
+
+@dataclass(frozen=True)
+class EarthTables:
+    """All that synthesis knows of the Earth: elastic profile, ray tables, fundamental modes and noise models."""
+
+    profile: EarthProfile
+    rays: RayTables
+    love: ModeTable
+    rayleigh: ModeTable
+    noise: np.ndarray
+    """(Q, 3) float64: period (s) and Peterson's (1993) low and high noise model, dB re 1 (m/s2)2/Hz."""
+
+
+def earth_tables(model: str, cache_dir: Path | None = None) -> EarthTables:
+    """Tables of ``model``, read from ``cache_dir`` when they are there, else made and put there.
+
+    Several processes may do this at once: each writes a file of its own and renames it, and all files are equal.
+    """
+    if cache_dir is None:
+        return make_earth_tables(model)
+    path = Path(cache_dir) / f"earth-{model}-v{GENERATOR_VERSION}.npz"
+    try:
+        return _read(path)
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        tables = make_earth_tables(model)
+        _write(path, tables)
+        return tables
+
+
+def make_earth_tables(model: str) -> EarthTables:
+    """Compute the tables of one of ObsPy's bundled Earth models."""
+    profile = earth_profile(model)
+    return EarthTables(profile, ray_tables(model), love_modes(profile), rayleigh_modes(profile), _noise_models())
+
+
+def _noise_models() -> np.ndarray:
+    from obspy.signal.spectral_estimation import get_nhnm, get_nlnm
+
+    low_period, low_db = (np.asarray(values, dtype=float) for values in get_nlnm())
+    high_period, high_db = (np.asarray(values, dtype=float) for values in get_nhnm())
+    period = np.unique(np.concatenate([low_period, high_period]))
+    low = np.interp(np.log(period), np.log(low_period[::-1]), low_db[::-1])
+    high = np.interp(np.log(period), np.log(high_period[::-1]), high_db[::-1])
+    return np.stack([period, low, high], axis=1)
+
+
+def _write(path: Path, tables: EarthTables) -> None:
+    arrays: dict[str, Any] = {"profile": tables.profile.layers, "noise": tables.noise}
+    arrays |= {f"rays.{name}": values for name, values in asdict(tables.rays).items()}
+    for wave in ("love", "rayleigh"):
+        mode: ModeTable = getattr(tables, wave)
+        arrays |= {f"{wave}.{name}": getattr(mode, name) for name in _MODE_COLUMNS}
+        arrays |= {f"{wave}.shape.{name}": values for name, values in mode.eigenfunctions.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}-{os.getpid()}.npz")
+    try:
+        np.savez_compressed(temporary, **arrays)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> EarthTables:
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    rays = {name.removeprefix("rays."): values for name, values in arrays.items() if name.startswith("rays.")}
+    return EarthTables(
+        profile=EarthProfile(arrays["profile"]),
+        rays=RayTables(**rays),
+        love=_mode_table(arrays, "love"),
+        rayleigh=_mode_table(arrays, "rayleigh"),
+        noise=arrays["noise"],
+    )
+
+
+def _mode_table(arrays: dict[str, np.ndarray], wave: str) -> ModeTable:
+    prefix = f"{wave}.shape."
+    shapes = {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)}
+    return ModeTable(**{name: arrays[f"{wave}.{name}"] for name in _MODE_COLUMNS}, eigenfunctions=shapes)
