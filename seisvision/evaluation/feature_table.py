@@ -18,10 +18,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from seisvision import keys
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.features import (
     FEATURES_VERSION,
+    SOURCE_LATITUDE_DEG,
     FeatureBatch,
     band_power_features,
     geometry_features,
@@ -92,7 +92,7 @@ def compute_feature_table(
     if kind not in KINDS:
         raise ConfigurationError(f"Unknown kind of features '{kind}'. {did_you_mean(kind, list(KINDS))}")
     settings = dict(settings or {})
-    identity = json.dumps([key, kind, settings, FEATURES_VERSION, len(dataset)], sort_keys=True)
+    identity = json.dumps([key, kind, settings, FEATURES_VERSION, dataset.source_ids], sort_keys=True)
     path = Path(cache_dir) / f"features-{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
     cached = _read(path)
     if cached is not None:
@@ -105,53 +105,54 @@ def compute_feature_table(
 
 
 def _compute(dataset: Any, kind: str, settings: dict[str, Any], workers: int) -> tuple[FeatureTable, list[str | None]]:
-    ids: list[str] = []
-    names: list[str] = []
-    values: list[np.ndarray] = []
-    problems: list[str | None] = []
+    job = _Job(dataset, source_latitudes_deg(dataset), kind, settings)
     chunks = [range(first, min(first + CHUNK, len(dataset))) for first in range(0, len(dataset), CHUNK)]
+    results: list[FeatureBatch] = []
     spoke = monotonic()
-    for chunk_ids, features in _computed_chunks(dataset, kind, settings, chunks, workers):
-        ids += chunk_ids
-        names = features.names
-        values.append(features.values)
-        problems += features.problems
+    for result in job.results(chunks, workers):
+        results.append(result)
         if monotonic() - spoke > PROGRESS_S:
             spoke = monotonic()
-            log.info("%s features: %d of %d events", kind, len(ids), len(dataset))
-    if not ids:
+            log.info("%s features: %d of %d events", kind, CHUNK * len(results), len(dataset))
+    if not results:
         raise DataError(f"The set holds no events, so there are no {kind} features. Check the waveform set.")
-    return FeatureTable(ids, names, np.concatenate(values)), problems
+    values = np.concatenate([result.values for result in results])
+    problems = [problem for result in results for problem in result.problems]
+    return FeatureTable(list(dataset.source_ids), results[0].names, values), problems
 
 
-def _computed_chunks(
-    dataset: Any, kind: str, settings: dict[str, Any], chunks: list[range], workers: int
-) -> Iterator[tuple[list[str], FeatureBatch]]:
-    if not workers:
-        yield from (_chunk_features(dataset, kind, settings, chunk) for chunk in chunks)
-        return
-    # Forking after torch has started threads can hang, so fresh processes get a copy of the dataset.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _keep, (dataset, kind, settings)) as pool:
-        yield from pool.map(_kept_chunk_features, chunks)
+@dataclass(frozen=True)
+class _Job:
+    dataset: Any
+    latitude_deg: np.ndarray
+    kind: str
+    settings: dict[str, Any]
+
+    def chunk(self, numbers: range) -> FeatureBatch:
+        from seisvision.data.samples import collate_events
+
+        batch = collate_events([self.dataset[i] for i in numbers])
+        batch[SOURCE_LATITUDE_DEG] = self.latitude_deg[list(numbers)]
+        return KINDS[self.kind](batch, **self.settings)
+
+    def results(self, chunks: list[range], workers: int) -> Iterator[FeatureBatch]:
+        if not workers:
+            yield from map(self.chunk, chunks)
+            return
+        # Forking after torch has started threads can hang, so fresh processes get a copy of the dataset.
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            yield from pool.map(self.chunk, chunks, chunksize=1 + len(chunks) // (4 * workers))
 
 
-def _chunk_features(dataset: Any, kind: str, settings: dict[str, Any], chunk: range) -> tuple[list[str], FeatureBatch]:
-    from seisvision.data.samples import collate_events
+def source_latitudes_deg(dataset: Any) -> np.ndarray:
+    """Latitude of every event (N,) of an `EventSamples`; NaN where it is not known."""
+    import pandas as pd
 
-    batch = collate_events([dataset[i] for i in chunk])
-    return list(batch[keys.SOURCE_ID]), KINDS[kind](batch, **settings)
-
-
-_kept: tuple[Any, str, dict[str, Any]]
-
-
-def _keep(dataset: Any, kind: str, settings: dict[str, Any]) -> None:
-    global _kept
-    _kept = dataset, kind, settings
-
-
-def _kept_chunk_features(chunk: range) -> tuple[list[str], FeatureBatch]:
-    return _chunk_features(*_kept, chunk)
+    table = dataset.waveform_set.event_table()
+    if "source_latitude_deg" not in table:
+        return np.full(len(dataset), np.nan)
+    column = table["source_latitude_deg"].loc[list(dataset.source_ids)]
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 
 def _refuse_or_report(kind: str, table: FeatureTable, problems: Sequence[str | None]) -> None:

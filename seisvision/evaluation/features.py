@@ -35,8 +35,8 @@ EXPERT_DEPTH_KM = 10.0
 EXPERT_EARTH_MODEL = "ak135f_no_mud"
 MAX_DISTANCE_DEG = 100.0
 """Travel-time tables end here."""
-BACK_AZIMUTH_DEG = "back_azimuth_deg"
-"""Batch key, float32 (B, S): azimuth from station to source, clockwise from north; NaN where it is not known."""
+SOURCE_LATITUDE_DEG = "source_latitude_deg"
+"""Batch key, float (B,): with azimuth and offset it gives the back azimuth; NaN where it is not known."""
 
 KM_PER_DEG = 111.195
 RAYLEIGH_KM_S = 3.8
@@ -95,6 +95,8 @@ def band_power_features(batch: Mapping[str, Any], bands_hz: Bands = DEFAULT_BAND
     return _feature_batch(names, rows, ["no live station"] * len(rows))
 
 
+STATION_VALUES = (keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.START_S)
+"""What the expert must know of every station."""
 PHYSICS_NAMES = [
     "log_p_snr",
     "log_p_snr_q90",
@@ -119,7 +121,8 @@ def physics_features(
     not a fair opponent. The depth it does not know (`EXPERT_DEPTH_KM`).
 
     Args:
-        batch: a batch of events with offsets, back azimuths and origin-aligned window starts, components Z, N, E.
+        batch: a batch of events with components Z, N, E, offsets, azimuths, window starts after the origin time and,
+            under `SOURCE_LATITUDE_DEG`, source latitudes.
         bands_hz: long-period, mid-period and short-period band.
         travel_time: see `TravelTime`; None takes `default_travel_time`.
 
@@ -132,12 +135,14 @@ def physics_features(
             f"Physics features need the components {keys.COMPONENTS}; the samples have {waveform.shape[2]}. "
             f"Set components to {keys.COMPONENTS}, or leave the expert out."
         )
-    known = {key: _array(batch, key) for key in (keys.OFFSET_KM, keys.START_S, BACK_AZIMUTH_DEG, keys.COMPONENT_MASK)}
+    stations = {key: _array(batch, key) for key in (*STATION_VALUES, keys.COMPONENT_MASK)}
+    latitude_deg = _array(batch, SOURCE_LATITUDE_DEG)
     weights, n_fft = band_weights(waveform.shape[-1], rate_hz, bands_hz)
     times = travel_time or default_travel_time
     rows, problems = [], []
     for event in _live_vertical(batch):
-        values = {key: known[key][event.index, event.stations] for key in known}
+        values = {key: array[event.index, event.stations] for key, array in stations.items()}
+        values[SOURCE_LATITUDE_DEG] = np.full(len(event.stations), latitude_deg[event.index], float)
         traces = waveform[event.index, event.stations]
         rows.append(_physics(traces, values, rate_hz, weights, n_fft, times))
         problems.append(_physics_problem(values))
@@ -155,8 +160,18 @@ def default_travel_time(phase: str, distance_deg: np.ndarray) -> np.ndarray:
     """Travel times in seconds of a source at `EXPERT_DEPTH_KM`, up to `MAX_DISTANCE_DEG`."""
     from seisvision.data.synthesis.rays import phase_times
 
-    time_s = phase_times(_ray_tables(), phase, EXPERT_DEPTH_KM, distance_deg)
+    time_s = phase_times(_ray_tables(), phase, EXPERT_DEPTH_KM, np.nan_to_num(distance_deg))
     return np.where(distance_deg <= MAX_DISTANCE_DEG, time_s, np.nan)
+
+
+def back_azimuths(source_latitude_deg: np.ndarray, azimuth_deg: np.ndarray, offset_km: np.ndarray) -> np.ndarray:
+    """Azimuths (S,) from stations to source in [0, 360), on a sphere: off by less than a degree away from the poles."""
+    latitude, azimuth = np.radians(source_latitude_deg), np.radians(azimuth_deg.astype(float))
+    distance = np.radians(offset_km / KM_PER_DEG)
+    sin_station = np.sin(latitude) * np.cos(distance) + np.cos(latitude) * np.sin(distance) * np.cos(azimuth)
+    east = -np.sin(azimuth) * np.cos(latitude) * np.sin(distance)
+    north = np.sin(latitude) - sin_station * np.cos(distance)
+    return np.degrees(np.arctan2(east, north)) % 360
 
 
 def prepare(traces: np.ndarray, rate_hz: float) -> np.ndarray:
@@ -231,7 +246,7 @@ def _band_power(power: np.ndarray, weights: np.ndarray, n_fft: int) -> np.ndarra
 def _physics_problem(values: Mapping[str, np.ndarray]) -> str:
     if not len(values[keys.OFFSET_KM]):
         return "no live station"
-    for key in (keys.OFFSET_KM, keys.START_S, BACK_AZIMUTH_DEG):
+    for key in (*STATION_VALUES, SOURCE_LATITUDE_DEG):
         if not np.isfinite(values[key]).any():
             return f"{key} is not known"
     if not values[keys.COMPONENT_MASK].all(-1).any():
@@ -250,7 +265,8 @@ def _physics(
     """Nine features (9,) of the live stations ``traces`` (S, C, T) of one event."""
     if not len(traces):
         return np.full(len(PHYSICS_NAMES), np.nan)
-    transverse = _transverse(traces, values[BACK_AZIMUTH_DEG], values[keys.COMPONENT_MASK])
+    back_azimuth_deg = back_azimuths(values[SOURCE_LATITUDE_DEG], values[keys.AZIMUTH_DEG], values[keys.OFFSET_KM])
+    transverse = _transverse(traces, back_azimuth_deg, values[keys.COMPONENT_MASK])
     spectra = scipy.fft.rfft(prepare(np.stack([traces[:, 0], transverse]), rate_hz), n_fft, axis=-1)
     windows = _Windows(traces[:, 0] != 0, values[keys.START_S], rate_hz)
 

@@ -7,9 +7,10 @@ import torch
 from seisvision import keys
 from seisvision.errors import DataError
 from seisvision.evaluation.features import (
-    BACK_AZIMUTH_DEG,
     DEFAULT_BANDS_HZ,
     PHYSICS_NAMES,
+    SOURCE_LATITUDE_DEG,
+    back_azimuths,
     band_power_features,
     band_weights,
     default_travel_time,
@@ -38,7 +39,8 @@ def make_batch(waveform: np.ndarray, **changes: Any) -> dict[str, Any]:
         keys.COMPONENT_MASK: torch.ones((*shape, n_components), dtype=torch.bool),
         keys.OFFSET_KM: torch.tensor(OFFSET_KM[:n_stations], dtype=torch.float32).expand(shape).clone(),
         keys.START_S: torch.full(shape, START_S),
-        BACK_AZIMUTH_DEG: torch.full(shape, 30.0),
+        keys.AZIMUTH_DEG: torch.full(shape, 210.0),
+        SOURCE_LATITUDE_DEG: np.full(n_events, 10.0),
         keys.SAMPLING_RATE_HZ: RATE_HZ,
         keys.SOURCE_ID: [f"event-{i}" for i in range(n_events)],
     }
@@ -145,7 +147,7 @@ def test_long_rayleigh_wave_raises_its_features_only() -> None:
 
 
 def test_love_wave_is_found_across_the_path_and_rayleigh_motion_along_it_is_not() -> None:
-    back_azimuth = np.radians(30.0)
+    back_azimuth = np.radians(back_azimuths(np.full(4, 10.0), np.full(4, 210.0), OFFSET_KM))[:, None]
     begin_s, end_s = OFFSET_KM / 4.6 - 30, OFFSET_KM / 3.8 + 50
     across, along = noise(), noise()
     for waveform, north, east in (
@@ -176,9 +178,12 @@ def test_geometry_ignores_the_waveforms() -> None:
         assert geometry_features(make_batch(noise(seed=seed))).values[0] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("key", [keys.OFFSET_KM, keys.START_S, BACK_AZIMUTH_DEG])
-def test_what_is_not_known_is_named(key: str) -> None:
-    unknown = make_batch(noise(), **{key: torch.full((1, 4), torch.nan)})
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [(keys.OFFSET_KM, (1, 4)), (keys.AZIMUTH_DEG, (1, 4)), (keys.START_S, (1, 4)), (SOURCE_LATITUDE_DEG, (1,))],
+)
+def test_what_is_not_known_is_named(key: str, shape: tuple[int, ...]) -> None:
+    unknown = make_batch(noise(), **{key: torch.full(shape, torch.nan)})
     features = physics_features(unknown, travel_time=toy_travel_time)
     assert np.isnan(features.values).any()
     assert features.problems == [f"{key} is not known"]
@@ -191,6 +196,17 @@ def test_missing_components_and_keys_are_refused() -> None:
     del batch[keys.START_S]
     with pytest.raises(DataError, match=f"no '{keys.START_S}'"):
         physics_features(batch)
+
+
+def test_back_azimuths_equal_those_on_the_ellipsoid_within_a_degree() -> None:
+    from obspy.geodetics import gps2dist_azimuth
+
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        latitude, station_latitude, longitude = rng.uniform(-75, 75), rng.uniform(-75, 75), rng.uniform(-60, 60)
+        distance_m, azimuth, expected = gps2dist_azimuth(latitude, 0.0, station_latitude, longitude)
+        found = back_azimuths(np.array([latitude]), np.array([azimuth]), np.array([distance_m / 1000]))[0]
+        assert abs((found - expected + 180) % 360 - 180) < 1.0
 
 
 def test_travel_times_are_those_of_a_shallow_earthquake() -> None:
