@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+from scipy.ndimage import maximum_filter1d
 
 from seisvision import keys
 from seisvision.errors import DataError
@@ -46,6 +47,8 @@ BAND_EDGE_LOG = 0.25
 """Width of a band's cosine edge in units of the natural logarithm of frequency."""
 MAX_NYQUIST_SHARE = 0.95
 """Bands end here at the latest, below the edge of the anti-alias filter."""
+GAP_S = 5.0
+"""Zeros over a longer time than this were not recorded."""
 MIN_WINDOW_S = 4.0
 """Windows with less recording than this have no power."""
 POWER_FLOOR = 1e-40
@@ -176,9 +179,14 @@ def back_azimuths(source_latitude_deg: np.ndarray, azimuth_deg: np.ndarray, offs
 
 def prepare(traces: np.ndarray, rate_hz: float) -> np.ndarray:
     """Traces (..., T) float32 without their mean, tapered over `TAPER_S` at both ends; unrecorded samples stay zero."""
-    recorded = traces != 0
+    recorded = recorded_samples(traces, rate_hz)
     mean = traces.sum(-1, keepdims=True, dtype=float) / np.maximum(recorded.sum(-1, keepdims=True), 1)
     return np.where(recorded, traces - mean, 0).astype(np.float32) * _taper(traces.shape[-1], rate_hz)
+
+
+def recorded_samples(traces: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Bool (..., T): False in stretches of zeros (gaps, ends), True for single zeros of digitised signals."""
+    return maximum_filter1d(traces != 0, 1 + 2 * round(GAP_S * rate_hz / 2), axis=-1, mode="constant", cval=0)
 
 
 def band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.ndarray, int]:
@@ -221,10 +229,11 @@ class _LiveStations:
 def _live_vertical(batch: Mapping[str, Any]) -> list[_LiveStations]:
     """Per event the stations whose vertical component holds a signal."""
     vertical, mask = _array(batch, keys.WAVEFORM)[:, :, 0], _array(batch, keys.STATION_MASK)
+    rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
     events = []
     for b in range(len(vertical)):
         stations = np.flatnonzero(mask[b] & (np.ptp(vertical[b], axis=-1) > 0))
-        events.append(_LiveStations(b, stations, (vertical[b, stations] != 0).sum(-1)))
+        events.append(_LiveStations(b, stations, recorded_samples(vertical[b, stations], rate_hz).sum(-1)))
     return events
 
 
@@ -268,7 +277,7 @@ def _physics(
     back_azimuth_deg = back_azimuths(values[SOURCE_LATITUDE_DEG], values[keys.AZIMUTH_DEG], values[keys.OFFSET_KM])
     transverse = _transverse(traces, back_azimuth_deg, values[keys.COMPONENT_MASK])
     spectra = scipy.fft.rfft(prepare(np.stack([traces[:, 0], transverse]), rate_hz), n_fft, axis=-1)
-    windows = _Windows(traces[:, 0] != 0, values[keys.START_S], rate_hz)
+    windows = _Windows(recorded_samples(traces[:, 0], rate_hz), values[keys.START_S], rate_hz)
 
     def energy(component: int, band: np.ndarray) -> np.ndarray:
         return windows.energy(scipy.fft.irfft(spectra[component] * band, n_fft, axis=-1)[:, : traces.shape[-1]])
