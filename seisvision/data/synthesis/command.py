@@ -1,0 +1,94 @@
+"""Make a waveform set of synthetic events: surface and body waves of known sources, with noise and data faults."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import fields
+from pathlib import Path
+
+from seisvision.data.synthesis.parameters import EARTH_MODELS, GEOMETRIES, SOURCE_TYPES, SynthesisParameters
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``seisvision data synth``."""
+    default = SynthesisParameters()
+    parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+    options = parser.add_argument_group("what to make")
+    options.add_argument("--n-events", type=int, default=default.n_events, metavar="N", help="number of events")
+    options.add_argument(
+        "--classes", nargs="+", default=default.classes, metavar="TYPE", help=f"source types: {', '.join(SOURCE_TYPES)}"
+    )
+    options.add_argument(
+        "--noise-db",
+        type=float,
+        default=default.noise_db,
+        metavar="DB",
+        help="difficulty: -60 is clean, 0 a real network, 10 hard",
+    )
+    options.add_argument(
+        "--sampling-rate-hz", type=float, default=default.sampling_rate_hz, metavar="HZ", help="samples a second"
+    )
+    options.add_argument(
+        "--length-s", type=float, default=default.length_s, metavar="S", help="trace length from the origin time on"
+    )
+    _add_range(options, "--n-stations", int, default.n_stations, "stations of an event")
+    _add_range(options, "--offset-range-deg", float, default.offset_range_deg, "epicentral distances in degrees")
+    _add_range(options, "--magnitude", float, default.magnitude, "magnitudes of tectonic and glacial events")
+    options.add_argument("--geometry", choices=GEOMETRIES, default=default.geometry, help="new stations every event?")
+    options.add_argument("--earth-model", choices=EARTH_MODELS, default=default.earth_model, help="reference model")
+    for name in ("heterogeneity", "fault", "coda"):
+        value = getattr(default, name)
+        options.add_argument(f"--{name}", type=float, default=value, metavar="SCALE", help=f"scale of {name}, 0: none")
+    options.add_argument("--seed", type=int, default=default.seed, help="base seed")
+    where = parser.add_argument_group("where and how")
+    where.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the set, instead of one under --data-dir")
+    where.add_argument("--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="folder of all sets")
+    where.add_argument("--processes", type=int, metavar="N", help="worker processes, by default one per core")
+
+
+def _add_range(group: argparse._ArgumentGroup, name: str, kind: type, default: tuple, subject: str) -> None:
+    group.add_argument(
+        name, nargs=2, type=kind, default=default, metavar=("MIN", "MAX"), help=f"smallest and largest: {subject}"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the set unless it exists, print a summary and, last, its folder."""
+    names = [field.name for field in fields(SynthesisParameters)]
+    parameters = SynthesisParameters.from_mapping({name: getattr(args, name) for name in names})
+    started = time.perf_counter()
+    path = _make(parameters, args)
+    _print_summary(path, time.perf_counter() - started)
+    print(path)
+    return 0
+
+
+def _make(parameters: SynthesisParameters, args: argparse.Namespace) -> Path:
+    if args.out is None:
+        from seisvision.data.synthesis.source import SyntheticSource
+
+        return SyntheticSource(processes=args.processes, **parameters.as_dict()).prepare(args.data_dir)
+    from seisvision.data.synthesis.synthesise import synthesise
+
+    return synthesise(parameters, args.out, args.data_dir / "cache", args.processes)
+
+
+def _print_summary(path: Path, seconds: float) -> None:
+    """A small table: per source type the events, traces, magnitudes, depths and distances."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from seisvision.data.waveform_set import WaveformSet
+
+    metadata = WaveformSet(path).metadata
+    table = Table("source type", "events", "traces", "magnitude", "depth km", "offset km", "dead or faulty")
+    for kind, rows in metadata.groupby("source_type", sort=False):
+        columns = ("source_magnitude", "source_depth_km", "path_ep_distance_km")
+        ranges = [f"{rows[column].min():.4g} to {rows[column].max():.4g}" for column in columns]
+        faulty = int(rows["trace_fault"].fillna("").ne("").sum())
+        table.add_row(str(kind), str(rows["source_id"].nunique()), str(len(rows)), *ranges, str(faulty))
+    console = Console()
+    console.print(table)
+    size_mb = sum(file.stat().st_size for file in path.iterdir()) / 1e6
+    console.print(f"{size_mb:.0f} MB, ready after {seconds:.1f} s")

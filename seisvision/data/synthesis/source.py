@@ -1,0 +1,74 @@
+"""A synthetic set as a source of data: named before it exists, made when it is first needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from seisvision.data.synthesis.parameters import SynthesisParameters
+
+log = logging.getLogger(__name__)
+
+
+class SyntheticSource:
+    """A synthetic waveform set, kept in the data folder under its fingerprint.
+
+    Args:
+        processes: Worker processes that make it; by default one per core. Does not change the content.
+        **parameters: Fields of :class:`SynthesisParameters`.
+
+    Raises:
+        ConfigurationError: A parameter is unknown or not allowed.
+    """
+
+    def __init__(self, *, processes: int | None = None, **parameters: Any) -> None:
+        self.parameters = SynthesisParameters.from_mapping(parameters)
+        self.processes = processes
+
+    def fingerprint(self, data_dir: str | Path) -> str:
+        """Short hash of the content; the set need not exist."""
+        return self.parameters.fingerprint()
+
+    def folder(self, data_dir: str | Path) -> Path:
+        """Where the set is or will be."""
+        return Path(data_dir).expanduser() / f"synthetic-{self.parameters.fingerprint()}"
+
+    def prepare(self, data_dir: str | Path) -> Path:
+        """Return the folder of the set; makes the set when it is not there.
+
+        Processes that ask at once, on one machine, get one set: the first makes it, the others wait.
+
+        Raises:
+            DataError: The set cannot be made.
+        """
+        folder = self.folder(data_dir)
+        if _is_complete(folder):
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(folder.with_name(f".{folder.name}.lock")):
+            if not _is_complete(folder):
+                self._make(folder)
+        return folder
+
+    def _make(self, folder: Path) -> None:
+        from seisvision.data.synthesis.synthesise import synthesise
+
+        log.info("Making the synthetic waveform set %s (%d events), once", folder, self.parameters.n_events)
+        synthesise(self.parameters, folder, folder.parent / "cache", self.processes)
+
+
+def _is_complete(folder: Path) -> bool:
+    return (folder / "card.json").is_file()
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Wait for other processes on this machine; the system frees the lock even when its holder is killed."""
+    import fcntl
+
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
