@@ -34,20 +34,53 @@ class KeepCheckpoints(Checkpoint):
         self.best_epoch = -1
         self._best_value: list[float] | None = None
         self._is_stopped = False
+        self._n_epochs = 0
+        self._sign = 1.0
+        self._seconds_before = 0.0
+        self._started: float | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs."""
-        return {"best_epoch": self.best_epoch, "best_value": self._best_value, "is_stopped": self._is_stopped}
+        return {
+            "best_epoch": self.best_epoch,
+            "best_value": self._best_value,
+            "is_stopped": self._is_stopped,
+            "n_epochs": self._n_epochs,
+            "seconds": self._seconds(),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the state of an interrupted run."""
         self.best_epoch = state_dict["best_epoch"]
         self._best_value = state_dict["best_value"]
         self._is_stopped = state_dict["is_stopped"]
+        self._n_epochs = state_dict["n_epochs"]
+        self._seconds_before = state_dict["seconds"]
+
+    def summary(self) -> dict[str, Any]:
+        """Epochs trained, the best of them with its values, and seconds of training over all attempts."""
+        value, loss = self._best_value or (None, None)
+        return {
+            "epochs": self._n_epochs,
+            "best_epoch": self.best_epoch,
+            "best_value": None if value is None else self._sign * value,
+            "best_val_loss": None if loss is None else -loss,
+            "seconds": round(self._seconds(), 1),
+        }
+
+    def _seconds(self) -> float:
+        return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do not train on when the run was interrupted after it had decided to stop."""
+        assert isinstance(pl_module, SupervisedTask)
+        self._started = time.monotonic()
+        self._sign = 1.0 if pl_module.monitor_mode == "max" else -1.0
         trainer.should_stop = self._is_stopped
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop the clock."""
+        self._seconds_before, self._started = self._seconds(), None
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -59,6 +92,7 @@ class KeepCheckpoints(Checkpoint):
         """Judge the epoch that just ended and write the files."""
         assert isinstance(pl_module, SupervisedTask)
         value = self._judge(trainer, pl_module)
+        self._n_epochs = trainer.current_epoch + 1
         is_better = self._best_value is None or value is None or value > self._best_value
         if is_better:
             self._best_value, self.best_epoch = value, trainer.current_epoch
@@ -68,13 +102,11 @@ class KeepCheckpoints(Checkpoint):
             self._save(trainer, self._best)
         self._save(trainer, self._last)
 
-    @staticmethod
-    def _judge(trainer: pl.Trainer, task: SupervisedTask) -> list[float] | None:
+    def _judge(self, trainer: pl.Trainer, task: SupervisedTask) -> list[float] | None:
         """Values in falling order of importance, larger is better; None without validation."""
         if "val/loss" not in trainer.callback_metrics:
             return None
-        sign = 1.0 if task.monitor_mode == "max" else -1.0
-        return [sign * float(trainer.callback_metrics[task.monitor]), -float(trainer.callback_metrics["val/loss"])]
+        return [self._sign * float(trainer.callback_metrics[task.monitor]), -float(trainer.callback_metrics["val/loss"])]
 
     @staticmethod
     def _save(trainer: pl.Trainer, path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, SeisvisionError
 
 ALLOWED_TARGETS = (
     "seisvision.data.",
@@ -81,11 +81,15 @@ def _targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _targets(value, f"{path}[{index}]")
 
 
-def instantiate(config: Any, **arguments: Any) -> Any:
-    """Build the object that ``config`` describes; the only place where configuration becomes code.
+def instantiate(config: Mapping[str, Any], **objects: Any) -> Any:
+    """Build what ``config`` describes; the only place where configuration becomes code.
+
+    Args:
+        config: ``_target_`` and its settings; nested targets are built first.
+        objects: further arguments that configuration cannot hold, such as networks.
 
     Raises:
-        ConfigurationError: the target is not allowed, cannot be imported, or refuses its arguments.
+        ConfigurationError: the target is not allowed, cannot be found, or refuses its arguments.
     """
     import hydra.utils
     from hydra.errors import InstantiationException
@@ -93,13 +97,14 @@ def instantiate(config: Any, **arguments: Any) -> Any:
     check_targets(config)
     _check_origin(config)
     try:
-        return hydra.utils.instantiate(config, _convert_="all", **arguments)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, ConfigurationError):
-            raise error.__cause__ from None
-        raise ConfigurationError(
-            f"{config['_target_']} cannot be built from its settings: {error.__cause__ or error}"
-        ) from error
+        # Objects are handed over by a plain call, because Hydra would copy them.
+        build = hydra.utils.instantiate({**config, "_partial_": True}, _convert_="all")
+        return build if config.get("_partial_") else build(**objects)
+    except (InstantiationException, TypeError) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+        if isinstance(cause, SeisvisionError):
+            raise cause from None
+        raise ConfigurationError(f"{config['_target_']} cannot be built from its settings: {cause or error}") from error
 
 
 def _check_origin(config: Any) -> None:

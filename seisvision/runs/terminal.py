@@ -102,7 +102,7 @@ def _explain_hydra(error: Exception, config_name: str) -> str | None:
     if isinstance(error, ConfigCompositionException):
         return _explain_override(error, config_name)
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return str(error).strip().splitlines()[0]
+        return " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
     return None
 
 
@@ -112,10 +112,12 @@ def _explain_override(error: Exception, config_name: str) -> str:
     key = re.match(r"Could not override '(.+)'", lines[0])
     if key is None:
         return " ".join(line for line in lines if not line.startswith(("See ", "Set the environment")))
-    *parents, name = key[1].split(".")
-    node = _composed_without(key[1], config_name)
-    for parent in parents:
-        node = node.get(parent) if isinstance(node, Mapping) else None
+    node, parents = _composed_without(key[1], config_name), []
+    for name in key[1].split("."):
+        if not isinstance(node, Mapping) or name not in node:
+            break
+        node = node[name]
+        parents.append(name)
     where = f"'{'.'.join(parents)}'" if parents else "the configuration"
     allowed = [str(choice) for choice in node] if isinstance(node, Mapping) else []
     return f"'{key[1]}' is not a setting: there is no '{name}' in {where}. {did_you_mean(name, allowed)}"

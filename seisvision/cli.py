@@ -1,0 +1,60 @@
+"""The ``seisvision`` command: work on data beside ``train.py`` and ``evaluate.py``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+import seisvision
+from seisvision.errors import SeisvisionError
+
+log = logging.getLogger(__name__)
+
+COMMANDS = {
+    ("data", "synth"): ("seisvision.data.synthesis.command", "make a physics-based waveform set"),
+    ("data", "import"): ("seisvision.data.importing.command", "turn recordings into a waveform set"),
+}
+"""Group and name of each command, the module that implements it, and one line of help.
+
+A command module has ``add_arguments(parser)`` and ``run(arguments) -> int``; heavy imports belong inside ``run``.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser("seisvision", description=seisvision.__doc__)
+    parser.add_argument("--version", action="version", version=seisvision.__version__)
+    groups = parser.add_subparsers(title="groups", required=True, metavar="GROUP")
+    commands: dict[str, argparse._SubParsersAction] = {}
+    for (group, name), (module_name, summary) in COMMANDS.items():
+        if group not in commands:
+            group_parser = groups.add_parser(group, help=f"commands on {group}")
+            commands[group] = group_parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+        module = importlib.import_module(module_name)
+        command = commands[group].add_parser(name, help=summary, description=module.__doc__)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0 finished, 1 failed, 2 bad usage, 130 interrupted."""
+    from seisvision.runs.terminal import INTERRUPTED, set_up_logging
+
+    parsed = build_parser().parse_args(arguments)
+    set_up_logging()
+    try:
+        return parsed.run(parsed)
+    except KeyboardInterrupt:
+        log.error("Interrupted. Nothing half-written was left behind.")
+        return INTERRUPTED
+    except SeisvisionError as error:
+        log.error("Error: %s", error)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

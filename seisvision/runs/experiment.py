@@ -1,0 +1,101 @@
+"""One experiment: find its folder, do what is missing, show the result."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
+from seisvision.runs.folder import FAILED, RunFolder, read_json
+from seisvision.runs.terminal import copied_to, show
+
+log = logging.getLogger(__name__)
+
+
+def run_experiment(composed: DictConfig) -> float | None:
+    """Run a composed experiment unless its result is stored, and return the validation value a sweep optimises.
+
+    The last line on standard output is the run folder; in a sweep the callback of the sweep prints the last line.
+
+    Raises:
+        SeisvisionError: the configuration, the data or the run is not in order.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    hydra = HydraConfig.get()
+    folder = ensure_run(to_plain(composed), list(hydra.overrides.task))
+    if hydra.mode == RunMode.RUN:
+        show(str(folder.path))
+    return objective(folder)
+
+
+def identify(config: dict[str, Any]) -> RunFolder:
+    """Return the folder that belongs to a resolved configuration; it need not exist yet."""
+    source = instantiate(config["dataset"]["source"])
+    fingerprint = source.fingerprint(Path(config["system"]["data_dir"]))
+    run_id = run_identity(scientific_part(config, fingerprint))
+    path = Path(config["system"]["runs_dir"]) / config["name"] / run_id
+    if config["run"]["fresh"]:
+        number = 2
+        while path.with_name(f"{run_id}-{number}").exists():
+            number += 1
+        path = path.with_name(f"{run_id}-{number}") if path.exists() else path
+    return RunFolder(path)
+
+
+def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
+    """Return the finished run of ``config``: stored, resumed or new.
+
+    Args:
+        config: resolved configuration.
+        overrides: what was typed, for the record.
+
+    Raises:
+        SeisvisionError: the run cannot be done; its ``status.json`` says why.
+        KeyboardInterrupt: it was interrupted; the same call resumes.
+    """
+    folder = identify(config)
+    with folder.locked():
+        if folder.is_finished():
+            log.info("Run %s is finished; showing its stored result (run.fresh=true runs it again).", folder.run_id)
+            show_result(folder)
+            return folder
+        folder.prepare(config, overrides)
+        with copied_to(folder.log_file):
+            _work(folder)
+            show_result(folder)
+    return folder
+
+
+def _work(folder: RunFolder) -> None:
+    """Do the run and keep its status true, whatever happens."""
+    folder.mark_running()
+    try:
+        from seisvision.runs.training import train_and_evaluate
+
+        train_and_evaluate(folder)
+    except (KeyboardInterrupt, SystemExit):
+        # Lightning turns Ctrl-C into an exit of its own.
+        folder.mark_failed("interrupted")
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        folder.mark_failed(f"{type(error).__name__}: {error}")
+        raise
+    folder.mark_finished()
+
+
+def objective(folder: RunFolder) -> float | None:
+    """Best monitored validation value of a finished run; None without a validation split."""
+    return read_json(folder.metrics_file)["training"]["best_value"]
+
+
+def show_result(folder: RunFolder) -> None:
+    """Print the stored results of a finished run as a table."""
+    from seisvision.runs.results import describe_result
+
+    if folder.status()["state"] != FAILED:
+        show(describe_result(read_json(folder.metrics_file)))

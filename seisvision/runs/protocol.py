@@ -1,0 +1,82 @@
+"""The three stages of the Seismic Atlas: compare architectures, tune the best, refit it on train and validation.
+
+Statements A-17 to A-24. Every stage is made of ordinary runs, so an interrupted protocol is resumed by
+repeating the command, and no stage but the last ever looks at the test events.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seisvision.runs.configuration import to_plain
+from seisvision.runs.experiment import ensure_run
+from seisvision.runs.folder import RunFolder, read_json, write_json
+from seisvision.runs.results import architecture_table, seed_table
+from seisvision.runs.terminal import show
+
+log = logging.getLogger(__name__)
+
+
+def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path:
+    """Run all stages and return the file that says what each decided.
+
+    Args:
+        stages: ``models`` (choices of the group model), ``tune`` (key to list of values; all combinations are run)
+            and ``seeds`` (the last stage is repeated with each).
+        overrides: what was typed; it holds for every run of the protocol.
+    """
+    base = [*overrides, "stages=null"]
+    log.info("Stage 1 of 3: compare %s on the validation events", ", ".join(stages["models"]))
+    compared = [_run([*base, f"model={model}", "run.test=false"]) for model in stages["models"]]
+    show(architecture_table(compared))
+    best_model = stages["models"][_best(compared)]
+
+    points = [
+        [f"{key}={value}" for key, value in zip(stages["tune"], values, strict=True)]
+        for values in itertools.product(*stages["tune"].values())
+    ]
+    log.info("Stage 2 of 3: tune %s over %d points", best_model, len(points))
+    tuned = [_run([*base, f"model={best_model}", *point, "run.test=false"]) for point in points]
+    chosen = _best(tuned)
+    epochs = read_json(tuned[chosen].metrics_file)["training"]["best_epoch"] + 1
+
+    log.info("Stage 3 of 3: refit on train and validation for %d epochs with %s", epochs, " ".join(points[chosen]))
+    final = [*base, f"model={best_model}", *points[chosen], "split.refit=true"]
+    final += [f"trainer.max_epochs={epochs}", "trainer.early_stopping_patience=null"]
+    refitted = [_run([*final, f"seed={seed}"]) for seed in stages["seeds"]]
+    show(seed_table(refitted))
+    return _record(refitted[0], compared, tuned, refitted, {"model": best_model, "point": points[chosen], "epochs": epochs})
+
+
+def _run(overrides: list[str]) -> RunFolder:
+    """Compose and do one run of the protocol."""
+    from hydra import compose
+
+    return ensure_run(to_plain(compose("train", overrides=overrides)), overrides, is_part=True)
+
+
+def _best(folders: Sequence[RunFolder]) -> int:
+    """Number of the run with the best validation value; ties go to the lower validation loss, then the earlier run."""
+    training = [read_json(folder.metrics_file)["training"] for folder in folders]
+    sign = 1.0 if training[0]["monitor"][1] == "max" else -1.0
+    keys = [(sign * values["best_value"], -values["best_val_loss"], -i) for i, values in enumerate(training)]
+    return keys.index(max(keys))
+
+
+def _record(
+    where: RunFolder,
+    compared: Sequence[RunFolder],
+    tuned: Sequence[RunFolder],
+    refitted: Sequence[RunFolder],
+    decision: dict[str, Any],
+) -> Path:
+    """Write which runs made up the protocol and what they decided, beside them."""
+    path = where.path.with_name(f"protocol-{where.run_id}.json")
+    stages = {"compare": compared, "tune": tuned, "refit": refitted}
+    runs = {stage: [folder.run_id for folder in folders] for stage, folders in stages.items()}
+    write_json(path, {"decision": decision, "runs": runs})
+    return path

@@ -1,0 +1,160 @@
+"""The work of a run: train, pick the best epoch, evaluate it beside its baselines, store everything."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from typing import Any
+
+import numpy as np
+import torch
+
+import seisvision
+from seisvision.data.datamodule import EventDataModule
+from seisvision.runs.baselines import compare_with_baselines
+from seisvision.runs.build import build_data, build_loggers, build_predictor, build_task, build_trainer, build_view
+from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
+from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.runs.environment import describe_environment, git_state
+from seisvision.runs.figures import draw_figures
+from seisvision.runs.folder import RunFolder, write_json, write_text
+from seisvision.runs.prediction import measure, predict, write_predictions
+from seisvision.tasks.supervised import SupervisedTask
+
+log = logging.getLogger(__name__)
+
+
+def train_and_evaluate(folder: RunFolder) -> None:
+    """Do the run that ``config.yaml`` in ``folder`` describes, from ``last.ckpt`` where there is one."""
+    config = folder.config()
+    view = build_view(config)
+    data = build_data(config, view)
+    task = build_task(config, view)
+    for output in task.outputs:
+        output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))  # type: ignore[operator, index]
+    write_json(folder.environment_file, describe_environment(config["seed"]))
+    data.split.save(folder.split_file)
+    _write_excluded(folder, data)
+    _introduce(config, folder, data, task)
+
+    loggers = build_loggers(config, folder)
+    succeeded = False
+    try:
+        keeper = _fit(config, folder, data, task, loggers)
+        metrics = _evaluate(config, folder, data, task, keeper)
+        _send(loggers, folder, metrics)
+        succeeded = True
+    finally:
+        for logger in loggers:
+            if hasattr(logger, "close"):
+                logger.close(succeeded)
+
+
+def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask) -> None:
+    """Say in a few lines what runs, and on what."""
+    sizes = ", ".join(f"{len(events)} {part}" for part, events in data.parts.items())
+    parameters = sum(parameter.numel() for parameter in task.parameters())
+    split = config["split"]
+    log.info("run      %s (%s)", folder.run_id, config["name"])
+    log.info("data     %s: %s events, split by %s, hash %s", data.waveform_set.path, sizes, split["by"], data.split.hash)
+    for target, counts in data.counts["train"].items():
+        log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
+    picture = f"{task.view.out_channels} x {task.view.height} x {task.view.width}"
+    log.info("network  %s, %s parameters, pictures %s", config["model"].get("name", "alexnet"), f"{parameters:,}", picture)
+
+
+def _fit(
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask, loggers: list[Any]
+) -> KeepCheckpoints:
+    content = checkpoint_content(config, folder, data, task)
+    patience = config["trainer"]["early_stopping_patience"]
+    keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, content, patience)
+    show_bar = {"auto": None, "bar": True, "lines": False}[config["system"]["progress"]]
+    trainer = build_trainer(config, folder, loggers, [keeper, ReportProgress(show_bar)])
+    resume_from = folder.last_checkpoint if folder.last_checkpoint.exists() else None
+    if resume_from is not None:
+        done = load_checkpoint(resume_from)["seisvision"]["epoch"] + 1
+        log.info("resume   after epoch %d", done)
+        trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
+    trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    return keeper
+
+
+def checkpoint_content(
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask
+) -> dict[str, Any]:
+    """What makes a checkpoint usable by itself: plain containers only."""
+    return {
+        "version": seisvision.__version__,
+        "config": config,
+        "outputs": [output.describe() for output in task.outputs],  # type: ignore[operator]
+        "view": task.view.describe(),  # type: ignore[operator]
+        "run_id": folder.run_id,
+        "data_fingerprint": data.waveform_set.fingerprint,
+        "split": {part: list(ids) for part, ids in data.split.parts.items()},
+        "split_hash": data.split.hash,
+        "git": git_state(),
+    }
+
+
+def _evaluate(
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask, keeper: KeepCheckpoints
+) -> dict[str, Any]:
+    """Measure the best epoch on the validation and test events and write ``metrics.json``."""
+    checkpoint = load_checkpoint(folder.best_checkpoint)
+    task.load_state_dict(checkpoint["state_dict"])
+    trainer = build_predictor(config, config["system"])
+    parts = [part for part in ("val", "test") if part in data.parts and (part == "val" or config["run"]["test"])]
+    predictions = {part: predict(trainer, task, data.loader(part)) for part in parts}
+    train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets)
+    level = config["evaluation"]["level"]
+    metrics: dict[str, Any] = {
+        "training": {
+            "model": config["model"].get("name", "alexnet"),
+            "parameters": sum(parameter.numel() for parameter in task.parameters()),
+            "seed": config["seed"],
+            "monitor": [task.monitor, task.monitor_mode],
+            **keeper.summary(),
+        },
+        "data": {
+            "name": config["dataset"]["name"],
+            "fingerprint": data.waveform_set.fingerprint,
+            "split_hash": data.split.hash,
+            "events": {part: len(events) for part, events in data.parts.items()},
+            "excluded_events": len(data.excluded),
+        },
+    }
+    for part, said in predictions.items():
+        metrics[part] = measure(task, said, level, train_targets)
+    if config["evaluation"]["baselines"]:
+        metrics.update(compare_with_baselines(config, data, task, predictions))
+    if "test" in predictions:
+        write_predictions(folder.predictions_file, task, predictions["test"])
+    draw_figures(config, folder, data, task, predictions, metrics)
+    write_json(folder.metrics_file, metrics)
+    return metrics
+
+
+def _send(loggers: list[Any], folder: RunFolder, metrics: dict[str, Any]) -> None:
+    """Put final values and figures on the dashboards that can show them."""
+    summary = {
+        f"{part}/{output}_{name}": measure["value"]
+        for part in ("val", "test")
+        for output, measures in metrics.get(part, {}).items()
+        for name, measure in measures.items()
+        if isinstance(measure, dict)
+    }
+    for logger in loggers:
+        if hasattr(logger, "log_summary"):
+            logger.log_summary(summary)
+            logger.log_pictures(sorted(folder.figures.glob("*.png")))
+
+
+def _write_excluded(folder: RunFolder, data: EventDataModule) -> None:
+    """List the events that no part serves, with reasons."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["source_id", "part", "reason"])
+    writer.writerows([event.source_id, event.part, event.reason] for event in data.excluded)
+    write_text(folder.path / "excluded.csv", text.getvalue())
