@@ -1,0 +1,147 @@
+"""Channels of one event: read, join, check, and choose one sensor per station."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from seisvision.data.importing.association import EventFiles
+from seisvision.data.importing.recipe import Processing, Recipe
+from seisvision.data.importing.rejections import Refusal, RejectionLog
+from seisvision.data.importing.signals import Recording, check, join
+from seisvision.data.importing.waveform_files import NS, Segment, read_segments
+
+PAIRS = ("RT", "12")
+"""Horizontal components that can be turned to north and east."""
+
+
+def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: RejectionLog) -> tuple[list[Recording], int]:
+    """Return the usable channels of an event, in the order of their ids, and the number that was read."""
+    groups: dict[tuple[str, float], list[Segment]] = {}
+    file_of: dict[tuple[str, float], str] = {}
+    for path, name in files.files:
+        try:
+            segments = read_segments(path, files.span_ns)
+        except Refusal as refusal:
+            log.add(refusal, file=name)
+            continue
+        for segment in segments:
+            key = (segment.trace_id, segment.rate_hz)
+            groups.setdefault(key, []).append(segment)
+            file_of.setdefault(key, name)
+    main_rates = _main_rates(groups)
+    recordings = []
+    for (trace_id, rate), segments in sorted(groups.items()):
+        file = file_of[trace_id, rate]
+        try:
+            _check_component(segments[0].channel, recipe.processing.components)
+            if rate != main_rates[trace_id]:
+                reason = f"sampled at {rate:g} Hz, most of this channel at {main_rates[trace_id]:g} Hz"
+                raise Refusal("merge", "mixed_rates", reason, rate)
+            recording = join(segments, recipe.processing.max_gap_s, file, unit)
+            recordings.append(check(recording, recipe.quality))
+        except Refusal as refusal:
+            log.add(refusal, file=file, trace_id=trace_id)
+    return recordings, len(groups)
+
+
+def _main_rates(groups: dict[tuple[str, float], list[Segment]]) -> dict[str, float]:
+    """Sampling rate of most of each channel."""
+    longest: dict[str, tuple[float, float]] = {}
+    for (trace_id, rate), segments in groups.items():
+        length_s = sum(segment.n_samples for segment in segments) / rate
+        longest[trace_id] = max(longest.get(trace_id, (-1.0, 0.0)), (length_s, rate))
+    return {trace_id: rate for trace_id, (_, rate) in longest.items()}
+
+
+def _check_component(channel: str, components: str) -> None:
+    letter = channel[-1:].upper()
+    horizontal = "N" in components or "E" in components
+    if letter in components or (horizontal and letter in "RT12" and letter):
+        return
+    if letter and letter in "ZNERT12":
+        raise Refusal("selection", "component", f"component {letter} is not wanted, only {components}")
+    raise Refusal("selection", "component", f"channel '{channel}' names no component ({components}, RT or 12)")
+
+
+def choose_sensor(recordings: list[Recording], processing: Processing, log: RejectionLog) -> dict[str, Recording]:
+    """Choose one sensor of a station and list the channels of the others; component letter to recording.
+
+    The sensor with most of the wanted components wins, then the order of ``processing.channels``, then the first
+    location code; so components of different sensors are never mixed.
+    """
+    sensors: dict[tuple[str, str], dict[str, Recording]] = {}
+    for recording in recordings:
+        sensor = sensors.setdefault((recording.channel[:-1].upper(), recording.location), {})
+        sensor[recording.channel[-1].upper()] = recording
+    order = {band: rank for rank, band in enumerate(processing.channels)}
+
+    def rank(key: tuple[str, str]) -> tuple[int, int, str, str]:
+        found = _components_of(sensors[key], processing.components)
+        return (-len(found), order.get(key[0], len(order)), key[1], key[0])
+
+    best = min(sensors, key=rank)
+    name = f"channel {best[0]}" + (f" at location {best[1]}" if best[1] else "")
+    for key, sensor in sensors.items():
+        if key != best:
+            log.add_recordings(
+                sensor.values(), Refusal("selection", "other_sensor", f"{name} of this station is taken")
+            )
+    return _complete_pairs(sensors[best], log)
+
+
+def _components_of(sensor: dict[str, Recording], components: str) -> set[str]:
+    found = {letter for letter in sensor if letter in components}
+    for pair in PAIRS:
+        if all(letter in sensor for letter in pair):
+            found |= set(components) & {"N", "E"}
+    return found
+
+
+def _complete_pairs(sensor: dict[str, Recording], log: RejectionLog) -> dict[str, Recording]:
+    """Leave out horizontals that cannot be turned: half of a pair, or a pair beside true north and east."""
+    kept = dict(sensor)
+    for pair in PAIRS:
+        members = [letter for letter in pair if letter in kept]
+        if not members:
+            continue
+        direct = [letter for letter in kept if letter in "NE"]
+        if direct or len(members) == 1:
+            why = (
+                f"component {direct[0]} of the same sensor is taken" if direct else "its horizontal partner is missing"
+            )
+            refusal = Refusal("selection", "half_of_a_pair" if not direct else "other_sensor", why)
+            log.add_recordings([kept.pop(letter) for letter in members], refusal)
+    return kept
+
+
+def turn_to_north_east(pair: list[Recording], azimuths_deg: tuple[float, float]) -> dict[str, Recording]:
+    """Turn two horizontal recordings, whose positive motion points to ``azimuths_deg``, to north and east.
+
+    Raises:
+        Refusal: an azimuth is not known, the two are within 20 degrees of parallel, or they share no time.
+    """
+    first, second = np.radians(azimuths_deg)
+    determinant = float(np.sin(second - first))
+    if not abs(determinant) > np.sin(np.radians(20)):
+        shown = " and ".join(f"{azimuth:g}" for azimuth in azimuths_deg)
+        raise Refusal("processing", "no_azimuth", f"cannot be turned to north and east with azimuths {shown} degrees")
+    start_ns = max(recording.start_ns for recording in pair)
+    samples = [_from(recording, start_ns) for recording in pair]
+    length = min(len(part) for part in samples)
+    if length < 2 or pair[0].rate_hz != pair[1].rate_hz:
+        raise Refusal("processing", "half_of_a_pair", "the two horizontals share no time or differ in sampling rate")
+    one, two = (part[:length] for part in samples)
+    turned = {
+        "N": (np.sin(second) * one - np.sin(first) * two) / determinant,
+        "E": (np.cos(first) * two - np.cos(second) * one) / determinant,
+    }
+    return {
+        letter: replace(pair[0], channel=pair[0].channel[:-1] + letter, start_ns=start_ns, samples=data)
+        for letter, data in turned.items()
+    }
+
+
+def _from(recording: Recording, start_ns: int) -> np.ndarray:
+    return recording.samples[max(0, round((start_ns - recording.start_ns) * recording.rate_hz / NS)) :]

@@ -1,0 +1,130 @@
+"""``seisvision data import``: recordings, catalogues and station tables to one waveform set."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from seisvision.errors import ConfigurationError
+from seisvision.seeding import DEFAULT_SEED
+
+if TYPE_CHECKING:
+    from seisvision.data.importing.event_builder import EventResult
+    from seisvision.data.importing.importer import ImportReport
+    from seisvision.data.importing.recipe import Recipe
+
+SHOWN_REJECTIONS = 15
+DESCRIPTION = """Import miniSEED, SAC (or anything obspy reads) with QuakeML or CSV events and StationXML or CSV stations.
+
+Several sources, each with its own files and class names, are named in a recipe (see conf/import):
+  seisvision data import conf/import/pnw_exotic.yaml --root ../recordings --out data/pnw_exotic
+One source needs no recipe:
+  seisvision data import --waveforms DIR --events events.xml --stations stations.xml --out data/mine
+Whatever is not taken is listed with its reason in rejected.csv in the new folder."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.description = DESCRIPTION
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("recipe", nargs="?", help="YAML file with sources and settings")
+    parser.add_argument("--out", metavar="DIR", help="folder of the new waveform set")
+    parser.add_argument("--root", metavar="DIR", help="what ${root} stands for in the recipe")
+    parser.add_argument(
+        "--set", dest="changes", metavar="KEY=VALUE", action="append", default=[],
+        help="change a setting, such as window.length_s=90 or processing.components=ZNE; may be repeated",
+    )  # fmt: skip
+    one = parser.add_argument_group("one source, without a recipe")
+    one.add_argument("--waveforms", metavar="PATH", action="append", help="folder, file or pattern; may be repeated")
+    one.add_argument("--events", metavar="FILE", help="QuakeML or CSV; 'sac' takes events from SAC headers")
+    one.add_argument("--stations", metavar="FILE", help="StationXML or CSV; 'sac' takes stations from SAC headers")
+    one.add_argument("--associate", metavar="HOW", help="how files find events: name (default), folder, time or sac")
+    one.add_argument("--pattern", metavar="REGEX", help="the event id is the first group, in the file or folder name")
+    one.add_argument("--source-type", metavar="CLASS", help="class of all events, instead of the catalogue's")
+    one.add_argument("--unit", help="unit of the recordings (default counts)")
+    one.add_argument("--response", metavar="HOW", help="none (default), gain or remove, from StationXML")
+    parser.add_argument("--dry-run", action="store_true", help="go through everything and tell, but write nothing")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing set")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core, at most 4)")
+    parser.add_argument("--seed", type=int, help=f"base seed of the random shifts (default {DEFAULT_SEED})")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import, print what became of everything and, last, the path of the set."""
+    from seisvision.data.importing.importer import run_import
+
+    if args.out is None and not args.dry_run:
+        raise ConfigurationError("name the folder of the new set with --out DIR, or add --dry-run to write nothing")
+    recipe = _recipe(args)
+    workers = args.workers or min(4, os.cpu_count() or 1)
+    out = None if args.dry_run else args.out
+    report = run_import(recipe, out, workers=workers, overwrite=args.overwrite, progress=_show_progress)
+    print(summary(report))
+    if args.dry_run:
+        for rejection in report.rejections[:SHOWN_REJECTIONS]:
+            name = rejection.trace_id or rejection.file
+            print(f"  {rejection.source} {rejection.event_id} {name}: {rejection.reason}")
+        print(f"dry run: nothing was written; {len(report.rejections)} lines would be in rejected.csv")
+    else:
+        print(args.out)
+    return 0
+
+
+def _recipe(args: argparse.Namespace) -> Recipe:
+    from seisvision.data.importing.recipe import build_recipe, load_recipe
+
+    flags = ("waveforms", "events", "stations", "associate", "pattern", "source_type", "unit", "response")
+    given = {name: getattr(args, name) for name in flags if getattr(args, name) is not None}
+    changes = args.changes + ([] if args.seed is None else [f"seed={args.seed}"])
+    if args.recipe is not None:
+        if given:
+            names = ", ".join("--" + name.replace("_", "-") for name in given)
+            raise ConfigurationError(f"{names} cannot go with a recipe; write it into the recipe, or use --set")
+        return load_recipe(args.recipe, args.root, changes)
+    if "waveforms" not in given or "events" not in given:
+        raise ConfigurationError(
+            "give a recipe, or --waveforms and --events; 'seisvision data import --help' shows both"
+        )
+    from omegaconf import OmegaConf
+
+    association = {key: given.pop(flag) for key, flag in (("by", "associate"), ("pattern", "pattern")) if flag in given}
+    name = os.path.basename(os.path.normpath(args.out or "import"))
+    settings: Any = OmegaConf.to_container(OmegaConf.from_dotlist(changes))
+    return build_recipe({"name": name, "sources": [{"name": name, "association": association} | given]} | settings)
+
+
+def _show_progress(results: Iterable[EventResult], total: int) -> Iterator[EventResult]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(results, description="importing events", total=total, console=console, transient=True)
+
+
+def summary(report: ImportReport) -> str:
+    """Tables of what came in, what was kept and why the rest was not."""
+    from seisvision.data.importing.rejections import count_causes
+
+    lines = [f"{'source':<24}{'files':>8}{'events':>8}{'channels':>10}{'kept':>8}{'traces':>8}"]
+    for name in report.n_files:
+        numbers = (report.n_files, report.n_catalogue, report.n_recordings, report.n_components, report.n_traces)
+        lines.append(
+            f"{name:<24}" + "".join(f"{count[name]:>{w}}" for count, w in zip(numbers, (8, 8, 10, 8, 8), strict=True))
+        )
+    lines += ["", f"{'class':<24}{'events':>8}{'stations per event (least, median, most)':>44}"]
+    for name, stations in sorted(report.classes.items()):
+        ordered = sorted(stations)
+        spread = f"{ordered[0]}, {ordered[len(ordered) // 2]}, {ordered[-1]}"
+        lines.append(f"{name or '(none)':<24}{len(ordered):>8}{spread:>44}")
+    causes = count_causes(report.rejections)
+    if causes:
+        lines += ["", f"{'not taken':<12}{'stage':<14}{'cause':<24}{'number':>8}"]
+        lines += [f"{kind:<12}{stage:<14}{cause:<24}{number:>8}" for kind, stage, cause, number in causes]
+    if report.turned:
+        pairs = ", ".join(f"{number} from {pair}" for pair, number in sorted(report.turned.items()))
+        lines += ["", f"horizontals turned to north and east at stations: {pairs}"]
+    methods = ", ".join(f"{name} {number}" for name, number in sorted(report.onset_methods.items()))
+    lines += ["", f"onset of events: {methods or 'none'}", f"{report.n_events} events in {report.seconds:.1f} s"]
+    return "\n".join(lines)

@@ -1,0 +1,210 @@
+"""From a recipe to a waveform set, with everything refused listed in ``rejected.csv`` beside the data."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seisvision.data.importing.association import Association, EventFiles, associate
+from seisvision.data.importing.event_builder import EventResult, build_event
+from seisvision.data.importing.recipe import Recipe, Source
+from seisvision.data.importing.rejections import FILE_NAME, Rejection, count_causes, write_rejections
+from seisvision.data.importing.tables import StationTable, read_stations
+from seisvision.data.writer import WaveformSetWriter
+from seisvision.errors import ConfigurationError, DataError
+
+log = logging.getLogger(__name__)
+
+Job = tuple[int, EventFiles]
+"""Number of the source in the recipe, and an event of it."""
+Progress = Callable[[Iterable[EventResult], int], Iterable[EventResult]]
+"""Wraps the events to come, of which the number is told, to show how far the work is."""
+
+
+@dataclass
+class ImportReport:
+    """What came in and what became of it.
+
+    Every channel read is a component of the set or a rejection with a trace id: ``n_recordings`` equals
+    ``n_components`` plus the rejections of kind ``recording``. Every event of the catalogues is in the set or a
+    rejection of kind ``event``; every file was read for an event or is a rejection of kind ``file``.
+    """
+
+    n_files: Counter[str] = field(default_factory=Counter)
+    n_catalogue: Counter[str] = field(default_factory=Counter)
+    n_recordings: Counter[str] = field(default_factory=Counter)
+    n_components: Counter[str] = field(default_factory=Counter)
+    n_traces: Counter[str] = field(default_factory=Counter)
+    classes: dict[str, list[int]] = field(default_factory=dict)
+    onset_methods: Counter[str] = field(default_factory=Counter)
+    turned: Counter[str] = field(default_factory=Counter)
+    rejections: list[Rejection] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def add(self, result: EventResult) -> None:
+        """Count one event."""
+        self.n_recordings[result.source] += result.n_recordings
+        self.rejections += result.rejections
+        if not result.rows:
+            return
+        self.n_traces[result.source] += len(result.rows)
+        self.n_components[result.source] += sum(len(waveform) for waveform in result.waveforms)
+        self.classes.setdefault(result.source_type, []).append(len(result.rows))
+        self.onset_methods[result.rows[0]["source_onset_method"]] += 1
+        self.turned.update(row["trace_turned_from"] for row in result.rows if row["trace_turned_from"])
+
+    @property
+    def n_events(self) -> int:
+        """Events in the set."""
+        return sum(len(stations) for stations in self.classes.values())
+
+    def counts(self) -> dict[str, Any]:
+        """Counts for the card."""
+        return {
+            "files": sum(self.n_files.values()),
+            "catalogue_events": sum(self.n_catalogue.values()),
+            "recordings_read": sum(self.n_recordings.values()),
+            "events_by_class": {name: len(stations) for name, stations in sorted(self.classes.items())},
+            "onset_methods": dict(sorted(self.onset_methods.items())),
+            "turned_to_north_east": dict(sorted(self.turned.items())),
+            "rejected": {f"{kind}/{stage}/{cause}": n for kind, stage, cause, n in count_causes(self.rejections)},
+        }
+
+
+def run_import(
+    recipe: Recipe,
+    out: str | Path | None,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import all sources of ``recipe`` into the waveform set ``out``; with ``out=None`` only tell what would happen.
+
+    The set and its order do not depend on ``workers``.
+
+    Raises:
+        DataError: nothing could be read, two sources share an event id, or every event was refused (the list of
+            rejections is then left beside ``out``).
+        ConfigurationError: the recipe contradicts itself or its files.
+    """
+    begun = time.monotonic()
+    tables = [read_stations(source.stations) for source in recipe.sources]
+    for source, table in zip(recipe.sources, tables, strict=True):
+        if source.response != "none" and table.inventory is None:
+            raise ConfigurationError(
+                f"source '{source.name}' asks for response={source.response}, which needs StationXML"
+            )
+    report = ImportReport()
+    found = [associate(source) for source in recipe.sources]
+    jobs = _jobs(recipe, found, report)
+    if out is not None and Path(out).exists() and not overwrite:
+        raise DataError(f"{out} exists already; choose another folder or add --overwrite")
+    results: Iterable[EventResult] = _results(recipe, tables, jobs, workers)
+    if progress is not None:
+        results = progress(results, len(jobs))
+    _consume(recipe, results, report, None if out is None else Path(out), overwrite)
+    report.seconds = time.monotonic() - begun
+    return report
+
+
+def _jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:
+    """Events of all sources in catalogue order; also counts what was associated."""
+    jobs: list[Job] = []
+    owner: dict[str, str] = {}
+    for number, (source, association) in enumerate(zip(recipe.sources, found, strict=True)):
+        report.n_files[source.name] = association.n_files
+        report.n_catalogue[source.name] = association.n_catalogue
+        report.rejections += association.rejections
+        for files in association.events:
+            event_id = source.id_prefix + files.event_id
+            if event_id in owner:
+                raise ConfigurationError(
+                    f"event '{event_id}' is in source '{owner[event_id]}' and in '{source.name}'; "
+                    f"give one of them an id_prefix such as '{source.name}_'"
+                )
+            owner[event_id] = source.name
+            jobs.append((number, files))
+    return jobs
+
+
+def _consume(
+    recipe: Recipe, results: Iterable[EventResult], report: ImportReport, out: Path | None, overwrite: bool
+) -> None:
+    """Write the events as they come; the set appears only once it is complete."""
+    with ExitStack() as stack:
+        writer: WaveformSetWriter | None = None
+        for result in results:
+            report.add(result)
+            if not result.rows or out is None:
+                continue
+            if writer is None:
+                order = recipe.processing.components
+                writer = WaveformSetWriter(out, card=_card(recipe), component_order=order, overwrite=overwrite)
+                stack.enter_context(writer)
+            writer.add_event(result.rows, result.waveforms)
+        if writer is not None:
+            writer.card["import"] = writer.card["import"] | {"counts": report.counts()}
+    if out is None:
+        return
+    if report.n_events == 0:
+        beside = out.with_name(f"{out.name}.{FILE_NAME}")
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        write_rejections(beside, report.rejections)
+        raise DataError(f"every event was refused, so no set was written; the reasons are in {beside}")
+    write_rejections(out / FILE_NAME, report.rejections)
+
+
+def _card(recipe: Recipe) -> dict[str, Any]:
+    units = {source.unit for source in recipe.sources}
+    unit = "normalised" if recipe.processing.normalise != "none" else " or ".join(sorted(units))
+    responses = sorted({source.response for source in recipe.sources})
+    return {
+        "name": recipe.name,
+        "description": recipe.description,
+        "unit": unit,
+        "instrument_response": " or ".join(responses),
+        "licence": sorted({source.licence for source in recipe.sources}),
+        "citation": sorted({source.citation for source in recipe.sources}),
+        "import": {"sources": [asdict(source) for source in recipe.sources], "parameters": recipe.parameters()},
+    }
+
+
+def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], workers: int) -> Iterator[EventResult]:
+    """Build the events in order, in this process or in several."""
+    if workers <= 1 or len(jobs) < 2 * workers:
+        for number, files in jobs:
+            yield build_event(files, recipe, recipe.sources[number], tables[number])
+        return
+    # Fresh interpreters: a forked one would share threads and open HDF5 files with this process.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (recipe, tables))
+    try:
+        yield from pool.map(_work, jobs, chunksize=4)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_state: dict[str, Any] = {}
+
+
+def _begin_worker(recipe: Recipe, tables: list[StationTable]) -> None:
+    # Ctrl-C is for the parent, which then stops its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _state.update(recipe=recipe, tables=tables)
+
+
+def _work(job: Job) -> EventResult:
+    number, files = job
+    recipe: Recipe = _state["recipe"]
+    source: Source = recipe.sources[number]
+    return build_event(files, recipe, source, _state["tables"][number])

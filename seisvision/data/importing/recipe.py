@@ -1,0 +1,294 @@
+"""What to import and how, as typed settings read from a small YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.keys import COMPONENTS
+from seisvision.seeding import DEFAULT_SEED
+
+ASSOCIATIONS = ("name", "folder", "time", "sac")
+REFERENCES = ("onset", "origin", "trace")
+
+
+@dataclass(frozen=True)
+class Association:
+    """How a recording finds its event.
+
+    Args:
+        by: ``name`` (the file name up to its ending is the event id), ``folder`` (the name of the folder that holds
+            the file is), ``time`` (a recording belongs to every event whose time span it covers) or ``sac`` (KEVNM
+            of the SAC header, or its origin time written as YYYYMMDDTHHMMSS).
+        pattern: regular expression whose first group is the event id, searched in the file (or folder) name.
+        before_s: with ``time``, start of the time span before the origin time.
+        after_s: with ``time``, end of the time span after the origin time.
+    """
+
+    by: str = "name"
+    pattern: str | None = None
+    before_s: float = 30.0
+    after_s: float = 120.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """One collection of recordings with its events and stations.
+
+    Args:
+        name: short name, kept in column ``source_dataset``.
+        waveforms: folders (searched through), files or glob patterns.
+        events: QuakeML (or any catalogue obspy reads), CSV, or ``sac`` to take events from SAC headers.
+        stations: StationXML (or any inventory obspy reads), CSV, ``sac``, or none.
+        association: how a file finds its event.
+        source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
+            a class mapped to nothing is left out, a class that is not mapped keeps its name.
+        response: ``none`` (keep counts), ``gain`` (divide by the sensitivity) or ``remove``, from StationXML.
+        output: ground motion asked of ``response=remove``: VEL, DISP or ACC.
+        unit: unit of the recordings where ``response`` is ``none``.
+        id_prefix: put before every event id, so that the ids of several sources differ.
+        licence: licence of the recordings, kept in the card.
+        citation: what to cite, kept in the card.
+    """
+
+    name: str
+    waveforms: tuple[str, ...]
+    events: str
+    stations: str | None = None
+    association: Association = Association()
+    source_type: str | dict[str, str | None] | None = None
+    response: str = "none"
+    output: str = "VEL"
+    unit: str = "counts"
+    id_prefix: str = ""
+    licence: str = "not stated"
+    citation: str = "not stated"
+
+
+@dataclass(frozen=True)
+class Processing:
+    """What is done to each recording, in this order: fill short gaps, detrend, taper, response, filter, resample.
+
+    Args:
+        components: components of the set, some of ZNE.
+        channels: band and instrument codes in order of preference; a station gives one of them. Codes that are not
+            listed are taken last.
+        rate_hz: sampling rate of the set; none keeps the rate of each recording.
+        band_hz: corners of the Butterworth band-pass; none leaves it out.
+        corners: poles at each corner.
+        zerophase: filter forwards and backwards (which moves energy ahead of the onset).
+        max_gap_s: longer gaps reject the recording, shorter ones are interpolated.
+        taper_fraction: part of the recording tapered at either end, at most ``taper_max_s``.
+        taper_max_s: longest taper.
+        water_level_db: water level of the response removal.
+        normalise: ``none``, or ``trace_max`` / ``trace_rms``: divide each window by its maximum or root mean square
+            (kept in column ``trace_scale``), so that the unit of the recorder cannot tell the source.
+    """
+
+    components: str = COMPONENTS
+    channels: tuple[str, ...] = ("HH", "BH", "EH", "SH", "HN", "EN")
+    rate_hz: float | None = None
+    band_hz: tuple[float, float] | None = None
+    corners: int = 4
+    zerophase: bool = False
+    max_gap_s: float = 1.0
+    taper_fraction: float = 0.05
+    taper_max_s: float = 2.0
+    water_level_db: float = 60.0
+    normalise: str = "none"
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is refused. Every refusal is listed with its reason.
+
+    Args:
+        min_length_s: shorter recordings are refused.
+        min_nyquist_hz: recordings sampled too slowly for the band of the set are refused.
+        max_flat_fraction: recordings that hold one value for longer than this part of their length are dead.
+        clipped: ``flag`` or ``reject`` recordings that look clipped.
+        missing_station: ``keep`` (offset NaN) or ``reject`` recordings of a station without position.
+        missing_origin: ``keep`` (offset NaN) or ``reject`` events without origin.
+        min_snr: amplitude ratio at which a recording counts as showing the event.
+        min_stations: events left with fewer stations are refused.
+        min_signal_stations: events that fewer stations show (see ``min_snr``) are refused.
+    """
+
+    min_length_s: float = 10.0
+    min_nyquist_hz: float = 0.0
+    max_flat_fraction: float = 0.5
+    clipped: str = "flag"
+    missing_station: str = "keep"
+    missing_origin: str = "keep"
+    min_snr: float = 4.0
+    min_stations: int = 1
+    min_signal_stations: int = 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of the recordings that is kept: one start and one length for all stations of an event.
+
+    Args:
+        reference: ``onset`` (median of the detected onsets), ``origin`` (time of the catalogue) or ``trace`` (start
+            of the earliest recording).
+        before_s: start of the window before the reference.
+        length_s: length of the window.
+        jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], drawn per event.
+        max_pad_s: zeros that may stand for missing recording; a station that lacks more is refused.
+    """
+
+    reference: str = "onset"
+    before_s: float = 20.0
+    length_s: float = 60.0
+    jitter_s: float = 0.0
+    max_pad_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sources and the settings they share.
+
+    Args:
+        name: name of the set.
+        sources: at least one.
+        window: none keeps the whole recordings.
+        onset_band_hz: band in which onsets are sought, within the band of the set.
+        seed: base seed of the random shifts.
+
+    Raises:
+        ConfigurationError: a setting is not allowed.
+    """
+
+    name: str
+    sources: tuple[Source, ...]
+    description: str = ""
+    processing: Processing = field(default_factory=Processing)
+    quality: Quality = field(default_factory=Quality)
+    window: Window | None = None
+    onset_band_hz: tuple[float, float] = (2.0, 12.0)
+    seed: int = DEFAULT_SEED
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    def parameters(self) -> dict[str, Any]:
+        """Settings for the card: everything but the sources."""
+        settings = asdict(self)
+        del settings["sources"]
+        return settings
+
+
+def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | None = None) -> Recipe:
+    """Read a recipe; ``${root}`` in it stands for ``root``, ``changes`` are ``section.key=value`` settings.
+
+    Raises:
+        ConfigurationError: the file is missing or not YAML, or holds an unknown or contradictory setting.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigurationError(f"recipe {path} not found; recipes to start from lie in conf/import")
+    try:
+        loaded = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(changes or []))
+        base = OmegaConf.create({} if root is None else {"root": root})
+        content = OmegaConf.to_container(OmegaConf.merge(loaded, base), resolve=True)
+    except (OmegaConfBaseException, YAMLError) as error:
+        hint = "; name the folder with --root DIR" if "'root'" in str(error) else ""
+        raise ConfigurationError(f"recipe {path} cannot be read: {str(error).splitlines()[0]}{hint}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"recipe {path} must be a mapping with the keys name and sources")
+    plain = {str(key): value for key, value in content.items() if key != "root"}
+    return build_recipe({"name": path.stem} | plain)
+
+
+def build_recipe(content: Mapping[str, Any]) -> Recipe:
+    """Build a recipe from plain containers, as they stand in the YAML file.
+
+    Raises:
+        ConfigurationError: an unknown, missing or contradictory setting.
+    """
+    plain = dict(content)
+    if not plain.get("sources"):
+        raise ConfigurationError("a recipe needs 'sources', a list with at least one source")
+    plain["sources"] = tuple(_build_source(source, i) for i, source in enumerate(plain["sources"]))
+    for key, kind in (("processing", Processing), ("quality", Quality), ("window", Window)):
+        if plain.get(key) is not None:
+            plain[key] = _build(kind, plain[key], key)
+    return _build(Recipe, plain, "recipe")
+
+
+def _build_source(content: Mapping[str, Any], index: int) -> Source:
+    plain = dict(content)
+    where = f"sources[{index}]"
+    waveforms = plain.get("waveforms", ())
+    plain["waveforms"] = (waveforms,) if isinstance(waveforms, str) else tuple(waveforms)
+    plain["association"] = _build(Association, plain.get("association") or {}, f"{where}.association")
+    plain.setdefault("name", f"source{index}")
+    return _build(Source, plain, where)
+
+
+def _build(kind: type, content: Mapping[str, Any], where: str) -> Any:
+    """Make the dataclass ``kind`` from ``content`` and refuse keys it does not have."""
+    if not isinstance(content, Mapping):
+        raise ConfigurationError(f"{where} must be a mapping, not {content!r}")
+    allowed = [item.name for item in fields(kind)]
+    for key in content:
+        if key not in allowed:
+            raise ConfigurationError(f"{where} has no setting '{key}'. {did_you_mean(str(key), allowed)}")
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        raise ConfigurationError(f"{where} is incomplete: {error}") from error
+
+
+def _check(recipe: Recipe) -> None:
+    processing, quality, window = recipe.processing, recipe.quality, recipe.window
+    for source in recipe.sources:
+        _one_of(f"association.by of source '{source.name}'", source.association.by, ASSOCIATIONS)
+        _one_of(f"response of source '{source.name}'", source.response, ("none", "gain", "remove"))
+        _one_of(f"output of source '{source.name}'", source.output, ("VEL", "DISP", "ACC"))
+        if not source.waveforms:
+            raise ConfigurationError(f"source '{source.name}' names no waveforms; give a folder, files or a pattern")
+    names = [source.name for source in recipe.sources]
+    if len(set(names)) != len(names):
+        raise ConfigurationError(f"source names must differ; got {', '.join(names)}")
+    _one_of("processing.normalise", processing.normalise, ("none", "trace_max", "trace_rms"))
+    _one_of("quality.clipped", quality.clipped, ("flag", "reject"))
+    _one_of("quality.missing_station", quality.missing_station, ("keep", "reject"))
+    _one_of("quality.missing_origin", quality.missing_origin, ("keep", "reject"))
+    components = processing.components
+    if not components or components != "".join(c for c in COMPONENTS if c in components):
+        raise ConfigurationError(f"processing.components={components!r} must be some of '{COMPONENTS}', in that order")
+    _check_rates(processing)
+    if window is not None:
+        _one_of("window.reference", window.reference, REFERENCES)
+        if window.length_s <= 0 or window.jitter_s < 0 or window.max_pad_s < 0:
+            raise ConfigurationError("window.length_s must be positive, jitter_s and max_pad_s not negative")
+
+
+def _check_rates(processing: Processing) -> None:
+    rate, band = processing.rate_hz, processing.band_hz
+    if rate is not None and rate <= 0:
+        raise ConfigurationError(f"processing.rate_hz={rate} must be positive, or null to keep the recorded rate")
+    if band is None:
+        return
+    if len(band) != 2 or not 0 < band[0] < band[1]:
+        raise ConfigurationError(f"processing.band_hz={list(band)} must be two rising, positive frequencies")
+    if rate is not None and band[1] > 0.45 * rate:
+        raise ConfigurationError(
+            f"processing.band_hz ends at {band[1]} Hz, too close to half the sampling rate {rate} Hz; "
+            f"end at {0.45 * rate:g} Hz or raise processing.rate_hz to {band[1] / 0.45:g} Hz"
+        )
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigurationError(f"{name}={value!r} is not allowed. {did_you_mean(str(value), list(allowed))}")

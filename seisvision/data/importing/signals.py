@@ -1,0 +1,227 @@
+"""What is done to the samples of one recording: joining, checking, filtering, resampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from scipy import signal
+
+from seisvision.data.importing.recipe import Processing, Quality
+from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.waveform_files import NS, Segment
+from seisvision.data.resample import resample, same_rate
+
+CLIP_RUN = 3
+"""Samples in a row at the largest value that make a peak look cut off."""
+CLIP_PEAKS = 2
+"""Number of such peaks that make a recording a suspect."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One channel of one station, joined to a single series.
+
+    Args:
+        samples: (T,) float64.
+        original_rate_hz: rate before resampling.
+        interpolated_s: total length of the gaps that were filled.
+        clipped: whether it looks clipped.
+        file: name of the (first) file.
+        unit: unit of the samples.
+        sac: the SAC header, {} for other formats.
+    """
+
+    network: str
+    station: str
+    location: str
+    channel: str
+    start_ns: int
+    rate_hz: float
+    samples: np.ndarray
+    original_rate_hz: float
+    interpolated_s: float
+    clipped: bool
+    file: str
+    unit: str
+    sac: dict[str, Any]
+
+    @property
+    def trace_id(self) -> str:
+        """NET.STA.LOC.CHA."""
+        return f"{self.network}.{self.station}.{self.location}.{self.channel}"
+
+    @property
+    def end_ns(self) -> int:
+        """Time of the sample after the last one."""
+        return self.start_ns + round(len(self.samples) / self.rate_hz * NS)
+
+
+def join(segments: list[Segment], max_gap_s: float, file: str, unit: str) -> Recording:
+    """Join the segments of one channel and rate; where they overlap, the later one counts.
+
+    Raises:
+        Refusal: no samples, text instead of samples, or a gap longer than ``max_gap_s``.
+    """
+    ordered = sorted(segments, key=lambda segment: (segment.start_ns, segment.n_samples))
+    ordered = [segment for segment in ordered if segment.n_samples]
+    if not ordered:
+        raise Refusal("quality", "empty", "holds no samples")
+    first, rate = ordered[0], ordered[0].rate_hz
+    starts = [round((segment.start_ns - first.start_ns) * rate / NS) for segment in ordered]
+    _check_gaps(starts, [segment.n_samples for segment in ordered], rate, max_gap_s)
+    samples = np.full(max(start + segment.n_samples for start, segment in zip(starts, ordered, strict=True)), np.nan)
+    for start, segment in zip(starts, ordered, strict=True):
+        samples[start : start + segment.n_samples] = segment.samples
+    covered = _covered(starts, ordered, len(samples))
+    missing = ~covered
+    if missing.any():
+        at = np.arange(len(samples))
+        samples[missing] = np.interp(at[missing], at[covered], samples[covered])
+    codes = (first.network, first.station, first.location, first.channel)
+    gaps_s = float(missing.sum() / rate)
+    return Recording(*codes, first.start_ns, rate, samples, rate, gaps_s, False, file, unit, first.sac)
+
+
+def _check_gaps(starts: list[int], lengths: list[int], rate_hz: float, max_gap_s: float) -> None:
+    """Before the series is laid out, because a wrong year would ask for terabytes."""
+    end = starts[0]
+    longest_s = 0.0
+    for start, length in zip(starts, lengths, strict=True):
+        longest_s = max(longest_s, (start - end) / rate_hz)
+        end = max(end, start + length)
+    if longest_s > max_gap_s:
+        raise Refusal("merge", "gap", f"gap {longest_s:.3g} s > {max_gap_s:g} s", longest_s)
+
+
+def _covered(starts: list[int], segments: list[Segment], length: int) -> np.ndarray:
+    covered = np.zeros(length, dtype=bool)
+    for start, segment in zip(starts, segments, strict=True):
+        covered[start : start + segment.n_samples] = True
+    return covered
+
+
+def check(recording: Recording, quality: Quality) -> Recording:
+    """Refuse recordings that cannot be used; mark those that look clipped.
+
+    Raises:
+        Refusal: NaN or infinite samples, too short, sampled too slowly, dead, or clipped where that is refused.
+    """
+    samples, rate = recording.samples, recording.rate_hz
+    length_s = len(samples) / rate
+    if not np.isfinite(samples).all():
+        n_bad = int((~np.isfinite(samples)).sum())
+        raise Refusal("quality", "not_finite", f"{n_bad} samples are NaN or infinite", n_bad)
+    if length_s < quality.min_length_s:
+        raise Refusal("quality", "short", f"length {length_s:.3g} s < {quality.min_length_s:g} s", length_s)
+    if rate / 2 < quality.min_nyquist_hz:
+        reason = f"half the sampling rate {rate / 2:g} Hz < {quality.min_nyquist_hz:g} Hz"
+        raise Refusal("quality", "slow_sampling", reason, rate / 2)
+    flat = _longest_run(samples) / len(samples)
+    if flat > quality.max_flat_fraction:
+        reason = f"one value for {flat:.0%} of its length > {quality.max_flat_fraction:.0%}"
+        raise Refusal("quality", "flat", reason, flat)
+    clipped = looks_clipped(samples)
+    if clipped and quality.clipped == "reject":
+        raise Refusal("quality", "clipped", "peaks are cut off at the largest value")
+    return replace(recording, clipped=clipped)
+
+
+def _longest_run(samples: np.ndarray) -> int:
+    """Length of the longest run of one value."""
+    changes = np.flatnonzero(np.diff(samples) != 0)
+    edges = np.concatenate([[-1], changes, [len(samples) - 1]])
+    return int(np.diff(edges).max())
+
+
+def looks_clipped(samples: np.ndarray) -> bool:
+    """Whether several peaks end flat at the very largest or smallest value, as saturated recorders do."""
+    middle = np.median(samples)
+    spread = np.median(np.abs(samples - middle))
+    for extreme in (samples.max(), samples.min()):
+        # Close to the noise, several equal samples are the resolution of the recorder and no clipping.
+        if abs(extreme - middle) < 10 * max(spread, 1e-300):
+            continue
+        at_extreme = np.concatenate([[False], samples == extreme, [False]]).astype(np.int8)
+        edges = np.flatnonzero(np.diff(at_extreme))
+        if int(((edges[1::2] - edges[::2]) >= CLIP_RUN).sum()) >= CLIP_PEAKS:
+            return True
+    return False
+
+
+def process(recording: Recording, processing: Processing, response: Any = None, output: str = "VEL") -> Recording:
+    """Detrend, taper, remove the response, filter and resample, each as far as it is asked for.
+
+    Args:
+        response: None, a sensitivity in counts per unit, or an obspy inventory.
+        output: VEL, DISP or ACC, where the inventory is used.
+
+    Raises:
+        Refusal: the inventory has no usable response, or the result is not finite.
+    """
+    samples = signal.detrend(recording.samples, type="linear")
+    samples *= _taper(len(samples), recording.rate_hz, processing)
+    if isinstance(response, float):
+        samples /= response
+    elif response is not None:
+        samples = _remove_response(recording, samples, response, output, processing)
+    if processing.band_hz is not None:
+        samples = band_pass(samples, recording.rate_hz, processing.band_hz, processing.corners, processing.zerophase)
+    rate_hz = processing.rate_hz or recording.rate_hz
+    if not same_rate(recording.rate_hz, rate_hz):
+        samples = resample(samples, recording.rate_hz, rate_hz)
+    if not np.isfinite(samples).all():
+        raise Refusal("processing", "not_finite", "not finite after filtering; the response or the samples are damaged")
+    return replace(recording, samples=samples, rate_hz=rate_hz)
+
+
+def _taper(length: int, rate_hz: float, processing: Processing) -> np.ndarray:
+    """Cosine at either end."""
+    width = min(round(processing.taper_fraction * length), round(processing.taper_max_s * rate_hz), length // 2)
+    weights = np.ones(length)
+    if width:
+        rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(width) / width)
+        weights[:width] = rise
+        weights[-width:] = rise[::-1]
+    return weights
+
+
+def _remove_response(
+    recording: Recording, samples: np.ndarray, inventory: Any, output: str, processing: Processing
+) -> np.ndarray:
+    import obspy
+
+    header = {
+        "network": recording.network,
+        "station": recording.station,
+        "location": recording.location,
+        "channel": recording.channel,
+        "starttime": obspy.UTCDateTime(ns=recording.start_ns),
+        "sampling_rate": recording.rate_hz,
+    }
+    trace = obspy.Trace(samples, header)
+    try:
+        trace.remove_response(
+            inventory, output=output, water_level=processing.water_level_db, zero_mean=False, taper=False
+        )
+    except Exception as error:  # obspy raises plain exceptions and errors of its evalresp library
+        message = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise Refusal("processing", "no_response", f"response cannot be removed: {message}") from error
+    return np.asarray(trace.data)
+
+
+def band_pass(
+    samples: np.ndarray, rate_hz: float, band_hz: tuple[float, float], corners: int = 4, zerophase: bool = False
+) -> np.ndarray:
+    """Butterworth band-pass; a high-pass where the band ends beyond nine tenths of half the sampling rate."""
+    sections = _butterworth(rate_hz, *band_hz, corners)
+    return signal.sosfiltfilt(sections, samples) if zerophase else signal.sosfilt(sections, samples)
+
+
+@lru_cache(maxsize=32)
+def _butterworth(rate_hz: float, low_hz: float, high_hz: float, corners: int) -> np.ndarray:
+    if high_hz >= 0.45 * rate_hz:
+        return signal.butter(corners, low_hz, "highpass", fs=rate_hz, output="sos")
+    return signal.butter(corners, (low_hz, high_hz), "bandpass", fs=rate_hz, output="sos")

@@ -1,0 +1,296 @@
+"""Events and stations from QuakeML, StationXML (and what else obspy reads), CSV tables or SAC headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seisvision.data.importing.rejections import Refusal
+from seisvision.errors import DataError, did_you_mean
+
+NAN = float("nan")
+CELL_DEG = 0.1
+"""Side of the cells that group sources by place: 7 to 11 km in middle latitudes."""
+SAC = "sac"
+EVENT_NUMBERS = ("source_latitude_deg", "source_longitude_deg", "source_depth_km", "source_magnitude")
+TEXT_COLUMNS = ("source_type", "source_cell", "source_subtype", "source_origin_time")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a station stands; ``azimuth_deg`` and ``dip_deg`` of the channel are NaN where they are not known."""
+
+    latitude_deg: float
+    longitude_deg: float
+    elevation_m: float = NAN
+    azimuth_deg: float = NAN
+    dip_deg: float = NAN
+
+
+Key = tuple[str, str, str | None, str | None]
+"""Network, station, location, channel."""
+
+
+@dataclass
+class StationTable:
+    """Positions of stations, by channel and epoch where the file says so.
+
+    Args:
+        epochs: (network, station, location, channel) to (start_ns, end_ns, place); location and channel are None for
+            what holds for the whole station. A table without network codes serves every network.
+        inventory: the obspy inventory, for responses; None for CSV tables.
+    """
+
+    epochs: dict[Key, list[tuple[float, float, Place]]] = field(default_factory=dict)
+    inventory: Any = None
+
+    def find(self, network: str, station: str, location: str, channel: str, time_ns: int) -> Place | None:
+        """Place of a channel at a time, else of its station, else None."""
+        for code in (network, ""):
+            for key in ((code, station, location, channel), (code, station, None, None)):
+                for start_ns, end_ns, place in self.epochs.get(key, ()):
+                    if start_ns <= time_ns <= end_ns and np.isfinite(place.latitude_deg + place.longitude_deg):
+                        return place
+        return None
+
+    def sensitivity(self, trace_id: str, time_ns: int) -> tuple[float, str]:
+        """Overall sensitivity of a channel and the unit of ground motion it refers to.
+
+        Raises:
+            Refusal: the station file has none at that time.
+        """
+        import obspy
+
+        try:
+            response = self.inventory.get_response(trace_id, obspy.UTCDateTime(ns=time_ns))
+            whole = response.instrument_sensitivity
+            return float(whole.value), str(whole.input_units).lower()
+        except Exception as error:  # obspy raises plain exceptions, and attributes may be None
+            raise Refusal("processing", "no_response", f"no sensitivity of {trace_id} at that time") from error
+
+    def add(self, key: Key, place: Place, span: tuple[float, float]) -> None:
+        """Add an epoch."""
+        self.epochs.setdefault(key, []).append((*span, place))
+
+
+def read_events(path: str) -> dict[str, dict[str, Any]]:
+    """Read a catalogue: event id to its ``source_*`` columns, in file order.
+
+    Raises:
+        DataError: the file is missing, no catalogue, or has a duplicate id, an impossible time or place.
+    """
+    file = _existing(path, "events")
+    events = _events_from_csv(file) if file.suffix.lower() in (".csv", ".txt") else _events_from_catalogue(file)
+    for event_id, event in events.items():
+        _check_event(file, event_id, event)
+        event["source_cell"] = event.get("source_cell") or source_cell(event)
+    return events
+
+
+def source_cell(event: Mapping[str, Any]) -> str:
+    """Name of the 0.1 degree cell of a source; empty without coordinates."""
+    latitude, longitude = event.get("source_latitude_deg", NAN), event.get("source_longitude_deg", NAN)
+    if not np.isfinite(latitude + longitude):
+        return ""
+    # Rounding to whole cells first, because -0.04 as text would give -0.0, a cell of its own.
+    return ",".join(f"{round(value / CELL_DEG) * CELL_DEG:.1f}" for value in (latitude, longitude))
+
+
+def format_time(value: Any) -> str:
+    """Time as ISO 8601 with microseconds and Z."""
+    time = pd.Timestamp(value)
+    time = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def time_ns(iso: str) -> int:
+    """Nanoseconds since 1970 of a time written by :func:`format_time`."""
+    return int(pd.Timestamp(iso).as_unit("ns").value)
+
+
+def format_ns(ns: int) -> str:
+    """Nanoseconds since 1970 as ISO 8601 with microseconds and Z, rounded."""
+    return format_time(pd.Timestamp(round(ns, -3), tz="UTC"))
+
+
+def _existing(path: str, what: str) -> Path:
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f"{what} file '{path}' not found; check the path, or ${{root}} and --root in a recipe")
+    return file
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    """All columns as text: network NA and event 007 must stay what they are."""
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{file} is no table of comma separated values: {error}") from error
+    return table.rename(columns=str.strip)
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text) if text.strip() else NAN
+    except ValueError as error:
+        raise DataError(f"{where} is '{text}', which is not a number; correct it or leave it empty") from error
+
+
+def _events_from_csv(file: Path) -> dict[str, dict[str, Any]]:
+    table = _read_csv(file)
+    id_column = next((name for name in ("event_id", "source_id") if name in table), None)
+    if id_column is None:
+        raise DataError(f"{file} has no column 'event_id'. {did_you_mean('event_id', list(table))}")
+    twice = table[id_column][table[id_column].duplicated()]
+    if len(twice):
+        raise DataError(f"{file} lists event '{twice.iloc[0]}' more than once; ids must be unique")
+    extra = [name for name in table if name not in (id_column, *EVENT_NUMBERS, *TEXT_COLUMNS)]
+    numbers = {name: pd.to_numeric(table[name].replace("", NAN), errors="coerce") for name in extra}
+    numeric = {name for name in extra if (numbers[name].notna() == (table[name] != "")).all()}
+    events: dict[str, dict[str, Any]] = {}
+    for row in table.to_dict("records"):
+        event_id = row.pop(id_column)
+        event: dict[str, Any] = {}
+        for name, text in row.items():
+            column = name if name.startswith("source_") else f"source_{name}"
+            is_number = name in EVENT_NUMBERS or name in numeric
+            event[column] = _number(text, f"{name} of event '{event_id}' in {file}") if is_number else text
+        events[event_id] = event
+    return events
+
+
+def _events_from_catalogue(file: Path) -> dict[str, dict[str, Any]]:
+    import obspy
+
+    try:
+        catalogue = obspy.read_events(str(file))
+    except Exception as error:  # obspy raises whatever the parser of each format raises
+        raise DataError(f"{file} is no catalogue obspy can read: {str(error).splitlines()[0]}") from error
+    events: dict[str, dict[str, Any]] = {}
+    for item in catalogue:
+        event_id = str(item.resource_id).rpartition("/")[2].rpartition("=")[2]
+        if event_id in events:
+            raise DataError(f"{file} lists event '{event_id}' more than once; ids must be unique")
+        events[event_id] = _event_columns(item)
+    return events
+
+
+def _event_columns(item: Any) -> dict[str, Any]:
+    """Columns of an obspy event: preferred origin and magnitude, else the first of each."""
+    origin = item.preferred_origin() or next(iter(item.origins), None)
+    magnitude = item.preferred_magnitude() or next(iter(item.magnitudes), None)
+    event: dict[str, Any] = {"source_type": item.event_type or ""}
+    event |= dict.fromkeys(EVENT_NUMBERS, NAN) | {"source_origin_time": ""}
+    if origin is not None:
+        event["source_origin_time"] = str(origin.time)
+        for column, value, unit in (
+            ("source_latitude_deg", origin.latitude, 1.0),
+            ("source_longitude_deg", origin.longitude, 1.0),
+            ("source_depth_km", origin.depth, 1000.0),
+        ):
+            event[column] = NAN if value is None else value / unit
+    if magnitude is not None:
+        event |= {"source_magnitude": magnitude.mag, "source_magnitude_type": magnitude.magnitude_type or ""}
+    return event
+
+
+def event_from_sac(header: Mapping[str, Any], start_ns: int) -> dict[str, Any]:
+    """Columns of the event in a SAC header (EVDP in kilometres, as SAC defines it)."""
+    keys = ("evla", "evlo", "evdp", "mag")
+    event: dict[str, Any] = {
+        column: float(header.get(key, NAN)) for column, key in zip(EVENT_NUMBERS, keys, strict=True)
+    }
+    origin_ns = sac_origin_ns(header, start_ns)
+    event["source_origin_time"] = "" if origin_ns is None else format_ns(origin_ns)
+    event["source_type"] = ""
+    event["source_cell"] = source_cell(event)
+    return event
+
+
+def sac_origin_ns(header: Mapping[str, Any], start_ns: int) -> int | None:
+    """Origin time from ``o``, which like ``b`` (the start) counts from the reference time of the header."""
+    if "o" not in header or "b" not in header:
+        return None
+    return start_ns + round((float(header["o"]) - float(header["b"])) * 1e6) * 1000
+
+
+def place_from_sac(header: Mapping[str, Any]) -> Place | None:
+    """Place of the station in a SAC header (STEL in metres, as SAC defines it)."""
+    if "stla" not in header or "stlo" not in header:
+        return None
+    return Place(float(header["stla"]), float(header["stlo"]), float(header.get("stel", NAN)))
+
+
+def _check_event(file: Path, event_id: str, event: dict[str, Any]) -> None:
+    where = f"event '{event_id}' in {file}"
+    time = event.get("source_origin_time", "")
+    try:
+        event["source_origin_time"] = format_time(time) if time else ""
+    except ValueError as error:
+        raise DataError(f"source_origin_time of {where} is '{time}'; write it like 2014-08-24T00:01:08.920Z") from error
+    for column in EVENT_NUMBERS:
+        event.setdefault(column, NAN)
+    for column, limit in (("source_latitude_deg", 90), ("source_longitude_deg", 360)):
+        if abs(event[column]) > limit:
+            raise DataError(f"{column} of {where} is {event[column]:g}; it must lie within ±{limit}")
+
+
+def read_stations(path: str | None) -> StationTable:
+    """Read station positions; an empty table for None and ``sac``.
+
+    Raises:
+        DataError: the file is missing, no station table, or lacks a column.
+    """
+    if path is None or path == SAC:
+        return StationTable()
+    file = _existing(path, "stations")
+    return _stations_from_csv(file) if file.suffix.lower() in (".csv", ".txt") else _stations_from_inventory(file)
+
+
+def _stations_from_csv(file: Path) -> StationTable:
+    table = _read_csv(file).rename(columns=lambda name: name.removeprefix("station_").removesuffix("_code"))
+    if "station" not in table and "code" in table:
+        table = table.rename(columns={"code": "station"})
+    for column in ("station", "latitude_deg", "longitude_deg"):
+        if column not in table:
+            raise DataError(f"{file} has no column '{column}'. {did_you_mean(column, list(table))}")
+    stations = StationTable()
+    for row in table.to_dict("records"):
+        where = f"of station '{row['station']}' in {file}"
+        numbers = [
+            _number(row.get(key, ""), f"{key} {where}") for key in ("latitude_deg", "longitude_deg", "elevation_m")
+        ]
+        place = Place(*numbers)
+        stations.add((row.get("network", "").strip(), row["station"].strip(), None, None), place, (-np.inf, np.inf))
+    return stations
+
+
+def _stations_from_inventory(file: Path) -> StationTable:
+    import obspy
+
+    try:
+        inventory = obspy.read_inventory(str(file))
+    except Exception as error:  # obspy raises whatever the parser of each format raises
+        raise DataError(f"{file} is no station file obspy can read: {str(error).splitlines()[0]}") from error
+    stations = StationTable(inventory=inventory)
+    for network in inventory:
+        for station in network:
+            place = Place(station.latitude, station.longitude, station.elevation)
+            stations.add((network.code, station.code, None, None), place, _epoch(station))
+            for channel in station:
+                angles = [NAN if angle is None else float(angle) for angle in (channel.azimuth, channel.dip)]
+                place = Place(channel.latitude, channel.longitude, channel.elevation, *angles)
+                key = (network.code, station.code, channel.location_code or "", channel.code)
+                stations.add(key, place, _epoch(channel))
+    return stations
+
+
+def _epoch(item: Any) -> tuple[float, float]:
+    start = -np.inf if item.start_date is None else item.start_date.ns
+    end = np.inf if item.end_date is None else item.end_date.ns
+    return start, end
