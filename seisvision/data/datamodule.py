@@ -44,6 +44,7 @@ class EventDataModule(pl.LightningDataModule):
         split: event split of that set.
         samples: keywords of :class:`EventSamples` (``window``, ``components``, ``targets``, ...) for all parts.
         samples_by_part: keywords that differ in a part, such as ``{"train": {"window": ...}}`` with jitter.
+        class_names: class target to the names of its class numbers; default the values themselves.
         batch_size: events per batch and process.
         num_workers: reading processes; 0 reads in this one.
         min_stations: events with fewer traces are excluded.
@@ -55,7 +56,7 @@ class EventDataModule(pl.LightningDataModule):
     Attributes:
         parts: part name to :class:`EventSamples`; a part the split does not have is missing.
         excluded: events left out, each with its reason.
-        class_names: class target to the names of class numbers 0 to K - 1 (several values of one class: joined by "/").
+        class_names: class target to the names of class numbers 0 to K - 1.
         counts: part to class target to class name to number of events.
 
     Raises:
@@ -70,6 +71,7 @@ class EventDataModule(pl.LightningDataModule):
         *,
         samples: Mapping[str, Any],
         samples_by_part: Mapping[str, Mapping[str, Any]] | None = None,
+        class_names: Mapping[str, Sequence[str]] | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
         min_stations: int = 1,
@@ -96,7 +98,7 @@ class EventDataModule(pl.LightningDataModule):
         self.parts = {part: self._make_samples(part, ids) for part, ids in self._ids_by_part().items()}
         self._report_excluded()
         self.class_names = {
-            column: class_names(class_map)
+            column: _class_names(column, class_map, (class_names or {}).get(column))
             for column, class_map in (self._arguments["train"].get("targets") or {}).items()
             if class_map is not None
         }
@@ -205,16 +207,18 @@ class EventDataModule(pl.LightningDataModule):
         return self.loader("test") if "test" in self.parts else []
 
 
-def class_names(class_map: ClassMap) -> list[str]:
-    """Return the names of class numbers 0 to K - 1.
-
-    Raises:
-        ConfigurationError: the numbers are not 0 to K - 1.
-    """
+def _class_names(column: str, class_map: ClassMap, given: Sequence[str] | None) -> list[str]:
+    """Return K names; where none are given the values of each class, joined by "/"."""
     numbers = sorted({int(number) for number in class_map.values()})
     if numbers != list(range(len(numbers))):
-        raise ConfigurationError(f"class numbers {numbers} must be 0 to K - 1 without gaps")
-    return ["/".join(str(value) for value, number in class_map.items() if number == k) for k in numbers]
+        raise ConfigurationError(f"class numbers {numbers} of '{column}' must be 0 to K - 1 without gaps")
+    if given is None:
+        return ["/".join(str(value) for value, number in class_map.items() if number == k) for k in numbers]
+    if len(given) != len(numbers):
+        raise ConfigurationError(
+            f"'{column}' has {len(numbers)} classes but the names {list(given)}; give one name each"
+        )
+    return [str(name) for name in given]
 
 
 def _summary(reasons: Sequence[str]) -> str:

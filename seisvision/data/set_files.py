@@ -143,8 +143,7 @@ def _sampling_rates(table: pd.DataFrame, chunk: Chunk) -> np.ndarray:
         rates = pd.to_numeric(table["trace_sampling_rate_hz"], errors="coerce").to_numpy(dtype=float)
     if "trace_dt_s" in table:
         steps_s = pd.to_numeric(table["trace_dt_s"], errors="coerce").to_numpy(dtype=float)
-        # Steps are often stored rounded (0.00833 for 120 Hz); six digits restore the rate that was meant.
-        rates = np.where(np.isnan(rates), np.round(1 / steps_s, 6), rates)
+        rates = np.where(np.isnan(rates), 1 / steps_s, rates)
     rates = np.where(np.isnan(rates), chunk.sampling_rate_hz, rates)
     bad = ~(np.isfinite(rates) & (rates > 0))
     if bad.any():
