@@ -1,0 +1,208 @@
+"""Small tables for the terminal, for Markdown pages and for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.evaluation.baselines import Baseline
+from seisvision.evaluation.intervals import Measure
+
+Format = Literal["text", "markdown", "csv"]
+
+UNDEFINED = "-"
+RESULT_COLUMNS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "roc_auc": "ROC AUC",
+    "cross_entropy": "cross-entropy",
+}
+"""Measures of a results table and their headings."""
+PERCENTAGES = ("accuracy", "balanced_accuracy")
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One line of a results table: a network, a baseline or the expert."""
+
+    name: str
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    note: str = ""
+    """Shown behind the measures, such as why a baseline is missing."""
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One line of an architecture comparison: a run with its validation and, where evaluated, test accuracy."""
+
+    model: str
+    n_parameters: int
+    val_accuracy: Measure
+    test_accuracy: Measure | None = None
+    seconds: float = math.nan
+    folder: str | Path = ""
+
+
+def baseline_rows(baselines: Mapping[str, Baseline], part: str) -> list[ResultRow]:
+    """Rows of a results table for one part of the split (``val`` or ``test``)."""
+    return [
+        ResultRow(name, baseline.metrics.get(part, {}), baseline.skipped or "") for name, baseline in baselines.items()
+    ]
+
+
+def results_table(rows: Sequence[ResultRow], form: Format = "text", *, with_notes: bool = True) -> str:
+    """Measures with their intervals, one line per network or baseline, in the order given.
+
+    In ``csv``, value, ends of the interval and n have columns of their own and full precision.
+    """
+    if form == "csv":
+        return _csv(
+            ["name", *[f"{key}{end}" for key in RESULT_COLUMNS for end in ("", "_low", "_high", "_n")], "note"],
+            [
+                [row.name, *[x for key in RESULT_COLUMNS for x in _numbers(row.measures.get(key))], row.note]
+                for row in rows
+            ],
+        )
+    notes = with_notes and any(row.note for row in rows)
+    head = ["", "n", *RESULT_COLUMNS.values(), *(["note"] if notes else [])]
+    body = [
+        [
+            row.name,
+            _count(row.measures.get("accuracy")),
+            *[format_measure(row.measures.get(key), percent=key in PERCENTAGES) for key in RESULT_COLUMNS],
+            *([row.note] if notes else []),
+        ]
+        for row in rows
+    ]
+    return _render(head, body, form)
+
+
+def architecture_table(rows: Sequence[RunRow], form: Format = "text") -> str:
+    """Comparison of runs in the order given: parameters, accuracies as k/n with Wilson intervals, time, folder."""
+    if form == "csv":
+        head = [
+            "model",
+            "n_parameters",
+            *[f"{p}_accuracy{e}" for p in ("val", "test") for e in ("", "_low", "_high", "_n")],
+        ]
+        body = [
+            [
+                row.model,
+                str(row.n_parameters),
+                *_numbers(row.val_accuracy),
+                *_numbers(row.test_accuracy),
+                _number(row.seconds),
+                str(row.folder),
+            ]
+            for row in rows
+        ]
+        return _csv([*head, "seconds", "folder"], body)
+    with_test = any(row.test_accuracy is not None for row in rows)
+    head = ["model", "parameters", "val accuracy", *(["test accuracy"] if with_test else []), "time", "run"]
+    body = [
+        [
+            row.model,
+            f"{row.n_parameters:,}",
+            format_fraction(row.val_accuracy),
+            *([format_fraction(row.test_accuracy)] if with_test else []),
+            format_seconds(row.seconds),
+            str(row.folder),
+        ]
+        for row in rows
+    ]
+    return _render(head, body, form)
+
+
+def format_measure(measure: Measure | None, percent: bool = False) -> str:
+    """Such as ``91.5 % [86.5, 94.8]`` or ``0.93 [0.88, 0.97]``; a dash where it is not defined."""
+    if measure is None or math.isnan(measure.value):
+        return UNDEFINED
+    scale, digits, unit = (100, 1, " %") if percent else (1, 3, "")
+    text = f"{measure.value * scale:.{digits}f}{unit}"
+    if math.isnan(measure.low) or math.isnan(measure.high):
+        return text
+    return f"{text} [{measure.low * scale:.{digits}f}, {measure.high * scale:.{digits}f}]"
+
+
+def format_fraction(measure: Measure | None) -> str:
+    """A proportion with its counts, such as ``162/177 = 91.5 % [86.5, 94.8]``."""
+    if measure is None or math.isnan(measure.value):
+        return UNDEFINED
+    return f"{round(measure.value * measure.n)}/{measure.n} = {format_measure(measure, percent=True)}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Such as ``42 s``, ``3 min 05 s`` or ``2 h 10 min``."""
+    if math.isnan(seconds):
+        return UNDEFINED
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _count(measure: Measure | None) -> str:
+    return UNDEFINED if measure is None else str(measure.n)
+
+
+def _numbers(measure: Measure | None) -> list[str]:
+    if measure is None:
+        return [""] * 4
+    return [_number(measure.value), _number(measure.low), _number(measure.high), str(measure.n)]
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else repr(float(value))
+
+
+def _render(head: list[str], body: list[list[str]], form: Format) -> str:
+    renderers: dict[str, Callable[[list[str], list[list[str]]], str]] = {"text": _text, "markdown": _markdown}
+    if form not in renderers:
+        raise ConfigurationError(f"Unknown table format '{form}'. {did_you_mean(form, [*renderers, 'csv'])}")
+    return renderers[form](head, body)
+
+
+def _text(head: list[str], body: list[list[str]]) -> str:
+    lines = [[_plain(cell) for cell in line] for line in (head, *body)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    rule = ["-" * width for width in widths]
+    rows = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in (lines[0], rule, *lines[1:])
+    )
+    return "\n".join(row.rstrip() for row in rows)
+
+
+def _markdown(head: list[str], body: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *[[_markdown_cell(cell) for cell in line] for line in body]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _markdown_cell(text: str) -> str:
+    """Text that Markdown shows as it is: names come from data and may hold anything."""
+    escaped = html.escape(_plain(text), quote=False)
+    for character in "\\|`*_[]":
+        escaped = escaped.replace(character, f"\\{character}")
+    return escaped
+
+
+def _csv(head: list[str], body: list[list[str]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(body)
+    return buffer.getvalue()
+
+
+def _plain(text: str) -> str:
+    """Text on one line without control characters."""
+    return "".join(character if character.isprintable() else " " for character in str(text))

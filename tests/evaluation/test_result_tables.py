@@ -1,0 +1,104 @@
+import csv
+import io
+import math
+
+import pytest
+
+from seisvision.errors import ConfigurationError
+from seisvision.evaluation.baselines import Baseline
+from seisvision.evaluation.intervals import Measure
+from seisvision.evaluation.tables import (
+    ResultRow,
+    RunRow,
+    architecture_table,
+    baseline_rows,
+    format_seconds,
+    results_table,
+)
+
+NETWORK = ResultRow(
+    "resnet18",
+    {
+        "accuracy": Measure.proportion(162, 177),
+        "balanced_accuracy": Measure(0.9, 0.86, 0.94, 177),
+        "roc_auc": Measure(0.961, 0.93, 0.98, 177),
+        "cross_entropy": Measure(math.nan),
+    },
+)
+EXPERT = ResultRow("physics", note="start_s is not known")
+
+
+def test_text_table_shows_counts_intervals_and_reasons() -> None:
+    lines = results_table([NETWORK, EXPERT]).splitlines()
+    assert lines[2].split("  ")[0] == "resnet18"
+    for part in ("177", "91.5 % [86.5, 94.8]", "90.0 % [86.0, 94.0]", "0.961 [0.930, 0.980]"):
+        assert part in lines[2]
+    assert lines[3].startswith("physics") and lines[3].endswith("start_s is not known")
+    accuracy = lines[0].index("accuracy")
+    assert lines[2][accuracy:].startswith("91.5 %") and lines[3][accuracy:].startswith("- ")
+
+
+def test_rows_keep_their_order() -> None:
+    names = [line.split("  ")[0] for line in results_table([EXPERT, NETWORK]).splitlines()[2:]]
+    assert names == ["physics", "resnet18"]
+
+
+def test_markdown_shows_names_from_data_as_they_are() -> None:
+    table = results_table([ResultRow("a|b\n<script>_x_</script>")], "markdown")
+    lines = table.splitlines()
+    assert len(lines) == 3
+    assert r"a\|b &lt;script&gt;\_x\_&lt;/script&gt;" in lines[2]
+    assert {line.replace(r"\|", "").count("|") for line in lines} == {7}
+
+
+def test_csv_keeps_full_precision_and_leaves_undefined_values_empty() -> None:
+    rows = list(csv.DictReader(io.StringIO(results_table([NETWORK, EXPERT], "csv"))))
+    assert float(rows[0]["accuracy"]) == 162 / 177 and rows[0]["accuracy_n"] == "177"
+    assert float(rows[0]["accuracy_low"]) == NETWORK.measures["accuracy"].low
+    assert rows[0]["cross_entropy"] == "" and rows[1]["accuracy"] == ""
+    assert rows[1]["note"] == "start_s is not known"
+
+
+def test_architecture_table_shows_counts_parameters_and_folders() -> None:
+    rows = [
+        RunRow(
+            "resnet50", 23_512_130, Measure.proportion(185, 213), Measure.proportion(162, 177), 605.4, "runs/a/1234"
+        ),
+        RunRow("resnet18", 11_177_538, Measure.proportion(177, 213)),
+    ]
+    lines = architecture_table(rows).splitlines()
+    for part in (
+        "resnet50",
+        "23,512,130",
+        "185/213 = 86.9 % [81.7, 90.7]",
+        "162/177 = 91.5 %",
+        "10 min 05 s",
+        "runs/a/1234",
+    ):
+        assert part in lines[2]
+    assert lines[3].startswith("resnet18")
+    assert "test accuracy" not in architecture_table(rows[1:])
+    records = list(csv.DictReader(io.StringIO(architecture_table(rows, "csv"))))
+    assert records[0]["test_accuracy_n"] == "177" and records[1]["test_accuracy"] == records[1]["seconds"] == ""
+
+
+def test_baseline_rows_take_one_part_of_the_split() -> None:
+    baselines = {
+        "majority": Baseline("majority", "", metrics={"val": {"accuracy": Measure.proportion(1, 2)}, "test": {}}),
+        "physics": Baseline("physics", "", skipped="no offsets"),
+    }
+    rows = baseline_rows(baselines, "val")
+    assert rows[0].measures["accuracy"].n == 2 and rows[1].note == "no offsets"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(math.nan, "-"), (42.4, "42 s"), (59.9, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")],
+)
+def test_seconds_are_readable(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text
+
+
+def test_unknown_formats_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean 'markdown'"):
+        results_table([NETWORK], "markdow")  # type: ignore[arg-type]
