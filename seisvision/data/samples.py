@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from seisvision import keys
 from seisvision.data.event_index import EventIndex, build_event_index
-from seisvision.data.resample import margin_samples, resample, same_rate
+from seisvision.data.resample import resample, same_rate, settling_samples, stretch_start
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
@@ -164,9 +164,8 @@ class EventSamples(Dataset):
 
     def _resample_into(self, window: np.ndarray, waveform: np.ndarray, lead_s: float, rate_hz: float) -> bool:
         """Resample just the stretch that the window needs, with room for the filter on both sides."""
-        margin = margin_samples(rate_hz, self.sampling_rate_hz)
-        first = max(0, int(lead_s * rate_hz) - margin)
-        last = int((lead_s + self.window.length_s) * rate_hz) + margin + 1
+        first = stretch_start(lead_s * rate_hz, rate_hz, self.sampling_rate_hz)
+        last = int((lead_s + self.window.length_s) * rate_hz) + settling_samples(rate_hz, self.sampling_rate_hz) + 1
         stretch = waveform[:, first : max(last, 0)]
         if stretch.shape[1] == 0:
             return False

@@ -82,10 +82,10 @@ class Split:
         path = Path(path)
         if not path.is_file():
             raise DataError(f"split file {path} does not exist; check the path, or let a new split be drawn")
-        lines = path.read_text(encoding="utf-8").splitlines()
-        header = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# ") and ": " in line)
-        rows = list(csv.DictReader(line for line in lines if not line.startswith("# ")))
-        if not rows or not {"id", "part", "group"} <= set(rows[0]) or not {"hash", "unit", "by"} <= set(header):
+        comments, separator, table = path.read_text(encoding="utf-8").partition("id,part,group\n")
+        header = dict(line[2:].split(": ", 1) for line in comments.splitlines() if ": " in line)
+        rows = list(csv.DictReader(io.StringIO(separator + table)))
+        if not rows or not {"hash", "unit", "by"} <= set(header):
             raise DataError(f"{path} is not a split file with the columns id, part, group and a '# hash:' line")
         parts = {name: tuple(row["id"] for row in rows if row["part"] == name) for name in {r["part"]: 0 for r in rows}}
         seed = int(header["seed"]) if header.get("seed", "None") != "None" else None
