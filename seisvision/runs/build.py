@@ -34,7 +34,7 @@ def build_view(config: Config) -> View:
 
 def class_map(config: Config, column: str) -> dict[str, int]:
     """Values of ``column`` and the class numbers they mean, in the order of ``dataset.labels``."""
-    labels = config["dataset"]["labels"][column]
+    labels = config["dataset"]["labels"].get(column) or {}
     return {str(value): number for number, values in enumerate(labels.values()) for value in values}
 
 

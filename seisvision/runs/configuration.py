@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -36,7 +37,8 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigurationError: a mandatory value is missing or an interpolation cannot be resolved.
     """
-    missing = sorted(OmegaConf.missing_keys(config))
+    unresolved = OmegaConf.to_container(config, resolve=False)
+    missing = [path for path, value in _leaves(unresolved) if value == "???"]
     if missing:
         raise ConfigurationError(f"These settings have no value yet: {', '.join(missing)}. Give each as key=value.")
     try:
@@ -68,17 +70,20 @@ def allowed_prefixes() -> tuple[str, ...]:
     return ALLOWED_TARGETS + tuple(prefix for prefix in extra if prefix)
 
 
-def _targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def _targets(config: Any) -> Iterator[tuple[str, Any]]:
+    return ((path, value) for path, value in _leaves(config) if path.rpartition(".")[2] == "_target_")
+
+
+def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths and values of everything that is neither a mapping nor a list."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            here = f"{path}.{key}" if path else str(key)
-            if key == "_target_":
-                yield here, value
-            else:
-                yield from _targets(value, here)
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
     elif isinstance(node, list | tuple):
         for index, value in enumerate(node):
-            yield from _targets(value, f"{path}[{index}]")
+            yield from _leaves(value, f"{path}[{index}]")
+    else:
+        yield path, node
 
 
 def instantiate(config: Mapping[str, Any], **objects: Any) -> Any:
@@ -109,15 +114,19 @@ def instantiate(config: Mapping[str, Any], **objects: Any) -> Any:
 
 def _check_origin(config: Any) -> None:
     """Refuse targets that reach another library through a module's imports, such as ``seisvision.data.x.os.system``."""
-    import hydra.utils
-
     for key, target in _targets(config):
         try:
-            found = hydra.utils.get_object(str(target))
-        except Exception as error:
+            found = _find(str(target))
+        except (ImportError, AttributeError) as error:
             raise ConfigurationError(f"{key}={target} cannot be found: {error}") from error
         if not f"{getattr(found, '__module__', '')}.".startswith(allowed_prefixes()):
             raise ConfigurationError(f"{key}={target} is not defined below an allowed prefix.")
+
+
+def _find(target: str) -> Any:
+    """Import what a dotted path names: a module as far as it goes, then attributes."""
+    module_name, _, attribute = target.rpartition(".")
+    return getattr(importlib.import_module(module_name), attribute)
 
 
 def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:

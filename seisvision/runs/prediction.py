@@ -17,6 +17,7 @@ from seisvision import keys
 from seisvision.evaluation.classification import classification_metrics, confusion_matrix
 from seisvision.evaluation.comparison import ClassPredictions
 from seisvision.runs.folder import write_text
+from seisvision.tasks.outputs import NO_CLASS
 from seisvision.tasks.supervised import SupervisedTask
 
 
@@ -27,9 +28,15 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
     predictions = {}
     for output in task.outputs:
         probability = torch.cat([batch["decoded"][output.name] for batch in batches])  # type: ignore[index]
-        target = torch.cat([batch[keys.TARGETS][output.target] for batch in batches])  # type: ignore[index]
+        target = torch.cat([_target(batch, output.target) for batch in batches])
         predictions[str(output.name)] = ClassPredictions(source_ids, target.numpy(), probability.double().numpy())
     return predictions
+
+
+def _target(batch: dict[str, Any], column: Any) -> torch.Tensor:
+    """Class numbers of a batch; of unlabelled events where the data have no such column."""
+    unlabelled = torch.full((len(batch[keys.SOURCE_ID]),), NO_CLASS)
+    return batch[keys.TARGETS].get(column, unlabelled)
 
 
 def measure(

@@ -56,7 +56,7 @@ def _run(overrides: list[str]) -> RunFolder:
     """Compose and do one run of the protocol."""
     from hydra import compose
 
-    return ensure_run(to_plain(compose("train", overrides=overrides)), overrides, is_part=True)
+    return ensure_run(to_plain(compose("train", overrides=overrides)), overrides)
 
 
 def _best(folders: Sequence[RunFolder]) -> int:

@@ -17,6 +17,9 @@ from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
 log = logging.getLogger("seisvision")
 
 INTERRUPTED = 130
+failed_points: list[str] = []
+"""Points of a sweep that failed in this process; they do not stop the others but decide the exit code."""
+
 QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb", "matplotlib", "h5py")
 
 
@@ -78,12 +81,13 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         if message is not None:
             log.error("Error: %s", message)
             return ConfigurationError.exit_code
-        _report_unexpected(error)
+        report_unexpected(error)
         return 1
-    return 0
+    return 1 if failed_points else 0
 
 
-def _report_unexpected(error: Exception) -> None:
+def report_unexpected(error: Exception) -> None:
+    """Say that an error was not foreseen, and how to see more of it."""
     log.error("Error: %s: %s", type(error).__name__, error)
     if os.environ.get("SEISVISION_TRACEBACK") == "1":
         log.error("Traceback:", exc_info=error)

@@ -1,0 +1,97 @@
+"""Configuration: what is allowed, what names a run, and that every yaml builds something."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from seisvision import keys
+from seisvision.errors import ConfigurationError
+from seisvision.runs.build import build_task, build_view
+from seisvision.runs.configuration import check_targets, instantiate, run_identity, scientific_part
+from tiny_runs import ROOT, plain_config
+
+CONF = ROOT / "conf"
+CHOICES = [
+    (path.parent.relative_to(CONF).as_posix(), path.stem)
+    for path in sorted(CONF.rglob("*.yaml"))
+    if path.parent != CONF and path.parent.name not in ("import", "local")
+]
+FILL = {
+    ("dataset", "folder"): [
+        "dataset.source.path=here",
+        "dataset.labels.source_type={a: [x], b: [y]}",
+        "dataset.samples.window.length_s=60",
+    ],
+}
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES, ids=lambda part: part)
+def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
+    top, _, rest = group.partition("/")
+    config = plain_config([f"{top}={rest + '/' if rest else ''}{choice}", *FILL.get((group, choice), [])])
+    view = build_view(config)
+    task = build_task(config, view)
+    batch = _batch(view.components)
+    raw = task.eval()(batch)
+    assert raw["source_type"].shape == (2, len(config["dataset"]["labels"]["source_type"]))
+    source = instantiate(config["dataset"]["source"])
+    assert callable(source.prepare) and callable(source.fingerprint)
+    if group == "logger":
+        for settings in config["logger"].values():
+            logger = instantiate(settings, folder=Path("here"), run_id="id", group="g", config={})
+            assert logger.name is not None
+
+
+def _batch(components: str) -> dict:
+    n_stations, n_samples = 5, 3600
+    generator = torch.Generator().manual_seed(0)
+    waveform = torch.randn(2, n_stations, len(components), n_samples, generator=generator)
+    return {
+        keys.WAVEFORM: waveform,
+        keys.STATION_MASK: torch.ones(2, n_stations, dtype=torch.bool),
+        keys.COMPONENT_MASK: torch.ones(2, n_stations, len(components), dtype=torch.bool),
+        keys.OFFSET_KM: torch.linspace(300, 3000, n_stations).repeat(2, 1),
+        keys.AZIMUTH_DEG: torch.zeros(2, n_stations),
+        keys.ONSET_S: torch.full((2, n_stations), 50.0),
+        keys.START_S: torch.zeros(2, n_stations),
+        keys.SAMPLING_RATE_HZ: 40.0 if n_samples < 3600 else 2.0,
+        keys.SOURCE_ID: ["a", "b"],
+        keys.TARGETS: {},
+    }
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["os.system", "subprocess.run", "builtins.eval", "seisvision.data.sources.Path", "seisvision.runs.folder.write_text"],
+)
+def test_targets_outside_the_allow_list_are_refused(target: str) -> None:
+    with pytest.raises(ConfigurationError, match="allowed"):
+        instantiate({"_target_": target, "path": "x"})
+
+
+def test_nested_targets_are_checked_too() -> None:
+    with pytest.raises(ConfigurationError, match=r"model\.list\[1\]\._target_=os\.system"):
+        check_targets({"model": {"list": [1, {"_target_": "os.system"}]}})
+
+
+def test_own_packages_can_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEISVISION_ALLOWED_TARGETS", "fractions.")
+    assert instantiate({"_target_": "fractions.Fraction", "numerator": 3, "denominator": 6}) * 2 == 1
+
+
+def test_run_identity_follows_the_science_and_not_the_machine() -> None:
+    def identity(*overrides: str, fingerprint: str = "data") -> str:
+        return run_identity(scientific_part(plain_config(list(overrides)), fingerprint))
+
+    base = identity()
+    machine = ["system.num_workers=7", "system.data_dir=elsewhere", "logger=all", "name=other", "run.fresh=true"]
+    assert identity(*machine) == base
+    science = ["seed=1", "model=resnet34", "optimizer.lr=0.1", "trainer.max_epochs=3", "view.height=64", "split=paper"]
+    others = [identity(change) for change in science] + [identity(fingerprint="other data")]
+    assert len({base, *others}) == len(science) + 2
+
+
+def test_unset_settings_are_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"dataset\.source\.path"):
+        plain_config(["dataset=folder"])

@@ -1,0 +1,229 @@
+"""A run from end to end: complete, idempotent, resumable, reproducible, and evaluated again from its checkpoint."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from omegaconf import OmegaConf
+from tiny_runs import ROOT, TINY, plain_config, tiny_config
+
+from seisvision.data.splits import Split
+from seisvision.errors import CheckpointError, DataError, SeisvisionError
+from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.runs.evaluation import evaluate_checkpoint
+from seisvision.runs.experiment import ensure_run, identify
+from seisvision.runs.folder import FAILED, FINISHED, RunFolder, read_json
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def finished(data_dir: Path, runs_dir: Path) -> RunFolder:
+    return ensure_run(tiny_config(data_dir, runs_dir, "evaluation.baselines=true"), ["typed=this"])
+
+
+def _scores(folder: RunFolder) -> dict:
+    metrics = read_json(folder.metrics_file)
+    metrics["training"].pop("seconds")
+    return metrics
+
+
+def _history(folder: RunFolder) -> pd.DataFrame:
+    return pd.read_csv(folder.history_file)
+
+
+def test_the_run_folder_is_complete(finished: RunFolder) -> None:
+    status = finished.status()
+    assert (status["state"], status["attempts"], status["error"]) == (FINISHED, 1, None)
+    assert OmegaConf.to_container(OmegaConf.load(finished.overrides_file)) == ["typed=this"]
+    environment = read_json(finished.environment_file)
+    assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert environment["seed"] == 3407
+    assert "epoch   2/2" in finished.log_file.read_text()
+    assert {"train/loss", "val/loss", "val/source_type_accuracy"} <= set(_history(finished)["name"])
+    split = Split.load(finished.split_file)
+    with finished.predictions_file.open() as handle:
+        predicted = [row["source_id"] for row in csv.DictReader(handle)]
+    assert sorted(predicted) == sorted(split.parts["test"])
+    assert sorted(path.name for path in finished.checkpoints.iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert list(finished.figures.glob("*.png"))
+
+
+def test_metrics_carry_counts_intervals_and_baselines(finished: RunFolder) -> None:
+    metrics = read_json(finished.metrics_file)
+    predictions = pd.read_csv(finished.predictions_file)
+    share = (predictions["source_type_target"] == predictions["source_type_prediction"]).mean()
+    accuracy = metrics["test"]["source_type"]["accuracy"]
+    assert accuracy["value"] == pytest.approx(share)
+    assert accuracy["n"] == len(predictions) == 6
+    assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+    assert sum(map(sum, metrics["test"]["source_type"]["confusion"])) == 6
+    baselines = metrics["baselines"]["source_type"]
+    assert baselines["majority"]["test"]["accuracy"]["n"] == 6
+    assert set(metrics["differences"]["test"]["source_type"]) <= set(baselines)
+
+
+def test_the_same_run_again_trains_nothing(
+    finished: RunFolder, data_dir: Path, runs_dir: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seisvision.runs.training.train_and_evaluate", lambda folder: pytest.fail("trained again"))
+    before = finished.metrics_file.stat().st_mtime_ns
+    again = ensure_run(tiny_config(data_dir, runs_dir, "evaluation.baselines=true"), [])
+    assert again.path == finished.path
+    assert finished.metrics_file.stat().st_mtime_ns == before
+    assert "accuracy" in capsys.readouterr().out
+
+
+def test_fresh_asks_for_another_folder(finished: RunFolder, data_dir: Path, runs_dir: Path) -> None:
+    fresh = identify(tiny_config(data_dir, runs_dir, "evaluation.baselines=true", "run.fresh=true"))
+    assert fresh.path.name == f"{finished.run_id}-2"
+
+
+def test_deterministic_runs_agree_bit_for_bit(data_dir: Path, tmp_path: Path) -> None:
+    overrides = ["trainer.deterministic=true", "trainer.max_epochs=1"]
+    first = ensure_run(tiny_config(data_dir, tmp_path / "a", *overrides), [])
+    second = ensure_run(tiny_config(data_dir, tmp_path / "b", *overrides), [])
+    assert _scores(first) == _scores(second)
+    assert _history(first).equals(_history(second))
+    weights = [load_checkpoint(folder.best_checkpoint)["state_dict"] for folder in (first, second)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(data_dir: Path, tmp_path: Path) -> None:
+    overrides = ["trainer.max_epochs=6", "trainer.early_stopping_patience=4", "model=alexnet", "view.height=64"]
+    overrides += ["view.width=64", "augment=light"]
+    straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", *overrides), [])
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path / 'killed'}", "system.num_threads=1"]
+    command = [sys.executable, str(ROOT / "train.py"), *TINY, *overrides, *folders]
+    folder = RunFolder(tmp_path / "killed" / "default" / straight.run_id)
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    for line in process.stderr or ():
+        if b"epoch   3/6" in line:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert folder.status()["state"] == "running"
+
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "resume   after epoch" in done.stderr
+    assert done.stdout.splitlines()[-1] == str(folder.path)
+    assert folder.status()["attempts"] == 2
+    assert _scores(folder) == _scores(straight)
+    assert _history(folder).equals(_history(straight))
+
+
+def test_a_failed_run_says_why_and_can_be_repeated(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(data_dir, tmp_path, "trainer.max_epochs=1")
+    with monkeypatch.context() as patched:
+        patched.setattr("seisvision.runs.training.build_task", lambda *_: (_ for _ in ()).throw(DataError("disk full")))
+        with pytest.raises(DataError, match="disk full"):
+            ensure_run(config, [])
+    folder = identify(config)
+    assert folder.status()["state"] == FAILED
+    assert folder.status()["error"] == "DataError: disk full"
+    assert ensure_run(config, []).status()["state"] == FINISHED
+    assert folder.status()["attempts"] == 2
+
+
+def test_two_processes_never_work_on_one_run(data_dir: Path, tmp_path: Path) -> None:
+    config = tiny_config(data_dir, tmp_path)
+    with identify(config).locked(), pytest.raises(SeisvisionError, match="being worked on by process"):
+        ensure_run(config, [])
+
+
+def test_checkpoints_hold_all_that_is_needed_and_no_code(finished: RunFolder) -> None:
+    content = load_checkpoint(finished.best_checkpoint)["seisvision"]
+    assert content["config"] == finished.config()
+    assert content["outputs"][0]["class_names"] == ["tectonic", "glacial"]
+    assert content["split_hash"] == Split.load(finished.split_file).hash
+
+
+def test_a_checkpoint_with_a_pickle_is_refused_unopened(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "sprung",))
+
+    torch.save({"state_dict": Trap()}, tmp_path / "foreign.ckpt")
+    with pytest.raises(CheckpointError, match="could run code"):
+        load_checkpoint(tmp_path / "foreign.ckpt")
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "other", "missing", "empty folder"])
+def test_useless_checkpoints_are_named(damage: str, finished: RunFolder, tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    if damage == "truncated":
+        path.write_bytes(finished.best_checkpoint.read_bytes()[:5000])
+    elif damage == "text":
+        path.write_text("no checkpoint")
+    elif damage == "other":
+        torch.save({"state_dict": {}}, path)
+    elif damage == "empty folder":
+        path = tmp_path
+    with pytest.raises(CheckpointError, match=str(path)):
+        load_checkpoint(path)
+
+
+def _evaluate(data_dir: Path, runs_dir: Path, checkpoint: Path, *overrides: str) -> Path:
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={runs_dir}", "system.num_workers=0"]
+    composed = OmegaConf.create(plain_config([f"ckpt={checkpoint}", *folders, *overrides], "evaluate"))
+    return evaluate_checkpoint(composed)
+
+
+def test_evaluate_reproduces_the_stored_test_metrics(finished: RunFolder, data_dir: Path, tmp_path: Path) -> None:
+    folder = _evaluate(data_dir, tmp_path, finished.path)
+    assert read_json(folder / "metrics.json")["test"] == read_json(finished.metrics_file)["test"]
+    assert (folder / "predictions.csv").read_text() == finished.predictions_file.read_text()
+
+
+OTHER = ["dataset=synthetic", *(word.replace("=30", "=12") for word in TINY if word.startswith("dataset."))]
+
+
+def test_evaluate_measures_another_labelled_set(finished: RunFolder, data_dir: Path, tmp_path: Path) -> None:
+    folder = _evaluate(data_dir, tmp_path, finished.best_checkpoint, *OTHER, "dataset.source.seed=5")
+    assert json.loads((folder / "metrics.json").read_text())["all"]["source_type"]["accuracy"]["n"] == 12
+
+
+def test_evaluate_only_predicts_where_no_label_is_known(finished: RunFolder, data_dir: Path, tmp_path: Path) -> None:
+    others = ["dataset.source.seed=5", "dataset.source.classes=[explosion,collapse]", "dataset.labels.source_type=null"]
+    folder = _evaluate(data_dir, tmp_path, finished.best_checkpoint, *OTHER, *others)
+    assert json.loads((folder / "metrics.json").read_text())["all"] == {}
+    predicted = pd.read_csv(folder / "predictions.csv")
+    assert len(predicted) == 12 and predicted["source_type_target"].isna().all()
+
+
+def test_a_network_memorises_a_few_events(data_dir: Path, tmp_path: Path) -> None:
+    overrides = ["trainer.max_epochs=25", "trainer.overfit_batches=2", "augment=none", "optimizer.lr=3e-3"]
+    folder = ensure_run(tiny_config(data_dir, tmp_path, *overrides), [])
+    history = _history(folder)
+    assert history[history["name"] == "train/source_type_accuracy"]["value"].iloc[-3:].max() == 1.0
+
+
+def test_wandb_is_offline_without_a_key_and_never_stops_a_run(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    overrides = ["logger=wandb", "trainer.max_epochs=1", "seed=1"]
+    started = time.monotonic()
+    folder = ensure_run(tiny_config(data_dir, tmp_path, *overrides), [])
+    assert folder.status()["state"] == FINISHED
+    assert time.monotonic() - started < 120
+    assert list((folder.path / "wandb").glob(f"offline-run-*/run-{folder.run_id}.wandb"))

@@ -1,0 +1,39 @@
+"""A complete experiment that takes seconds: few quiet events, small pictures, two epochs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+
+from seisvision.runs.configuration import to_plain
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TINY = [
+    "dataset.source.n_events=30",
+    "dataset.source.n_stations=[4,6]",
+    "dataset.source.noise_db=-30",
+    "dataset.source.length_s=1200",
+    "dataset.source.offset_range_deg=[2,20]",
+    "view.height=32",
+    "view.width=32",
+    "trainer.max_epochs=2",
+    "trainer.batch_size=8",
+    "logger=csv",
+    "system.num_workers=0",
+    "evaluation.baselines=false",
+]
+
+
+def plain_config(overrides: list[str], config_name: str = "train") -> dict[str, Any]:
+    """Compose, resolve and check a configuration as ``train.py`` does."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return to_plain(compose(config_name, overrides=overrides))
+
+
+def tiny_config(data_dir: Path, runs_dir: Path, *overrides: str) -> dict[str, Any]:
+    """The tiny experiment with its folders and any further overrides."""
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={runs_dir}"]
+    return plain_config([*TINY, *folders, *overrides])
