@@ -11,7 +11,15 @@ import numpy as np
 
 from seisvision.data.importing.recipe import Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
-from seisvision.data.importing.tables import SAC, event_from_sac, read_events, sac_origin_ns, time_ns
+from seisvision.data.importing.tables import (
+    FILES,
+    SAC,
+    event_from_sac,
+    read_events,
+    sac_origin_ns,
+    time_ns,
+    unknown_event,
+)
 from seisvision.data.importing.waveform_files import NS, Segment, list_files, read_segments
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 
@@ -61,7 +69,7 @@ def associate(source: Source) -> Association:
 
 def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, log: RejectionLog) -> None:
     """Associate by an id in the file name, the folder name or the SAC header."""
-    catalogue = {} if source.events == SAC else read_events(source.events)
+    catalogue = {} if source.events in (SAC, FILES) else read_events(source.events)
     pattern = _compile(source)
     members: dict[str, list[tuple[Path, str]]] = {event_id: [] for event_id in catalogue}
     for path, name in files:
@@ -70,6 +78,8 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
             if source.events == SAC and event_id not in catalogue:
                 header = _sac_segment(path)
                 catalogue[event_id] = event_from_sac(header.sac, header.start_ns)
+            if source.events == FILES:
+                catalogue.setdefault(event_id, unknown_event())
             if event_id not in catalogue:
                 hint = did_you_mean(event_id, list(catalogue)).partition(" Allowed")[0]
                 close = hint if hint.startswith("Did") else ""
@@ -135,8 +145,10 @@ def _sac_key(segment: Segment) -> str:
 
 def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, log: RejectionLog) -> None:
     """Give every event the files that hold part of its time span; a file may serve many events."""
-    if source.events == SAC:
-        raise ConfigurationError(f"source '{source.name}' cannot use association 'time' with events 'sac'; use 'sac'")
+    if source.events in (SAC, FILES):
+        raise ConfigurationError(
+            f"association 'time' of source '{source.name}' needs a catalogue, not '{source.events}'"
+        )
     catalogue = read_events(source.events)
     found.n_catalogue = len(catalogue)
     timed = [event_id for event_id, event in catalogue.items() if event["source_origin_time"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from seisvision.data.importing.recipe import Recipe
 
 SHOWN_REJECTIONS = 15
-DESCRIPTION = """Import miniSEED, SAC (or anything obspy reads) with QuakeML or CSV events and StationXML or CSV stations.
+DESCRIPTION = """Import miniSEED or SAC (or what else obspy reads) with QuakeML or CSV events and StationXML or CSV
+stations.
 
 Several sources, each with its own files and class names, are named in a recipe (see conf/import):
   seisvision data import conf/import/pnw_exotic.yaml --root ../recordings --out data/pnw_exotic
@@ -38,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     one = parser.add_argument_group("one source, without a recipe")
     one.add_argument("--waveforms", metavar="PATH", action="append", help="folder, file or pattern; may be repeated")
-    one.add_argument("--events", metavar="FILE", help="QuakeML or CSV; 'sac' takes events from SAC headers")
-    one.add_argument("--stations", metavar="FILE", help="StationXML or CSV; 'sac' takes stations from SAC headers")
+    one.add_argument("--events", metavar="FILE", help="QuakeML or CSV, sac (from headers) or files (no catalogue)")
+    one.add_argument("--stations", metavar="FILE", help="StationXML or CSV, or sac (from headers)")
     one.add_argument("--associate", metavar="HOW", help="how files find events: name (default), folder, time or sac")
     one.add_argument("--pattern", metavar="REGEX", help="the event id is the first group, in the file or folder name")
     one.add_argument("--source-type", metavar="CLASS", help="class of all events, instead of the catalogue's")
@@ -90,7 +92,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     from omegaconf import OmegaConf
 
     association = {key: given.pop(flag) for key, flag in (("by", "associate"), ("pattern", "pattern")) if flag in given}
-    name = os.path.basename(os.path.normpath(args.out or "import"))
+    name = Path(args.out or "import").name
     settings: Any = OmegaConf.to_container(OmegaConf.from_dotlist(changes))
     return build_recipe({"name": name, "sources": [{"name": name, "association": association} | given]} | settings)
 

@@ -13,7 +13,7 @@ from seisvision.data.importing.recipe import Quality, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.stations import Station, build_stations
 from seisvision.data.importing.tables import StationTable, format_ns
-from seisvision.data.importing.windows import cut_station, event_onset, window_start_ns
+from seisvision.data.importing.windows import cut_station, event_onset, window_starts_ns
 
 
 @dataclass
@@ -51,9 +51,10 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
         _check_event(files, event, recipe.quality)
         if stations:
             onset_ns, method = event_onset(stations, event)
-            start_ns = window_start_ns(stations, event, onset_ns, recipe)
+            starts = window_starts_ns(stations, event, onset_ns, recipe)
             event |= _onset_columns(onset_ns, method, stations)
-            cuts = [(station, cut_station(station, start_ns, recipe, log)) for station in stations]
+            pairs = zip(stations, starts, strict=True)
+            cuts = [(station, cut_station(station, start_ns, recipe, log)) for station, start_ns in pairs]
             stations = [station for station, cut in cuts if cut is not None]
             kept = [(station, *cut) for station, cut in cuts if cut is not None]
         _check_stations(stations, recipe.quality)

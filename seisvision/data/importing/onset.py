@@ -13,7 +13,7 @@ NOISE_S = 3.0
 NOISE_QUANTILE = 0.05
 """Quantile of those windows, ahead of the strongest motion, that is called noise."""
 RISE = 2.2
-"""Amplitude over noise above which motion belongs to the event."""
+"""Amplitude over noise above which motion belongs to the event; more for strong events, see :func:`detect_onset`."""
 QUIET_S = 3.0
 """Motion must stay below ``RISE`` that long to count as before the event."""
 
@@ -33,10 +33,10 @@ def detect_onset(samples: np.ndarray, rate_hz: float, min_snr: float = 4.0) -> O
     """Find where motion last left the noise before the strongest half second of the recording.
 
     Energy is averaged over half a second. Noise is a low quantile of three-second averages before the peak. Walking
-    back from the peak, the event begins where energy first stays below ``RISE`` times the noise for ``QUIET_S``; so
-    the P wave ahead of a stronger S wave, and the slow rise of a landslide, both belong to the event, while an
-    earlier, separate event does not. The moment is then sharpened by the Akaike criterion of two variances
-    (Maeda, 1985, Zisin 38, 365-379) within three seconds around it.
+    back from the peak, the event begins where amplitude first stays below ``RISE`` times the noise (the cube root of
+    the peak over the noise, where that is more) for ``QUIET_S``; so the P wave ahead of a stronger S wave, and the
+    slow rise of a landslide, both belong to the event, while an earlier, separate event does not. The moment is then
+    sharpened by the Akaike criterion of two variances (Maeda, 1985, Zisin 38, 365-379) within three seconds of it.
 
     Args:
         samples: (T,) band-passed with a causal filter, without an offset.
@@ -58,7 +58,7 @@ def detect_onset(samples: np.ndarray, rate_hz: float, min_snr: float = 4.0) -> O
     snr = float(np.sqrt(short_at[peak] / noise))
     if snr < min_snr:
         return Onset(float("nan"), snr)
-    rise = _walk_back(short_at < RISE**2 * noise, peak, round(QUIET_S * rate_hz))
+    rise = _walk_back(short_at < max(RISE, snr ** (1 / 3)) ** 2 * noise, peak, round(QUIET_S * rate_hz))
     return Onset(_sharpen(samples, rise, rate_hz) / rate_hz, snr)
 
 

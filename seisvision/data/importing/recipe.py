@@ -41,7 +41,8 @@ class Source:
     Args:
         name: short name, kept in column ``source_dataset``.
         waveforms: folders (searched through), files or glob patterns.
-        events: QuakeML (or any catalogue obspy reads), CSV, or ``sac`` to take events from SAC headers.
+        events: QuakeML (or any catalogue obspy reads), CSV, ``sac`` to take events from SAC headers, or ``files`` for
+            recordings without a catalogue: every id found in the file names is an event of which nothing is known.
         stations: StationXML (or any inventory obspy reads), CSV, ``sac``, or none.
         association: how a file finds its event.
         source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
@@ -108,7 +109,7 @@ class Quality:
     Args:
         min_length_s: shorter recordings are refused.
         min_nyquist_hz: recordings sampled too slowly for the band of the set are refused.
-        max_flat_fraction: recordings that hold one value for longer than this part of their length are dead.
+        max_flat_s: recordings that hold one value for longer are dead, or were for a while.
         clipped: ``flag`` or ``reject`` recordings that look clipped.
         missing_station: ``keep`` (offset NaN) or ``reject`` recordings of a station without position.
         missing_origin: ``keep`` (offset NaN) or ``reject`` events without origin.
@@ -119,7 +120,7 @@ class Quality:
 
     min_length_s: float = 10.0
     min_nyquist_hz: float = 0.0
-    max_flat_fraction: float = 0.5
+    max_flat_s: float = 5.0
     clipped: str = "flag"
     missing_station: str = "keep"
     missing_origin: str = "keep"
@@ -130,7 +131,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class Window:
-    """The part of the recordings that is kept: one start and one length for all stations of an event.
+    """The part of the recordings that is kept: one length, and one start for all stations of an event.
 
     Args:
         reference: ``onset`` (median of the detected onsets), ``origin`` (time of the catalogue) or ``trace`` (start
@@ -138,6 +139,8 @@ class Window:
         before_s: start of the window before the reference.
         length_s: length of the window.
         jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], drawn per event.
+        per_station: cut each station about its own onset or start, with a shift of its own, so that travel times
+            between stations are lost; for collections whose records are cut that way already.
         max_pad_s: zeros that may stand for missing recording; a station that lacks more is refused.
     """
 
@@ -145,6 +148,7 @@ class Window:
     before_s: float = 20.0
     length_s: float = 60.0
     jitter_s: float = 0.0
+    per_station: bool = False
     max_pad_s: float = 0.0
 
 
@@ -242,6 +246,10 @@ def _build(kind: type, content: Mapping[str, Any], where: str) -> Any:
     for key in content:
         if key not in allowed:
             raise ConfigurationError(f"{where} has no setting '{key}'. {did_you_mean(str(key), allowed)}")
+    for item in fields(kind):
+        wanted = type(item.default) in (int, float)
+        if wanted and type(content.get(item.name, item.default)) not in (int, float):
+            raise ConfigurationError(f"{where}.{item.name}={content[item.name]!r} must be a number")
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
     try:
         return kind(**settings)
@@ -276,8 +284,10 @@ def _check(recipe: Recipe) -> None:
 
 def _check_rates(processing: Processing) -> None:
     rate, band = processing.rate_hz, processing.band_hz
-    if rate is not None and rate <= 0:
-        raise ConfigurationError(f"processing.rate_hz={rate} must be positive, or null to keep the recorded rate")
+    if rate is not None and (not isinstance(rate, int | float) or rate <= 0):
+        raise ConfigurationError(
+            f"processing.rate_hz={rate} must be a positive number, or null to keep the recorded rate"
+        )
     if band is None:
         return
     if len(band) != 2 or not 0 < band[0] < band[1]:

@@ -119,10 +119,9 @@ def check(recording: Recording, quality: Quality) -> Recording:
     if rate / 2 < quality.min_nyquist_hz:
         reason = f"half the sampling rate {rate / 2:g} Hz < {quality.min_nyquist_hz:g} Hz"
         raise Refusal("quality", "slow_sampling", reason, rate / 2)
-    flat = _longest_run(samples) / len(samples)
-    if flat > quality.max_flat_fraction:
-        reason = f"one value for {flat:.0%} of its length > {quality.max_flat_fraction:.0%}"
-        raise Refusal("quality", "flat", reason, flat)
+    flat_s = _longest_run(samples) / rate
+    if flat_s > quality.max_flat_s:
+        raise Refusal("quality", "flat", f"one value for {flat_s:.3g} s > {quality.max_flat_s:g} s", flat_s)
     clipped = looks_clipped(samples)
     if clipped and quality.clipped == "reject":
         raise Refusal("quality", "clipped", "peaks are cut off at the largest value")

@@ -17,6 +17,9 @@ NAN = float("nan")
 CELL_DEG = 0.1
 """Side of the cells that group sources by place: 7 to 11 km in middle latitudes."""
 SAC = "sac"
+"""In place of a file: take events or stations from SAC headers."""
+FILES = "files"
+"""In place of a catalogue: every id found in the file names is an event."""
 EVENT_NUMBERS = ("source_latitude_deg", "source_longitude_deg", "source_depth_km", "source_magnitude")
 TEXT_COLUMNS = ("source_type", "source_cell", "source_subtype", "source_origin_time")
 
@@ -197,6 +200,11 @@ def _event_columns(item: Any) -> dict[str, Any]:
     if magnitude is not None:
         event |= {"source_magnitude": magnitude.mag, "source_magnitude_type": magnitude.magnitude_type or ""}
     return event
+
+
+def unknown_event() -> dict[str, Any]:
+    """Columns of an event of which nothing is known."""
+    return {"source_type": "", "source_origin_time": "", "source_cell": ""} | dict.fromkeys(EVENT_NUMBERS, NAN)
 
 
 def event_from_sac(header: Mapping[str, Any], start_ns: int) -> dict[str, Any]:

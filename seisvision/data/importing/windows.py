@@ -37,16 +37,27 @@ def event_onset(stations: list[Station], event: dict[str, Any]) -> tuple[int, st
     return int(np.median(middles)), "middle_of_recordings"
 
 
-def window_start_ns(stations: list[Station], event: dict[str, Any], onset_ns: int, recipe: Recipe) -> int | None:
-    """Start of the window of an event; None to keep whole recordings.
+def window_starts_ns(stations: list[Station], event: dict[str, Any], onset_ns: int, recipe: Recipe) -> list[int | None]:
+    """Start of the window of each station; None to keep whole recordings.
 
     Raises:
         Refusal: the window counts from an origin time that is not known.
     """
     window = recipe.window
     if window is None:
-        return None
-    reference_ns = onset_ns
+        return [None] * len(stations)
+    event_id = event["source_id"]
+    if not window.per_station:
+        return [_start_ns(stations, event, onset_ns, recipe, event_id)] * len(stations)
+    return [
+        _start_ns([station], event, station.onset_ns or onset_ns, recipe, f"{event_id}/{station.first.trace_id}")
+        for station in stations
+    ]
+
+
+def _start_ns(stations: list[Station], event: dict[str, Any], onset_ns: int, recipe: Recipe, name: str) -> int:
+    assert recipe.window is not None
+    window, reference_ns = recipe.window, onset_ns
     if window.reference == "origin":
         if not event.get("source_origin_time"):
             raise Refusal("event", "no_origin_time", "window.reference is origin, but the event has no origin time")
@@ -54,7 +65,7 @@ def window_start_ns(stations: list[Station], event: dict[str, Any], onset_ns: in
     elif window.reference == "trace":
         reference_ns = min(item.start_ns for station in stations for item in station.recordings.values())
     # Keyed by the name of the event, so that its shift does not depend on what else is imported.
-    stream = numpy_stream(recipe.seed, "import/window", zlib.crc32(event["source_id"].encode()))
+    stream = numpy_stream(recipe.seed, "import/window", zlib.crc32(name.encode()))
     shift_s = float(stream.uniform(-window.jitter_s, window.jitter_s))
     return reference_ns + round((shift_s - window.before_s) * NS)
 
@@ -86,10 +97,10 @@ def cut_station(
         return None
     waveform = np.stack(list(pieces.values()))
     scale = _scale(waveform, recipe.processing.normalise)
-    row = _row(station, _first_sample_ns(station.first, begin_ns))
+    row = _row(station, _first_sample_ns(station.first, begin_ns), waveform.shape[1])
     row |= {"trace_scale": scale, "trace_pad_s": round(pad_s, 6)}
     if recipe.processing.normalise != "none":
-        row["trace_unit"] = "1"
+        row["trace_unit"] = "normalised"
     return row, (waveform / scale).astype(np.float32)
 
 
@@ -136,10 +147,12 @@ def _scale(waveform: np.ndarray, normalise: str) -> float:
     return float(np.sqrt(np.mean(waveform**2))) if normalise == "trace_rms" else 1.0
 
 
-def _row(station: Station, start_ns: int) -> dict[str, Any]:
-    """Columns of one station that do not depend on the event."""
+def _row(station: Station, start_ns: int, length: int) -> dict[str, Any]:
+    """Columns of one station that do not depend on the event; an onset outside the window is none."""
     first, place = station.first, station.place or NO_PLACE
     onset_s = NAN if station.onset_ns is None else (station.onset_ns - start_ns) / NS
+    if not 0 <= onset_s < length / first.rate_hz:
+        onset_s = NAN
     return {
         "station_network_code": first.network,
         "station_code": first.station,
