@@ -62,7 +62,6 @@ def event_baselines(
     cache_dir: str | Path,
     key: str,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
-    workers: int = 0,
     **options: Any,
 ) -> dict[str, Baseline]:
     """Compute the features of all events (cached) and fit every baseline that the data allow.
@@ -75,13 +74,12 @@ def event_baselines(
         cache_dir: folder of cached feature tables.
         key: fingerprint of the waveform set and settings of the samples, see `compute_feature_table`.
         settings: settings of the feature functions by kind.
-        workers: processes that compute features.
         options: passed to `fit_baselines`.
     """
     features: dict[str, FeatureTable | str] = {}
     for kind in ("geometry", "band_power", "physics"):
         try:
-            features[kind] = compute_feature_table(dataset, kind, (settings or {}).get(kind), cache_dir, key, workers)
+            features[kind] = compute_feature_table(dataset, kind, (settings or {}).get(kind), cache_dir, key)
         except DataError as error:
             log.warning("Baseline '%s' is left out: %s", kind, error)
             features[kind] = str(error)

@@ -13,12 +13,12 @@ from seisvision.seeding import DEFAULT_SEED
 
 @dataclass(frozen=True)
 class ClassPredictions:
-    """What a classifier said about N labelled samples."""
+    """What a classifier said about N samples."""
 
     source_ids: list[str]
     """N ids, each once."""
     target: np.ndarray
-    """int (N,) true class numbers."""
+    """int (N,) true class numbers; -1 where there is no label."""
     probability: np.ndarray
     """float (N, K) class probabilities."""
 
@@ -26,6 +26,11 @@ class ClassPredictions:
     def correct(self) -> np.ndarray:
         """bool (N,): True where the likeliest class is the true one."""
         return self.probability.argmax(1) == self.target
+
+    def labelled(self) -> ClassPredictions:
+        """Return the predictions on samples with a label."""
+        known = np.flatnonzero(self.target >= 0)
+        return ClassPredictions([self.source_ids[i] for i in known], self.target[known], self.probability[known])
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,12 @@ class PairedComparison:
 def compare_predictions(
     a: ClassPredictions, b: ClassPredictions, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = 2000
 ) -> PairedComparison:
-    """Compare two classifiers sample by sample (weak point W8: two intervals that overlap say little).
+    """Compare two classifiers on the labelled samples, one by one: that two intervals overlap says little.
 
     Raises:
         DataError: the predictions are not about the same samples, or disagree on the true classes.
     """
+    a, b = a.labelled(), b.labelled()
     row = {source_id: i for i, source_id in enumerate(b.source_ids)}
     if set(row) != set(a.source_ids) or len(row) != len(a.source_ids):
         different = sorted(set(row) ^ set(a.source_ids))

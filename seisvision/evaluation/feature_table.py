@@ -7,10 +7,8 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -36,7 +34,6 @@ KINDS = {"geometry": geometry_features, "band_power": band_power_features, "phys
 MAX_INCOMPLETE_SHARE = 0.2
 """A kind of feature that is incomplete for more events than this is refused: the baseline would be a guess."""
 
-CHUNK = 8
 PROGRESS_S = 10.0
 
 
@@ -73,7 +70,6 @@ def compute_feature_table(
     settings: Mapping[str, Any] | None,
     cache_dir: str | Path,
     key: str,
-    workers: int = 0,
 ) -> FeatureTable:
     """Features of every event of ``dataset``, from the cache where they were computed before.
 
@@ -83,7 +79,6 @@ def compute_feature_table(
         settings: keyword arguments of the feature function, plain values; part of the cache key.
         cache_dir: folder of cached tables, made if needed.
         key: what else decides the values: fingerprint of the waveform set and settings of the samples.
-        workers: processes; 0 computes in this one.
 
     Raises:
         ConfigurationError: unknown ``kind``.
@@ -98,50 +93,30 @@ def compute_feature_table(
     if cached is not None:
         log.debug("%s features of %d events read from %s", kind, len(cached.source_ids), path)
         return cached
-    table, problems = _compute(dataset, kind, settings, workers)
+    table, problems = _compute(dataset, kind, settings)
     _refuse_or_report(kind, table, problems)
     _write(path, table)
     return table
 
 
-def _compute(dataset: Any, kind: str, settings: dict[str, Any], workers: int) -> tuple[FeatureTable, list[str | None]]:
-    job = _Job(dataset, source_latitudes_deg(dataset), kind, settings)
-    chunks = [range(first, min(first + CHUNK, len(dataset))) for first in range(0, len(dataset), CHUNK)]
+def _compute(dataset: Any, kind: str, settings: dict[str, Any]) -> tuple[FeatureTable, list[str | None]]:
+    from seisvision.data.samples import collate_events
+
+    if not len(dataset):
+        raise DataError(f"The set holds no events, so there are no {kind} features. Check the waveform set.")
+    latitude_deg = source_latitudes_deg(dataset)
     results: list[FeatureBatch] = []
     spoke = monotonic()
-    for result in job.results(chunks, workers):
-        results.append(result)
+    for number in range(len(dataset)):
+        batch = collate_events([dataset[number]])
+        batch[SOURCE_LATITUDE_DEG] = latitude_deg[[number]]
+        results.append(KINDS[kind](batch, **settings))
         if monotonic() - spoke > PROGRESS_S:
             spoke = monotonic()
-            log.info("%s features: %d of %d events", kind, CHUNK * len(results), len(dataset))
-    if not results:
-        raise DataError(f"The set holds no events, so there are no {kind} features. Check the waveform set.")
+            log.info("%s features: %d of %d events", kind, number + 1, len(dataset))
     values = np.concatenate([result.values for result in results])
     problems = [problem for result in results for problem in result.problems]
     return FeatureTable(list(dataset.source_ids), results[0].names, values), problems
-
-
-@dataclass(frozen=True)
-class _Job:
-    dataset: Any
-    latitude_deg: np.ndarray
-    kind: str
-    settings: dict[str, Any]
-
-    def chunk(self, numbers: range) -> FeatureBatch:
-        from seisvision.data.samples import collate_events
-
-        batch = collate_events([self.dataset[i] for i in numbers])
-        batch[SOURCE_LATITUDE_DEG] = self.latitude_deg[list(numbers)]
-        return KINDS[self.kind](batch, **self.settings)
-
-    def results(self, chunks: list[range], workers: int) -> Iterator[FeatureBatch]:
-        if not workers:
-            yield from map(self.chunk, chunks)
-            return
-        # Forking after torch has started threads can hang, so fresh processes get a copy of the dataset.
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-            yield from pool.map(self.chunk, chunks, chunksize=1 + len(chunks) // (4 * workers))
 
 
 def source_latitudes_deg(dataset: Any) -> np.ndarray:

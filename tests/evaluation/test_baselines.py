@@ -130,6 +130,13 @@ def test_paired_comparison_orders_samples_by_id() -> None:
     assert result.test.p_value == pytest.approx(2 * 0.5**20)
 
 
+def test_paired_comparison_leaves_out_unlabelled_samples() -> None:
+    target = np.array([0, 1, -1])
+    network = ClassPredictions(["x", "y", "z"], target, np.eye(2)[[0, 1, 0]])
+    baseline = ClassPredictions(["y", "x"], target[1::-1], np.eye(2))
+    assert compare_predictions(network, baseline, n_resamples=20).accuracy_difference.n == 2
+
+
 def test_paired_comparison_refuses_other_samples_or_labels() -> None:
     target = np.array([0, 1])
     a = ClassPredictions(["x", "y"], target, np.eye(2))

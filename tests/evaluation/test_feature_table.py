@@ -119,13 +119,6 @@ def test_a_damaged_cache_is_computed_again(full_set: WaveformSet, tmp_path: Path
         assert np.array_equal(again.values, first.values)
 
 
-def test_processes_give_what_one_process_gives(full_set: WaveformSet, tmp_path: Path) -> None:
-    alone = compute_feature_table(samples(full_set), "band_power", {}, tmp_path, "alone")
-    together = compute_feature_table(samples(full_set), "band_power", {}, tmp_path, "together", workers=2)
-    assert together.source_ids == alone.source_ids
-    assert np.array_equal(together.values, alone.values)
-
-
 @pytest.mark.parametrize(
     "column", ["source_origin_time", "path_ep_distance_km", "path_azimuth_deg", "source_latitude_deg"]
 )

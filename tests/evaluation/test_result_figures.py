@@ -1,0 +1,122 @@
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image as png
+
+from seisvision.errors import DataError
+from seisvision.evaluation.figures import (
+    class_samples_figure,
+    confusion_figure,
+    learning_figure,
+    most_confident_errors,
+    plain_text,
+    reliability_figure,
+    wrong_samples_figure,
+)
+
+ODD_NAMES = ["a$_x$", "$\\frac{", "x" * 200, "<b>\n\x00"]
+
+
+def drawn(path: Path | None) -> np.ndarray:
+    """Pixels of a PNG that must be alone in its folder and hold more than white."""
+    assert path is not None and list(path.parent.iterdir()) == [path]
+    pixels = png.imread(path)
+    assert pixels.shape[0] > 100 and (pixels[..., :3] < 0.5).any()
+    return pixels
+
+
+def test_confusion_figure_survives_odd_names_and_absent_classes(tmp_path: Path) -> None:
+    confusion = [[5, 1, 0, 0], [0, 0, 0, 0], [2, 0, 7, 1], [0, 0, 0, 3]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn(confusion_figure(tmp_path / "confusion.png", confusion, ODD_NAMES))
+
+
+def test_figures_replace_older_ones(tmp_path: Path) -> None:
+    path = tmp_path / "confusion.png"
+    first = drawn(confusion_figure(path, [[9, 0], [0, 9]], ["a", "b"]))
+    second = drawn(confusion_figure(path, [[0, 9], [9, 0]], ["a", "b"]))
+    assert not np.array_equal(first, second)
+
+
+def test_reliability_figure(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    positive = rng.random(80)
+    target = (rng.random(80) < positive).astype(int)
+    target[:5] = -1
+    drawn(reliability_figure(tmp_path / "reliability.png", target, np.stack([1 - positive, positive], axis=1)))
+
+
+def test_learning_figure_reads_logged_cells(tmp_path: Path) -> None:
+    rows = [
+        {"epoch": "0", "step": "9", "train/loss": "0.9", "val/loss": ""},
+        {"epoch": "0", "step": "9", "train/loss": "", "val/loss": "1.0", "val/accuracy": "0.5"},
+        {"epoch": 1, "step": 19, "train/loss": 0.5, "val/loss": float("nan"), "val/accuracy": None},
+        {"epoch": "", "step": "", "lr": "0.1"},
+    ]
+    two_panels = drawn(learning_figure(tmp_path / "curves.png", rows))
+    one_panel = drawn(learning_figure(tmp_path / "curves.png", rows, ["loss"]))
+    assert two_panels.shape[1] > 1.8 * one_panel.shape[1]
+
+
+@pytest.mark.parametrize("rows", [[], [{"epoch": 0, "lr": 0.1}], [{"val/loss": 1.0}]])
+def test_learning_figure_without_numbers_is_refused(rows: list[dict[str, float]], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing to draw"):
+        learning_figure(tmp_path / "curves.png", rows)
+    assert not list(tmp_path.iterdir())
+
+
+def test_errors_come_surest_first_and_without_unlabelled_ones() -> None:
+    target = np.array([0, 1, 0, -1, 1])
+    probability = np.array([[0.4, 0.6], [0.9, 0.1], [0.8, 0.2], [0.01, 0.99], [0.7, 0.3]])
+    assert most_confident_errors(target, probability).tolist() == [1, 4, 0]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_contact_sheets_take_any_number_of_channels(channels: int, kind: type, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (6, channels, 20, 30)).astype(kind)
+    target = np.array([0, 1, 2, 3, 0, 1])
+    probability = np.eye(4)[[1, 1, 2, 0, 3, 1]]
+    ids = [*ODD_NAMES, "$", "e"]
+    drawn(wrong_samples_figure(tmp_path / "a" / "wrong.png", images, target, probability, ids, ODD_NAMES))
+    drawn(class_samples_figure(tmp_path / "b" / "seen.png", images, target, ODD_NAMES, per_class=2))
+
+
+def test_a_flat_picture_can_be_shown(tmp_path: Path) -> None:
+    class_samples_figure(tmp_path / "seen.png", np.zeros((1, 1, 8, 8), np.float32), np.array([0]), ["a"])
+    assert (tmp_path / "seen.png").is_file()
+
+
+def test_nothing_wrong_leaves_no_figure(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.png"
+    path.write_bytes(b"older")
+    images = np.zeros((2, 1, 8, 8))
+    assert wrong_samples_figure(path, images, np.array([0, 1]), np.eye(2), ["x", "y"], ["a", "b"]) is None
+    assert not path.exists()
+
+
+def test_pictures_without_labels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No picture has a label"):
+        class_samples_figure(tmp_path / "seen.png", np.zeros((1, 1, 8, 8)), np.array([-1]), ["a"])
+
+
+def test_text_from_data_is_one_short_line() -> None:
+    assert plain_text("a\nb$") == r"a b\$"
+    assert len(plain_text("x" * 100)) == 28
+
+
+def test_importing_evaluation_is_cheap() -> None:
+    modules = "classification, intervals, comparison, baselines, feature_table, features, tables, figures"
+    heavy = "torch, matplotlib, sklearn, obspy, h5py, pandas, hydra"
+    code = f"""
+import sys
+from seisvision.evaluation import {modules}
+print([name for name in {heavy.split(", ")!r} if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
