@@ -38,7 +38,7 @@ class BodyWaves:
     def __init__(self, tables: EarthTables, grid: SpectralGrid) -> None:
         self.tables = tables
         self.grid = grid
-        self._high_pass = 1 - np.exp(-((grid.frequency_hz / HIGH_PASS_HZ) ** 2))
+        self._band_pass = (1 - np.exp(-((grid.frequency_hz / HIGH_PASS_HZ) ** 2))) * grid.anti_alias
 
     def spectra(
         self, source: Source, distance_rad: np.ndarray, azimuth_rad: np.ndarray, paths: PathEffects
@@ -66,7 +66,7 @@ class BodyWaves:
         return motion.transpose(1, 0, 2)
 
     def _velocity(self, spectrum: np.ndarray) -> np.ndarray:
-        return (spectrum * 1j * self.grid.omega * self._high_pass).astype(np.complex64)
+        return (spectrum * 1j * self.grid.omega * self._band_pass).astype(np.complex64)
 
     def _phase_ramps(self, time_s: np.ndarray, attenuation_s: np.ndarray) -> np.ndarray:
         """exp(-2 pi i f t - pi f t*) for (J, S) arrivals: (S, J, F) complex64.

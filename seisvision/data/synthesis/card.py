@@ -25,7 +25,7 @@ _CITATIONS = (
     "glacial earthquakes",
 )
 _PROCESSING = (
-    "Ground velocity in m/s, no instrument response, no filter.",
+    "Ground velocity in m/s without instrument response; no noise at periods above 400 s.",
     "Every trace is rounded to a power of two that is at most 1/{quanta} of the standard deviation of its background.",
     "trace_fault names the data faults that were put in; dead traces are kept and hold zeros.",
     "Distances and azimuths are geodesic on WGS84, computed from the coordinates in the table.",

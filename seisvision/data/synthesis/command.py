@@ -82,7 +82,7 @@ def _print_summary(path: Path, seconds: float) -> None:
     from seisvision.data.waveform_set import WaveformSet
 
     metadata = WaveformSet(path).metadata
-    table = Table("source type", "events", "traces", "magnitude", "depth km", "offset km", "dead or faulty")
+    table = Table("type", "events", "traces", "magnitude", "depth km", "offset km", "faulty")
     for kind, rows in metadata.groupby("source_type", sort=False):
         columns = ("source_magnitude", "source_depth_km", "path_ep_distance_km")
         ranges = [f"{rows[column].min():.4g} to {rows[column].max():.4g}" for column in columns]

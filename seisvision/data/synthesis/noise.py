@@ -9,6 +9,8 @@ from seisvision.data.synthesis.spectral import SpectralGrid
 # Frequencies at which a site's level is drawn: long period, secondary microseism, short period.
 _KNOTS_LOG10_HZ = (-2.0, -0.85, 0.0)
 _TILT_DB = 18.0
+# Instrument correction ends here in practice; without an end, drift of hours would dominate every record.
+_LONG_PERIOD_EDGE_HZ = (1 / 400, 1 / 200)
 
 
 class NoiseModel:
@@ -28,7 +30,8 @@ class NoiseModel:
         self._tilt_ramp = np.clip(-(log_frequency + 1.3) / 0.7, 0, 1)
         # From acceleration density to the modulus of the velocity spectrum of a record of one FFT period.
         self._to_modulus = np.sqrt(grid.n_fft / grid.sampling_rate_hz / 2) / (2 * np.pi * frequency)
-        self._to_modulus[0] = 0
+        self._to_modulus *= np.sin(np.interp(grid.frequency_hz, _LONG_PERIOD_EDGE_HZ, [0, np.pi / 2])) ** 2
+        self._to_modulus *= grid.anti_alias
         self._noise_db = noise_db
 
     def spectra(self, rng: np.random.Generator, n_stations: int) -> np.ndarray:

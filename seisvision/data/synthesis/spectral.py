@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy import fft
 
+_PASS_SHARE = 0.9
 LONGEST_SOURCE_S = 600.0
 """Longest source with its coda; the FFT period leaves that much room after the last arrival."""
 
@@ -38,6 +39,12 @@ class SpectralGrid:
     def omega(self) -> np.ndarray:
         """(F,) angular frequency, rad/s."""
         return 2 * np.pi * self.frequency_hz
+
+    @cached_property
+    def anti_alias(self) -> np.ndarray:
+        """(F,) factor of a recorder's low-pass: falls from 1 to 0 over the last tenth below the Nyquist frequency."""
+        position = self.frequency_hz / (0.5 * self.sampling_rate_hz)
+        return np.sin(np.interp(position, [_PASS_SHARE, 1.0], [np.pi / 2, 0])) ** 2
 
     @cached_property
     def time_s(self) -> np.ndarray:

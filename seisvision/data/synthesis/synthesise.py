@@ -19,6 +19,7 @@ from typing import Any, Final
 from seisvision.data.synthesis.card import card
 from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.generator import EventGenerator, SyntheticEvent
+from seisvision.data.synthesis.geometry import NETWORK_CODE
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.tables import earth_tables
 from seisvision.data.writer import WaveformSetWriter
@@ -80,7 +81,7 @@ def trace_metadata(event: SyntheticEvent, parameters: SynthesisParameters) -> li
         "source_magnitude": round(source.magnitude, 3),
         "source_force_azimuth_deg": round(source.force_azimuth_deg, 2),
         "source_cell": geometry.cell,
-        "station_network_code": "SY",
+        "station_network_code": NETWORK_CODE,
         "station_location_code": "",
         "station_elevation_m": 0.0,
         "trace_channel": _channel(parameters.sampling_rate_hz),
