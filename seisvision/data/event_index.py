@@ -11,6 +11,9 @@ import pandas as pd
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
+COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
+ARRIVAL_COLUMNS = ("trace_p_arrival_sample", "trace_P_arrival_sample")
+
 
 @dataclass(frozen=True)
 class EventIndex:
@@ -48,7 +51,9 @@ class EventIndex:
 def build_event_index(waveform_set: WaveformSet, source_ids: Sequence[str]) -> EventIndex:
     """Collect the index of some events of a set.
 
-    A set without ``trace_start_time`` is taken to start all traces of an event together.
+    A set without ``trace_start_time`` is taken to start all traces of an event together. Where the table lacks
+    distance and azimuth they are computed from the coordinates, where it lacks ``trace_onset_s`` the P arrival
+    sample of SeisBench sets is taken.
 
     Raises:
         DataError: an unknown event, a time that is none, or start times given for some traces of an event only.
@@ -63,14 +68,15 @@ def build_event_index(waveform_set: WaveformSet, source_ids: Sequence[str]) -> E
     reference = _earliest(starts, first)
     start_s = np.nan_to_num(starts - np.repeat(reference, n_traces))
     origin = _times_s(table, "source_origin_time")
+    offset_km, azimuth_deg = _paths(table)
     return EventIndex(
         source_ids=list(source_ids),
         first=first,
         rows=rows,
         start_s=start_s,
-        onset_s=start_s + _numbers(table, "trace_onset_s"),
-        offset_km=_numbers(table, "path_ep_distance_km"),
-        azimuth_deg=_numbers(table, "path_azimuth_deg") % 360,
+        onset_s=start_s + _onsets_s(table),
+        offset_km=offset_km,
+        azimuth_deg=azimuth_deg,
         sampling_rate_hz=_numbers(table, "trace_sampling_rate_hz"),
         origin_s=_earliest(origin, first) - reference,
         source_depth_km=_earliest(_numbers(table, "source_depth_km"), first),
@@ -81,6 +87,30 @@ def _numbers(table: pd.DataFrame, column: str) -> np.ndarray:
     if column not in table:
         return np.full(len(table), np.nan)
     return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def _onsets_s(table: pd.DataFrame) -> np.ndarray:
+    """Onset after trace start of each trace, NaN where not known."""
+    onset_s = _numbers(table, "trace_onset_s")
+    for column in ARRIVAL_COLUMNS:
+        arrival_s = _numbers(table, column) / _numbers(table, "trace_sampling_rate_hz")
+        onset_s = np.where(np.isnan(onset_s), arrival_s, onset_s)
+    return onset_s
+
+
+def _paths(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Distance (km) and azimuth in [0, 360) of each trace, NaN where neither they nor the coordinates are known."""
+    offset_km, azimuth_deg = _numbers(table, "path_ep_distance_km"), _numbers(table, "path_azimuth_deg")
+    places = np.array([_numbers(table, column) for column in COORDINATES])
+    wanted = (np.isnan(offset_km) | np.isnan(azimuth_deg)) & np.isfinite(places).all(axis=0)
+    if wanted.any():
+        from seisvision.data.synthesis.geometry import geodesic
+
+        computed = np.full((2, len(table)), np.nan)
+        computed[:, wanted] = geodesic(*places[:, wanted])[:2]
+        offset_km = np.where(np.isnan(offset_km), computed[0], offset_km)
+        azimuth_deg = np.where(np.isnan(azimuth_deg), computed[1], azimuth_deg)
+    return offset_km, azimuth_deg % 360
 
 
 def _times_s(table: pd.DataFrame, column: str) -> np.ndarray:

@@ -14,6 +14,7 @@ import torch
 from small_sets import N_SAMPLES, RATE_HZ, event_waveforms, trace_row, write_foreign, write_set
 
 from seisvision import keys
+from seisvision.data.event_index import COORDINATES
 from seisvision.data.samples import EventSamples, Window, collate_events
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
@@ -225,6 +226,20 @@ def test_a_bare_foreign_set_is_served(tmp_path: Path) -> None:
         assert sample[key].isnan().all()
 
 
+def test_distances_and_onsets_come_from_other_columns_where_need_be(tmp_path: Path) -> None:
+    """Paris to Rome is 1106.601 km on WGS84, at 130.493 degrees from north (ObsPy)."""
+    places = dict(zip(COORDINATES, (48.8566, 2.3522, 41.9028, 12.4964), strict=True))
+    given = ["trace_onset_s", "path_ep_distance_km", "path_azimuth_deg"]
+    known = trace_row(0, 0)
+    unknown = {key: value for key, value in trace_row(0, 1).items() if key not in given}
+    rows = [known, unknown | places | {"trace_p_arrival_sample": 84.0}]
+    waveform_set = write_event(tmp_path / "set", rows, list(event_waveforms(0, 2)))
+    sample = samples(waveform_set)[0]
+    assert sample[keys.OFFSET_KM].tolist() == pytest.approx([10.0, 1106.601], abs=0.001)
+    assert sample[keys.AZIMUTH_DEG].tolist() == pytest.approx([0.0, 130.493], abs=0.001)
+    assert sample[keys.ONSET_S].tolist() == pytest.approx([3.0, 4.2])
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -277,3 +292,4 @@ def test_shared_foreign_set(shared_data: Path) -> None:
     batch = collate_events([dataset[i] for i in range(5)])
     assert batch[keys.WAVEFORM].shape == (5, 1, 3, 240)
     assert 1 < batch[keys.TARGETS]["source_depth_km"][0] < 200
+    assert ((batch[keys.OFFSET_KM] > 0) & (batch[keys.OFFSET_KM] < 500)).all()
