@@ -198,7 +198,7 @@ class WaveformSet:
         channels = [order.find(component) for component in components]
         try:
             raw = self._read_slab(rows, channels)
-        except (KeyError, OSError, RuntimeError) as error:
+        except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise self._unreadable(int(row), str(error)) from error
         block = np.ascontiguousarray(raw, dtype=np.float32)
         # One sum finds NaN and infinity many times faster than testing each sample.

@@ -233,6 +233,13 @@ def test_missing_samples_are_named(tmp_path: Path) -> None:
         waveform_set.read_event("ev001")
 
 
+def test_datasets_of_another_shape_are_named(tmp_path: Path) -> None:
+    table = pd.DataFrame({"trace_name": ["flat$0,:3,:200"], "source_id": "a", "trace_sampling_rate_hz": 20})
+    write_foreign(tmp_path / "set", table, {"flat": np.zeros((3, 200))}, {})
+    with pytest.raises(DataError, match=r"'flat\$0,:3,:200' cannot be read"):
+        WaveformSet(tmp_path / "set").read_event("a")
+
+
 def test_missing_set_and_event(small: WaveformSet, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="does not exist"):
         WaveformSet(tmp_path / "nowhere")
