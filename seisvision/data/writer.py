@@ -185,6 +185,9 @@ class WaveformSetWriter:
             row["trace_name"] = f"{name}${i},:{samples.shape[0]},:{samples.shape[1]}"
             self.n_samples += samples.size
         options = {"compression": self.compression, "shuffle": True} if self.compression else {}
+        if self.compression == "gzip":
+            # Higher levels take much longer and save a twentieth of a seismogram.
+            options["compression_opts"] = 1
         data.create_dataset(name, data=block, chunks=(len(traces), 1, n_longest), **options)
         self._digest.update(block.data)
 

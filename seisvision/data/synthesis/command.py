@@ -84,8 +84,8 @@ def _print_summary(path: Path, seconds: float) -> None:
     metadata = WaveformSet(path).metadata
     table = Table("type", "events", "traces", "magnitude", "depth km", "offset km", "faulty")
     for kind, rows in metadata.groupby("source_type", sort=False):
-        columns = ("source_magnitude", "source_depth_km", "path_ep_distance_km")
-        ranges = [f"{rows[column].min():.4g} to {rows[column].max():.4g}" for column in columns]
+        columns = {"source_magnitude": 1, "source_depth_km": 0, "path_ep_distance_km": 0}
+        ranges = [f"{rows[name].min():.{digits}f}-{rows[name].max():.{digits}f}" for name, digits in columns.items()]
         faulty = int(rows["trace_fault"].fillna("").ne("").sum())
         table.add_row(str(kind), str(rows["source_id"].nunique()), str(len(rows)), *ranges, str(faulty))
     console = Console()

@@ -27,8 +27,8 @@ from seisvision.errors import DataError
 
 log = logging.getLogger(__name__)
 
-COMPRESSION: Final = "lzf"
-"""Reads faster than gzip and is small enough, because samples are rounded to digital steps."""
+COMPRESSION: Final = "gzip"
+"""Brings samples rounded to digital steps down to 1.1 bytes; lzf reads a fifth faster but takes 1.5 bytes."""
 _EVENTS_AHEAD = 8
 _RAYLEIGH_KM_S = 3.5
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
