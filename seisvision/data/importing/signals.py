@@ -18,6 +18,8 @@ CLIP_RUN = 3
 """Samples in a row at the largest value that make a peak look cut off."""
 CLIP_PEAKS = 2
 """Number of such peaks that make a recording a suspect."""
+CLIP_LEVELS = 200
+"""Steps of the recorder between the smallest and the largest value that are needed to judge."""
 
 
 @dataclass(frozen=True)
@@ -137,12 +139,11 @@ def _longest_run(samples: np.ndarray) -> int:
 
 def looks_clipped(samples: np.ndarray) -> bool:
     """Whether several peaks end flat at the very largest or smallest value, as saturated recorders do."""
-    middle = np.median(samples)
-    spread = np.median(np.abs(samples - middle))
-    for extreme in (samples.max(), samples.min()):
-        # Close to the noise, several equal samples are the resolution of the recorder and no clipping.
-        if abs(extreme - middle) < 10 * max(spread, 1e-300):
-            continue
+    levels = np.unique(samples)
+    # A recorder that writes a few counts of noise repeats its extremes by chance.
+    if len(levels) < 2 or levels[-1] - levels[0] < CLIP_LEVELS * np.diff(levels).min():
+        return False
+    for extreme in (levels[-1], levels[0]):
         at_extreme = np.concatenate([[False], samples == extreme, [False]]).astype(np.int8)
         edges = np.flatnonzero(np.diff(at_extreme))
         if int(((edges[1::2] - edges[::2]) >= CLIP_RUN).sum()) >= CLIP_PEAKS:
