@@ -119,39 +119,35 @@ def fit_baselines(
     """
     ids = {part: [i for i in part_ids if labels.get(i, -1) >= 0] for part, part_ids in parts.items()}
     targets = {part: np.array([labels[i] for i in part_ids], dtype=int) for part, part_ids in ids.items()}
-    if "train" not in ids or not ids["train"]:
+    if not ids.get("train"):
         raise DataError("Baselines need labelled training events and there are none. Check the labels and the split.")
     train_target = targets["train"]
     evaluated = [part for part in ids if part != "train"]
 
     def finish(name: str, feature_names: list[str], probability: Mapping[str, np.ndarray]) -> Baseline:
-        predictions = {part: ClassPredictions(ids[part], targets[part], probability[part]) for part in evaluated}
+        said = {part: ClassPredictions(ids[part], targets[part], probability[part]) for part in evaluated}
+        options: dict[str, Any] = {"train_target": train_target, "seed": seed, "n_resamples": n_resamples}
         metrics = {
-            part: classification_metrics(
-                said.target,
-                said.probability,
-                class_names,
-                level,
-                train_target=train_target,
-                seed=seed,
-                n_resamples=n_resamples,
-            )
-            for part, said in predictions.items()
+            part: classification_metrics(one.target, one.probability, class_names, level, **options)
+            for part, one in said.items()
         }
-        return Baseline(name, DESCRIPTIONS.get(name, "logistic regression"), feature_names, metrics, predictions)
+        return Baseline(name, _describe(name), feature_names, metrics, said)
 
     frequency = np.bincount(train_target, minlength=len(class_names)) / len(train_target)
-    results = {
-        "majority": finish("majority", [], {part: np.tile(frequency, (len(ids[part]), 1)) for part in evaluated})
-    }
+    guess = {part: np.tile(frequency, (len(ids[part]), 1)) for part in evaluated}
+    results = {"majority": finish("majority", [], guess)}
     for name, table in features.items():
         reason = table if isinstance(table, str) else _why_not(train_target, class_names)
         if isinstance(table, str) or reason:
-            results[name] = Baseline(name, DESCRIPTIONS.get(name, "logistic regression"), skipped=reason)
+            results[name] = Baseline(name, _describe(name), skipped=reason)
             continue
         values = {part: table.select(ids[part]) for part in ids}
         results[name] = finish(name, table.names, _fit_predict(values, train_target, len(class_names), class_weight))
     return results
+
+
+def _describe(name: str) -> str:
+    return DESCRIPTIONS.get(name, "logistic regression")
 
 
 def _why_not(train_target: np.ndarray, class_names: Sequence[str]) -> str | None:

@@ -13,15 +13,22 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
-from scipy.ndimage import maximum_filter1d
 
 from seisvision import keys
 from seisvision.errors import DataError
+from seisvision.evaluation.windows import (
+    POWER_FLOOR,
+    Bands,
+    Windows,
+    band_energy,
+    band_weights,
+    prepare,
+    recorded_samples,
+)
 
 FEATURES_VERSION = 1
 """Part of the name of cached tables: raise it when any feature changes."""
 
-Bands = Sequence[tuple[float, float]]
 TravelTime = Callable[[str, np.ndarray], np.ndarray]
 """Maps a phase name and distances (S,) in degrees to travel times (S,) in seconds, NaN where the phase is absent."""
 
@@ -42,16 +49,6 @@ SOURCE_LATITUDE_DEG = "source_latitude_deg"
 KM_PER_DEG = 111.195
 RAYLEIGH_KM_S = 3.8
 """Group velocity of Rayleigh waves at periods of 35 to 150 s."""
-TAPER_S = 30.0
-BAND_EDGE_LOG = 0.25
-"""Width of a band's cosine edge in units of the natural logarithm of frequency."""
-MAX_NYQUIST_SHARE = 0.95
-"""Bands end here at the latest, below the edge of the anti-alias filter."""
-GAP_S = 5.0
-"""Zeros over a longer time than this were not recorded."""
-MIN_WINDOW_S = 4.0
-"""Windows with less recording than this have no power."""
-POWER_FLOOR = 1e-40
 
 
 @dataclass(frozen=True)
@@ -92,7 +89,7 @@ def band_power_features(batch: Mapping[str, Any], bands_hz: Bands = DEFAULT_BAND
     rows = []
     for event in _live_vertical(batch):
         spectrum = scipy.fft.rfft(prepare(waveform[event.index, event.stations, 0], rate_hz), n_fft, axis=-1)
-        power = _band_power(np.abs(spectrum).astype(float) ** 2, weights, n_fft) / event.n_recorded[:, None]
+        power = band_energy(np.abs(spectrum).astype(float) ** 2, weights, n_fft) / event.n_recorded[:, None]
         rows.append(_medians(np.log(power + POWER_FLOOR)))
     names = [f"log_power_{low:.4g}_{high:.4g}_hz" for low, high in bands_hz]
     return _feature_batch(names, rows, ["no live station"] * len(rows))
@@ -177,48 +174,6 @@ def back_azimuths(source_latitude_deg: np.ndarray, azimuth_deg: np.ndarray, offs
     return np.degrees(np.arctan2(east, north)) % 360
 
 
-def prepare(traces: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Traces (..., T) float32 without their mean, tapered over `TAPER_S` at both ends; unrecorded samples stay zero."""
-    recorded = recorded_samples(traces, rate_hz)
-    mean = traces.sum(-1, keepdims=True, dtype=float) / np.maximum(recorded.sum(-1, keepdims=True), 1)
-    return np.where(recorded, traces - mean, 0).astype(np.float32) * _taper(traces.shape[-1], rate_hz)
-
-
-def recorded_samples(traces: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Bool (..., T): False in stretches of zeros (gaps, ends), True for single zeros of digitised signals."""
-    return maximum_filter1d(traces != 0, 1 + 2 * round(GAP_S * rate_hz / 2), axis=-1, mode="constant", cval=0)
-
-
-def band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.ndarray, int]:
-    """Zero-phase band filters with cosine edges on a logarithmic frequency axis.
-
-    Returns:
-        Weights (number of bands, number of frequencies) of a real spectrum, and the transform length it belongs to.
-
-    Raises:
-        DataError: there are no samples, a band is upside down or lies above the Nyquist frequency.
-    """
-    if n_samples < 2:
-        raise DataError(f"Features need waveforms of at least 2 samples; got {n_samples}. Check the sample window.")
-    n_fft = scipy.fft.next_fast_len(n_samples, real=True)
-    frequency_hz = scipy.fft.rfftfreq(n_fft, 1 / rate_hz)
-    log_frequency = np.log(np.maximum(frequency_hz, frequency_hz[1] / 2))
-    limit_hz = MAX_NYQUIST_SHARE * rate_hz / 2
-    weights = []
-    for low_hz, high_hz in bands_hz:
-        if not 0 < low_hz < min(high_hz, limit_hz):
-            raise DataError(
-                f"Band ({low_hz:g}, {high_hz:g}) Hz does not fit data of {rate_hz:g} samples per second: "
-                f"needs 0 < low < high and low < {limit_hz:g} Hz. Change bands_hz or the sampling rate of the samples."
-            )
-        rise = np.clip((log_frequency - np.log(low_hz)) / BAND_EDGE_LOG + 0.5, 0, 1)
-        fall = np.clip((np.log(min(high_hz, limit_hz)) - log_frequency) / BAND_EDGE_LOG + 0.5, 0, 1)
-        weights.append(np.sin(rise * np.pi / 2) ** 2 * np.sin(fall * np.pi / 2) ** 2)
-    band = np.array(weights, dtype=np.float32)
-    band[:, 0] = 0
-    return band, n_fft
-
-
 @dataclass(frozen=True)
 class _LiveStations:
     index: int
@@ -242,14 +197,6 @@ def _geometry(offset_km: np.ndarray) -> np.ndarray:
     if not len(known):
         return np.array([np.nan] * 4 + [len(offset_km)])
     return np.array([known.mean(), known.min(), known.max(), known.std(), len(offset_km)])
-
-
-def _band_power(power: np.ndarray, weights: np.ndarray, n_fft: int) -> np.ndarray:
-    """Energy (S, number of bands) of filtered traces from their power spectra (S, F), by Parseval's theorem."""
-    both_sides = np.full(power.shape[-1], 2.0)
-    if n_fft % 2 == 0:
-        both_sides[-1] = 1.0
-    return power @ (both_sides * weights.astype(float) ** 2).T / n_fft
 
 
 def _physics_problem(values: Mapping[str, np.ndarray]) -> str:
@@ -277,7 +224,7 @@ def _physics(
     back_azimuth_deg = back_azimuths(values[SOURCE_LATITUDE_DEG], values[keys.AZIMUTH_DEG], values[keys.OFFSET_KM])
     transverse = _transverse(traces, back_azimuth_deg, values[keys.COMPONENT_MASK])
     spectra = scipy.fft.rfft(prepare(np.stack([traces[:, 0], transverse]), rate_hz), n_fft, axis=-1)
-    windows = _Windows(recorded_samples(traces[:, 0], rate_hz), values[keys.START_S], rate_hz)
+    windows = Windows(recorded_samples(traces[:, 0], rate_hz), values[keys.START_S], rate_hz)
 
     def energy(component: int, band: np.ndarray) -> np.ndarray:
         return windows.energy(scipy.fft.irfft(spectra[component] * band, n_fft, axis=-1)[:, : traces.shape[-1]])
@@ -292,7 +239,7 @@ def _physics(
 
 
 def _window_powers(
-    windows: _Windows,
+    windows: Windows,
     long: np.ndarray,
     mid: np.ndarray,
     short: np.ndarray,
@@ -340,43 +287,6 @@ def _transverse(traces: np.ndarray, back_azimuth_deg: np.ndarray, component_mask
     return np.where(usable[:, None], traces[:, 1] * np.sin(angle) - traces[:, 2] * np.cos(angle), 0)
 
 
-class _Windows:
-    """Mean power in windows given in seconds after the origin, one window per station."""
-
-    def __init__(self, recorded: np.ndarray, start_s: np.ndarray, rate_hz: float) -> None:
-        self.begin_s = start_s.astype(float)
-        self.end_s = self.begin_s + recorded.shape[-1] / rate_hz
-        self._recorded = recorded
-        self._rate_hz = rate_hz
-        self._count = _running_sum(recorded)
-
-    def energy(self, trace: np.ndarray) -> np.ndarray:
-        """Running energy (S, T + 1) of the recorded samples of ``trace`` (S, T)."""
-        return _running_sum(np.square(trace) * self._recorded)
-
-    def log_power(self, energy: np.ndarray, begin_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
-        """Log mean power (S,) between two times; NaN where a time is unknown or too little is recorded."""
-        known = np.isfinite(begin_s) & np.isfinite(end_s) & np.isfinite(self.begin_s)
-        first, last = (np.where(known, self._sample(time_s), 0) for time_s in (begin_s, end_s))
-        count, power = (
-            np.take_along_axis(table, last[:, None], 1) - np.take_along_axis(table, first[:, None], 1)
-            for table in (self._count, energy)
-        )
-        enough = known & (count[:, 0] >= MIN_WINDOW_S * self._rate_hz)
-        mean = np.maximum(power[:, 0], 0) / np.maximum(count[:, 0], 1)
-        return np.where(enough, np.log(mean + POWER_FLOOR), np.nan)
-
-    def _sample(self, time_s: np.ndarray) -> np.ndarray:
-        sample = np.nan_to_num((time_s - self.begin_s) * self._rate_hz)
-        return np.clip(np.ceil(sample), 0, self._recorded.shape[-1]).astype(int)
-
-
-def _running_sum(values: np.ndarray) -> np.ndarray:
-    total = np.zeros((*values.shape[:-1], values.shape[-1] + 1))
-    np.cumsum(values, axis=-1, out=total[..., 1:])
-    return total
-
-
 def _medians(values: np.ndarray) -> np.ndarray:
     return np.array([_quantile(column, 0.5) for column in values.T])
 
@@ -384,16 +294,6 @@ def _medians(values: np.ndarray) -> np.ndarray:
 def _quantile(values: np.ndarray, q: float) -> float:
     finite = values[np.isfinite(values)]
     return float(np.quantile(finite, q)) if len(finite) else np.nan
-
-
-@cache
-def _taper(n_samples: int, rate_hz: float) -> np.ndarray:
-    n_edge = min(round(TAPER_S * rate_hz), n_samples // 2)
-    taper = np.ones(n_samples, np.float32)
-    rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(n_edge) / max(n_edge, 1))
-    taper[:n_edge] = rise
-    taper[n_samples - n_edge :] = rise[::-1]
-    return taper
 
 
 def _array(batch: Mapping[str, Any], key: str) -> np.ndarray:

@@ -127,7 +127,7 @@ def wrong_samples_figure(
     said = probability.argmax(1)
     titles = [
         f"{plain_text(ids[i])}\ntrue {plain_text(class_names[target[i]])}\n"
-        f"said {plain_text(class_names[said[i]])} ({probability[i].max():.2f})"
+        f"predicted {plain_text(class_names[said[i]])} ({probability[i].max():.2f})"
         for i in shown
     ]
     return _contact_sheet(path, [images[i] for i in shown], titles, n_columns=4)

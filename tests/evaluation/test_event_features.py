@@ -12,12 +12,11 @@ from seisvision.evaluation.features import (
     SOURCE_LATITUDE_DEG,
     back_azimuths,
     band_power_features,
-    band_weights,
     default_travel_time,
     geometry_features,
     physics_features,
-    prepare,
 )
+from seisvision.evaluation.windows import band_weights, prepare
 
 RATE_HZ = 2.0
 N_SAMPLES = 3600
