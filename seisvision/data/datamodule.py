@@ -122,13 +122,15 @@ class EventDataModule(pl.LightningDataModule):
         ids = {part: list(self.split.parts.get(part, ())) for part in SPLITS}
         listed = {source_id for members in ids.values() for source_id in members}
         unlisted = [source_id for source_id in self.waveform_set.source_ids if source_id not in listed]
-        self.excluded += [Exclusion(source_id, "", "in no part of the split") for source_id in unlisted]
+        reasons = unusable_events(self.waveform_set, unlisted, self._arguments["train"], self.min_stations)
+        for source_id in unlisted:
+            self.excluded.append(Exclusion(source_id, "", reasons.get(source_id, "in no part of the split")))
         if self.refit:
             ids["train"] += ids.pop("val")
         return {part: members for part, members in ids.items() if members}
 
     def _make_samples(self, part: str, ids: list[str]) -> EventSamples:
-        reasons = self._reasons(ids, self._arguments[part])
+        reasons = unusable_events(self.waveform_set, ids, self._arguments[part], self.min_stations)
         self.excluded += [Exclusion(source_id, part, reason) for source_id, reason in reasons.items()]
         kept = [source_id for source_id in ids if source_id not in reasons]
         if not kept:
@@ -137,27 +139,6 @@ class EventDataModule(pl.LightningDataModule):
                 "check the class map, min_stations and the window"
             )
         return EventSamples(self.waveform_set, kept, **self._arguments[part])
-
-    def _reasons(self, ids: list[str], arguments: Mapping[str, Any]) -> dict[str, str]:
-        """Return the events that cannot be served, each with the first reason found."""
-        index = build_event_index(self.waveform_set, ids)
-        targets = arguments.get("targets") or {}
-        values = target_arrays(self.waveform_set, ids, targets)
-        labelled = [array >= 0 if array.dtype == np.int64 else np.isfinite(array) for array in values.values()]
-        unlabelled = ~np.any(labelled, axis=0) if labelled else np.zeros(len(ids), dtype=bool)
-        few = np.diff(index.first) < self.min_stations
-        unknown = np.isnan(reference_s(index, arguments["window"]))
-        raw = self.waveform_set.event_table()
-        reasons: dict[str, str] = {}
-        for i in np.flatnonzero(unlabelled | few | unknown):
-            if few[i]:
-                reason = f"fewer than {self.min_stations} stations"
-            elif unknown[i]:
-                reason = f"no {arguments['window'].reference} time"
-            else:
-                reason = "no label: " + ", ".join(f"{column}={raw.at[ids[i], column]}" for column in targets)
-            reasons[ids[i]] = reason
-        return reasons
 
     def _report_excluded(self) -> None:
         if self.excluded:
@@ -219,6 +200,37 @@ def _class_names(column: str, class_map: ClassMap, given: Sequence[str] | None) 
             f"'{column}' has {len(numbers)} classes but the names {list(given)}; give one name each"
         )
     return [str(name) for name in given]
+
+
+def unusable_events(
+    waveform_set: WaveformSet, ids: Sequence[str], samples: Mapping[str, Any], min_stations: int
+) -> dict[str, str]:
+    """Return the events that cannot be served, each with the first reason found.
+
+    Args:
+        waveform_set: the set.
+        ids: events to judge.
+        samples: keywords of :class:`EventSamples`, of which ``window`` and ``targets`` count.
+        min_stations: fewest traces.
+    """
+    index = build_event_index(waveform_set, ids)
+    targets = samples.get("targets") or {}
+    values = target_arrays(waveform_set, ids, targets)
+    labelled = [array >= 0 if array.dtype == np.int64 else np.isfinite(array) for array in values.values()]
+    unlabelled = ~np.any(labelled, axis=0) if labelled else np.zeros(len(ids), dtype=bool)
+    few = np.diff(index.first) < min_stations
+    unknown = np.isnan(reference_s(index, samples["window"]))
+    raw = waveform_set.event_table()
+    reasons: dict[str, str] = {}
+    for i in np.flatnonzero(unlabelled | few | unknown):
+        if few[i]:
+            reason = f"fewer than {min_stations} stations"
+        elif unknown[i]:
+            reason = f"no {samples['window'].reference} time"
+        else:
+            reason = "no label: " + ", ".join(f"{column}={raw.at[ids[i], column]}" for column in targets)
+        reasons[ids[i]] = reason
+    return reasons
 
 
 def _summary(reasons: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from seisvision.data.datamodule import EventDataModule
+from seisvision.data.datamodule import EventDataModule, unusable_events
 from seisvision.data.samples import Window
 from seisvision.data.splits import Split, make_split
 from seisvision.data.waveform_set import WaveformSet
@@ -46,14 +46,18 @@ def sample_settings(config: Config, components: str) -> dict[str, Any]:
     return {**samples, "window": Window(**samples["window"]), "components": components, "targets": targets}
 
 
-def draw_split(config: Config, waveform_set: WaveformSet) -> Split:
-    """The split that the configuration describes; the same for every process and every run that asks for it."""
+def draw_split(config: Config, waveform_set: WaveformSet, samples: dict[str, Any]) -> Split:
+    """The split that the configuration describes; the same for every process and every run that asks for it.
+
+    Only events that can be served are dealt, so that the parts have the sizes asked for.
+    """
     settings = config["split"]
-    table = waveform_set.event_table()
     if settings["column"] is not None:
         return Split.from_column(waveform_set.metadata, settings["column"])
+    min_stations = config["dataset"]["samples"]["min_stations"]
+    unusable = unusable_events(waveform_set, waveform_set.source_ids, samples, min_stations)
     return make_split(
-        table,
+        waveform_set.event_table().drop(index=list(unusable)),
         test_fraction=settings["test_fraction"],
         val_fraction=settings["val_fraction"],
         by=settings["by"],
@@ -68,10 +72,12 @@ def build_data(config: Config, view: View) -> EventDataModule:
     """The data module of the experiment, its waveform set made first where that is needed."""
     path = instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
     waveform_set = WaveformSet(path)
+    samples = sample_settings(config, view.components)
     return EventDataModule(
         waveform_set,
-        draw_split(config, waveform_set),
-        samples=sample_settings(config, view.components),
+        draw_split(config, waveform_set, samples),
+        samples=samples,
+        class_names={output["target"]: output["class_names"] for output in config["task"]["outputs"]},
         batch_size=config["trainer"]["batch_size"],
         num_workers=config["system"]["num_workers"],
         min_stations=config["dataset"]["samples"]["min_stations"],

@@ -24,7 +24,7 @@ from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import write_json, write_text
 from seisvision.runs.prediction import measure, predict, write_predictions
 from seisvision.runs.results import with_interval
-from seisvision.runs.terminal import show
+from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         DataError: the waveform set is not the one the checkpoint knows, or is damaged.
         ConfigurationError: the settings do not fit the checkpoint.
     """
+    quiet_libraries()
     asked = to_plain(composed)
     checkpoint_path = find_checkpoint(asked["ckpt"])
     checkpoint = load_checkpoint(checkpoint_path)
@@ -52,7 +53,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     task = build_task(config, view)
     task.load_state_dict(checkpoint["state_dict"])
 
-    is_own = asked["dataset"] is None
+    is_own = asked.get("dataset") is None
     if not is_own:
         config = {**config, "dataset": asked["dataset"]}
     settings = sample_settings(config, view.components)

@@ -15,7 +15,7 @@ from typing import Any
 from seisvision.runs.configuration import to_plain
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json, write_json
-from seisvision.runs.results import architecture_table, seed_table
+from seisvision.runs.results import sweep_table, seed_table
 from seisvision.runs.terminal import show
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path:
     base = [*overrides, "stages=null"]
     log.info("Stage 1 of 3: compare %s on the validation events", ", ".join(stages["models"]))
     compared = [_run([*base, f"model={model}", "run.test=false"]) for model in stages["models"]]
-    show(architecture_table(compared))
+    show(sweep_table(compared))
     best_model = stages["models"][_best(compared)]
 
     points = [

@@ -21,9 +21,11 @@ class SweepTable(Callback):
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Say which point comes now."""
         from hydra.core.hydra_config import HydraConfig
+        from hydra.types import RunMode
 
         hydra = HydraConfig.get()
-        log.info("point %d: %s", hydra.job.num + 1, hydra.job.override_dirname or "defaults")
+        if hydra.mode == RunMode.MULTIRUN:
+            log.info("point %d: %s", hydra.job.num + 1, hydra.job.override_dirname or "defaults")
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         """Remember the configuration of a point."""
@@ -33,7 +35,7 @@ class SweepTable(Callback):
         """Print the table of all points, store it, and print the sweep folder as the last line."""
         from seisvision.runs.experiment import identify
         from seisvision.runs.folder import write_text
-        from seisvision.runs.results import architecture_table
+        from seisvision.runs.results import sweep_table
         from seisvision.runs.terminal import show
 
         plain = [{key: value for key, value in point.items() if key != "hydra"} for point in self._points]
@@ -41,7 +43,7 @@ class SweepTable(Callback):
         finished = [folder for folder in folders if folder.is_finished()]
         sweep = Path(str(config.hydra.sweep.dir))
         if finished:
-            table = architecture_table(finished)
+            table = sweep_table(finished)
             write_text(sweep / "comparison.txt", table + "\n")
             show(table)
         failed = [folder for folder in folders if not folder.is_finished()]

@@ -31,11 +31,16 @@ def set_up_logging() -> None:
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         log.propagate = False
-    for name in QUIET_LIBRARIES:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    quiet_libraries()
     if not sys.warnoptions:
         # Lightning advises on worker counts and dataloader lengths; what matters is said by our own messages.
         warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch")
+
+
+def quiet_libraries() -> None:
+    """Keep libraries to their errors; to be repeated once they are imported, for they set levels of their own."""
+    for name in QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

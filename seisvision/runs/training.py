@@ -20,6 +20,7 @@ from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.figures import draw_figures
 from seisvision.runs.folder import RunFolder, write_json, write_text
 from seisvision.runs.prediction import measure, predict, write_predictions
+from seisvision.runs.terminal import quiet_libraries
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 def train_and_evaluate(folder: RunFolder) -> None:
     """Do the run that ``config.yaml`` in ``folder`` describes, from ``last.ckpt`` where there is one."""
+    quiet_libraries()
     config = folder.config()
     view = build_view(config)
     data = build_data(config, view)
@@ -131,7 +133,7 @@ def _evaluate(
         metrics.update(compare_with_baselines(config, data, task, predictions))
     if "test" in predictions:
         write_predictions(folder.predictions_file, task, predictions["test"])
-    draw_figures(config, folder, data, task, predictions, metrics)
+    draw_figures(folder, data, task, predictions, metrics)
     write_json(folder.metrics_file, metrics)
     return metrics
 
