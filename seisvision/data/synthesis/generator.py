@@ -73,7 +73,7 @@ class EventGenerator:
     def event(self, index: int) -> SyntheticEvent:
         """Event ``index``: always the same for the same parameters."""
         geometry, source = self.geometry(index), self.source(index)
-        motion = self._rotate(self.ground_motion(source, geometry, index), geometry)
+        motion = rotate_to_zne(self.ground_motion(source, geometry, index), geometry)
         n_stations = len(geometry.offset_km)
         site = self._stream("site", index).normal(0, 0.15 * self.parameters.heterogeneity, (3, n_stations, 1))
         motion *= np.exp(site).astype(np.float32)
@@ -119,13 +119,13 @@ class EventGenerator:
     def _stream(self, name: str, index: int) -> np.random.Generator:
         return numpy_stream(self.parameters.seed, f"synthesis/{name}", index)
 
-    @staticmethod
-    def _rotate(motion: np.ndarray, geometry: EventGeometry) -> np.ndarray:
-        """From Z, R, T to Z, N, E with the back azimuth, (3, S, F)."""
-        back_azimuth = np.radians(geometry.back_azimuth_deg)[:, None]
-        cos, sin = np.cos(back_azimuth).astype(np.float32), np.sin(back_azimuth).astype(np.float32)
-        vertical, radial, transverse = motion
-        return np.stack([vertical, -cos * radial + sin * transverse, -sin * radial - cos * transverse])
+
+def rotate_to_zne(motion: np.ndarray, geometry: EventGeometry) -> np.ndarray:
+    """Rotate (3, S, F) spectra or signals from Z, R, T to Z, N, E with the back azimuth."""
+    back_azimuth = np.radians(geometry.back_azimuth_deg)[:, None]
+    cos, sin = np.cos(back_azimuth).astype(np.float32), np.sin(back_azimuth).astype(np.float32)
+    vertical, radial, transverse = motion
+    return np.stack([vertical, -cos * radial + sin * transverse, -sin * radial - cos * transverse])
 
 
 def digitise(record: np.ndarray) -> np.ndarray:

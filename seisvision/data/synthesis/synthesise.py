@@ -8,14 +8,15 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from seisvision.data.interrupts import postponed_interrupt
 from seisvision.data.synthesis.card import card
 from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.generator import EventGenerator, SyntheticEvent
@@ -23,7 +24,7 @@ from seisvision.data.synthesis.geometry import NETWORK_CODE
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.tables import earth_tables
 from seisvision.data.writer import WaveformSetWriter
-from seisvision.errors import DataError
+from seisvision.errors import ConfigurationError, DataError
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +50,20 @@ def synthesise(
         ``path``.
 
     Raises:
+        ConfigurationError: ``processes`` is below 1.
         DataError: The set exists already, or a worker process died.
     """
+    if processes is not None and processes < 1:
+        raise ConfigurationError(f"processes={processes} is not allowed: give 1 or more, or nothing for one per core.")
     n_workers = min(processes or available_cores(), parameters.n_events)
     _warn_of_short_records(parameters)
     with WaveformSetWriter(path, card=card(parameters), compression=COMPRESSION) as writer:
         # Made before the workers start, so that they all read them.
         earth_tables(parameters.earth_model, Path(cache_dir))
-        events = _events(parameters, Path(cache_dir), n_workers)
-        for event in _with_progress(events, parameters.n_events):
-            writer.add_event(trace_metadata(event, parameters), event.waveforms)
+        with closing(_events(parameters, Path(cache_dir), n_workers)) as events:
+            for event in _with_progress(events, parameters.n_events):
+                with postponed_interrupt():
+                    writer.add_event(trace_metadata(event, parameters), event.waveforms)
     return Path(path)
 
 
@@ -124,7 +129,7 @@ def _warn_of_short_records(parameters: SynthesisParameters) -> None:
         )
 
 
-def _events(parameters: SynthesisParameters, cache_dir: Path, n_workers: int) -> Iterator[SyntheticEvent]:
+def _events(parameters: SynthesisParameters, cache_dir: Path, n_workers: int) -> Generator[SyntheticEvent, None, None]:
     """All events in order."""
     if n_workers == 1:
         yield from map(EventGenerator(parameters, cache_dir).event, range(parameters.n_events))

@@ -114,7 +114,9 @@ def test_an_existing_set_is_not_overwritten(made, earth_cache):
         synthesise(SynthesisParameters(**SMALL), made, earth_cache, processes=1)
 
 
-def test_unknown_parameters_are_refused():
+def test_bad_settings_are_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="processes=0"):
+        synthesise(SynthesisParameters(**SMALL), tmp_path / "set", tmp_path, processes=0)
     with pytest.raises(ConfigurationError, match="Did you mean 'n_events'"):
         SyntheticSource(n_event=3)
 
