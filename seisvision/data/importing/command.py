@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--response", metavar="HOW", help="none (default), gain or remove, from StationXML")
     parser.add_argument("--dry-run", action="store_true", help="go through everything and tell, but write nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing set")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core, at most 4)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: chosen by the amount of work)")
     parser.add_argument("--seed", type=int, help=f"base seed of the random shifts (default {DEFAULT_SEED})")
 
 
@@ -60,9 +59,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None and not args.dry_run:
         raise ConfigurationError("name the folder of the new set with --out DIR, or add --dry-run to write nothing")
     recipe = _recipe(args)
-    workers = args.workers or min(4, os.cpu_count() or 1)
     out = None if args.dry_run else args.out
-    report = run_import(recipe, out, workers=workers, overwrite=args.overwrite, progress=_show_progress)
+    report = run_import(recipe, out, workers=args.workers, overwrite=args.overwrite, progress=_show_progress)
     print(summary(report))
     if args.dry_run:
         for rejection in report.rejections[:SHOWN_REJECTIONS]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
+import os
 import signal
 import time
 from collections import Counter
@@ -22,10 +22,11 @@ from seisvision.data.importing.tables import StationTable, read_stations
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 
-log = logging.getLogger(__name__)
-
 Job = tuple[int, EventFiles]
 """Number of the source in the recipe, and an event of it."""
+MAX_WORKERS = 8
+EVENTS_PER_WORKER = 500
+"""Below that the start of another process costs more than it saves."""
 Progress = Callable[[Iterable[EventResult], int], Iterable[EventResult]]
 """Wraps the events to come, of which the number is told, to show how far the work is."""
 
@@ -84,13 +85,13 @@ def run_import(
     recipe: Recipe,
     out: str | Path | None,
     *,
-    workers: int = 1,
+    workers: int | None = 1,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import all sources of ``recipe`` into the waveform set ``out``; with ``out=None`` only tell what would happen.
 
-    The set and its order do not depend on ``workers``.
+    The set and its order do not depend on ``workers``, the number of processes; None chooses by the amount of work.
 
     Raises:
         DataError: nothing could be read, two sources share an event id, or every event was refused (the list of
@@ -109,6 +110,8 @@ def run_import(
     jobs = _jobs(recipe, found, report)
     if out is not None and Path(out).exists() and not overwrite:
         raise DataError(f"{out} exists already; choose another folder or add --overwrite")
+    if workers is None:
+        workers = max(1, min(os.cpu_count() or 1, MAX_WORKERS, len(jobs) // EVENTS_PER_WORKER))
     results: Iterable[EventResult] = _results(recipe, tables, jobs, workers)
     if progress is not None:
         results = progress(results, len(jobs))
