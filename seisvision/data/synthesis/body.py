@@ -1,6 +1,6 @@
 """Body waves by ray theory: far-field radiation, geometrical spreading, attenuation and the free surface.
 
-Aki & Richards (2002): far field of moments (eqs 4.96, 4.97) and forces, with the spreading of a spherical Earth.
+Far field of moments and forces after Aki & Richards (2002, chapter 4), with the spreading of a spherical Earth.
 Axes and output as in :mod:`seisvision.data.synthesis.surface`.
 """
 
@@ -50,11 +50,13 @@ class BodyWaves:
             distance_rad, azimuth_rad: (S,) epicentral distance and azimuth from the source.
             paths: What lateral heterogeneity does to each path.
         """
+        # At depth zero the take-off angle of a surface reflection has no meaning.
         depth_km = max(source.depth_km, 0.01)
         rays = arrivals(self.tables.rays, source.depth_km, np.degrees(distance_rad))
         directions = _Directions(self.tables, rays, depth_km, azimuth_rad)
         spreading = directions.spreading(rays, distance_rad) * _REFLECTION * paths.body_amplitude
         time_s = rays.time_s + np.where(_ARRIVES_AS_S, paths.s_residual_s, paths.p_residual_s)
+        # A phase that does not exist has no time; one after the record would wrap round to its start.
         seen = np.isfinite(time_s) & (time_s > 0) & (time_s < self.grid.n_samples / self.grid.sampling_rate_hz)
         spreading = np.where(seen, np.nan_to_num(spreading), 0)
         ramps = self._phase_ramps(np.where(seen, time_s, 0), _attenuation_s(distance_rad, paths))
@@ -97,9 +99,11 @@ class _Directions:
         p_surface, s_surface, self.surface_density = tables.profile.at(0.0)
         self.source_velocity = np.where(_LEAVES_AS_S, s_source, p_source)
         self.surface_velocity = np.where(_ARRIVES_AS_S, s_surface, p_surface)
+        # Interpolated ray parameters may exceed what is possible by a little, near grazing rays.
         self.sin_source = np.clip(rays.slowness * self.source_velocity / self.source_radius_m, 0, 0.98)
         self.sin_surface = np.clip(rays.slowness * self.surface_velocity / self.surface_radius_m, 0, 0.98)
         self.cos_source, self.cos_surface = np.sqrt(1 - self.sin_source**2), np.sqrt(1 - self.sin_surface**2)
+        # z points down, so an upgoing ray has a negative vertical component.
         down = np.where(rays.upgoing > 0.5, -self.cos_source, self.cos_source)
         cos, sin = np.cos(azimuth_rad), np.sin(azimuth_rad)
         self.ray = np.stack([self.sin_source * cos, self.sin_source * sin, down])
@@ -108,6 +112,7 @@ class _Directions:
 
     def spreading(self, rays: Arrivals, distance_rad: np.ndarray) -> np.ndarray:
         """Amplitude (J, S) of unit far-field radiation: displacement per N of force along the polarisation."""
+        # The floors keep amplitudes finite for grazing and for vertical rays, where ray theory breaks down.
         steepness = np.maximum(self.cos_source, 0.2) * np.maximum(self.cos_surface, 0.2)
         focus = np.maximum(rays.slowness, 20) * self.source_velocity**2 * rays.curvature
         inverse_m = np.sqrt(focus / (np.sin(distance_rad) * steepness)) / (self.source_radius_m * self.surface_radius_m)
@@ -116,6 +121,7 @@ class _Directions:
 
     def radiated(self, source: Source) -> list[tuple[np.ndarray, np.ndarray]]:
         """(2, J, S) radiation in the vertical plane (P or SV) and across it (SH), with the source's (F,) spectrum."""
+        # Only waves that stay S all the way can carry transverse motion.
         in_plane = np.where(_LEAVES_AS_S, self.vertical_shear, self.ray)
         across = np.where(_LEAVES_AS_S & _ARRIVES_AS_S, self.horizontal_shear, 0)
         polarisations = np.stack([in_plane, across])

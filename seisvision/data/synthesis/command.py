@@ -13,6 +13,7 @@ from seisvision.data.synthesis.parameters import EARTH_MODELS, GEOMETRIES, SOURC
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision data synth``."""
     default = SynthesisParameters()
+    # The defaults are those of the parameters, so help and configuration cannot disagree.
     parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
     options = parser.add_argument_group("what to make")
     options.add_argument("--n-events", type=int, default=default.n_events, metavar="N", help="number of events")

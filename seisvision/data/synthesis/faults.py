@@ -16,6 +16,7 @@ def draw_faults(rng: np.random.Generator, n_stations: int, strength: float) -> l
     """Names of the faults of each station; a dead one has no other fault."""
     hit = rng.random((n_stations, len(FAULT_PROBABILITY))) < strength * np.array(list(FAULT_PROBABILITY.values()))
     names = [tuple(name for name, on in zip(FAULT_PROBABILITY, row, strict=True) if on) for row in hit]
+    # A dead station shows nothing of its other faults.
     return [("dead",) if "dead" in present else present for present in names]
 
 
@@ -48,5 +49,6 @@ def _glitch(rng: np.random.Generator, n_samples: int, sampling_rate_hz: float) -
     """Velocity (T,) that a broadband sensor shows for a step in acceleration at a random moment."""
     start = int(rng.integers(n_samples))
     phase = np.arange(n_samples - start) / sampling_rate_hz * np.sqrt(2) * np.pi / _SENSOR_PERIOD_S
+    # Steps of this size stand out in quiet records and drown in noisy ones.
     size = rng.choice([-1, 1]) * 10 ** rng.uniform(-6.5, -5)
     return np.concatenate([np.zeros(start), size * np.exp(-phase) * np.cos(phase)]).astype(np.float32)

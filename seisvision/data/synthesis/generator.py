@@ -75,13 +75,16 @@ class EventGenerator:
         geometry, source = self.geometry(index), self.source(index)
         motion = rotate_to_zne(self.ground_motion(source, geometry, index), geometry)
         n_stations = len(geometry.offset_km)
+        # Site and noise belong to the sensor's components, hence after the rotation.
         site = self._stream("site", index).normal(0, 0.15 * self.parameters.heterogeneity, (3, n_stations, 1))
         motion *= np.exp(site).astype(np.float32)
         motion += self.noise.spectra(self._stream("noise", index), n_stations)
         rng = self._stream("faults", index)
         faults = draw_faults(rng, n_stations, self.parameters.fault)
+        # The whole period, longer than the record: clock errors shift the rest in.
         ground = self.grid.to_time(motion).transpose(1, 0, 2)
         record = record_with_faults(rng, ground, faults, self.grid.n_samples, self.grid.sampling_rate_hz)
+        # Random over years, so that neither season nor year tells the class.
         origin_time = _FIRST_ORIGIN + _ORIGIN_SPAN * self._stream("origin", index).random()
         origin_time = origin_time.replace(microsecond=origin_time.microsecond // 1000 * 1000)
         return SyntheticEvent(f"synthetic-{index:06d}", origin_time, source, geometry, digitise(record), faults)
@@ -110,6 +113,7 @@ class EventGenerator:
         paths = draw_paths(self._stream("paths", index), azimuth, self.parameters.heterogeneity)
         surface = self.surface.spectra(source, distance, azimuth, paths)
         body = self.body.spectra(source, distance, azimuth, paths)
+        # Surface waves scatter longer than body waves, whose tail is stronger at short periods.
         if self.parameters.coda > 0:
             rng, strength = self._stream("coda", index), self.parameters.coda
             surface *= coda_operator(rng, self.grid, n_stations, decay_s=150.0, strength=0.05 * strength, exponent=1.0)
@@ -139,6 +143,7 @@ def digitise(record: np.ndarray) -> np.ndarray:
         record: (S, C, T) float32.
     """
     deviation = 1.4826 * np.median(np.abs(record[..., ::4]), axis=-1, keepdims=True)
+    # Dead traces have no deviation at all; any step keeps their zeros.
     deviation = np.where(deviation > 0, deviation, record.std(axis=-1, keepdims=True))
     deviation = np.maximum(deviation, np.finfo(np.float32).tiny * 2.0**30)
     step = np.exp2(np.floor(np.log2(deviation / QUANTA_PER_DEVIATION))).astype(np.float32)

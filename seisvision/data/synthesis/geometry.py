@@ -91,6 +91,7 @@ def geodesic(
     sin1, cos1, sin2, cos2 = np.sin(reduced1), np.cos(reduced1), np.sin(reduced2), np.cos(reduced2)
     difference = np.radians(np.asarray(longitude2_deg) - np.asarray(longitude1_deg))
     auxiliary = difference
+    # Longitude difference on the auxiliary sphere; converges in some five steps away from antipodes.
     for _ in range(20):
         east, north = cos2 * np.sin(auxiliary), cos1 * sin2 - sin1 * cos2 * np.cos(auxiliary)
         sin_arc, cos_arc = np.hypot(east, north), sin1 * sin2 + cos1 * cos2 * np.cos(auxiliary)
@@ -103,6 +104,7 @@ def geodesic(
         previous, auxiliary = auxiliary, difference + (1 - c) * f * sin_equator * bend
         if np.max(np.abs(auxiliary - previous)) < 1e-13:
             break
+    # Series in the squared eccentricity for the length along the geodesic.
     u2 = cos2_equator * ((1 / (1 - f)) ** 2 - 1)
     a = 1 + u2 / 16384 * (4096 + u2 * (u2 * (320 - 175 * u2) - 768))
     b = u2 / 1024 * (256 + u2 * (u2 * (74 - 47 * u2) - 128))
@@ -123,6 +125,7 @@ def event_geometry(parameters: SynthesisParameters, index: int) -> EventGeometry
     rng = numpy_stream(parameters.seed, "synthesis/geometry", index)
     place = _around_event if parameters.geometry == "random" else _from_network
     latitude, longitude, codes, station_latitude, station_longitude = place(rng, parameters, index)
+    # Rounded first, so that whoever computes distances from the table finds the same ones.
     latitude, longitude = round(latitude, COORDINATE_DECIMALS), round(longitude, COORDINATE_DECIMALS)
     station_latitude = np.round(station_latitude, COORDINATE_DECIMALS)
     station_longitude = np.round(station_longitude, COORDINATE_DECIMALS)
@@ -152,11 +155,13 @@ def _around_event(rng: np.random.Generator, parameters: SynthesisParameters, ind
     fewest, most = parameters.n_stations
     nearest, farthest = parameters.offset_range_deg
     n = int(rng.integers(fewest, most + 1))
+    # Half of the events have many far stations, as the globe has, half have as many near ones.
     if rng.random() < 0.5:
         cosine = rng.uniform(np.cos(np.radians(farthest)), np.cos(np.radians(nearest)), n)
         distance = np.degrees(np.arccos(cosine))
     else:
         distance = rng.uniform(nearest, farthest, n)
+    # Coasts and oceans leave sectors without stations.
     gap = rng.uniform(0, _LARGEST_GAP_RAD)
     azimuth = np.degrees(rng.uniform(0, 2 * np.pi) + rng.uniform(0, 2 * np.pi - gap, n))
     station_latitude, station_longitude = destination(latitude, longitude, azimuth, distance)
@@ -188,6 +193,7 @@ def _from_network(rng: np.random.Generator, parameters: SynthesisParameters, ind
         distance = np.degrees(np.arccos(np.clip(np.sin(lat1) * np.sin(lat2) + cosine, -1, 1)))
         inside = np.flatnonzero((distance >= nearest) & (distance <= farthest))
         if len(inside) >= n:
+            # Not the nearest: every station in range is as likely, so distances stay spread.
             chosen = np.sort(rng.choice(inside, n, replace=False))
             return latitude, longitude, _station_codes(chosen), station_latitude[chosen], station_longitude[chosen]
     raise ConfigurationError(

@@ -1,6 +1,6 @@
 """Fundamental Love and Rayleigh modes of a radial Earth by linear finite elements.
 
-Energy integrals after Aki & Richards (2002, eqs 7.66 and 7.74), Earth flattening after Biswas (1972).
+Energy integrals after Aki & Richards (2002, section 7.3), Earth flattening after Biswas (1972).
 For every wavenumber k the quadratic form k^2 I2 + k I3 + I4 = omega^2 I1 is a symmetric banded eigenproblem,
 whose lowest eigenvalue is the fundamental mode; group velocities follow from the same integrals without differences.
 Velocities in m/s, depths in km; eigenfunctions in the conventions of Aki & Richards (z down).
@@ -105,6 +105,7 @@ def _nodes_km() -> np.ndarray:
 
 
 def _elements(profile: EarthProfile, density_exponent: float) -> _Elements:
+    # Fine where short periods sample the crust, coarse in the mantle.
     node_km = _nodes_km()
     middle_km = 0.5 * (node_km[1:] + node_km[:-1])
     stretch = EARTH_RADIUS_KM / (EARTH_RADIUS_KM - middle_km)
@@ -156,6 +157,7 @@ def _love_mode(k: float, e: _Elements) -> dict[str, np.ndarray | float]:
     band = np.zeros((2, n))
     band[0] = (own + np.append(0.0, own[:-1])) * scale**2
     band[1, :-1] = shared[:-1] * scale[:-1] * scale[1:]
+    # The fixed bottom node is not an unknown; it comes back as zero.
     omega, vector = _lowest(band)
     l1 = np.append(vector * scale, 0.0)
     dl1 = np.diff(l1) / h
@@ -199,6 +201,7 @@ def _rayleigh_mode(k: float, e: _Elements) -> dict[str, np.ndarray | float]:
         length = band.shape[1] - diagonal
         band[diagonal, :length] *= scale[:length] * scale[diagonal:]
     omega, vector = _lowest(band)
+    # An eigenvector has no sign of its own; upward motion at the surface fixes it for all wavenumbers.
     vector = vector * scale * np.sign(vector[1])
     r1, r2 = np.append(vector[0::2], 0.0), np.append(vector[1::2], 0.0)
     dr1, dr2 = np.diff(r1) / h, np.diff(r2) / h
@@ -208,6 +211,7 @@ def _rayleigh_mode(k: float, e: _Elements) -> dict[str, np.ndarray | float]:
     coupling = h * (lame * mean1 * dr2 - mu * mean2 * dr1)
     total = h * (k * k * ((lame + 2 * mu) * _mean_square(r1) + mu * _mean_square(r2)))
     total = total + 2 * k * coupling + h * ((lame + 2 * mu) * dr2**2 + mu * dr1**2)
+    # Attenuation acts on shear energy alone, so the energy of pure compression is taken out.
     dilatation = k * k * _mean_square(r1) + 2 * k * mean1 * dr2 + dr2**2
     shear = total - h * (lame + 2 / 3 * mu) * dilatation
     return {

@@ -40,6 +40,7 @@ class NoiseModel:
         Every station has a level of its own between the models; its horizontals see extra tilt noise below 0.05 Hz.
         """
         level = rng.beta(2.0, 4.0, n_stations)[:, None] + 0.1 * rng.standard_normal((n_stations, 3))
+        # Short-period noise is mostly local and made by people.
         level[:, 2] += rng.uniform(-0.05, 0.15, n_stations)
         tilt_db = rng.uniform(0, _TILT_DB, n_stations)[:, None] * self._tilt_ramp
         between = np.clip(level @ self._knots, -0.1, 1.1)
@@ -47,5 +48,6 @@ class NoiseModel:
         vertical = 10 ** (density_db / 20) * self._to_modulus
         modulus = np.stack([vertical, *[vertical * 10 ** (tilt_db / 20)] * 2]).astype(np.float32)
         shape = (3, n_stations, len(self._low_db), 2)
+        # Pairs of normals are complex Gaussian amplitudes: random phase and the scatter of real spectra.
         gaussian = rng.standard_normal(shape, dtype=np.float32).view(np.complex64)[..., 0]
         return gaussian * (modulus * np.float32(np.sqrt(0.5)))

@@ -79,6 +79,7 @@ class SynthesisParameters:
         _choice("earth_model", self.earth_model, EARTH_MODELS)
         _choice("geometry", self.geometry, GEOMETRIES)
 
+    # The dataclass is frozen, so values are normalised behind its back, once.
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
@@ -110,6 +111,7 @@ class SynthesisParameters:
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any parameter and with the generator's version."""
+        # Sorted, so that the order of the fields in this file does not matter.
         content = json.dumps({"generator": GENERATOR_VERSION, **self.as_dict()}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
@@ -135,6 +137,7 @@ def _real(name: str, value: Any, low: float, high: float) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise _refuse(name, value, allowed) from None
+    # True would pass as 1, which is never what was meant.
     if isinstance(value, bool) or not math.isfinite(number) or not low <= number <= high:
         raise _refuse(name, value, allowed)
     return number

@@ -55,6 +55,7 @@ def draw_paths(rng: np.random.Generator, azimuth_rad: np.ndarray, strength: floa
 
 def _azimuthal(rng: np.random.Generator, azimuth_rad: np.ndarray, spread: float) -> np.ndarray:
     """(S,) perturbation that neighbouring azimuths share (harmonics 1 to 3), plus a little for each path alone."""
+    # Structure is larger than the distance between neighbouring paths, which it therefore delays alike.
     order = np.arange(1, 4)[:, None] * azimuth_rad
     cosines, sines = rng.normal(0, 1.4 * spread / np.sqrt(6), (2, 3, 1))
     return np.sum(cosines * np.cos(order) + sines * np.sin(order), axis=0) + rng.normal(
@@ -73,6 +74,7 @@ def coda_operator(
     n_tail = min(grid.n_fft, int(4 * decay_s * grid.sampling_rate_hz))
     envelope = np.exp(-np.arange(n_tail) / (grid.sampling_rate_hz * decay_s))
     envelope *= np.sqrt(2 * grid.sampling_rate_hz / decay_s)
+    # The direct wave itself is the 1 added below.
     envelope[0] = 0
     tail = rng.standard_normal((3, n_stations, n_tail), dtype=np.float32) * envelope.astype(np.float32)
     operator = grid.to_spectrum(tail)

@@ -178,6 +178,7 @@ def _on_grid(distance: np.ndarray, time_s: np.ndarray, slowness: np.ndarray) -> 
         return first_time, first_slowness
     low, high = np.minimum(distance[:-1], distance[1:]), np.maximum(distance[:-1], distance[1:])
     start, stop = np.searchsorted(nodes, low), np.searchsorted(nodes, high, side="right")
+    # Segments that hold no grid point, or turn back on one, are skipped.
     count = np.where(high - low > 1e-9, stop - start, 0)
     segment = np.repeat(np.arange(len(count)), count)
     node = start[segment] + np.arange(len(segment)) - np.repeat(np.cumsum(count) - count, count)
@@ -186,6 +187,7 @@ def _on_grid(distance: np.ndarray, time_s: np.ndarray, slowness: np.ndarray) -> 
     t0, t1, p0, p1 = time_s[segment], time_s[segment + 1], slowness[segment], slowness[segment + 1]
     time = (1 + 2 * x) * (1 - x) ** 2 * t0 + x * (1 - x) ** 2 * span * p0
     time += x**2 * (3 - 2 * x) * t1 + x**2 * (x - 1) * span * p1
+    # Where branches overlap, the assignment below keeps what is written last: the earliest.
     latest_first = np.argsort(-time, kind="stable")
     node, time, p = node[latest_first], time[latest_first], (p0 * (1 - x) + p1 * x)[latest_first]
     first_time[node], first_slowness[node] = time, p

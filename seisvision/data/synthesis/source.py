@@ -48,7 +48,9 @@ class SyntheticSource:
         if _is_complete(folder):
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
+        # In the folder of the set's neighbours, because the set itself appears by renaming.
         with _lock(folder.with_name(f".{folder.name}.lock")):
+            # Another process may have made it while this one waited.
             if not _is_complete(folder):
                 self._make(folder)
         return folder
@@ -61,6 +63,7 @@ class SyntheticSource:
 
 
 def _is_complete(folder: Path) -> bool:
+    # Sets are renamed into place when whole, so one file stands for all.
     return (folder / "card.json").is_file()
 
 

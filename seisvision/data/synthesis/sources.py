@@ -119,6 +119,7 @@ def _unit_vector(azimuth_rad: float, plunge_rad: float) -> np.ndarray:
 
 def _random_fault(rng: np.random.Generator) -> np.ndarray:
     """Double couple of isotropic random orientation."""
+    # Uniform in the cosine of the dip: otherwise flat faults would be too common.
     dip = np.arccos(rng.uniform(-1, 1))
     return double_couple(rng.uniform(0, 2 * np.pi), min(dip, np.pi - dip), rng.uniform(-np.pi, np.pi))
 
@@ -137,6 +138,7 @@ def _tectonic(rng: np.random.Generator, parameters: SynthesisParameters, grid: S
     """Earthquake: double couple, Brune spectrum; stress drops as in Allmann & Shearer (2009)."""
     magnitude = rng.uniform(*parameters.magnitude)
     moment = 10 ** (1.5 * magnitude + _MOMENT_OFFSET)
+    # Most earthquakes are crustal; every fifth is an intermediate or deep one.
     shallow = np.clip(rng.lognormal(np.log(18), 0.7), 3, 120)
     depth = shallow if rng.random() < 0.8 else rng.uniform(60, 650)
     corner = corner_frequency(moment, stress_drop_pa=10 ** rng.normal(6.5, 0.35))
@@ -152,6 +154,7 @@ def _glacial(rng: np.random.Generator, parameters: SynthesisParameters, grid: Sp
     magnitude, azimuth = rng.uniform(*parameters.magnitude), rng.uniform(0, 2 * np.pi)
     duration = float(np.clip(rng.lognormal(np.log(50), 0.25), 25, 110))
     force = opposed_lobes(grid.time_s, duration, first_share=rng.uniform(0.38, 0.62))
+    # The centroid-single-force size fixes the peak force once shape and duration are known.
     peak = 10 ** (magnitude + 9) / twice_integrated(force, grid.sampling_rate_hz)
     vector = peak * _unit_vector(azimuth, np.radians(rng.normal(0, 8)))
     tremor = _tremor(rng, grid, vector, duration * rng.uniform(1, 4), 10 ** rng.uniform(-4.0, -2.6))
@@ -176,6 +179,7 @@ def _landslide(rng: np.random.Generator, parameters: SynthesisParameters, grid: 
     force = opposed_lobes(grid.time_s, duration, first_share=rng.uniform(0.3, 0.6))
     peak = size / twice_integrated(force, grid.sampling_rate_hz)
     vector = peak * _unit_vector(azimuth, np.radians(rng.uniform(10, 40)))
+    # A second, delayed force stands for a path that follows a valley.
     turned = peak * rng.uniform(0.1, 0.5) * _unit_vector(azimuth + rng.normal(0, 0.6), 0.0)
     delay = int(0.3 * duration * grid.sampling_rate_hz)
     delayed = np.concatenate([np.zeros(delay), force[: grid.n_fft - delay]])
@@ -194,6 +198,7 @@ def _explosion(rng: np.random.Generator, parameters: SynthesisParameters, grid: 
     """Buried explosion: overshooting isotropic moment (Mueller & Murphy 1971) with some tectonic release."""
     moment = 10 ** rng.uniform(15.3, 16.7)
     ratio = grid.frequency_hz / (1.2 * (10**16.5 / moment) ** (1 / 3))
+    # Explosions in strained rock set off slip nearby (Toksoz & Kehrer 1972).
     release = double_couple(rng.uniform(0, 2 * np.pi), rng.uniform(0.7, np.pi / 2), rng.uniform(-np.pi, np.pi))
     tensor = moment * (np.eye(3) + rng.uniform(0, 0.45) * release)
     rate = (1 + 2j * ratio) / (1 + 1j * ratio) ** 3
@@ -220,6 +225,7 @@ def _volcanic(rng: np.random.Generator, parameters: SynthesisParameters, grid: S
     # Ends by 550 s, so that it fits into the room which the grid leaves after the record.
     envelope = (1 - np.exp(-time / (0.3 * decay))) * np.exp(-time / decay) * np.clip((550 - time) / 150, 0, 1)
     rate = envelope * np.sin(2 * np.pi * time / period) * np.pi / period
+    # Long resonances of equal moment would be far larger events than short ones.
     moment = 10 ** rng.uniform(15.8, 17.0) / np.sqrt(quality / 8)
     tensor = moment * np.diag([1.0, 1.0, rng.uniform(0.3, 2.5)])
     depth = float(rng.uniform(1, 25))

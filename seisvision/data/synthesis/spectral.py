@@ -28,6 +28,7 @@ class SpectralGrid:
         self.sampling_rate_hz = sampling_rate_hz
         self.n_samples = n_samples
         period_s = max(n_samples / sampling_rate_hz, latest_arrival_s) + LONGEST_SOURCE_S
+        # A length with small prime factors, for speed.
         self.n_fft: int = fft.next_fast_len(int(np.ceil(period_s * sampling_rate_hz)), real=True)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Far-field spectra of fundamental Love and Rayleigh waves, after Aki & Richards (2002, eqs 7.144 to 7.150).
+"""Far-field spectra of fundamental Love and Rayleigh waves, after Aki & Richards (2002, section 7.4).
 
 Axes: x north, y east, z down. Output: Z up, R away from the source, T clockwise (increasing azimuth); ground velocity.
 Aki & Richards invert with exp(-i omega t) where numpy has exp(+i omega t), so results are conjugated once at the end.
@@ -101,6 +101,7 @@ class SurfaceWaves:
         vertical = -1j * rayleigh * self.rayleigh.eigenfunctions["r2"][:, 0]
         radial = rayleigh * self.rayleigh.eigenfunctions["r1"][:, 0]
         transverse = love * self.love.eigenfunctions["l1"][:, 0]
+        # Conjugated here, once, for numpy's sign of time.
         motion = np.conj(np.stack([vertical, radial, transverse])) * self._taper * paths.surface_amplitude[..., None]
         spectra = np.zeros((*motion.shape[:2], len(self.inside)), np.complex64)
         spectra[..., self.inside] = motion
@@ -114,12 +115,13 @@ class SurfaceWaves:
         spread_m = 1e3 * EARTH_RADIUS_KM * np.sin(distance_rad)[:, None]
         amplitude = np.sqrt(2 / (np.pi * band.wavenumber * spread_m))
         amplitude = amplitude / (8 * band.phase_velocity * band.group_velocity * band.energy)
+        # Heterogeneity changes the phase; its effect on group arrival follows from the perturbed phase itself.
         phase = band.wavenumber * path_m * (1 + slowness[:, None]) + np.pi / 4
         loss = self.omega * path_m / (2 * band.quality * band.group_velocity) * np.exp(-log_quality[:, None])
         return amplitude * np.exp(1j * phase - loss)
 
     def _rayleigh_excitation(self, source: Source, azimuth_rad: np.ndarray) -> np.ndarray:
-        """Eqs 7.147 and 7.150 without the path: (S, F_b)."""
+        """How strongly the source excites Rayleigh waves towards each station, (S, F_b)."""
         shape = self.rayleigh.at_depth(source.depth_km)
         r1, r2, dr1, dr2 = (shape[name] for name in ("r1", "r2", "dr1", "dr2"))
         k = self.rayleigh.wavenumber
@@ -138,7 +140,7 @@ class SurfaceWaves:
         return excitation
 
     def _love_excitation(self, source: Source, azimuth_rad: np.ndarray) -> np.ndarray:
-        """Eqs 7.146 and 7.149 without the path: (S, F_b)."""
+        """How strongly the source excites Love waves towards each station, (S, F_b)."""
         shape = self.love.at_depth(source.depth_km)
         l1, dl1, k = shape["l1"], shape["dl1"], self.love.wavenumber
         cos, sin = np.cos(azimuth_rad)[:, None], np.sin(azimuth_rad)[:, None]

@@ -55,6 +55,7 @@ def synthesise(
     """
     if processes is not None and processes < 1:
         raise ConfigurationError(f"processes={processes} is not allowed: give 1 or more, or nothing for one per core.")
+    # More processes than events would only cost their start.
     n_workers = min(processes or available_cores(), parameters.n_events)
     _warn_of_short_records(parameters)
     with WaveformSetWriter(path, card=card(parameters), compression=COMPRESSION) as writer:
@@ -134,6 +135,7 @@ def _events(parameters: SynthesisParameters, cache_dir: Path, n_workers: int) ->
     if n_workers == 1:
         yield from map(EventGenerator(parameters, cache_dir).event, range(parameters.n_events))
         return
+    # Spawned, not forked: the caller may hold threads or a GPU, which do not survive a fork.
     with _single_threaded():
         pool = ProcessPoolExecutor(
             n_workers, multiprocessing.get_context("spawn"), _start_worker, (parameters, cache_dir)

@@ -40,6 +40,7 @@ def earth_tables(model: str, cache_dir: Path | None = None) -> EarthTables:
     path = Path(cache_dir) / f"earth-{model}-v{GENERATOR_VERSION}.npz"
     try:
         return _read(path)
+    # Absent or damaged: either way it is made again.
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         tables = make_earth_tables(model)
         _write(path, tables)
@@ -71,6 +72,7 @@ def _write(path: Path, tables: EarthTables) -> None:
         arrays |= {f"{wave}.{name}": getattr(mode, name) for name in _MODE_COLUMNS}
         arrays |= {f"{wave}.shape.{name}": values for name, values in mode.eigenfunctions.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
+    # The process id keeps writers apart; the suffix is what numpy would add.
     temporary = path.with_name(f".{path.stem}-{os.getpid()}.npz")
     try:
         np.savez_compressed(temporary, **arrays)
