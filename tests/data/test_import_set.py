@@ -279,6 +279,21 @@ def test_mixed_rates_come_out_at_one_rate_and_say_so(tmp_path):
         assert 1500 < table.trace_scale[row] < 2500
 
 
+def test_channels_too_slow_for_the_band_and_log_text_are_listed(tmp_path):
+    folder = write_tree(tmp_path, n_events=1)
+    text = Trace(np.frombuffer(b"clock locked", dtype="S1"), trace(0, "AAA", "LOG").stats)
+    text.stats.sampling_rate = 0.01
+    stream = Stream([trace(0, "AAA"), trace(0, "BBB", "LHZ", rate=1)])
+    stream.write(str(folder / "waveforms" / "ev0.mseed"), format="MSEED")
+    with (folder / "waveforms" / "ev0.mseed").open("ab") as file:
+        text.write(file, format="MSEED", encoding="ASCII")
+    report, made, rejected = imported(folder, processing={"band_hz": [1, 10]})
+    assert made.metadata.station_code.tolist() == ["AAA"] and add_up(report)
+    assert dict(zip(rejected.trace_id, rejected.cause, strict=True)) == {
+        "XX.AAA..LOG": "component", "XX.BBB..LHZ": "slow_sampling",
+    }  # fmt: skip
+
+
 def test_several_sources_become_one_set(tmp_path):
     quakes, slides = write_tree(tmp_path / "a", 2), write_tree(tmp_path / "b", 2, ("DDD",))
     plan = recipe(quakes, window=WINDOW)

@@ -98,6 +98,12 @@ def test_network_na_is_a_network_and_an_empty_one_serves_all(tmp_path):
     assert anonymous.find("Z7", "AAA", "", "HHZ", 0).longitude_deg == 2.0
 
 
+def test_impossible_station_positions_are_refused(tmp_path):
+    row = {"network": "XX", "station": "AAA", "latitude_deg": 150.0, "longitude_deg": 2.0}
+    with pytest.raises(DataError, match=r"station 'AAA'.*must lie within"):
+        read_stations(str(write_table(tmp_path / "a.csv", [row])))
+
+
 def test_seisbench_column_names_work_for_stations(tmp_path):
     row = {"station_network_code": "XX", "station_code": "AAA", "station_latitude_deg": 1, "station_longitude_deg": 2}
     assert read_stations(str(write_table(tmp_path / "a.csv", [row]))).find("XX", "AAA", "", "HHZ", 0) is not None

@@ -159,16 +159,20 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
         output: VEL, DISP or ACC, where the inventory is used.
 
     Raises:
-        Refusal: the inventory has no usable response, or the result is not finite.
+        Refusal: the band lies beyond the recorded one, there is no usable response, or the result is not finite.
     """
+    band = processing.band_hz
+    if band is not None and band[0] >= 0.45 * recording.rate_hz:
+        reason = f"the band begins at {band[0]:g} Hz, half the sampling rate is {recording.rate_hz / 2:g} Hz"
+        raise Refusal("processing", "slow_sampling", reason, recording.rate_hz / 2)
     samples = signal.detrend(recording.samples, type="linear")
     samples *= _taper(len(samples), recording.rate_hz, processing)
     if isinstance(response, float):
         samples /= response
     elif response is not None:
         samples = _remove_response(recording, samples, response, output, processing)
-    if processing.band_hz is not None:
-        samples = band_pass(samples, recording.rate_hz, processing.band_hz, processing.corners, processing.zerophase)
+    if band is not None:
+        samples = band_pass(samples, recording.rate_hz, band, processing.corners, processing.zerophase)
     rate_hz = processing.rate_hz or recording.rate_hz
     if not same_rate(recording.rate_hz, rate_hz):
         samples = resample(samples, recording.rate_hz, rate_hz)

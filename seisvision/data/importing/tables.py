@@ -213,6 +213,8 @@ def event_from_sac(header: Mapping[str, Any], start_ns: int) -> dict[str, Any]:
     event: dict[str, Any] = {
         column: float(header.get(key, NAN)) for column, key in zip(EVENT_NUMBERS, keys, strict=True)
     }
+    if abs(event["source_latitude_deg"]) > 90:
+        event["source_latitude_deg"] = NAN
     origin_ns = sac_origin_ns(header, start_ns)
     event["source_origin_time"] = "" if origin_ns is None else format_ns(origin_ns)
     event["source_type"] = ""
@@ -229,7 +231,7 @@ def sac_origin_ns(header: Mapping[str, Any], start_ns: int) -> int | None:
 
 def place_from_sac(header: Mapping[str, Any]) -> Place | None:
     """Place of the station in a SAC header (STEL in metres, as SAC defines it)."""
-    if "stla" not in header or "stlo" not in header:
+    if "stla" not in header or "stlo" not in header or abs(header["stla"]) > 90:
         return None
     return Place(float(header["stla"]), float(header["stlo"]), float(header.get("stel", NAN)))
 
@@ -274,6 +276,8 @@ def _stations_from_csv(file: Path) -> StationTable:
             _number(row.get(key, ""), f"{key} {where}") for key in ("latitude_deg", "longitude_deg", "elevation_m")
         ]
         place = Place(*numbers)
+        if abs(place.latitude_deg) > 90:
+            raise DataError(f"latitude_deg {where} is {place.latitude_deg:g}; it must lie within ±90")
         stations.add((row.get("network", "").strip(), row["station"].strip(), None, None), place, (-np.inf, np.inf))
     return stations
 

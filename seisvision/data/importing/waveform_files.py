@@ -129,7 +129,9 @@ def _read_mseed(path: Path, span_ns: tuple[int, int] | None, headers_only: bool)
         for trace in traces:
             codes = pymseed.sourceid2nslc(trace.sourceid)
             for piece in trace:
-                if piece.samprate <= 0 or piece.sampletype == "t":  # log text has no samples to keep
+                if piece.samprate <= 0 or piece.sampletype == "t":
+                    # Log text: kept as a recording without samples, so that it is listed and not lost.
+                    segments.append(Segment(*codes, piece.starttime, 1.0, 0, np.empty(0), {}))
                     continue
                 samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
                 segments.append(Segment(*codes, piece.starttime, piece.samprate, piece.samplecnt, samples, {}))
