@@ -1,0 +1,100 @@
+"""How strong a trace is, pixel by pixel, and what amplitude becomes 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+NORMS = ("trace", "section", "channel-shared", "none")
+NOISE_QUANTILE = 0.25
+"""Quantile of a trace's pixel amplitudes that stands for its noise in a decibel envelope."""
+SECTION_QUANTILE = 0.9
+"""Quantile of the trace levels that scales a section: one glitch or one strong trace does not darken the rest."""
+LEVEL_FLOOR = 0.01
+"""A trace's level is at least this share of its peak, so that a lone spike on a silent trace is drawn as one."""
+ROUNDING = 2e-6
+"""Motion below this share of a trace's mean is float32 rounding: the trace is flat."""
+
+
+class PixelTraces(NamedTuple):
+    """One channel of a batch after binning into time pixels."""
+
+    lowest: torch.Tensor
+    """float32 (B, S, R): smallest sample of each pixel."""
+    highest: torch.Tensor
+    """float32 (B, S, R): largest sample of each pixel."""
+    amplitude: torch.Tensor
+    """float32 (B, S, R): the larger magnitude of the two."""
+    level: torch.Tensor
+    """float32 (B, S): what amplitude the trace is normalised by; NaN where it is not live."""
+    live: torch.Tensor
+    """bool (B, S): the trace is present, finite and not flat."""
+
+
+def centre_pixels(lowest: torch.Tensor, highest: torch.Tensor) -> torch.Tensor:
+    """Move extremes (..., R) in place so that each trace's middle is zero, and return that middle (...).
+
+    The middle is the mean, over the pixels that hold a recording, of half-way between their extremes.
+    Pixels of zeros, where nothing was recorded, stay zero, and so does the end of a recording that shares
+    a pixel with them: otherwise a recording with an offset would begin with a step.
+    """
+    no_low, no_high = lowest == 0, highest == 0
+    empty = no_low & no_high
+    beside = empty.clone()
+    beside[..., 1:] |= empty[..., :-1]
+    beside[..., :-1] |= empty[..., 1:]
+    pixels = (~empty).sum(-1, keepdim=True).clamp_min_(1)
+    middle = (lowest + highest).sum(-1, keepdim=True) / (2 * pixels)
+    lowest.sub_(middle).masked_fill_(beside & no_low, 0.0)
+    highest.sub_(middle).masked_fill_(beside & no_high, 0.0)
+    return middle.squeeze(-1)
+
+
+def measure(
+    lowest: torch.Tensor, highest: torch.Tensor, mean: torch.Tensor, mask: torch.Tensor, clip_quantile: float
+) -> PixelTraces:
+    """Return extremes (B, S, R) with the level of each trace and whether it is drawn at all.
+
+    The level is the ``clip_quantile`` of the pixels' amplitudes. A trace lives when ``mask`` (B, S) allows it, it
+    is finite and it moves by more than the rounding of its ``mean`` (B, S). The level of others is NaN.
+    """
+    count = max(1, math.ceil((1 - clip_quantile) * lowest.shape[-1]))
+    amplitude = torch.maximum(highest, -lowest)
+    largest = amplitude.topk(count, dim=-1).values
+    level = torch.maximum(largest[..., -1], largest[..., 0] * LEVEL_FLOOR)
+    motion = highest.amax(-1) - lowest.amin(-1)
+    live = mask & motion.isfinite() & (motion > ROUNDING * mean.abs())
+    return PixelTraces(lowest, highest, amplitude, level.masked_fill(~live, torch.nan), live)
+
+
+def scale_factors(channels: Sequence[PixelTraces], norm: str) -> list[torch.Tensor]:
+    """Return per channel what each trace is multiplied by: (B, S), 0 where it is not live.
+
+    ``trace``: one over the trace's level in that channel; ``section``: over a high quantile of the levels of
+    the event's traces; ``channel-shared``: over the trace's largest level of all channels; ``none``: 1.
+    """
+    levels = torch.stack([channel.level for channel in channels])
+    live = torch.stack([channel.live for channel in channels])
+    if norm == "section":
+        levels = levels.nanquantile(SECTION_QUANTILE, dim=-1, keepdim=True)
+    elif norm == "channel-shared":
+        levels = levels.nan_to_num(nan=0.0).amax(0, keepdim=True)
+    elif norm == "none":
+        levels = torch.ones_like(levels)
+    return list(torch.where(live, levels.reciprocal(), 0.0))
+
+
+def decibel_envelope(amplitude: torch.Tensor, range_db: tuple[float, float]) -> torch.Tensor:
+    """Return amplitudes (B, S, R) as decibels above each trace's noise, ``range_db`` mapped to [0, 1] and clipped.
+
+    The noise is the 25 % quantile of the trace's pixels, or -60 dB of its peak where that is larger (a record
+    that is partly zero). A trace of zeros stays zero.
+    """
+    low_db, high_db = range_db
+    quantile = amplitude.kthvalue(max(1, round(NOISE_QUANTILE * amplitude.shape[-1])), dim=-1, keepdim=True).values
+    noise = torch.maximum(quantile, amplitude.amax(-1, keepdim=True) * 1e-3)
+    ratio = amplitude / noise.masked_fill(noise == 0, torch.inf)
+    return ratio.log10_().mul_(20).sub_(low_db).div_(high_db - low_db).clamp_(0, 1)

@@ -1,0 +1,302 @@
+"""Record sections drawn with tensors: an event's traces side by side, time against distance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from seisvision import keys
+from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.views.amplitude import NORMS, PixelTraces, centre_pixels, decibel_envelope, measure, scale_factors
+from seisvision.views.filters import BandFilter, check_band, remove_mean
+from seisvision.views.layout import Layout, offset_layout, rank_layout
+from seisvision.views.rasterise import (
+    draw_density,
+    draw_wiggles,
+    pixel_extremes,
+    shift_rows,
+)
+from seisvision.views.view import View
+
+STYLES = ("density", "wiggle", "envelope")
+SPACINGS = ("offset", "rank")
+ORDERS = ("offset", "onset", "given")
+ORIENTATIONS = ("time_down", "time_right")
+
+WIGGLE_LIMIT = 2.0
+"""Wiggles are cut at this many trace spacings, so that a glitch does not cross the picture."""
+CPU_BLOCK_TRACES = 64
+"""Traces filtered and binned at a time on a processor: their temporaries then stay in its cache."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One picture channel: a component, in a frequency band (None: as recorded), in a style (None: the view's)."""
+
+    component: str = "Z"
+    band_hz: tuple[float, float] | None = None
+    style: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Component and band as people say them: periods below 0.2 Hz, frequencies above."""
+        if self.band_hz is None:
+            return self.component
+        low_hz, high_hz = self.band_hz
+        if high_hz <= 0.2:
+            return f"{self.component} {1 / high_hz:.3g}-{1 / low_hz:.3g} s"
+        return f"{self.component} {low_hz:.3g}-{high_hz:.3g} Hz"
+
+
+class RecordSection(View):
+    """An event's traces as a picture: (B, P, H, W), one picture channel per entry of ``channels``.
+
+    Args:
+        height, width: size of the picture in pixels.
+        channels: component and band of each picture channel (a :class:`Channel` or a mapping of its fields).
+        style: ``density`` paints each pixel with the extreme sample of its time span and nearest trace, in
+            [-1, 1]; ``wiggle`` draws filled anti-aliased lines, ink in [0, 1]; ``envelope`` paints the
+            extreme's magnitude, in [0, 1]: for periods much shorter than a pixel the sign says nothing.
+        spacing: ``offset`` puts traces at their epicentral distance, those of unknown offset are not drawn;
+            ``rank`` gives traces equal columns sorted by ``order``, unknown offsets after the known ones by
+            onset, then as given.
+        order: what ``rank`` sorts by: ``offset``, ``onset`` or ``given``.
+        offset_range_km: the distance axis, one for all events, or ``section``: fitted to each event.
+        norm: what amplitude 1 is. ``trace``: the clip quantile of each trace and channel; ``section``: one
+            level for an event's channel; ``channel-shared``: one level per trace, the largest of its
+            channels, so that the ratio of the bands survives; ``none``: the unit of the waveforms.
+        gain: factor on the normalised amplitude. It has no part in a decibel envelope.
+        clip_quantile: quantile of a trace's pixel amplitudes that becomes 1. It is taken over pixels, not samples.
+        envelope_db: (low, high): the envelope in decibels above the trace's own noise (the 25 % quantile of its
+            pixels), low becoming 0 and high 1; ``norm`` has no part in it. None: a linear envelope.
+        reduction_velocity_km_s: draw each trace earlier by offset / velocity, to the nearest pixel; nothing
+            wraps round, and traces of unknown offset are not drawn.
+        orientation: ``time_down`` (rows are time, columns distance) or ``time_right`` (its transpose).
+        taper_s: length of the tapered mirror image that continues the window at each end while filtering;
+            None: 1.5 longest periods of the bands. See :class:`~seisvision.views.filters.BandFilter`.
+        demean: take the mean away from traces that are not filtered; bands have none in any case.
+        max_gap_km: with ``offset`` spacing, how far a trace colours its surroundings (densities and
+            envelopes); 0: its own column only; None: up to the next trace.
+        deflection: trace spacings that amplitude 1 deflects a wiggle. In ``offset`` spacing 24 spacings make a
+            picture, whatever the number of traces.
+        line_px: width of the wiggle's line; ``fill``: ink the positive lobes.
+        components: order of the components in the waveforms.
+
+    Time runs over the waveforms' window, so its length belongs to the samples. Flat, empty, NaN and dead
+    traces draw nothing and take no column. Background is 0.
+
+    Raises ConfigurationError for a setting that is not allowed, and, when drawing, for a band above the
+    Nyquist frequency or waveforms with other components.
+    """
+
+    def __init__(
+        self,
+        height: int = 224,
+        width: int = 224,
+        channels: Sequence[Channel | Mapping[str, Any]] = (Channel(),),
+        style: str = "density",
+        spacing: str = "offset",
+        order: str = "offset",
+        offset_range_km: tuple[float, float] | str = "section",
+        norm: str = "trace",
+        gain: float = 1.0,
+        clip_quantile: float = 0.99,
+        envelope_db: tuple[float, float] | None = None,
+        reduction_velocity_km_s: float | None = None,
+        orientation: str = "time_down",
+        taper_s: float | None = None,
+        demean: bool = True,
+        max_gap_km: float | None = None,
+        deflection: float = 1.0,
+        line_px: float = 0.8,
+        fill: bool = True,
+        components: str = keys.COMPONENTS,
+    ) -> None:
+        super().__init__()
+        self.style = _allowed("style", style, STYLES)
+        self.spacing = _allowed("spacing", spacing, SPACINGS)
+        self.order = _allowed("order", order, ORDERS)
+        self.norm = _allowed("norm", norm, NORMS)
+        self.orientation = _allowed("orientation", orientation, ORIENTATIONS)
+        self.components = components
+        self.channels = tuple(self._channel(channel) for channel in channels)
+        self.range_km = _range("offset_range_km", offset_range_km, "section")
+        self.envelope_db = _range("envelope_db", envelope_db, None)
+        self.height, self.width = _positive("height", height), _positive("width", width)
+        self.gain, self.deflection = _positive("gain", gain), _positive("deflection", deflection)
+        self.clip_quantile = _positive("clip_quantile", clip_quantile, maximum=1.0)
+        self.velocity_km_s = reduction_velocity_km_s and _positive("reduction_velocity_km_s", reduction_velocity_km_s)
+        self.taper_s, self.demean, self.max_gap_km = taper_s, demean, max_gap_km
+        self.line_px, self.fill = _positive("line_px", line_px), fill
+        self.out_channels = len(self.channels)
+
+    def _channel(self, channel: Channel | Mapping[str, Any]) -> Channel:
+        if not isinstance(channel, Channel):
+            fields = ("component", "band_hz", "style")
+            for name in channel:
+                _allowed("channel setting", name, fields)
+            channel = Channel(**channel)
+        _allowed("component", channel.component, tuple(self.components))
+        band_hz = None if channel.band_hz is None else (float(channel.band_hz[0]), float(channel.band_hz[1]))
+        if band_hz is not None:
+            check_band(band_hz)
+        return Channel(channel.component, band_hz, _allowed("style", channel.style or self.style, STYLES))
+
+    def describe(self) -> dict[str, str]:
+        """Name of each picture channel, in order, and what its values mean."""
+        return {channel.name: self._meaning(channel) for channel in self.channels}
+
+    def _meaning(self, channel: Channel) -> str:
+        if channel.style == "density":
+            return f"signed extreme in [-1, 1], norm {self.norm}"
+        if channel.style == "wiggle":
+            return f"ink in [0, 1], norm {self.norm}"
+        if self.envelope_db is None:
+            return f"envelope in [0, 1], norm {self.norm}"
+        return f"envelope in [0, 1] for {self.envelope_db[0]:g} to {self.envelope_db[1]:g} dB above noise"
+
+    def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
+        """Return ``image`` (B, P, H, W) for people: uint8 (B, H, W, 3), grey for one channel, else the first three.
+
+        Signed channels have a mid-grey background; a single channel of ink or envelope is dark on white.
+        """
+        shades = []
+        for index, channel in enumerate(self.channels[:3]):
+            plane = image[:, index]
+            shades.append(plane * 127 + 128 if channel.style == "density" else plane * 255)
+        if len(shades) == 1 and self.channels[0].style != "density":
+            shades[0] = 255 - shades[0]
+        if len(shades) == 2:
+            shades.append(shades[1])
+        stacked = torch.stack(shades * (3 // len(shades)), dim=-1)
+        return stacked.round().clamp(0, 255).to(torch.uint8)
+
+    @torch.no_grad()
+    def forward(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Draw the events of ``batch``: float32 (B, P, H, W)."""
+        waveform = batch[keys.WAVEFORM]
+        if waveform.shape[2] != len(self.components):
+            raise ConfigurationError(
+                f"the waveforms have {waveform.shape[2]} components, the view expects components='{self.components}'; "
+                f"give the view the same components as the data"
+            )
+        with torch.autocast(waveform.device.type, enabled=False):
+            return self._draw(batch, waveform.float())
+
+    def _draw(self, batch: dict[str, Any], waveform: torch.Tensor) -> torch.Tensor:
+        down = self.orientation == "time_down"
+        rows, width = (self.height, self.width) if down else (self.width, self.height)
+        offset_km = batch[keys.OFFSET_KM]
+        mask = batch[keys.STATION_MASK]
+        row_s = waveform.shape[-1] / float(batch[keys.SAMPLING_RATE_HZ]) / rows
+        earlier = None
+        if self.velocity_km_s is not None:
+            mask = mask & offset_km.isfinite()
+            earlier = (offset_km.nan_to_num(nan=0.0) / (self.velocity_km_s * row_s)).round().long()
+        traces = self._measure(waveform, float(batch[keys.SAMPLING_RATE_HZ]), rows, mask)
+        layout = self._layout(offset_km, batch[keys.ONSET_S], torch.stack([t.live for t in traces]).any(0), width)
+        pictures = []
+        for channel, trace, factor in zip(self.channels, traces, scale_factors(traces, self.norm), strict=True):
+            factor = (factor * self.gain).masked_fill(layout.position_px.isnan(), 0.0)[..., None]
+            picture = self._paint(channel, trace, factor, layout, earlier, width)
+            pictures.append(picture if down else picture.transpose(1, 2))
+        return pictures[0].unsqueeze(1).contiguous() if len(pictures) == 1 else torch.stack(pictures, 1)
+
+    def _measure(
+        self, waveform: torch.Tensor, sampling_rate_hz: float, rows: int, mask: torch.Tensor
+    ) -> list[PixelTraces]:
+        """Filter, bin and measure every channel; bands of one component share one transform."""
+        measured: dict[Channel, PixelTraces] = {}
+        for component in dict.fromkeys(channel.component for channel in self.channels):
+            channels = [channel for channel in self.channels if channel.component == component]
+            ground = waveform[:, :, self.components.index(component)]
+            extremes, mean = self._extremes(ground.flatten(0, 1), sampling_rate_hz, channels, rows)
+            extremes, mean = extremes.view(-1, 2, *mask.shape, rows), mean.view(mask.shape)
+            for channel, (lowest, highest) in zip(channels, extremes, strict=True):
+                middle = centre_pixels(lowest, highest) if channel.band_hz is None and self.demean else mean
+                measured[channel] = measure(lowest, highest, middle, mask, self.clip_quantile)
+        return [measured[channel] for channel in self.channels]
+
+    def _extremes(
+        self, ground: torch.Tensor, sampling_rate_hz: float, channels: list[Channel], rows: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return pixel extremes (channels, 2, traces, R) of one component (traces, T); and means, if it is filtered."""
+        bands = [channel.band_hz for channel in channels if channel.band_hz is not None]
+        if bands:
+            band_filter = BandFilter(ground.shape[-1], sampling_rate_hz, bands, rows, self.taper_s, ground.device)
+        extremes = ground.new_empty(len(channels), 2, len(ground), rows)
+        mean = ground.new_zeros(len(ground))
+        block = CPU_BLOCK_TRACES if ground.device.type == "cpu" else max(len(ground), 1)
+        for start in range(0, len(ground), block):
+            part = slice(start, start + block)
+            series = [ground[part]] * len(channels)
+            if bands:
+                centred, mean[part] = remove_mean(ground[part])
+                filtered = iter(band_filter(centred))
+                series = [ground[part] if channel.band_hz is None else next(filtered) for channel in channels]
+            for index, values in enumerate(series):
+                extremes[index, 0, part], extremes[index, 1, part] = pixel_extremes(values, rows)
+        return extremes, mean
+
+    def _layout(self, offset_km: torch.Tensor, onset_s: torch.Tensor, live: torch.Tensor, width: int) -> Layout:
+        if self.spacing == "rank":
+            return rank_layout(offset_km, onset_s, live, self.order, width)
+        return offset_layout(offset_km, live, self.range_km, width)
+
+    def _paint(
+        self,
+        channel: Channel,
+        trace: PixelTraces,
+        factor: torch.Tensor,
+        layout: Layout,
+        earlier: torch.Tensor | None,
+        width: int,
+    ) -> torch.Tensor:
+        """Draw one channel: (B, R, W). ``factor`` (B, S, 1) normalises, ``earlier`` (B, S) counts pixels."""
+
+        def scaled(values: torch.Tensor, limit: float) -> torch.Tensor:
+            return shifted((values * factor).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0).clamp_(-limit, limit))
+
+        def shifted(values: torch.Tensor) -> torch.Tensor:
+            return values if earlier is None else shift_rows(values, earlier)
+
+        if channel.style == "wiggle":
+            reach = (self.deflection * layout.spacing_px)[..., None]
+            lowest, highest = (scaled(side, WIGGLE_LIMIT).mul_(reach) for side in (trace.lowest, trace.highest))
+            return draw_wiggles(lowest, highest, layout.position_px, width, line_px=self.line_px, fill=self.fill)
+        if channel.style == "density":
+            values = scaled(torch.copysign(trace.amplitude, trace.lowest + trace.highest), 1.0)
+        elif self.envelope_db is None:
+            values = scaled(trace.amplitude, 1.0)
+        else:
+            values = shifted(decibel_envelope(trace.amplitude, self.envelope_db) * (factor != 0))
+        gap_px = None
+        if self.max_gap_km is not None and layout.px_per_km is not None:
+            gap_px = self.max_gap_km * layout.px_per_km
+        return draw_density(values, layout.position_px, width, gap_px)
+
+
+def _allowed(setting: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise ConfigurationError(f"{setting}='{value}' is not allowed. {did_you_mean(str(value), list(allowed))}")
+    return value
+
+
+def _positive(setting: str, value: Any, maximum: float = math.inf) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= maximum:
+        bound = "" if maximum == math.inf else f" and at most {maximum:g}"
+        raise ConfigurationError(f"{setting}={value} is not allowed; it must be larger than 0{bound}")
+    return value
+
+
+def _range(setting: str, value: Any, absent: str | None) -> tuple[float, float] | None:
+    """Return (low, high), or None where ``value`` is the word or None that stands for no range."""
+    if value == absent:
+        return None
+    if isinstance(value, str) or value is None or len(value) != 2 or not value[0] < value[1]:
+        raise ConfigurationError(f"{setting}={value} is not allowed; give (low, high) with low < high, or {absent!r}")
+    return float(value[0]), float(value[1])

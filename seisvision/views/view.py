@@ -1,0 +1,29 @@
+"""What every picture maker promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class View(nn.Module):
+    """Batch of samples in, network-ready picture out; no learned weights.
+
+    ``forward`` takes the batch dictionary of :mod:`seisvision.keys` on any device and returns a float32
+    tensor of shape (B, P, H, W), or (B, P, T) for views that feed one-dimensional networks. A sample's
+    picture depends neither on padding nor on the other samples of the batch, nor on station names,
+    absolute times or the order of traces in a file.
+    """
+
+    out_channels: int
+    """P: number of picture channels."""
+
+    def forward(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Draw every sample of ``batch``."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, str]:
+        """Name of each picture channel, in order, and what its values mean."""
+        raise NotImplementedError
