@@ -11,10 +11,11 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from seisvision.runs.terminal import run_command
+from seisvision.runs.terminal import run_command, telling
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="evaluate")
+@telling
 def evaluate(config: DictConfig) -> None:
     """Evaluate the checkpoint that the configuration names."""
     from seisvision.runs.evaluation import evaluate_checkpoint

@@ -13,10 +13,11 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from seisvision.runs.terminal import run_command
+from seisvision.runs.terminal import run_command, telling
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
+@telling
 def train(config: DictConfig) -> float | None:
     """Run the composed experiment and return what a sweep optimises."""
     from seisvision.runs.experiment import run_experiment

@@ -8,12 +8,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seisvision.errors import SeisvisionError
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import FAILED, RunFolder, read_json
-from seisvision.runs.terminal import copied_to, failed_points, report_unexpected, show
+from seisvision.runs.terminal import copied_to, show
 
 log = logging.getLogger(__name__)
+
+sweep_runs: list[RunFolder] = []
+"""Finished runs of the sweep that this process works on."""
 
 
 def run_experiment(composed: DictConfig) -> float | None:
@@ -28,30 +30,18 @@ def run_experiment(composed: DictConfig) -> float | None:
     from hydra.types import RunMode
 
     hydra = HydraConfig.get()
-    overrides = list(hydra.overrides.task)
-    if hydra.mode == RunMode.MULTIRUN:
-        return _run_point(composed, overrides)
-    config = to_plain(composed)
+    config, overrides = to_plain(composed), list(hydra.overrides.task)
     if config["stages"] is not None:
         from seisvision.runs.protocol import run_protocol
 
         show(str(run_protocol(config["stages"], overrides)))
         return None
     folder = ensure_run(config, overrides)
-    show(str(folder.path))
+    if hydra.mode == RunMode.MULTIRUN:
+        sweep_runs.append(folder)
+    else:
+        show(str(folder.path))
     return objective(folder)
-
-
-def _run_point(composed: DictConfig, overrides: list[str]) -> float | None:
-    """One point of a sweep; when it fails, the others still run."""
-    try:
-        return objective(ensure_run(to_plain(composed), overrides))
-    except SeisvisionError as error:
-        log.error("Error: %s", error)
-    except Exception as error:
-        report_unexpected(error)
-    failed_points.append(" ".join(overrides))
-    return None
 
 
 def identify(config: dict[str, Any]) -> RunFolder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import re
@@ -10,15 +11,16 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
 
 log = logging.getLogger("seisvision")
 
 INTERRUPTED = 130
-failed_points: list[str] = []
-"""Points of a sweep that failed in this process; they do not stop the others but decide the exit code."""
+exit_codes: list[int] = []
+"""Exit codes of the jobs of this process that failed."""
+Result = TypeVar("Result")
 
 QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb", "matplotlib", "h5py")
 
@@ -64,11 +66,29 @@ def show(text: str) -> None:
             handler.emit(logging.LogRecord(log.name, logging.INFO, "", 0, "\n" + text, None, None))
 
 
+def telling(job: Callable[..., Result]) -> Callable[..., Result | None]:
+    """Decorate a job of a Hydra application: an error is told at once and does not stop the other points of a sweep."""
+
+    @functools.wraps(job)
+    def told(config: Any) -> Result | None:
+        try:
+            return job(config)
+        except Exception as error:
+            exit_codes.append(_tell(error, ""))
+            return None
+
+    return told
+
+
 def run_command(command: Callable[[], object], config_name: str) -> int:
     """Run a Hydra application and turn every error into one clear message and an exit code.
 
     Returns 0 when it finished, 1 when it failed, 2 for bad usage or configuration, 130 when interrupted.
     ``SEISVISION_TRACEBACK=1`` shows the traceback of errors that are not the user's.
+
+    Args:
+        command: function decorated by ``hydra.main``.
+        config_name: root configuration, for suggestions where a key is misspelt.
     """
     set_up_logging()
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
@@ -78,26 +98,26 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
     except KeyboardInterrupt:
         log.error("Interrupted. The same command resumes.")
         return INTERRUPTED
-    except SeisvisionError as error:
+    except Exception as error:
+        return _tell(error, config_name)
+    return exit_codes[0] if exit_codes else 0
+
+
+def _tell(error: Exception, config_name: str) -> int:
+    """Log an error for people and return the exit code it stands for."""
+    if isinstance(error, SeisvisionError):
         log.error("Error: %s", error)
         return error.exit_code
-    except Exception as error:
-        message = _explain_hydra(error, config_name)
-        if message is not None:
-            log.error("Error: %s", message)
-            return ConfigurationError.exit_code
-        report_unexpected(error)
-        return 1
-    return 1 if failed_points else 0
-
-
-def report_unexpected(error: Exception) -> None:
-    """Say that an error was not foreseen, and how to see more of it."""
+    message = _explain_hydra(error, config_name)
+    if message is not None:
+        log.error("Error: %s", message)
+        return ConfigurationError.exit_code
     log.error("Error: %s: %s", type(error).__name__, error)
     if os.environ.get("SEISVISION_TRACEBACK") == "1":
         log.error("Traceback:", exc_info=error)
     else:
         log.error("This was not expected. Set SEISVISION_TRACEBACK=1 to see where it happened.")
+    return 1
 
 
 def _explain_hydra(error: Exception, config_name: str) -> str | None:

@@ -59,9 +59,10 @@ def test_a_sweep_shows_a_table_survives_a_bad_point_and_is_free_the_second_time(
     started = time.monotonic()
     again = _run("train.py", *sweep, "view.height=32,0")
     assert time.monotonic() - started < 60
-    assert again.returncode == 1
+    assert again.returncode == 2
     assert again.stderr.count("is finished") == 2
-    assert again.stderr.count("failed:") == 2 and "height" in again.stderr
+    assert again.stderr.count("Error: ") == 2 and "height" in again.stderr
+    assert "11,177,538" in again.stdout
 
 
 def test_help_and_version_are_cheap() -> None:

@@ -9,6 +9,7 @@ from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.runs.build import build_task, build_view
 from seisvision.runs.configuration import check_targets, instantiate, run_identity, scientific_part
+from seisvision.views.view import View
 from tiny_runs import ROOT, plain_config
 
 CONF = ROOT / "conf"
@@ -32,7 +33,7 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
     config = plain_config([f"{top}={rest + '/' if rest else ''}{choice}", *FILL.get((group, choice), [])])
     view = build_view(config)
     task = build_task(config, view)
-    batch = _batch(view.components)
+    batch = _batch(view)
     raw = task.eval()(batch)
     assert raw["source_type"].shape == (2, len(config["dataset"]["labels"]["source_type"]))
     source = instantiate(config["dataset"]["source"])
@@ -43,8 +44,10 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
             assert logger.name is not None
 
 
-def _batch(components: str) -> dict:
-    n_stations, n_samples = 5, 3600
+def _batch(view: View) -> dict:
+    """Two events of noise, sampled fast enough for the bands of the view."""
+    n_stations, n_samples, components = 5, 3600, view.components
+    highest_hz = max((channel.band_hz[1] for channel in getattr(view, "channels", ()) if channel.band_hz), default=0.0)
     generator = torch.Generator().manual_seed(0)
     waveform = torch.randn(2, n_stations, len(components), n_samples, generator=generator)
     return {
@@ -55,7 +58,7 @@ def _batch(components: str) -> dict:
         keys.AZIMUTH_DEG: torch.zeros(2, n_stations),
         keys.ONSET_S: torch.full((2, n_stations), 50.0),
         keys.START_S: torch.zeros(2, n_stations),
-        keys.SAMPLING_RATE_HZ: 40.0 if n_samples < 3600 else 2.0,
+        keys.SAMPLING_RATE_HZ: 2.0 if highest_hz < 1.0 else 40.0,
         keys.SOURCE_ID: ["a", "b"],
         keys.TARGETS: {},
     }
