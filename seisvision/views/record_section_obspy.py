@@ -1,0 +1,121 @@
+"""Record sections as ObsPy draws them: the pictures of the Seismic Atlas, for reference."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+from seisvision import keys
+from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.views.filters import check_band, filter_bands, remove_mean
+from seisvision.views.view import View
+
+if TYPE_CHECKING:
+    import numpy as np
+    from obspy import Stream
+
+
+class RecordSectionObspy(View):
+    """``Stream.plot(type="section")`` with ObsPy's defaults, shrunk to (B, 3, H, W); ink 1 on paper 0.
+
+    ObsPy's defaults are a figure of 1000 x 600 pixels at 100 dots per inch, time upward along the vertical
+    axis, black lines of width 1 and opacity 0.5, every trace normalised by its largest absolute sample and
+    given a width that depends on the number of traces, and a distance axis fitted to the section; traces of
+    10 000 samples or more are resampled. Means are taken away first; traces of unknown offset and dead ones
+    are left out.
+
+    It loops over events on the processor and takes a tenth of a second for each: use
+    :class:`~seisvision.views.record_section.RecordSection` unless the paper's own pictures are wanted.
+
+    Args:
+        height, width: size of the picture in pixels.
+        component: which component is drawn, one of ``components``, the order in the waveforms.
+        band_hz: (low, high) of a filter, see :mod:`seisvision.views.filters`; None, as in the paper: none.
+        decorations: False leaves title, ticks, labels, grid and frame out and lets the axes fill the figure.
+            True draws them as ObsPy does. **Such pictures leak**: the title prints the network, the channel, the
+            number of traces and the absolute start time (what of these a batch knows is the number), and the
+            tick labels print distances.
+    """
+
+    out_channels = 3
+
+    def __init__(
+        self,
+        height: int = 224,
+        width: int = 224,
+        component: str = "Z",
+        band_hz: tuple[float, float] | None = None,
+        decorations: bool = False,
+        components: str = keys.COMPONENTS,
+    ) -> None:
+        super().__init__()
+        if len(component) != 1 or component not in components:
+            hint = did_you_mean(component, list(components))
+            raise ConfigurationError(f"component='{component}' is not among the waveforms' components. {hint}")
+        if band_hz is not None:
+            check_band(band_hz)
+        self.height, self.width, self.band_hz = height, width, band_hz
+        self.component, self.components, self.decorations = component, components, decorations
+
+    def describe(self) -> dict[str, str]:
+        """Name of each picture channel, in order, and what its values mean."""
+        leak = ", with title and labels (leaky)" if self.decorations else ""
+        return dict.fromkeys(("red", "green", "blue"), f"ink in [0, 1] of ObsPy's section of {self.component}{leak}")
+
+    @torch.no_grad()
+    def forward(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Draw the events of ``batch``: float32 (B, 3, H, W) on the device of the waveforms."""
+        waveform = batch[keys.WAVEFORM]
+        if waveform.shape[2] != len(self.components):
+            raise ConfigurationError(
+                f"the waveforms have {waveform.shape[2]} components, the view expects components='{self.components}'; "
+                f"give the view the same components as the data"
+            )
+        sampling_rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
+        recorded = waveform[:, :, self.components.index(self.component)].float().cpu()
+        ground = remove_mean(recorded)[0]
+        if self.band_hz is not None:
+            ground = filter_bands(recorded, sampling_rate_hz, [self.band_hz])[0]
+        moving = batch[keys.STATION_MASK].cpu() & (recorded.amax(-1) > recorded.amin(-1))
+        offset_km = batch[keys.OFFSET_KM].cpu().masked_fill(~moving, torch.nan)
+        pictures = [self._draw_event(*event, sampling_rate_hz) for event in zip(ground, offset_km, strict=True)]
+        return torch.stack(pictures).to(waveform.device)
+
+    def _draw_event(self, ground: torch.Tensor, offset_km: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
+        from obspy import Stream, Trace
+
+        stream = Stream()
+        for trace, trace_offset_km in zip(ground, offset_km.tolist(), strict=True):
+            if math.isfinite(trace_offset_km) and bool(trace.isfinite().all()):
+                header = {"sampling_rate": sampling_rate_hz, "distance": 1000 * trace_offset_km}
+                stream.append(Trace(trace.numpy(), header))
+        if not stream:
+            return torch.zeros(3, self.height, self.width)
+        picture = torch.from_numpy(draw_stream(stream, self.decorations)).permute(2, 0, 1)[None].float()
+        size = (self.height, self.width)
+        shrunk = functional.interpolate(picture, size=size, mode="bilinear", antialias=True)[0]
+        return (1 - shrunk / 255).clamp_(0, 1)
+
+
+def draw_stream(stream: Stream, decorations: bool = False) -> np.ndarray:
+    """Return ObsPy's section of ``stream`` as uint8 (600, 1000, 3); every trace needs ``stats.distance`` in metres."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = stream.plot(type="section", handle=True, draw=False)
+    try:
+        if not decorations:
+            figure.suptitle("")
+            for axes in figure.axes:
+                axes.set_axis_off()
+                axes.set_position((0, 0, 1, 1))
+        # The session's own backend may need a display; this canvas needs none.
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    finally:
+        plt.close(figure)
