@@ -222,7 +222,7 @@ def unusable_events(
     unknown = np.isnan(reference_s(index, samples["window"]))
     raw = waveform_set.event_table()
     reasons: dict[str, str] = {}
-    for i in np.flatnonzero(unlabelled | few | unknown):
+    for i in np.flatnonzero(unlabelled | few | unknown).tolist():
         if few[i]:
             reason = f"fewer than {min_stations} stations"
         elif unknown[i]:

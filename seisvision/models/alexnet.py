@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError
+from seisvision.models.backbone import Backbone
 
 
-class AlexNet(nn.Module):
+class AlexNet(Backbone):
     """torchvision's single-tower AlexNet up to its last hidden layer: (B, P, H, W) to (B, 4096).
 
     With a one-output head it has the 57,007,937 parameters of the published network. Any picture size of

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import nn
 
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.models.backbone import Backbone
 
 
-class TimmBackbone(nn.Module):
+class TimmBackbone(Backbone):
     """A timm network without its classifier: picture (B, P, H, W) to features (B, F).
 
     Args:
@@ -28,17 +30,18 @@ class TimmBackbone(nn.Module):
             similar = timm.list_models(f"*{name.rstrip('0123456789')}*")[:20]
             raise ConfigurationError(f"model.name='{name}' is not a timm model. {did_you_mean(name, similar)}")
         try:
-            self.network = timm.create_model(name, in_chans=in_channels, num_classes=0, pretrained=pretrained)
+            network: Any = timm.create_model(name, in_chans=in_channels, num_classes=0, pretrained=pretrained)
         except Exception as error:
             if not pretrained:
                 raise
             raise ConfigurationError(
                 f"The pretrained weights of '{name}' cannot be had ({type(error).__name__}: {error}). "
-                "Set model.pretrained=false to train from random weights, or run once with a network so that they are cached."
+                "Set model.pretrained=false to train from random weights, or run once where there is a network, "
+                "so that they are cached."
             ) from error
         # Convolutions in channels-last order are 10 to 25 % faster on processors and GPUs alike.
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.num_features: int = self.network.num_features
+        self.network: Any = network.to(memory_format=torch.channels_last)
+        self.num_features = self.network.num_features
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map pictures (B, P, H, W) to features (B, F)."""

@@ -42,10 +42,10 @@ def compare_with_baselines(
     differences: dict[str, Any] = {part: {} for part in predictions}
     for output in task.outputs:
         fitted = _fit(config, data, output, tuple(predictions))
-        baselines[str(output.name)] = {name: baseline.to_dict() for name, baseline in fitted.items()}
+        baselines[output.name] = {name: baseline.to_dict() for name, baseline in fitted.items()}
         for part, said in predictions.items():
             differences[part][output.name] = {
-                name: _difference(said[str(output.name)], baseline.predictions[part], config["evaluation"]["level"])
+                name: _difference(said[output.name], baseline.predictions[part], config["evaluation"]["level"])
                 for name, baseline in fitted.items()
                 if not baseline.skipped
             }
@@ -60,9 +60,7 @@ def _fit(
     in_file_order = sorted(ids, key={name: i for i, name in enumerate(data.waveform_set.source_ids)}.__getitem__)
     dataset = EventSamples(data.waveform_set, in_file_order, **settings)
     asked = config["dataset"]["baselines"]
-    key = json.dumps(
-        [data.waveform_set.fingerprint, config["dataset"]["samples"], config["seed"]], sort_keys=True
-    )
+    key = json.dumps([data.waveform_set.fingerprint, config["dataset"]["samples"], config["seed"]], sort_keys=True)
     labels = {
         source_id: int(number)
         for events in data.parts.values()

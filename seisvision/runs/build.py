@@ -120,9 +120,7 @@ def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbac
 def build_predictor(config: Config, system: Config) -> pl.Trainer:
     """A quiet trainer that only predicts, with the precision the network was trained with."""
     precision, deterministic = config["trainer"]["precision"], config["trainer"]["deterministic"]
-    return _trainer(
-        system, precision=precision, deterministic=deterministic, logger=False, enable_checkpointing=False
-    )
+    return _trainer(system, precision=precision, deterministic=deterministic, logger=False, enable_checkpointing=False)
 
 
 def _trainer(system: Config, **settings: Any) -> pl.Trainer:

@@ -106,7 +106,10 @@ class KeepCheckpoints(Checkpoint):
         """Values in falling order of importance, larger is better; None without validation."""
         if "val/loss" not in trainer.callback_metrics:
             return None
-        return [self._sign * float(trainer.callback_metrics[task.monitor]), -float(trainer.callback_metrics["val/loss"])]
+        return [
+            self._sign * float(trainer.callback_metrics[task.monitor]),
+            -float(trainer.callback_metrics["val/loss"]),
+        ]
 
     @staticmethod
     def _save(trainer: pl.Trainer, path: Path) -> None:
@@ -156,7 +159,7 @@ class ReportProgress(Callback):
         done = trainer.current_epoch + 1 - self._first_epoch
         left = (time.monotonic() - self._started) / done * ((trainer.max_epochs or 0) - trainer.current_epoch - 1)
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        shown = ("train/loss", "val/loss", pl_module.monitor)
+        shown = ("train/loss", "val/loss", str(pl_module.monitor))
         text = "  ".join(f"{name} {values[name]:.3f}" for name in dict.fromkeys(shown) if name in values)
         log.info("epoch %3d/%s  %s  %s left", trainer.current_epoch + 1, trainer.max_epochs, text, _duration(left))
 

@@ -86,7 +86,7 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, node
 
 
-def instantiate(config: Mapping[str, Any], **objects: Any) -> Any:
+def instantiate(config: Mapping[str, Any], /, **objects: Any) -> Any:
     """Build what ``config`` describes; the only place where configuration becomes code.
 
     Args:

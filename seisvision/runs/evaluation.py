@@ -150,9 +150,9 @@ def _with_labels(
     labelled = {}
     known_columns = waveform_set.event_table().columns
     for output in task.outputs:
-        said = predictions[str(output.name)]
+        said = predictions[output.name]
         labels = config["dataset"]["labels"].get(output.target) or {}
-        number_of = {class_name: number for number, class_name in enumerate(output.class_names)}  # type: ignore[arg-type]
+        number_of = {class_name: number for number, class_name in enumerate(output.class_names)}
         unknown = [class_name for class_name in labels if class_name not in number_of]
         if unknown:
             raise ConfigurationError(
@@ -161,9 +161,9 @@ def _with_labels(
             )
         if output.target in known_columns:
             values = {str(value): number_of[name] for name, values in labels.items() for value in values}
-            targets = target_arrays(waveform_set, said.source_ids, {str(output.target): values})
-            said = replace(said, target=targets[str(output.target)])
-        labelled[str(output.name)] = said
+            targets = target_arrays(waveform_set, said.source_ids, {output.target: values})
+            said = replace(said, target=targets[output.target])
+        labelled[output.name] = said
     return labelled
 
 

@@ -40,14 +40,14 @@ def draw_figures(
     learning_figure(folder.figures / "learning_curves.png", rows)
     part = "test" if "test" in predictions else "val" if "val" in predictions else "train"
     for output in task.outputs:
-        names: list[str] = output.class_names  # type: ignore[assignment]
-        train_targets = data.parts["train"].targets[str(output.target)]
+        names: list[str] = output.class_names
+        train_targets = data.parts["train"].targets[output.target]
         chosen = np.concatenate([np.flatnonzero(train_targets == number)[:PER_CLASS] for number in range(len(names))])
         pictures = _pictures(data, task, "train", chosen)
         class_samples_figure(folder.figures / f"{output.name}_seen.png", pictures, train_targets[chosen], names)
         if part == "train":
             continue
-        said, stem = predictions[part][str(output.name)], folder.figures / f"{output.name}_{part}"
+        said, stem = predictions[part][output.name], folder.figures / f"{output.name}_{part}"
         confusion_figure(_named(stem, "confusion"), metrics[part][output.name]["confusion"], names)
         reliability_figure(_named(stem, "reliability"), said.target, said.probability)
         wrong = most_confident_errors(said.target, said.probability)[:N_WRONG]
@@ -66,8 +66,10 @@ def _pictures(data: EventDataModule, task: SupervisedTask, part: str, numbers: n
     if not len(numbers):
         return np.zeros((0, 3, 1, 1), np.uint8)
     loader = DataLoader(
-        Subset(data.parts[part], numbers.tolist()), batch_size=len(numbers), collate_fn=collate_events  # type: ignore[arg-type]
+        Subset(data.parts[part], numbers.tolist()),
+        batch_size=len(numbers),
+        collate_fn=collate_events,
     )
     with torch.inference_mode():
         (image,) = [view(batch) for batch in loader]
-    return view.to_uint8(image).permute(0, 3, 1, 2).numpy()  # type: ignore[operator]
+    return view.to_uint8(image).permute(0, 3, 1, 2).numpy()

@@ -105,10 +105,17 @@ class WandbLogger(Logger):
         if mode not in WANDB_MODES:
             raise ConfigurationError(f"logger.wandb.mode='{mode}' is unknown. {did_you_mean(mode, list(WANDB_MODES))}")
         self._run_id, self._mode = run_id, mode
-        self._arguments = dict(
-            id=run_id, name=run_id, resume="allow", dir=str(folder), project=project, entity=entity, group=group,
-            tags=list(tags), config=config,
-        )  # fmt: skip
+        self._arguments: dict[str, Any] = {
+            "id": run_id,
+            "name": run_id,
+            "resume": "allow",
+            "dir": str(folder),
+            "project": project,
+            "entity": entity,
+            "group": group,
+            "tags": list(tags),
+            "config": config,
+        }
         self._run: Any = None
         self._is_dead = mode == "disabled"
 
@@ -139,7 +146,7 @@ class WandbLogger(Logger):
             self._run = self._guarded(lambda: self._open("offline" if mode == "online" else mode))
         self._is_dead = self._run is None
 
-    def _open(self, mode: str) -> Any:
+    def _open(self, mode: Any) -> Any:
         import wandb
 
         settings = wandb.Settings(init_timeout=15, login_timeout=10, silent=True, console="off")

@@ -27,9 +27,9 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
     source_ids = [source_id for batch in batches for source_id in batch[keys.SOURCE_ID]]
     predictions = {}
     for output in task.outputs:
-        probability = torch.cat([batch["decoded"][output.name] for batch in batches])  # type: ignore[index]
+        probability = torch.cat([batch["decoded"][output.name] for batch in batches])
         target = torch.cat([_target(batch, output.target) for batch in batches])
-        predictions[str(output.name)] = ClassPredictions(source_ids, target.numpy(), probability.double().numpy())
+        predictions[output.name] = ClassPredictions(source_ids, target.numpy(), probability.double().numpy())
     return predictions
 
 
@@ -55,17 +55,23 @@ def measure(
     """
     measured = {}
     for output in task.outputs:
-        said = predictions[str(output.name)]
+        said = predictions[output.name]
         if not (said.target >= 0).any():
             continue
         measures = classification_metrics(
-            said.target, said.probability, output.class_names, level, train_target=train_targets.get(str(output.target))  # type: ignore[arg-type]
+            said.target,
+            said.probability,
+            output.class_names,
+            level,
+            train_target=train_targets.get(output.target),
         )
         known = said.target >= 0
-        measured[str(output.name)] = {
+        measured[output.name] = {
             **{name: value.to_dict() for name, value in measures.items()},
             "confusion": confusion_matrix(
-                said.target[known], said.probability[known].argmax(axis=1), len(output.class_names)  # type: ignore[arg-type]
+                said.target[known],
+                said.probability[known].argmax(axis=1),
+                len(output.class_names),
             ),
         }
     return measured

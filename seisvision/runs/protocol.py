@@ -15,7 +15,7 @@ from typing import Any
 from seisvision.runs.configuration import to_plain
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json, write_json
-from seisvision.runs.results import sweep_table, seed_table
+from seisvision.runs.results import seed_table, sweep_table
 from seisvision.runs.terminal import show
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,9 @@ def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path:
     final += [f"trainer.max_epochs={epochs}", "trainer.early_stopping_patience=null"]
     refitted = [_run([*final, f"seed={seed}"]) for seed in stages["seeds"]]
     show(seed_table(refitted))
-    return _record(refitted[0], compared, tuned, refitted, {"model": best_model, "point": points[chosen], "epochs": epochs})
+    return _record(
+        refitted[0], compared, tuned, refitted, {"model": best_model, "point": points[chosen], "epochs": epochs}
+    )
 
 
 def _run(overrides: list[str]) -> RunFolder:

@@ -44,7 +44,9 @@ def sweep_table(folders: Sequence[RunFolder]) -> str:
         training = metrics["training"]
         val, test = (_accuracy(metrics.get(part)) for part in ("val", "test"))
         name = f"{training['model']} (seed {training['seed']})"
-        rows.append(RunRow(name, training["parameters"], val or Measure(float("nan")), test, training["seconds"], folder.path))
+        rows.append(
+            RunRow(name, training["parameters"], val or Measure(float("nan")), test, training["seconds"], folder.path)
+        )
     return architecture_table(rows)
 
 
@@ -81,4 +83,5 @@ def _difference(stored: Mapping[str, Any] | None) -> str:
     """How far the network is above a baseline on the same events."""
     if stored is None:
         return ""
-    return f"network minus this: {format_measure(Measure.from_dict(dict(stored)), percent=True)}, p {stored['mcnemar_p']:.2g}"
+    difference = format_measure(Measure.from_dict(dict(stored)), percent=True)
+    return f"network minus this: {difference}, p {stored['mcnemar_p']:.2g}"

@@ -12,6 +12,7 @@ import torch
 
 import seisvision
 from seisvision.data.datamodule import EventDataModule
+from seisvision.evaluation.comparison import ClassPredictions
 from seisvision.runs.baselines import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_predictor, build_task, build_trainer, build_view
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
@@ -34,7 +35,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
     data = build_data(config, view)
     task = build_task(config, view)
     for output in task.outputs:
-        output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))  # type: ignore[operator, index]
+        output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
     write_json(folder.environment_file, describe_environment(config["seed"]))
     data.split.save(folder.split_file)
     _write_excluded(folder, data)
@@ -59,11 +60,15 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
     parameters = sum(parameter.numel() for parameter in task.parameters())
     split = config["split"]
     log.info("run      %s (%s)", folder.run_id, config["name"])
-    log.info("data     %s: %s events, split by %s, hash %s", data.waveform_set.path, sizes, split["by"], data.split.hash)
+    log.info(
+        "data     %s: %s events, split by %s, hash %s", data.waveform_set.path, sizes, split["by"], data.split.hash
+    )
     for target, counts in data.counts["train"].items():
         log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
     picture = f"{task.view.out_channels} x {task.view.height} x {task.view.width}"
-    log.info("network  %s, %s parameters, pictures %s", config["model"].get("name", "alexnet"), f"{parameters:,}", picture)
+    log.info(
+        "network  %s, %s parameters, pictures %s", config["model"].get("name", "alexnet"), f"{parameters:,}", picture
+    )
 
 
 def _fit(
@@ -90,8 +95,8 @@ def checkpoint_content(
     return {
         "version": seisvision.__version__,
         "config": config,
-        "outputs": [output.describe() for output in task.outputs],  # type: ignore[operator]
-        "view": task.view.describe(),  # type: ignore[operator]
+        "outputs": [output.describe() for output in task.outputs],
+        "view": task.view.describe(),
         "run_id": folder.run_id,
         "data_fingerprint": data.waveform_set.fingerprint,
         "split": {part: list(ids) for part, ids in data.split.parts.items()},
@@ -108,7 +113,9 @@ def _evaluate(
     task.load_state_dict(checkpoint["state_dict"])
     trainer = build_predictor(config, config["system"])
     parts = [part for part in ("val", "test") if part in data.parts and (part == "val" or config["run"]["test"])]
-    predictions = {part: predict(trainer, task, data.loader(part)) for part in parts}
+    predictions: dict[str, dict[str, ClassPredictions]] = {
+        part: predict(trainer, task, data.loader(part)) for part in parts
+    }
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets)
     level = config["evaluation"]["level"]
     metrics: dict[str, Any] = {

@@ -33,6 +33,8 @@ class ClassOutput(nn.Module):
         ConfigurationError: fewer than two classes, or weights that do not fit them.
     """
 
+    class_weights: torch.Tensor
+
     def __init__(
         self,
         name: str,
@@ -84,7 +86,7 @@ class ClassOutput(nn.Module):
         return functional.cross_entropy(
             raw.float(),
             target,
-            weight=self.class_weights,  # type: ignore[arg-type]
+            weight=self.class_weights,
             ignore_index=NO_CLASS,
             label_smoothing=self.label_smoothing,
         )
@@ -108,5 +110,5 @@ class ClassOutput(nn.Module):
             "name": self.name,
             "target": self.target,
             "class_names": self.class_names,
-            "class_weights": self.class_weights.tolist(),  # type: ignore[operator]
+            "class_weights": self.class_weights.tolist(),
         }

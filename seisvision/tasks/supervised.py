@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from seisvision import keys
+from seisvision.models.backbone import Backbone
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.outputs import ClassOutput
+from seisvision.views.view import View
 
 
 class SupervisedTask(pl.LightningModule):
@@ -34,8 +36,8 @@ class SupervisedTask(pl.LightningModule):
 
     def __init__(
         self,
-        model: nn.Module,
-        view: nn.Module,
+        model: Backbone,
+        view: View,
         outputs: Sequence[ClassOutput],
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
@@ -45,9 +47,10 @@ class SupervisedTask(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.model, self.view, self.augment = model, view, augment
-        self.outputs = nn.ModuleList(outputs)
+        self.outputs = tuple(outputs)
         for output in outputs:
-            output.build_head(model.num_features)  # type: ignore[arg-type]
+            output.build_head(model.num_features)
+        self.heads = nn.ModuleList(outputs)
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self.seed = seed
         self.monitor, self.monitor_mode = monitor
@@ -56,7 +59,7 @@ class SupervisedTask(pl.LightningModule):
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Raw outputs by name, such as logits (B, K), for a batch of waveforms."""
         features = self.model(self.view(batch))
-        return {output.name: output(features) for output in self.outputs}  # type: ignore[misc, operator]
+        return {output.name: output(features) for output in self.outputs}
 
     def on_train_epoch_start(self) -> None:
         """Seed dropout by epoch, so that a resumed run draws what an uninterrupted one would have drawn."""
@@ -73,7 +76,7 @@ class SupervisedTask(pl.LightningModule):
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Decoded outputs, targets and event ids of one batch."""
         raw = self(batch)
-        decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}  # type: ignore[misc, operator, index]
+        decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
         targets = {name: values.cpu() for name, values in batch[keys.TARGETS].items()}
         return {keys.SOURCE_ID: batch[keys.SOURCE_ID], "decoded": decoded, keys.TARGETS: targets}
 
@@ -83,9 +86,9 @@ class SupervisedTask(pl.LightningModule):
         raw = self(batch)
         total = torch.zeros((), device=self.device)
         for output in self.outputs:
-            target = batch[keys.TARGETS][output.target]  # type: ignore[index]
-            total = total + output.loss(raw[output.name], target)  # type: ignore[operator, index]
-            decoded = output.decode(raw[output.name].detach())  # type: ignore[operator, index]
+            target = batch[keys.TARGETS][output.target]
+            total = total + output.loss(raw[output.name], target)
+            decoded = output.decode(raw[output.name].detach())
             self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target))
         size = len(batch[keys.SOURCE_ID])
         self.log(f"{part}/loss", total, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
@@ -106,9 +109,14 @@ class SupervisedTask(pl.LightningModule):
                 continue
             decoded, target = torch.cat([pair[0] for pair in seen]), torch.cat([pair[1] for pair in seen])
             if self.trainer.world_size > 1:
-                decoded, target = self.all_gather(decoded).flatten(0, 1), self.all_gather(target).flatten(0, 1)
-            for name, value in output.running_metrics(decoded, target).items():  # type: ignore[operator]
+                decoded, target = self._from_all_ranks(decoded), self._from_all_ranks(target)
+            for name, value in output.running_metrics(decoded, target).items():
                 self.log(f"{part}/{output.name}_{name}", value)
+
+    def _from_all_ranks(self, values: torch.Tensor) -> torch.Tensor:
+        gathered = self.all_gather(values)
+        assert isinstance(gathered, torch.Tensor)
+        return gathered.flatten(0, 1)
 
     def configure_optimizers(self) -> Any:
         """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""

@@ -65,6 +65,10 @@ class RecordSectionObspy(View):
         leak = ", with title and labels (leaky)" if self.decorations else ""
         return dict.fromkeys(("red", "green", "blue"), f"ink in [0, 1] of ObsPy's section of {self.component}{leak}")
 
+    def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
+        """Return ``image`` (B, 3, H, W) for people: uint8 (B, H, W, 3), black ink on white paper."""
+        return (255 - image * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
     @torch.no_grad()
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw the events of ``batch``: float32 (B, 3, H, W) on the device of the waveforms."""

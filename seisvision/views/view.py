@@ -19,9 +19,19 @@ class View(nn.Module):
 
     out_channels: int
     """P: number of picture channels."""
+    height: int
+    """H: rows of the picture."""
+    width: int
+    """W: columns of the picture."""
+    components: str
+    """Components of the waveforms it draws from, in their order, such as ``Z`` or ``ZNE``."""
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw every sample of ``batch``."""
+        raise NotImplementedError
+
+    def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
+        """Return pictures (B, P, H, W) as uint8 (B, H, W, 3) for people."""
         raise NotImplementedError
 
     def describe(self) -> dict[str, str]:

@@ -45,9 +45,7 @@ def test_a_missing_set_is_named_with_what_to_do(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_sweep_shows_a_table_survives_a_bad_point_and_is_free_the_second_time(
-    data_dir: Path, tmp_path: Path
-) -> None:
+def test_a_sweep_shows_a_table_survives_a_bad_point_and_is_free_the_second_time(data_dir: Path, tmp_path: Path) -> None:
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "trainer.max_epochs=1"]
     sweep = ["-m", *TINY, *folders, "model=resnet18,resnet34"]
     done = _run("train.py", *sweep)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_runs import ROOT, plain_config
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.runs.build import build_task, build_view
 from seisvision.runs.configuration import check_targets, instantiate, run_identity, scientific_part
 from seisvision.views.view import View
-from tiny_runs import ROOT, plain_config
 
 CONF = ROOT / "conf"
 CHOICES = [
@@ -66,7 +66,13 @@ def _batch(view: View) -> dict:
 
 @pytest.mark.parametrize(
     "target",
-    ["os.system", "subprocess.run", "builtins.eval", "seisvision.data.sources.Path", "seisvision.runs.folder.write_text"],
+    [
+        "os.system",
+        "subprocess.run",
+        "builtins.eval",
+        "seisvision.data.sources.Path",
+        "seisvision.runs.folder.write_text",
+    ],
 )
 def test_targets_outside_the_allow_list_are_refused(target: str) -> None:
     with pytest.raises(ConfigurationError, match="allowed"):

@@ -314,7 +314,7 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], message: str) -> N
 
 
 def test_other_components_than_the_datas_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="1 components.*'ZNE'"):
+    with pytest.raises(ConfigurationError, match=r"1 components.*'ZNE'"):
         RecordSection()(wave_trains())
 
 
