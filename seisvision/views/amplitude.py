@@ -11,6 +11,8 @@ import torch
 NORMS = ("trace", "section", "channel-shared", "none")
 NOISE_QUANTILE = 0.25
 """Quantile of a trace's pixel amplitudes that stands for its noise in a decibel envelope."""
+NOISE_FLOOR = 1e-3
+"""The noise is at least this share of the peak: a quarter of a record may be missing."""
 SECTION_QUANTILE = 0.9
 """Quantile of the trace levels that scales a section: one glitch or one strong trace does not darken the rest."""
 LEVEL_FLOOR = 0.01
@@ -94,7 +96,9 @@ def decibel_envelope(amplitude: torch.Tensor, range_db: tuple[float, float]) -> 
     that is partly zero). A trace of zeros stays zero.
     """
     low_db, high_db = range_db
-    quantile = amplitude.kthvalue(max(1, round(NOISE_QUANTILE * amplitude.shape[-1])), dim=-1, keepdim=True).values
-    noise = torch.maximum(quantile, amplitude.amax(-1, keepdim=True) * 1e-3)
+    count = max(1, round(NOISE_QUANTILE * amplitude.shape[-1]))
+    # Not kthvalue, which refuses to run on accelerators when deterministic algorithms are asked for.
+    quantile = amplitude.topk(count, dim=-1, largest=False).values[..., -1:]
+    noise = torch.maximum(quantile, amplitude.amax(-1, keepdim=True) * NOISE_FLOOR)
     ratio = amplitude / noise.masked_fill(noise == 0, torch.inf)
     return ratio.log10_().mul_(20).sub_(low_db).div_(high_db - low_db).clamp_(0, 1)

@@ -148,7 +148,11 @@ class RecordSection(View):
 
     def describe(self) -> dict[str, str]:
         """Name of each picture channel, in order, and what its values mean."""
-        return {channel.name: self._meaning(channel) for channel in self.channels}
+        described: dict[str, str] = {}
+        for channel in self.channels:
+            name = channel.name if channel.name not in described else f"{channel.name} {channel.style}"
+            described[name] = self._meaning(channel)
+        return described
 
     def _meaning(self, channel: Channel) -> str:
         if channel.style == "density":

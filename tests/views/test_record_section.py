@@ -293,6 +293,14 @@ def test_channels_describe_themselves() -> None:
     section = view("bands")
     assert list(section.describe()) == ["Z 25-60 s", "Z 10-25 s", "Z 0.4-0.95 Hz"]
     assert "dB above noise" in section.describe()["Z 0.4-0.95 Hz"]
+    twice = view(channels=[Channel("Z"), Channel("Z", style="wiggle")])
+    assert list(twice.describe()) == ["Z", "Z wiggle"]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_windows_with_fewer_samples_than_pixels_are_drawn(look: str) -> None:
+    drawn = view(look, height=300)(wave_trains(samples=250))
+    assert drawn.shape[2:] == (300, 64) and drawn.isfinite().all() and drawn.std() > 0.01
 
 
 @pytest.mark.parametrize(
