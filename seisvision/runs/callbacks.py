@@ -23,14 +23,13 @@ class KeepCheckpoints(Checkpoint):
     (A-23 of the Seismic Atlas). Without a validation split the last epoch is the best.
 
     Args:
-        best: file of the best epoch.
+        best: file of the best epoch: weights, without the state of the optimiser.
         last: file of the last epoch, from which an interrupted run resumes.
-        content: what makes a checkpoint self-contained; plain containers and tensors only.
         patience: epochs without improvement before the training stops; ``None`` never stops it.
     """
 
-    def __init__(self, best: Path, last: Path, content: dict[str, Any], patience: int | None = None) -> None:
-        self._best, self._last, self._content, self._patience = best, last, content, patience
+    def __init__(self, best: Path, last: Path, patience: int | None = None) -> None:
+        self._best, self._last, self._patience = best, last, patience
         self.best_epoch = -1
         self._best_value: list[float] | None = None
         self._is_stopped = False
@@ -82,12 +81,6 @@ class KeepCheckpoints(Checkpoint):
         """Stop the clock."""
         self._seconds_before, self._started = self._seconds(), None
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Add what another program needs to use the weights."""
-        checkpoint["seisvision"] = {**self._content, "epoch": trainer.current_epoch}
-
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the epoch that just ended and write the files."""
         assert isinstance(pl_module, SupervisedTask)
@@ -99,8 +92,8 @@ class KeepCheckpoints(Checkpoint):
         elif self._patience is not None and trainer.current_epoch - self.best_epoch >= self._patience:
             self._is_stopped = trainer.should_stop = True
         if is_better:
-            self._save(trainer, self._best)
-        self._save(trainer, self._last)
+            self._save(trainer, self._best, weights_only=True)
+        self._save(trainer, self._last, weights_only=False)
 
     def _judge(self, trainer: pl.Trainer, task: SupervisedTask) -> list[float] | None:
         """Values in falling order of importance, larger is better; None without validation."""
@@ -112,9 +105,9 @@ class KeepCheckpoints(Checkpoint):
         ]
 
     @staticmethod
-    def _save(trainer: pl.Trainer, path: Path) -> None:
+    def _save(trainer: pl.Trainer, path: Path, weights_only: bool) -> None:
         temporary = path.with_suffix(".tmp")
-        trainer.save_checkpoint(temporary)
+        trainer.save_checkpoint(temporary, weights_only=weights_only)
         if trainer.is_global_zero:
             temporary.replace(path)
 

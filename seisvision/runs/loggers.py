@@ -135,12 +135,14 @@ class WandbLogger(Logger):
         if self._run is not None or self._is_dead:
             return
         os.environ.setdefault("WANDB_SILENT", "true")
-        logging.getLogger("wandb").setLevel(logging.ERROR)
+        logging.getLogger("wandb").setLevel(logging.CRITICAL)
         mode = os.environ.get("WANDB_MODE", "") if self._mode == "auto" else self._mode
         mode = mode or ("online" if _has_key() else "offline")
         if mode == "online":
             self._run = self._guarded(lambda: self._open("online"))
             if self._run is None:
+                # The id stays taken by the failed attempt until its service is gone.
+                self._guarded(_stop_service)
                 log.warning("W&B does not answer; the run is stored offline and can be sent later with 'wandb sync'.")
         if self._run is None:
             self._run = self._guarded(lambda: self._open("offline" if mode == "online" else mode))
@@ -214,6 +216,12 @@ class TensorBoardLogger(LightningTensorBoardLogger):
             raise ConfigurationError(
                 "logger=tensorboard needs the package tensorboard: pip install 'seisvision[tensorboard]'."
             ) from error
+
+
+def _stop_service() -> None:
+    import wandb
+
+    wandb.teardown()
 
 
 def _has_key() -> bool:

@@ -25,12 +25,14 @@ def describe_result(metrics: Mapping[str, Any]) -> str:
     blocks = []
     for output, measures in metrics.get(part, {}).items():
         rows = [ResultRow(training["model"], _measures(measures))]
+        skipped: list[str] = []
         differences = metrics.get("differences", {}).get(part, {}).get(output, {})
         for name, baseline in metrics.get("baselines", {}).get(output, {}).items():
-            note = f"not shown: {baseline['skipped']}" if baseline["skipped"] else _difference(differences.get(name))
+            note = "not shown, see below" if baseline["skipped"] else _difference(differences.get(name))
             rows.append(ResultRow(name, _measures(baseline.get(part) or {}), note))
+            skipped += [f"{name} is not shown: {baseline['skipped']}"] if baseline["skipped"] else []
         where = f"{output} on the {part} events of {data['name']} ({data['fingerprint']})"
-        blocks.append(f"{where}\n\n{results_table(rows)}")
+        blocks.append("\n".join([where, "", results_table(rows), *skipped]))
     epochs = f"best epoch {training['best_epoch'] + 1} of {training['epochs']}"
     trained = f"{training['parameters']:,} parameters, {epochs}, {format_seconds(training['seconds'])} of training"
     return "\n\n".join([*blocks, trained])

@@ -74,9 +74,9 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
 def _fit(
     config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask, loggers: list[Any]
 ) -> KeepCheckpoints:
-    content = checkpoint_content(config, folder, data, task)
+    task.about = checkpoint_content(config, folder, data, task)
     patience = config["trainer"]["early_stopping_patience"]
-    keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, content, patience)
+    keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, patience)
     show_bar = {"auto": None, "bar": True, "lines": False}[config["system"]["progress"]]
     trainer = build_trainer(config, folder, loggers, [keeper, ReportProgress(show_bar)])
     resume_from = folder.last_checkpoint if folder.last_checkpoint.exists() else None

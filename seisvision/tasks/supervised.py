@@ -54,12 +54,18 @@ class SupervisedTask(pl.LightningModule):
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self.seed = seed
         self.monitor, self.monitor_mode = monitor
+        self.about: dict[str, Any] = {}
+        """What makes a checkpoint usable by itself (configuration, classes, ...): plain containers only."""
         self._seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Raw outputs by name, such as logits (B, K), for a batch of waveforms."""
         features = self.model(self.view(batch))
         return {output.name: output(features) for output in self.outputs}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what another program needs to use the weights."""
+        checkpoint["seisvision"] = {**self.about, "epoch": self.current_epoch}
 
     def on_train_epoch_start(self) -> None:
         """Seed dropout by epoch, so that a resumed run draws what an uninterrupted one would have drawn."""

@@ -23,6 +23,7 @@ from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
 from seisvision.runs.folder import FAILED, FINISHED, RunFolder, read_json
+from seisvision.runs.terminal import set_up_logging
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,7 @@ def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(data_dir: Path, runs_dir: Path) -> RunFolder:
+    set_up_logging()
     return ensure_run(tiny_config(data_dir, runs_dir, "evaluation.baselines=true"), ["typed=this"])
 
 
@@ -103,7 +105,7 @@ def test_deterministic_runs_agree_bit_for_bit(data_dir: Path, tmp_path: Path) ->
 
 
 def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(data_dir: Path, tmp_path: Path) -> None:
-    overrides = ["trainer.max_epochs=6", "trainer.early_stopping_patience=4", "model=alexnet", "view.height=64"]
+    overrides = ["trainer.max_epochs=3", "trainer.early_stopping_patience=2", "model=alexnet", "view.height=64"]
     overrides += ["view.width=64", "augment=light"]
     straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", *overrides), [])
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path / 'killed'}", "system.num_threads=1"]
@@ -111,7 +113,7 @@ def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(data_dir: Path,
     folder = RunFolder(tmp_path / "killed" / "default" / straight.run_id)
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     for line in process.stderr or ():
-        if b"epoch   3/6" in line:
+        if b"epoch   2/3" in line:
             os.killpg(process.pid, signal.SIGKILL)
             break
     process.wait()
@@ -210,7 +212,7 @@ def test_evaluate_only_predicts_where_no_label_is_known(finished: RunFolder, dat
 
 
 def test_a_network_memorises_a_few_events(data_dir: Path, tmp_path: Path) -> None:
-    overrides = ["trainer.max_epochs=25", "trainer.overfit_batches=2", "augment=none", "optimizer.lr=3e-3"]
+    overrides = ["trainer.max_epochs=15", "trainer.overfit_batches=2", "augment=none", "optimizer.lr=3e-3"]
     folder = ensure_run(tiny_config(data_dir, tmp_path, *overrides), [])
     history = _history(folder)
     assert history[history["name"] == "train/source_type_accuracy"]["value"].iloc[-3:].max() == 1.0
