@@ -91,6 +91,8 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         config_name: root configuration, for suggestions where a key is misspelt.
     """
     set_up_logging()
+    # Python's argument parser wants all overrides in one row; people also type them on both sides of -m.
+    sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
@@ -101,6 +103,10 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
     except Exception as error:
         return _tell(error, config_name)
     return exit_codes[0] if exit_codes else 0
+
+
+def _is_override(word: str) -> bool:
+    return not word.startswith("-") and ("=" in word or word.startswith("~"))
 
 
 def _tell(error: Exception, config_name: str) -> int:

@@ -23,7 +23,7 @@ def _run(program: str, *arguments: str, **environment: str) -> subprocess.Comple
         (["modle=resnet18"], "Did you mean 'model'?"),
         (["optimizer.learning=1"], "there is no 'learning' in 'optimizer'"),
         (["model=resnet999"], "model=resnet999 does not exist. Did you mean"),
-        (["-m", "model=resnet18,resnet81"], "Did you mean 'resnet18'?"),
+        (["seed=1", "-m", "model=resnet18,resnet81"], "Did you mean 'resnet18'?"),
         (["dataset=folder"], "dataset.source.path"),
         (["model._target_=os.getcwd"], "model._target_=os.getcwd is not allowed"),
         (["dataset.source.classes=[tectonik,glacial]"], "Did you mean 'tectonic'?"),
