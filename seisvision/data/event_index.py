@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from seisvision.data.geodesy import geodesic
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
@@ -104,8 +105,6 @@ def _paths(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     places = np.array([_numbers(table, column) for column in COORDINATES])
     wanted = (np.isnan(offset_km) | np.isnan(azimuth_deg)) & np.isfinite(places).all(axis=0)
     if wanted.any():
-        from seisvision.data.synthesis.geometry import geodesic
-
         computed = np.full((2, len(table)), np.nan)
         computed[:, wanted] = geodesic(*places[:, wanted])[:2]
         offset_km = np.where(np.isnan(offset_km), computed[0], offset_km)

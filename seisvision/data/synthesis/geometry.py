@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from seisvision.data.geodesy import geodesic
 from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.errors import ConfigurationError
@@ -19,8 +20,6 @@ from seisvision.seeding import numpy_stream
 COORDINATE_DECIMALS: Final = 4
 CELL_DEG: Final = 10
 NETWORK_CODE: Final = "SY"
-WGS84_RADIUS_KM: Final = 6378.137
-WGS84_FLATTENING: Final = 1 / 298.257223563
 _LARGEST_NETWORK = 4000
 _LARGEST_GAP_RAD = np.radians(150)
 _PLACEMENT_ATTEMPTS = 1000
@@ -73,47 +72,6 @@ def destination(
     turn = np.arctan2(east, np.cos(arc) - np.sin(lat) * sin_lat)
     longitude = (np.asarray(longitude_deg) + np.degrees(turn) + 180) % 360 - 180
     return np.degrees(np.arcsin(np.clip(sin_lat, -1, 1))), longitude
-
-
-def geodesic(
-    latitude1_deg: np.ndarray | float,
-    longitude1_deg: np.ndarray | float,
-    latitude2_deg: np.ndarray | float,
-    longitude2_deg: np.ndarray | float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance (km), azimuth and back azimuth (degrees) on WGS84, for points less than 170 degrees apart.
-
-    Inverse formula of Vincenty (1975), Survey Review 23, 88-93; good to a millimetre.
-    """
-    f = WGS84_FLATTENING
-    reduced1 = np.arctan((1 - f) * np.tan(np.radians(latitude1_deg)))
-    reduced2 = np.arctan((1 - f) * np.tan(np.radians(latitude2_deg)))
-    sin1, cos1, sin2, cos2 = np.sin(reduced1), np.cos(reduced1), np.sin(reduced2), np.cos(reduced2)
-    difference = np.radians(np.asarray(longitude2_deg) - np.asarray(longitude1_deg))
-    auxiliary = difference
-    # Longitude difference on the auxiliary sphere; converges in some five steps away from antipodes.
-    for _ in range(20):
-        east, north = cos2 * np.sin(auxiliary), cos1 * sin2 - sin1 * cos2 * np.cos(auxiliary)
-        sin_arc, cos_arc = np.hypot(east, north), sin1 * sin2 + cos1 * cos2 * np.cos(auxiliary)
-        arc = np.arctan2(sin_arc, cos_arc)
-        sin_equator = cos1 * cos2 * np.sin(auxiliary) / np.maximum(sin_arc, 1e-15)
-        cos2_equator = 1 - sin_equator**2
-        middle = cos_arc - 2 * sin1 * sin2 / np.maximum(cos2_equator, 1e-15)
-        c = f / 16 * cos2_equator * (4 + f * (4 - 3 * cos2_equator))
-        bend = arc + c * sin_arc * (middle + c * cos_arc * (2 * middle**2 - 1))
-        previous, auxiliary = auxiliary, difference + (1 - c) * f * sin_equator * bend
-        if np.max(np.abs(auxiliary - previous)) < 1e-13:
-            break
-    # Series in the squared eccentricity for the length along the geodesic.
-    u2 = cos2_equator * ((1 / (1 - f)) ** 2 - 1)
-    a = 1 + u2 / 16384 * (4096 + u2 * (u2 * (320 - 175 * u2) - 768))
-    b = u2 / 1024 * (256 + u2 * (u2 * (74 - 47 * u2) - 128))
-    last = b / 6 * middle * (4 * sin_arc**2 - 3) * (4 * middle**2 - 3)
-    correction = b * sin_arc * (middle + b / 4 * (cos_arc * (2 * middle**2 - 1) - last))
-    distance_km = WGS84_RADIUS_KM * (1 - f) * a * (arc - correction)
-    azimuth = np.arctan2(east, north)
-    back = np.arctan2(-cos1 * np.sin(auxiliary), cos2 * sin1 - sin2 * cos1 * np.cos(auxiliary))
-    return distance_km, np.degrees(azimuth) % 360, np.degrees(back) % 360
 
 
 def event_geometry(parameters: SynthesisParameters, index: int) -> EventGeometry:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from station_rings import stations_at
 
+from seisvision.data.geodesy import geodesic
 from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.generator import EventGenerator, rotate_to_zne
-from seisvision.data.synthesis.geometry import destination, event_geometry, geodesic
+from seisvision.data.synthesis.geometry import destination, event_geometry
 from seisvision.data.synthesis.parameters import SOURCE_TYPES, SynthesisParameters
 from seisvision.data.synthesis.rays import phase_times
 from seisvision.errors import ConfigurationError
