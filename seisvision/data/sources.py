@@ -32,7 +32,7 @@ class FolderSource:
         raise DataError(
             f"waveform set '{self.path}' was found neither in {Path(data_dir).absolute()} nor in {Path.cwd()}. "
             f"Sets in the data folder: {found}. "
-            "Make one with 'seisvision data synth', 'seisvision data import' or 'seisvision data fetch'."
+            "Make one with 'seisvision data synth' or 'seisvision data import'."
         )
 
     def fingerprint(self, data_dir: str | Path) -> str:

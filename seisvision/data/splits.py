@@ -107,9 +107,11 @@ def _check_settings(
         )
 
 
-def _column(table: pd.DataFrame, name: str) -> pd.Series:
+def _column(table: pd.DataFrame, name: str, hint: str = "") -> pd.Series:
     if name not in table:
-        raise DataError(f"the set has no column '{name}'. {did_you_mean(name, [str(column) for column in table])}")
+        raise DataError(
+            f"the set has no column '{name}'. {did_you_mean(name, [str(column) for column in table])}{hint}"
+        )
     return table[name]
 
 
@@ -120,7 +122,7 @@ def _groups(table: pd.DataFrame, ids: list[str], by: str, unit: str) -> list[str
     if by == "station":
         networks = table["station_network_code"] if "station_network_code" in table else [""] * len(table)
         return [f"{network}.{code}" for network, code in zip(networks, _column(table, "station_code"), strict=True)]
-    values = _column(table, by)
+    values = _column(table, by, " To split by event, which needs no column, set split.by=event.")
     n_missing = int(values.isna().sum())
     if n_missing:
         logger.warning("%d of %d rows have no %s; each counts as a group of its own", n_missing, len(table), by)

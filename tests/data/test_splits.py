@@ -213,7 +213,7 @@ def test_a_set_may_bring_its_own_split() -> None:
         ({"fold": 5, "n_folds": 5}, ConfigurationError, "fold=5"),
         ({"by": "time", "stratify_by": "source_type"}, ConfigurationError, "neither stratified"),
         ({"unit": "image"}, ConfigurationError, "unit='image'"),
-        ({"by": "source_cel"}, DataError, "Did you mean 'source_cell'"),
+        ({"by": "source_cel"}, DataError, "Did you mean 'source_cell'.*split.by=event"),
         ({"stratify_by": "type"}, DataError, "no column 'type'"),
         ({"by": "source_type"}, DataError, "2 groups .* too few: nothing is left for val"),
     ],
