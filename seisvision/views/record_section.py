@@ -183,11 +183,7 @@ class RecordSection(View):
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw the events of ``batch``: float32 (B, P, H, W)."""
         waveform = batch[keys.WAVEFORM]
-        if waveform.shape[2] != len(self.components):
-            raise ConfigurationError(
-                f"the waveforms have {waveform.shape[2]} components, the view expects components='{self.components}'; "
-                f"give the view the same components as the data"
-            )
+        self.check_components(waveform)
         with torch.autocast(waveform.device.type, enabled=False):
             return self._draw(batch, waveform.float())
 

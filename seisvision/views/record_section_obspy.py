@@ -73,11 +73,7 @@ class RecordSectionObspy(View):
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw the events of ``batch``: float32 (B, 3, H, W) on the device of the waveforms."""
         waveform = batch[keys.WAVEFORM]
-        if waveform.shape[2] != len(self.components):
-            raise ConfigurationError(
-                f"the waveforms have {waveform.shape[2]} components, the view expects components='{self.components}'; "
-                f"give the view the same components as the data"
-            )
+        self.check_components(waveform)
         sampling_rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
         recorded = waveform[:, :, self.components.index(self.component)].float().cpu()
         ground = remove_mean(recorded)[0]

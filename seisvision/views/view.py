@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from seisvision.errors import ConfigurationError
+
 
 class View(nn.Module):
     """Batch of samples in, network-ready picture out; no learned weights.
@@ -29,6 +31,18 @@ class View(nn.Module):
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw every sample of ``batch``."""
         raise NotImplementedError
+
+    def check_components(self, waveform: torch.Tensor) -> None:
+        """Refuse waveforms (B, S, C, T) that do not have the components the view draws from.
+
+        Raises:
+            ConfigurationError: their number differs.
+        """
+        if waveform.shape[2] != len(self.components):
+            raise ConfigurationError(
+                f"the waveforms have {waveform.shape[2]} components, the view expects components='{self.components}'; "
+                "give the view the same components as the data"
+            )
 
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
         """Return pictures (B, P, H, W) as uint8 (B, H, W, 3) for people."""
