@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.evaluation.baselines import Baseline
 from seisvision.evaluation.intervals import Measure
 
 Format = Literal["text", "markdown", "csv"]
@@ -48,13 +47,6 @@ class RunRow:
     test_accuracy: Measure | None = None
     seconds: float = math.nan
     folder: str | Path = ""
-
-
-def baseline_rows(baselines: Mapping[str, Baseline], part: str) -> list[ResultRow]:
-    """Rows of a results table for one part of the split (``val`` or ``test``)."""
-    return [
-        ResultRow(name, baseline.metrics.get(part, {}), baseline.skipped or "") for name, baseline in baselines.items()
-    ]
 
 
 def results_table(rows: Sequence[ResultRow], form: Format = "text", *, with_notes: bool = True) -> str:

@@ -5,13 +5,11 @@ import math
 import pytest
 
 from seisvision.errors import ConfigurationError
-from seisvision.evaluation.baselines import Baseline
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import (
     ResultRow,
     RunRow,
     architecture_table,
-    baseline_rows,
     format_seconds,
     results_table,
 )
@@ -80,15 +78,6 @@ def test_architecture_table_shows_counts_parameters_and_folders() -> None:
     assert "test accuracy" not in architecture_table(rows[1:])
     records = list(csv.DictReader(io.StringIO(architecture_table(rows, "csv"))))
     assert records[0]["test_accuracy_n"] == "177" and records[1]["test_accuracy"] == records[1]["seconds"] == ""
-
-
-def test_baseline_rows_take_one_part_of_the_split() -> None:
-    baselines = {
-        "majority": Baseline("majority", "", metrics={"val": {"accuracy": Measure.proportion(1, 2)}, "test": {}}),
-        "physics": Baseline("physics", "", skipped="no offsets"),
-    }
-    rows = baseline_rows(baselines, "val")
-    assert rows[0].measures["accuracy"].n == 2 and rows[1].note == "no offsets"
 
 
 @pytest.mark.parametrize(
