@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types bench clean
+.PHONY: help setup demo test lint format types bench docs clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -15,7 +15,7 @@ setup: $(READY)  ## create .venv with everything that running and testing needs
 # uv installs in a third of the time; where it cannot be had, pip does the same from the same pins.
 # Bytecode is compiled at once, or every process would pay ten seconds for its imports.
 $(READY): pyproject.toml constraints.txt
-	@echo "Setting up $(VENV): about 5 GB of packages, a few minutes the first time."
+	@echo "Setting up $(VENV): about 7 GB of packages, a few minutes the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if $(BIN)/python -m pip install --quiet 'uv>=0.9,<1' && \
 	    UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install --python $(BIN)/python -e '.[dev]' -c constraints.txt; then :; \
@@ -27,7 +27,7 @@ demo: $(READY)  ## train, evaluate and report a first experiment on the built-in
 	$(BIN)/python train.py experiment=demo
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check .
@@ -41,8 +41,12 @@ types: $(READY)  ## check types
 	$(BIN)/mypy
 
 bench: $(READY)  ## measure speed against what a user would use instead, as ratios
-	$(BIN)/python benchmarks/rendering.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rendering.py
 	$(BIN)/python benchmarks/epoch.py
+
+docs: $(READY)  ## build the pages in docs/ as HTML
+	@$(BIN)/python -m sphinx --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet -e '.[docs]' -c constraints.txt
+	$(BIN)/python -m sphinx -W -q -b html docs docs/_build
 
 clean:  ## remove the environment and caches; data and runs stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -25,16 +25,17 @@ class KeepCheckpoints(Checkpoint):
     Args:
         best: file of the best epoch: weights, without the state of the optimiser.
         last: file of the last epoch, from which an interrupted run resumes.
+        mode: whether a larger (``max``) or smaller (``min``) monitored value is better.
         patience: epochs without improvement before the training stops; ``None`` never stops it.
     """
 
-    def __init__(self, best: Path, last: Path, patience: int | None = None) -> None:
+    def __init__(self, best: Path, last: Path, mode: str, patience: int | None = None) -> None:
         self._best, self._last, self._patience = best, last, patience
         self.best_epoch = -1
         self._best_value: list[float] | None = None
         self._is_stopped = False
         self._n_epochs = 0
-        self._sign = 1.0
+        self._sign = 1.0 if mode == "max" else -1.0
         self._seconds_before = 0.0
         self._started: float | None = None
 
@@ -72,9 +73,7 @@ class KeepCheckpoints(Checkpoint):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do not train on when the run was interrupted after it had decided to stop."""
-        assert isinstance(pl_module, SupervisedTask)
         self._started = time.monotonic()
-        self._sign = 1.0 if pl_module.monitor_mode == "max" else -1.0
         trainer.should_stop = self._is_stopped
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -143,7 +142,7 @@ class ReportProgress(Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
         """Move the bar."""
         if self._bar is not None:
-            self._bar.advance(0)
+            self._bar.advance(self._bar.task_ids[0])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say how the epoch went."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import json
@@ -12,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.errors import ConfigurationError
 
 ALLOWED_TARGETS = (
     "seisvision.data.",
@@ -89,27 +90,37 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def instantiate(config: Mapping[str, Any], /, **objects: Any) -> Any:
     """Build what ``config`` describes; the only place where configuration becomes code.
 
+    Every ``_target_`` is called with the settings beside it, nested ones first; ``_partial_: true`` gives a
+    ``functools.partial`` instead. Hydra's own ``instantiate`` is not used: it would resolve interpolations after
+    the targets were checked, and a checkpoint's configuration must not be able to run anything.
+
     Args:
-        config: ``_target_`` and its settings; nested targets are built first.
+        config: ``_target_`` and its settings, plain values.
         objects: further arguments that configuration cannot hold, such as networks.
 
     Raises:
-        ConfigurationError: the target is not allowed, cannot be found, or refuses its arguments.
+        ConfigurationError: a target is not allowed, cannot be found, or refuses its arguments.
     """
-    import hydra.utils
-    from hydra.errors import InstantiationException
-
     check_targets(config)
     _check_origin(config)
+    return _build(config, objects)
+
+
+def _build(node: Any, objects: Mapping[str, Any] | None = None) -> Any:
+    if isinstance(node, list | tuple):
+        return [_build(value) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    settings = {key: _build(value) for key, value in node.items() if key not in ("_target_", "_partial_")}
+    if "_target_" not in node:
+        return settings
+    build = functools.partial(_find(str(node["_target_"])), **settings)
+    if node.get("_partial_"):
+        return build
     try:
-        # Objects are handed over by a plain call, because Hydra would copy them.
-        build = hydra.utils.instantiate({**config, "_partial_": True}, _convert_="all")
-        return build if config.get("_partial_") else build(**objects)
-    except (InstantiationException, TypeError) as error:
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        if isinstance(cause, SeisvisionError):
-            raise cause from None
-        raise ConfigurationError(f"{config['_target_']} cannot be built from its settings: {cause or error}") from error
+        return build(**(objects or {}))
+    except TypeError as error:
+        raise ConfigurationError(f"{node['_target_']} cannot be built from its settings: {error}") from error
 
 
 def _check_origin(config: Any) -> None:
@@ -127,6 +138,11 @@ def _find(target: str) -> Any:
     """Import what a dotted path names: a module as far as it goes, then attributes."""
     module_name, _, attribute = target.rpartition(".")
     return getattr(importlib.import_module(module_name), attribute)
+
+
+def model_name(config: Mapping[str, Any]) -> str:
+    """What a network is called in tables: its ``model.name``, else the class that ``model._target_`` names."""
+    return str(config["model"].get("name") or config["model"]["_target_"].rpartition(".")[2])
 
 
 def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:

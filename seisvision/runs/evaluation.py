@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
 
     is_own = asked.get("dataset") is None
     if not is_own:
+        _warn_of_other_window(config["dataset"]["samples"], asked["dataset"]["samples"])
         config = {**config, "dataset": asked["dataset"]}
     settings = sample_settings(config, view.components)
     waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
@@ -70,7 +72,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets) if is_own else {}
     measured = measure(task, predictions, asked["level"], train_targets)
 
-    name = f"{content['run_id']}-{waveform_set.fingerprint}-{part}-{_short_hash(checkpoint_path)}"
+    name = f"{content['run_id']}-{waveform_set.fingerprint}-{part}-{_short_hash(checkpoint_path, asked)}"
     folder = Path(asked["system"]["runs_dir"]) / "evaluate" / name
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
@@ -88,6 +90,18 @@ def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None
             f"{waveform_set.path} is not the set the checkpoint was trained on: its fingerprint is "
             f"{waveform_set.fingerprint}, not {content['data_fingerprint']}. Restore the set, or name it as another "
             "one with dataset=... to evaluate on all its events."
+        )
+
+
+def _warn_of_other_window(trained: dict[str, Any], asked: dict[str, Any]) -> None:
+    """Time is an axis of the picture: another window length is another scale."""
+    lengths_s = trained["window"]["length_s"], asked["window"]["length_s"]
+    if lengths_s[0] != lengths_s[1]:
+        log.warning(
+            "The network was trained on windows of %g s and now gets %g s; its pictures have another time scale. "
+            "Set dataset.samples.window.length_s=%g to compare.",
+            *lengths_s,
+            lengths_s[0],
         )
 
 
@@ -124,6 +138,7 @@ def _data_module(
         num_workers=asked["system"]["num_workers"],
         min_stations=config["dataset"]["samples"]["min_stations"],
         seed=config["seed"],
+        refit=config["split"]["refit"] and bool(settings["targets"]),
     )
 
 
@@ -176,5 +191,7 @@ def _report(measured: dict[str, Any], predictions: dict[str, ClassPredictions], 
             show(f"{name}: {len(said.source_ids)} events predicted; none has a label the checkpoint knows")
 
 
-def _short_hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+def _short_hash(path: Path, asked: dict[str, Any]) -> str:
+    """Short hash of what was evaluated and how; the machine does not count."""
+    settings = json.dumps([asked.get("dataset"), asked["level"]], sort_keys=True)
+    return hashlib.sha256(path.read_bytes() + settings.encode()).hexdigest()[:8]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
-from seisvision.runs.folder import FAILED, RunFolder, read_json
+from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.terminal import copied_to, show
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def run_experiment(composed: DictConfig) -> float | None:
     if config["stages"] is not None:
         from seisvision.runs.protocol import run_protocol
 
-        show(str(run_protocol(config["stages"], overrides)))
+        show(str(run_protocol(config["stages"], overrides).parent))
         return None
     folder = ensure_run(config, overrides)
     if hydra.mode == RunMode.MULTIRUN:
@@ -50,12 +51,12 @@ def identify(config: dict[str, Any]) -> RunFolder:
     fingerprint = source.fingerprint(Path(config["system"]["data_dir"]))
     run_id = run_identity(scientific_part(config, fingerprint))
     path = Path(config["system"]["runs_dir"]) / config["name"] / run_id
-    if config["run"]["fresh"]:
-        number = 2
-        while path.with_name(f"{run_id}-{number}").exists():
-            number += 1
-        path = path.with_name(f"{run_id}-{number}") if path.exists() else path
-    return RunFolder(path)
+    folder = RunFolder(path)
+    if config["run"]["fresh"] and path.exists():
+        # The first copy that is not finished, so that an interrupted fresh run is resumed by the same command.
+        copies = (RunFolder(path.with_name(f"{run_id}-{number}")) for number in itertools.count(2))
+        folder = next(copy for copy in copies if not copy.is_finished())
+    return folder
 
 
 def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
@@ -108,5 +109,4 @@ def show_result(folder: RunFolder) -> None:
     """Print the stored results of a finished run as a table."""
     from seisvision.runs.results import describe_result
 
-    if folder.status()["state"] != FAILED:
-        show(describe_result(read_json(folder.metrics_file)))
+    show(describe_result(read_json(folder.metrics_file)))

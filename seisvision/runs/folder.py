@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import fcntl
 import json
@@ -17,6 +18,8 @@ from omegaconf import OmegaConf
 from seisvision.errors import SeisvisionError
 
 PENDING, RUNNING, FINISHED, FAILED = "pending", "running", "finished", "failed"
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+"""All times are UTC."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -99,7 +102,7 @@ class RunFolder:
             attempts=status["attempts"] + 1,
             created=status.get("created", now),
             started=now,
-            seconds_before=status.get("seconds", 0.0),
+            seconds_before=status.get("seconds", status.get("seconds_before", 0.0)),
         )
 
     def mark_finished(self) -> None:
@@ -113,7 +116,7 @@ class RunFolder:
     def _mark_ended(self, state: str, error: str | None) -> None:
         status = self.status()
         status.update(state=state, ended=_now(), error=error)
-        started = time.mktime(time.strptime(status["started"], "%Y-%m-%dT%H:%M:%S"))
+        started = calendar.timegm(time.strptime(status["started"], TIME_FORMAT))
         status["seconds"] = round(status.pop("seconds_before", 0.0) + time.time() - started, 1)
         self._write_status(**status)
 
@@ -132,7 +135,7 @@ class RunFolder:
         with (self.path / ".lock").open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 pid = self.status().get("pid", "unknown")
                 raise SeisvisionError(
                     f"Run {self.path} is being worked on by process {pid}. Wait for it, "
@@ -142,4 +145,4 @@ class RunFolder:
 
 
 def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S")
+    return time.strftime(TIME_FORMAT, time.gmtime())

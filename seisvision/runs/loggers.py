@@ -73,12 +73,12 @@ class HistoryLogger(Logger):
 class WandbLogger(Logger):
     """Weights & Biases that never blocks and never fails a run.
 
-    The W&B run id is the run id, so that a resumed run continues its own curve. Without a key, or when the
+    The W&B run id is experiment and run id, so that a resumed run continues its own curve. Without a key, or when the
     server does not answer within 15 s, the run is stored offline in the run folder; ``wandb sync`` sends it later.
 
     Args:
         folder: run folder; files go to its ``wandb`` sub-folder.
-        run_id: id and name of the run.
+        run_id: id of the run.
         group: the experiment, by which runs are grouped on the dashboard.
         config: resolved configuration, shown beside the run.
         project: W&B project.
@@ -104,10 +104,10 @@ class WandbLogger(Logger):
         super().__init__()
         if mode not in WANDB_MODES:
             raise ConfigurationError(f"logger.wandb.mode='{mode}' is unknown. {did_you_mean(mode, list(WANDB_MODES))}")
-        self._run_id, self._mode = run_id, mode
+        self._run_id, self._mode = f"{group}-{run_id}".replace("/", "-"), mode
         self._arguments: dict[str, Any] = {
-            "id": run_id,
-            "name": run_id,
+            "id": self._run_id,
+            "name": self._run_id,
             "resume": "allow",
             "dir": str(folder),
             "project": project,
@@ -188,7 +188,7 @@ class WandbLogger(Logger):
         self._run, self._is_dead = None, True
 
     def _guarded(self, action: Callable[[], Any]) -> Any:
-        """Run ``action``; a dashboard that fails is reported once a call and otherwise ignored."""
+        """Run ``action``; a dashboard that fails never stops a run, and is only told at the level of debugging."""
         try:
             return action()
         except Exception as error:

@@ -23,7 +23,11 @@ from seisvision.tasks.supervised import SupervisedTask
 
 def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> dict[str, ClassPredictions]:
     """Predictions of every output for all events of a loader, in its order."""
-    batches: list[Any] = trainer.predict(task, loader) or []
+    try:
+        batches: list[Any] = trainer.predict(task, loader) or []
+    except SystemExit:
+        # Lightning turns Ctrl-C into an exit of its own.
+        raise KeyboardInterrupt from None
     source_ids = [source_id for batch in batches for source_id in batch[keys.SOURCE_ID]]
     predictions = {}
     for output in task.outputs:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path:
-    """Run all stages and return the file that says what each decided.
+    """Run all stages and return the file, beside the runs, that says what each stage decided.
 
     Args:
         stages: ``models`` (choices of the group model), ``tune`` (key to list of values; all combinations are run)
@@ -46,12 +46,11 @@ def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path:
 
     log.info("Stage 3 of 3: refit on train and validation for %d epochs with %s", epochs, " ".join(points[chosen]))
     final = [*base, f"model={best_model}", *points[chosen], "split.refit=true"]
-    final += [f"trainer.max_epochs={epochs}", "trainer.early_stopping_patience=null"]
+    final += [f"trainer.max_epochs={epochs}", "trainer.early_stopping_patience=null", "run.test=true"]
     refitted = [_run([*final, f"seed={seed}"]) for seed in stages["seeds"]]
     show(seed_table(refitted))
-    return _record(
-        refitted[0], compared, tuned, refitted, {"model": best_model, "point": points[chosen], "epochs": epochs}
-    )
+    decision = {"model": best_model, "point": points[chosen], "epochs": epochs}
+    return _record(refitted[0], compared, tuned, refitted, decision)
 
 
 def _run(overrides: list[str]) -> RunFolder:

@@ -17,6 +17,7 @@ from seisvision.runs.baselines import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_predictor, build_task, build_trainer, build_view
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.runs.configuration import model_name
 from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.figures import draw_figures
 from seisvision.runs.folder import RunFolder, write_json, write_text
@@ -66,9 +67,7 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
     for target, counts in data.counts["train"].items():
         log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
     picture = f"{task.view.out_channels} x {task.view.height} x {task.view.width}"
-    log.info(
-        "network  %s, %s parameters, pictures %s", config["model"].get("name", "alexnet"), f"{parameters:,}", picture
-    )
+    log.info("network  %s, %s parameters, pictures %s", model_name(config), f"{parameters:,}", picture)
 
 
 def _fit(
@@ -76,14 +75,15 @@ def _fit(
 ) -> KeepCheckpoints:
     task.about = checkpoint_content(config, folder, data, task)
     patience = config["trainer"]["early_stopping_patience"]
-    keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, patience)
+    keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, task.monitor_mode, patience)
     show_bar = {"auto": None, "bar": True, "lines": False}[config["system"]["progress"]]
     trainer = build_trainer(config, folder, loggers, [keeper, ReportProgress(show_bar)])
     resume_from = folder.last_checkpoint if folder.last_checkpoint.exists() else None
+    done = 0
     if resume_from is not None:
         done = load_checkpoint(resume_from)["seisvision"]["epoch"] + 1
         log.info("resume   after epoch %d", done)
-        trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
+    trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
     trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
     return keeper
 
@@ -120,7 +120,7 @@ def _evaluate(
     level = config["evaluation"]["level"]
     metrics: dict[str, Any] = {
         "training": {
-            "model": config["model"].get("name", "alexnet"),
+            "model": model_name(config),
             "parameters": sum(parameter.numel() for parameter in task.parameters()),
             "seed": config["seed"],
             "monitor": [task.monitor, task.monitor_mode],
@@ -140,8 +140,8 @@ def _evaluate(
         metrics.update(compare_with_baselines(config, data, task, predictions))
     if "test" in predictions:
         write_predictions(folder.predictions_file, task, predictions["test"])
-    draw_figures(folder, data, task, predictions, metrics)
     write_json(folder.metrics_file, metrics)
+    draw_figures(folder, data, task, predictions, metrics)
     return metrics
 
 

@@ -189,6 +189,52 @@ def _evaluate(data_dir: Path, runs_dir: Path, checkpoint: Path, *overrides: str)
     return evaluate_checkpoint(composed)
 
 
+def test_a_run_interrupted_in_its_evaluation_keeps_its_best_epoch(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = ["task.monitor=[val/loss,min]", "trainer.max_epochs=3", "trainer.early_stopping_patience=1"]
+    straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", *overrides), [])
+    config = tiny_config(data_dir, tmp_path / "interrupted", *overrides)
+    with monkeypatch.context() as patched:
+        patched.setattr("seisvision.runs.training.predict", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ensure_run(config, [])
+    assert identify(config).status()["error"] == "interrupted"
+    resumed = ensure_run(config, [])
+    assert _scores(resumed) == _scores(straight)
+    assert read_json(resumed.metrics_file)["training"]["best_value"] > 0
+    assert _history(resumed).equals(_history(straight))
+
+
+def test_a_refitted_run_is_evaluated_as_it_was_trained(data_dir: Path, tmp_path: Path) -> None:
+    folder = ensure_run(tiny_config(data_dir, tmp_path, "split.refit=true", "trainer.max_epochs=1"), [])
+    again = _evaluate(data_dir, tmp_path / "again", folder.path)
+    assert read_json(again / "metrics.json")["test"] == read_json(folder.metrics_file)["test"]
+    with pytest.raises(SeisvisionError, match="val"):
+        _evaluate(data_dir, tmp_path / "again", folder.path, "part=val")
+
+
+HOSTILE = "${oc.create:{_target_:os.mkdir,path:sprung}}"
+SECTION = "seisvision.views.record_section.RecordSection"
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [{"view": {"_target_": "os.mkdir", "path": "sprung"}}, {"view": {"_target_": SECTION, "channels": HOSTILE}}],
+    ids=["target", "interpolation"],
+)
+def test_the_configuration_in_a_checkpoint_cannot_run_anything(
+    poison: dict, finished: RunFolder, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = load_checkpoint(finished.best_checkpoint)
+    checkpoint["seisvision"]["config"].update(poison)
+    torch.save(checkpoint, tmp_path / "poisoned.ckpt")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SeisvisionError):
+        _evaluate(data_dir, tmp_path, tmp_path / "poisoned.ckpt")
+    assert not (tmp_path / "sprung").exists()
+
+
 def test_evaluate_reproduces_the_stored_test_metrics(finished: RunFolder, data_dir: Path, tmp_path: Path) -> None:
     folder = _evaluate(data_dir, tmp_path, finished.path)
     assert read_json(folder / "metrics.json")["test"] == read_json(finished.metrics_file)["test"]
@@ -228,4 +274,22 @@ def test_wandb_is_offline_without_a_key_and_never_stops_a_run(
     folder = ensure_run(tiny_config(data_dir, tmp_path, *overrides), [])
     assert folder.status()["state"] == FINISHED
     assert time.monotonic() - started < 120
-    assert list((folder.path / "wandb").glob(f"offline-run-*/run-{folder.run_id}.wandb"))
+    assert list((folder.path / "wandb").glob(f"offline-run-*/run-default-{folder.run_id}.wandb"))
+
+
+def test_tensorboard_files_are_written_on_request(data_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="logger=tensorboard is an extra")
+    folder = ensure_run(
+        tiny_config(data_dir, tmp_path, "logger=tensorboard", "trainer.max_epochs=1", "run.test=false"), []
+    )
+    assert list((folder.path / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_folds_share_the_test_events_and_cover_the_rest(data_dir: Path, tmp_path: Path) -> None:
+    folds = []
+    for fold in range(2):
+        overrides = [f"split.fold={fold}", "split.n_folds=2", "trainer.max_epochs=1", "run.test=false"]
+        folds.append(Split.load(ensure_run(tiny_config(data_dir, tmp_path, *overrides), []).split_file).parts)
+    assert set(folds[0]["test"]) == set(folds[1]["test"])
+    assert set(folds[0]["val"]) | set(folds[1]["val"]) == set(folds[0]["train"]) | set(folds[0]["val"])
+    assert not set(folds[0]["val"]) & set(folds[1]["val"])
