@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -91,6 +92,8 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         config_name: root configuration, for suggestions where a key is misspelt.
     """
     set_up_logging()
+    # A cluster that takes its node back says SIGTERM; the run must stop as on Ctrl-C, and a sweep with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Python's argument parser wants all overrides in one row; people also type them on both sides of -m.
     sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.

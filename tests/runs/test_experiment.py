@@ -129,6 +129,24 @@ def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(data_dir: Path,
     assert _history(folder).equals(_history(straight))
 
 
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=lambda kind: kind.name)
+def test_an_interrupted_run_says_so_and_can_be_resumed(kind: signal.Signals, data_dir: Path, tmp_path: Path) -> None:
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "system.num_workers=1"]
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *folders, "trainer.max_epochs=500", "seed=1,2"]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    for line in process.stderr or ():
+        if b"epoch   2/500" in line:
+            process.send_signal(kind)
+            break
+    rest = process.stderr.read() if process.stderr else b""
+    assert process.wait(timeout=120) == 130
+    assert b"The same command resumes." in rest and b"point 2" not in rest
+    (folder,) = (path.parent for path in (tmp_path / "default").glob("*/status.json"))
+    status = RunFolder(folder).status()
+    assert (status["state"], status["error"]) == (FAILED, "interrupted")
+    assert load_checkpoint(RunFolder(folder).last_checkpoint)["seisvision"]["epoch"] >= 0
+
+
 def test_a_failed_run_says_why_and_can_be_repeated(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
