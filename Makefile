@@ -16,6 +16,7 @@ setup: $(READY)  ## create .venv with everything that running and testing needs
 # Bytecode is compiled at once, or every process would pay ten seconds for its imports.
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): about 7 GB of packages, a few minutes the first time."
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "seisvision needs Python 3.11 or later, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if $(BIN)/python -m pip install --quiet 'uv>=0.9,<1' && \
 	    UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install --python $(BIN)/python -e '.[dev]' -c constraints.txt; then :; \
