@@ -44,6 +44,7 @@ types: $(READY)  ## check types
 bench: $(READY)  ## measure speed against what a user would use instead, as ratios
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rendering.py
 	$(BIN)/python benchmarks/epoch.py
+	$(BIN)/python benchmarks/epoch.py --size 224 224
 
 docs: $(READY)  ## build the pages in docs/ as HTML
 	@$(BIN)/python -m sphinx --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet -e '.[docs]' -c constraints.txt

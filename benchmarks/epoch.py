@@ -3,7 +3,7 @@
 The first reads HDF5, augments, draws and trains a ResNet18; the second only trains it. Both use the same
 batches, alternate, and are compared by their medians, so that a busy machine changes the ratio little.
 
-    python benchmarks/epoch.py [--events 256] [--repeats 5] [--workers 1] [--json]
+    python benchmarks/epoch.py [--events 256] [--repeats 5] [--workers 1] [--size 128 64] [--json]
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=256, help="events of the synthetic set; it is made if needed")
     parser.add_argument("--repeats", type=int, default=5, help="epochs of each kind")
     parser.add_argument("--workers", type=int, default=1, help="reading processes")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), default=(128, 64), help="pixels of a picture")
     parser.add_argument("--data-dir", default="data")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
@@ -40,6 +41,8 @@ def main() -> None:
         f"dataset.source.n_events={arguments.events}",
         f"system.data_dir={arguments.data_dir}",
         f"system.num_workers={arguments.workers}",
+        f"view.height={arguments.size[0]}",
+        f"view.width={arguments.size[1]}",
         "split=paper",
         "split.test_fraction=0",
         "split.val_fraction=0.1",
@@ -75,6 +78,7 @@ def main() -> None:
         "events": len(data.parts["train"]),
         "seconds_from_waveforms": round(seconds[0], 3),
         "seconds_from_pictures": round(seconds[1], 3),
+        "picture": list(arguments.size),
         "ratio": round(seconds[0] / seconds[1], 3),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "threads": torch.get_num_threads(),
@@ -82,7 +86,9 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(result))
         return
-    print(f"epoch of {result['events']} events, {result['threads']} threads, {arguments.workers} reading processes")
+    height, width = arguments.size
+    print(f"epoch of {result['events']} events, pictures of {height} x {width} pixels, ", end="")
+    print(f"{result['threads']} threads, {arguments.workers} reading processes")
     print(f"  from raw waveforms    {result['seconds_from_waveforms']:.2f} s")
     print(f"  pictures in memory    {result['seconds_from_pictures']:.2f} s")
     print(f"  ratio                 {result['ratio']:.2f}   (aim: at most 1.10)")
