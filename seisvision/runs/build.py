@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.data.datamodule import EventDataModule, unusable_events
 from seisvision.data.samples import Window
@@ -130,13 +131,16 @@ def _trainer(system: Config, **settings: Any) -> pl.Trainer:
         )
     if system["num_threads"] is not None:
         torch.set_num_threads(system["num_threads"])
-    return pl.Trainer(
-        accelerator=system["accelerator"],
-        devices=system["devices"],
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **settings,
-    )
+    try:
+        return pl.Trainer(
+            accelerator=system["accelerator"],
+            devices=system["devices"],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **settings,
+        )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise ConfigurationError(f"Lightning does not accept the settings of trainer or system: {error}") from error
 
 
 def build_loggers(config: Config, folder: RunFolder) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
+from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,9 @@ class KeepCheckpoints(Checkpoint):
         """Values in falling order of importance, larger is better; None without validation."""
         if "val/loss" not in trainer.callback_metrics:
             return None
+        if task.monitor not in trainer.callback_metrics:
+            logged = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
+            raise ConfigurationError(f"task.monitor names '{task.monitor}'. {did_you_mean(task.monitor, logged)}")
         return [
             self._sign * float(trainer.callback_metrics[task.monitor]),
             -float(trainer.callback_metrics["val/loss"]),

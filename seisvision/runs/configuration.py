@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -47,6 +48,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
     check_targets(plain)
+    check_numbers(plain)  # type: ignore[arg-type]
     return plain  # type: ignore[return-value]
 
 
@@ -85,6 +87,36 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{path}[{index}]")
     else:
         yield path, node
+
+
+LIMITS: dict[str, tuple[type, float, float]] = {
+    "seed": (int, 0, 2**63),
+    "split.seed": (int, 0, 2**63),
+    "trainer.max_epochs": (int, 1, math.inf),
+    "trainer.batch_size": (int, 1, math.inf),
+    "trainer.early_stopping_patience": (int, 1, math.inf),
+    "trainer.accumulate_grad_batches": (int, 1, math.inf),
+    "optimizer.lr": (float, 1e-12, math.inf),
+    "evaluation.level": (float, 0.01, 0.999999),
+    "system.num_workers": (int, 0, math.inf),
+}
+"""Smallest and largest value of settings that would otherwise fail late, deep inside a library."""
+
+
+def check_numbers(config: Mapping[str, Any]) -> None:
+    """Refuse numbers that are none or out of range, before anything is computed; null is left to its reader.
+
+    Raises:
+        ConfigurationError: names the setting, its value and what is allowed.
+    """
+    values = dict(_leaves(config))
+    for key, (kind, low, high) in LIMITS.items():
+        value = values.get(key)
+        is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+        if value is not None and not (is_number and low <= value <= high):
+            what = "a whole number" if kind is int else "a number"
+            limits = f"of at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+            raise ConfigurationError(f"{key}={value} is not allowed; give {what} {limits}.")
 
 
 def instantiate(config: Mapping[str, Any], /, **objects: Any) -> Any:

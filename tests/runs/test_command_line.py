@@ -26,6 +26,8 @@ def _run(program: str, *arguments: str, **environment: str) -> subprocess.Comple
         (["seed=1", "-m", "model=resnet18,resnet81"], "Did you mean 'resnet18'?"),
         (["dataset=folder"], "dataset.source.path"),
         (["model._target_=os.getcwd"], "model._target_=os.getcwd is not allowed"),
+        (["optimizer.lr=-1"], "optimizer.lr=-1 is not allowed"),
+        (["trainer.batch_size=abc"], "trainer.batch_size=abc is not allowed; give a whole number of at least 1"),
         (["dataset.source.classes=[tectonik,glacial]"], "Did you mean 'tectonic'?"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from tiny_runs import ROOT, TINY, plain_config, tiny_config
 
 from seisvision.data.splits import Split
-from seisvision.errors import CheckpointError, DataError, SeisvisionError
+from seisvision.errors import CheckpointError, ConfigurationError, DataError, SeisvisionError
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
@@ -145,6 +145,20 @@ def test_an_interrupted_run_says_so_and_can_be_resumed(kind: signal.Signals, dat
     status = RunFolder(folder).status()
     assert (status["state"], status["error"]) == (FAILED, "interrupted")
     assert load_checkpoint(RunFolder(folder).last_checkpoint)["seisvision"]["epoch"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("trainer.precision=64x", "Precision '64x' is invalid"),
+        ("task.monitor=[val/source_type_acuracy,max]", "Did you mean 'val/source_type_accuracy'"),
+    ],
+)
+def test_settings_that_only_the_training_can_judge_are_explained(
+    override: str, said: str, data_dir: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        ensure_run(tiny_config(data_dir, tmp_path, override, "trainer.max_epochs=1"), [])
 
 
 def test_a_failed_run_says_why_and_can_be_repeated(
