@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,10 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).split("WeightsUnpickler error: ")[-1].splitlines()[0]
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        reason = f" such as {named[1]}" if named else ""
         raise CheckpointError(
-            f"{path} is refused: it contains objects other than tensors and plain containers ({reason}), "
+            f"{path} is refused: it contains objects other than tensors and plain containers{reason}, "
             "and loading those could run code. Use a checkpoint written by seisvision."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
