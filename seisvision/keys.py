@@ -38,8 +38,6 @@ SAMPLING_RATE_HZ: Final = "sampling_rate_hz"
 """float: the one sampling rate of the batch."""
 SOURCE_ID: Final = "source_id"
 """list of B str: event ids."""
-IMAGE: Final = "image"
-"""float32 (B, P, H, W): what the view drew."""
 TARGETS: Final = "targets"
 """dict of target column to tensor (B,): int64 class numbers (-1: no label) or float32 values (NaN: no value)."""
 
