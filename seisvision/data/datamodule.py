@@ -89,6 +89,8 @@ class EventDataModule(pl.LightningDataModule):
         self.seed = seed
         self.drop_last = drop_last
         self.refit = refit
+        self.first_epoch = 0
+        """Epoch with which the training starts; more than 0 where it is resumed."""
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
         self._arguments: dict[str, dict[str, Any]] = {part: {"seed": seed, **samples} for part in SPLITS}
         self._check_settings(samples_by_part or {})
@@ -177,7 +179,10 @@ class EventDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         """Return the shuffled loader of the training part."""
-        return self.loader("train", shuffle=True)
+        loader = self.loader("train", shuffle=True)
+        # Reading processes draw their first batches at once, before Lightning tells the sampler its epoch.
+        loader.sampler.set_epoch(self.first_epoch)  # type: ignore[attr-defined]
+        return loader
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """Return the loader of the val part, none after refit."""

@@ -50,11 +50,14 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             "and loading those could run code. Use a checkpoint written by seisvision."
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is damaged or no checkpoint at all ({str(error).splitlines()[0]}).") from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise CheckpointError(f"{path} is damaged or no checkpoint at all ({reason}).") from error
     content = checkpoint.get("seisvision") if isinstance(checkpoint, dict) else None
     if not isinstance(content, dict) or any(key not in content for key in CONTENT_KEYS):
         raise CheckpointError(
             f"{path} was not written by this version of seisvision: it lacks its configuration. "
             "Use a checkpoint from a run folder's checkpoints/."
         )
+    if not re.fullmatch(r"[0-9a-f]{10}(-\d+)?", str(content["run_id"])):
+        raise CheckpointError(f"{path} names the run '{content['run_id']}', which is no run id. It was tampered with.")
     return checkpoint

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from seisvision.errors import ConfigurationError
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.terminal import copied_to, show
@@ -47,6 +49,11 @@ def run_experiment(composed: DictConfig) -> float | None:
 
 def identify(config: dict[str, Any]) -> RunFolder:
     """Return the folder that belongs to a resolved configuration; it need not exist yet."""
+    name = str(config["name"])
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", name):
+        raise ConfigurationError(
+            f"name='{name}' is not allowed; give letters, digits, -, _ and . with / for sub-folders."
+        )
     source = instantiate(config["dataset"]["source"])
     fingerprint = source.fingerprint(Path(config["system"]["data_dir"]))
     run_id = run_identity(scientific_part(config, fingerprint))

@@ -133,6 +133,8 @@ class RunFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as handle:
+            # Reading processes must not hold the lock when this process is killed and they are still ending.
+            os.register_at_fork(after_in_child=handle.close)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -52,7 +52,7 @@ class HistoryLogger(Logger):
         self._epoch = int(metrics.get("epoch", self._epoch))
         is_new = not self._path.exists()
         with self._path.open("a", newline="", encoding="utf-8") as handle:
-            writer = csv.writer(handle)
+            writer = csv.writer(handle, lineterminator="\n")
             if is_new:
                 writer.writerow(HISTORY_COLUMNS)
             for name, value in metrics.items():

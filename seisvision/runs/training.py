@@ -83,6 +83,7 @@ def _fit(
     if resume_from is not None:
         done = load_checkpoint(resume_from)["seisvision"]["epoch"] + 1
         log.info("resume   after epoch %d", done)
+    data.first_epoch = done
     trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
     trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
     return keeper

@@ -109,6 +109,7 @@ def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(data_dir: Path,
     overrides += ["view.width=64", "augment=light"]
     straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", *overrides), [])
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path / 'killed'}", "system.num_threads=1"]
+    folders.append("system.num_workers=1")
     command = [sys.executable, str(ROOT / "train.py"), *TINY, *overrides, *folders]
     folder = RunFolder(tmp_path / "killed" / "default" / straight.run_id)
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
