@@ -48,7 +48,11 @@ def run_experiment(composed: DictConfig) -> float | None:
 
 
 def identify(config: dict[str, Any]) -> RunFolder:
-    """Return the folder that belongs to a resolved configuration; it need not exist yet."""
+    """Return the folder that belongs to a resolved configuration; it need not exist yet.
+
+    Raises:
+        ConfigurationError: the experiment's name would lead out of ``system.runs_dir``.
+    """
     name = str(config["name"])
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", name):
         raise ConfigurationError(

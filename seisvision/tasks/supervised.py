@@ -111,7 +111,7 @@ class SupervisedTask(pl.LightningModule):
     def _log_running(self, part: str) -> None:
         for output in self.outputs:
             seen = self._seen.pop(f"{part}/{output.name}", [])
-            if not seen or self.trainer.sanity_checking:
+            if not seen:
                 continue
             decoded, target = torch.cat([pair[0] for pair in seen]), torch.cat([pair[1] for pair in seen])
             if self.trainer.world_size > 1:

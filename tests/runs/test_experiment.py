@@ -268,6 +268,18 @@ def test_the_configuration_in_a_checkpoint_cannot_run_anything(
     assert not (tmp_path / "sprung").exists()
 
 
+def test_names_that_become_paths_stay_below_the_runs_folder(
+    finished: RunFolder, data_dir: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="escape' is not allowed"):
+        identify(tiny_config(data_dir, tmp_path, "name=../escape"))
+    checkpoint = load_checkpoint(finished.best_checkpoint)
+    checkpoint["seisvision"]["run_id"] = "../../escape"
+    torch.save(checkpoint, tmp_path / "escaping.ckpt")
+    with pytest.raises(CheckpointError, match="no run id"):
+        load_checkpoint(tmp_path / "escaping.ckpt")
+
+
 def test_evaluate_reproduces_the_stored_test_metrics(finished: RunFolder, data_dir: Path, tmp_path: Path) -> None:
     folder = _evaluate(data_dir, tmp_path, finished.path)
     assert read_json(folder / "metrics.json")["test"] == read_json(finished.metrics_file)["test"]
