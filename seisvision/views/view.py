@@ -19,6 +19,10 @@ class View(nn.Module):
     absolute times or the order of traces in a file.
     """
 
+    unit: str = "event"
+    """What a sample is: ``event`` (several stations) or ``trace`` (one station, S is 1)."""
+    uses_origin: bool = False
+    """Whether it draws from origin time and epicentre; tasks that must not know them refuse such a view."""
     out_channels: int
     """P: number of picture channels."""
     height: int
