@@ -17,7 +17,7 @@ from seisvision import keys
 from seisvision.evaluation.classification import classification_metrics, confusion_matrix
 from seisvision.evaluation.comparison import ClassPredictions
 from seisvision.runs.folder import write_text
-from seisvision.tasks.outputs import NO_CLASS
+from seisvision.tasks.class_output import NO_CLASS
 from seisvision.tasks.supervised import SupervisedTask
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from seisvision import keys
 from seisvision.models.backbone import Backbone
 from seisvision.seeding import DEFAULT_SEED, stream_seed
-from seisvision.tasks.outputs import ClassOutput
+from seisvision.tasks.output import Output
 from seisvision.views.view import View
 
 
@@ -38,7 +38,7 @@ class SupervisedTask(pl.LightningModule):
         self,
         model: Backbone,
         view: View,
-        outputs: Sequence[ClassOutput],
+        outputs: Sequence[Output],
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
         augment: nn.Module | None = None,
@@ -93,7 +93,7 @@ class SupervisedTask(pl.LightningModule):
         total = torch.zeros((), device=self.device)
         for output in self.outputs:
             target = batch[keys.TARGETS][output.target]
-            total = total + output.loss(raw[output.name], target)
+            total = total + output.weight * output.loss(raw[output.name], target)
             decoded = output.decode(raw[output.name].detach())
             self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target))
         size = len(batch[keys.SOURCE_ID])
