@@ -48,6 +48,18 @@ class View(nn.Module):
                 "give the view the same components as the data"
             )
 
+    def check_single_traces(self, waveform: torch.Tensor) -> None:
+        """Refuse waveforms (B, S, C, T) of more than one station per sample.
+
+        Raises:
+            ConfigurationError: S is not 1.
+        """
+        if waveform.shape[1] != 1:
+            raise ConfigurationError(
+                f"{type(self).__name__} draws single traces, but the samples have {waveform.shape[1]} stations; "
+                "use samples of unit 'trace', or a view of events such as RecordSection"
+            )
+
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
         """Return pictures (B, P, H, W) as uint8 (B, H, W, 3) for people."""
         raise NotImplementedError

@@ -46,7 +46,7 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
 
 def _batch(view: View) -> dict:
     """Two events of noise, sampled fast enough for the bands of the view."""
-    n_stations, n_samples, components = 5, 3600, view.components
+    n_stations, n_samples, components = (1 if view.unit == "trace" else 5), 3600, view.components
     highest_hz = max((channel.band_hz[1] for channel in getattr(view, "channels", ()) if channel.band_hz), default=0.0)
     generator = torch.Generator().manual_seed(0)
     waveform = torch.randn(2, n_stations, len(components), n_samples, generator=generator)

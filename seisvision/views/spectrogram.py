@@ -1,0 +1,228 @@
+"""Spectrograms of single traces: time to the right, frequency upward, one picture channel per component."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+
+from seisvision import keys
+from seisvision.errors import ConfigurationError
+from seisvision.views.amplitude import ROUNDING, low_quantile
+from seisvision.views.filters import is_fast, mirror_extended, mirror_taper, remove_mean, transform_length
+from seisvision.views.rasterise import pixel_extremes
+from seisvision.views.settings import one_of, ordered_range, positive
+from seisvision.views.view import View
+
+AXES = ("log", "linear")
+SCALES = ("relative", "absolute")
+REACH_SIGMAS = 3.5
+"""Bands are cut off where their gain has fallen to 0.2 %."""
+TAPER_SIGMAS = 2.0
+"""Default length of the tapered mirror image at each end, in standard deviations of the longest band's response."""
+NOISE_FLOOR = 1e-10
+"""The noise power of a row is at least this share of the trace's largest power: -100 dB, above rounding."""
+POWER_FLOOR = 1e-30
+"""Powers of an absolute picture are kept above this share of the largest, so that decibels are finite."""
+
+
+class SpectrogramView(View):
+    """How strong every frequency is at every time: (B, P, H, W) in [0, 1], one picture channel per component.
+
+    Every row is one Gaussian band filter, and its pixels are the band's mean power over their time span in
+    decibels. On a linear frequency axis this is the short-time Fourier transform with a Gaussian window of
+    1 / (2 pi sigma_hz) seconds; on a logarithmic axis windows shorten with frequency (the S transform and
+    continuous wavelets do alike), which shows both body waves near 1 Hz and the dispersion of surface waves.
+
+    Args:
+        height, width: size of the picture in pixels; the height is the number of frequencies.
+        frequency_range_hz: (low, high) of the frequency axis: lower and upper edge of the picture.
+        axis: ``log`` or ``linear`` frequency.
+        sigma_octaves: standard deviation of the Gaussian bands on a ``log`` axis.
+        sigma_hz: standard deviation of the Gaussian bands on a ``linear`` axis.
+        scale: ``relative``: decibels above each row's own noise, the ``noise_quantile`` of its pixels, so that
+            neither absolute amplitude nor the colour of the noise is seen; ``absolute``: decibels of the
+            band's mean square amplitude, relative to 1 (unit of the waveforms)^2.
+        range_db: (low, high): decibels that become 0 and 1; the rest is clipped.
+        noise_quantile: quantile over time that stands for the noise of a row.
+        taper_s: length of the tapered mirror image that continues the window at each end; None: 1.5 longest periods.
+        components: components drawn, which are those of the waveforms, in their order.
+
+    Flat, empty, NaN and dead components draw nothing, and neither do pixels in which nothing was recorded.
+
+    Raises ConfigurationError for a setting that is not allowed, and, when drawing, for frequencies above the
+    Nyquist frequency, waveforms with other components or of more than one station.
+    """
+
+    unit = "trace"
+
+    def __init__(
+        self,
+        height: int = 64,
+        width: int = 192,
+        frequency_range_hz: tuple[float, float] = (1 / 150, 0.95),
+        axis: str = "log",
+        sigma_octaves: float = 0.25,
+        sigma_hz: float = 0.02,
+        scale: str = "relative",
+        range_db: tuple[float, float] = (3.0, 30.0),
+        noise_quantile: float = 0.2,
+        taper_s: float | None = None,
+        components: str = "Z",
+    ) -> None:
+        super().__init__()
+        self.height, self.width = positive("height", height), positive("width", width)
+        self.axis = one_of("axis", axis, AXES)
+        self.scale = one_of("scale", scale, SCALES)
+        self.sigma_octaves, self.sigma_hz = positive("sigma_octaves", sigma_octaves), positive("sigma_hz", sigma_hz)
+        self.noise_quantile = positive("noise_quantile", noise_quantile, maximum=1.0)
+        self.frequency_range_hz = ordered_range("frequency_range_hz", frequency_range_hz)
+        if self.frequency_range_hz[0] < 0 or (axis == "log" and self.frequency_range_hz[0] == 0):
+            raise ConfigurationError(
+                f"frequency_range_hz={tuple(frequency_range_hz)} is not allowed on a {axis} axis; "
+                "frequencies must not be negative, and a log axis cannot begin at 0"
+            )
+        self.range_db = ordered_range("range_db", range_db)
+        self.taper_s, self.components = taper_s, components
+        self.out_channels = len(components)
+
+    @property
+    def row_frequency_hz(self) -> torch.Tensor:
+        """Centre frequency of every row, from top to bottom: float64 (H,)."""
+        share = (torch.arange(self.height, dtype=torch.float64).flip(0) + 0.5) / self.height
+        low_hz, high_hz = self.frequency_range_hz
+        if self.axis == "log":
+            return low_hz * (high_hz / low_hz) ** share
+        return low_hz + (high_hz - low_hz) * share
+
+    def describe(self) -> dict[str, str]:
+        """Name of each picture channel, in order, and what its values mean."""
+        low_hz, high_hz = self.frequency_range_hz
+        unit = "above the row's noise" if self.scale == "relative" else "of mean square amplitude"
+        meaning = f"power in [0, 1] for {self.range_db[0]:g} to {self.range_db[1]:g} dB {unit}"
+        return {f"{component} {low_hz:.3g}-{high_hz:.3g} Hz ({self.axis})": meaning for component in self.components}
+
+    def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
+        """Return ``image`` (B, P, H, W) for people: uint8 (B, H, W, 3), one component dark on white, else colours."""
+        values = (image[:, :3] * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        if values.shape[-1] == 1:
+            return (255 - values).expand(-1, -1, -1, 3)
+        missing = values.new_zeros(*values.shape[:3], 3 - values.shape[-1])
+        return torch.cat([values, missing], -1)
+
+    @torch.no_grad()
+    def forward(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Draw the traces of ``batch``: float32 (B, P, H, W)."""
+        waveform = batch[keys.WAVEFORM]
+        self.check_components(waveform)
+        self.check_single_traces(waveform)
+        with torch.autocast(waveform.device.type, enabled=False):
+            ground, mask = waveform[:, 0].float(), batch[keys.STATION_MASK]
+            return self._draw(ground, mask, float(batch[keys.SAMPLING_RATE_HZ]))
+
+    def _draw(self, ground: torch.Tensor, mask: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
+        """Draw ``ground`` (B, C, T) where ``mask`` (B, 1) allows it."""
+        centred, mean = remove_mean(ground)
+        motion = ground.amax(-1) - ground.amin(-1)
+        live = mask & motion.isfinite() & (motion > ROUNDING * mean.abs())
+        # Powers of quiet ground would leave the range of float32; a power of two costs no digit.
+        unit = torch.exp2(motion.masked_fill(~live, 1.0).log2().floor())
+        power = self._power(centred.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0) / unit[..., None], sampling_rate_hz)
+        power *= _recorded(ground, self.width)[:, :, None]
+        peak = power.amax((-1, -2), keepdim=True)
+        if self.scale == "relative":
+            noise = torch.maximum(low_quantile(power, self.noise_quantile), peak * NOISE_FLOOR)
+            power /= noise.masked_fill_(noise == 0, torch.inf)
+            decibel = power.log10_().mul_(10)
+        else:
+            decibel = power.clamp_min_(POWER_FLOOR).log10_().add_(2 * unit.log10()[..., None, None]).mul_(10)
+        low_db, high_db = self.range_db
+        picture = decibel.sub_(low_db).div_(high_db - low_db).clamp_(0, 1)
+        return picture.masked_fill_(~live[..., None, None], 0.0)
+
+    def _power(self, series: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
+        """Mean power of every band in every pixel: (B, C, H, W) from ``series`` (B, C, T)."""
+        samples, nyquist_hz = series.shape[-1], sampling_rate_hz / 2
+        if self.frequency_range_hz[1] > nyquist_hz:
+            raise ConfigurationError(
+                f"frequency_range_hz={self.frequency_range_hz} reaches beyond the Nyquist frequency {nyquist_hz:g} Hz "
+                f"of waveforms sampled at {sampling_rate_hz:g} Hz; lower it or use a set with a higher sampling rate"
+            )
+        centre_hz = self.row_frequency_hz
+        sigma_hz = centre_hz * math.log(2) * self.sigma_octaves if self.axis == "log" else self.sigma_hz
+        longest_s = 1 / (2 * math.pi * float(torch.as_tensor(sigma_hz).min()))
+        taper_s = min(TAPER_SIGMAS * longest_s, samples / sampling_rate_hz) if self.taper_s is None else self.taper_s
+        taper = mirror_taper(samples, sampling_rate_hz, taper_s, longest_s, series.device)
+        length = transform_length(samples, self.width, 2 * len(taper))
+        spectrum = torch.fft.rfft(mirror_extended(series, taper, length))
+        power = series.new_empty(*series.shape[:-1], self.height, self.width)
+        for part in self._parts(centre_hz, samples, length, sampling_rate_hz):
+            bins = spectrum[..., part.bins.to(series.device)] * part.gain.to(series.device)
+            analytic = torch.fft.ifft(bins, part.samples)[..., : part.per_pixel * self.width]
+            squared = torch.view_as_real(analytic).square_().sum(-1)
+            power[..., part.rows, :] = squared.unflatten(-1, (self.width, part.per_pixel)).mean(-1)
+        return power
+
+    def _parts(
+        self, centre_hz: torch.Tensor, samples: int, length: int, sampling_rate_hz: float
+    ) -> Iterator[_RowsAlike]:
+        """Yield rows of equal sampling: as few samples a pixel as carry their bandwidth."""
+        step_hz = sampling_rate_hz / length
+        if self.axis == "log":
+            reach = 2 ** (REACH_SIGMAS * self.sigma_octaves)
+            lowest_hz, highest_hz = centre_hz / reach, centre_hz * reach
+        else:
+            reach = REACH_SIGMAS * self.sigma_hz
+            lowest_hz, highest_hz = centre_hz - reach, centre_hz + reach
+        # Zero and the Nyquist frequency stand for one real number each, not for a rotation.
+        first = (lowest_hz / step_hz).ceil().long().clamp_min(1)
+        last = (highest_hz / step_hz).floor().long().clamp_max((length - 1) // 2)
+        count = (last - first + 1).clamp_min(1)
+        pixel_samples = self.width * length // samples
+        per_pixel = torch.tensor([_next_fast(-(-n // pixel_samples)) for n in count.tolist()])
+        for many in per_pixel.unique().tolist():
+            rows = (per_pixel == many).nonzero()[:, 0]
+            bins = first[rows, None] + torch.arange(int(count[rows].max()))
+            gain = self._gain(bins * step_hz, centre_hz[rows, None]) * (bins <= last[rows, None])
+            short = many * self.width * length // samples
+            # Half a sample later: the samples of a pixel then lie evenly about its middle. Where a band lies on the
+            # frequency axis does not show in its magnitude, so its bins need not be put in their places.
+            later = torch.polar(gain, math.pi / short * (bins - first[rows, None]).double())
+            scale = math.sqrt(2) * short / length
+            yield _RowsAlike(rows, bins.clamp_max(length // 2), (later * scale).to(torch.complex64), short, many)
+
+    def _gain(self, frequency_hz: torch.Tensor, centre_hz: torch.Tensor) -> torch.Tensor:
+        if self.axis == "log":
+            sigmas = torch.log2(frequency_hz / centre_hz) / self.sigma_octaves
+        else:
+            sigmas = (frequency_hz - centre_hz) / self.sigma_hz
+        return torch.exp(-0.5 * sigmas.square())
+
+
+class _RowsAlike(NamedTuple):
+    """Rows that are sampled equally often."""
+
+    rows: torch.Tensor
+    """int64 (rows,)."""
+    bins: torch.Tensor
+    """int64 (rows, bins): which frequencies of the spectrum each row takes."""
+    gain: torch.Tensor
+    """complex64 (rows, bins): such that squared magnitudes are mean square amplitudes."""
+    samples: int
+    """Samples of each band over the whole transform."""
+    per_pixel: int
+    """Samples of each band in a pixel."""
+
+
+def _recorded(ground: torch.Tensor, pixels: int) -> torch.Tensor:
+    """Return 1 where a pixel holds a recording and 0 where it holds zeros only: (..., W) from ``ground`` (..., T)."""
+    lowest, highest = pixel_extremes(ground, pixels)
+    return ((lowest != 0) | (highest != 0)).to(ground.dtype)
+
+
+def _next_fast(number: int) -> int:
+    while not is_fast(number):
+        number += 1
+    return number
