@@ -1,0 +1,249 @@
+"""Epicentres from epicentral distances, and back azimuths where there are any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.location import grid
+from seisvision.location.checks import Observations, checked, left_out
+from seisvision.location.descent import Minimum, Problem, descend, evaluate, residuals
+from seisvision.location.geodesy import MEAN_RADIUS_KM, angle, coordinates_deg, geodesic
+from seisvision.location.uncertainty import Ellipse, Uncertainty, gap_deg, second_solution, uncertainty
+
+Array = np.ndarray | Tensor
+Mode = Literal["robust", "paper"]
+
+MODES: Final = ("robust", "paper")
+EVENTS_AT_ONCE = 1024
+SAME_PLACE_KM = 0.1
+MEDIAN_VARIANCE = 1.5708
+"""Variance of an estimate by absolute residuals over that by least squares, normal errors: pi / 2."""
+
+
+@dataclass(frozen=True)
+class Locations:
+    """Epicentres of B events; all numbers are float64 and NaN where the event could not be located."""
+
+    latitude_deg: Tensor
+    """(B,)."""
+    longitude_deg: Tensor
+    """(B,) in [-180, 180]."""
+    covariance_km2: Tensor
+    """(B, 2, 2) north and east; NaN where the observations do not bound the epicentre."""
+    ellipse68: Ellipse
+    """68 % confidence ellipse."""
+    ellipse95: Ellipse
+    """95 % confidence ellipse."""
+    scale: Tensor
+    """(B,) standard deviation of one distance (km) where no sigmas were given, else the factor that they were
+    multiplied by: 1, or more where the residuals are larger than chance explains."""
+    residual_km: Tensor
+    """(B, S) observed minus predicted distance, NaN where the station was not used."""
+    rms_km: Tensor
+    """(B,) root mean square of the residuals."""
+    n_stations: Tensor
+    """int64 (B,) stations used."""
+    gap_deg: Tensor
+    """(B,) largest angle without a station, as seen from the epicentre."""
+    ambiguous: Tensor
+    """bool (B,): a second epicentre fits as well."""
+    second_latitude_deg: Tensor
+    """(B,) of that second epicentre."""
+    second_longitude_deg: Tensor
+    """(B,)."""
+    located: Tensor
+    """bool (B,)."""
+    reason: list[str]
+    """B texts: why an event was not located or cannot be trusted; empty where there is nothing to say."""
+    left_out: list[dict[int, str]]
+    """B dicts of station number to the reason why it was not used; padding is not listed."""
+
+
+def locate(
+    station_latitude_deg: Array,
+    station_longitude_deg: Array,
+    offset_km: Array,
+    *,
+    offset_sigma_km: Array | None = None,
+    back_azimuth_deg: Array | None = None,
+    azimuth_sigma_deg: Array | None = None,
+    mask: Array | None = None,
+    mode: Mode = "robust",
+) -> Locations:
+    """Epicentres of B events from distances at S stations, on WGS84.
+
+    ``robust`` minimises the negative log likelihood of Student-t errors with four degrees of freedom by damped
+    Gauss-Newton from several starts. Its ellipses are linearised at the solution: they hold what they say from five
+    stations on, as long as they are small against the distances and the gap is below 270 degrees. ``paper`` minimises the sum of absolute residuals, all weights 1, by grid halving (sigmas and azimuths are not used).
+
+    Args:
+        station_latitude_deg: (B, S), geodetic.
+        station_longitude_deg: (B, S).
+        offset_km: (B, S) epicentral distances; NaN, infinite and negative values are left out and listed.
+        offset_sigma_km: (B, S) their standard deviations; None estimates one per event from its residuals.
+        back_azimuth_deg: (B, S) direction from station to source, clockwise from north; NaN where there is none. It
+            counts only where the distance does.
+        azimuth_sigma_deg: (B, S) their standard deviations.
+        mask: bool (B, S), False for padding; None: every slot is a station.
+        mode: ``robust`` or ``paper``.
+
+    Raises:
+        ConfigurationError: ``mode`` is unknown, or back azimuths come without sigmas.
+        DataError: shapes differ.
+    """
+    if mode not in MODES:
+        raise ConfigurationError(f"mode={mode!r} is not known. {did_you_mean(str(mode), list(MODES))}")
+    if mode == "paper":
+        offset_sigma_km = back_azimuth_deg = azimuth_sigma_deg = None
+    given = checked(
+        station_latitude_deg=station_latitude_deg,
+        station_longitude_deg=station_longitude_deg,
+        offset_km=offset_km,
+        offset_sigma_km=offset_sigma_km,
+        back_azimuth_deg=back_azimuth_deg,
+        azimuth_sigma_deg=azimuth_sigma_deg,
+        mask=mask,
+    )
+    rows = torch.arange(len(given.mask), device=given.mask.device)
+    parts = [_locate_some(given.rows(some), mode) for some in rows.split(EVENTS_AT_ONCE)]
+    return _joined(parts)
+
+
+def _locate_some(given: Observations, mode: Mode) -> Locations:
+    problem = given.problem()
+    refused = _refusals(problem)
+    possible = torch.tensor([not text for text in refused], device=given.mask.device, dtype=torch.bool)
+    some = problem.rows(possible.nonzero()[:, 0])
+    found = _paper(some) if mode == "paper" else _robust(some)
+    return _described(given, problem, possible, refused, found)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Solution of the events that can be located."""
+
+    point: Tensor
+    certain: Uncertainty
+    ambiguous: Tensor
+    second: Tensor
+
+
+def _robust(problem: Problem) -> _Found:
+    starts = grid.starts(problem)
+    n, n_starts = starts.shape[:2]
+    repeated = torch.arange(n, device=starts.device).repeat_interleave(n_starts)
+    return _chosen(problem, descend(problem.rows(repeated), starts.flatten(0, 1)))
+
+
+def _paper(problem: Problem) -> _Found:
+    starts = grid.starts(problem)
+    n, n_starts = starts.shape[:2]
+    repeated = torch.arange(n, device=starts.device).repeat_interleave(n_starts)
+    many = problem.rows(repeated)
+    point, misfit_km = grid.halve_grid(many, starts.flatten(0, 1))
+    count = many.used.sum(1)
+    scale = misfit_km / (count - 2).clamp_min(1)
+    return _chosen(problem, Minimum(point, misfit_km, scale), MEDIAN_VARIANCE)
+
+
+def _chosen(problem: Problem, minima: Minimum, variance: float | None = None) -> _Found:
+    n = len(problem.used)
+    best = minima.cost.reshape(n, -1).argmin(1) if n else torch.zeros(0, dtype=torch.long, device=problem.used.device)
+    point = minima.point.reshape(n, -1, 3)[torch.arange(n, device=best.device), best]
+    residual, _ = residuals(problem, geodesic(point[:, None], problem.station))
+    certain = uncertainty(problem, evaluate(problem, point), residual, variance)
+    ambiguous, second = second_solution(problem, minima, best, certain)
+    return _Found(point, certain, ambiguous, second)
+
+
+def _refusals(problem: Problem) -> list[str]:
+    """B texts: why an event cannot be located, or nothing."""
+    count = problem.used.sum(1)
+    first = problem.used.int().argmax(1)
+    reference = problem.station[torch.arange(len(first), device=first.device), first][:, None]
+    spread = torch.where(problem.used, angle(problem.station, reference), 0.0).amax(1) * MEAN_RADIUS_KM
+    no_direction = torch.ones_like(count, dtype=torch.bool)
+    if problem.azimuth_used is not None:
+        no_direction = ~problem.azimuth_used.any(1)
+    texts = []
+    for n, km, blind in zip(count.tolist(), spread.tolist(), no_direction.tolist(), strict=True):
+        if n == 0:
+            texts.append("no usable station: give distances with station coordinates")
+        elif blind and n == 1:
+            texts.append("one distance is a circle: give a second station or a back azimuth")
+        elif blind and km < SAME_PLACE_KM:
+            texts.append(f"all {n} stations lie within {SAME_PLACE_KM} km: give stations elsewhere or a back azimuth")
+        else:
+            texts.append("")
+    return texts
+
+
+def _described(given: Observations, problem: Problem, possible: Tensor, refused: list[str], found: _Found) -> Locations:
+    rows = possible.nonzero()[:, 0]
+    some = problem.rows(rows)
+    distance_km = geodesic(found.point[:, None], some.station).distance_km
+    residual_km = torch.where(some.used, some.offset_km - distance_km, torch.nan)
+    latitude_deg, longitude_deg = coordinates_deg(found.point)
+    second_latitude_deg, second_longitude_deg = coordinates_deg(found.second)
+    ellipses = [found.certain.ellipse(level) for level in (0.68, 0.95)]
+
+    def spread(values: Tensor) -> Tensor:
+        """Values of located events in their places, NaN elsewhere."""
+        whole = torch.full((len(possible), *values.shape[1:]), torch.nan, dtype=values.dtype, device=values.device)
+        whole[rows] = values
+        return whole
+
+    ambiguous = torch.zeros_like(possible)
+    ambiguous[rows] = found.ambiguous
+    return Locations(
+        latitude_deg=spread(latitude_deg),
+        longitude_deg=spread(longitude_deg),
+        covariance_km2=spread(found.certain.covariance_km2),
+        ellipse68=Ellipse(*(spread(value) for value in vars(ellipses[0]).values())),
+        ellipse95=Ellipse(*(spread(value) for value in vars(ellipses[1]).values())),
+        scale=spread(found.certain.scale),
+        residual_km=spread(residual_km),
+        rms_km=spread(residual_km.square().nanmean(1).sqrt()),
+        n_stations=problem.used.sum(1),
+        gap_deg=spread(gap_deg(some, found.point)),
+        ambiguous=ambiguous,
+        second_latitude_deg=spread(torch.where(found.ambiguous, second_latitude_deg, torch.nan)),
+        second_longitude_deg=spread(torch.where(found.ambiguous, second_longitude_deg, torch.nan)),
+        located=possible,
+        reason=_reasons(refused, rows, found),
+        left_out=left_out(given),
+    )
+
+
+def _reasons(refused: list[str], rows: Tensor, found: _Found) -> list[str]:
+    reasons = list(refused)
+    unbounded = found.certain.covariance_km2.isnan().any(-1).any(-1)
+    no_scale = found.certain.estimated & (found.certain.dof < 1)
+    described = zip(rows.tolist(), found.ambiguous.tolist(), unbounded.tolist(), no_scale.tolist(), strict=True)
+    for row, ambiguous, open_ended, exact in described:
+        texts = ["a second epicentre fits as well"] if ambiguous else []
+        if exact:
+            texts.append(
+                "two distances leave no misfit to estimate an uncertainty from: give sigmas or a third station"
+            )
+        elif open_ended:
+            texts.append("the stations do not bound the epicentre: no ellipse")
+        reasons[row] = "; ".join(texts)
+    return reasons
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Parts of the same dataclass as one: tensors and lists one after the other."""
+    first = parts[0]
+    if isinstance(first, Tensor):
+        return torch.cat(parts)
+    if isinstance(first, list):
+        return [item for part in parts for item in part]
+    names = [field.name for field in fields(first)]
+    return type(first)(**{name: _joined([getattr(part, name) for part in parts]) for name in names})
