@@ -50,7 +50,7 @@ class Problem:
     def rows(self, index: Tensor) -> Problem:
         """The problems at ``index``, a tensor of row numbers, which may repeat."""
         tensors = {name: value[index] for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **tensors)
+        return replace(self, **tensors)  # type: ignore[arg-type]
 
     def fixed_scale(self) -> Tensor:
         """(M,) scale of the residuals where it is not estimated.

@@ -80,7 +80,8 @@ def locate(
 
     ``robust`` minimises the negative log likelihood of Student-t errors with four degrees of freedom by damped
     Gauss-Newton from several starts. Its ellipses are linearised at the solution: they hold what they say from five
-    stations on, as long as they are small against the distances and the gap is below 270 degrees. ``paper`` minimises the sum of absolute residuals, all weights 1, by grid halving (sigmas and azimuths are not used).
+    stations on, as long as they are small against the distances and the gap is below 270 degrees. ``paper`` minimises
+    the sum of absolute residuals, all weights 1, by grid halving; sigmas and azimuths are not used.
 
     Args:
         station_latitude_deg: (B, S), geodetic.

@@ -89,7 +89,7 @@ def uncertainty(problem: Problem, state: State, residual: Tensor, variance: floa
     else:
         estimated = torch.ones_like(dof, dtype=torch.bool)
         scale = torch.where(dof >= 1, fitted, torch.nan)
-        factor = (variance or student.VARIANCE_FITTED) * (scale / state.scale).square() * state.scale.square()
+        factor = (variance or student.VARIANCE_FITTED) * (scale / state.scale).square()
     covariance = factor[:, None, None] * _inverse(state.information)
     first = Uncertainty(covariance, scale, estimated, dof)
     useless = ~(first.ellipse(0.95).major_km < LARGEST_ELLIPSE_KM)
