@@ -211,7 +211,7 @@ class TraceView(View):
         if self.envelope_db is None:
             height = _bounded(line.amplitude * (factor[..., None] * self.deflection), 0.0)
         else:
-            height = decibel_envelope(line.amplitude, self.envelope_db) * (factor != 0)[..., None]
+            height = decibel_envelope(line.amplitude, self.envelope_db).masked_fill_(factor[..., None] == 0, 0.0)
         return torch.zeros_like(height), 2 * height, -1.0
 
 
