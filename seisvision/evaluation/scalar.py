@@ -32,7 +32,7 @@ class Tolerance:
     """What counts as right: an absolute error of at most ``max(relative * |target|, absolute)``.
 
     Raises:
-        DataError: a part is negative, or both are zero.
+        DataError: a part is negative.
     """
 
     relative: float
@@ -40,10 +40,10 @@ class Tolerance:
     unit: str = ""
 
     def __post_init__(self) -> None:
-        if min(self.relative, self.absolute) < 0 or not max(self.relative, self.absolute) > 0:
+        if not (self.relative >= 0 and self.absolute >= 0):
             raise DataError(
-                f"A tolerance needs relative >= 0, absolute >= 0 and one of them above 0; got relative="
-                f"{self.relative}, absolute={self.absolute}. Give for example relative=0.1, absolute=10."
+                f"The parts of a tolerance must be at least 0; got relative={self.relative}, absolute={self.absolute}. "
+                "Give for example relative=0.1, absolute=10."
             )
 
     @property

@@ -159,7 +159,7 @@ def test_a_share_of_all_or_nothing_keeps_an_honest_interval() -> None:
     assert all_right.n == 240
 
 
-@pytest.mark.parametrize(("relative", "absolute"), [(-0.1, 1), (0, 0), (math.nan, 1)])
+@pytest.mark.parametrize(("relative", "absolute"), [(-0.1, 1), (0, -1), (math.nan, 1)])
 def test_senseless_tolerances_are_refused(relative: float, absolute: float) -> None:
     with pytest.raises(DataError, match="tolerance"):
         Tolerance(relative, absolute)
