@@ -12,7 +12,7 @@ import numpy as np
 from seisvision.evaluation.classification import classification_metrics, confusion_matrix, reliability_bins
 from seisvision.evaluation.intervals import Measure, mcnemar
 from seisvision.evaluation.resampling import EventBootstrap
-from seisvision.evaluation.sample_predictions import SamplePredictions, difference_dict, figure_path, text_cells
+from seisvision.evaluation.sample_predictions import SamplePredictions, difference_dict, figure_path
 from seisvision.seeding import DEFAULT_SEED
 
 
@@ -79,13 +79,13 @@ class ClassPredictions(SamplePredictions):
         }
 
     def columns(self) -> dict[str, list[Any]]:
-        """``target`` and ``prediction`` (class names) and ``probability_<class>``."""
+        """``target`` and ``prediction`` (class names, empty without label) and ``probability_<class>``."""
         names = self.class_names
         columns: dict[str, list[Any]] = {
             "target": [names[int(number)] if number >= 0 else "" for number in self.target],
             "prediction": [names[number] for number in self.decoded.argmax(1)],
         }
-        return columns | {f"probability_{name}": text_cells(self.decoded[:, k]) for k, name in enumerate(names)}
+        return columns | {f"probability_{name}": self.decoded[:, k].tolist() for k, name in enumerate(names)}
 
     def difference(self, other: Self, level: float = 0.95, seed: int = DEFAULT_SEED) -> dict[str, Any]:
         """Accuracy minus that of ``other`` on the same labelled samples.

@@ -85,6 +85,20 @@ def learning_figure(path: Path, rows: Sequence[Mapping[str, Any]], quantities: S
     return save_figure(figure, path)
 
 
+def samples_figure(path: Path, images: Sequence[np.ndarray] | np.ndarray, captions: Sequence[str]) -> Path:
+    """Contact sheet of pictures (N, P, H, W), uint8 or floating point, with N captions of one or more lines.
+
+    Raises:
+        DataError: there is no picture, or not one caption for each.
+    """
+    if not len(images) or len(images) != len(captions):
+        raise DataError(
+            f"{len(images)} pictures and {len(captions)} captions make no figure; give at least one picture and one "
+            "caption for each."
+        )
+    return _contact_sheet(path, list(images), captions, n_columns=4)
+
+
 def wrong_samples_figure(
     path: Path,
     images: np.ndarray,

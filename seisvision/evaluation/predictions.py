@@ -67,7 +67,7 @@ class Predictions(Protocol):
         """Curves, matrices and bins as plain values for JSON; NaN is None."""
 
     def columns(self) -> dict[str, list[Any]]:
-        """Columns of a table with one row a sample; undefined cells are empty text."""
+        """Columns of a table with one row a sample; unknown numbers are NaN, unknown names empty."""
 
     def difference(self, other: Any, level: float = 0.95, seed: int = DEFAULT_SEED) -> dict[str, Any]:
         """Headline of these predictions minus that of ``other`` on the same samples, paired."""

@@ -26,7 +26,6 @@ from seisvision.evaluation.sample_predictions import (
     SamplePredictions,
     difference_dict,
     plain_numbers,
-    text_cells,
 )
 from seisvision.evaluation.scalar import Tolerance, bin_edges, scalar_metrics, small_targets, tolerance_curve
 from seisvision.seeding import DEFAULT_SEED
@@ -75,15 +74,15 @@ class _RegressionPredictions(SamplePredictions):
         raise NotImplementedError
 
     def columns(self) -> dict[str, list[Any]]:
-        """``target``, ``prediction``, ``error`` and what is predicted of the uncertainty, as text."""
+        """``target``, ``prediction``, ``error`` and what is predicted of the uncertainty; NaN where not known."""
         columns = {
-            "target": text_cells(self.target),
-            "prediction": text_cells(self.value),
-            "error": text_cells(self.error),
+            "target": self.target.tolist(),
+            "prediction": self.value.tolist(),
+            "error": self.error.tolist(),
         }
         for number, part in enumerate(self.parts[1:], 1):
             if np.isfinite(self.decoded[:, number]).any():
-                columns[part] = text_cells(self.decoded[:, number])
+                columns[part] = self.decoded[:, number].tolist()
         return columns
 
     def difference(self, other: Self, level: float = 0.95, seed: int = DEFAULT_SEED) -> dict[str, Any]:

@@ -184,11 +184,6 @@ def difference_dict(name: str, bootstrap: EventBootstrap, value: float, resample
     }
 
 
-def text_cells(values: np.ndarray) -> list[str]:
-    """Numbers as cells of a table; empty where they are not finite."""
-    return [f"{value:.6g}" if math.isfinite(value) else "" for value in values]
-
-
 def plain_numbers(values: Sequence[float] | np.ndarray) -> list[float | None]:
     """Numbers for JSON; None where they are not finite."""
     return [float(value) if math.isfinite(value) else None for value in values]

@@ -90,19 +90,21 @@ def test_columns_are_in_physical_units_and_leave_the_unknown_empty() -> None:
         np.array([100.0, np.nan]),
         np.array([[110.5, 5, 105, 116, 100, 121], [50, np.nan, np.nan, np.nan, np.nan, np.nan]]),
     )
-    assert said.columns() == {
-        "target": ["100", ""],
-        "prediction": ["110.5", "50"],
-        "error": ["10.5", ""],
-        "sigma": ["5", ""],
-        "low68": ["105", ""],
-        "high68": ["116", ""],
-        "low95": ["100", ""],
-        "high95": ["121", ""],
+    columns = said.columns()
+    assert {name: cells[0] for name, cells in columns.items()} == {
+        "target": 100.0,
+        "prediction": 110.5,
+        "error": 10.5,
+        "sigma": 5.0,
+        "low68": 105.0,
+        "high68": 116.0,
+        "low95": 100.0,
+        "high95": 121.0,
     }
+    assert columns["prediction"][1] == 50 and math.isnan(columns["target"][1]) and math.isnan(columns["sigma"][1])
     assert said.n_labelled == 1
     assert said.details()["coverage"] == {"68": 0.0, "95": 1.0}
-    assert angle([350.0], [10.0]).columns()["error"] == ["20"]
+    assert angle([350.0], [10.0]).columns()["error"] == [20.0]
     assert classes([0, -1], [1, 0]).columns()["target"] == ["earthquake", ""]
 
 

@@ -15,6 +15,7 @@ from seisvision.evaluation.figures import (
     most_confident_errors,
     plain_text,
     reliability_figure,
+    samples_figure,
     wrong_samples_figure,
 )
 
@@ -85,6 +86,17 @@ def test_contact_sheets_take_any_number_of_channels(channels: int, kind: type, t
     ids = [*ODD_NAMES, "$", "e"]
     drawn(wrong_samples_figure(tmp_path / "a" / "wrong.png", images, target, probability, ids, ODD_NAMES))
     drawn(class_samples_figure(tmp_path / "b" / "seen.png", images, target, ODD_NAMES, per_class=2))
+
+
+def test_samples_need_a_caption_each(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (6, 3, 20, 30)).astype(np.uint8)
+    drawn(
+        samples_figure(tmp_path / "seen.png", images, [f"{plain_text(name)}\ntwo" for name in [*ODD_NAMES, "$", "e"]])
+    )
+    with pytest.raises(DataError, match="6 pictures and 1 captions"):
+        samples_figure(tmp_path / "seen.png", images, ["a"])
+    with pytest.raises(DataError, match="0 pictures"):
+        samples_figure(tmp_path / "seen.png", [], [])
 
 
 def test_a_flat_picture_can_be_shown(tmp_path: Path) -> None:
