@@ -45,6 +45,7 @@ class Source:
             recordings without a catalogue: every id found in the file names is an event of which nothing is known.
         stations: StationXML (or any inventory obspy reads), CSV, ``sac``, or none.
         association: how a file finds its event.
+        picks: CSV of P and S picks, or one per event where the path holds ``{event_id}``; a picked P is the onset.
         source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
             a class mapped to nothing is left out, a class that is not mapped keeps its name.
         response: ``none`` (keep counts), ``gain`` (divide by the sensitivity) or ``remove``, from StationXML.
@@ -60,6 +61,7 @@ class Source:
     events: str
     stations: str | None = None
     association: Association = Association()
+    picks: str | None = None
     source_type: str | dict[str, str | None] | None = None
     response: str = "none"
     output: str = "VEL"

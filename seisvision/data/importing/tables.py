@@ -128,7 +128,7 @@ def _existing(path: str, what: str) -> Path:
     return file
 
 
-def _read_csv(file: Path) -> pd.DataFrame:
+def read_csv(file: Path) -> pd.DataFrame:
     """All columns as text: network NA and event 007 must stay what they are."""
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True)
@@ -145,7 +145,7 @@ def _number(text: str, where: str) -> float:
 
 
 def _events_from_csv(file: Path) -> dict[str, dict[str, Any]]:
-    table = _read_csv(file)
+    table = read_csv(file)
     id_column = next((name for name in ("event_id", "source_id") if name in table), None)
     if id_column is None:
         raise DataError(f"{file} has no column 'event_id'. {did_you_mean('event_id', list(table))}")
@@ -263,7 +263,7 @@ def read_stations(path: str | None) -> StationTable:
 
 
 def _stations_from_csv(file: Path) -> StationTable:
-    table = _read_csv(file).rename(columns=lambda name: name.removeprefix("station_").removesuffix("_code"))
+    table = read_csv(file).rename(columns=lambda name: name.removeprefix("station_").removesuffix("_code"))
     if "station" not in table and "code" in table:
         table = table.rename(columns={"code": "station"})
     for column in ("station", "latitude_deg", "longitude_deg"):
