@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from seisvision import keys
+from seisvision.views.alignment import PHASE, timing
 from seisvision.views.amplitude import NORMS, PixelTraces, decibel_envelope, scale_factors
 from seisvision.views.channels import Channel, Measuring, make_channel, measure_channels
 from seisvision.views.layout import Layout, offset_layout, rank_layout
@@ -45,8 +47,9 @@ class RecordSection(View):
         clip_quantile: quantile of a trace's pixel amplitudes that becomes 1. It is taken over pixels, not samples.
         envelope_db: (low, high): the envelope in decibels above the trace's own noise (the 25 % quantile of its
             pixels), low becoming 0 and high 1; ``norm`` has no part in it. None: a linear envelope.
-        reduction_velocity_km_s: draw each trace earlier by offset / velocity, to the nearest pixel; nothing
-            wraps round, and traces of unknown offset are not drawn.
+        reduction_velocity_km_s: alignment of the channels that name none of their own.
+        time_range_s: (early, late) of the channels that name none of their own; None: the whole window.
+        earth_model: one of ObsPy's bundled models, for the travel times of P.
         orientation: ``time_down`` (rows are time, columns distance) or ``time_right`` (its transpose).
         taper_s: length of the tapered mirror image that continues the window at each end while filtering;
             None: 1.5 longest periods of the bands. See :class:`~seisvision.views.filters.BandFilter`.
@@ -58,7 +61,13 @@ class RecordSection(View):
         line_px: width of the wiggle's line; ``fill``: ink the positive lobes.
         components: order of the components in the waveforms.
 
-    Time runs over the waveforms' window, so its length belongs to the samples. Flat, empty, NaN and dead
+    Channels may be aligned: ``Channel.align`` is a velocity in km/s or ``P``, the first arrival of a source at 10 km
+    depth in the Earth model. Without a ``time_range_s``, time runs over the waveforms' window, and each trace is
+    drawn earlier by its travel time, to the nearest pixel. With one, the channel shows the seconds from early to late
+    around the arrival that is predicted from origin time and offset (None: around the origin time), to the nearest
+    sample; then the view uses the origin. Nothing wraps round. Traces whose arrival is not known are not drawn.
+
+    Flat, empty, NaN and dead
     traces draw nothing and take no column. Background is 0.
 
     Raises ConfigurationError for a setting that is not allowed, and, when drawing, for a band above the
@@ -79,6 +88,8 @@ class RecordSection(View):
         clip_quantile: float = 0.99,
         envelope_db: tuple[float, float] | None = None,
         reduction_velocity_km_s: float | None = None,
+        time_range_s: tuple[float, float] | None = None,
+        earth_model: str = "ak135",
         orientation: str = "time_down",
         taper_s: float | None = None,
         demean: bool = True,
@@ -95,13 +106,20 @@ class RecordSection(View):
         self.norm = one_of("norm", norm, NORMS)
         self.orientation = one_of("orientation", orientation, ORIENTATIONS)
         self.components = components
-        self.channels = tuple(make_channel(channel, components, STYLES, self.style) for channel in channels)
+        velocity_km_s = reduction_velocity_km_s and positive("reduction_velocity_km_s", reduction_velocity_km_s)
+        time_range_s = optional_range("time_range_s", time_range_s)
+        made = [make_channel(channel, components, STYLES, self.style) for channel in channels]
+        self.channels = tuple(
+            replace(one, align=one.align or velocity_km_s, time_range_s=one.time_range_s or time_range_s)
+            for one in made
+        )
+        self.uses_origin = any(channel.time_range_s is not None for channel in self.channels)
+        self.earth_model = earth_model
         self.range_km = optional_range("offset_range_km", offset_range_km, "section")
         self.envelope_db = optional_range("envelope_db", envelope_db)
         self.height, self.width = positive("height", height), positive("width", width)
         self.gain, self.deflection = positive("gain", gain), positive("deflection", deflection)
         self.clip_quantile = positive("clip_quantile", clip_quantile, maximum=1.0)
-        self.velocity_km_s = reduction_velocity_km_s and positive("reduction_velocity_km_s", reduction_velocity_km_s)
         self.taper_s, self.demean, self.max_gap_km = taper_s, demean, max_gap_km
         self.line_px, self.fill = positive("line_px", line_px), fill
         self.out_channels = len(self.channels)
@@ -115,6 +133,14 @@ class RecordSection(View):
         return described
 
     def _meaning(self, channel: Channel) -> str:
+        meaning = self._values(channel)
+        if channel.align is not None:
+            meaning += f", aligned on {channel.align if channel.align == PHASE else f'{channel.align:g} km/s'}"
+        if channel.time_range_s is not None:
+            meaning += f", {channel.time_range_s[0]:g} to {channel.time_range_s[1]:g} s"
+        return meaning
+
+    def _values(self, channel: Channel) -> str:
         if channel.style == "density":
             return f"signed extreme in [-1, 1], norm {self.norm}"
         if channel.style == "wiggle":
@@ -152,18 +178,23 @@ class RecordSection(View):
         rows, width = (self.height, self.width) if down else (self.width, self.height)
         offset_km = batch[keys.OFFSET_KM]
         mask = batch[keys.STATION_MASK]
-        row_s = waveform.shape[-1] / float(batch[keys.SAMPLING_RATE_HZ]) / rows
-        earlier = None
-        if self.velocity_km_s is not None:
-            mask = mask & offset_km.isfinite()
-            earlier = (offset_km.nan_to_num(nan=0.0) / (self.velocity_km_s * row_s)).round().long()
+        sampling_rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
+        timings = [
+            timing(channel.align, channel.time_range_s, offset_km, batch[keys.START_S], self.earth_model)
+            for channel in self.channels
+        ]
         measuring = Measuring(self.components, rows, self.taper_s, self.demean, self.clip_quantile)
-        traces = measure_channels(waveform, float(batch[keys.SAMPLING_RATE_HZ]), self.channels, mask, measuring)
+        masks, starts_s = [mask & timed.known for timed in timings], [timed.start_s for timed in timings]
+        traces = measure_channels(waveform, sampling_rate_hz, self.channels, masks, measuring, starts_s)
+        row_s = waveform.shape[-1] / sampling_rate_hz / rows
         layout = self._layout(offset_km, batch[keys.ONSET_S], torch.stack([t.live for t in traces]).any(0), width)
         pictures = []
-        for channel, trace, factor in zip(self.channels, traces, scale_factors(traces, self.norm), strict=True):
+        for number, factor in enumerate(scale_factors(traces, self.norm)):
+            earlier = timings[number].earlier_s
+            if earlier is not None:
+                earlier = (earlier.nan_to_num(nan=0.0) / row_s).round().long()
             factor = (factor * self.gain).masked_fill(layout.position_px.isnan(), 0.0)[..., None]
-            picture = self._paint(channel, trace, factor, layout, earlier, width)
+            picture = self._paint(self.channels[number], traces[number], factor, layout, earlier, width)
             pictures.append(picture if down else picture.transpose(1, 2))
         return pictures[0].unsqueeze(1).contiguous() if len(pictures) == 1 else torch.stack(pictures, 1)
 
@@ -198,7 +229,7 @@ class RecordSection(View):
         elif self.envelope_db is None:
             values = scaled(trace.amplitude, 1.0)
         else:
-            values = shifted(decibel_envelope(trace.amplitude, self.envelope_db) * (factor != 0))
+            values = shifted(decibel_envelope(trace.amplitude, self.envelope_db).masked_fill_(factor == 0, 0.0))
         gap_px = None
         if self.max_gap_km is not None and layout.px_per_km is not None:
             gap_px = self.max_gap_km * layout.px_per_km

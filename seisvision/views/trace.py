@@ -80,6 +80,12 @@ class TraceView(View):
         self.stack = one_of("stack", stack, STACKS)
         self.components = components
         self.channels = tuple(make_channel(channel, components, STYLES, style) for channel in channels)
+        for channel in self.channels:
+            if channel.align is not None or channel.time_range_s is not None:
+                raise ConfigurationError(
+                    f"channel '{channel.name}' has align={channel.align} and time_range_s={channel.time_range_s}; "
+                    "these need the origin and are for record sections, so leave both out of a view of single traces"
+                )
         self.height, self.width = positive("height", height), positive("width", width)
         self.deflection = positive("deflection", deflection, maximum=1.0)
         self.line_px = positive("line_px", line_px)
@@ -161,7 +167,8 @@ class TraceView(View):
         self.check_components(waveform)
         self.check_single_traces(waveform)
         sampling_rate_hz, mask = float(batch[keys.SAMPLING_RATE_HZ]), batch[keys.STATION_MASK]
-        return measure_channels(waveform.float(), sampling_rate_hz, self.channels, mask, self.measuring)
+        masks = [mask] * len(self.channels)
+        return measure_channels(waveform.float(), sampling_rate_hz, self.channels, masks, self.measuring)
 
     def _factors(self, lines: list[PixelTraces], batch: dict[str, Any]) -> list[torch.Tensor]:
         """Return per line what it is multiplied by: (B, 1), 0 where it is not live."""
