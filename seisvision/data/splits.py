@@ -56,6 +56,10 @@ def make_split(
     """
     _check_settings(test_fraction, val_fraction, by, stratify_by, fold, n_folds, unit)
     ids = [str(name) for name in table.index]
+    if not ids:
+        raise DataError(
+            f"there is nothing to split: no {unit} is left; check the class map, what is selected, the window"
+        )
     if len(set(ids)) < len(ids):
         raise DataError(f"the table has {len(ids)} rows but {len(set(ids))} different ids; index it by {unit}")
     groups = _groups(table, ids, by, unit)
