@@ -150,6 +150,7 @@ def onsets_s(waveforms: Sequence[np.ndarray], rate_hz: float, settings: OnsetSet
     (Allen 1978, Bull. Seism. Soc. Am. 68, 1521-1532), is the median of these averages over the recording: unlike an
     average over the time before, it is known from the first sample on, and long-period waves do not raise it. The
     onset is where the average first exceeds ``threshold``, less a quarter of ``sta_s``, by which it is late.
+    Where motion fills more than half of a recording, it is its own background and has no onset.
     Zeros at both ends of a trace count as not recorded, so that padding is no onset.
 
     Args:
@@ -180,8 +181,10 @@ def _stacked(waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
             continue
         first, last = recorded[i] = places[0], places[-1] + 1
         inside = waveform[:, first:last]
-        # A gap stays zero; without this an offset would make it a step.
-        motion[i, :, first:last] = np.where(inside != 0, inside - inside.mean(axis=1, keepdims=True), 0)
+        # A gap has no say in the offset and stays zero, else it would begin and end with a step.
+        there = inside != 0
+        offset = inside.sum(axis=1, keepdims=True, dtype=float) / np.maximum(there.sum(axis=1, keepdims=True), 1)
+        motion[i, :, first:last] = np.where(there, inside - offset, 0)
     return motion, recorded
 
 

@@ -116,11 +116,7 @@ def window_problems(index: TraceIndex, start_s: np.ndarray, window: Window, read
     """Return why the window of each trace cannot be cut (N,), "" where it can."""
     problems = np.full(len(start_s), "", dtype=object)
     if window.complete:
-        known_s = np.nan_to_num(start_s)
-        before, after = reader.missing_samples(index.n_recorded, index.sampling_rate_hz, known_s)
-        problems[after > 0] = "the window ends after the recording"
-        problems[before > 0] = "the window begins before the recording"
-        problems[(before > 0) & (after > 0)] = "the recording is shorter than the window"
+        problems = reader.gaps(index.n_recorded, index.sampling_rate_hz, np.nan_to_num(start_s))
     problems[np.isnan(start_s)] = f"no {window.reference} time"
     return problems.tolist()
 

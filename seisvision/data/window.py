@@ -126,10 +126,8 @@ class WindowReader:
         skipped = round((lead_s - first / rate_hz) * self.sampling_rate_hz)
         return _place(window, resample(stretch, rate_hz, self.sampling_rate_hz), skipped)
 
-    def missing_samples(
-        self, recorded: np.ndarray, rates_hz: np.ndarray, lead_s: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return how many samples of each window lie before and how many after the recording, int (S,) each.
+    def gaps(self, recorded: np.ndarray, rates_hz: np.ndarray, lead_s: np.ndarray) -> np.ndarray:
+        """Return why each recording does not fill its window, text (S,), "" where it does.
 
         Args:
             recorded: (S,) samples of the recordings, at their own rates.
@@ -138,7 +136,11 @@ class WindowReader:
         """
         first = np.round(lead_s * self.sampling_rate_hz).astype(int)
         available = np.floor(recorded * (self.sampling_rate_hz / rates_hz) + 1e-3).astype(int)
-        return np.maximum(-first, 0), np.maximum(first + self.n_samples - available, 0)
+        reasons = np.full(len(first), "", dtype=object)
+        reasons[first + self.n_samples > available] = "the window ends after the recording"
+        reasons[first < 0] = "the window begins before the recording"
+        reasons[self.n_samples > available] = "the recording is shorter than the window"
+        return reasons
 
 
 def _place(window: np.ndarray, waveform: np.ndarray, skipped: int) -> bool:
