@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import torch
 
-from seisvision.views.filters import filter_bands
+from seisvision.views.filters import band_gain, filter_bands
 
 if TYPE_CHECKING:
     from seisvision.data.synthesis.modes import ModeTable
@@ -32,7 +32,7 @@ class SourceTraces(NamedTuple):
     values: torch.Tensor
     """float32 (B, S, 3, R): ground motion as a Love wave a quarter round the Earth would have it; 0 where unknown."""
     noise: torch.Tensor
-    """float32 (B, S, 3): root mean square in the band outside the surface waves, in the unit of the waveforms."""
+    """float32 (B, S, 3): root mean square of the band outside the surface waves, on the scale of ``values``."""
     known: torch.Tensor
     """bool (B, S): distance and start are known and the record holds the whole wave train."""
 
@@ -131,6 +131,7 @@ class BackPropagation:
 
         self.love, self.rayleigh = wave(love), wave(rayleigh)
         transverse = strength(love, "l1", "l1")
+        self._strength = self.omega * transverse / transverse.max()
         ratio_z = transverse / strength(rayleigh, "r1", "r2")
         ratio_r = transverse / strength(rayleigh, "r1", "r1")
         # Velocity leads the force by a quarter period; the ellipse of the Rayleigh wave turns Z by another one.
@@ -155,11 +156,29 @@ class BackPropagation:
         offset_km, start_s = offset_km.masked_fill(~known, 0.0), start_s.masked_fill(~known, 0.0)
         (band,) = filter_bands(ground.flatten(0, 2), self.sampling_rate_hz, [self.band_hz], grid=self.rows)
         band = band.view(*ground.shape[:3], -1)
-        noise = self._noise(band, offset_km, start_s)
-        spectrum = self._spectrum(band) * self._path(offset_km, start_s)
+        path = self._path(offset_km, start_s)
+        values = self._series(self._spectrum(band) * path)
+        # The middle of the band stands for all of it.
+        noise = self._noise(band, offset_km, start_s) * path[..., len(self.omega) // 2].abs()
+        return SourceTraces(values * known[..., None, None], noise, known)
+
+    def pulse(self, force: np.ndarray, step_s: float) -> torch.Tensor:
+        """Show what a force looks like at the source, (M, R), in units of its own: as all directions show it.
+
+        Args:
+            force: (M, n) force time functions, from the origin time on.
+            step_s: their sampling interval.
+        """
+        time_s = np.arange(force.shape[-1]) * step_s
+        spectrum = step_s * force @ np.exp(-1j * np.outer(time_s, self.omega))
+        gain = band_gain(self._tensor(self.omega / (2 * np.pi)), self.band_hz)
+        return self._series(torch.as_tensor(spectrum * self._strength, dtype=torch.complex64, device=self.device) * gain)
+
+    def _series(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """Series (..., R) at ``time_s`` of Fourier integrals (..., J)."""
         angle = self._tensor(np.outer(self.omega, self.time_s))
-        values = spectrum.real @ torch.cos(angle) - spectrum.imag @ torch.sin(angle)
-        return SourceTraces(values * (2 / self.period_s) * known[..., None, None], noise, known)
+        series = spectrum.real @ torch.cos(angle) - spectrum.imag @ torch.sin(angle)
+        return series * (2 / self.period_s)
 
     def _holds_train(self, offset_km: torch.Tensor, start_s: torch.Tensor) -> torch.Tensor:
         """Tell (B, S) whether the window holds all that left the source at the origin time; unknown: it does not."""
