@@ -35,6 +35,10 @@ class PixelTraces(NamedTuple):
     live: torch.Tensor
     """bool (B, S): the trace is present, finite and not flat."""
 
+    def part(self, samples: slice) -> PixelTraces:
+        """Only some samples of the batch."""
+        return PixelTraces(*(values[samples] for values in self))
+
 
 def centre_pixels(lowest: torch.Tensor, highest: torch.Tensor) -> torch.Tensor:
     """Move extremes (..., R) in place so that each trace's middle is zero, and return that middle (...).

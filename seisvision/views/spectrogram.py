@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.views.amplitude import ROUNDING, low_quantile
-from seisvision.views.filters import is_fast, mirror_extended, mirror_taper, remove_mean, transform_length
+from seisvision.views.filter_bank import filter_bank
+from seisvision.views.filters import mirror_extended, mirror_taper, remove_mean, transform_length
 from seisvision.views.rasterise import pixel_extremes
 from seisvision.views.settings import one_of, ordered_range, positive
 from seisvision.views.view import View
 
 AXES = ("log", "linear")
 SCALES = ("relative", "absolute")
-REACH_SIGMAS = 3.5
-"""Bands are cut off where their gain has fallen to 0.2 %."""
 TAPER_SIGMAS = 2.0
 """Default length of the tapered mirror image at each end, in standard deviations of the longest band's response."""
 NOISE_FLOOR = 1e-10
 """The noise power of a row is at least this share of the trace's largest power: -100 dB, above rounding."""
+CPU_BLOCK_TRACES = 8
+"""Traces transformed at a time on a processor: their temporaries then stay in its cache."""
 POWER_FLOOR = 1e-30
 """Powers of an absolute picture are kept above this share of the largest, so that decibels are finite."""
 
@@ -150,87 +150,27 @@ class SpectrogramView(View):
                 f"frequency_range_hz={self.frequency_range_hz} reaches beyond the Nyquist frequency {nyquist_hz:g} Hz "
                 f"of waveforms sampled at {sampling_rate_hz:g} Hz; lower it or use a set with a higher sampling rate"
             )
-        centre_hz = self.row_frequency_hz
-        sigma_hz = centre_hz * math.log(2) * self.sigma_octaves if self.axis == "log" else self.sigma_hz
-        longest_s = 1 / (2 * math.pi * float(torch.as_tensor(sigma_hz).min()))
+        centre_hz, sigma = tuple(self.row_frequency_hz.tolist()), self.sigma_hz
+        longest_s = 1 / (2 * math.pi * sigma)
+        if self.axis == "log":
+            sigma = self.sigma_octaves
+            longest_s = 1 / (2 * math.pi * sigma * math.log(2) * min(centre_hz))
         taper_s = min(TAPER_SIGMAS * longest_s, samples / sampling_rate_hz) if self.taper_s is None else self.taper_s
         taper = mirror_taper(samples, sampling_rate_hz, taper_s, longest_s, series.device)
         length = transform_length(samples, self.width, 2 * len(taper))
-        spectrum = torch.fft.rfft(mirror_extended(series, taper, length))
-        power = series.new_empty(*series.shape[:-1], self.height, self.width)
-        for part in self._parts(centre_hz, samples, length, sampling_rate_hz):
-            bins = spectrum.new_zeros(*series.shape[:-1], len(part.rows), part.samples)
-            gain = part.gain.to(series.device)
-            # Row by row: gathering them at once takes longer than all transforms.
-            for number, first in enumerate(part.first):
-                taken = spectrum[..., first : first + gain.shape[-1]]
-                last = taken.shape[-1]
-                torch.mul(taken, gain[number, :last], out=bins[..., number, :last])
-            analytic = torch.fft.ifft(bins)[..., : part.per_pixel * self.width]
-            squared = torch.view_as_real(analytic.contiguous()).square_().flatten(-2)
-            # A product with ones, because sums over few neighbours are slow.
-            ones = squared.new_full((2 * part.per_pixel,), 1 / part.per_pixel)
-            power[..., part.rows, :] = squared.unflatten(-1, (self.width, -1)) @ ones
-        return power
-
-    def _parts(
-        self, centre_hz: torch.Tensor, samples: int, length: int, sampling_rate_hz: float
-    ) -> Iterator[_RowsAlike]:
-        """Yield rows of equal sampling: as few samples a pixel as carry their bandwidth."""
-        step_hz = sampling_rate_hz / length
-        if self.axis == "log":
-            reach = 2 ** (REACH_SIGMAS * self.sigma_octaves)
-            lowest_hz, highest_hz = centre_hz / reach, centre_hz * reach
-        else:
-            reach = REACH_SIGMAS * self.sigma_hz
-            lowest_hz, highest_hz = centre_hz - reach, centre_hz + reach
-        # Zero and the Nyquist frequency stand for one real number each, not for a rotation.
-        first = (lowest_hz / step_hz).ceil().long().clamp_min(1)
-        last = (highest_hz / step_hz).floor().long().clamp_max((length - 1) // 2)
-        count = (last - first + 1).clamp_min(1)
-        pixel_samples = self.width * length // samples
-        per_pixel = torch.tensor([_next_fast(-(-n // pixel_samples)) for n in count.tolist()])
-        for many in per_pixel.unique().tolist():
-            rows = (per_pixel == many).nonzero()[:, 0]
-            bins = first[rows, None] + torch.arange(int(count[rows].max()))
-            gain = self._gain(bins * step_hz, centre_hz[rows, None]) * (bins <= last[rows, None])
-            short = many * self.width * length // samples
-            # Half a sample later: the samples of a pixel then lie evenly about its middle. Where a band lies on the
-            # frequency axis does not show in its magnitude, so its bins need not be put in their places.
-            later = torch.polar(gain, math.pi / short * (bins - first[rows, None]).double())
-            scale = math.sqrt(2) * short / length
-            yield _RowsAlike(rows, first[rows].tolist(), (later * scale).to(torch.complex64), short, many)
-
-    def _gain(self, frequency_hz: torch.Tensor, centre_hz: torch.Tensor) -> torch.Tensor:
-        if self.axis == "log":
-            sigmas = torch.log2(frequency_hz / centre_hz) / self.sigma_octaves
-        else:
-            sigmas = (frequency_hz - centre_hz) / self.sigma_hz
-        return torch.exp(-0.5 * sigmas.square())
-
-
-class _RowsAlike(NamedTuple):
-    """Rows that are sampled equally often."""
-
-    rows: torch.Tensor
-    """int64 (rows,)."""
-    first: list[int]
-    """Number of the first frequency of the spectrum that each row takes."""
-    gain: torch.Tensor
-    """complex64 (rows, bins): such that squared magnitudes are mean square amplitudes."""
-    samples: int
-    """Samples of each band over the whole transform."""
-    per_pixel: int
-    """Samples of each band in a pixel."""
+        bank = filter_bank(self.axis, centre_hz, sigma, samples, length, self.width, sampling_rate_hz)
+        bank = [part._replace(gain=part.gain.to(series.device)) for part in bank]
+        flat = series.flatten(0, 1)
+        power = flat.new_empty(len(flat), self.height, self.width)
+        block = CPU_BLOCK_TRACES if series.device.type == "cpu" else max(len(flat), 1)
+        for start in range(0, len(flat), block):
+            spectrum = torch.fft.rfft(mirror_extended(flat[start : start + block], taper, length))
+            for part in bank:
+                power[start : start + block, part.first_row : part.first_row + len(part.gain)] = part.power(spectrum)
+        return power.view(*series.shape[:-1], self.height, self.width)
 
 
 def _recorded(ground: torch.Tensor, pixels: int) -> torch.Tensor:
     """Return 1 where a pixel holds a recording and 0 where it holds zeros only: (..., W) from ``ground`` (..., T)."""
     lowest, highest = pixel_extremes(ground, pixels)
     return ((lowest != 0) | (highest != 0)).to(ground.dtype)
-
-
-def _next_fast(number: int) -> int:
-    while not is_fast(number):
-        number += 1
-    return number

@@ -18,6 +18,8 @@ from seisvision.views.view import View
 STYLES = ("line", "filled", "envelope")
 SCALES = ("trace", "trace-shared", "event", "fixed")
 STACKS = ("none", "bands", "all")
+CPU_BLOCK_TRACES = 16
+"""Traces drawn at a time on a processor: their temporaries then stay in its cache."""
 FIXED_QUANTILE = 0.999
 """Quantile of the peak amplitudes of training traces that a fixed scale reaches (ATLAS A-30 leaves it open)."""
 
@@ -153,8 +155,14 @@ class TraceView(View):
         with torch.autocast(waveform.device.type, enabled=False):
             lines = self._measure(batch)
             factors = self._factors(lines, batch)
-            pictures = [self._paint([(self.channels[n], lines[n], factors[n]) for n in group]) for group in self.groups]
-        return torch.stack(pictures, 1)
+            pictures = waveform.new_empty(len(waveform), self.out_channels, self.height, self.width, dtype=torch.float)
+            block = CPU_BLOCK_TRACES if waveform.device.type == "cpu" else max(len(waveform), 1)
+            for start in range(0, len(waveform), block):
+                part = slice(start, start + block)
+                for channel, group in enumerate(self.groups):
+                    drawn = [(self.channels[n], lines[n].part(part), factors[n][part]) for n in group]
+                    pictures[part, channel] = self._paint(drawn)
+        return pictures
 
     @torch.no_grad()
     def peaks(self, batch: dict[str, Any]) -> torch.Tensor:
@@ -193,20 +201,20 @@ class TraceView(View):
     def _paint(self, lines: list[tuple[Channel, PixelTraces, torch.Tensor]]) -> torch.Tensor:
         """Draw the lines of one picture channel, with their factors, below each other: (B, H, W)."""
         half_px = self.height / len(lines) / 2
-        drawn: dict[str | None, list[tuple[torch.Tensor, ...]]] = {}
+        drawn: dict[bool, list[tuple[torch.Tensor, ...]]] = {}
         for number, (channel, line, factor) in enumerate(lines):
             lowest, highest, base = self._ends(channel, line, factor)
-            # The kernel counts from one side to the other; motion is drawn upward, so from the bottom up.
-            position_px = self.height - (2 * number + 1 - base) * half_px
-            position = torch.where(factor != 0, position_px, torch.nan)
-            drawn.setdefault(channel.style, []).append((lowest * half_px, highest * half_px, position))
+            # The kernel counts from the top, and motion is drawn upward.
+            position = torch.where(factor != 0, (2 * number + 1 - base) * half_px, torch.nan)
+            ends = (highest * -half_px, lowest * -half_px, position)
+            drawn.setdefault(channel.style == "envelope", []).append(ends)
         pictures = []
-        for style, parts in drawn.items():
-            lowest, highest, position = (torch.cat(part, 1) for part in zip(*parts, strict=True))
-            line_px = 0.0 if style == "envelope" else self.line_px
-            fill = style != "line"
-            pictures.append(draw_wiggles(lowest, highest, position, self.height, line_px=line_px, fill=fill))
-        return torch.stack(pictures).sum(0).clamp_(0, 1).transpose(1, 2).flip(1)
+        for is_area, parts in drawn.items():
+            top, bottom, position = (torch.cat(part, 1) for part in zip(*parts, strict=True))
+            line_px = 0.0 if is_area else self.line_px
+            pictures.append(draw_wiggles(top, bottom, position, self.height, line_px=line_px, fill=False))
+        picture = pictures[0] if len(pictures) == 1 else torch.stack(pictures).sum(0).clamp_(0, 1)
+        return picture.transpose(1, 2)
 
     def _ends(
         self, channel: Channel, line: PixelTraces, factor: torch.Tensor
@@ -214,7 +222,9 @@ class TraceView(View):
         """Return (lowest, highest) (B, 1, W) and the base line, all in half heights from the line's middle."""
         if channel.style != "envelope":
             reach = factor[..., None] * self.deflection
-            return _bounded(line.lowest * reach, -1.0), _bounded(line.highest * reach, -1.0), 0.0
+            lowest, highest = _bounded(line.lowest * reach, -1.0), _bounded(line.highest * reach, -1.0)
+            # Where the highest value is negative the lowest is too, so this fills positive lobes only.
+            return lowest.clamp_max_(0.0) if channel.style == "filled" else lowest, highest, 0.0
         if self.envelope_db is None:
             height = _bounded(line.amplitude * (factor[..., None] * self.deflection), 0.0)
         else:
