@@ -291,12 +291,12 @@ class LocalEventGenerator:
         return np.stack([wave * turn[0], 0.7j * wave * turn[0], wave * turn[1]]).astype(np.complex64)
 
     def _with_repeat(self, motion: np.ndarray, index: int, lead_s: float) -> np.ndarray:
-        """Add, to some events, a weaker one of the same place and mechanism later in the record."""
+        """Add, to some events, another of the same place and mechanism later in the record, up to twice as strong."""
         rng, parameters = self._stream("repeat", index), self.parameters
         if rng.random() >= parameters.repeat:
             return motion
         delay_s = rng.uniform(0, parameters.length_s - lead_s)
-        factor = 1 + 10 ** rng.uniform(-1.5, -0.3) * np.exp(-1j * self.grid.omega * delay_s)
+        factor = 1 + 10 ** rng.uniform(-1.5, 0.3) * np.exp(-1j * self.grid.omega * delay_s)
         return motion * factor.astype(np.complex64)
 
     def _stream(self, name: str, index: int) -> np.random.Generator:

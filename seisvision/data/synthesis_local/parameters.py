@@ -50,7 +50,7 @@ class LocalSynthesisParameters:
         mean_free_path_km: Distance after which 63 % of the energy is scattered into coda.
         coda_decay_s: Decay time of the coda's amplitude.
         surface_waves: Factor on Rayleigh and Love waves; 0 leaves them out.
-        repeat: Probability that the record holds another, weaker event of the same place.
+        repeat: Probability that the record holds another event of the same place later on.
         band_hz: Corners of the causal band-pass that recordings get when they are imported; ``None`` for none.
 
     Raises:
