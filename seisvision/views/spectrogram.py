@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
@@ -20,9 +21,11 @@ AXES = ("log", "linear")
 SCALES = ("relative", "absolute")
 TAPER_SIGMAS = 2.0
 """Default length of the tapered mirror image at each end, in standard deviations of the longest band's response."""
+NOISE_PIXELS = 4
+"""Noise is measured on means of so many pixels, because the power of noise in one pixel fluctuates wildly."""
 NOISE_FLOOR = 1e-10
 """The noise power of a row is at least this share of the trace's largest power: -100 dB, above rounding."""
-CPU_BLOCK_TRACES = 8
+CPU_BLOCK_TRACES = 16
 """Traces transformed at a time on a processor: their temporaries then stay in its cache."""
 POWER_FLOOR = 1e-30
 """Powers of an absolute picture are kept above this share of the largest, so that decibels are finite."""
@@ -42,11 +45,11 @@ class SpectrogramView(View):
         axis: ``log`` or ``linear`` frequency.
         sigma_octaves: standard deviation of the Gaussian bands on a ``log`` axis.
         sigma_hz: standard deviation of the Gaussian bands on a ``linear`` axis.
-        scale: ``relative``: decibels above each row's own noise, the ``noise_quantile`` of its pixels, so that
+        scale: ``relative``: decibels above each row's own noise, the ``noise_quantile`` over time, so that
             neither absolute amplitude nor the colour of the noise is seen; ``absolute``: decibels of the
             band's mean square amplitude, relative to 1 (unit of the waveforms)^2.
         range_db: (low, high): decibels that become 0 and 1; the rest is clipped.
-        noise_quantile: quantile over time that stands for the noise of a row.
+        noise_quantile: quantile of a row's power over time, in means of four pixels, that stands for its noise.
         taper_s: length of the tapered mirror image that continues the window at each end; None: 1.5 longest periods.
         components: components drawn, which are those of the waveforms, in their order.
 
@@ -133,7 +136,10 @@ class SpectrogramView(View):
         power *= _recorded(ground, self.width)[:, :, None]
         peak = power.amax((-1, -2), keepdim=True)
         if self.scale == "relative":
-            noise = torch.maximum(low_quantile(power, self.noise_quantile), peak * NOISE_FLOOR)
+            steady = functional.avg_pool1d(power.flatten(0, 1), min(NOISE_PIXELS, self.width)).view(
+                *power.shape[:-1], -1
+            )
+            noise = torch.maximum(low_quantile(steady, self.noise_quantile), peak * NOISE_FLOOR)
             power /= noise.masked_fill_(noise == 0, torch.inf)
             decibel = power.log10_().mul_(10)
         else:
