@@ -97,13 +97,14 @@ def build_event_index(
         offset_km=offset_km,
         azimuth_deg=azimuth_deg,
         back_azimuth_deg=back_azimuth_deg,
-        sampling_rate_hz=_numbers(table, "trace_sampling_rate_hz"),
+        sampling_rate_hz=column_numbers(table, "trace_sampling_rate_hz"),
         origin_s=_earliest(origin, first) - reference,
-        source_depth_km=_earliest(_numbers(table, "source_depth_km"), first),
+        source_depth_km=_earliest(column_numbers(table, "source_depth_km"), first),
     )
 
 
-def _numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+def column_numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column as float64 (N,), NaN where the table gives no number."""
     if column not in table:
         return np.full(len(table), np.nan)
     return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
@@ -111,17 +112,17 @@ def _numbers(table: pd.DataFrame, column: str) -> np.ndarray:
 
 def table_onsets_s(table: pd.DataFrame) -> np.ndarray:
     """Onset after trace start of each trace, NaN where not known."""
-    onset_s = _numbers(table, "trace_onset_s")
+    onset_s = column_numbers(table, "trace_onset_s")
     for column in ARRIVAL_COLUMNS:
-        arrival_s = _numbers(table, column) / _numbers(table, "trace_sampling_rate_hz")
+        arrival_s = column_numbers(table, column) / column_numbers(table, "trace_sampling_rate_hz")
         onset_s = np.where(np.isnan(onset_s), arrival_s, onset_s)
     return onset_s
 
 
 def _paths(table: pd.DataFrame) -> np.ndarray:
     """Distance (km), azimuth and back azimuth in [0, 360), (3, N), computed where only coordinates are known."""
-    paths = np.array([_numbers(table, column) for column in PATH_COLUMNS])
-    places = np.array([_numbers(table, column) for column in COORDINATES])
+    paths = np.array([column_numbers(table, column) for column in PATH_COLUMNS])
+    places = np.array([column_numbers(table, column) for column in COORDINATES])
     wanted = np.isnan(paths).any(axis=0) & np.isfinite(places).all(axis=0)
     if wanted.any():
         computed = np.full(paths.shape, np.nan)

@@ -6,9 +6,8 @@ import zlib
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from seisvision.data.event_index import COORDINATES, EventIndex
+from seisvision.data.event_index import COORDINATES, EventIndex, column_numbers
 from seisvision.data.geodesy import WGS84_FLATTENING, WGS84_RADIUS_KM, geodesic
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
@@ -28,13 +27,7 @@ def move_epicentres(index: EventIndex, waveform_set: WaveformSet, error_km: floa
         DataError: a trace has a distance but not the coordinates to compute it anew.
     """
     table = waveform_set.metadata.iloc[index.rows]
-    places = np.array(
-        [
-            pd.to_numeric(table[name], errors="coerce") if name in table else np.full(len(table), np.nan)
-            for name in COORDINATES
-        ],
-        dtype=float,
-    )
+    places = np.array([column_numbers(table, name) for name in COORDINATES])
     known = np.isfinite(places).all(axis=0)
     lost = np.isfinite(index.offset_km) & ~known
     if lost.any():

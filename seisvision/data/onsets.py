@@ -149,7 +149,8 @@ def onsets_s(waveforms: Sequence[np.ndarray], rate_hz: float, settings: OnsetSet
     In each band energy is averaged over ``sta_s``. The background, the long-term average of the classical detector
     (Allen 1978, Bull. Seism. Soc. Am. 68, 1521-1532), is the median of these averages over the recording: unlike an
     average over the time before, it is known from the first sample on, and long-period waves do not raise it. The
-    onset is where the average first exceeds ``threshold``, less a quarter of ``sta_s``, by which it is late.
+    onset is where an average first exceeds ``threshold``, less a quarter of the shortest ``sta_s``, by which strong
+    onsets are late; weak ones in a band of long averages may be late by most of its ``sta_s``.
     Where motion fills more than half of a recording, it is its own background and has no onset.
     Zeros at both ends of a trace count as not recorded, so that padding is no onset.
 
@@ -168,7 +169,7 @@ def onsets_s(waveforms: Sequence[np.ndarray], rate_hz: float, settings: OnsetSet
         # The filter has forgotten the start of the recording after about one of its longest periods.
         settled = recorded[:, 0] + round(rate_hz / band_hz[0])
         earliest = np.fmin(earliest, _first_rise(energy, n_sta, threshold**2, settled, recorded[:, 1]) / rate_hz)
-    return np.where(np.isfinite(earliest), earliest, np.nan)
+    return np.where(np.isfinite(earliest), earliest - _LATENESS * min(settings.sta_s), np.nan)
 
 
 def _stacked(waveforms: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -199,7 +200,7 @@ def _band_energy(motion: np.ndarray, rate_hz: float, band_hz: tuple[float, float
 
 
 def _first_rise(energy: np.ndarray, n_sta: int, ratio: float, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Sample (N,) where averaged energy first exceeds ``ratio`` times its median; infinite where it never does."""
+    """Sample (N,) up to which the first average of energy over ``ratio`` times the median lasts; else infinite."""
     total = np.cumsum(energy, axis=1)
     average = np.maximum(total[:, n_sta - 1 :] - np.pad(total[:, :-n_sta], ((0, 0), (1, 0))), 0) / n_sta
     start = np.arange(average.shape[1])
@@ -210,7 +211,7 @@ def _first_rise(energy: np.ndarray, n_sta: int, ratio: float, first: np.ndarray,
     background = np.full(len(energy), np.inf)
     background[some] = np.nanmedian(thinned[some], axis=1)
     risen = usable & (average > ratio * background[:, None])
-    return np.where(risen.any(axis=1), risen.argmax(axis=1) + (1 - _LATENESS) * n_sta, np.inf)
+    return np.where(risen.any(axis=1), risen.argmax(axis=1) + n_sta, np.inf)
 
 
 def _read(path: Path, n_rows: int) -> np.ndarray | None:

@@ -10,6 +10,9 @@ import pytest
 from small_sets import RATE_HZ, trace_row
 
 from seisvision.data.onsets import OnsetSettings, detect_onsets, onsets_s
+from seisvision.data.synthesis.generator import EventGenerator
+from seisvision.data.synthesis.parameters import SynthesisParameters
+from seisvision.data.synthesis.rays import phase_times
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError
@@ -70,6 +73,29 @@ def test_a_band_above_the_recorded_frequencies_has_no_say() -> None:
     settings = OnsetSettings.of([[40.0, 60.0], [2.0, 6.0]], 1.0, 3.0)
     np.testing.assert_allclose(onsets_s([burst(50)], RATE_HZ, settings), 50, atol=0.8)
     assert np.isnan(onsets_s([burst(50)], RATE_HZ, OnsetSettings.of([[40.0, 60.0]], 1.0, 3.0))).all()
+
+
+@pytest.mark.parametrize(("kind", "noise_db"), [("tectonic", -10), ("glacial", 0)])
+def test_onsets_of_physical_events_lie_where_waves_are_strong(kind: str, noise_db: float) -> None:
+    """Mostly P (TauP) for earthquakes, mostly surface waves (3 to 5 km/s) for glacial events, which have little P."""
+    settings = OnsetSettings.of([[0.5, 0.95], [0.015, 0.05]], [6, 60], [2.5, 2.6])
+    parameters = SynthesisParameters(
+        classes=(kind,), noise_db=noise_db, fault=0, lead_s=300, length_s=2400, offset_range_deg=(5, 40)
+    )
+    generator = EventGenerator(parameters)
+    after_p_s, speed_km_s = [], []
+    for index in range(4):
+        event = generator.event(index)
+        found_s = onsets_s(list(event.waveforms[:, :1]), parameters.sampling_rate_hz, settings) - parameters.lead_s
+        distance_deg = event.geometry.distance_deg
+        after_p_s.append(found_s - phase_times(generator.tables.rays, "P", event.source.depth_km, distance_deg))
+        speed_km_s.append(event.geometry.offset_km / found_s)
+    if kind == "tectonic":
+        assert (np.abs(np.concatenate(after_p_s)) < 5).mean() > 0.7
+    else:
+        speeds = np.concatenate(speed_km_s)
+        assert np.mean(speeds[np.isfinite(speeds)] < 5) > 0.7
+        assert np.mean(speeds[np.isfinite(speeds)] > 3) > 0.9
 
 
 def write(path: Path, picks_s: list[float | None], rate_hz: float = RATE_HZ) -> WaveformSet:
