@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +28,6 @@ class ClassPredictions:
         """bool (N,): True where the likeliest class is the true one."""
         return self.probability.argmax(1) == self.target
 
-    def labelled(self) -> ClassPredictions:
-        """Return the predictions on samples with a label."""
-        known = np.flatnonzero(self.target >= 0)
-        return ClassPredictions([self.source_ids[i] for i in known], self.target[known], self.probability[known])
-
 
 @dataclass(frozen=True)
 class PairedComparison:
@@ -44,14 +40,14 @@ class PairedComparison:
 
 
 def compare_predictions(
-    a: ClassPredictions, b: ClassPredictions, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = 2000
+    a: Any, b: Any, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = 2000
 ) -> PairedComparison:
     """Compare two classifiers on the labelled samples, one by one: that two intervals overlap says little.
 
     Raises:
         DataError: the predictions are not about the same samples, or disagree on the true classes.
     """
-    a, b = a.labelled(), b.labelled()
+    a, b = _labelled(a), _labelled(b)
     row = {source_id: i for i, source_id in enumerate(b.source_ids)}
     if set(row) != set(a.source_ids) or len(row) != len(a.source_ids):
         different = sorted(set(row) ^ set(a.source_ids))
@@ -68,3 +64,8 @@ def compare_predictions(
         np.mean, [correct_a], [correct_b], seed=seed, n_resamples=n_resamples, level=level
     )
     return PairedComparison(difference, mcnemar(correct_a, correct_b))
+
+
+def _labelled(said: Any) -> ClassPredictions:
+    known = np.flatnonzero(said.target >= 0)
+    return ClassPredictions([said.source_ids[i] for i in known], said.target[known], said.probability[known])

@@ -31,11 +31,25 @@ __all__ = [
 class Predictions(Protocol):
     """What runs, tables and figures know of predictions of any kind."""
 
-    about: dict[str, Any]
-    sample_ids: list[str]
-    source_ids: list[str]
-    target: np.ndarray
-    decoded: np.ndarray
+    @property
+    def about(self) -> dict[str, Any]:
+        """Plain description of the output."""
+
+    @property
+    def sample_ids(self) -> list[str]:
+        """N ids, each once: event ids or trace rows."""
+
+    @property
+    def source_ids(self) -> list[str]:
+        """N event ids, which repeat where samples are traces."""
+
+    @property
+    def target(self) -> np.ndarray:
+        """True values (N,)."""
+
+    @property
+    def decoded(self) -> np.ndarray:
+        """What was said (N, ...), in physical units."""
 
     @classmethod
     def from_decoded(

@@ -24,8 +24,8 @@ RESULT_COLUMNS = {
     "cross_entropy": "cross-entropy",
 }
 """Measures of a results table of classes and their headings; predictions of every kind have ``table_columns``."""
-SHARES = ("accuracy", "balanced_accuracy", "bin_acc", "within_factor_2", "flips_180", "answered")
-SHARE_PREFIXES = ("acc_tol_", "recall_", "precision_", "coverage_")
+SHARES = ("accuracy", "balanced_accuracy", "bin_acc", "flips_180", "answered", "unlocated")
+SHARE_PREFIXES = ("acc_tol_", "recall_", "precision_", "coverage_", "within_")
 COUNTABLE_PREFIXES = ("accuracy", "acc_tol_", "within_factor_2")
 """Shares of samples, which are shown with their counts."""
 
