@@ -214,6 +214,13 @@ class EventDataModule(pl.LightningDataModule):
                     "stratified split"
                 )
 
+    def variant(self, part: str, **changes: Any) -> EventSamples | TraceSamples:
+        """Return the samples of a part cut with some other settings, such as ``components="ZNE"`` for a baseline."""
+        arguments = {**self._arguments, **changes}
+        if self.unit == "event":
+            return EventSamples(self.waveform_set, self.parts[part].source_ids, **arguments)
+        return TraceSamples(self.waveform_set, row_numbers(self.parts[part].sample_ids), **arguments)
+
     def loader(self, part: str, *, shuffle: bool = False) -> DataLoader:
         """Return a loader of one part for this process; unshuffled, all ranks together serve each sample once.
 

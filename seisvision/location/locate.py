@@ -64,6 +64,15 @@ class Locations:
     left_out: list[dict[int, str]]
     """B dicts of station number to the reason why it was not used; padding is not listed."""
 
+    def take(self, event: int) -> Locations:
+        """The location of one event, as B = 1."""
+        one = slice(event, event + 1)
+
+        def part(value: Any) -> Any:
+            return Ellipse(*(axis[one] for axis in vars(value).values())) if isinstance(value, Ellipse) else value[one]
+
+        return Locations(**{field.name: part(getattr(self, field.name)) for field in fields(self)})
+
 
 def locate(
     station_latitude_deg: Array,
@@ -136,31 +145,41 @@ class _Found:
 
 
 def _robust(problem: Problem) -> _Found:
-    starts = grid.starts(problem)
-    n, n_starts = starts.shape[:2]
-    repeated = torch.arange(n, device=starts.device).repeat_interleave(n_starts)
-    return _chosen(problem, descend(problem.rows(repeated), starts.flatten(0, 1)))
+    event, start = grid.approach(problem)
+    return _chosen(problem, event, descend(problem.rows(event), start))
 
 
 def _paper(problem: Problem) -> _Found:
-    starts = grid.starts(problem)
-    n, n_starts = starts.shape[:2]
-    repeated = torch.arange(n, device=starts.device).repeat_interleave(n_starts)
-    many = problem.rows(repeated)
-    point, misfit_km = grid.halve_grid(many, starts.flatten(0, 1))
-    count = many.used.sum(1)
-    scale = misfit_km / (count - 2).clamp_min(1)
-    return _chosen(problem, Minimum(point, misfit_km, scale), MEDIAN_VARIANCE)
+    event, start = grid.approach(problem)
+    many = problem.rows(event)
+    point, misfit_km = grid.halve_grid(many, start)
+    scale_km = misfit_km / many.dof.clamp_min(1)
+    return _chosen(problem, event, Minimum(point, misfit_km, scale_km), MEDIAN_VARIANCE)
 
 
-def _chosen(problem: Problem, minima: Minimum, variance: float | None = None) -> _Found:
-    n = len(problem.used)
-    best = minima.cost.reshape(n, -1).argmin(1) if n else torch.zeros(0, dtype=torch.long, device=problem.used.device)
-    point = minima.point.reshape(n, -1, 3)[torch.arange(n, device=best.device), best]
+def _chosen(problem: Problem, event: Tensor, minima: Minimum, variance: float | None = None) -> _Found:
+    """The best of the minima of every event, its uncertainty and a second solution."""
+    minima = _by_event(minima, event, len(problem.used))
+    best = minima.cost.argmin(1)
+    point = minima.point[torch.arange(len(best), device=best.device), best]
     residual, _ = residuals(problem, geodesic(point[:, None], problem.station))
     certain = uncertainty(problem, evaluate(problem, point), residual, variance)
     ambiguous, second = second_solution(problem, minima, best, certain)
     return _Found(point, certain, ambiguous, second)
+
+
+def _by_event(minima: Minimum, event: Tensor, n: int) -> Minimum:
+    """Minima (M, ...) with event numbers in order as (n, K, ...); missing ones have infinite cost."""
+    first = torch.searchsorted(event, event)
+    place = torch.arange(len(event), device=event.device) - first
+    k = int(place.max()) + 1 if len(place) else 1
+
+    def table(values: Tensor, fill: float) -> Tensor:
+        whole = torch.full((n, k, *values.shape[1:]), fill, dtype=values.dtype, device=values.device)
+        whole[event, place] = values
+        return whole
+
+    return Minimum(table(minima.point, 0.5), table(minima.cost, torch.inf), table(minima.scale, torch.inf))
 
 
 def _refusals(problem: Problem) -> list[str]:

@@ -28,7 +28,7 @@ class AngleOutput(Output):
             ``scalar_mse`` regresses the bare number of degrees, as the Seismic Atlas did (A-41, W5): 359 and 1 are
             then far apart.
         tolerance_deg: a prediction counts as right within this.
-        weight: factor of its loss in the sum over outputs.
+        weight: see :class:`~seisvision.tasks.output.Output`.
 
     Raises:
         ConfigurationError: an unknown loss, or a period or tolerance that is not allowed.

@@ -25,7 +25,7 @@ class ClassOutput(Output):
         class_names: the K classes in the order of their numbers.
         class_weights: ``auto`` (inverse frequency in the training split, mean 1), ``None``, or K numbers.
         label_smoothing: share of the probability spread over all classes, in [0, 1).
-        weight: factor of its loss in the sum over outputs.
+        weight: see :class:`~seisvision.tasks.output.Output`.
 
     Raises:
         ConfigurationError: fewer than two classes, or weights or smoothing that are not allowed.

@@ -15,14 +15,17 @@ class Output(nn.Module):
         name: how the output is called in metrics and files.
         target: metadata column of the true value.
         weight: factor of its loss in the sum over outputs.
+        hides_origin: the value must be found without knowing the origin time, so windows aligned to it, and views that
+            draw from it, are refused.
     """
 
     kind: str
     """What it is: ``class``, ``scalar`` or ``angle``."""
 
-    def __init__(self, name: str, target: str, weight: float = 1.0) -> None:
+    def __init__(self, name: str, target: str, weight: float = 1.0, hides_origin: bool = False) -> None:
         super().__init__()
         self.name, self.target, self.weight = name, target, float(weight)
+        self.hides_origin = hides_origin
         self.head: nn.Module = nn.Identity()
 
     def build_head(self, num_features: int) -> None:

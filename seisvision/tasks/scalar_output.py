@@ -51,7 +51,7 @@ class ScalarOutput(Output):
             prediction an uncertainty of its own.
         tolerance_relative, tolerance_absolute: a prediction counts as right within the larger of this share of the true
             value and this amount; fixed before the test events are looked at.
-        weight: factor of its loss in the sum over outputs.
+        weight, hides_origin: see :class:`~seisvision.tasks.output.Output`.
 
     Raises:
         ConfigurationError: an unknown transform or loss, or a negative tolerance.
@@ -71,8 +71,9 @@ class ScalarOutput(Output):
         tolerance_relative: float = 0.1,
         tolerance_absolute: float = 10.0,
         weight: float = 1.0,
+        hides_origin: bool = False,
     ) -> None:
-        super().__init__(name, target, weight)
+        super().__init__(name, target, weight, hides_origin)
         self.unit, self.transform, self.loss_name = unit, transform, loss
         self.tolerance_relative, self.tolerance_absolute = float(tolerance_relative), float(tolerance_absolute)
         if transform not in TRANSFORMS:

@@ -80,11 +80,12 @@ class SupervisedTask(pl.LightningModule):
         return self._step(batch, batch_index, "val")
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
-        """Decoded outputs, targets and event ids of one batch."""
+        """Decoded outputs, targets and ids of one batch."""
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
         targets = {name: values.cpu() for name, values in batch[keys.TARGETS].items()}
-        return {keys.SOURCE_ID: batch[keys.SOURCE_ID], "decoded": decoded, keys.TARGETS: targets}
+        ids: dict[str, Any] = {key: batch[key] for key in (keys.SOURCE_ID, keys.TRACE_ID) if key in batch}
+        return {**ids, "decoded": decoded, keys.TARGETS: targets}
 
     def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
         if part == "train" and self.augment is not None:
