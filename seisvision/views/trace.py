@@ -140,13 +140,14 @@ class TraceView(View):
         return f"{channel.style}, scale {self.scale}"
 
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
-        """Return ``image`` (B, P, H, W) for people: uint8 (B, H, W, 3), black on white, one channel below the other.
+        """Return ``image`` (B, P, H, W) for people: uint8 (B, H, W, 3), on white.
 
-        Several picture channels give P times the rows.
+        One picture channel is black; of several the first three are cyan, magenta and yellow.
         """
-        sheet = image.flatten(1, 2)
-        ink = (255 - sheet * 255).round().clamp(0, 255).to(torch.uint8)
-        return ink.unsqueeze(-1).expand(*ink.shape, 3)
+        inks = [image[:, min(number, self.out_channels - 1)] for number in range(3)]
+        if self.out_channels == 2:
+            inks[2] = torch.zeros_like(inks[2])
+        return (255 - torch.stack(inks, -1) * 255).round().clamp(0, 255).to(torch.uint8)
 
     @torch.no_grad()
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:

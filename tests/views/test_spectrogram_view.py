@@ -131,6 +131,17 @@ def test_what_was_not_recorded_stays_white(look: str) -> None:
     torch.testing.assert_close(drawn[..., 20, :80], whole[..., 20, :80], atol=0.05, rtol=0)
 
 
+@pytest.mark.parametrize("samples", [60, 1187, 2401])
+@pytest.mark.parametrize("look", LOOKS)
+def test_windows_of_any_length_are_drawn(look: str, samples: int) -> None:
+    waveform = torch.randn(2, 1, 1, samples, generator=torch.Generator().manual_seed(3))
+    waveform += 30 * sine(0.5, samples, samples / 4 - 5, samples / 4 + 5)
+    drawn = view(look, range_db=(-30.0, 30.0))(traces(waveform))
+    row = int((view(look).row_frequency_hz - 0.5).abs().argmin())
+    assert drawn.shape == (2, 1, 40, 120) and drawn.isfinite().all()
+    assert abs(int(drawn[0, 0, row].argmax()) - 60) <= max(3, 600 // samples * 3)
+
+
 def test_wrong_settings_and_samples_are_refused() -> None:
     for wrong in (
         {"axis": "mel"},

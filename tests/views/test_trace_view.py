@@ -40,7 +40,8 @@ def test_pictures_have_shape_type_and_range(look: str) -> None:
     assert drawn.amin() == 0 and 0.5 < drawn.amax() <= 1
     assert torch.equal(drawn, view(look)(noisy_traces()))
     assert len(view(look).describe()) == view(look).out_channels
-    assert view(look).to_uint8(drawn).shape == (3, 64 * view(look).out_channels, 120, 3)
+    shown = view(look).to_uint8(drawn)
+    assert shown.shape == (3, 64, 120, 3) and shown.amax() == 255 and shown.amin() < 128
 
 
 @pytest.mark.parametrize("look", LOOKS)
