@@ -154,6 +154,9 @@ def test_wrong_settings_and_samples_are_refused() -> None:
     for wrong in ({"scale": "fixed"}, {"fixed_level": 1.0}, {"scale": "fixed", "fixed_level": [1.0, 2.0]}):
         with pytest.raises(ConfigurationError, match="fixed_level"):
             view(**wrong)
+    for unknown in (Channel("Z", align="P"), Channel("Z", time_range_s=(0.0, 10.0))):
+        with pytest.raises(ConfigurationError, match="need the origin"):
+            view(channels=[unknown])
     with pytest.raises(ConfigurationError, match="event_peak"):
         view(scale="event")(noisy_traces())
     with pytest.raises(ConfigurationError, match="2 stations"):
