@@ -71,11 +71,12 @@ def read_observations(path: Path) -> ObservationTable:
         DataError: the file cannot be read, lacks a column or rows, or holds text where a number belongs.
     """
     try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False).fillna("")
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; check the path of the observations.") from error
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path} cannot be read as CSV ({error}); give a table with {', '.join(REQUIRED)}.") from error
+        said = " ".join(str(error).split())
+        raise DataError(f"{path} cannot be read as CSV ({said}); give a table with {', '.join(REQUIRED)}.") from error
     text.columns = [str(name).strip() for name in text.columns]
     for name in REQUIRED:
         if name not in text:

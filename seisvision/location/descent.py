@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,8 +12,10 @@ from seisvision.angles import wrapped_difference_deg
 from seisvision.location import student
 from seisvision.location.geodesy import MEAN_RADIUS_KM, Geodesic, azimuth_deg, geodesic, moved
 
+Way = Callable[[Tensor, Tensor], Geodesic]
+
 MAX_ITERATIONS = 100
-CONVERGED_KM = 1e-3
+CONVERGED_KM = 5e-3
 LONGEST_STEP_KM = 2000.0
 MOST_DAMPING = 1e8
 NEAREST_RAD = 1e-4
@@ -107,9 +110,9 @@ class State:
     """(M, 3): north-north, north-east and east-east of sum of weight * derivative * derivative."""
 
 
-def evaluate(problem: Problem, point: Tensor) -> State:
+def evaluate(problem: Problem, point: Tensor, way: Way = geodesic) -> State:
     """Cost, scale and Gauss-Newton model at points (M, 3)."""
-    residual, design = residuals(problem, geodesic(point[:, None], problem.station))
+    residual, design = residuals(problem, way(point[:, None], problem.station))
     dof = problem.dof
     scale, free_dof = problem.fixed_scale(), torch.zeros_like(dof)
     if not problem.known_scale:
@@ -124,27 +127,33 @@ def evaluate(problem: Problem, point: Tensor) -> State:
     return State(student.cost(residual, scale, free_dof), scale, gradient, information)
 
 
-def descend(problem: Problem, start: Tensor) -> Minimum:
-    """Nearest minimum from starts (M, 3), to a step below a metre.
+def descend(
+    problem: Problem,
+    start: Tensor,
+    way: Way = geodesic,
+    converged_km: float = CONVERGED_KM,
+    max_iterations: int = MAX_ITERATIONS,
+) -> Minimum:
+    """Nearest minimum from starts (M, 3), until a step is shorter than ``converged_km``.
 
     A step that does not lower the cost is refused and repeated shorter (Marquardt 1963, J. SIAM 11, 431-441); finished
     problems leave the batch.
     """
     point = start.clone()
-    first = evaluate(problem, point)
+    first = evaluate(problem, point, way)
     cost, scale = first.cost.clone(), first.scale.clone()
     rows = torch.arange(len(point), device=point.device)
     state, active, damping = first, problem, torch.full_like(cost, 1e-3)
-    for _ in range(MAX_ITERATIONS):
+    for _ in range(max_iterations):
         step_km = _step_km(state, damping)
         trial = moved(point[rows], step_km[:, 0], step_km[:, 1])
-        there = evaluate(active, trial)
+        there = evaluate(active, trial, way)
         better = there.cost <= state.cost
         state = State(*(_choose(better, a, b) for a, b in zip(vars(there).values(), vars(state).values(), strict=True)))
         point[rows] = _choose(better, trial, point[rows])
         cost[rows], scale[rows] = state.cost, state.scale
         damping = torch.where(better, damping / 10, damping * 10)
-        short = torch.linalg.vector_norm(step_km, dim=1) < CONVERGED_KM
+        short = torch.linalg.vector_norm(step_km, dim=1) < converged_km
         going = ~short & (damping < MOST_DAMPING)
         if not going.any():
             break

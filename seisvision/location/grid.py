@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from seisvision.location.descent import Problem
-from seisvision.location.geodesy import MEAN_RADIUS_KM, angle, geodesic, moved
+from seisvision.location.descent import Problem, descend
+from seisvision.location.geodesy import MEAN_RADIUS_KM, angle, geodesic, great_circle, moved
 
 RINGS = 4
-RING_POINTS = 36
+RING_POINTS = 24
 SEPARATE_STARTS = 3
+GRID_PRECISION = 0.07
+"""Points of the grid are up to 7.5 degrees along the circle off, some 0.07 of its radius in distance on average."""
+ROUGH_STEP_KM = 1.0
+ROUGH_ITERATIONS = 10
+HOPELESS = 10.0
+"""Negative log likelihood with widened sigmas above the best of the event. A second solution may have 3."""
 PAPER_STEP_KM = 0.01
 PAPER_ITERATIONS = 100
 PAPER_HALF_WIDTH = 3
@@ -26,18 +33,53 @@ def starts(problem: Problem) -> Tensor:
     is as wide as the distances demand, one wrong station cannot spoil it, and some point of it is near every minimum.
     The mirror is the great circle that the stations lie closest to, because distances say least about the side of it.
     """
-    candidates = _rings(problem)
-    distance_km = MEAN_RADIUS_KM * torch.acos((candidates @ problem.station.transpose(1, 2)).clamp(-1, 1))
-    offset_km = problem.offset_km[:, None]
-    typical_km = _typical_offset_km(problem)
-    # Points of the grid are up to 5 degrees of the circle off; residuals of that size must not count as misfit.
-    softened = problem.offset_sigma_km[:, None].square() + (0.05 * typical_km[:, None, None]).square()
-    if not problem.known_scale:
-        softened = (0.05 * typical_km[:, None, None]).square()
-    terms = torch.log1p((offset_km - distance_km).square() / softened)
-    cost = torch.where(problem.used[:, None], terms, 0.0).sum(2)
-    chosen = _separate(candidates, cost, 0.5 * typical_km / MEAN_RADIUS_KM)
+    # Single precision: the best of a coarse grid needs no more, and these are the largest arrays of all.
+    candidates = _rings(problem).float()
+    station, offset = problem.station.float(), (problem.offset_km / MEAN_RADIUS_KM).float()[:, None]
+    distance = torch.acos((candidates @ station.transpose(1, 2)).clamp(-1, 1))
+    squared = (offset - distance).square()
+    softened = (_softened(problem).offset_sigma_km / MEAN_RADIUS_KM).float().square()[:, None]
+    # Bounded misfit of Geman and McClure; a station that is wrong counts one.
+    cost = torch.where(problem.used[:, None], squared / (squared + softened), 0.0).sum(2)
+    chosen = _separate(candidates, cost, 0.5 * _typical_offset_km(problem) / MEAN_RADIUS_KM).double()
+    chosen = chosen / torch.linalg.vector_norm(chosen, dim=-1, keepdim=True)
     return torch.cat([chosen, _mirrored(problem, chosen[:, :1])], 1)
+
+
+def approach(problem: Problem) -> tuple[Tensor, Tensor]:
+    """Points near the distinct minima: event numbers (M,) and points (M, 3), one to four an event.
+
+    From each start a few quick steps are made on the sphere, with sigmas widened to what the sphere is worth. Of those
+    that arrive at one place the best is kept; one that fits far worse than another of its event is given up.
+    """
+    first = starts(problem)
+    n, k = first.shape[:2]
+    event = torch.arange(n, device=first.device).repeat_interleave(k)
+    rough = _softened(problem)
+    minima = descend(rough.rows(event), first.flatten(0, 1), great_circle, ROUGH_STEP_KM, ROUGH_ITERATIONS)
+    point, cost = minima.point.reshape(n, k, 3), minima.cost.reshape(n, k)
+    order = cost.argsort(1)
+    cost = cost.gather(1, order)
+    point = point.gather(1, order[..., None].expand(-1, -1, 3))
+    apart_rad = angle(point[:, :, None], point[:, None])
+    same = apart_rad < (0.02 * _typical_offset_km(problem) / MEAN_RADIUS_KM)[:, None, None]
+    repeated = same.tril(-1).any(2)
+    kept = ~repeated & (cost - cost[:, :1] < HOPELESS)
+    return kept.nonzero()[:, 0], point[kept]
+
+
+def _softened(problem: Problem) -> Problem:
+    """The distances alone, with sigmas no smaller than the grid is fine."""
+    typical_km = GRID_PRECISION * _typical_offset_km(problem)[:, None]
+    sigma_km = problem.offset_sigma_km if problem.known_scale else torch.zeros_like(problem.offset_km)
+    return replace(
+        problem,
+        offset_sigma_km=torch.hypot(sigma_km, typical_km),
+        back_azimuth_deg=None,
+        azimuth_sigma_deg=None,
+        azimuth_used=None,
+        known_scale=True,
+    )
 
 
 def _rings(problem: Problem) -> Tensor:
@@ -67,8 +109,8 @@ def _separate(candidates: Tensor, cost: Tensor, apart_rad: Tensor) -> Tensor:
     for _ in range(SEPARATE_STARTS):
         best = cost.argmin(1)
         chosen.append(candidates[torch.arange(len(best), device=best.device), best])
-        near = angle(candidates, chosen[-1][:, None]) < apart_rad[:, None]
-        cost = cost.masked_fill(near, torch.inf)
+        closeness = (candidates @ chosen[-1][:, :, None])[..., 0]
+        cost = cost.masked_fill(closeness > apart_rad.cos()[:, None], torch.inf)
     return torch.stack(chosen, 1)
 
 

@@ -113,7 +113,7 @@ def second_solution(problem: Problem, minima: Minimum, best: Tensor, certain: Un
 
     Args:
         problem: B problems.
-        minima: of B * K descents, event by event.
+        minima: K of every event, tensors (B, K, ...); infinite cost where an event has fewer.
         best: (B,) number of the best of the K.
         certain: uncertainty of the best.
 
@@ -121,7 +121,7 @@ def second_solution(problem: Problem, minima: Minimum, best: Tensor, certain: Un
         bool (B,), where there is one, and its point (B, 3).
     """
     n = len(best)
-    point, cost, scale = minima.point.reshape(n, -1, 3), minima.cost.reshape(n, -1), minima.scale.reshape(n, -1)
+    point, cost, scale = minima.point, minima.cost, minima.scale
     row = torch.arange(n, device=best.device)
     way = geodesic(point[row, best][:, None], point)
     step = torch.stack([way.north, way.east], -1) * way.distance_km[..., None]
