@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
@@ -214,12 +215,19 @@ class EventDataModule(pl.LightningDataModule):
                     "stratified split"
                 )
 
-    def variant(self, part: str, **changes: Any) -> EventSamples | TraceSamples:
-        """Return the samples of a part cut with some other settings, such as ``components="ZNE"`` for a baseline."""
+    def variant(self, parts: Sequence[str], **changes: Any) -> EventSamples | TraceSamples:
+        """Return the samples of some parts together, in file order, cut with some other settings.
+
+        Args:
+            parts: names of parts.
+            **changes: keywords of the samples, such as ``components="ZNE"`` for a baseline.
+        """
+        ids = {sample_id for part in parts for sample_id in self.parts[part].sample_ids}
         arguments = {**self._arguments, **changes}
         if self.unit == "event":
-            return EventSamples(self.waveform_set, self.parts[part].source_ids, **arguments)
-        return TraceSamples(self.waveform_set, row_numbers(self.parts[part].sample_ids), **arguments)
+            in_order = [source_id for source_id in self.waveform_set.source_ids if source_id in ids]
+            return EventSamples(self.waveform_set, in_order, **arguments)
+        return TraceSamples(self.waveform_set, np.sort(row_numbers(list(ids))), **arguments)
 
     def loader(self, part: str, *, shuffle: bool = False) -> DataLoader:
         """Return a loader of one part for this process; unshuffled, all ranks together serve each sample once.

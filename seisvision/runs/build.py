@@ -56,7 +56,8 @@ def sample_settings(config: Config, view: View, components: str | None = None) -
     if not samples:
         raise ConfigurationError(
             f"{config['view']['_target_']} draws single traces, but dataset.{section} of '{config['dataset']['name']}' "
-            "does not say how to cut them. Give it a window, or choose a view of whole events, such as view=bands."
+            "does not say how to cut them. Choose another data set, such as dataset=synthetic_traces, or a view "
+            "of whole events, such as view=bands."
         )
     samples.pop("min_stations", None)
     targets = {

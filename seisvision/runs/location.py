@@ -142,7 +142,7 @@ def locate_parts(
     measured = {"part": part, "network": summary.to_dict()}
     if settings["classical"]:
         picked = {
-            name: classical_predictions(data.variant(name, components=keys.COMPONENTS), predictions[name][output])
+            name: classical_predictions(data.variant([name], components=keys.COMPONENTS), predictions[name][output])
             for name in (part, "val")
             if name in predictions
         }
