@@ -43,9 +43,9 @@ class Baseline:
     name: str
     description: str
     feature_names: list[str] = field(default_factory=list)
-    metrics: dict[str, dict[str, Measure]] = field(default_factory=dict)
+    metrics: Mapping[str, Mapping[str, Measure]] = field(default_factory=dict)
     """Measures by part of the split (all but the training part) and metric."""
-    predictions: dict[str, Predictions] = field(default_factory=dict)
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
     """Predictions by part of the split, for paired comparisons with a network."""
     skipped: str | None = None
     """Why the baseline is not shown; None where it is."""

@@ -164,6 +164,18 @@ def test_class_differences_use_mcnemar_only_for_independent_samples() -> None:
     assert clustered["high"] - clustered["low"] > found["high"] - found["low"]
 
 
+def test_class_differences_pair_by_id_and_leave_out_the_unlabelled() -> None:
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 2, 100)
+    worse = classes(target, np.where(np.arange(100) < 20, 1 - target, target)).take(rng.permutation(100))
+    found = classes(target, target).difference(worse)
+    assert found["value"] == pytest.approx(0.2) and 0.1 < found["low"] < 0.2 < found["high"] < 0.3
+    network, baseline = classes([0, 1, -1], [0, 1, 0]), classes([0, 1], [0, 0])
+    assert network.difference(baseline)["n"] == 2 and network.difference(baseline)["value"] == 0.5
+    with pytest.raises(DataError, match="true values"):
+        baseline.difference(classes([1, 0], [0, 1]))
+
+
 def test_angle_differences_are_of_median_errors() -> None:
     target = np.arange(0.0, 360.0, 3.0)
     found = angle(target, target + 8).difference(angle(target, target - 30))
