@@ -30,7 +30,8 @@ class AzimuthSection(View):
 
     Args:
         height, width: rows (time, downwards) and columns (azimuth) of the picture.
-        band_hz: corners of the band.
+        band_hz: corners of the band. Below 50 s phase velocities differ too much between paths, and between
+            models of the Earth, to keep the sign of far traces.
         before_s, after_s: the time axis reaches from ``before_s`` before to ``after_s`` after the origin time.
         earth_model: one of :data:`~seisvision.data.synthesis.parameters.EARTH_MODELS`, whose modes are used.
         max_compensation: attenuation is undone up to this factor.
@@ -52,7 +53,7 @@ class AzimuthSection(View):
         self,
         height: int = 128,
         width: int = 72,
-        band_hz: Sequence[float] = (1 / 150, 1 / 35),
+        band_hz: Sequence[float] = (1 / 150, 1 / 50),
         before_s: float = 120.0,
         after_s: float = 200.0,
         earth_model: str = "ak135f_no_mud",
@@ -117,17 +118,23 @@ class AzimuthSection(View):
         usable = torch.stack([recorded[..., 0], both, both], dim=-1)
         # Not a product: what is not recorded may hold NaN.
         ground = torch.where(usable[..., None], ground, 0.0)
-        carry = BackPropagation(
-            waveform.shape[-1],
-            float(batch[keys.SAMPLING_RATE_HZ]),
+        carry = self.back_propagation(waveform.shape[-1], float(batch[keys.SAMPLING_RATE_HZ]), waveform.device)
+        return carry(ground, batch[keys.OFFSET_KM], batch[keys.START_S])
+
+    def back_propagation(
+        self, samples: int, sampling_rate_hz: float, device: torch.device | None = None
+    ) -> BackPropagation:
+        """Return what carries windows of ``samples`` back, with the settings of this view."""
+        return BackPropagation(
+            samples,
+            sampling_rate_hz,
             band_hz=self.band_hz,
             earth_model=self.earth_model,
             span_s=(-self.before_s, self.after_s),
             rows=self.height,
             max_compensation=self.max_compensation,
-            device=waveform.device,
+            device=device,
         )
-        return carry(ground, batch[keys.OFFSET_KM], batch[keys.START_S])
 
     def _weight(self, traces: SourceTraces, drawn: torch.Tensor) -> torch.Tensor:
         """How strongly each trace is painted, (B, S), 1 for the quietest of an event."""

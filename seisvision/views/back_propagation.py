@@ -172,7 +172,8 @@ class BackPropagation:
         time_s = np.arange(force.shape[-1]) * step_s
         spectrum = step_s * force @ np.exp(-1j * np.outer(time_s, self.omega))
         gain = band_gain(self._tensor(self.omega / (2 * np.pi)), self.band_hz)
-        return self._series(torch.as_tensor(spectrum * self._strength, dtype=torch.complex64, device=self.device) * gain)
+        excited = torch.as_tensor(spectrum * self._strength, dtype=torch.complex64, device=self.device)
+        return self._series(excited * gain)
 
     def _series(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Series (..., R) at ``time_s`` of Fourier integrals (..., J)."""
