@@ -1,4 +1,4 @@
-"""Damped Gauss-Newton (Levenberg-Marquardt with reweighting) on the ellipsoid, for many problems at once."""
+"""Damped Newton steps on the ellipsoid, for many problems at once."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ MAX_ITERATIONS = 100
 CONVERGED_KM = 5e-3
 LONGEST_STEP_KM = 2000.0
 MOST_DAMPING = 1e8
+FREE_DAMPING = 0.1
+MIN_CONVEXITY = 0.1
 NEAREST_RAD = 1e-4
 """Below this distance (0.6 km) the back azimuth of a station says no more about the direction to move in."""
 
@@ -53,6 +55,15 @@ class Problem:
     def rows(self, index: Tensor) -> Problem:
         """The problems at ``index``, a tensor of row numbers, which may repeat."""
         tensors = {name: value[index] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)  # type: ignore[arg-type]
+
+    def single(self) -> Problem:
+        """The same in single precision."""
+        tensors = {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
         return replace(self, **tensors)  # type: ignore[arg-type]
 
     def fixed_scale(self) -> Tensor:
@@ -108,23 +119,35 @@ class State:
     """(M, 2): downhill direction, sum of weight * derivative * residual."""
     information: Tensor
     """(M, 3): north-north, north-east and east-east of sum of weight * derivative * derivative."""
+    curvature: Tensor
+    """(M, 3): the same with second derivatives of the loss, where the scale is known and these are convex."""
 
 
-def evaluate(problem: Problem, point: Tensor, way: Way = geodesic) -> State:
-    """Cost, scale and Gauss-Newton model at points (M, 3)."""
-    residual, design = residuals(problem, way(point[:, None], problem.station))
+def model(problem: Problem, way: Geodesic) -> State:
+    """Cost, scale and local model where the ways (M, S) to the stations are these."""
+    residual, design = residuals(problem, way)
     dof = problem.dof
     scale, free_dof = problem.fixed_scale(), torch.zeros_like(dof)
     if not problem.known_scale:
         free_dof = dof.clamp_min(0)
         scale = torch.where(dof > 0, student.fitted_scale(residual, dof.clamp_min(1)), scale)
-    weight = student.weight(residual, scale) / scale.square()[:, None]
     north, east = design.unbind(-1)
-    gradient = torch.stack([(weight * north * residual).sum(1), (weight * east * residual).sum(1)], 1)
-    information = torch.stack(
-        [(weight * north * north).sum(1), (weight * north * east).sum(1), (weight * east * east).sum(1)], 1
-    )
-    return State(student.cost(residual, scale, free_dof), scale, gradient, information)
+    squares = torch.stack([north * north, north * east, east * east], 1)
+    variance = scale.square()[:, None]
+    weight = student.weight(residual, scale) / variance
+    gradient = ((weight * residual)[:, None] @ design)[:, 0]
+    information = (squares @ weight[..., None])[..., 0]
+    curvature = information
+    # Where the scale follows the residuals, the reweighted information is the better model: it is that of an EM step.
+    if problem.known_scale:
+        second = (squares @ (student.curvature(residual, scale) / variance)[..., None])[..., 0]
+        convex = (_determinant(second) > MIN_CONVEXITY * _determinant(information)) & (second[:, 0] > 0)
+        curvature = torch.where(convex[:, None], second, information)
+    return State(student.cost(residual, scale, free_dof), scale, gradient, information, curvature)
+
+
+def _determinant(symmetric: Tensor) -> Tensor:
+    return symmetric[:, 0] * symmetric[:, 2] - symmetric[:, 1].square()
 
 
 def descend(
@@ -140,20 +163,21 @@ def descend(
     problems leave the batch.
     """
     point = start.clone()
-    first = evaluate(problem, point, way)
+    first = model(problem, way(point[:, None], problem.station))
     cost, scale = first.cost.clone(), first.scale.clone()
     rows = torch.arange(len(point), device=point.device)
     state, active, damping = first, problem, torch.full_like(cost, 1e-3)
     for _ in range(max_iterations):
         step_km = _step_km(state, damping)
         trial = moved(point[rows], step_km[:, 0], step_km[:, 1])
-        there = evaluate(active, trial, way)
+        there = model(active, way(trial[:, None], active.station))
         better = there.cost <= state.cost
         state = State(*(_choose(better, a, b) for a, b in zip(vars(there).values(), vars(state).values(), strict=True)))
         point[rows] = _choose(better, trial, point[rows])
         cost[rows], scale[rows] = state.cost, state.scale
+        # A step that damping has made short says nothing about convergence.
+        short = (torch.linalg.vector_norm(step_km, dim=1) < converged_km) & (damping < FREE_DAMPING)
         damping = torch.where(better, damping / 10, damping * 10)
-        short = torch.linalg.vector_norm(step_km, dim=1) < converged_km
         going = ~short & (damping < MOST_DAMPING)
         if not going.any():
             break
@@ -164,11 +188,11 @@ def descend(
 
 
 def _step_km(state: State, damping: Tensor) -> Tensor:
-    """Damped Gauss-Newton steps (M, 2) north and east, at most ``LONGEST_STEP_KM`` long."""
-    a, b, d = state.information.unbind(1)
+    """Damped Newton steps (M, 2) north and east, at most ``LONGEST_STEP_KM`` long."""
+    a, b, d = state.curvature.unbind(1)
     ridge = damping * (a + d) / 2
     a, d = a + ridge, d + ridge
-    determinant = (a * d - b * b).clamp_min(1e-300)
+    determinant = (a * d - b * b).clamp_min(torch.finfo(a.dtype).tiny)
     north, east = state.gradient.unbind(1)
     step = torch.stack([(d * north - b * east) / determinant, (a * east - b * north) / determinant], 1)
     length = torch.linalg.vector_norm(step, dim=1, keepdim=True)

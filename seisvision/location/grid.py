@@ -33,16 +33,15 @@ def starts(problem: Problem) -> Tensor:
     is as wide as the distances demand, one wrong station cannot spoil it, and some point of it is near every minimum.
     The mirror is the great circle that the stations lie closest to, because distances say least about the side of it.
     """
-    # Single precision: the best of a coarse grid needs no more, and these are the largest arrays of all.
-    candidates = _rings(problem).float()
-    station, offset = problem.station.float(), (problem.offset_km / MEAN_RADIUS_KM).float()[:, None]
-    distance = torch.acos((candidates @ station.transpose(1, 2)).clamp(-1, 1))
+    candidates = _rings(problem)
+    # Single precision after the difference: the best of a grid needs no more, and these are the largest arrays of all.
+    versine = (1 - candidates @ problem.station.transpose(1, 2)).clamp(0, 2).float()
+    distance, offset = 2 * torch.asin((versine / 2).sqrt()), (problem.offset_km / MEAN_RADIUS_KM).float()[:, None]
     squared = (offset - distance).square()
     softened = (_softened(problem).offset_sigma_km / MEAN_RADIUS_KM).float().square()[:, None]
     # Bounded misfit of Geman and McClure; a station that is wrong counts one.
     cost = torch.where(problem.used[:, None], squared / (squared + softened), 0.0).sum(2)
-    chosen = _separate(candidates, cost, 0.5 * _typical_offset_km(problem) / MEAN_RADIUS_KM).double()
-    chosen = chosen / torch.linalg.vector_norm(chosen, dim=-1, keepdim=True)
+    chosen = _separate(candidates, cost, 0.5 * _typical_offset_km(problem) / MEAN_RADIUS_KM)
     return torch.cat([chosen, _mirrored(problem, chosen[:, :1])], 1)
 
 
@@ -55,9 +54,9 @@ def approach(problem: Problem) -> tuple[Tensor, Tensor]:
     first = starts(problem)
     n, k = first.shape[:2]
     event = torch.arange(n, device=first.device).repeat_interleave(k)
-    rough = _softened(problem)
-    minima = descend(rough.rows(event), first.flatten(0, 1), great_circle, ROUGH_STEP_KM, ROUGH_ITERATIONS)
-    point, cost = minima.point.reshape(n, k, 3), minima.cost.reshape(n, k)
+    rough = _softened(problem).single()
+    minima = descend(rough.rows(event), first.flatten(0, 1).float(), great_circle, ROUGH_STEP_KM, ROUGH_ITERATIONS)
+    point, cost = _normalised(minima.point.double()).reshape(n, k, 3), minima.cost.reshape(n, k)
     order = cost.argsort(1)
     cost = cost.gather(1, order)
     point = point.gather(1, order[..., None].expand(-1, -1, 3))
@@ -109,8 +108,8 @@ def _separate(candidates: Tensor, cost: Tensor, apart_rad: Tensor) -> Tensor:
     for _ in range(SEPARATE_STARTS):
         best = cost.argmin(1)
         chosen.append(candidates[torch.arange(len(best), device=best.device), best])
-        closeness = (candidates @ chosen[-1][:, :, None])[..., 0]
-        cost = cost.masked_fill(closeness > apart_rad.cos()[:, None], torch.inf)
+        versine = 1 - (candidates @ chosen[-1][:, :, None])[..., 0]
+        cost = cost.masked_fill(versine < 2 * (apart_rad / 2).sin().square()[:, None], torch.inf)
     return torch.stack(chosen, 1)
 
 
@@ -119,7 +118,11 @@ def _mirrored(problem: Problem, point: Tensor) -> Tensor:
     station = problem.station * problem.used[..., None]
     normal = torch.linalg.eigh(station.transpose(1, 2) @ station).eigenvectors[:, None, :, 0]
     mirrored = point - 2 * (point * normal).sum(-1, keepdim=True) * normal
-    return mirrored / torch.linalg.vector_norm(mirrored, dim=-1, keepdim=True)
+    return _normalised(mirrored)
+
+
+def _normalised(vector: Tensor) -> Tensor:
+    return vector / torch.linalg.vector_norm(vector, dim=-1, keepdim=True)
 
 
 def halve_grid(problem: Problem, start: Tensor) -> tuple[Tensor, Tensor]:

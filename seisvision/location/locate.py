@@ -12,9 +12,9 @@ from torch import Tensor
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.location import grid
 from seisvision.location.checks import Observations, checked, left_out
-from seisvision.location.descent import Minimum, Problem, descend, evaluate, residuals
-from seisvision.location.geodesy import MEAN_RADIUS_KM, angle, coordinates_deg, geodesic
-from seisvision.location.uncertainty import Ellipse, Uncertainty, gap_deg, second_solution, uncertainty
+from seisvision.location.descent import Minimum, Problem, descend, model, residuals
+from seisvision.location.geodesy import MEAN_RADIUS_KM, Geodesic, angle, azimuth_deg, coordinates_deg, geodesic
+from seisvision.location.uncertainty import Ellipse, Uncertainty, azimuthal_gap_deg, second_solution, uncertainty
 
 Array = np.ndarray | Tensor
 Mode = Literal["robust", "paper"]
@@ -88,7 +88,7 @@ def locate(
     """Epicentres of B events from distances at S stations, on WGS84.
 
     ``robust`` minimises the negative log likelihood of Student-t errors with four degrees of freedom by damped
-    Gauss-Newton from several starts. Its ellipses are linearised at the solution: they hold what they say from five
+    Newton steps from several starts. Its ellipses are linearised at the solution: they hold what they say from five
     stations on, as long as they are small against the distances and the gap is below 270 degrees. ``paper`` minimises
     the sum of absolute residuals, all weights 1, by grid halving; sigmas and azimuths are not used.
 
@@ -139,6 +139,7 @@ class _Found:
     """Solution of the events that can be located."""
 
     point: Tensor
+    way: Geodesic
     certain: Uncertainty
     ambiguous: Tensor
     second: Tensor
@@ -162,10 +163,10 @@ def _chosen(problem: Problem, event: Tensor, minima: Minimum, variance: float | 
     minima = _by_event(minima, event, len(problem.used))
     best = minima.cost.argmin(1)
     point = minima.point[torch.arange(len(best), device=best.device), best]
-    residual, _ = residuals(problem, geodesic(point[:, None], problem.station))
-    certain = uncertainty(problem, evaluate(problem, point), residual, variance)
+    way = geodesic(point[:, None], problem.station)
+    certain = uncertainty(problem, model(problem, way), residuals(problem, way)[0], variance)
     ambiguous, second = second_solution(problem, minima, best, certain)
-    return _Found(point, certain, ambiguous, second)
+    return _Found(point, way, certain, ambiguous, second)
 
 
 def _by_event(minima: Minimum, event: Tensor, n: int) -> Minimum:
@@ -207,8 +208,8 @@ def _refusals(problem: Problem) -> list[str]:
 def _described(given: Observations, problem: Problem, possible: Tensor, refused: list[str], found: _Found) -> Locations:
     rows = possible.nonzero()[:, 0]
     some = problem.rows(rows)
-    distance_km = geodesic(found.point[:, None], some.station).distance_km
-    residual_km = torch.where(some.used, some.offset_km - distance_km, torch.nan)
+    residual_km = torch.where(some.used, some.offset_km - found.way.distance_km, torch.nan)
+    azimuths_deg = azimuth_deg(found.way.north, found.way.east)
     latitude_deg, longitude_deg = coordinates_deg(found.point)
     second_latitude_deg, second_longitude_deg = coordinates_deg(found.second)
     ellipses = [found.certain.ellipse(level) for level in (0.68, 0.95)]
@@ -231,7 +232,7 @@ def _described(given: Observations, problem: Problem, possible: Tensor, refused:
         residual_km=spread(residual_km),
         rms_km=spread(residual_km.square().nanmean(1).sqrt()),
         n_stations=problem.used.sum(1),
-        gap_deg=spread(gap_deg(some, found.point)),
+        gap_deg=spread(azimuthal_gap_deg(azimuths_deg, some.used)),
         ambiguous=ambiguous,
         second_latitude_deg=spread(torch.where(found.ambiguous, second_latitude_deg, torch.nan)),
         second_longitude_deg=spread(torch.where(found.ambiguous, second_longitude_deg, torch.nan)),

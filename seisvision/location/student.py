@@ -31,6 +31,13 @@ def weight(residual: Tensor, scale: Tensor) -> Tensor:
     return (nu + 1) / (nu + (residual / scale[:, None]).square())
 
 
+def curvature(residual: Tensor, scale: Tensor) -> Tensor:
+    """Second derivatives (M, O) of the cost by residuals (M, O), times the squared scale; negative for wild ones."""
+    nu = DEGREES_OF_FREEDOM
+    squared = (residual / scale[:, None]).square()
+    return (nu + 1) * (nu - squared) / (nu + squared).square()
+
+
 def cost(residual: Tensor, scale: Tensor, dof: Tensor) -> Tensor:
     """Negative log likelihood (M,), without constants; ``dof`` (M,) is zero where the scale is known."""
     nu = DEGREES_OF_FREEDOM

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from seisvision.location import student
 from seisvision.location.descent import Minimum, Problem, State
-from seisvision.location.geodesy import azimuth_deg, geodesic
+from seisvision.location.geodesy import geodesic
 
 MISFIT_P_VALUE = 1e-3
 """Sigmas are believed unless residuals this large would be seen less often than this."""
 LARGEST_ELLIPSE_KM = 5000.0
 """A longer axis of the 95 % ellipse says nothing: the ellipse is left out."""
-DISTINCT_KM = 1.0
+DISTINCT_KM = 0.1
 EXACT_KM = 0.1
 """Misfit below which two solutions fit exactly, whatever their ratio."""
 TWO_STATION_MISFIT_KM = 10.0
@@ -151,9 +151,3 @@ def azimuthal_gap_deg(azimuth: Tensor, used: Tensor) -> Tensor:
     last = ordered.gather(1, (count - 1).clamp_min(0)[:, None])[:, 0]
     around = 360 - last + ordered[:, 0]
     return torch.maximum(gaps.amax(1) if gaps.shape[1] else around, around)
-
-
-def gap_deg(problem: Problem, point: Tensor) -> Tensor:
-    """Azimuthal gap (B,) of the used stations at epicentres (B, 3)."""
-    way = geodesic(point[:, None], problem.station)
-    return azimuthal_gap_deg(azimuth_deg(way.north, way.east), problem.used)

@@ -249,6 +249,15 @@ def test_a_back_azimuth_locates_from_one_station_and_settles_the_side() -> None:
     assert both.ambiguous.float().mean() < 0.2
 
 
+def test_networks_of_a_few_kilometres_locate_to_metres() -> None:
+    events = random_events(100, 8, distance_km=(0.5, 8), spread_deg=0.2)
+    assert _errors(_located(events), events).max() < 0.02
+    noisy = np.abs(events["offset_km"] + np.random.default_rng(1).normal(0, 0.1, (100, 8)))
+    found = _located(events, noisy, offset_sigma_km=np.full((100, 8), 0.1))
+    assert np.median(_errors(found, events)) < 0.15
+    assert found.ambiguous.float().mean() < 0.05
+
+
 def test_teleseismic_distances_locate_too() -> None:
     events = random_events(40, 10, distance_km=(500, 9000), spread_deg=30, centre_deg=(20, 140))
     assert _errors(_located(events), events).max() < 0.1
