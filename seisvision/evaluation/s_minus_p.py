@@ -53,8 +53,7 @@ class PickerSettings:
     largest_share: float = 0.0
 
 
-# Tuned on synthetic events (seeds other than the default): teleseismic S comes before larger surface waves, local S is
-# the largest rise.
+# Tuned on a dozen synthetic events each. Teleseismic S comes before larger surface waves; local S is the largest rise.
 GLOBAL = PickerSettings((0.4, 0.9), (0.04, 0.15), 5.0, 15.0, 15.0, 240.0)
 REGIONAL = PickerSettings((1.0, 4.0), (1.0, 4.0), 2.0, 1.2, 4.0, 3.0, step=2.5, largest_share=1.0)
 LOCAL = PickerSettings((3.0, 15.0), (4.0, 16.0), 0.5, 0.3, 1.2, 1.0, step=2.5, largest_share=1.0)
