@@ -18,7 +18,7 @@ import torch
 
 from seisvision import keys
 from seisvision.data.synthesis.sources import opposed_lobes
-from seisvision.views.azimuth_section import AzimuthSection
+from seisvision.views.azimuth_section import AzimuthSection, weigh
 from seisvision.views.rasterise import shift_rows
 
 MIN_STATIONS: Final = 3
@@ -26,8 +26,6 @@ MIN_STATIONS: Final = 3
 PATH_SPREAD: Final = 0.012
 """Relative standard deviation of phase velocities between paths, as global maps at 50 s have it."""
 LARGEST_DELAY_S: Final = 30.0
-MODEL_ERROR: Final = 0.1
-"""Part of an event's typical amplitude by which traces differ beyond their noise: site, focusing, scattering."""
 _PHASE_VELOCITY_KM_S: Final = 4.0
 _ROW_S: Final = 2.5
 _STEP_S: Final = 0.5
@@ -126,20 +124,11 @@ class ForceAzimuthEstimator:
         return shifted / shifted.norm(dim=1, keepdim=True)
 
     def _prepare(self, batch: dict[str, Any]) -> _Traces:
-        at_source = self._view.at_source(batch)
-        azimuth = torch.deg2rad(batch[keys.AZIMUTH_DEG])
-        finite = at_source.values.isfinite().all(-1)
-        used = (at_source.known & azimuth.isfinite())[..., None] & finite
-        values = at_source.values.masked_fill(~used[..., None], 0.0)
-        peak = values.abs().amax((2, 3))
-        # Relative to the event's own amplitude, so that squares of small numbers do not vanish.
-        typical = peak.masked_fill(peak == 0, torch.nan).nanquantile(0.5, dim=1)[:, None, None].nan_to_num(nan=1.0)
-        values, noise = values / typical[..., None], at_source.noise / typical
-        used = used & (values != 0).any(-1)
-        weight = torch.where(used, 1 / (noise.square() + MODEL_ERROR**2), 0.0)
-        cos, sin = torch.cos(azimuth).nan_to_num(nan=0.0), torch.sin(azimuth).nan_to_num(nan=0.0)
+        traces = weigh(self._view.at_source(batch), batch[keys.AZIMUTH_DEG])
+        azimuth = torch.deg2rad(batch[keys.AZIMUTH_DEG]).nan_to_num(nan=0.0)
+        cos, sin = torch.cos(azimuth), torch.sin(azimuth)
         radial, transverse = torch.stack([cos, sin], -1), torch.stack([-sin, cos], -1)
-        return _Traces(values, weight, torch.stack([radial, radial, transverse], dim=2))
+        return _Traces(traces.values, traces.weight, torch.stack([radial, radial, transverse], dim=2))
 
     def _align(self, traces: _Traces, fit: _Fit, delay_sigma_s: torch.Tensor) -> _Traces:
         """Shift every trace to where it most likely belongs; Z and R, which are one wave, together.

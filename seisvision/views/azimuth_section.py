@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 
 from seisvision import keys
+from seisvision.angles import wrapped_difference_deg
 from seisvision.data.synthesis.parameters import EARTH_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.views.back_propagation import BackPropagation, SourceTraces, rotate_to_zrt
 from seisvision.views.filters import check_band
-from seisvision.views.rasterise import nearest_trace
 from seisvision.views.view import View
 
 CHANNELS: Final = ("Z", "R", "T")
-QUIETEST: Final = 0.25
-"""No trace counts as quieter than this share of its event's median noise."""
+MODEL_ERROR: Final = 0.1
+"""Part of an event's typical amplitude by which traces differ beyond their noise: site, focusing, scattering."""
+LARGEST_PEAK: Final = 5.0
+"""Traces are cut at this many typical amplitudes of their event, so that a wrong gain does not fill the picture."""
+
+
+class WeightedTraces(NamedTuple):
+    """Traces at the source, ready to be summed; components are Z, R, T."""
+
+    values: torch.Tensor
+    """float32 (B, S, 3, H): in units of the event's typical amplitude; 0 where not used."""
+    weight: torch.Tensor
+    """float32 (B, S, 3): one over the variance; 0 where not used."""
 
 
 class AzimuthSection(View):
@@ -26,7 +37,9 @@ class AzimuthSection(View):
     Each trace is rotated with its back azimuth, cut to a band of surface waves and carried back to the source
     (:class:`~seisvision.views.back_propagation.BackPropagation`). A single force then draws one time function in
     all columns, with the factor cos(azimuth - force azimuth) in Z and R and minus the sine in T. The columns go
-    from azimuth 0 to 360 degrees; each shows its nearest trace, counted round the circle.
+    from azimuth 0 to 360 degrees; each shows what is best known of the motion in its direction: the mean of the
+    traces about it, counted round the circle, with weights that fall with their noise outside the surface waves and
+    with their distance in azimuth. Where only noisy or far traces are left the picture fades to 0.
 
     Args:
         height, width: rows (time, downwards) and columns (azimuth) of the picture.
@@ -35,11 +48,10 @@ class AzimuthSection(View):
         before_s, after_s: the time axis reaches from ``before_s`` before to ``after_s`` after the origin time.
         earth_model: one of :data:`~seisvision.data.synthesis.parameters.EARTH_MODELS`, whose modes are used.
         max_compensation: attenuation is undone up to this factor.
-        weighting: pale the traces whose noise, measured outside the surface waves, is high for their event.
-        max_gap_deg: how far a trace colours its surroundings; 0: its own column only; None: up to the next trace.
+        blend_deg: standard deviation of the Gaussian weights over azimuth.
         components: order of the components in the waveforms; must hold Z, N and E.
 
-    Values are signed, in [-1, 1]; amplitude 1 is the trace's largest over the three channels. Background is 0.
+    Values are signed, in [-1, 1]; amplitude 1 is the picture's largest over the three channels. Background is 0.
     Traces of unknown distance, azimuth, back azimuth or window start, traces whose window does not hold the whole
     surface wave train, and flat or dead ones are not drawn. Where one of N and E was not recorded, R and T are empty.
 
@@ -58,8 +70,7 @@ class AzimuthSection(View):
         after_s: float = 200.0,
         earth_model: str = "ak135f_no_mud",
         max_compensation: float = 4.0,
-        weighting: bool = True,
-        max_gap_deg: float | None = None,
+        blend_deg: float = 15.0,
         components: str = keys.COMPONENTS,
     ) -> None:
         super().__init__()
@@ -72,21 +83,22 @@ class AzimuthSection(View):
         for name, value in {"height": height, "width": width, "max_compensation": max_compensation}.items():
             if not value >= 1:
                 raise ConfigurationError(f"{name}={value} is not allowed; give at least 1")
-        if before_s < 0 or after_s <= 0 or (max_gap_deg is not None and max_gap_deg < 0):
+        if before_s < 0 or after_s <= 0 or blend_deg <= 0:
             raise ConfigurationError(
-                f"before_s={before_s}, after_s={after_s} and max_gap_deg={max_gap_deg} must not be negative"
+                f"before_s={before_s}, after_s={after_s} and blend_deg={blend_deg} are not allowed; "
+                "before_s must not be negative, the others must be positive"
             )
         self.band_hz = (float(band_hz[0]), float(band_hz[1]))
         check_band(self.band_hz)
         self.height, self.width, self.out_channels = int(height), int(width), len(CHANNELS)
         self.before_s, self.after_s, self.earth_model = float(before_s), float(after_s), earth_model
-        self.max_compensation, self.weighting, self.max_gap_deg = float(max_compensation), weighting, max_gap_deg
+        self.max_compensation, self.blend_deg = float(max_compensation), float(blend_deg)
         self.components = components
 
     def describe(self) -> dict[str, str]:
         """Name of each picture channel, in order, and what its values mean."""
         low_hz, high_hz = self.band_hz
-        meaning = f"{1 / high_hz:.3g}-{1 / low_hz:.3g} s at the source, signed, in [-1, 1], norm trace"
+        meaning = f"{1 / high_hz:.3g}-{1 / low_hz:.3g} s at the source, signed, in [-1, 1], norm section"
         return dict.fromkeys(CHANNELS, meaning)
 
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
@@ -99,13 +111,7 @@ class AzimuthSection(View):
         waveform = batch[keys.WAVEFORM]
         self.check_components(waveform)
         with torch.autocast(waveform.device.type, enabled=False):
-            traces = self.at_source(batch)
-            azimuth_deg = batch[keys.AZIMUTH_DEG]
-            peak = traces.values.abs().amax((2, 3))
-            drawn = traces.known & azimuth_deg.isfinite() & (peak > 0) & peak.isfinite()
-            factor = torch.where(drawn, self._weight(traces, drawn) / peak, 0.0)
-            values = (traces.values * factor[..., None, None]).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
-            return self._paint(values, azimuth_deg.masked_fill(~drawn, torch.nan))
+            return self._paint(weigh(self.at_source(batch), batch[keys.AZIMUTH_DEG]), batch[keys.AZIMUTH_DEG])
 
     def at_source(self, batch: dict[str, Any]) -> SourceTraces:
         """Carry the traces of ``batch`` back to the source; amplitudes in the unit of the waveforms."""
@@ -136,35 +142,31 @@ class AzimuthSection(View):
             device=device,
         )
 
-    def _weight(self, traces: SourceTraces, drawn: torch.Tensor) -> torch.Tensor:
-        """How strongly each trace is painted, (B, S), 1 for the quietest of an event."""
-        if not self.weighting:
-            return torch.ones_like(traces.noise[..., 0])
-        weight = noise_weight(traces.noise, drawn)
-        return (weight / weight.amax(-1, keepdim=True)).nan_to_num(nan=0.0).sqrt()
-
-    def _paint(self, values: torch.Tensor, azimuth_deg: torch.Tensor) -> torch.Tensor:
-        """Colour the columns: (B, 3, H, W) from ``values`` (B, S, 3, H); NaN azimuths are not drawn."""
-        stations = azimuth_deg.shape[1]
-        position_px = azimuth_deg.remainder(360.0) * (self.width / 360.0)
-        # Each trace stands a turn before and a turn after as well, so the nearest may lie beyond north.
-        position_px = torch.cat([position_px - self.width, position_px, position_px + self.width], dim=1)
-        gap_px = None if self.max_gap_deg is None else position_px.new_full((1, 1), self.max_gap_deg * self.width / 360)
-        index, near = nearest_trace(position_px, self.width, gap_px)
-        index = index.remainder(stations)[:, None, None].expand(-1, *values.shape[2:], -1)
-        picture = values.permute(0, 2, 3, 1).contiguous().gather(3, index)
-        return picture if near is None else picture * near[:, None, None]
+    def _paint(self, traces: WeightedTraces, azimuth_deg: torch.Tensor) -> torch.Tensor:
+        """Blend the traces into columns: (B, 3, H, W)."""
+        column_deg = (torch.arange(self.width, device=azimuth_deg.device) + 0.5) * (360.0 / self.width)
+        apart_deg = wrapped_difference_deg(column_deg, azimuth_deg.nan_to_num(nan=0.0)[..., None])
+        blend = torch.exp(-0.5 * (apart_deg / self.blend_deg).square())[:, :, None] * traces.weight[..., None]
+        picture = torch.einsum("bscw,bsch->bchw", blend, traces.values.clamp(-LARGEST_PEAK, LARGEST_PEAK))
+        # Silence counts as much as a trace of signal-to-noise ratio 1: gaps and noisy traces fade.
+        picture = picture / (blend.sum(1) + 1.0)[:, :, None]
+        largest = picture.abs().amax((1, 2, 3), keepdim=True)
+        return (picture / largest).nan_to_num(nan=0.0).contiguous()
 
 
-def noise_weight(noise: torch.Tensor, usable: torch.Tensor) -> torch.Tensor:
-    """Weight of each trace for its noise, (B, S): one over it, and less still above the median of the event.
+def weigh(traces: SourceTraces, azimuth_deg: torch.Tensor) -> WeightedTraces:
+    """Scale traces by the amplitude of their event and weigh them with their noise.
 
     Args:
-        noise: (B, S, C) root mean square of each component; the largest counts.
-        usable: bool (B, S); others get the weight 0.
+        traces: at the source.
+        azimuth_deg: (B, S); traces of unknown azimuth get the weight 0.
     """
-    largest = noise.amax(-1).masked_fill(~usable, torch.nan)
-    relative = largest / largest.nanquantile(0.5, dim=-1, keepdim=True)
-    # Silence says that noise could not be measured, not that there is none.
-    relative = relative.nan_to_num(nan=1.0).clamp_min(QUIETEST)
-    return usable / (relative * (1 + relative.square()))
+    finite = traces.values.isfinite().all(-1)
+    used = (traces.known & azimuth_deg.isfinite())[..., None] & finite
+    values = traces.values.masked_fill(~used[..., None], 0.0)
+    peak = values.abs().amax((2, 3))
+    # Relative to the event's own amplitude, so that squares of small numbers do not vanish.
+    typical = peak.masked_fill(peak == 0, torch.nan).nanquantile(0.5, dim=1)[:, None, None].nan_to_num(nan=1.0)
+    values, noise = values / typical[..., None], traces.noise / typical
+    used = used & (values != 0).any(-1)
+    return WeightedTraces(values, torch.where(used, 1 / (noise.square() + MODEL_ERROR**2), 0.0))

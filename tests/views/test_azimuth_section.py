@@ -12,8 +12,8 @@ from seisvision.data.synthesis.geometry import EventGeometry, destination
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.sources import PointForce, Source, opposed_lobes
 from seisvision.errors import ConfigurationError
-from seisvision.views.azimuth_section import AzimuthSection, noise_weight
-from seisvision.views.back_propagation import BackPropagation, rotate_to_zrt
+from seisvision.views.azimuth_section import AzimuthSection, weigh
+from seisvision.views.back_propagation import BackPropagation, SourceTraces, rotate_to_zrt
 
 RATE_HZ, SAMPLES, DURATION_S, FORCE_DEG = 2.0, 3600, 50.0, 65.0
 AZIMUTHS_DEG = np.arange(0.0, 360.0, 30.0)
@@ -208,27 +208,45 @@ def test_the_circle_has_no_seam(rings: dict) -> None:
     }
     picture = view(uneven)
     turned = view(uneven | {keys.AZIMUTH_DEG: (uneven[keys.AZIMUTH_DEG] + 90) % 360})
-    assert torch.equal(turned, picture.roll(18, dims=-1))
-    assert not torch.equal(turned, picture)
+    torch.testing.assert_close(turned, picture.roll(18, dims=-1), rtol=0, atol=1e-5)
+    assert (turned - picture).abs().max() > 0.5
 
 
-def test_columns_show_the_trace_nearest_round_the_circle(rings: dict) -> None:
-    two = {
-        key: value[:, [0, 12]] if torch.is_tensor(value) and value.ndim > 1 else value for key, value in rings.items()
+def only(batch: dict, stations: list[int]) -> dict:
+    """The batch with some of its stations."""
+    return {
+        key: value[:, stations] if torch.is_tensor(value) and value.ndim > 1 else value for key, value in batch.items()
     }
-    two[keys.AZIMUTH_DEG] = torch.tensor([[352.0, 100.0]])
-    picture = AzimuthSection(width=36)(two)[0]
-    near, far = picture[..., 35], picture[..., 10]
-    assert not torch.equal(near, far)
-    # Half-way between 352 and 100 degrees lies 46, and on the other side 226.
-    for column in range(36):
-        angle = (column + 0.5) * 10
-        expected = near if angle < 46 or angle > 226 else far
-        assert torch.equal(picture[..., column], expected), column
-    own = AzimuthSection(width=36, max_gap_deg=0)(two)[0]
-    assert (
-        own.abs().amax((0, 1)).nonzero().flatten().tolist() == [10, 35] or own.abs().amax((0, 1)).count_nonzero() <= 4
-    )
+
+
+def test_traces_are_seen_about_their_azimuth_on_both_sides_of_north(rings: dict) -> None:
+    one = only(rings, [0]) | {keys.AZIMUTH_DEG: torch.tensor([[358.0]])}
+    strength = AzimuthSection(width=36, blend_deg=10)(one)[0].abs().amax((0, 1))
+    assert strength.argmax() == 35 and strength[0] > 0.9 and strength[2] > strength[4] > strength[6]
+    assert strength[17] < 0.05
+
+
+def test_a_noisy_trace_yields_to_a_quiet_neighbour_and_fades_where_it_is_alone(rings: dict) -> None:
+    view = AzimuthSection(width=36, blend_deg=15)
+    azimuths_deg = torch.tensor([[100.0, 190.0, 180.0, 110.0, 280.0]])
+    some = only(rings, [0, 1, 2, 3, 4]) | {keys.AZIMUTH_DEG: azimuths_deg}
+    quiet = view(only(some, [0, 1, 2]))[0, :, :, 10]
+    noise = torch.randn(1, 2, 3, SAMPLES, generator=torch.Generator().manual_seed(2))
+    some[keys.WAVEFORM][:, 3:] = noise * 50 * some[keys.WAVEFORM].abs().max()
+    picture = view(some)[0]
+    shared, alone = picture[:, :, 10], picture[:, :, 28]
+    assert correlation(shared.numpy(), quiet.numpy()) > 0.9
+    assert alone.abs().max() < 0.2 * shared.abs().max()
+
+
+def test_weights_fall_with_noise_and_unknown_azimuths_have_none() -> None:
+    values = torch.ones(1, 4, 3, 8) * 1e-12
+    noise = torch.tensor([0.0, 1e-12, 3e-12, 0.0])[None, :, None].expand(1, 4, 3)
+    traces = SourceTraces(values, noise, torch.ones(1, 4, dtype=torch.bool))
+    weighted = weigh(traces, torch.tensor([[0.0, 90.0, 180.0, torch.nan]]))
+    first, second, third, unknown = weighted.weight[0, :, 0].tolist()
+    assert first == pytest.approx(100) and second == pytest.approx(1 / 1.01) and third == pytest.approx(1 / 9.01)
+    assert unknown == 0 and torch.equal(weighted.values[0, :3], torch.ones(3, 3, 8))
 
 
 def test_padding_and_other_events_do_not_matter(rings: dict) -> None:
@@ -249,7 +267,7 @@ def test_padding_and_other_events_do_not_matter(rings: dict) -> None:
 
 
 def test_what_is_unknown_or_dead_is_not_drawn(rings: dict) -> None:
-    view = AzimuthSection(weighting=False)
+    view = AzimuthSection()
     for key in (keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.START_S):
         missing = rings | {key: torch.full_like(rings[key], torch.nan)}
         assert (view(missing) == 0).all()
@@ -264,15 +282,20 @@ def test_what_is_unknown_or_dead_is_not_drawn(rings: dict) -> None:
     assert view(rings | {keys.WAVEFORM: holes}).isfinite().all()
 
 
-def test_amplitudes_do_not_matter_but_noise_does(rings: dict) -> None:
+def test_the_unit_of_amplitude_does_not_matter(rings: dict) -> None:
     view = AzimuthSection()
     picture = view(rings)
     assert picture.abs().max() == pytest.approx(1)
     torch.testing.assert_close(view(rings | {keys.WAVEFORM: rings[keys.WAVEFORM] * 1e6}), picture, rtol=0, atol=1e-4)
-    noise = torch.tensor([[[1.0], [1.0], [2.0], [8.0], [0.0], [5.0]]])
-    weight = noise_weight(noise, torch.tensor([[True, True, True, True, True, False]]))[0]
-    assert weight[0] == weight[1] > weight[2] > weight[3] > 0 == weight[5]
-    assert weight[4] < 10 * weight[0]
+
+
+def test_a_wrong_gain_does_not_fill_the_picture(rings: dict) -> None:
+    view = AzimuthSection()
+    loud = rings[keys.WAVEFORM].clone()
+    loud[:, 4] *= 1e4
+    picture, spoilt = view(rings), view(rings | {keys.WAVEFORM: loud})
+    opposite = slice(60, 70)
+    assert spoilt[..., opposite].abs().max() > 0.1 * picture[..., opposite].abs().max()
 
 
 def test_component_order_is_a_setting(rings: dict) -> None:
