@@ -20,7 +20,8 @@ Array = np.ndarray | Tensor
 Mode = Literal["robust", "paper"]
 
 MODES: Final = ("robust", "paper")
-EVENTS_AT_ONCE = 1024
+PAIRS_AT_ONCE = 32768
+"""Events times stations of one batch; the grid of starts needs 100 times as many numbers."""
 SAME_PLACE_KM = 0.1
 MEDIAN_VARIANCE = 1.5708
 """Variance of an estimate by absolute residuals over that by least squares, normal errors: pi / 2."""
@@ -88,8 +89,9 @@ def locate(
     """Epicentres of B events from distances at S stations, on WGS84.
 
     ``robust`` minimises the negative log likelihood of Student-t errors with four degrees of freedom by damped
-    Newton steps from several starts. Its ellipses are linearised at the solution: they hold what they say from five
-    stations on, as long as they are small against the distances and the gap is below 270 degrees. ``paper`` minimises
+    Newton steps from several starts. Its ellipses are linearised at the solution: those of 95 % hold 93 to 97 % of the
+    epicentres from five stations on, with errors up to an eighth of the distances and gaps up to 270 degrees. Beyond
+    that, and for an epicentre close to the line of its stations, they hold a few per cent fewer. ``paper`` minimises
     the sum of absolute residuals, all weights 1, by grid halving; sigmas and azimuths are not used.
 
     Args:
@@ -121,7 +123,10 @@ def locate(
         mask=mask,
     )
     rows = torch.arange(len(given.mask), device=given.mask.device)
-    parts = [_locate_some(given.rows(some), mode) for some in rows.split(EVENTS_AT_ONCE)]
+    parts = [
+        _locate_some(given.rows(some), mode)
+        for some in rows.split(max(1, PAIRS_AT_ONCE // max(1, given.mask.shape[1])))
+    ]
     return _joined(parts)
 
 
