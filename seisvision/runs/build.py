@@ -51,14 +51,7 @@ def sample_settings(config: Config, view: View, components: str | None = None) -
     Raises:
         ConfigurationError: the data set says nothing of single traces.
     """
-    section = {"event": "samples", "trace": "traces"}[view.unit]
-    samples = dict(config["dataset"].get(section) or {})
-    if not samples:
-        raise ConfigurationError(
-            f"{config['view']['_target_']} draws single traces, but dataset.{section} of '{config['dataset']['name']}' "
-            "does not say how to cut them. Choose another data set, such as dataset=synthetic_traces, or a view "
-            "of whole events, such as view=bands."
-        )
+    samples = cut_settings(config, view)
     samples.pop("min_stations", None)
     targets = {
         output["target"]: class_map(config, output["target"]) if "class_names" in output else None
@@ -70,6 +63,23 @@ def sample_settings(config: Config, view: View, components: str | None = None) -
         "components": components or view.components,
         "targets": targets,
     }
+
+
+def cut_settings(config: Config, view: View) -> dict[str, Any]:
+    """``dataset.samples`` or ``dataset.traces``, whichever the view draws.
+
+    Raises:
+        ConfigurationError: the data set says nothing of single traces.
+    """
+    section = {"event": "samples", "trace": "traces"}[view.unit]
+    settings = config["dataset"].get(section)
+    if not settings:
+        raise ConfigurationError(
+            f"{config['view']['_target_']} draws single traces, but dataset.{section} of '{config['dataset']['name']}' "
+            "does not say how to cut them. Choose another data set, such as dataset=synthetic_traces, or a view "
+            "of whole events, such as view=bands."
+        )
+    return dict(settings)
 
 
 def data_settings(config: Config, view: View) -> dict[str, Any]:
@@ -155,11 +165,10 @@ def check_origin(config: Config, view: View) -> None:
                 f"Output '{output['name']}' must be found without the origin time, but {config['view']['_target_']} "
                 "draws from it. Choose another view, such as view=spectrogram."
             )
-        section = "samples" if view.unit == "event" else "traces"
-        window = config["dataset"][section]["window"]
+        window = cut_settings(config, view)["window"]
         if window["reference"] not in ("onset", "random") or not window.get("complete"):
             raise ConfigurationError(
-                f"Output '{output['name']}' must be found without the origin time, but dataset.{section}.window has "
+                f"Output '{output['name']}' must be found without the origin time, but the window has "
                 f"reference={window['reference']} and complete={window.get('complete', False)}, so that the time since "
                 "the origin can be read off the picture. Set reference to onset or random, and complete=true."
             )

@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from seisvision import keys
+from seisvision.errors import DataError
 from seisvision.evaluation.predictions import PREDICTIONS, Predictions
 from seisvision.runs.folder import write_text
 from seisvision.tasks.class_output import NO_CLASS
@@ -23,6 +24,9 @@ from seisvision.tasks.supervised import SupervisedTask
 
 SAMPLE_COLUMNS = ("source_id", "trace_id", "station_network_code", "station_code")
 """Columns of ``predictions.csv`` that say what a row is about; the last three for single traces only."""
+
+DECODED = {"scalar": ("sigma", "low68", "high68", "low95", "high95"), "angle": ("sigma",)}
+"""Columns of ``predictions.csv`` behind the prediction, in the order in which outputs decode them."""
 
 
 def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> dict[str, Predictions]:
@@ -94,6 +98,33 @@ def write_predictions(path: Path, predictions: Mapping[str, Predictions], metada
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
     write_text(path, text.getvalue())
+
+
+def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
+    """Read the predictions of one output back from what :func:`write_predictions` wrote.
+
+    Args:
+        path: the CSV.
+        about: the output, as its ``describe`` gives it.
+
+    Raises:
+        DataError: the file holds no such output.
+    """
+    table = pd.read_csv(path, dtype={"source_id": str, "trace_id": str})
+    name = about["name"]
+    if f"{name}_prediction" not in table:
+        raise DataError(f"{path} holds no predictions of '{name}'; evaluate that output again")
+    target = table[f"{name}_target"]
+    if about["kind"] == "class":
+        number_of = {class_name: number for number, class_name in enumerate(about["class_names"])}
+        target = target.map(number_of).fillna(NO_CLASS).astype(int)
+        columns = [f"probability_{class_name}" for class_name in about["class_names"]]
+    else:
+        columns = ["prediction", *DECODED[about["kind"]]]
+    decoded = table.reindex(columns=[f"{name}_{column}" for column in columns]).to_numpy(dtype=float)
+    ids = table["trace_id"] if "trace_id" in table else table["source_id"]
+    kind = PREDICTIONS[about["kind"]]
+    return kind.from_decoded(about, ids.tolist(), table["source_id"].tolist(), target.to_numpy(), decoded)
 
 
 def _cell(value: Any) -> Any:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import (
     ResultRow,
@@ -17,6 +20,7 @@ from seisvision.evaluation.tables import (
     results_table,
 )
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.prediction import read_predictions
 
 LOCATORS = {"network": "network", "s_minus_p": "S minus P"}
 """Where distances come from, as stored and as shown."""
@@ -64,18 +68,55 @@ def describe_locations(located: Mapping[str, Any]) -> str:
 
 
 def sweep_table(folders: Sequence[RunFolder]) -> str:
-    """One row a run: parameters, the headline measure on val and, where it was measured, test; time, folder."""
+    """One row a run: what sets it apart, the headline measure on val and, where measured, test; time, folder.
+
+    Below it, how far each run is from the first on the same samples, where they have the same.
+    """
+    names = run_names(folders)
     rows: dict[str, list[RunRow]] = {}
-    for folder in folders:
+    for folder, title in zip(folders, names, strict=True):
         metrics = read_json(folder.metrics_file)
         training = metrics["training"]
         (name, val), (_, test) = (_headline(metrics.get(part)) for part in ("val", "test"))
-        title = f"{training['model']} (seed {training['seed']})"
         row = RunRow(
             title, training["parameters"], val or Measure(float("nan")), test, training["seconds"], folder.path
         )
         rows.setdefault(name, []).append(row)
-    return "\n\n".join(architecture_table(some, measure=name) for name, some in rows.items())
+    tables = [architecture_table(some, measure=name) for name, some in rows.items()]
+    return "\n\n".join([*tables, *_differences(folders, names)])
+
+
+def run_names(folders: Sequence[RunFolder]) -> list[str]:
+    """Model, seed, and those of the typed settings that not all runs share."""
+    typed = [[str(setting) for setting in OmegaConf.load(folder.overrides_file)] for folder in folders]
+    names = []
+    for folder, settings in zip(folders, typed, strict=True):
+        training = read_json(folder.metrics_file)["training"]
+        apart = [setting for setting in settings if not all(setting in other for other in typed)]
+        apart = [setting for setting in apart if not setting.startswith(("model=", "seed="))]
+        names.append(" ".join([f"{training['model']} (seed {training['seed']})", *apart]))
+    return names
+
+
+def _differences(folders: Sequence[RunFolder], names: Sequence[str]) -> list[str]:
+    """Paired differences of the first output to the first run."""
+    stored = [read_json(folder.metrics_file) for folder in folders]
+    parts = [part for part in ("test", "val") if all(part in metrics for metrics in stored)]
+    comparable = {(m["data"]["fingerprint"], m["data"]["split_hash"], m["outputs"][0]["name"]) for m in stored}
+    if len(folders) < 2 or len(comparable) > 1 or not parts:
+        return []
+    part, about = parts[0], stored[0]["outputs"][0]
+    said = [read_predictions(folder.predictions(part), about) for folder in folders]
+    lines = [f"{part}: {said[0].headline} minus that of {names[0]}, on the same samples"]
+    for name, one in zip(names[1:], said[1:], strict=True):
+        try:
+            difference = one.difference(said[0])
+        except DataError as error:
+            lines.append(f"  {name}: not comparable: {error}")
+        else:
+            text = _without_counts(difference["of"], Measure.from_dict(difference))
+            lines.append(f"  {name}: {text}, p {difference['p_value']:.2g}")
+    return ["\n".join(lines)]
 
 
 def seed_table(folders: Sequence[RunFolder]) -> str:

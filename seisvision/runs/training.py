@@ -130,6 +130,7 @@ def _evaluate(
             "monitor": [task.monitor, task.monitor_mode],
             **keeper.summary(),
         },
+        "outputs": [output.describe() for output in task.outputs],
         "data": {
             "name": config["dataset"]["name"],
             "fingerprint": data.waveform_set.fingerprint,
