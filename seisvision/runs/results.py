@@ -114,8 +114,7 @@ def _differences(folders: Sequence[RunFolder], names: Sequence[str]) -> list[str
         except DataError as error:
             lines.append(f"  {name}: not comparable: {error}")
         else:
-            text = _without_counts(difference["of"], Measure.from_dict(difference))
-            lines.append(f"  {name}: {text}, p {difference['p_value']:.2g}")
+            lines.append(f"  {name}: {_difference_text(difference)}")
     return ["\n".join(lines)]
 
 
@@ -162,8 +161,14 @@ def _difference(stored: Mapping[str, Any] | None) -> str:
     """How far the network is above or below a baseline on the same samples."""
     if stored is None:
         return ""
-    difference = _without_counts(stored["of"], Measure.from_dict(dict(stored)))
-    return f"network minus this: {difference}, p {stored['p_value']:.2g}"
+    return f"network minus this: {_difference_text(stored)}"
+
+
+def _difference_text(stored: Mapping[str, Any]) -> str:
+    """A stored difference with its p-value, where any sample was answered by both."""
+    if stored["p_value"] is None:
+        return "no sample is answered by both"
+    return f"{_without_counts(stored['of'], Measure.from_dict(dict(stored)))}, p {stored['p_value']:.2g}"
 
 
 def _without_counts(name: str, measure: Measure) -> str:

@@ -83,10 +83,9 @@ class ScalarOutput(Output):
         losses = [*POINT_LOSSES, *SPREAD_LOSSES]
         if loss not in losses:
             raise ConfigurationError(f"loss='{loss}' of '{name}'. {did_you_mean(loss, losses)}")
-        if self.tolerance_relative < 0 or self.tolerance_absolute < 0:
-            raise ConfigurationError(
-                f"tolerances ({tolerance_relative}, {tolerance_absolute}) of '{name}' must be at least 0"
-            )
+        tolerances = (self.tolerance_relative, self.tolerance_absolute)
+        if min(tolerances) < 0 or max(tolerances) == 0:
+            raise ConfigurationError(f"tolerances {tolerances} of output '{name}' must be at least 0, and not both 0")
         self.has_spread = loss in SPREAD_LOSSES
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
