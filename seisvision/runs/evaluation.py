@@ -23,8 +23,9 @@ from seisvision.runs.build import build_predictor, build_task, build_view, check
 from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import write_json, write_text
+from seisvision.runs.location import locate_events
 from seisvision.runs.prediction import measure, predict, write_predictions
-from seisvision.runs.results import describe_measure
+from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
@@ -81,8 +82,12 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
     write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
     about = {"checkpoint": str(checkpoint_path), "run_id": content["run_id"], "fingerprint": waveform_set.fingerprint}
-    write_json(folder / "metrics.json", {"data": about, part: measured})
+    metrics = {"data": about, part: measured}
     _report(measured, predictions, part)
+    if asked["location"] is not None:
+        metrics["location"] = _locate(folder, asked, waveform_set, predictions, part)
+        show(describe_locations(metrics["location"]))
+    write_json(folder / "metrics.json", metrics)
     show(str(folder))
     return folder
 
@@ -195,6 +200,21 @@ def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:
     return {str(value): number_of[name] for name, values in labels.items() for value in values}
 
 
+def _locate(
+    folder: Path,
+    asked: dict[str, Any],
+    waveform_set: WaveformSet,
+    predictions: dict[str, Predictions],
+    part: str,
+) -> dict[str, Any]:
+    """Locate the events from the predicted distances; without other events to calibrate on, each by its residuals."""
+    output = asked["location"]["output"]
+    if output not in predictions:
+        raise ConfigurationError(f"location.output='{output}' is none of the outputs: {', '.join(predictions)}")
+    summary, _ = locate_events(folder, asked["location"], waveform_set, predictions[output], None, asked["level"])
+    return {"part": part, "network": summary.to_dict()}
+
+
 def _report(measured: dict[str, Any], predictions: dict[str, Predictions], part: str) -> None:
     for name, said in predictions.items():
         if name in measured:
@@ -206,5 +226,5 @@ def _report(measured: dict[str, Any], predictions: dict[str, Predictions], part:
 
 def _short_hash(path: Path, asked: dict[str, Any]) -> str:
     """Short hash of what was evaluated and how; the machine does not count."""
-    settings = json.dumps([asked.get("dataset"), asked["level"]], sort_keys=True)
+    settings = json.dumps([asked.get("dataset"), asked["level"], asked["location"]], sort_keys=True)
     return hashlib.sha256(path.read_bytes() + settings.encode()).hexdigest()[:8]
