@@ -63,7 +63,7 @@ class AzimuthSection(View):
 
     def __init__(
         self,
-        height: int = 128,
+        height: int = 64,
         width: int = 72,
         band_hz: Sequence[float] = (1 / 150, 1 / 50),
         before_s: float = 120.0,
