@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import torch
 
+from seisvision.data.synthesis.earth import EARTH_RADIUS_KM
 from seisvision.views.filters import band_gain, filter_bands
 
 if TYPE_CHECKING:
     from seisvision.data.synthesis.modes import ModeTable
 
-EARTH_RADIUS_KM: Final = 6371.0
 LEAST_OUTSIDE: Final = 0.1
 """Share of a record that must lie outside the wave train for its noise to be measured there."""
 
