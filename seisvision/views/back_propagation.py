@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from seisvision.data.synthesis.earth import EARTH_RADIUS_KM
-from seisvision.views.filters import band_gain, filter_bands
+from seisvision.views.filters import EDGE_WIDTH, band_gain, filter_bands
 
 if TYPE_CHECKING:
     from seisvision.data.synthesis.modes import ModeTable
@@ -109,7 +109,7 @@ class BackPropagation:
         # Trains that lie inside the window reach over its ends by no more than the span: this much silence keeps
         # one end from wrapping into the other, with the longest period to spare for ringing.
         period_s = self.length_s + (span_s[1] - span_s[0]) + 1 / band_hz[0]
-        edge = math.exp(0.25)
+        edge = math.exp(EDGE_WIDTH / 2)
         numbers = np.arange(math.ceil(band_hz[0] / edge * period_s), math.floor(band_hz[1] * edge * period_s) + 1)
         self.period_s, self.omega = period_s, 2 * np.pi * numbers / period_s
         self._set_modes(*surface_modes(earth_model))
