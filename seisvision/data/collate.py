@@ -21,6 +21,8 @@ PADDING = {
     keys.START_S: torch.nan,
 }
 """What stands for the stations that an event does not have."""
+SCALARS = (keys.SOURCE_DEPTH_KM, keys.EVENT_PEAK)
+"""One number a sample, where samples have it."""
 
 
 def collate_events(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -38,7 +40,9 @@ def collate_events(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     batch: dict[str, Any] = {
         key: _pad_stations([sample[key] for sample in samples], fill) for key, fill in PADDING.items() if key in first
     }
-    batch[keys.SOURCE_DEPTH_KM] = torch.stack([sample[keys.SOURCE_DEPTH_KM] for sample in samples])
+    for key in SCALARS:
+        if key in first:
+            batch[key] = torch.stack([sample[key] for sample in samples])
     batch[keys.SAMPLING_RATE_HZ] = first[keys.SAMPLING_RATE_HZ]
     for key in (keys.SOURCE_ID, keys.TRACE_ID):
         if key in first:

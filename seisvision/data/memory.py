@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from seisvision import keys
-from seisvision.data.collate import PADDING, collate_events
+from seisvision.data.collate import PADDING, SCALARS, collate_events
 from seisvision.data.samples import EventSamples
 from seisvision.data.traces import TraceSamples
 
@@ -47,9 +47,7 @@ class SamplesInMemory(Dataset):
         first, last = int(self._first[number]), int(self._first[number + 1])
         rest = self._rest
         sample = {key: rest[key][number, : last - first] for key in _STATION_KEYS}
-        sample |= {key: rest[key][number] for key in (keys.SOURCE_DEPTH_KM, keys.SOURCE_ID)}
-        if keys.TRACE_ID in rest:
-            sample[keys.TRACE_ID] = rest[keys.TRACE_ID][number]
+        sample |= {key: rest[key][number] for key in (*SCALARS, keys.SOURCE_ID, keys.TRACE_ID) if key in rest}
         targets = {column: values[number] for column, values in rest[keys.TARGETS].items()}
         return sample | {
             keys.WAVEFORM: self._waveform[first:last],

@@ -20,6 +20,7 @@ from seisvision.data.window import Window, WindowReader, common_rate_hz, draws
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.seeding import DEFAULT_SEED
 
+EVENT_PEAK_QUANTILE = 0.9
 NAME_COLUMNS = ("station_network_code", "station_code", "station_location_code", "trace_channel")
 
 
@@ -139,6 +140,8 @@ class TraceSamples(Dataset):
         targets: metadata column to class map (value as text to class number) or ``None`` for a number.
             ``path_ep_distance_km``, ``path_azimuth_deg`` and ``path_back_azimuth_deg`` are there wherever coordinates
             are.
+        event_peak: also give the amplitude of the event that each trace belongs to, for pictures on the event's scale.
+            It costs one reading of all traces of the event.
         seed: base seed of jitter and draws.
 
     Attributes:
@@ -160,11 +163,14 @@ class TraceSamples(Dataset):
         onset: Mapping[str, Any] | None = None,
         max_traces_per_event: int | None = None,
         targets: Mapping[str, ClassMap | None] | None = None,
+        event_peak: bool = False,
         seed: int = DEFAULT_SEED,
     ) -> None:
         self.waveform_set = waveform_set
         self.window = window
         self.seed = seed
+        self.event_peak = event_peak
+        self._peaks: dict[str, float] = {}
         kept = _drawn(waveform_set, np.asarray(rows, dtype=int), max_traces_per_event, seed)
         self.index = build_trace_index(waveform_set, kept, onset)
         rate_hz = common_rate_hz(self.index.sampling_rate_hz) if sampling_rate_hz is None else sampling_rate_hz
@@ -229,7 +235,7 @@ class TraceSamples(Dataset):
         values[keys.START_S] = float_tensor(start_s - index.origin_s[chosen])
         waveform, mask = torch.from_numpy(waveforms), torch.from_numpy(masks)
         depth_km = float_tensor(index.source_depth_km[chosen])
-        return [
+        samples = [
             {
                 keys.WAVEFORM: waveform[i : i + 1],
                 keys.STATION_MASK: mask[i : i + 1].any(dim=1),
@@ -243,6 +249,19 @@ class TraceSamples(Dataset):
             }
             for i, number in enumerate(chosen)
         ]
+        if self.event_peak:
+            for sample in samples:
+                sample[keys.EVENT_PEAK] = torch.tensor(self._peak(sample[keys.SOURCE_ID]), dtype=torch.float32)
+        return samples
+
+    def _peak(self, source_id: str) -> float:
+        """Amplitude of an event: a high quantile over its traces, so that one glitch is not the measure of all."""
+        if source_id not in self._peaks:
+            recorded, _ = self.waveform_set.read_rows(self.waveform_set.rows(source_id), self.components)
+            peaks = [float(np.abs(one - one.mean(axis=1, keepdims=True)).max(initial=0.0)) for one in recorded]
+            alive = [peak for peak in peaks if peak > 0]
+            self._peaks[source_id] = float(np.quantile(alive, EVENT_PEAK_QUANTILE)) if alive else np.nan
+        return self._peaks[source_id]
 
 
 _PATH_KEYS = dict(zip((keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.BACK_AZIMUTH_DEG), PATH_COLUMNS, strict=True))

@@ -39,6 +39,8 @@ def train_and_evaluate(folder: RunFolder) -> None:
     task = build_task(config, view)
     for output in task.outputs:
         output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
+    if view.needs_fit:
+        view.fit(data.loader("train"))
     write_json(folder.environment_file, describe_environment(config["seed"]))
     data.split.save(folder.split_file)
     _write_excluded(folder, data)

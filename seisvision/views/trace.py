@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -39,8 +40,8 @@ class TraceView(View):
             ``trace-shared``: one level for all lines of the trace, so that ratios of components and bands
             survive; ``event``: the ``event_peak`` of the batch, one for all traces of an event, so that the
             ratios of stations survive too; ``fixed``: ``fixed_level``, one for the whole data set.
-        fixed_level: amplitude in the unit of the waveforms, one for all lines or one for each; see
-            :func:`fixed_levels`, which takes it from training traces.
+        fixed_level: amplitude in the unit of the waveforms, one for all lines or one for each; None: :meth:`fit`
+            takes it from training traces.
         clip_quantile: quantile of a line's pixel amplitudes that becomes its level; 1: the peak.
         deflection: share of a line's half height that the level reaches. What is larger is cut at the edge.
         envelope_db: (low, high): the envelope in decibels above the line's own noise (the 25 % quantile of
@@ -94,18 +95,19 @@ class TraceView(View):
         self.envelope_db = optional_range("envelope_db", envelope_db)
         clip_quantile = positive("clip_quantile", clip_quantile, maximum=1.0)
         self.measuring = Measuring(components, self.width, taper_s, demean, clip_quantile)
-        self.fixed_level = self._fixed_level(fixed_level)
+        # A buffer, so that what was taken from the training traces travels in checkpoints; NaN: not known yet.
+        self.levels: torch.Tensor
+        self.register_buffer("levels", torch.tensor(self._fixed_level(fixed_level)))
         self.groups = self._groups()
         self.out_channels = len(self.groups)
 
-    def _fixed_level(self, level: float | Sequence[float] | None) -> list[float] | None:
-        if (level is not None) != (self.scale == "fixed"):
+    def _fixed_level(self, level: float | Sequence[float] | None) -> list[float]:
+        if level is not None and self.scale != "fixed":
             raise ConfigurationError(
-                f"fixed_level={level} does not go with scale='{self.scale}'; scale='fixed' needs a level in the unit "
-                "of the waveforms (see seisvision.views.trace.fixed_levels), the other scales take none"
+                f"fixed_level={level} does not go with scale='{self.scale}'; choose scale='fixed', or leave it out"
             )
         if level is None:
-            return None
+            return [math.nan] * len(self.channels)
         levels = [level] * len(self.channels) if isinstance(level, int | float) else list(level)
         if len(levels) != len(self.channels):
             raise ConfigurationError(
@@ -165,6 +167,15 @@ class TraceView(View):
                     pictures[part, channel] = self._paint(drawn)
         return pictures
 
+    @property
+    def needs_fit(self) -> bool:
+        """True while a fixed scale has no level."""
+        return self.scale == "fixed" and bool(self.levels.isnan().any())
+
+    def fit(self, batches: Iterable[dict[str, Any]]) -> None:
+        """Take the levels of a fixed scale from batches of training traces."""
+        self.levels.copy_(torch.tensor(fixed_levels(self, batches)))
+
     @torch.no_grad()
     def peaks(self, batch: dict[str, Any]) -> torch.Tensor:
         """Largest amplitude of every line in the unit of the waveforms: (B, lines); NaN where it is not live."""
@@ -186,8 +197,13 @@ class TraceView(View):
             levels = levels.nan_to_num(nan=0.0).amax(0, keepdim=True).expand_as(levels)
         elif self.scale == "event":
             levels = self._event_peak(batch).to(levels).view(1, -1, 1).expand_as(levels)
-        elif self.fixed_level is not None:
-            levels = levels.new_tensor(self.fixed_level)[:, None, None].expand_as(levels)
+        elif self.scale == "fixed":
+            if self.needs_fit:
+                raise ConfigurationError(
+                    "scale='fixed' has no level yet; give fixed_level in the unit of the waveforms, or let training "
+                    "take it from its samples"
+                )
+            levels = self.levels.to(levels)[:, None, None].expand_as(levels)
         usable = torch.stack([line.live for line in lines]) & (levels > 0)
         return list(torch.where(usable, levels.reciprocal(), 0.0))
 
@@ -240,7 +256,7 @@ def _bounded(values: torch.Tensor, lowest: float) -> torch.Tensor:
 def fixed_levels(view: TraceView, batches: Iterable[dict[str, Any]], quantile: float = FIXED_QUANTILE) -> list[float]:
     """Return per line of ``view`` the ``quantile`` of the peak amplitudes of the traces in ``batches``.
 
-    Give training traces only, and put the result into ``fixed_level``.
+    Give training traces only.
 
     Raises:
         DataError: some line is live in no trace.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -35,6 +36,14 @@ class View(nn.Module):
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw every sample of ``batch``."""
         raise NotImplementedError
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether :meth:`fit` must be called before anything is drawn."""
+        return False
+
+    def fit(self, batches: Iterable[dict[str, Any]]) -> None:
+        """Take what drawing must know of the data from batches of training samples; kept in checkpoints."""
 
     def check_components(self, waveform: torch.Tensor) -> None:
         """Refuse waveforms (B, S, C, T) that do not have the components the view draws from.

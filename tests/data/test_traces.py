@@ -15,6 +15,7 @@ from small_sets import N_SAMPLES, RATE_HZ, event_waveforms, trace_row, write_set
 from seisvision import keys
 from seisvision.data.collate import collate_events
 from seisvision.data.event_index import COORDINATES
+from seisvision.data.memory import SamplesInMemory
 from seisvision.data.samples import EventSamples
 from seisvision.data.traces import TraceSamples
 from seisvision.data.waveform_set import WaveformSet
@@ -244,3 +245,16 @@ def write_nothing(small: WaveformSet) -> WaveformSet:
     with WaveformSetWriter(path, card={}) as writer:
         writer.add_event([trace_row(0, 0, trace_onset_s=None)], event_waveforms(0, 1))
     return WaveformSet(path)
+
+
+def test_the_peak_of_the_event_is_that_of_its_typical_largest_trace(small: WaveformSet) -> None:
+    samples = traces(small, Window(length_s=2.0), components="ZNE", event_peak=True)
+    batch = collate_events([samples[i] for i in range(len(samples))])
+    for event, source_id in enumerate(small.source_ids):
+        waveforms = event_waveforms(event)
+        peaks = np.abs(waveforms - waveforms.mean(axis=2, keepdims=True)).max(axis=(1, 2))
+        members = [i for i, name in enumerate(batch[keys.SOURCE_ID]) if name == source_id]
+        np.testing.assert_allclose(batch[keys.EVENT_PEAK][members], np.quantile(peaks, 0.9), rtol=1e-5)
+    assert keys.EVENT_PEAK not in traces(small, Window(length_s=2.0))[0]
+    kept = SamplesInMemory(samples)
+    assert kept[3][keys.EVENT_PEAK] == samples[3][keys.EVENT_PEAK]

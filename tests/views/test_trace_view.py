@@ -136,6 +136,18 @@ def test_fixed_levels_are_a_quantile_of_the_peaks_of_live_traces() -> None:
         fixed_levels(section, [traces(waveform[50:])])
 
 
+def test_a_fixed_scale_learns_its_level_once_and_keeps_it_in_checkpoints() -> None:
+    batch = noisy_traces(8)
+    learning = view(scale="fixed")
+    with pytest.raises(ConfigurationError, match="has no level yet"):
+        learning(batch)
+    learning.fit([batch])
+    restored = view(scale="fixed")
+    restored.load_state_dict(learning.state_dict())
+    given = view(scale="fixed", fixed_level=fixed_levels(view(), [batch]))
+    assert torch.equal(restored(batch), learning(batch)) and torch.equal(given(batch), learning(batch))
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_faulty_traces_draw_nothing(look: str) -> None:
     batch = noisy_traces(5)
@@ -151,7 +163,7 @@ def test_wrong_settings_and_samples_are_refused() -> None:
     for wrong in ({"style": "lines"}, {"scale": "section"}, {"stack": True}, {"deflection": 1.5}, {"height": 0}):
         with pytest.raises(ConfigurationError, match=next(iter(wrong))):
             view(**wrong)
-    for wrong in ({"scale": "fixed"}, {"fixed_level": 1.0}, {"scale": "fixed", "fixed_level": [1.0, 2.0]}):
+    for wrong in ({"fixed_level": 1.0}, {"scale": "fixed", "fixed_level": [1.0, 2.0]}):
         with pytest.raises(ConfigurationError, match="fixed_level"):
             view(**wrong)
     for unknown in (Channel("Z", align="P"), Channel("Z", time_range_s=(0.0, 10.0))):
