@@ -51,7 +51,9 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
 def _batch(view: View) -> dict:
     """Two events of noise, sampled fast enough for the bands of the view."""
     n_stations, n_samples, components = (1 if view.unit == "trace" else 5), 3600, view.components
-    highest_hz = max((channel.band_hz[1] for channel in getattr(view, "channels", ()) if channel.band_hz), default=0.0)
+    bands_hz = [channel.band_hz for channel in getattr(view, "channels", ()) if channel.band_hz]
+    bands_hz.append(getattr(view, "frequency_range_hz", (0.0, 0.0)))
+    highest_hz = max(band_hz[1] for band_hz in bands_hz)
     generator = torch.Generator().manual_seed(0)
     waveform = torch.randn(2, n_stations, len(components), n_samples, generator=generator)
     return {
