@@ -53,8 +53,9 @@ def angle_metrics(
 
     Returns:
         ``median_ae_deg``, ``mae_deg``, ``rmse_deg``, ``bias_deg`` (circular mean of the differences),
-        ``acc_tol_<t>deg``, ``acc_curve_area``, ``circular_correlation`` (Jammalamadaka and SenGupta 2001, equation
-        8.2.2; Jammalamadaka and Sarma 1988), ``r2`` (one minus the mean of 1 - cos(error) over the circular variance
+        ``acc_tol_<t>deg``, ``acc_curve_area``, ``circular_correlation`` (Fisher and Lee 1983, Biometrika 70, 327-332;
+        it needs no mean direction, which angles all round the circle do not have), ``r2`` (one minus the mean of
+        1 - cos(error) over the circular variance
         of the targets), ``bin_acc`` (sectors of 10 degrees), for a period of 360 ``flips_180`` (share of errors above
         150 degrees), and with ``sigma_deg`` the coverages ``coverage_68`` and ``coverage_95`` of one and 1.96 sigma.
 
@@ -164,24 +165,20 @@ def _areas(size: np.ndarray) -> np.ndarray:
 
 def _correlation(bootstrap: EventBootstrap, target: np.ndarray, prediction: np.ndarray, period_deg: float) -> Measure:
     a, b = (angle * (2 * np.pi / period_deg) for angle in (target, prediction))
-    columns = [part(angle) for angle in (a, b, a - b, a + b, 2 * a, 2 * b) for part in (np.sin, np.cos)]
-    return bootstrap.of_means(_correlation_of_means, *columns)
+    products = [np.cos(a) * np.cos(b), np.sin(a) * np.sin(b), np.cos(a) * np.sin(b), np.sin(a) * np.cos(b)]
+    doubled = [part(2 * angle) for angle in (a, b) for part in (np.cos, np.sin)]
+    return bootstrap.of_means(_correlation_of_means, *products, *doubled)
 
 
 def _correlation_of_means(means: np.ndarray) -> np.ndarray:
-    """Products of sines of deviations as sums and differences of angles, whose means are enough."""
-    mean_a, mean_b = (np.arctan2(means[:, i], means[:, i + 1]) for i in (0, 2))
-
-    def cosine(column: int, angle: np.ndarray) -> np.ndarray:
-        """Mean of cos(x - angle) from the means of sin(x) and cos(x)."""
-        return means[:, column] * np.sin(angle) + means[:, column + 1] * np.cos(angle)
-
-    product = (cosine(4, mean_a - mean_b) - cosine(6, mean_a + mean_b)) / 2
-    spread_a, spread_b = (1 - cosine(8, 2 * mean_a)) / 2, (1 - cosine(10, 2 * mean_b)) / 2
+    """Sums over all pairs of samples, written as sums over samples."""
+    cos_cos, sin_sin, cos_sin, sin_cos, *doubled = means.T
+    spread_a, spread_b = (1 - doubled[i] ** 2 - doubled[i + 1] ** 2 for i in (0, 2))
     spread = spread_a * spread_b
-    # A mean direction exists only where the angles do not cancel.
-    defined = (spread > 1e-20) & (np.hypot(*means.T[:2]) > 1e-9) & (np.hypot(*means.T[2:4]) > 1e-9)
-    return np.where(defined, product / np.sqrt(np.where(spread > 0, spread, 1.0)), np.nan)
+    # Where all angles are the same or opposite there is nothing to correlate.
+    defined = (spread_a > 1e-12) & (spread_b > 1e-12)
+    product = 4 * (cos_cos * sin_sin - cos_sin * sin_cos)
+    return np.where(defined, product / np.sqrt(np.where(defined, spread, 1.0)), np.nan)
 
 
 def _r2(bootstrap: EventBootstrap, target: np.ndarray, error: np.ndarray, period_deg: float) -> Measure:

@@ -15,8 +15,9 @@ def noisy(period_deg: float, n: int = 500, sigma_deg: float = 12.0) -> tuple[np.
 
 
 def correlation_by_definition(a_deg: np.ndarray, b_deg: np.ndarray, period_deg: float) -> float:
+    """Fisher and Lee (1983): all pairs of samples."""
     a, b = (np.asarray(x) * 2 * np.pi / period_deg for x in (a_deg, b_deg))
-    sin_a, sin_b = np.sin(a - stats.circmean(a)), np.sin(b - stats.circmean(b))
+    sin_a, sin_b = np.sin(a[:, None] - a), np.sin(b[:, None] - b)
     return float((sin_a * sin_b).sum() / np.sqrt((sin_a**2).sum() * (sin_b**2).sum()))
 
 
@@ -110,7 +111,16 @@ def test_the_best_constant_lies_where_the_angles_are() -> None:
 def test_directions_that_cancel_have_no_mean() -> None:
     assert math.isnan(circular_mean_deg(np.array([0.0, 90.0, 180.0, 270.0])))
     found = angle_metrics(np.array([0.0, 90, 180, 270]), np.array([0.0, 90, 180, 270]), n_resamples=20)
-    assert math.isnan(found["circular_correlation"].value) and found["r2"].value == pytest.approx(1)
+    assert found["circular_correlation"].value == pytest.approx(1) and found["r2"].value == pytest.approx(1)
+
+
+def test_correlation_of_angles_all_round_the_circle() -> None:
+    target = np.random.default_rng(1).uniform(0, 360, 400)
+    for turned, expected in ((target + 40, 1.0), (-target, -1.0)):
+        found = angle_metrics(target, turned % 360, n_resamples=50)["circular_correlation"]
+        assert found.value == pytest.approx(expected) and found.low == pytest.approx(expected)
+    alike = angle_metrics(target, np.full(400, 30.0), n_resamples=50)["circular_correlation"]
+    assert math.isnan(alike.value)
 
 
 def test_other_periods_are_refused_and_no_angles_are_undefined() -> None:
