@@ -95,6 +95,17 @@ def summarise_locations(
     )
 
 
+def ellipse_radius(locations: Locations, true_latitude_deg: np.ndarray, true_longitude_deg: np.ndarray) -> np.ndarray:
+    """How far (N,) true epicentres lie out, in radii of the 95 % ellipse; NaN without an ellipse or a true place.
+
+    Args:
+        locations: of N events.
+        true_latitude_deg: (N,).
+        true_longitude_deg: (N,).
+    """
+    return _radius(locations.ellipse95, *_offset_km(locations, true_latitude_deg, true_longitude_deg))
+
+
 def _array(values: Any) -> np.ndarray:
     return values.detach().cpu().numpy()
 
@@ -122,11 +133,16 @@ def _offset_km(locations: Locations, latitude: np.ndarray, longitude: np.ndarray
 
 def _inside(ellipse: Ellipse, north_km: np.ndarray, east_km: np.ndarray) -> np.ndarray:
     """(N,) 1 where the true epicentre lies inside, 0 outside, NaN where there is no ellipse or no true epicentre."""
+    radius = _radius(ellipse, north_km, east_km)
+    return np.where(np.isfinite(radius), radius <= 1, np.nan)
+
+
+def _radius(ellipse: Ellipse, north_km: np.ndarray, east_km: np.ndarray) -> np.ndarray:
+    """Distance (N,) of the true epicentre from the centre, in radii of the ellipse in that direction."""
     azimuth = np.radians(_array(ellipse.azimuth_deg))
     along = north_km * np.cos(azimuth) + east_km * np.sin(azimuth)
     across = north_km * np.sin(azimuth) - east_km * np.cos(azimuth)
-    radius2 = (along / _array(ellipse.major_km)) ** 2 + (across / np.maximum(_array(ellipse.minor_km), 1e-9)) ** 2
-    return np.where(np.isfinite(radius2), radius2 <= 1, np.nan)
+    return np.hypot(along / _array(ellipse.major_km), across / np.maximum(_array(ellipse.minor_km), 1e-9))
 
 
 def _binned(

@@ -83,14 +83,19 @@ def read_observations(path: Path) -> ObservationTable:
             raise DataError(f"{path} has no column '{name}'. {did_you_mean(name, list(text.columns))}")
     if text.empty:
         raise DataError(f"{path} has a header and no rows; give one row for every station of every event.")
-    event_id = text["event_id"].str.strip()
-    table = pd.DataFrame({"line": np.arange(len(text)) + 2, "event_id": event_id})
+    columns = {name: text[name].str.strip() for name in ("event_id", *TEXTS) if name in text}
+    numbers = {name: _numbers(text[name], path) for name in (*REQUIRED[1:], *OPTIONAL) if name in text}
+    return observation_table(pd.DataFrame(columns | numbers))
+
+
+def observation_table(frame: pd.DataFrame) -> ObservationTable:
+    """Order the rows of a table with the columns of `read_observations`, numbers as floats, by event and station."""
+    table = pd.DataFrame({"line": np.arange(len(frame)) + 2, "event_id": frame["event_id"].astype(str).to_numpy()})
     for name in TEXTS:
-        table[name] = text[name].str.strip() if name in text else ""
+        table[name] = frame[name].to_numpy() if name in frame else ""
     for name in (*REQUIRED[1:], *OPTIONAL):
-        values = _numbers(text[name], path) if name in text else pd.Series(np.nan, text.index)
-        if name in REQUIRED or values.notna().any():
-            table[name] = values
+        if name in REQUIRED or (name in frame and frame[name].notna().any()):
+            table[name] = frame[name].to_numpy(dtype=float)
     table["event"], names = pd.factorize(table["event_id"])
     table["station"] = table.groupby("event").cumcount()
     return ObservationTable([str(name) for name in names], table)

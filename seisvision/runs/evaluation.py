@@ -71,6 +71,9 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         data = _other_samples(waveform_set, config, settings, asked)
     part = asked["part"] if is_own else ALL
     predictions = _predict(config, asked, task, data, part)
+    validation = None
+    if asked["location"] is not None and is_own and part == "test" and "val" in data.parts:
+        validation = _predict(config, asked, task, data, "val")
     if not is_own:
         predictions = _with_targets(predictions, task, config, waveform_set)
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets) if is_own else {}
@@ -85,7 +88,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     metrics = {"data": about, part: measured}
     _report(measured, predictions, part)
     if asked["location"] is not None:
-        metrics["location"] = _locate(folder, asked, waveform_set, predictions, part)
+        metrics["location"] = _locate(folder, asked, waveform_set, predictions, validation, part)
         show(describe_locations(metrics["location"]))
     write_json(folder / "metrics.json", metrics)
     show(str(folder))
@@ -205,13 +208,16 @@ def _locate(
     asked: dict[str, Any],
     waveform_set: WaveformSet,
     predictions: dict[str, Predictions],
+    validation: dict[str, Predictions] | None,
     part: str,
 ) -> dict[str, Any]:
-    """Locate the events from the predicted distances; without other events to calibrate on, each by its residuals."""
+    """Locate the events from the predicted distances; without validation events the scale is that of the residuals."""
     output = asked["location"]["output"]
     if output not in predictions:
         raise ConfigurationError(f"location.output='{output}' is none of the outputs: {', '.join(predictions)}")
-    summary, _ = locate_events(folder, asked["location"], waveform_set, predictions[output], None, asked["level"])
+    calibration = None if validation is None else validation[output]
+    said = predictions[output]
+    summary, _ = locate_events(folder, asked["location"], waveform_set, said, calibration, asked["level"])
     return {"part": part, "network": summary.to_dict()}
 
 

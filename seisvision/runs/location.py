@@ -18,7 +18,7 @@ from seisvision.data.samples import EventSamples
 from seisvision.data.traces import TraceSamples
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
-from seisvision.evaluation.location import LocationSummary, summarise_locations
+from seisvision.evaluation.location import LocationSummary, ellipse_radius, summarise_locations
 from seisvision.evaluation.predictions import Predictions
 from seisvision.evaluation.s_minus_p import pick_distances
 from seisvision.location import catalogue
@@ -28,6 +28,9 @@ from seisvision.location.locate import Locations
 log = logging.getLogger(__name__)
 
 SIGMA_LEVEL = 0.68
+ELLIPSE_LEVEL = 0.95
+FEWEST_EVENTS = 40
+"""With fewer events to calibrate on, the tail of the ellipses cannot be seen."""
 MAPS = {"best": 0.0, "median": 0.5, "worst": 1.0}
 """Events that are drawn, by the rank of their error."""
 
@@ -47,31 +50,51 @@ def locate_events(
         settings: ``mode`` and ``level`` of the configuration group ``location``.
         waveform_set: gives stations and, where it knows them, true epicentres.
         said: distances of single traces, in km.
-        calibration: predictions with true values of other events, from which the sigmas take their size; ``None``
-            leaves the scale to each event's residuals.
+        calibration: predictions with true values of other events, from which the sigmas take their size, see
+            :func:`sigma_factor`; ``None`` leaves the scale to each event's residuals.
         level: confidence level of the intervals of the summary.
     """
-    frame = observation_frame(waveform_set, said, calibration)
+    factor = None if calibration is None else sigma_factor(waveform_set, calibration, settings["mode"])
     path = folder / "observations.csv"
-    catalogue.write_table(frame, path)
+    catalogue.write_table(observation_frame(waveform_set, said, factor), path)
     observations = catalogue.read_observations(path)
     locations = catalogue.locate_table(observations, settings["mode"])
     catalogue.write_table(catalogue.locations_table(observations, locations), folder / "locations.csv")
     catalogue.write_quakeml(folder / "locations.xml", observations, locations, settings["mode"], settings["level"])
-    true = waveform_set.event_table().reindex(observations.event_id)
-    places = [_numbers(true, f"source_{name}_deg") for name in ("latitude", "longitude")]
+    places = _true_places(waveform_set, observations)
     summary = summarise_locations(locations, *places, level=level)
     _draw(folder, observations, locations, summary, places)
     return summary, locations
 
 
-def observation_frame(
-    waveform_set: WaveformSet, said: Predictions, calibration: Predictions | None = None
-) -> pd.DataFrame:
+def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: catalogue.Mode = "robust") -> float:
+    """What to multiply stated sigmas with, so that intervals and ellipses hold what they say.
+
+    First the factor that makes 68 % of the errors of single distances smaller than sigma. Errors of one event's
+    distances are not independent, so its ellipse would still be too small: where true epicentres are known, the events
+    are located and the factor grows until 95 % of them lie inside their 95 % ellipse. It never shrinks.
+
+    Args:
+        waveform_set: gives stations and true epicentres.
+        calibration: distances of single traces with true values, of events that are not judged afterwards.
+        mode: how events are located.
+    """
+    value, spread = _value_and_spread(calibration)
+    factor = float(np.nanquantile(np.abs(value - calibration.target) / spread, SIGMA_LEVEL))
+    observations = catalogue.observation_table(observation_frame(waveform_set, calibration, factor))
+    locations = catalogue.locate_table(observations, mode)
+    radius = ellipse_radius(locations, *_true_places(waveform_set, observations))
+    known = radius[np.isfinite(radius)]
+    return factor * max(1.0, float(np.quantile(known, ELLIPSE_LEVEL))) if len(known) >= FEWEST_EVENTS else factor
+
+
+def observation_frame(waveform_set: WaveformSet, said: Predictions, factor: float | None = None) -> pd.DataFrame:
     """Columns of ``observations.csv``, one row a trace.
 
-    Sigma is what the network said, or the distance itself, times the factor that makes 68 % of the calibration errors
-    smaller than sigma.
+    Args:
+        waveform_set: gives the stations.
+        said: distances of single traces.
+        factor: sigma is what was stated of each distance, else the distance itself, times this; ``None``: no sigmas.
 
     Raises:
         ConfigurationError: the predictions are not of single traces, or not in km.
@@ -92,9 +115,7 @@ def observation_frame(
             "offset_km": value,
         }
     )
-    if calibration is not None:
-        expected, unit = _value_and_spread(calibration)
-        factor = float(np.nanquantile(np.abs(expected - calibration.target) / unit, SIGMA_LEVEL))
+    if factor is not None:
         frame["offset_sigma_km"] = factor * spread
     if "source_origin_time" in rows:
         frame["source_origin_time"] = rows["source_origin_time"].to_numpy()
@@ -154,12 +175,18 @@ def locate_parts(
     return measured
 
 
+def _true_places(waveform_set: WaveformSet, observations: catalogue.ObservationTable) -> tuple[np.ndarray, np.ndarray]:
+    """Latitudes and longitudes (B,) of the events as the set knows them, NaN where it does not."""
+    true = waveform_set.event_table().reindex(observations.event_id)
+    return _numbers(true, "source_latitude_deg"), _numbers(true, "source_longitude_deg")
+
+
 def _draw(
     folder: Path,
     observations: catalogue.ObservationTable,
     locations: Locations,
     summary: LocationSummary,
-    places: list[np.ndarray],
+    places: tuple[np.ndarray, np.ndarray],
 ) -> None:
     """Error against stations and gap, and maps of the best, the median and the worst event."""
     known = np.flatnonzero(np.isfinite(summary.error_km))
