@@ -1,0 +1,93 @@
+"""Sigmas that locate: sized on validation events, so that ellipses hold what they say."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from seisvision.data.geodesy import geodesic
+from seisvision.errors import ConfigurationError
+from seisvision.evaluation.location import summarise_locations
+from seisvision.evaluation.predictions import ClassPredictions, ScalarPredictions
+from seisvision.location.catalogue import locate_table, observation_table
+from seisvision.runs.location import observation_frame, sigma_factor
+
+N_EVENTS, N_STATIONS = 200, 10
+ABOUT = {
+    "kind": "scalar",
+    "name": "offset",
+    "target": "path_ep_distance_km",
+    "unit": "km",
+    "transform": "log1p",
+    "tolerance_relative": 0.1,
+    "tolerance_absolute": 10.0,
+}
+
+
+def _waveform_set(seed: int) -> SimpleNamespace:
+    """Stations around events at 65 degrees north: only the tables that location reads."""
+    rng = np.random.default_rng(seed)
+    latitude, longitude = 65 + rng.uniform(-2, 2, N_EVENTS), -30 + rng.uniform(-5, 5, N_EVENTS)
+    shape = (N_EVENTS, N_STATIONS)
+    station_latitude = latitude[:, None] + rng.uniform(-5, 5, shape)
+    station_longitude = longitude[:, None] + rng.uniform(-12, 12, shape)
+    table = pd.DataFrame(
+        {
+            "source_id": np.repeat([f"event-{i}" for i in range(N_EVENTS)], N_STATIONS),
+            "source_latitude_deg": np.repeat(latitude, N_STATIONS),
+            "source_longitude_deg": np.repeat(longitude, N_STATIONS),
+            "station_code": [f"S{i}" for i in range(N_EVENTS * N_STATIONS)],
+            "station_latitude_deg": station_latitude.ravel(),
+            "station_longitude_deg": station_longitude.ravel(),
+        }
+    )
+    events = table.groupby("source_id", sort=False).first()
+    return SimpleNamespace(metadata=table, event_table=lambda: events)
+
+
+def _said(waveform_set: SimpleNamespace, seed: int, common: float) -> ScalarPredictions:
+    """Distances with independent errors of 4 % and errors that are the same within each quarter of an event."""
+    rng = np.random.default_rng(seed)
+    table = waveform_set.metadata
+    names = [f"{kind}_{axis}_deg" for kind in ("source", "station") for axis in ("latitude", "longitude")]
+    offset_km, azimuth_deg, _ = geodesic(*(table[name].to_numpy() for name in names))
+    shared = rng.normal(0, common, (N_EVENTS, 4))
+    group = np.repeat(np.arange(N_EVENTS), N_STATIONS), (azimuth_deg // 90).astype(int)
+    value = offset_km * np.exp(rng.normal(0, 0.04, len(table)) + shared[group])
+    sigma = 0.04 * value
+    decoded = np.stack([value, sigma, *[np.full(len(table), np.nan)] * 4], axis=1)
+    ids = [str(row) for row in range(len(table))]
+    return ScalarPredictions.from_decoded(ABOUT, ids, table["source_id"].tolist(), offset_km, decoded)
+
+
+def _coverage(waveform_set: SimpleNamespace, said: ScalarPredictions, factor: float) -> float:
+    observations = observation_table(observation_frame(waveform_set, said, factor))
+    true = waveform_set.event_table().loc[observations.event_id]
+    places = true["source_latitude_deg"].to_numpy(), true["source_longitude_deg"].to_numpy()
+    return summarise_locations(locate_table(observations), *places).measures["coverage_95"].value
+
+
+def test_independent_errors_of_the_stated_size_need_no_factor() -> None:
+    calibration = _waveform_set(0)
+    assert sigma_factor(calibration, _said(calibration, 10, common=0.0)) == pytest.approx(1.0, abs=0.12)
+
+
+def test_ellipses_of_other_events_hold_what_they_say_though_errors_go_together() -> None:
+    calibration, judged = _waveform_set(1), _waveform_set(2)
+    said = _said(judged, 12, common=0.08)
+    known = _said(calibration, 11, common=0.08)
+    single = float(np.quantile(np.abs(known.value - known.target) / known.decoded[:, 1], 0.68))
+    assert _coverage(judged, said, single) < 0.9
+    assert _coverage(judged, said, sigma_factor(calibration, known)) == pytest.approx(0.95, abs=0.04)
+
+
+def test_only_distances_of_single_traces_locate() -> None:
+    waveform_set = _waveform_set(3)
+    classes = ClassPredictions.from_decoded(
+        {"name": "cause", "class_names": ["a", "b"]}, ["0", "1"], ["event-0", "event-1"], np.zeros(2, int), np.eye(2)
+    )
+    with pytest.raises(ConfigurationError, match="task=offset"):
+        observation_frame(waveform_set, classes)  # type: ignore[arg-type]
