@@ -281,10 +281,3 @@ def _class_names(column: str, class_map: ClassMap, given: Sequence[str] | None) 
 
 def _summary(reasons: Sequence[str]) -> str:
     return "; ".join(f"{n} x {reason}" for reason, n in Counter(reasons).most_common(5))
-
-
-def unusable_events(
-    waveform_set: WaveformSet, ids: Sequence[str], samples: Mapping[str, Any], min_stations: int
-) -> dict[str, str]:
-    """Return the events that cannot be served, each with the first reason found."""
-    return unusable_samples(waveform_set, ids, samples=samples, min_stations=min_stations)

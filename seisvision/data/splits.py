@@ -18,6 +18,10 @@ __all__ = ["Split", "check_leakage", "make_split"]
 logger = logging.getLogger(__name__)
 
 
+MOST_STATIONS_SHARE = 0.5
+"""With more stations than this share of the traces, a split by station tests nothing."""
+
+
 def make_split(
     table: pd.DataFrame,
     *,
@@ -64,6 +68,12 @@ def make_split(
     if len(set(ids)) < len(ids):
         raise DataError(f"the table has {len(ids)} rows but {len(set(ids))} different ids; index it by {unit}")
     groups = _groups(table, ids, by, unit)
+    if by == "station" and len(set(groups)) > MOST_STATIONS_SHARE * len(ids):
+        raise DataError(
+            f"by='station' needs stations that recorded several events, but {len(ids)} traces come from "
+            f"{len(set(groups))} stations, so it would deal traces at random; use by='event', or a set with a fixed "
+            "network (synthetic sets: geometry=network)"
+        )
     classes = np.zeros(len(ids), dtype=int)
     if stratify_by is not None:
         classes, _ = pd.factorize(_column(table, stratify_by).astype(object).fillna("none").astype(str))

@@ -8,6 +8,8 @@ from torch import nn
 from seisvision.errors import ConfigurationError
 from seisvision.models.backbone import Backbone
 
+SMALLEST_PX = 63
+
 
 class AlexNet(Backbone):
     """torchvision's single-tower AlexNet up to its last hidden layer: (B, P, H, W) to (B, 4096).
@@ -52,5 +54,14 @@ class AlexNet(Backbone):
         self.network = network
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Map pictures (B, P, H, W) to features (B, 4096)."""
+        """Map pictures (B, P, H, W) to features (B, 4096).
+
+        Raises:
+            ConfigurationError: the pictures are too small for the three poolings.
+        """
+        if min(image.shape[-2:]) < SMALLEST_PX:
+            raise ConfigurationError(
+                f"AlexNet needs pictures of at least {SMALLEST_PX} x {SMALLEST_PX} pixels and got {image.shape[-2]} x "
+                f"{image.shape[-1]}; set view.height and view.width, or choose a ResNet"
+            )
         return self.network(image)

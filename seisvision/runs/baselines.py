@@ -79,7 +79,9 @@ def _fit(
     if output.kind != "class":
         fitted = regression_baselines(dataset, about, parts, settings=settings, **common)
         if output.target == FORCE_AZIMUTH and data.unit == "event":
-            fitted["linear_physics"] = _linear_physics(dataset, about, parts, common["level"])
+            judged = {part: parts[part] for part in evaluated}
+            dataset = data.variant(evaluated, components=keys.COMPONENTS)
+            fitted["linear_physics"] = _linear_physics(dataset, about, judged, common["level"])
         return fitted
     common["class_weight"] = "balanced" if getattr(output, "weights_are_automatic", False) else None
     if data.unit == "trace":
@@ -106,6 +108,5 @@ def _linear_physics(dataset: Any, about: dict[str, Any], parts: Mapping[str, Any
         decoded = np.stack([found, np.full(len(found), np.nan)], axis=1)
         target = samples.targets[FORCE_AZIMUTH]
         said[part] = AnglePredictions.from_decoded(about, samples.sample_ids, samples.source_ids, target, decoded)
-    said.pop("train")
     metrics = {part: one.measures(level) for part, one in said.items()}
     return Baseline("linear_physics", "least squares for the force on back-propagated surface waves", [], metrics, said)

@@ -17,6 +17,7 @@ from seisvision.data.usability import usable_table
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
+from seisvision.location.command import LEVELS, MODES
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.loggers import HistoryLogger
@@ -27,6 +28,9 @@ from seisvision.views.view import View
 log = logging.getLogger(__name__)
 
 Config = Mapping[str, Any]
+
+TRACE_SPLITS = ("trace", "station")
+"""Values of ``split.by`` that deal traces, not events."""
 
 
 def build_view(config: Config) -> View:
@@ -105,7 +109,7 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
         settings: of :func:`data_settings`.
     """
     asked = config["split"]
-    unit = "trace" if asked["by"] in ("trace", "station") else "event"
+    unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
     if asked["column"] is not None:
         return Split.from_column(waveform_set.metadata, asked["column"], unit)
     first = config["task"]["outputs"][0]
@@ -124,7 +128,9 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
 
 def build_data(config: Config, view: View) -> EventDataModule:
     """The data module of the experiment, its waveform set made first where that is needed."""
+    check_split(config, view)
     check_origin(config, view)
+    check_location(config, view)
     path = instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
     waveform_set = WaveformSet(path)
     settings = data_settings(config, view)
@@ -140,6 +146,47 @@ def build_data(config: Config, view: View) -> EventDataModule:
         seed=config["seed"],
         refit=config["split"]["refit"],
     )
+
+
+def check_split(config: Config, view: View) -> None:
+    """Refuse to deal single traces where samples are whole events, before a set is made.
+
+    Raises:
+        ConfigurationError: names the setting.
+    """
+    if config["split"]["by"] in TRACE_SPLITS and view.unit == "event":
+        raise ConfigurationError(
+            f"split.by={config['split']['by']} deals single traces, but {config['view']['_target_']} draws events. "
+            "Choose split=careful, or a view of single traces such as view=spectrogram."
+        )
+
+
+def check_location(config: Config, view: View) -> None:
+    """Refuse a location that could not be made of what will be predicted, before anything is trained.
+
+    Raises:
+        ConfigurationError: no output in km of single traces has that name, or mode or level are not allowed.
+    """
+    settings = config["location"]
+    if settings is None:
+        return
+    if config["split"]["by"] in TRACE_SPLITS:
+        raise ConfigurationError(
+            f"location needs an event's traces in one part, but split.by={config['split']['by']} deals them apart. "
+            "Choose split=careful, or location=none."
+        )
+    distances = [output["name"] for output in config["task"]["outputs"] if output.get("unit") == "km"]
+    if view.unit != "trace" or settings["output"] not in distances:
+        raise ConfigurationError(
+            f"location.output={settings['output']} must be a distance in km from single traces; of these there are: "
+            f"{', '.join(distances) if view.unit == 'trace' and distances else 'none'}. Choose task=offset with a view "
+            "of single traces, or location=none."
+        )
+    if settings["mode"] not in MODES or settings["level"] not in LEVELS:
+        raise ConfigurationError(
+            f"location.mode={settings['mode']} must be one of {', '.join(MODES)} and location.level="
+            f"{settings['level']} one of {', '.join(map(str, LEVELS))}."
+        )
 
 
 def fits_in_memory(system: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
@@ -170,12 +217,23 @@ def check_origin(config: Config, view: View) -> None:
             raise ConfigurationError(
                 f"Output '{output['name']}' must be found without the origin time, but the window has "
                 f"reference={window['reference']} and complete={window.get('complete', False)}, so that the time since "
-                "the origin can be read off the picture. Set reference to onset or random, and complete=true."
+                "the origin can be read off the picture. Choose single traces (view=spectrogram "
+                "dataset=synthetic_traces), or set reference to onset or random, and complete=true."
             )
 
 
 def build_task(config: Config, view: View) -> SupervisedTask:
-    """The network with its outputs, freshly initialised from the run's seed."""
+    """The network with its outputs, freshly initialised from the run's seed.
+
+    Raises:
+        ConfigurationError: ``task.monitor`` names no output of the task.
+    """
+    monitor, names = config["task"]["monitor"][0], [output["name"] for output in config["task"]["outputs"]]
+    if monitor != "val/loss" and not monitor.startswith(tuple(f"val/{name}_" for name in names)):
+        raise ConfigurationError(
+            f"task.monitor names '{monitor}', which belongs to none of the outputs {', '.join(names)}. Give val/loss or "
+            f"val/{names[0]}_...; where task, protocol and experiment disagree, choose one of them."
+        )
     torch.manual_seed(stream_seed(config["seed"], "initialisation"))
     return instantiate(
         config["task"],

@@ -19,7 +19,15 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
 from seisvision.keys import SPLITS
-from seisvision.runs.build import build_predictor, build_task, build_view, check_origin, data_settings, fits_in_memory
+from seisvision.runs.build import (
+    build_predictor,
+    build_task,
+    build_view,
+    check_location,
+    check_origin,
+    data_settings,
+    fits_in_memory,
+)
 from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import write_json, write_text
@@ -62,6 +70,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         _warn_of_other_window(config["dataset"][section], asked["dataset"].get(section) or {})
         config = {**config, "dataset": asked["dataset"]}
         check_origin(config, view)
+    check_location({**config, "location": asked["location"]}, view)
     waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
     settings = data_settings(config, view)
     if is_own:
@@ -105,14 +114,14 @@ def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None
 
 
 def _warn_of_other_window(trained: dict[str, Any], asked: dict[str, Any]) -> None:
-    """Time is an axis of the picture: another window length is another scale."""
-    lengths_s = trained["window"]["length_s"], asked.get("window", {}).get("length_s")
-    if lengths_s[1] is not None and lengths_s[0] != lengths_s[1]:
+    """Time is an axis of the picture: other windows are other pictures."""
+    other = asked.get("window", {})
+    changed = {name: value for name, value in trained["window"].items() if name in other and other[name] != value}
+    if changed:
         log.warning(
-            "The network was trained on windows of %g s and now gets %g s; its pictures have another time scale. "
-            "Set window.length_s=%g of the samples to compare.",
-            *lengths_s,
-            lengths_s[0],
+            "The network was trained on other windows (%s); its pictures now have another time axis. Set these keys of "
+            "the window to compare.",
+            ", ".join(f"{name}={value}, now {other[name]}" for name, value in changed.items()),
         )
 
 

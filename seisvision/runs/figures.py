@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
+from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
-from seisvision.data.samples import collate_events
+from seisvision.data.traces import TraceSamples
 from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
 from seisvision.evaluation.predictions import Predictions
 from seisvision.runs.folder import RunFolder
@@ -42,8 +43,14 @@ def draw_figures(
             continue
         said, stem = predictions[part][output.name], folder.figures / f"{output.name}_{part}"
         if said.n_labelled:
-            said.draw(stem)
+            said.draw(stem, _offsets_km(data, part))
             _draw_worst(stem.with_name(f"{stem.name}_wrong.png"), data, task, part, said)
+
+
+def _offsets_km(data: EventDataModule, part: str) -> np.ndarray | None:
+    """Distances (N,) of the samples of a part, where samples are single traces."""
+    samples = data.parts[part]
+    return samples.index.paths["path_ep_distance_km"] if isinstance(samples, TraceSamples) else None
 
 
 def _draw_seen(path: Path, data: EventDataModule, task: SupervisedTask, output: Output, targets: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,9 @@ def locate_events(
         level: confidence level of the intervals of the summary.
     """
     factor = None if calibration is None else sigma_factor(waveform_set, calibration, settings["mode"])
-    path = folder / "observations.csv"
-    catalogue.write_table(observation_frame(waveform_set, said, factor), path)
-    observations = catalogue.read_observations(path)
+    frame = observation_frame(waveform_set, said, factor)
+    catalogue.write_table(frame, folder / "observations.csv")
+    observations = catalogue.observation_table(frame)
     locations = catalogue.locate_table(observations, settings["mode"])
     catalogue.write_table(catalogue.locations_table(observations, locations), folder / "locations.csv")
     catalogue.write_quakeml(folder / "locations.xml", observations, locations, settings["mode"], settings["level"])
@@ -72,7 +73,8 @@ def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: cata
 
     First the factor that makes 68 % of the errors of single distances smaller than sigma. Errors of one event's
     distances are not independent, so its ellipse would still be too small: where true epicentres are known, the events
-    are located and the factor grows until 95 % of them lie inside their 95 % ellipse. It never shrinks.
+    are located, and the factor grows once by the radius, in 95 % ellipses, that holds 95 % of them. It never shrinks.
+    The sigmas written are then those that locate, wider than single distances need. ``paper`` uses no sigmas.
 
     Args:
         waveform_set: gives stations and true epicentres.
@@ -84,8 +86,12 @@ def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: cata
     observations = catalogue.observation_table(observation_frame(waveform_set, calibration, factor))
     locations = catalogue.locate_table(observations, mode)
     radius = ellipse_radius(locations, *_true_places(waveform_set, observations))
-    known = radius[np.isfinite(radius)]
-    return factor * max(1.0, float(np.quantile(known, ELLIPSE_LEVEL))) if len(known) >= FEWEST_EVENTS else factor
+    known = np.sort(radius[np.isfinite(radius)])
+    if mode == "paper" or len(known) < FEWEST_EVENTS:
+        return factor
+    # The order statistic that holds the level for a new event, whatever the distribution of radii.
+    rank = min(math.ceil(ELLIPSE_LEVEL * (len(known) + 1)), len(known))
+    return factor * max(1.0, float(known[rank - 1]))
 
 
 def observation_frame(waveform_set: WaveformSet, said: Predictions, factor: float | None = None) -> pd.DataFrame:
@@ -218,7 +224,7 @@ def _draw(
 def _value_and_spread(said: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """Predicted distances (N,) and what their sigmas are proportional to (N,)."""
     value, sigma = said.decoded[:, 0], said.decoded[:, 1]
-    return value, np.where(np.isfinite(sigma), sigma, np.maximum(value, 1e-3))
+    return value, np.where(np.isnan(sigma), np.maximum(value, 1e-3), sigma)
 
 
 def _numbers(table: pd.DataFrame, column: str) -> np.ndarray:

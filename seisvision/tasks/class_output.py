@@ -106,6 +106,8 @@ class ClassOutput(Output):
     def running_metrics(self, decoded: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
         """Metrics of decoded probabilities (N, K) against class numbers (N,), cheap enough for every epoch."""
         known = target != NO_CLASS
+        if not known.any():
+            return {}
         hits = (decoded.argmax(dim=-1) == target)[known].float()
         per_class = [hits[target[known] == number] for number in range(len(self.class_names))]
         recalls = torch.stack([part.mean() for part in per_class if len(part)])

@@ -142,7 +142,12 @@ class ScalarOutput(Output):
             unknown = torch.full_like(value, torch.nan)
             return torch.stack([value, *[unknown] * 5], dim=1)
         scale = raw[:, 1].clamp(*LOG_SCALE_LIMITS).exp() * self.deviation
-        ends = [inverse(centre + sign * self._half_width(level) * scale) for level in LEVELS for sign in (-1, 1)]
+        lowest = 0.0 if self.transform == "log1p" else -math.inf
+        ends = [
+            inverse(centre + sign * self._half_width(level) * scale).clamp_min(lowest)
+            for level in LEVELS
+            for sign in (-1, 1)
+        ]
         return torch.stack([value, (ends[1] - ends[0]) / 2, *ends], dim=1)
 
     def _half_width(self, level: float) -> float:

@@ -226,3 +226,9 @@ def test_settings_are_checked(settings: dict, error: type[Exception], message: s
 def test_parts_may_be_left_out() -> None:
     assert sizes(make_split(events(40), test_fraction=0.0, val_fraction=0.25)) == {"train": 30, "val": 10, "test": 0}
     assert sizes(make_split(events(40), by="source_cell", val_fraction=0.0))["val"] == 0
+
+
+def test_a_split_by_station_needs_stations_that_recorded_several_events() -> None:
+    table = pd.DataFrame({"source_id": [f"e{i // 4}" for i in range(40)], "station_code": [f"S{i}" for i in range(40)]})
+    with pytest.raises(DataError, match="would deal traces at random"):
+        make_split(table, by="station", unit="trace")

@@ -14,7 +14,7 @@ from tiny_runs import plain_config, tiny_config
 from seisvision.data.geodesy import geodesic
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import run as locate_command
-from seisvision.runs.build import build_view, check_origin
+from seisvision.runs.build import build_task, build_view, check_location, check_origin, check_split
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json
@@ -166,3 +166,36 @@ def test_events_give_depth_and_azimuth(
     assert metrics["test"][output][f"median_ae_{unit}"]["n"] == metrics["data"]["events"]["test"]
     assert {"median", baseline} <= set(metrics["baselines"][output])
     assert metrics["differences"]["test"][output][baseline]["p_value"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (["experiment=atlas/locate", "location.level=0.9"], "location.level=0.9"),
+        (["location=default"], "distance in km from single traces"),
+        (["experiment=atlas/locate", "split=paper_traces"], "deals them apart"),
+        (["split=by_station"], "Choose split=careful"),
+        (["experiment=atlas/offset", "protocol=paper_depth"], "belongs to none of the outputs"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_made(settings: list[str], problem: str) -> None:
+    config = plain_config(settings)
+    view = build_view(config)
+    with pytest.raises(ConfigurationError, match=problem):
+        check_split(config, view)
+        check_location(config, view)
+        build_task(config, view)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "view", "loss"),
+    [
+        ("paper_offset", "TraceView", "mse"),
+        ("paper_depth", "RecordSection", "mse"),
+        ("paper_azimuth", "RecordSection", "scalar_mse"),
+    ],
+)
+def test_published_protocols_are_as_published(protocol: str, view: str, loss: str) -> None:
+    config = plain_config([f"protocol={protocol}"])
+    assert config["view"]["_target_"].endswith(f".{view}") and config["task"]["outputs"][0]["loss"] == loss
+    assert config["trainer"]["max_epochs"] == 1000 and config["augment"]["amplitude_jitter_db"] == 0
