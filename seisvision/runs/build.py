@@ -231,8 +231,8 @@ def build_task(config: Config, view: View) -> SupervisedTask:
     monitor, names = config["task"]["monitor"][0], [output["name"] for output in config["task"]["outputs"]]
     if monitor != "val/loss" and not monitor.startswith(tuple(f"val/{name}_" for name in names)):
         raise ConfigurationError(
-            f"task.monitor names '{monitor}', which belongs to none of the outputs {', '.join(names)}. Give val/loss or "
-            f"val/{names[0]}_...; where task, protocol and experiment disagree, choose one of them."
+            f"task.monitor names '{monitor}', which belongs to none of the outputs {', '.join(names)}. Give val/loss "
+            f"or val/{names[0]}_...; where task, protocol and experiment disagree, choose one of them."
         )
     torch.manual_seed(stream_seed(config["seed"], "initialisation"))
     return instantiate(
