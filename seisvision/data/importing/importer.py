@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -88,10 +88,13 @@ def run_import(
     workers: int | None = 1,
     overwrite: bool = False,
     progress: Progress | None = None,
+    found: list[Association] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> ImportReport:
     """Import all sources of ``recipe`` into the waveform set ``out``; with ``out=None`` only tell what would happen.
 
     The set and its order do not depend on ``workers``, the number of processes; None chooses by the amount of work.
+    ``found`` brings events with files, per source, that are known already, and ``about`` more entries of the card.
 
     Raises:
         DataError: nothing could be read, two sources share an event id, or every event was refused (the list of
@@ -106,7 +109,8 @@ def run_import(
                 f"source '{source.name}' asks for response={source.response}, which needs StationXML"
             )
     report = ImportReport()
-    found = [associate(source) for source in recipe.sources]
+    if found is None:
+        found = [associate(source) for source in recipe.sources]
     jobs = _jobs(recipe, found, report)
     if out is not None and Path(out).exists() and not overwrite:
         raise DataError(f"{out} exists already; choose another folder or add --overwrite")
@@ -115,7 +119,8 @@ def run_import(
     results: Iterable[EventResult] = _results(recipe, tables, jobs, workers)
     if progress is not None:
         results = progress(results, len(jobs))
-    _consume(recipe, results, report, None if out is None else Path(out), overwrite)
+    card = _card(recipe) | dict(about or {})
+    _consume(recipe, card, results, report, None if out is None else Path(out), overwrite)
     report.seconds = time.monotonic() - begun
     return report
 
@@ -141,7 +146,12 @@ def _jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> lis
 
 
 def _consume(
-    recipe: Recipe, results: Iterable[EventResult], report: ImportReport, out: Path | None, overwrite: bool
+    recipe: Recipe,
+    card: Mapping[str, Any],
+    results: Iterable[EventResult],
+    report: ImportReport,
+    out: Path | None,
+    overwrite: bool,
 ) -> None:
     """Write the events as they come; the set appears only once it is complete."""
     with ExitStack() as stack:
@@ -152,7 +162,7 @@ def _consume(
                 continue
             if writer is None:
                 order = recipe.processing.components
-                writer = WaveformSetWriter(out, card=_card(recipe), component_order=order, overwrite=overwrite)
+                writer = WaveformSetWriter(out, card=card, component_order=order, overwrite=overwrite)
                 stack.enter_context(writer)
             writer.add_event(result.rows, result.waveforms)
         if writer is not None:

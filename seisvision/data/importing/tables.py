@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,11 +177,17 @@ def _events_from_catalogue(file: Path) -> dict[str, dict[str, Any]]:
         raise DataError(f"{file} is no catalogue obspy can read: {str(error).splitlines()[0]}") from error
     events: dict[str, dict[str, Any]] = {}
     for item in catalogue:
-        event_id = str(item.resource_id).rpartition("/")[2].rpartition("=")[2]
+        event_id = _event_id(str(item.resource_id))
         if event_id in events:
             raise DataError(f"{file} lists event '{event_id}' more than once; ids must be unique")
         events[event_id] = _event_columns(item)
     return events
+
+
+def _event_id(resource_id: str) -> str:
+    """Last part of a resource id; the value of ``eventid`` where it is a query, as in what data centres send."""
+    query = re.search(r"[?&;]eventid=([^&;]+)", resource_id)
+    return query[1] if query else resource_id.rpartition("/")[2].rpartition("=")[2]
 
 
 def _event_columns(item: Any) -> dict[str, Any]:
