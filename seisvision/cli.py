@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 COMMANDS = {
     ("data", "synth"): ("seisvision.data.synthesis.command", "make a physics-based waveform set"),
     ("data", "import"): ("seisvision.data.importing.command", "turn recordings into a waveform set"),
+    ("data", "audit"): ("seisvision.data.audit.command", "look a waveform set over before training on it"),
+    ("data", "fetch"): ("seisvision.data.fetching.command", "ask data centres for recordings of events"),
 }
 """Group and name of each command, the module that implements it, and one line of help.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,14 @@ class EventFiles:
         event: ``source_*`` columns of the catalogue.
         files: paths with their names below the folder of the source.
         span_ns: start and end of what is read.
+        spans_ns: start and end by name of the file, for files that differ.
     """
 
     event_id: str
     event: dict[str, Any]
     files: tuple[tuple[Path, str], ...]
     span_ns: tuple[int, int] | None = None
+    spans_ns: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass
