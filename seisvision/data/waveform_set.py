@@ -104,6 +104,11 @@ class WaveformSet:
             self._metadata = read_metadata(self._chunks)[0]
         return self._metadata
 
+    @property
+    def n_samples(self) -> np.ndarray:
+        """Samples of each trace (N,), -1 where ``trace_name`` does not tell."""
+        return self._n_samples
+
     @cached_property
     def card(self) -> dict[str, Any]:
         """Content of ``card.json``, ``{}`` where there is none."""
@@ -156,10 +161,13 @@ class WaveformSet:
         waveforms, mask = self.read_rows(np.array([row]), components)
         return waveforms[0], mask[0]
 
-    def read_rows(self, rows: np.ndarray, components: str = COMPONENTS) -> tuple[list[np.ndarray], np.ndarray]:
+    def read_rows(
+        self, rows: np.ndarray, components: str = COMPONENTS, keep_gaps: bool = False
+    ) -> tuple[list[np.ndarray], np.ndarray]:
         """Return waveforms, per row float32 (C, T_i), and component mask bool (S, C) of metadata rows (S,).
 
-        The waveforms may share memory with each other. Components that were not recorded are zeros.
+        The waveforms may share memory with each other. Components that were not recorded are zeros, and so are NaN
+        and infinite samples unless ``keep_gaps``.
 
         Raises:
             DataError: the samples cannot be read; the message names the file and the trace.
@@ -168,7 +176,7 @@ class WaveformSet:
         mask = np.zeros((len(rows), len(components)), dtype=bool)
         for together in self._joint_reads(rows):
             members = rows[together]
-            block, recorded = self._read_block(members, components)
+            block, recorded = self._read_block(members, components, keep_gaps)
             first = int(self._index[members[0]])
             for position, row in zip(together, members, strict=True):
                 n = int(self._n_samples[row])
@@ -189,7 +197,7 @@ class WaveformSet:
             return [sequence]
         return np.split(sequence, np.flatnonzero(breaks) + 1)
 
-    def _read_block(self, rows: np.ndarray, components: str) -> tuple[np.ndarray, list[bool]]:
+    def _read_block(self, rows: np.ndarray, components: str, keep_gaps: bool) -> tuple[np.ndarray, list[bool]]:
         """Read the stretch of one dataset that holds ``rows``: float32 (stretch, C, T), and which C are recorded."""
         row = rows[0]
         order = self._orders[self._order_of_row[row]]
@@ -202,7 +210,7 @@ class WaveformSet:
             raise self._unreadable(int(row), str(error)) from error
         block = np.ascontiguousarray(raw, dtype=np.float32)
         # One sum finds NaN and infinity many times faster than testing each sample.
-        if not np.isfinite(block.sum(dtype=np.float32)):
+        if not keep_gaps and not np.isfinite(block.sum(dtype=np.float32)):
             np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         present = [channel for channel in channels if channel >= 0]
         lowest = min(present, default=0)
