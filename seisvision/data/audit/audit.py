@@ -98,7 +98,7 @@ def audit_set(
         waveform_set: the set.
         target: column of the class.
         max_traces: look at the samples of about so many traces, of events evenly chosen; None for all.
-        seed: base seed of folds and resampling.
+        seed: base seed of the folds.
 
     Raises:
         DataError: the set has no such column of the class, or cannot be read.
