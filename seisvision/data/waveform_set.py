@@ -14,8 +14,8 @@ import pandas as pd
 
 from seisvision.data.set_files import (
     REMEDY,
+    Metadata,
     find_chunks,
-    parse_trace_name,
     read_card,
     read_metadata,
     set_fingerprint,
@@ -63,21 +63,18 @@ class WaveformSet:
         self.path = Path(path).absolute()
         self._chunks = find_chunks(self.path)
         self._metadata: pd.DataFrame | None
-        self._metadata, chunk_of_row = read_metadata(self._chunks)
-        self._index_traces(self._metadata, chunk_of_row)
-        self._index_events(self._metadata)
+        read = read_metadata(self._chunks)
+        self._metadata = read.table
+        self._index_traces(read)
+        self._index_events(read.table)
         self._files: dict[int, h5py.File] = {}
         self._process_id = os.getpid()
 
-    def _index_traces(self, metadata: pd.DataFrame, chunk_of_row: np.ndarray) -> None:
-        addresses = [parse_trace_name(name) for name in metadata["trace_name"]]
-        names = pd.MultiIndex.from_arrays([chunk_of_row, [address.dataset for address in addresses]])
-        self._dataset_of_row, datasets = pd.factorize(names)
-        self._datasets = [(int(chunk), str(name)) for chunk, name in datasets]
-        self._index = np.array([address.index for address in addresses])
-        limits = np.array([(address.n_first, address.n_second) for address in addresses])
-        flipped = np.array([chunk.dimension_order == "WC" for chunk in self._chunks])[chunk_of_row]
-        self._n_components, self._n_samples = np.where(flipped[:, None], limits[:, ::-1], limits).T
+    def _index_traces(self, read: Metadata) -> None:
+        metadata = read.table
+        self._dataset_of_row, self._datasets, self._index = read.dataset, read.datasets, read.index
+        flipped = np.array([chunk.dimension_order == "WC" for chunk in self._chunks])[read.chunk]
+        self._n_components, self._n_samples = np.where(flipped[:, None], read.limits[:, ::-1], read.limits).T
         self._order_of_row, orders = pd.factorize(metadata["trace_component_order"])
         self._orders = [str(order) for order in orders]
         self._sampling_rate_hz = metadata["trace_sampling_rate_hz"].to_numpy(dtype=float)
@@ -101,7 +98,7 @@ class WaveformSet:
     def metadata(self) -> pd.DataFrame:
         """One row per trace in file order (chunks joined); read it, do not change it."""
         if self._metadata is None:
-            self._metadata = read_metadata(self._chunks)[0]
+            self._metadata = read_metadata(self._chunks).table
         return self._metadata
 
     @property

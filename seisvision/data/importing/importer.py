@@ -184,12 +184,33 @@ def _card(recipe: Recipe) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "description": recipe.description,
+        "source": [source.name for source in recipe.sources],
+        "processing": _steps(recipe),
         "unit": unit,
         "instrument_response": " or ".join(responses),
         "licence": sorted({source.licence for source in recipe.sources}),
         "citation": sorted({source.citation for source in recipe.sources}),
         "import": {"sources": [asdict(source) for source in recipe.sources], "parameters": recipe.parameters()},
     }
+
+
+def _steps(recipe: Recipe) -> list[str]:
+    """What was done to the recordings, for people; the exact settings are beside it in the card."""
+    processing, window = recipe.processing, recipe.window
+    steps = [f"components {processing.components}", f"gaps up to {processing.max_gap_s:g} s interpolated"]
+    steps.append("detrended, tapered")
+    steps += [f"response of {source.name}: {source.response}" for source in recipe.sources if source.response != "none"]
+    if processing.band_hz is not None:
+        low, high = processing.band_hz
+        steps.append(f"band-pass {low:g} to {high:g} Hz, {'zero-phase' if processing.zerophase else 'causal'}")
+    if processing.rate_hz is not None:
+        steps.append(f"resampled to {processing.rate_hz:g} Hz")
+    if window is not None:
+        steps.append(
+            f"window of {window.length_s:g} s from {window.before_s:g} s before the {window.reference}, "
+            f"moved at random by up to {window.jitter_s:g} s"
+        )
+    return steps if processing.normalise == "none" else [*steps, f"divided by {processing.normalise}"]
 
 
 def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], workers: int) -> Iterator[EventResult]:
