@@ -63,7 +63,7 @@ def _copy(source: Path, files: list[Path], target: Path) -> None:
     needed, free = sum(file.stat().st_size for file in files), shutil.disk_usage(target.parent).free
     if needed + SPARE_BYTES > free:
         raise DataError(
-            f"{source} needs {needed / 1e9:.1f} GB, but {target.parent} has {free / 1e9:.1f} GB left; remove old copies "
+            f"{source} needs {needed / 1e9:.1f} GB, but {target.parent} has {free / 1e9:.1f} GB left; remove copies "
             "there, or read the set where it is (system.scratch=null)"
         )
     log.info("Copying %s (%.1f GB) to %s, once", source, needed / 1e9, target)

@@ -12,7 +12,8 @@
 ``windows``         one window for all stations of an event, and the metadata rows
 ``event_builder``   one event from files to rows
 ``importer``        all events to a set, in one process or several
+``shards``          parts of a large import, and the parts to one set
 ``rejections``      what was refused and why
-``command``         the command line
+``command``         the command line, ``merge_command`` that of merging
 =================== ============================================================================
 """

@@ -49,6 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="go through everything and tell, but write nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing set")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: chosen by the amount of work)")
+    parser.add_argument(
+        "--shard", metavar="I/N", help="import only part I of N into DIR.shards; 'seisvision data merge' joins them"
+    )
+    parser.add_argument("--events-per-chunk", type=int, metavar="N", help="write files of N events each")
     parser.add_argument("--seed", type=int, help=f"base seed of the random shifts (default {DEFAULT_SEED})")
 
 
@@ -59,8 +63,11 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None and not args.dry_run:
         raise ConfigurationError("name the folder of the new set with --out DIR, or add --dry-run to write nothing")
     recipe = _recipe(args)
+    if args.shard is not None:
+        return _run_shard(args, recipe)
     out = None if args.dry_run else args.out
-    report = run_import(recipe, out, workers=args.workers, overwrite=args.overwrite, progress=_show_progress)
+    settings = {"workers": args.workers, "overwrite": args.overwrite, "events_per_chunk": args.events_per_chunk}
+    report = run_import(recipe, out, progress=_show_progress, **settings)
     print(summary(report))
     if args.dry_run:
         for rejection in report.rejections[:SHOWN_REJECTIONS]:
@@ -69,6 +76,18 @@ def run(args: argparse.Namespace) -> int:
         print(f"dry run: nothing was written; {len(report.rejections)} lines would be in rejected.csv")
     else:
         print(args.out)
+    return 0
+
+
+def _run_shard(args: argparse.Namespace, recipe: Recipe) -> int:
+    from seisvision.data.importing.shards import import_shard, parse_shard
+
+    if args.out is None or args.dry_run or args.events_per_chunk is not None:
+        raise ConfigurationError("--shard needs --out, and goes with neither --dry-run nor --events-per-chunk")
+    settings = {"workers": args.workers, "overwrite": args.overwrite}
+    folder, report = import_shard(recipe, args.out, *parse_shard(args.shard), progress=_show_progress, **settings)
+    print("this shard is finished already" if report is None else summary(report))
+    print(folder)
     return 0
 
 

@@ -31,6 +31,20 @@ Progress = Callable[[Iterable[EventResult], int], Iterable[EventResult]]
 """Wraps the events to come, of which the number is told, to show how far the work is."""
 
 
+class NothingLeftError(DataError):
+    """Every event was refused.
+
+    Args:
+        rejections: file with the reasons.
+        report: what came in.
+    """
+
+    def __init__(self, rejections: Path, report: ImportReport) -> None:
+        super().__init__(f"every event was refused, so no set was written; the reasons are in {rejections}")
+        self.rejections = rejections
+        self.report = report
+
+
 @dataclass
 class ImportReport:
     """What came in and what became of it.
@@ -90,11 +104,13 @@ def run_import(
     progress: Progress | None = None,
     found: list[Association] | None = None,
     about: Mapping[str, Any] | None = None,
+    events_per_chunk: int | None = None,
 ) -> ImportReport:
     """Import all sources of ``recipe`` into the waveform set ``out``; with ``out=None`` only tell what would happen.
 
     The set and its order do not depend on ``workers``, the number of processes; None chooses by the amount of work.
     ``found`` brings events with files, per source, that are known already, and ``about`` more entries of the card.
+    ``events_per_chunk`` writes a chunked set, whose table need not be held in memory.
 
     Raises:
         DataError: nothing could be read, two sources share an event id, or every event was refused (the list of
@@ -111,7 +127,7 @@ def run_import(
     report = ImportReport()
     if found is None:
         found = [associate(source) for source in recipe.sources]
-    jobs = _jobs(recipe, found, report)
+    jobs = event_jobs(recipe, found, report)
     if out is not None and Path(out).exists() and not overwrite:
         raise DataError(f"{out} exists already; choose another folder or add --overwrite")
     if workers is None:
@@ -120,13 +136,23 @@ def run_import(
     if progress is not None:
         results = progress(results, len(jobs))
     card = _card(recipe) | dict(about or {})
-    _consume(recipe, card, results, report, None if out is None else Path(out), overwrite)
+    writer = None
+    if out is not None:
+        order = recipe.processing.components
+        writer = WaveformSetWriter(
+            out, card=card, component_order=order, overwrite=overwrite, events_per_chunk=events_per_chunk
+        )
+    _consume(results, report, writer)
     report.seconds = time.monotonic() - begun
     return report
 
 
-def _jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:
-    """Events of all sources in catalogue order; also counts what was associated."""
+def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:
+    """Events of all sources in catalogue order; also counts what was associated.
+
+    Raises:
+        ConfigurationError: two sources share an event id.
+    """
     jobs: list[Job] = []
     owner: dict[str, str] = {}
     for number, (source, association) in enumerate(zip(recipe.sources, found, strict=True)):
@@ -145,36 +171,28 @@ def _jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> lis
     return jobs
 
 
-def _consume(
-    recipe: Recipe,
-    card: Mapping[str, Any],
-    results: Iterable[EventResult],
-    report: ImportReport,
-    out: Path | None,
-    overwrite: bool,
-) -> None:
+def _consume(results: Iterable[EventResult], report: ImportReport, writer: WaveformSetWriter | None) -> None:
     """Write the events as they come; the set appears only once it is complete."""
     with ExitStack() as stack:
-        writer: WaveformSetWriter | None = None
+        entered = False
         for result in results:
             report.add(result)
-            if not result.rows or out is None:
+            if not result.rows or writer is None:
                 continue
-            if writer is None:
-                order = recipe.processing.components
-                writer = WaveformSetWriter(out, card=card, component_order=order, overwrite=overwrite)
+            if not entered:
                 stack.enter_context(writer)
+                entered = True
             writer.add_event(result.rows, result.waveforms)
-        if writer is not None:
+        if entered and writer is not None:
             writer.card["import"] = writer.card["import"] | {"counts": report.counts()}
-    if out is None:
+    if writer is None:
         return
     if report.n_events == 0:
-        beside = out.with_name(f"{out.name}.{FILE_NAME}")
+        beside = writer.path.with_name(f"{writer.path.name}.{FILE_NAME}")
         beside.parent.mkdir(parents=True, exist_ok=True)
         write_rejections(beside, report.rejections)
-        raise DataError(f"every event was refused, so no set was written; the reasons are in {beside}")
-    write_rejections(out / FILE_NAME, report.rejections)
+        raise NothingLeftError(beside, report)
+    write_rejections(writer.path / FILE_NAME, report.rejections)
 
 
 def _card(recipe: Recipe) -> dict[str, Any]:
