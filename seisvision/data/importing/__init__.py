@@ -4,6 +4,8 @@
 ``recipe``          what to import and how: a small YAML file
 ``tables``          events and stations from QuakeML, StationXML, CSV or SAC headers
 ``waveform_files``  recordings from miniSEED, SAC and whatever obspy reads
+``asdf``, ``segy``  what is special about these two formats
+``picks``           arrival picks
 ``association``     which file belongs to which event
 ``signals``         joining, checking, filtering and resampling one channel
 ``channels``        channels of one event; one sensor per station

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from seisvision.data.importing.recipe import Recipe
 
 SHOWN_REJECTIONS = 15
-DESCRIPTION = """Import miniSEED or SAC (or what else obspy reads) with QuakeML or CSV events and StationXML or CSV
-stations.
+DESCRIPTION = """Import miniSEED, SAC, SEG-Y, ASDF (or what else obspy reads) with events from QuakeML or CSV and
+stations from StationXML or CSV.
 
 Several sources, each with its own files and class names, are named in a recipe (see conf/import):
   seisvision data import conf/import/pnw_exotic.yaml --root ../recordings --out data/pnw_exotic
@@ -39,9 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     one = parser.add_argument_group("one source, without a recipe")
     one.add_argument("--waveforms", metavar="PATH", action="append", help="folder, file or pattern; may be repeated")
-    one.add_argument("--events", metavar="FILE", help="QuakeML or CSV, sac (from headers) or files (no catalogue)")
-    one.add_argument("--stations", metavar="FILE", help="StationXML or CSV, or sac (from headers)")
-    one.add_argument("--associate", metavar="HOW", help="how files find events: name (default), folder, time or sac")
+    one.add_argument(
+        "--events", metavar="FILE", help="QuakeML, CSV or ASDF, sac (from headers) or files (no catalogue)"
+    )
+    one.add_argument("--stations", metavar="FILE", help="StationXML, CSV or ASDF, or sac (from headers)")
+    one.add_argument("--picks", metavar="PATH", action="append", help="QuakeML, CSV or QuakeMigrate's; or: events")
+    one.add_argument(
+        "--associate", metavar="HOW", help="how files find events: name (default), folder, time, sds or sac"
+    )
     one.add_argument("--pattern", metavar="REGEX", help="the event id is the first group, in the file or folder name")
     one.add_argument("--source-type", metavar="CLASS", help="class of all events, instead of the catalogue's")
     one.add_argument("--unit", help="unit of the recordings (default counts)")
@@ -94,7 +99,7 @@ def _run_shard(args: argparse.Namespace, recipe: Recipe) -> int:
 def _recipe(args: argparse.Namespace) -> Recipe:
     from seisvision.data.importing.recipe import build_recipe, load_recipe
 
-    flags = ("waveforms", "events", "stations", "associate", "pattern", "source_type", "unit", "response")
+    flags = ("waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response")
     given = {name: getattr(args, name) for name in flags if getattr(args, name) is not None}
     changes = args.changes + ([] if args.seed is None else [f"seed={args.seed}"])
     if args.recipe is not None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.channels import read_recordings
+from seisvision.data.importing.picks import pick_columns
 from seisvision.data.importing.recipe import Quality, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.stations import Station, build_stations
@@ -65,6 +66,9 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
         return result
     result.rows = [event | row for _, row, _ in kept]
     result.waveforms = [waveform for _, _, waveform in kept]
+    if source.picks:
+        for row, waveform in zip(result.rows, result.waveforms, strict=True):
+            row |= pick_columns(files.picks, row, waveform.shape[1])
     return result
 
 

@@ -11,7 +11,7 @@ from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
 
-ASSOCIATIONS = ("name", "folder", "time", "sac")
+ASSOCIATIONS = ("name", "folder", "time", "sds", "sac")
 REFERENCES = ("onset", "origin", "trace")
 
 
@@ -21,11 +21,12 @@ class Association:
 
     Args:
         by: ``name`` (the file name up to its ending is the event id), ``folder`` (the name of the folder that holds
-            the file is), ``time`` (a recording belongs to every event whose time span it covers) or ``sac`` (KEVNM
-            of the SAC header, or its origin time written as YYYYMMDDTHHMMSS).
+            the file is), ``time`` (a recording belongs to every event whose time span it covers), ``sds`` (the same
+            for the day files of a SeisComP archive, which need not be opened for it) or ``sac`` (KEVNM of the SAC
+            header, or its origin time written as YYYYMMDDTHHMMSS; the field record of SEG-Y).
         pattern: regular expression whose first group is the event id, searched in the file (or folder) name.
-        before_s: with ``time``, start of the time span before the origin time.
-        after_s: with ``time``, end of the time span after the origin time.
+        before_s: with ``time`` and ``sds``, start of the time span before the origin time.
+        after_s: with ``time`` and ``sds``, end of the time span after the origin time.
     """
 
     by: str = "name"
@@ -41,9 +42,12 @@ class Source:
     Args:
         name: short name, kept in column ``source_dataset``.
         waveforms: folders (searched through), files or glob patterns.
-        events: QuakeML (or any catalogue obspy reads), CSV, ``sac`` to take events from SAC headers, or ``files`` for
-            recordings without a catalogue: every id found in the file names is an event of which nothing is known.
-        stations: StationXML (or any inventory obspy reads), CSV, ``sac``, or none.
+        events: QuakeML (or any catalogue obspy reads), CSV, an ASDF archive, ``sac`` to take events from the headers
+            of SAC or SEG-Y, or ``files`` for recordings without a catalogue: every id found in the file names is an
+            event of which nothing is known.
+        stations: StationXML (or any inventory obspy reads), CSV, an ASDF archive, ``sac``, or none.
+        picks: QuakeML, CSV (event_id, network, station, phase, time) or one file an event as QuakeMigrate writes them;
+            ``events`` takes those of the catalogue. Become ``trace_p_arrival_sample`` and ``trace_s_arrival_sample``.
         association: how a file finds its event.
         source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
             a class mapped to nothing is left out, a class that is not mapped keeps its name.
@@ -59,6 +63,7 @@ class Source:
     waveforms: tuple[str, ...]
     events: str
     stations: str | None = None
+    picks: tuple[str, ...] = ()
     association: Association = Association()
     source_type: str | dict[str, str | None] | None = None
     response: str = "none"
@@ -241,6 +246,8 @@ def _build_source(content: Mapping[str, Any], index: int) -> Source:
     where = f"sources[{index}]"
     waveforms = plain.get("waveforms", ())
     plain["waveforms"] = (waveforms,) if isinstance(waveforms, str) else tuple(waveforms)
+    picks = plain.get("picks") or ()
+    plain["picks"] = (picks,) if isinstance(picks, str) else tuple(picks)
     plain["association"] = build_settings(Association, plain.get("association") or {}, f"{where}.association")
     plain.setdefault("name", f"source{index}")
     return build_settings(Source, plain, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seisvision.data.importing.asdf import SUFFIXES as ASDF_SUFFIXES
+from seisvision.data.importing.asdf import asdf_inventory, asdf_quakeml
 from seisvision.data.importing.rejections import Refusal
 from seisvision.errors import DataError, did_you_mean
 
@@ -169,18 +172,28 @@ def _events_from_csv(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _events_from_catalogue(file: Path) -> dict[str, dict[str, Any]]:
+    return {event_id: _event_columns(item) for event_id, item in open_catalogue(file)}
+
+
+def open_catalogue(file: Path) -> list[tuple[str, Any]]:
+    """Return ids and obspy events of a catalogue, or of the QuakeML in an ASDF archive.
+
+    Raises:
+        DataError: the file is no catalogue, or lists an event twice.
+    """
     import obspy
 
+    archive = file.suffix.lower() in ASDF_SUFFIXES
     try:
-        catalogue = obspy.read_events(str(file))
+        catalogue = obspy.read_events(asdf_quakeml(file) if archive else str(file))
+    except DataError:
+        raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
         raise DataError(f"{file} is no catalogue obspy can read: {str(error).splitlines()[0]}") from error
-    events: dict[str, dict[str, Any]] = {}
-    for item in catalogue:
-        event_id = _event_id(str(item.resource_id))
-        if event_id in events:
-            raise DataError(f"{file} lists event '{event_id}' more than once; ids must be unique")
-        events[event_id] = _event_columns(item)
+    events = [(_event_id(str(item.resource_id)), item) for item in catalogue]
+    twice = [event_id for event_id, number in Counter(event_id for event_id, _ in events).items() if number > 1]
+    if twice:
+        raise DataError(f"{file} lists event '{twice[0]}' more than once; ids must be unique")
     return events
 
 
@@ -293,7 +306,10 @@ def _stations_from_inventory(file: Path) -> StationTable:
     import obspy
 
     try:
-        inventory = obspy.read_inventory(str(file))
+        archive = file.suffix.lower() in ASDF_SUFFIXES
+        inventory = asdf_inventory(file) if archive else obspy.read_inventory(str(file))
+    except DataError:
+        raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
         raise DataError(f"{file} is no station file obspy can read: {str(error).splitlines()[0]}") from error
     stations = StationTable(inventory=inventory)

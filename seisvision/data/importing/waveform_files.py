@@ -1,18 +1,22 @@
-"""Recordings from files: miniSEED through pymseed (about twenty times faster), everything else through obspy."""
+"""Recordings from files: miniSEED through pymseed (many times faster), ASDF through h5py, all else through obspy."""
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seisvision.data.importing.asdf import asdf_traces, is_asdf
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.segy import segy_as_sac, segy_codes
 from seisvision.errors import DataError
 
+Reader = Callable[[Path, tuple[int, int] | None, bool], list["Segment"]]
 NS = 1_000_000_000
 MSEED_QUALITY = b"DRQM"
 
@@ -24,7 +28,7 @@ class Segment:
     Args:
         samples: (T,) as stored in the file; empty where only headers were read.
         n_samples: length in the file, also where only headers were read.
-        sac: the SAC header, {} for other formats.
+        sac: the SAC header, or what SEG-Y says in its words; {} for other formats.
     """
 
     network: str
@@ -87,8 +91,7 @@ def read_segments(path: Path, span_ns: tuple[int, int] | None = None, headers_on
         Refusal: the file cannot be read or holds no recording.
     """
     try:
-        reader = _read_mseed if _is_mseed(path) else _read_obspy
-        segments = reader(path, span_ns, headers_only)
+        segments = _reader(path)(path, span_ns, headers_only)
     except Exception as error:  # any format, any damage: the file is quarantined with what the reader said
         message = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Refusal("read", "unreadable", f"cannot be read: {message}".replace(str(path), path.name)) from error
@@ -97,6 +100,12 @@ def read_segments(path: Path, span_ns: tuple[int, int] | None = None, headers_on
     if span_ns is None or headers_only:
         return segments
     return [piece for segment in segments if (piece := _cut(segment, *span_ns)).n_samples]
+
+
+def _reader(path: Path) -> Reader:
+    if _is_mseed(path):
+        return _read_mseed if importlib.util.find_spec("pymseed") else _read_obspy
+    return _read_asdf if is_asdf(path) else _read_obspy
 
 
 def _cut(segment: Segment, start_ns: int, end_ns: int) -> Segment:
@@ -146,12 +155,22 @@ def _read_obspy(path: Path, span_ns: tuple[int, int] | None, headers_only: bool)
         span = {key: obspy.UTCDateTime(ns=ns) for key, ns in zip(("starttime", "endtime"), span_ns, strict=True)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # obspy warns of header oddities that do not matter here
-        stream = obspy.read(str(path), headonly=headers_only, **span)
+        stream = obspy.read(str(path), headonly=headers_only, unpack_trace_headers=True, **span)
     segments = []
     for trace in stream:
         stats = trace.stats
         codes = (stats.network, stats.station, stats.location, stats.channel)
         samples = np.empty(0) if headers_only else np.ma.filled(trace.data, np.nan)
         sac = dict(stats.get("sac", {}))
+        if stats.get("_format") == "SEGY":
+            header = stats.segy.trace_header
+            codes, sac = segy_codes(header), segy_as_sac(header)
         segments.append(Segment(*codes, stats.starttime.ns, stats.sampling_rate, stats.npts, samples, sac))
     return segments
+
+
+def _read_asdf(path: Path, span_ns: tuple[int, int] | None, headers_only: bool) -> list[Segment]:
+    return [
+        Segment(*codes, start_ns, rate_hz, length, samples, {})
+        for codes, start_ns, rate_hz, length, samples in asdf_traces(path, headers_only, span_ns)
+    ]
