@@ -12,8 +12,9 @@ from fdsn_loopback import DataCentre, DataselectServer, Seen, catalogue, invento
 from obspy import UTCDateTime
 from recorded_trees import origin
 
-from seisvision.data.fetching.fetcher import FetchReport, run_fetch
+from seisvision.data.fetching.fetcher import run_fetch
 from seisvision.data.fetching.recipe import build_recipe
+from seisvision.data.fetching.report import FetchReport
 
 N_EVENTS = 4
 STATIONS = {"AAA": ("HHZ", "HHN", "HHE"), "BBB": ("HHZ",), "CCC": ("BHZ", "EHZ")}

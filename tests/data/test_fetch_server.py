@@ -9,6 +9,7 @@ import pytest
 from fdsn_loopback import GAIN, DataCentre, catalogue, inventory
 from obspy import UTCDateTime
 from obspy.clients.fdsn import Client
+from obspy.core.inventory.response import Response
 from obspy.geodetics import gps2dist_azimuth
 from recorded_trees import origin, write_events, write_stations
 from small_fetches import (
@@ -78,6 +79,11 @@ def test_a_finished_set_asks_nothing_even_of_a_dead_server(centre, tmp_path):
     report = fetch(centre, tmp_path / "set")
     assert report.already and report.had == N_ITEMS - 1
     assert (tmp_path / "set" / "card.json").read_bytes() == before
+    # Killed between the set and its list of rejections: written again from what was kept.
+    listed = (tmp_path / "set" / "rejected.csv").read_bytes()
+    (tmp_path / "set" / "rejected.csv").unlink()
+    assert not fetch(centre, tmp_path / "set").already
+    assert (tmp_path / "set" / "rejected.csv").read_bytes() == listed
     with pytest.raises(DataError, match="not made by this recipe; choose another --out, or add --overwrite"):
         fetch(centre, tmp_path / "set", response="gain")
 
@@ -117,6 +123,22 @@ def test_gain_window_and_arrivals(centre, tmp_path):
         # Straight through the upper crust of ak135: 5 km down, 5.8 km/s.
         p_s = np.hypot(row.path_ep_distance_km, 5.0) / 5.8
         assert UTCDateTime(row.trace_start_time) - origin(0) == pytest.approx(p_s - 5, abs=0.05)
+
+
+def test_responses_are_asked_for_once_and_removed(centre, tmp_path):
+    for station in centre.inventory[0]:
+        for channel in station:
+            # A seismometer that is flat above a hundredth of a hertz.
+            channel.response = Response.from_paz([0, 0], [-0.044 + 0.044j, -0.044 - 0.044j], GAIN, 5.0, "M/S", "COUNTS")
+    shared = {"span": {"before_s": 35, "after_s": 150}, "processing": {"band_hz": [1, 15]}}
+    fetch(centre, tmp_path / "removed", response="remove", **shared)
+    assert sum(seen.status == 200 for seen in centre.requests("station")) == N_EVENTS + 1
+    fetch(centre, tmp_path / "divided", response="gain", **shared)
+    removed, divided = (WaveformSet(tmp_path / name) for name in ("removed", "divided"))
+    assert set(removed.metadata.trace_unit) == {"m/s"} and len(removed.metadata) == N_ITEMS - 1
+    one, other = (made.read_event("ev1").waveforms[0][..., 500:-500] for made in (removed, divided))
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99
+    assert np.std(one) == pytest.approx(np.std(other), rel=0.03)
 
 
 def test_events_from_a_table_stations_in_a_box_or_a_file(centre, tmp_path):

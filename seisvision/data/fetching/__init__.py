@@ -14,6 +14,8 @@
 ``selection``  stations and channels of one event
 ``plan``       all recordings to ask for
 ``waveforms``  asking for them, checking what comes
+``report``     what became of everything
+``progress``   how far the work is
 ``fetcher``    everything in order, to the finished set
 ``source``     a recipe as ``dataset.source``
 ``command``    the command line

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from seisvision.data.fetching.fetcher import FetchReport
+    from seisvision.data.fetching.recipe import Requests
+    from seisvision.data.fetching.report import FetchReport
 
 DESCRIPTION = """Ask FDSN data centres for recordings of events and make a waveform set of them.
 
@@ -51,27 +53,33 @@ def _accept_settings_anywhere(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fetch, print what became of everything and, last, the path of the set."""
-    from seisvision.data.fetching.fetcher import run_fetch
     from seisvision.data.fetching.recipe import load_recipe
-    from seisvision.data.importing.command import summary as import_summary
+    from seisvision.data.fetching.report import finished_report
 
     for change in args.changes:
         if "=" not in change:
             raise ConfigurationError(f"'{change}' is no setting; write KEY=VALUE, such as stations.maximum=8")
     recipe = load_recipe(args.recipe, args.root, args.changes)
-    options = {"overwrite": args.overwrite, "retry": args.retry, "dry_run": args.dry_run, "workers": args.workers}
-    report = run_fetch(recipe, args.out or f"data/{recipe.name}", **options)
+    out = Path(args.out or f"data/{recipe.name}")
+    report = None if args.retry or args.dry_run else finished_report(out, recipe)
+    if report is None:
+        from seisvision.data.fetching.fetcher import run_fetch
+
+        options = {"overwrite": args.overwrite, "retry": args.retry, "dry_run": args.dry_run, "workers": args.workers}
+        report = run_fetch(recipe, out, **options)
     print(summary(report))
     if report.imported is not None:
+        from seisvision.data.importing.command import summary as import_summary
+
         print("\n" + import_summary(report.imported))
-    if args.dry_run:
-        interval_s = recipe.requests.min_interval_s
-        n_left = sum(report.not_had.values())
-        least = n_left / recipe.requests.stations_per_request * interval_s / 60
-        print(f"dry run: {n_left} recordings to come, about {report.estimate_mb:.0f} MB, at least {least:.0f} min")
-    else:
-        print(report.out)
+    print(_estimate(report, recipe.requests) if args.dry_run else report.out)
     return 0
+
+
+def _estimate(report: FetchReport, limits: Requests) -> str:
+    n_left = sum(report.not_had.values())
+    least_min = n_left / limits.stations_per_request * limits.min_interval_s / 60
+    return f"dry run: {n_left} recordings to come, about {report.estimate_mb:.0f} MB, at least {least_min:.0f} min"
 
 
 def summary(report: FetchReport) -> str:

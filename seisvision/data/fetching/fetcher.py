@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,14 +18,13 @@ from seisvision.data.fetching.inventory import StationBook
 from seisvision.data.fetching.plan import KIND, Item, Plan, make_plan
 from seisvision.data.fetching.progress import show_progress
 from seisvision.data.fetching.recipe import FetchRecipe
+from seisvision.data.fetching.report import FetchReport, finished_report, made_by
 from seisvision.data.fetching.request_log import RequestLog
 from seisvision.data.fetching.store import Store, Verdict
 from seisvision.data.fetching.waveforms import Downloader
 from seisvision.data.importing.association import Association, EventFiles
 from seisvision.data.importing.importer import ImportReport, run_import
-from seisvision.data.importing.rejections import FILE_NAME as REJECTED
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.set_files import read_card
 from seisvision.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -39,31 +38,6 @@ class Progress(Protocol):
 
     def __call__(self, what: str, total: int) -> AbstractContextManager[Any]:
         """Begin a piece of work."""
-
-
-@dataclass
-class FetchReport:
-    """What became of a fetch.
-
-    Args:
-        out: folder of the set; it does not exist after a dry run.
-        already: the set was there, so nothing was done.
-        asked: recordings (one sensor of one event each) that were wanted.
-        had: those that came.
-        estimate_mb: size of those that have not come, for a dry run.
-        not_had: outcome to the number of recordings that did not come.
-        requests: counts of the request log.
-        imported: report of the import; None where there was none.
-    """
-
-    out: Path
-    already: bool = False
-    asked: int = 0
-    had: int = 0
-    estimate_mb: float = 0.0
-    not_had: Counter[str] = field(default_factory=Counter)
-    requests: dict[str, Any] = field(default_factory=dict)
-    imported: ImportReport | None = None
 
 
 def download_folder(out: Path) -> Path:
@@ -97,10 +71,11 @@ def run_fetch(
         DataError: a server cannot be reached or asks for patience, nothing was found, or ``out`` is another set.
     """
     out = Path(out)
-    finished = _is_finished(out, recipe)
-    if finished and not (retry or dry_run):
-        return FetchReport(out, already=True, **_counts(out))
-    if out.exists() and not (overwrite or finished or dry_run or _is_torn(out, recipe)):
+    finished = finished_report(out, recipe)
+    if finished is not None and not (retry or dry_run):
+        return finished
+    # A set of this recipe without its list of rejections was cut off at the very end, and is written anew.
+    if out.exists() and not (overwrite or dry_run or made_by(out, recipe)):
         raise DataError(f"{out} exists and was not made by this recipe; choose another --out, or add --overwrite")
     store = Store(download_folder(out))
     with store.lock():
@@ -111,13 +86,13 @@ def run_fetch(
         n_missing = len(downloader.missing(plan.items))
         if dry_run:
             return _report(out, plan, store, asker)
-        if finished and n_missing == 0:
-            return FetchReport(out, already=True, **_counts(out))
+        if finished is not None and n_missing == 0:
+            return finished
         with progress("asking for recordings", n_missing) as advance:
             downloader.fetch(plan.items, advance)
         report = _report(out, plan, store, asker)
-        if finished and len(downloader.missing(plan.items)) == n_missing:
-            return FetchReport(out, already=True, **_counts(out))
+        if finished is not None and len(downloader.missing(plan.items)) == n_missing:
+            return finished
         report.imported = _import(recipe, plan, store, out, report, workers)
     return report
 
@@ -206,19 +181,3 @@ def _refusal(verdict: Verdict | None) -> Refusal:
         return Refusal("fetch", "not_asked", "was not asked for")
     value = None if verdict.status is None else float(verdict.status)
     return Refusal("fetch", verdict.outcome, verdict.reason, value)
-
-
-def _is_finished(out: Path, recipe: FetchRecipe) -> bool:
-    """Whether ``out`` is the set of this recipe, with its list of rejections, which is written last."""
-    return _is_torn(out, recipe) and (out / REJECTED).is_file()
-
-
-def _is_torn(out: Path, recipe: FetchRecipe) -> bool:
-    """Whether the set of ``out`` is of this recipe, be its list of rejections written or not."""
-    return out.is_dir() and read_card(out).get("fetch", {}).get("recipe") == recipe.fingerprint()
-
-
-def _counts(out: Path) -> dict[str, Any]:
-    about = read_card(out)["fetch"]
-    kept = {key: about[key] for key in ("asked", "had", "requests")}
-    return kept | {"not_had": Counter(about["not_had"])}
