@@ -156,7 +156,8 @@ Fault = Callable[["Seen", int], Any]
 """From a request and the number of earlier ones for the same selection to a misbehaviour, or None.
 
 A number is a status; (status, {header: value}) a status with headers; ``hang`` stays silent; ``cut`` breaks off in a
-record, ``cut_announced`` after a promise of more bytes, ``cut_at_record`` between records; ``garbage`` is no miniSEED.
+record, ``cut_announced`` after a promise of more bytes, ``cut_at_record`` between records, ``keep 3`` after three of
+them; ``garbage`` is no miniSEED.
 """
 
 
@@ -231,7 +232,7 @@ class DataCentre:
         try:
             time.sleep(self.delay_s)
             fault = self.fault(seen, before)
-            if fault is None or (isinstance(fault, str) and fault.startswith("cut")):
+            if fault is None or (isinstance(fault, str) and fault.startswith(("cut", "keep"))):
                 self._serve(handler, seen, query, body, fault)
             else:
                 self._misbehave(handler, seen, fault)
@@ -265,7 +266,8 @@ class DataCentre:
         if fault == "cut_announced":
             _send(handler, seen, status, content[: len(content) // 2], {"Content-Length": str(len(content))})
         elif fault is not None:
-            _send(handler, seen, status, content[: kept[fault]])
+            length = kept[fault] if fault in kept else 512 * int(fault.split()[1])
+            _send(handler, seen, status, content[:length])
         else:
             # As data centres do, no length is announced: the end of the connection is the end of the body.
             seen.delivered = _send(handler, seen, status, content)

@@ -178,6 +178,27 @@ def test_an_ended_fetch_goes_on_where_it_stopped(centre, tmp_path, end):
     assert len(set(rows.request_id)) == len(rows)
 
 
+def test_short_answers_are_believed_when_two_agree_else_the_longest_is_kept(centre, tmp_path):
+    def fault(seen, before):
+        cuts = {("AAA", 0): ["keep 3", "keep 5", "keep 4"], ("AAA", 1): ["keep 3", "keep 5", "keep 5"]}
+        answers = cuts.get(first_channel(seen), []) if seen.service == "dataselect" else []
+        return answers[before] if before < len(answers) else None
+
+    centre.fault = fault
+    fetch(centre, tmp_path / "set", processing={"components": "Z"}, span={"before_s": 30, "after_s": 120})
+    files = (tmp_path / "set.download" / "waveforms").glob("ev[01]/XX.AAA.*.mseed")
+    assert sorted(path.stat().st_size for path in files) == [5 * 512, 5 * 512]
+    short = logged(tmp_path / "set").query("outcome == 'short'")
+    assert len(short) == 3 + 3 + 2 and "XX.AAA HHZ " in short.reason.iloc[0]
+
+
+def test_a_disk_that_cannot_be_written_to_is_told_in_one_sentence(centre, tmp_path):
+    (tmp_path / "set.download").mkdir()
+    (tmp_path / "set.download" / "waveforms").write_text("in the way")
+    with pytest.raises(DataError, match=r"cannot be written: .*; mend that and repeat the command"):
+        fetch(centre, tmp_path / "set")
+
+
 def test_only_one_fetch_works_in_a_folder(centre, tmp_path):
     centre.delay_s = 0.1
     first = threading.Thread(target=fetch, args=(centre, tmp_path / "set"))

@@ -163,6 +163,16 @@ def test_events_from_a_table_stations_in_a_box_or_a_file(centre, tmp_path):
         fetch(centre, tmp_path / "none", events=group, stations={"file": str(table)})
 
 
+def test_nothing_is_asked_for_events_of_a_class_that_is_left_out(centre, tmp_path):
+    group = {"name": "quakes", "query": {"starttime": "2020-01-01"}, "source_type": {"explosion": None}}
+    report = fetch(centre, tmp_path / "set", events=[group])
+    assert report.asked == N_ITEMS // 2 and len(centre.requests("station")) == N_EVENTS // 2
+    assert WaveformSet(tmp_path / "set").source_ids == ["ev0", "ev2"]
+    lost = rejected(tmp_path / "set").query("stage == 'event'")
+    assert list(zip(lost.event_id, lost.cause, strict=True)) == [("ev1", "class_left_out"), ("ev3", "class_left_out")]
+    assert report.imported.n_catalogue["quakes"] == N_EVENTS
+
+
 def test_a_station_of_two_servers_is_asked_for_at_the_first(centre, dataselect, tmp_path):
     other = DataCentre(dataselect, inventory({"AAA": ("HHZ",), "BBB": ("HHZ",)}), catalogue(N_EVENTS))
     try:

@@ -17,11 +17,15 @@ from seisvision.errors import ConfigurationError, DataError
 
 @dataclass(frozen=True)
 class GroupEvents:
-    """A group, the file its events stand in, and their ``source_*`` columns by event id."""
+    """A group, the file its events stand in, and their ``source_*`` columns by event id.
+
+    ``left_out`` are ids of events whose class the recipe maps to nothing, with that class; nothing is asked for them.
+    """
 
     group: EventGroup
     file: Path
     events: dict[str, dict[str, Any]]
+    left_out: dict[str, str]
 
 
 def read_groups(groups: tuple[EventGroup, ...], store: Store, asker: Asker) -> list[GroupEvents]:
@@ -44,8 +48,16 @@ def read_groups(groups: tuple[EventGroup, ...], store: Store, asker: Asker) -> l
                     f"give one of them an id_prefix such as '{group.name}_'"
                 )
             owner[full_id] = group.name
-        found.append(GroupEvents(group, file, events))
+        left_out = {name: kind for name, event in events.items() if (kind := _unwanted(event, group)) is not None}
+        wanted = {event_id: event for event_id, event in events.items() if event_id not in left_out}
+        found.append(GroupEvents(group, file, wanted, left_out))
     return found
+
+
+def _unwanted(event: dict[str, Any], group: EventGroup) -> str | None:
+    """Class of an event that the recipe leaves out; None for a wanted one."""
+    kind, kinds = event.get("source_type", ""), group.source_type
+    return kind if isinstance(kinds, dict) and kinds.get(kind, kind) is None else None
 
 
 def _ask_for_events(group: EventGroup, store: Store, asker: Asker) -> Path:

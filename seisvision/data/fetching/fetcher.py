@@ -147,7 +147,8 @@ def _import(
 def _associate(number: int, plan: Plan, store: Store) -> Association:
     """The events of one group with their files, and what was refused or could not be had."""
     group = plan.groups[number]
-    found = Association(n_catalogue=len(group.events), rejections=list(plan.rejections[number]))
+    n_events = len(group.events) + len(group.left_out)
+    found = Association(n_catalogue=n_events, rejections=list(plan.rejections[number]))
     own: dict[str, list[Item]] = {}
     for item in plan.items:
         if item.group == number:

@@ -72,7 +72,7 @@ def make_plan(groups: list[GroupEvents], book: StationBook, recipe: FetchRecipe,
     plan = Plan(groups)
     with progress("choosing stations", sum(len(group.events) for group in groups)) as advance:
         for number, group in enumerate(groups):
-            rejections: list[Rejection] = []
+            rejections = _left_out(group)
             for event_id, event in group.events.items():
                 log = RejectionLog(group.group.name, group.group.id_prefix + event_id)
                 try:
@@ -87,6 +87,14 @@ def make_plan(groups: list[GroupEvents], book: StationBook, recipe: FetchRecipe,
                 advance(1)
             plan.rejections.append(rejections)
     return plan
+
+
+def _left_out(group: GroupEvents) -> list[Rejection]:
+    log = RejectionLog(group.group.name)
+    for event_id, kind in group.left_out.items():
+        refusal = Refusal("event", "class_left_out", f"class '{kind}' is left out by the recipe")
+        log.add(refusal, event_id=group.group.id_prefix + event_id)
+    return log.items
 
 
 def _item(group: int, full_id: str, event_id: str, sensor: Sensor, store: Store) -> Item:

@@ -61,12 +61,21 @@ class Store:
         return self.folder / kind / f"{name}.{digest}.{suffix}"
 
     def save(self, path: Path, body: bytes) -> None:
-        """Keep an answer."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Keep an answer.
+
+        Raises:
+            DataError: the disk is full or cannot be written to.
+        """
         # Threads share the process id, so it alone would not make the name their own.
         partial = path.with_name(f".{path.name}.partial-{os.getpid()}-{threading.get_ident()}")
-        partial.write_bytes(body)
-        partial.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(body)
+            partial.replace(path)
+        except OSError as error:
+            raise DataError(
+                f"{path} cannot be written: {error.strerror}; mend that and repeat the command, what came is kept"
+            ) from error
 
     def save_verdict(self, path: Path, verdict: Verdict) -> None:
         """Keep why the answer that would be at ``path`` could not be had."""

@@ -123,14 +123,20 @@ class Downloader:
 
     def _fetch_alone(self, item: Item, seen: Piece | None) -> None:
         """Ask for one item until it is complete, or as incomplete as it was before."""
-        for _ in range(self.asker.limits.attempts):
+        pieces = [] if seen is None else [seen]
+        results: list[Result] = []
+        for _ in range(max(2, self.asker.limits.attempts)):
             result = self.asker.ask(single_request(item), partial(_check, [item]))
             if result.outcome != SHORT:
                 break
             piece = split_body(result.body, [item])[item.path]
-            if seen is not None and seen.covered_s == piece.covered_s:
+            if any(piece.covered_s == other.covered_s for other in pieces):
                 break
-            seen = piece
+            pieces.append(piece)
+            results.append(result)
+        else:
+            # Answers that never agree: the one with most in it.
+            result = max(results, key=lambda each: len(each.body))
         self._keep_alone(item, result)
 
     def _keep_alone(self, item: Item, result: Result) -> None:
