@@ -42,7 +42,7 @@ def stage_to_scratch(set_path: str | Path, scratch_dir: str | Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     if _is_whole(target, files):
         return target
-    with _lock(target.with_name(f".{target.name}.lock")):
+    with locked(target.with_name(f".{target.name}.lock")):
         # Another process may have made it while this one waited.
         if not _is_whole(target, files):
             _copy(source, files, target)
@@ -97,7 +97,7 @@ def _copy_file(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Wait for other processes on this node; the system frees the lock even when its holder is killed."""
     import fcntl
 

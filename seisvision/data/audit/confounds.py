@@ -27,7 +27,8 @@ MIN_EVENTS = 5
 """Classes with fewer events cannot be predicted by five folds."""
 MAX_CLASSES = 20
 COMBINED = "all of these together"
-STYLE = ("length", "sampling rate", "components", "onset in window", "channel", "unit", "start after origin")
+STYLE = ("length", "sampling rate", "components", "onset in window", "unit")
+"""Attributes of the recording that a network sees, in the samples or their number."""
 
 
 @dataclass(frozen=True)
