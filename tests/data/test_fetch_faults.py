@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from obspy import UTCDateTime, read
 from small_fetches import (
+    N_EVENTS,
     N_ITEMS,
+    STATIONS,
     asks_for_first,
     fetch,
     first_channel,
@@ -197,6 +199,20 @@ def test_a_disk_that_cannot_be_written_to_is_told_in_one_sentence(centre, tmp_pa
     (tmp_path / "set.download" / "waveforms").write_text("in the way")
     with pytest.raises(DataError, match=r"cannot be written: .*; mend that and repeat the command"):
         fetch(centre, tmp_path / "set")
+
+
+def test_an_event_whose_stations_are_not_told_is_listed_and_had_later(centre, tmp_path):
+    out = tmp_path / "set"
+    centre.fault = lambda seen, before: 500 if seen.service == "station" and "T00:59:30" in seen.lines[0] else None
+    assert fetch(centre, out).asked == N_ITEMS - len(STATIONS)
+    lost = rejected(out).query("stage == 'event'")
+    assert list(zip(lost.event_id, lost.cause, strict=True)) == [("ev1", "stations_server_error")]
+    centre.fault = lambda seen, before: None
+    assert fetch(centre, out).already
+    assert fetch(centre, out, retry=True).asked == N_ITEMS
+    assert WaveformSet(out).source_ids == [f"ev{i}" for i in range(N_EVENTS)]
+    # Only the recording that ends early came twice.
+    assert sorted(centre.deliveries().values()).count(2) == 1
 
 
 def test_only_one_fetch_works_in_a_folder(centre, tmp_path):
