@@ -58,7 +58,7 @@ def _content(waveform_set: Any) -> list[str]:
 
 def _item(key: str, value: Any, indent: str = "") -> list[str]:
     """``key  value``, lists one below the other, mappings indented."""
-    head = f"{indent}{key:<{WIDTH}}"
+    head = f"{indent}{key:<{WIDTH}}".ljust(len(indent + key) + 1)
     if isinstance(value, Mapping):
         return [
             head.rstrip(),

@@ -116,6 +116,10 @@ def test_mount_baker(shared_data: Path, tmp_path: Path) -> None:
     station = confounds(waveform_set)["station"]
     assert 0.80 < station.accuracy < 0.87 and 0.80 < station.majority < 0.87
     assert station.notable and station.balanced_accuracy < 0.7
+    # Of the two large classes alone, as a task names them.
+    labels = {"earthquake": ["earthquake"], "low frequency": ["low_frequency"]}
+    two = {item.attribute: item for item in class_confounds(AuditTable(waveform_set, labels=labels))}
+    assert two["station"].chance == 0.5 and two["azimuth"].balanced_accuracy > 0.75 > two["station"].balanced_accuracy
     codes = {finding.code: finding.severity for finding in check_set(waveform_set)}
     assert codes["confound_station"] == "warning" and codes["class_small"] == "warning"
     assert "fatal" not in codes.values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.seeding import DEFAULT_SEED
 
+Labels = Mapping[str, Sequence[str]] | None
 FILE_NAME = "audit.json"
 VERSION = 1
 
@@ -31,6 +33,7 @@ class Audit:
         path: folder of the set.
         fingerprint: of the set when it was looked at.
         target: column of the class.
+        labels: class name to values of that column, None where every value is a class.
         findings: fatal ones first.
         confounds: what tells the class, best first.
         set_confounds: what tells the collection, best first.
@@ -41,6 +44,7 @@ class Audit:
     path: str
     fingerprint: str
     target: str
+    labels: dict[str, list[str]] | None
     findings: list[Finding]
     confounds: list[Confound]
     set_confounds: list[Confound] = field(default_factory=list)
@@ -59,6 +63,7 @@ class Audit:
             "path": self.path,
             "fingerprint": self.fingerprint,
             "target": self.target,
+            "labels": self.labels,
             "seconds": round(self.seconds, 2),
             "counts": {
                 name: len([f for f in self.findings if f.severity == name]) for name in ("fatal", "warning", "note")
@@ -71,32 +76,38 @@ class Audit:
 
 
 def check_metadata(
-    waveform_set: WaveformSet, target: str = "source_type", seed: int = DEFAULT_SEED
+    waveform_set: WaveformSet, target: str = "source_type", labels: Labels = None, seed: int = DEFAULT_SEED
 ) -> tuple[AuditTable, list[Finding], list[Confound], list[Confound]]:
     """Return table, findings, and what tells the class and the collection, from the metadata alone."""
-    table = AuditTable(waveform_set, target)
+    table = AuditTable(waveform_set, target, labels)
     findings = [*check_times(table), *check_places(table), *check_labels(table)]
     classes, sets = class_confounds(table, seed=seed), set_confounds(table, seed)
     return table, findings, classes, sets
 
 
-def check_set(waveform_set: WaveformSet, target: str = "source_type") -> list[Finding]:
+def check_set(waveform_set: WaveformSet, target: str = "source_type", labels: Labels = None) -> list[Finding]:
     """Return what the metadata tells of a set, fatal findings first, confounds among them; reads no waveform.
 
-    Takes under a second for 100,000 traces, so that it may run before every training.
+    Takes under a second for 100,000 traces, so that it may run before every training. ``labels`` gives the classes of
+    the task, class name to values of the column ``target``; by default every value is a class.
     """
-    _, findings, classes, sets = check_metadata(waveform_set, target)
+    _, findings, classes, sets = check_metadata(waveform_set, target, labels)
     return by_severity([*findings, *confound_findings(classes, sets)])
 
 
 def audit_set(
-    waveform_set: WaveformSet, target: str = "source_type", max_traces: int | None = 20000, seed: int = DEFAULT_SEED
+    waveform_set: WaveformSet,
+    target: str = "source_type",
+    labels: Labels = None,
+    max_traces: int | None = 20000,
+    seed: int = DEFAULT_SEED,
 ) -> Audit:
     """Look at the metadata and the samples of a set.
 
     Args:
         waveform_set: the set.
         target: column of the class.
+        labels: class name to values of that column; None: every value is a class.
         max_traces: look at the samples of about so many traces, of events evenly chosen; None for all.
         seed: base seed of the folds.
 
@@ -110,14 +121,14 @@ def audit_set(
     begun = time.monotonic()
     if target != "source_type" and target not in waveform_set.metadata:
         raise DataError(f"{waveform_set.path} has no column '{target}'; name the column of the class with --target")
-    table, findings, _, sets = check_metadata(waveform_set, target, seed)
+    table, findings, _, sets = check_metadata(waveform_set, target, labels, seed)
     samples = check_samples(waveform_set, table, max_traces)
     classes = class_confounds(table, samples.attributes, seed)
     findings += [*samples.findings, *reversed_stations(table, samples), *confound_findings(classes, sets)]
     figures = statistics(table) | {"traces_read": samples.n_read}
-    found = Audit(
-        str(waveform_set.path), waveform_set.fingerprint, target, by_severity(findings), classes, sets, figures
-    )
+    named = None if labels is None else {name: list(values) for name, values in labels.items()}
+    where = (str(waveform_set.path), waveform_set.fingerprint)
+    found = Audit(*where, target, named, by_severity(findings), classes, sets, figures)
     found.seconds = time.monotonic() - begun
     return found
 
@@ -149,7 +160,17 @@ def load_audit(path: str | Path) -> Audit:
         findings = [Finding.from_dict(item) for item in content["findings"]]
         classes, sets = ([Confound(**item) for item in content[key]] for key in ("confounds", "set_confounds"))
         path, fingerprint, target = (str(content[name]) for name in ("path", "fingerprint", "target"))
-        return Audit(path, fingerprint, target, findings, classes, sets, content["statistics"], content["seconds"])
+        return Audit(
+            path,
+            fingerprint,
+            target,
+            content["labels"],
+            findings,
+            classes,
+            sets,
+            content["statistics"],
+            content["seconds"],
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{file} is no audit of this version ({error}); make it again with 'seisvision data audit'"

@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("set", metavar="SET", help="folder of the waveform set, or its name in the data folder")
     parser.add_argument("--out", metavar="DIR", help="folder of audit.json and audit.html (default: SET/audit)")
     parser.add_argument("--target", metavar="COLUMN", default="source_type", help="column of the class (source_type)")
+    parser.add_argument("--classes", metavar="VALUE", nargs="+", help="look at these classes only (default: all)")
     parser.add_argument(
         "--max-traces", type=int, metavar="N", default=20000, help="read about N traces (20000), 0: all of them"
     )
@@ -32,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.data.waveform_set import WaveformSet
 
     waveform_set = WaveformSet(FolderSource(args.set).prepare(args.data_dir))
-    audit = audit_set(waveform_set, args.target, args.max_traces or None)
+    labels = None if args.classes is None else {name: [name] for name in args.classes}
+    audit = audit_set(waveform_set, args.target, labels, args.max_traces or None)
     folder = Path(args.out) if args.out else waveform_set.path / "audit"
     write_audit(audit, folder)
     page = write_page(audit, waveform_set, folder)

@@ -25,7 +25,7 @@ STYLE = Path(__file__).with_name("audit.css")
 
 def write_page(audit: Audit, waveform_set: WaveformSet, folder: Path) -> Path:
     """Write ``audit.html`` into ``folder`` and return its path."""
-    table = AuditTable(waveform_set, audit.target)
+    table = AuditTable(waveform_set, audit.target, audit.labels)
     body = "".join(
         [
             *_head(audit, waveform_set),

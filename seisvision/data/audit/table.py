@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -26,11 +27,16 @@ class AuditTable:
     Args:
         waveform_set: the set.
         target: column of the class.
+        labels: class name to the values of the column that mean it, as in ``dataset.labels``; other events have no
+            class. None: every value is a class.
     """
 
-    def __init__(self, waveform_set: WaveformSet, target: str = "source_type") -> None:
+    def __init__(
+        self, waveform_set: WaveformSet, target: str = "source_type", labels: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self.metadata = waveform_set.metadata
         self.target = target
+        self.labels = labels
         self.n_samples = waveform_set.n_samples
         self.event, self.event_ids = pd.factorize(self.metadata["source_id"])
         self._numbers: dict[str, np.ndarray] = {}
@@ -118,8 +124,12 @@ class AuditTable:
     @cached_property
     def classes(self) -> tuple[np.ndarray, list[str]]:
         """Class number of each trace (N,), -1 for none, and the names."""
-        codes, names = self.codes(self.target)
-        return codes, [str(name) for name in names]
+        codes, values = self.codes(self.target)
+        if self.labels is None:
+            return codes, [str(value) for value in values]
+        number_of = {str(value): i for i, members in enumerate(self.labels.values()) for value in members}
+        numbers = np.array([*(number_of.get(str(value), -1) for value in values), -1])
+        return numbers[codes], list(self.labels)
 
     @cached_property
     def start_s(self) -> np.ndarray:
