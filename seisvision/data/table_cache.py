@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import uuid
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,7 +72,8 @@ def store_table(folder: Path, key: str, table: pd.DataFrame, extra: dict[str, np
         arrays |= packed
         columns.append((str(name), str(table[name].dtype)))
     arrays["about"] = np.array(json.dumps({"key": key, "columns": columns, "extra": list(extra)}))
-    partial = folder / f"{FILE_NAME}.partial-{os.getpid()}"
+    # Processes of several nodes may share the folder, and a number of a process is unique on one node only.
+    partial = folder / f"{FILE_NAME}.partial-{uuid.uuid4().hex}"
     try:
         with partial.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]

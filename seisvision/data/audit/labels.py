@@ -181,7 +181,7 @@ def _mixtures(table: AuditTable) -> Iterator[Finding]:
 
 def _fixed_places(table: AuditTable) -> Iterator[Finding]:
     """What lies at one place in every window gives the distance away, or nothing to learn."""
-    if table.n_traces < 20:
+    if table.n_traces < 20 or table.n_events < 5:
         return
     jitter = "Jitter the window (samples.window.jitter_s) for picking and detection."
     random = "The place of the arrival tells the distance: to regress distance take window.reference=random, or jitter."
