@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seisvision.data.importing.picks import EventPicks, read_picks
 from seisvision.data.importing.recipe import Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.tables import (
@@ -41,7 +40,6 @@ class EventFiles:
         files: paths with their names below the folder of the source.
         span_ns: start and end of what is read.
         spans_ns: start and end by name of the file, for files that differ.
-        picks: arrivals by station, of sources that have picks.
     """
 
     event_id: str
@@ -49,7 +47,6 @@ class EventFiles:
     files: tuple[tuple[Path, str], ...]
     span_ns: tuple[int, int] | None = None
     spans_ns: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    picks: EventPicks = field(default_factory=dict)
 
 
 @dataclass
@@ -75,9 +72,6 @@ def associate(source: Source) -> Association:
     by = _by_time if source.association.by in ("time", "sds") else _by_key
     by(source, files, found, log)
     found.rejections = log.items
-    if source.picks:
-        picks = read_picks(source.picks, source.events)
-        found.events = [replace(event, picks=picks.get(event.event_id, {})) for event in found.events]
     return found
 
 

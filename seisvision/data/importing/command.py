@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--events", metavar="FILE", help="QuakeML, CSV or ASDF, sac (from headers) or files (no catalogue)"
     )
     one.add_argument("--stations", metavar="FILE", help="StationXML, CSV or ASDF, or sac (from headers)")
-    one.add_argument("--picks", metavar="PATH", action="append", help="QuakeML, CSV or QuakeMigrate's; or: events")
+    one.add_argument("--picks", metavar="FILE", help="CSV (one per event: ...{event_id}...csv) or QuakeML; or: events")
     one.add_argument(
         "--associate", metavar="HOW", help="how files find events: name (default), folder, time, sds or sac"
     )

@@ -9,7 +9,6 @@ import numpy as np
 
 from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.channels import read_recordings
-from seisvision.data.importing.picks import pick_columns
 from seisvision.data.importing.recipe import Quality, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.stations import Station, build_stations
@@ -46,7 +45,7 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
     log = RejectionLog(source.name, event["source_id"])
     result = EventResult(source.name, event["source_id"], event["source_type"] or "", rejections=log.items)
     recordings, result.n_recordings = read_recordings(files, recipe, source.unit, log)
-    stations = build_stations(recordings, event, recipe, source, table, log)
+    stations = build_stations(recordings, event, files.event_id, recipe, source, table, log)
     kept: list[tuple[Station, dict[str, Any], np.ndarray]] = []
     try:
         _check_event(files, event, recipe.quality)
@@ -55,7 +54,10 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
             starts = window_starts_ns(stations, event, onset_ns, recipe)
             event |= _onset_columns(onset_ns, method, stations)
             pairs = zip(stations, starts, strict=True)
-            cuts = [(station, cut_station(station, start_ns, recipe, log)) for station, start_ns in pairs]
+            cuts = [
+                (station, cut_station(station, start_ns, recipe, log, source.picks is not None))
+                for station, start_ns in pairs
+            ]
             stations = [station for station, cut in cuts if cut is not None]
             kept = [(station, *cut) for station, cut in cuts if cut is not None]
         _check_stations(stations, recipe.quality)
@@ -66,9 +68,6 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
         return result
     result.rows = [event | row for _, row, _ in kept]
     result.waveforms = [waveform for _, _, waveform in kept]
-    if source.picks:
-        for row, waveform in zip(result.rows, result.waveforms, strict=True):
-            row |= pick_columns(files.picks, row, waveform.shape[1])
     return result
 
 

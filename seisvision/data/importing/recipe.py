@@ -46,9 +46,9 @@ class Source:
             of SAC or SEG-Y, or ``files`` for recordings without a catalogue: every id found in the file names is an
             event of which nothing is known.
         stations: StationXML (or any inventory obspy reads), CSV, an ASDF archive, ``sac``, or none.
-        picks: QuakeML, CSV (event_id, network, station, phase, time) or one file an event as QuakeMigrate writes them;
-            ``events`` takes those of the catalogue. Become ``trace_p_arrival_sample`` and ``trace_s_arrival_sample``.
         association: how a file finds its event.
+        picks: CSV of P and S picks, or one per event where the path holds ``{event_id}``; a picked P is the onset.
+            Also QuakeML, or ``events`` for the picks of the catalogue itself.
         source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
             a class mapped to nothing is left out, a class that is not mapped keeps its name.
         response: ``none`` (keep counts), ``gain`` (divide by the sensitivity) or ``remove``, from StationXML.
@@ -63,8 +63,8 @@ class Source:
     waveforms: tuple[str, ...]
     events: str
     stations: str | None = None
-    picks: tuple[str, ...] = ()
     association: Association = Association()
+    picks: str | None = None
     source_type: str | dict[str, str | None] | None = None
     response: str = "none"
     output: str = "VEL"
@@ -246,8 +246,8 @@ def _build_source(content: Mapping[str, Any], index: int) -> Source:
     where = f"sources[{index}]"
     waveforms = plain.get("waveforms", ())
     plain["waveforms"] = (waveforms,) if isinstance(waveforms, str) else tuple(waveforms)
-    picks = plain.get("picks") or ()
-    plain["picks"] = (picks,) if isinstance(picks, str) else tuple(picks)
+    if plain.get("picks") == "events":
+        plain["picks"] = plain.get("events")
     plain["association"] = build_settings(Association, plain.get("association") or {}, f"{where}.association")
     plain.setdefault("name", f"source{index}")
     return build_settings(Source, plain, where)

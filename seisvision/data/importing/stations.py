@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from seisvision.data.importing.channels import PAIRS, choose_sensor, turn_to_north_east
 from seisvision.data.importing.onset import NO_ONSET, detect_onset
+from seisvision.data.importing.picks import PHASES, Picks, read_picks
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording, band_pass, process
@@ -30,7 +31,7 @@ class Station:
         azimuth_deg: from the source to the station.
         back_azimuth_deg: from the station to the source.
         turned_from: ``RT`` or ``12`` where the horizontals were turned to north and east, else empty.
-        onset_ns: time of the onset; None where no onset was found.
+        onset_ns: time of the onset, picked or found; None where there is none.
         snr: amplitude ratio of the strongest motion to the noise.
     """
 
@@ -42,6 +43,8 @@ class Station:
     turned_from: str = ""
     onset_ns: int | None = None
     snr: float = 0.0
+    picks_ns: dict[str, int] = field(default_factory=dict)
+    """``P`` and ``S`` to the time picked."""
 
     @property
     def first(self) -> Recording:
@@ -52,12 +55,17 @@ class Station:
 def build_stations(
     recordings: list[Recording],
     event: dict[str, Any],
+    event_id: str,
     recipe: Recipe,
     source: Source,
     table: StationTable,
     log: RejectionLog,
 ) -> list[Station]:
-    """Group recordings by station, choose a sensor for each, process it and find its onset."""
+    """Group recordings by station, choose a sensor for each, process it and find its onset.
+
+    ``event_id`` is the id in the catalogue, which tables of picks use.
+    """
+    picks = read_picks(source.picks, event_id)
     by_station: dict[tuple[str, str], list[Recording]] = {}
     for recording in recordings:
         by_station.setdefault((recording.network, recording.station), []).append(recording)
@@ -72,6 +80,7 @@ def build_stations(
         _turn(station, recipe.processing.components, table, log)
         if station.recordings:
             _find_onset(station, recipe)
+            _take_picks(station, picks)
             stations.append(station)
     return stations
 
@@ -157,3 +166,9 @@ def _find_onset(station: Station, recipe: Recipe) -> None:
     station.snr = onset.snr
     if np.isfinite(onset.time_s):
         station.onset_ns = recording.start_ns + round(onset.time_s * NS)
+
+
+def _take_picks(station: Station, picks: Picks) -> None:
+    code = station.first.station
+    station.picks_ns = {phase: picks[code, phase] for phase in PHASES if (code, phase) in picks}
+    station.onset_ns = station.picks_ns.get("P", station.onset_ns)

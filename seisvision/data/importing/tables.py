@@ -20,6 +20,7 @@ from seisvision.errors import DataError, did_you_mean
 NAN = float("nan")
 CELL_DEG = 0.1
 """Side of the cells that group sources by place: 7 to 11 km in middle latitudes."""
+CSV_SUFFIXES = (".csv", ".txt")
 SAC = "sac"
 """In place of a file: take events or stations from SAC headers."""
 FILES = "files"
@@ -92,7 +93,7 @@ def read_events(path: str) -> dict[str, dict[str, Any]]:
         DataError: the file is missing, no catalogue, or has a duplicate id, an impossible time or place.
     """
     file = _existing(path, "events")
-    events = _events_from_csv(file) if file.suffix.lower() in (".csv", ".txt") else _events_from_catalogue(file)
+    events = _events_from_csv(file) if file.suffix.lower() in CSV_SUFFIXES else _events_from_catalogue(file)
     for event_id, event in events.items():
         _check_event(file, event_id, event)
         event["source_cell"] = event.get("source_cell") or source_cell(event)
@@ -132,7 +133,7 @@ def _existing(path: str, what: str) -> Path:
     return file
 
 
-def _read_csv(file: Path) -> pd.DataFrame:
+def read_csv(file: Path) -> pd.DataFrame:
     """All columns as text: network NA and event 007 must stay what they are."""
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True)
@@ -149,7 +150,7 @@ def _number(text: str, where: str) -> float:
 
 
 def _events_from_csv(file: Path) -> dict[str, dict[str, Any]]:
-    table = _read_csv(file)
+    table = read_csv(file)
     id_column = next((name for name in ("event_id", "source_id") if name in table), None)
     if id_column is None:
         raise DataError(f"{file} has no column 'event_id'. {did_you_mean('event_id', list(table))}")
@@ -279,11 +280,11 @@ def read_stations(path: str | None) -> StationTable:
     if path is None or path == SAC:
         return StationTable()
     file = _existing(path, "stations")
-    return _stations_from_csv(file) if file.suffix.lower() in (".csv", ".txt") else _stations_from_inventory(file)
+    return _stations_from_csv(file) if file.suffix.lower() in CSV_SUFFIXES else _stations_from_inventory(file)
 
 
 def _stations_from_csv(file: Path) -> StationTable:
-    table = _read_csv(file).rename(columns=lambda name: name.removeprefix("station_").removesuffix("_code"))
+    table = read_csv(file).rename(columns=lambda name: name.removeprefix("station_").removesuffix("_code"))
     if "station" not in table and "code" in table:
         table = table.rename(columns={"code": "station"})
     for column in ("station", "latitude_deg", "longitude_deg"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.importing.picks import PHASES
 from seisvision.data.importing.recipe import Recipe
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording
@@ -71,11 +72,12 @@ def _start_ns(stations: list[Station], event: dict[str, Any], onset_ns: int, rec
 
 
 def cut_station(
-    station: Station, start_ns: int | None, recipe: Recipe, log: RejectionLog
+    station: Station, start_ns: int | None, recipe: Recipe, log: RejectionLog, with_picks: bool = False
 ) -> tuple[dict[str, Any], np.ndarray] | None:
     """Cut the components of a station to the window.
 
     Components that lack more than ``max_pad_s`` of the window, or are zero in it, are listed and left out.
+    ``with_picks`` adds the columns of P and S picks.
 
     Returns:
         Metadata row and waveform (C, T) of the components left; None if none is left.
@@ -99,6 +101,8 @@ def cut_station(
     scale = _scale(waveform, recipe.processing.normalise)
     row = _row(station, _first_sample_ns(station.first, begin_ns), waveform.shape[1])
     row |= {"trace_scale": scale, "trace_pad_s": round(pad_s, 6)}
+    if with_picks:
+        row |= _pick_columns(station, row, waveform.shape[1])
     if recipe.processing.normalise != "none":
         row["trace_unit"] = "normalised"
     return row, (waveform / scale).astype(np.float32)
@@ -139,6 +143,16 @@ def _check_piece(piece: np.ndarray, lacking_s: float, max_pad_s: float, rate_hz:
         raise Refusal("window", "outside_recording", reason, lacking_s)
     if not np.any(piece):
         raise Refusal("window", "flat", "zero throughout the window", 0.0)
+
+
+def _pick_columns(station: Station, row: dict[str, Any], length: int) -> dict[str, float]:
+    """Picks as samples of the window, in the columns of SeisBench; NaN for none and for those outside."""
+    start_ns, rate = time_ns(row["trace_start_time"]), station.first.rate_hz
+    columns = {}
+    for phase in PHASES:
+        sample = (station.picks_ns[phase] - start_ns) / NS * rate if phase in station.picks_ns else NAN
+        columns[f"trace_{phase.lower()}_arrival_sample"] = round(sample, 2) if 0 <= sample < length else NAN
+    return columns
 
 
 def _scale(waveform: np.ndarray, normalise: str) -> float:
