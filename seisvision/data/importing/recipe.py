@@ -48,7 +48,6 @@ class Source:
         stations: StationXML (or any inventory obspy reads), CSV, an ASDF archive, ``sac``, or none.
         association: how a file finds its event.
         picks: CSV of P and S picks, or one per event where the path holds ``{event_id}``; a picked P is the onset.
-            Also QuakeML, or ``events`` for the picks of the catalogue itself.
         source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
             a class mapped to nothing is left out, a class that is not mapped keeps its name.
         response: ``none`` (keep counts), ``gain`` (divide by the sensitivity) or ``remove``, from StationXML.
