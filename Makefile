@@ -43,6 +43,8 @@ types: $(READY)  ## check types
 
 bench: $(READY)  ## measure speed against what a user would use instead, as ratios
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rendering.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/trace_views.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/location.py
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/epoch.py --size 224 224
 

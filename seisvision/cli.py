@@ -20,8 +20,9 @@ COMMANDS = {
     ("data", "card"): ("seisvision.data.cards", "print what is known of a waveform set"),
     ("data", "audit"): ("seisvision.data.audit.command", "look a waveform set over before training on it"),
     ("data", "fetch"): ("seisvision.data.fetching.command", "ask data centres for recordings of events"),
+    ("locate",): ("seisvision.location.command", "find epicentres from distances at stations"),
 }
-"""Group and name of each command, the module that implements it, and one line of help.
+"""Words of each command (a group and a name, or a name), the module that implements it, and one line of help.
 
 A command module has ``add_arguments(parser)`` and ``run(arguments) -> int``; heavy imports belong inside ``run``.
 """
@@ -31,14 +32,14 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser("seisvision", description=seisvision.__doc__)
     parser.add_argument("--version", action="version", version=seisvision.__version__)
-    groups = parser.add_subparsers(title="groups", required=True, metavar="GROUP")
-    commands: dict[str, argparse._SubParsersAction] = {}
-    for (group, name), (module_name, summary) in COMMANDS.items():
-        if group not in commands:
-            group_parser = groups.add_parser(group, help=f"commands on {group}")
-            commands[group] = group_parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    top = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands: dict[tuple[str, ...], argparse._SubParsersAction] = {(): top}
+    for (*group, name), (module_name, summary) in COMMANDS.items():
+        if tuple(group) not in commands:
+            group_parser = top.add_parser(group[0], help=f"commands on {group[0]}")
+            commands[tuple(group)] = group_parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
         module = importlib.import_module(module_name)
-        command = commands[group].add_parser(name, help=summary, description=module.__doc__)
+        command = commands[tuple(group)].add_parser(name, help=summary, description=module.__doc__)
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     return parser

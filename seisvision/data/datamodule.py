@@ -15,10 +15,14 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from seisvision.data.collate import collate_events
 from seisvision.data.epoch_sampler import EpochSampler
-from seisvision.data.event_index import build_event_index
-from seisvision.data.samples import ClassMap, EventSamples, collate_events, reference_s, target_arrays
-from seisvision.data.split import Split
+from seisvision.data.memory import SamplesInMemory
+from seisvision.data.samples import EventSamples
+from seisvision.data.split import UNITS, Split
+from seisvision.data.targets import ClassMap
+from seisvision.data.traces import TraceSamples
+from seisvision.data.usability import Selection, row_numbers, unusable_samples, with_cache
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.keys import SPLITS
@@ -29,39 +33,47 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Exclusion:
-    """An event that no part serves, the part it would be in ("" for none) and the reason."""
+    """An event that no part serves, the part it would be in ("" for none) and the reason.
+
+    Where one trace is left out, ``trace_id`` names it (row of the metadata table).
+    """
 
     source_id: str
     part: str
     reason: str
+    trace_id: str = ""
 
 
 class EventDataModule(pl.LightningDataModule):
-    """Batches of events for training, validation and test.
+    """Batches of events, or of single traces, for training, validation and test.
 
     Args:
         waveform_set: the set, or its folder.
-        split: event split of that set.
-        samples: keywords of :class:`EventSamples` (``window``, ``components``, ``targets``, ...) for all parts.
-        samples_by_part: keywords that differ in a part, such as ``{"train": {"window": ...}}`` with jitter.
+        split: split of the events of that set, or of its traces where ``unit`` is ``"trace"``. Traces follow their
+            event in a split of events.
+        samples: keywords of :class:`EventSamples` or :class:`TraceSamples` (``window``, ``components``, ...).
+        unit: what a sample is, ``"event"`` or ``"trace"``.
+        select: event column to the values that are kept, such as ``{"source_type": ["glacial"]}``.
+        onset: keywords of :func:`seisvision.data.onsets.detect_onsets`; ``None`` detects none.
+        cache_dir: where detected onsets are kept.
+        in_memory: read every part once, at its first use, and keep it.
         class_names: class target to the names of its class numbers; default the values themselves.
-        batch_size: events per batch and process.
-        num_workers: reading processes; 0 reads in this one.
-        min_stations: events with fewer traces are excluded.
+        batch_size: samples per batch and process.
+        num_workers: reading processes; 0 reads in this one, as do parts that are kept in memory.
+        min_stations: events with fewer traces are excluded; not asked where samples are traces.
         seed: base seed of shuffling, and of the samples unless these say otherwise.
-        drop_last: leave out the last, smaller training batch.
         refit: train on train and val together; then there is no val.
         worker_start: ``"fork"``, ``"spawn"`` or ``"forkserver"``; default fork on Linux, else the system's own.
 
     Attributes:
-        parts: part name to :class:`EventSamples`; a part the split does not have is missing.
-        excluded: events left out, each with its reason.
+        parts: part name to :class:`EventSamples` or :class:`TraceSamples`; a part the split does not have is missing.
+        excluded: events and traces left out, each with its reason.
         class_names: class target to the names of class numbers 0 to K - 1.
-        counts: part to class target to class name to number of events.
+        counts: part to class target to class name to number of samples.
 
     Raises:
-        DataError: the split belongs to another set, or nothing is left of a part.
-        ConfigurationError: a split of traces, or settings not allowed.
+        DataError: the split is empty or belongs to another set, or nothing is left of a part.
+        ConfigurationError: a split of other units, settings not allowed, or a class without training samples.
     """
 
     def __init__(
@@ -70,108 +82,172 @@ class EventDataModule(pl.LightningDataModule):
         split: Split,
         *,
         samples: Mapping[str, Any],
-        samples_by_part: Mapping[str, Mapping[str, Any]] | None = None,
+        unit: str = "event",
+        select: Selection | None = None,
+        onset: Mapping[str, Any] | None = None,
+        cache_dir: str | Path | None = None,
+        in_memory: bool = False,
         class_names: Mapping[str, Sequence[str]] | None = None,
         batch_size: int = 32,
         num_workers: int = 0,
         min_stations: int = 1,
         seed: int = DEFAULT_SEED,
-        drop_last: bool = False,
         refit: bool = False,
         worker_start: str | None = None,
     ) -> None:
         super().__init__()
         self.waveform_set = waveform_set if isinstance(waveform_set, WaveformSet) else WaveformSet(waveform_set)
         self.split = split
+        self.unit = unit
+        self.select = select
+        self.in_memory = in_memory
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.min_stations = min_stations
         self.seed = seed
-        self.drop_last = drop_last
         self.refit = refit
         self.first_epoch = 0
         """Epoch with which the training starts; more than 0 where it is resumed."""
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
-        self._arguments: dict[str, dict[str, Any]] = {part: {"seed": seed, **samples} for part in SPLITS}
-        self._check_settings(samples_by_part or {})
-        for part, changes in (samples_by_part or {}).items():
-            self._arguments[part].update(changes)
+        self._arguments = with_cache({"seed": seed, "onset": onset, **samples}, cache_dir)
+        self._check_settings()
         self.excluded: list[Exclusion] = []
         self.parts = {part: self._make_samples(part, ids) for part, ids in self._ids_by_part().items()}
         self._report_excluded()
+        self._kept: dict[str, SamplesInMemory] = {}
         self.class_names = {
             column: _class_names(column, class_map, (class_names or {}).get(column))
-            for column, class_map in (self._arguments["train"].get("targets") or {}).items()
+            for column, class_map in (self._arguments.get("targets") or {}).items()
             if class_map is not None
         }
-        self.counts = {part: self._count_classes(events) for part, events in self.parts.items()}
+        self.counts = {part: self._count_classes(part) for part in self.parts}
+        self._refuse_untrained_classes()
 
-    def _check_settings(self, samples_by_part: Mapping[str, Any]) -> None:
-        if self.split.unit != "event":
+    def _check_settings(self) -> None:
+        if self.unit not in UNITS:
+            raise ConfigurationError(f"unit='{self.unit}' is not known. {did_you_mean(self.unit, list(UNITS))}")
+        if self.unit == "event" and self.split.unit != "event":
             raise ConfigurationError(
-                f"EventDataModule needs a split of events, not of {self.split.unit}s; draw another"
+                f"samples that are events need a split of events, not of {self.split.unit}s; draw another"
             )
+        if not any(self.split.parts.values()):
+            raise DataError(f"the split of {self.waveform_set.path} is empty: no {self.split.unit} is in any part")
         if self.batch_size < 1 or self.num_workers < 0:
             raise ConfigurationError(
                 f"batch_size={self.batch_size} must be at least 1 and num_workers={self.num_workers} at least 0"
             )
-        for part in samples_by_part:
-            if part not in SPLITS:
-                raise ConfigurationError(f"samples_by_part names '{part}'. {did_you_mean(part, list(SPLITS))}")
 
     def _ids_by_part(self) -> dict[str, list[str]]:
-        """Return the ids of every part after refit; ids of the set that are in no part are excluded."""
-        ids = {part: list(self.split.parts.get(part, ())) for part in SPLITS}
-        listed = {source_id for members in ids.values() for source_id in members}
-        unlisted = [source_id for source_id in self.waveform_set.source_ids if source_id not in listed]
-        reasons = unusable_events(self.waveform_set, unlisted, self._arguments["train"], self.min_stations)
-        for source_id in unlisted:
-            self.excluded.append(Exclusion(source_id, "", reasons.get(source_id, "in no part of the split")))
+        """Return the sample ids of every part after refit; ids of the set that are in no part are excluded."""
+        parts = {part: list(self.split.parts.get(part, ())) for part in SPLITS}
+        listed = {name for members in parts.values() for name in members}
+        everything = self.waveform_set.source_ids
+        if self.split.unit == "trace":
+            everything = [str(row) for row in range(len(self.waveform_set.metadata))]
+        parts[""] = [name for name in everything if name not in listed]
+        if self.unit != self.split.unit:
+            parts = {part: self._traces_of(members) for part, members in parts.items()}
+        unlisted = parts.pop("")
+        reasons = self._unusable(unlisted)
+        self._exclude("", {name: reasons.get(name, "in no part of the split") for name in unlisted})
         if self.refit:
-            ids["train"] += ids.pop("val")
-        return {part: members for part, members in ids.items() if members}
+            parts["train"] += parts.pop("val")
+        return {part: members for part, members in parts.items() if members}
 
-    def _make_samples(self, part: str, ids: list[str]) -> EventSamples:
-        reasons = unusable_events(self.waveform_set, ids, self._arguments[part], self.min_stations)
-        self.excluded += [Exclusion(source_id, part, reason) for source_id, reason in reasons.items()]
-        kept = [source_id for source_id in ids if source_id not in reasons]
+    def _traces_of(self, source_ids: Sequence[str]) -> list[str]:
+        return [str(row) for source_id in source_ids for row in self.waveform_set.rows(source_id)]
+
+    def _unusable(self, ids: Sequence[str]) -> dict[str, str]:
+        return unusable_samples(
+            self.waveform_set,
+            ids,
+            samples=self._arguments,
+            unit=self.unit,
+            select=self.select,
+            min_stations=self.min_stations,
+        )
+
+    def _exclude(self, part: str, reasons: Mapping[str, str]) -> None:
+        if self.unit == "event":
+            self.excluded += [Exclusion(source_id, part, reason) for source_id, reason in reasons.items()]
+            return
+        source_ids = self.waveform_set.metadata["source_id"].iloc[row_numbers(list(reasons))]
+        self.excluded += [
+            Exclusion(str(source_id), part, reason, trace_id)
+            for source_id, (trace_id, reason) in zip(source_ids, reasons.items(), strict=True)
+        ]
+
+    def _make_samples(self, part: str, ids: list[str]) -> EventSamples | TraceSamples:
+        reasons = self._unusable(ids)
+        self._exclude(part, reasons)
+        kept = [name for name in ids if name not in reasons]
         if not kept:
             raise DataError(
-                f"no event is left in part '{part}' of {self.waveform_set.path}: {_summary(list(reasons.values()))}; "
-                "check the class map, min_stations and the window"
+                f"no {self.unit} is left in part '{part}' of {self.waveform_set.path}: "
+                f"{_summary(list(reasons.values()))}; check the class map, select, min_stations and the window"
             )
-        return EventSamples(self.waveform_set, kept, **self._arguments[part])
+        if self.unit == "event":
+            return EventSamples(self.waveform_set, kept, **self._arguments)
+        return TraceSamples(self.waveform_set, row_numbers(kept), **self._arguments)
 
     def _report_excluded(self) -> None:
         if self.excluded:
             summary = _summary([exclusion.reason for exclusion in self.excluded])
-            logger.warning("%d events of %s are left out: %s", len(self.excluded), self.waveform_set.path, summary)
+            logger.warning(
+                "%d %ss of %s are left out: %s", len(self.excluded), self.unit, self.waveform_set.path, summary
+            )
 
-    def _count_classes(self, events: EventSamples) -> dict[str, dict[str, int]]:
+    def _count_classes(self, part: str) -> dict[str, dict[str, int]]:
+        targets = self.parts[part].targets
         return {
-            column: {name: int((events.targets[column] == number).sum()) for number, name in enumerate(names)}
+            column: {name: int((targets[column] == number).sum()) for number, name in enumerate(names)}
             for column, names in self.class_names.items()
         }
 
+    def _refuse_untrained_classes(self) -> None:
+        """Refuse classes that no network could learn; without a training part there is nothing to learn."""
+        for column, counts in self.counts.get("train", {}).items():
+            empty = [name for name, count in counts.items() if count == 0]
+            if empty:
+                raise ConfigurationError(
+                    f"no training {self.unit} of {self.waveform_set.path} is of class '{empty[0]}' of '{column}' (the "
+                    f"training part holds {counts}); leave the class out of dataset.labels.{column}, or draw a "
+                    "stratified split"
+                )
+
+    def variant(self, parts: Sequence[str], **changes: Any) -> EventSamples | TraceSamples:
+        """Return the samples of some parts together, in file order, cut with some other settings.
+
+        Args:
+            parts: names of parts.
+            **changes: keywords of the samples, such as ``components="ZNE"`` for a baseline.
+        """
+        ids = {sample_id for part in parts for sample_id in self.parts[part].sample_ids}
+        arguments = {**self._arguments, **changes}
+        if self.unit == "event":
+            in_order = [source_id for source_id in self.waveform_set.source_ids if source_id in ids]
+            return EventSamples(self.waveform_set, in_order, **arguments)
+        return TraceSamples(self.waveform_set, np.sort(row_numbers(list(ids))), **arguments)
+
     def loader(self, part: str, *, shuffle: bool = False) -> DataLoader:
-        """Return a loader of one part for this process; unshuffled, all ranks together serve each event once.
+        """Return a loader of one part for this process; unshuffled, all ranks together serve each sample once.
 
         Raises:
             ConfigurationError: the split has no such part.
         """
         if part not in self.parts:
             raise ConfigurationError(f"there is no part '{part}' to serve. {did_you_mean(part, list(self.parts))}")
-        events = self.parts[part]
+        samples = self._kept.setdefault(part, SamplesInMemory(self.parts[part])) if self.in_memory else self.parts[part]
+        num_workers = 0 if self.in_memory else self.num_workers
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return DataLoader(
-            events,
+            samples,
             batch_size=self.batch_size,
-            sampler=EpochSampler(len(events), shuffle=shuffle, seed=self.seed, rank=rank, n_ranks=n_ranks),
-            num_workers=self.num_workers,
+            sampler=EpochSampler(len(samples), shuffle=shuffle, seed=self.seed, rank=rank, n_ranks=n_ranks),
+            num_workers=num_workers,
             collate_fn=collate_events,
-            drop_last=shuffle and self.drop_last and len(events) >= self.batch_size * n_ranks,
-            persistent_workers=self.num_workers > 0,
-            multiprocessing_context=self.worker_start if self.num_workers > 0 else None,
+            persistent_workers=num_workers > 0,
+            multiprocessing_context=self.worker_start if num_workers > 0 else None,
             pin_memory=torch.cuda.is_available(),
             # A generator of its own: iterating must not advance torch's global random state.
             generator=torch.Generator().manual_seed(stream_seed(self.seed, "loader")),
@@ -188,10 +264,6 @@ class EventDataModule(pl.LightningDataModule):
         """Return the loader of the val part, none after refit."""
         return self.loader("val") if "val" in self.parts else []
 
-    def test_dataloader(self) -> DataLoader | list[DataLoader]:
-        """Return the loader of the test part."""
-        return self.loader("test") if "test" in self.parts else []
-
 
 def _class_names(column: str, class_map: ClassMap, given: Sequence[str] | None) -> list[str]:
     """Return K names; where none are given the values of each class, joined by "/"."""
@@ -207,36 +279,12 @@ def _class_names(column: str, class_map: ClassMap, given: Sequence[str] | None) 
     return [str(name) for name in given]
 
 
+def _summary(reasons: Sequence[str]) -> str:
+    return "; ".join(f"{n} x {reason}" for reason, n in Counter(reasons).most_common(5))
+
+
 def unusable_events(
     waveform_set: WaveformSet, ids: Sequence[str], samples: Mapping[str, Any], min_stations: int
 ) -> dict[str, str]:
-    """Return the events that cannot be served, each with the first reason found.
-
-    Args:
-        waveform_set: the set.
-        ids: events to judge.
-        samples: keywords of :class:`EventSamples`, of which ``window`` and ``targets`` count.
-        min_stations: fewest traces.
-    """
-    index = build_event_index(waveform_set, ids)
-    targets = samples.get("targets") or {}
-    values = target_arrays(waveform_set, ids, targets)
-    labelled = [array >= 0 if array.dtype == np.int64 else np.isfinite(array) for array in values.values()]
-    unlabelled = ~np.any(labelled, axis=0) if labelled else np.zeros(len(ids), dtype=bool)
-    few = np.diff(index.first) < min_stations
-    unknown = np.isnan(reference_s(index, samples["window"]))
-    raw = waveform_set.event_table()
-    reasons: dict[str, str] = {}
-    for i in np.flatnonzero(unlabelled | few | unknown).tolist():
-        if few[i]:
-            reason = f"fewer than {min_stations} stations"
-        elif unknown[i]:
-            reason = f"no {samples['window'].reference} time"
-        else:
-            reason = "no label: " + ", ".join(f"{column}={raw.at[ids[i], column]}" for column in targets)
-        reasons[ids[i]] = reason
-    return reasons
-
-
-def _summary(reasons: Sequence[str]) -> str:
-    return "; ".join(f"{n} x {reason}" for reason, n in Counter(reasons).most_common(5))
+    """Return the events that cannot be served, each with the first reason found."""
+    return unusable_samples(waveform_set, ids, samples=samples, min_stations=min_stations)

@@ -13,6 +13,7 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
 COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
+PATH_COLUMNS = ("path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_deg")
 ARRIVAL_COLUMNS = ("trace_p_arrival_sample", "trace_P_arrival_sample")
 
 
@@ -25,9 +26,10 @@ class EventIndex:
         first: int (N + 1,); event ``i`` owns the traces ``first[i]`` to ``first[i + 1]`` of the arrays below.
         rows: metadata row of each trace.
         start_s: start of the trace.
-        onset_s: onset of the trace, NaN where not known.
+        onset_after_start_s: onset of the trace after its own start, NaN where not known.
         offset_km: epicentral distance, NaN where not known.
         azimuth_deg: source to station in [0, 360), NaN where not known.
+        back_azimuth_deg: station to source in [0, 360), NaN where not known.
         sampling_rate_hz: as stored.
         origin_s: (N,) origin time, NaN where not known.
         source_depth_km: (N,) NaN where not known.
@@ -37,24 +39,37 @@ class EventIndex:
     first: np.ndarray
     rows: np.ndarray
     start_s: np.ndarray
-    onset_s: np.ndarray
+    onset_after_start_s: np.ndarray
     offset_km: np.ndarray
     azimuth_deg: np.ndarray
+    back_azimuth_deg: np.ndarray
     sampling_rate_hz: np.ndarray
     origin_s: np.ndarray
     source_depth_km: np.ndarray
+
+    @property
+    def onset_s(self) -> np.ndarray:
+        """Onset of each trace, NaN where not known."""
+        return self.start_s + self.onset_after_start_s
 
     def traces(self, event: int) -> slice:
         """Return where the traces of event number ``event`` lie."""
         return slice(int(self.first[event]), int(self.first[event + 1]))
 
 
-def build_event_index(waveform_set: WaveformSet, source_ids: Sequence[str]) -> EventIndex:
+def build_event_index(
+    waveform_set: WaveformSet, source_ids: Sequence[str], detected_s: np.ndarray | None = None
+) -> EventIndex:
     """Collect the index of some events of a set.
 
     A set without ``trace_start_time`` is taken to start all traces of an event together. Where the table lacks
-    distance and azimuth they are computed from the coordinates, where it lacks ``trace_onset_s`` the P arrival
-    sample of SeisBench sets is taken.
+    distance and azimuths they are computed from the coordinates, where it lacks ``trace_onset_s`` the P arrival
+    sample of SeisBench sets is taken, else what was detected.
+
+    Args:
+        waveform_set: the set.
+        source_ids: the events.
+        detected_s: detected onset of every row of the set after the start of its trace, NaN for none.
 
     Raises:
         DataError: an unknown event, a time that is none, or start times given for some traces of an event only.
@@ -69,47 +84,52 @@ def build_event_index(waveform_set: WaveformSet, source_ids: Sequence[str]) -> E
     reference = _earliest(starts, first)
     start_s = np.nan_to_num(starts - np.repeat(reference, n_traces))
     origin = _times_s(table, "source_origin_time")
-    offset_km, azimuth_deg = _paths(table)
+    offset_km, azimuth_deg, back_azimuth_deg = _paths(table)
+    onset_s = table_onsets_s(table)
+    if detected_s is not None:
+        onset_s = np.where(np.isnan(onset_s), detected_s[rows], onset_s)
     return EventIndex(
         source_ids=list(source_ids),
         first=first,
         rows=rows,
         start_s=start_s,
-        onset_s=start_s + _onsets_s(table),
+        onset_after_start_s=onset_s,
         offset_km=offset_km,
         azimuth_deg=azimuth_deg,
-        sampling_rate_hz=_numbers(table, "trace_sampling_rate_hz"),
+        back_azimuth_deg=back_azimuth_deg,
+        sampling_rate_hz=column_numbers(table, "trace_sampling_rate_hz"),
         origin_s=_earliest(origin, first) - reference,
-        source_depth_km=_earliest(_numbers(table, "source_depth_km"), first),
+        source_depth_km=_earliest(column_numbers(table, "source_depth_km"), first),
     )
 
 
-def _numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+def column_numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column as float64 (N,), NaN where the table gives no number."""
     if column not in table:
         return np.full(len(table), np.nan)
     return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 
-def _onsets_s(table: pd.DataFrame) -> np.ndarray:
+def table_onsets_s(table: pd.DataFrame) -> np.ndarray:
     """Onset after trace start of each trace, NaN where not known."""
-    onset_s = _numbers(table, "trace_onset_s")
+    onset_s = column_numbers(table, "trace_onset_s")
     for column in ARRIVAL_COLUMNS:
-        arrival_s = _numbers(table, column) / _numbers(table, "trace_sampling_rate_hz")
+        arrival_s = column_numbers(table, column) / column_numbers(table, "trace_sampling_rate_hz")
         onset_s = np.where(np.isnan(onset_s), arrival_s, onset_s)
     return onset_s
 
 
-def _paths(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Distance (km) and azimuth in [0, 360) of each trace, NaN where neither they nor the coordinates are known."""
-    offset_km, azimuth_deg = _numbers(table, "path_ep_distance_km"), _numbers(table, "path_azimuth_deg")
-    places = np.array([_numbers(table, column) for column in COORDINATES])
-    wanted = (np.isnan(offset_km) | np.isnan(azimuth_deg)) & np.isfinite(places).all(axis=0)
+def _paths(table: pd.DataFrame) -> np.ndarray:
+    """Distance (km), azimuth and back azimuth in [0, 360), (3, N), computed where only coordinates are known."""
+    paths = np.array([column_numbers(table, column) for column in PATH_COLUMNS])
+    places = np.array([column_numbers(table, column) for column in COORDINATES])
+    wanted = np.isnan(paths).any(axis=0) & np.isfinite(places).all(axis=0)
     if wanted.any():
-        computed = np.full((2, len(table)), np.nan)
-        computed[:, wanted] = geodesic(*places[:, wanted])[:2]
-        offset_km = np.where(np.isnan(offset_km), computed[0], offset_km)
-        azimuth_deg = np.where(np.isnan(azimuth_deg), computed[1], azimuth_deg)
-    return offset_km, azimuth_deg % 360
+        computed = np.full(paths.shape, np.nan)
+        computed[:, wanted] = geodesic(*places[:, wanted])
+        paths = np.where(np.isnan(paths), computed, paths)
+    paths[1:] %= 360
+    return paths
 
 
 def _times_s(table: pd.DataFrame, column: str) -> np.ndarray:

@@ -42,8 +42,9 @@ def make_split(
             ``WaveformSet.metadata`` for traces.
         test_fraction: share of all for test, 0 for none.
         val_fraction: share of the rest for val, 0 for none.
-        by: what stays whole: ``"event"``, ``"station"`` (traces only), ``"time"`` (train before val before test)
-            or any column, such as ``"source_cell"``. A row without a value is a group of its own.
+        by: what stays whole: ``"event"``, ``"station"`` (traces only), ``"time"`` (train before val before test),
+            ``"trace"`` (nothing: traces of one event on both sides, which leaks; traces only) or any column,
+            such as ``"source_cell"``. A row without a value is a group of its own.
         stratify_by: column whose classes keep their shares in every part.
         seed: base seed.
         fold: with ``n_folds``, which fold of what is left beside test is val. Test is the same in all folds.
@@ -56,6 +57,10 @@ def make_split(
     """
     _check_settings(test_fraction, val_fraction, by, stratify_by, fold, n_folds, unit)
     ids = [str(name) for name in table.index]
+    if not ids:
+        raise DataError(
+            f"there is nothing to split: no {unit} is left; check the class map, what is selected, the window"
+        )
     if len(set(ids)) < len(ids):
         raise DataError(f"the table has {len(ids)} rows but {len(set(ids))} different ids; index it by {unit}")
     groups = _groups(table, ids, by, unit)
@@ -100,6 +105,8 @@ def _check_settings(
         raise ConfigurationError(f"fold={fold} must lie in 0 to n_folds - 1, and n_folds={n_folds} be at least 2")
     if by == "time" and (stratify_by is not None or n_folds is not None):
         raise ConfigurationError("a split by time is neither stratified nor folded; drop stratify_by and n_folds")
+    if by == "trace" and unit == "event":
+        raise ConfigurationError("by='trace' deals single traces, but the samples are whole events; use by='event'")
     if by == "station" and unit == "event":
         raise ConfigurationError(
             "by='station' cannot split events: one event is recorded by many stations, and events that share a "
@@ -117,6 +124,8 @@ def _column(table: pd.DataFrame, name: str, hint: str = "") -> pd.Series:
 
 def _groups(table: pd.DataFrame, ids: list[str], by: str, unit: str) -> list[str]:
     """Return the group of each row."""
+    if by == "trace":
+        return ids
     if by in ("event", "time"):
         return ids if unit == "event" else [str(value) for value in _column(table, "source_id")]
     if by == "station":

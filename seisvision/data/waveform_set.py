@@ -131,6 +131,20 @@ class WaveformSet:
             )
         return self._rows[self._first_row[number] : self._first_row[number + 1]]
 
+    def recorded_samples(self, rows: np.ndarray) -> np.ndarray:
+        """Return how many samples the traces of metadata rows (N,) hold, int (N,)."""
+        datasets, positions = np.unique(self._dataset_of_row[rows], return_inverse=True)
+        limits = self._n_samples[rows]
+        if (limits >= 0).all():
+            return limits
+        return np.where(limits < 0, np.array([self._stored_samples(number) for number in datasets])[positions], limits)
+
+    def _stored_samples(self, dataset: int) -> int:
+        """Length of one dataset in samples."""
+        chunk_number, name = self._datasets[dataset]
+        axis = -2 if self._chunks[chunk_number].dimension_order == "WC" else -1
+        return int(self._file(chunk_number)["data"][name].shape[axis])
+
     def event_table(self) -> pd.DataFrame:
         """Return one row per event, index ``source_id``: the ``source_*`` columns, ``n_traces`` and ``split``.
 

@@ -1,4 +1,4 @@
-"""Features of every event of a set, computed once and kept on disk."""
+"""Features of every event or trace of a set, computed once and kept on disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -25,11 +25,25 @@ from seisvision.evaluation.features import (
     geometry_features,
     physics_features,
 )
+from seisvision.evaluation.trace_features import s_minus_p_features, spectral_ratio_features, two_features
 
 log = logging.getLogger(__name__)
 
-KINDS = {"geometry": geometry_features, "band_power": band_power_features, "physics": physics_features}
-"""Functions from a batch and settings to features."""
+KINDS: dict[str, Callable[..., FeatureBatch]] = {
+    "geometry": geometry_features,
+    "band_power": band_power_features,
+    "physics": physics_features,
+}
+"""Functions from a batch of events and settings to features."""
+TRACE_KINDS: dict[str, Callable[..., FeatureBatch]] = {
+    "two_feature": two_features,
+    "spectral_ratio": spectral_ratio_features,
+    "s_minus_p": s_minus_p_features,
+}
+"""Functions from a batch of single traces and settings to features."""
+MAY_BE_MISSING = ("s_minus_p",)
+"""Kinds whose missing values are an answer: there is no clear S."""
+TRACES_AT_ONCE = 128
 
 MAX_INCOMPLETE_SHARE = 0.2
 """A kind of feature that is incomplete for more events than this is refused: the baseline would be a guess."""
@@ -39,10 +53,10 @@ PROGRESS_S = 10.0
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Features of N events."""
+    """Features of N events or single traces."""
 
     source_ids: list[str]
-    """N event ids."""
+    """N ids of events or, for features of single traces, of traces."""
     names: list[str]
     """F feature names."""
     values: np.ndarray
@@ -58,7 +72,7 @@ class FeatureTable:
         missing = [source_id for source_id in source_ids if source_id not in row]
         if missing:
             raise DataError(
-                f"{len(missing)} of {len(source_ids)} events have no features, the first is '{missing[0]}'. "
+                f"{len(missing)} of {len(source_ids)} samples have no features, the first is '{missing[0]}'. "
                 "Compute the features on the whole waveform set, not on one part of the split."
             )
         return self.values[[row[source_id] for source_id in source_ids]]
@@ -71,11 +85,11 @@ def compute_feature_table(
     cache_dir: str | Path,
     key: str,
 ) -> FeatureTable:
-    """Features of every event of ``dataset``, from the cache where they were computed before.
+    """Features of every sample of ``dataset``, from the cache where they were computed before.
 
     Args:
-        dataset: `seisvision.data.samples.EventSamples` of the whole set, without augmentation.
-        kind: a name of `KINDS`.
+        dataset: `EventSamples` or, for `TRACE_KINDS`, `TraceSamples` of the whole set, without augmentation.
+        kind: a name of `KINDS` or `TRACE_KINDS`.
         settings: keyword arguments of the feature function, plain values; part of the cache key.
         cache_dir: folder of cached tables, made if needed.
         key: what else decides the values: fingerprint of the waveform set and settings of the samples.
@@ -84,26 +98,29 @@ def compute_feature_table(
         ConfigurationError: unknown ``kind``.
         DataError: the data lack what the features need, for all or for too many events.
     """
-    if kind not in KINDS:
-        raise ConfigurationError(f"Unknown kind of features '{kind}'. {did_you_mean(kind, list(KINDS))}")
+    if kind not in KINDS and kind not in TRACE_KINDS:
+        raise ConfigurationError(f"Unknown kind of features '{kind}'. {did_you_mean(kind, [*KINDS, *TRACE_KINDS])}")
     settings = dict(settings or {})
-    identity = json.dumps([key, kind, settings, FEATURES_VERSION, dataset.source_ids], sort_keys=True)
+    identity = json.dumps([key, kind, settings, FEATURES_VERSION, dataset.sample_ids], sort_keys=True)
     path = Path(cache_dir) / f"features-{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
     cached = _read(path)
     if cached is not None:
-        log.debug("%s features of %d events read from %s", kind, len(cached.source_ids), path)
+        log.debug("%s features of %d samples read from %s", kind, len(cached.source_ids), path)
         return cached
-    table, problems = _compute(dataset, kind, settings)
+    if not len(dataset):
+        raise DataError(f"The set holds no samples, so there are no {kind} features. Check the waveform set.")
+    results = _of_events(dataset, kind, settings) if kind in KINDS else _of_traces(dataset, kind, settings)
+    values = np.concatenate([result.values for result in results])
+    table = FeatureTable(list(dataset.sample_ids), results[0].names, values)
+    problems = [problem for result in results for problem in result.problems]
     _refuse_or_report(kind, table, problems)
     _write(path, table)
     return table
 
 
-def _compute(dataset: Any, kind: str, settings: dict[str, Any]) -> tuple[FeatureTable, list[str | None]]:
-    from seisvision.data.samples import collate_events
+def _of_events(dataset: Any, kind: str, settings: dict[str, Any]) -> list[FeatureBatch]:
+    from seisvision.data.collate import collate_events
 
-    if not len(dataset):
-        raise DataError(f"The set holds no events, so there are no {kind} features. Check the waveform set.")
     latitude_deg = source_latitudes_deg(dataset)
     results: list[FeatureBatch] = []
     spoke = monotonic()
@@ -114,9 +131,21 @@ def _compute(dataset: Any, kind: str, settings: dict[str, Any]) -> tuple[Feature
         if monotonic() - spoke > PROGRESS_S:
             spoke = monotonic()
             log.info("%s features: %d of %d events", kind, number + 1, len(dataset))
-    values = np.concatenate([result.values for result in results])
-    problems = [problem for result in results for problem in result.problems]
-    return FeatureTable(list(dataset.source_ids), results[0].names, values), problems
+    return results
+
+
+def _of_traces(dataset: Any, kind: str, settings: dict[str, Any]) -> list[FeatureBatch]:
+    from seisvision.data.collate import collate_events
+
+    results: list[FeatureBatch] = []
+    spoke = monotonic()
+    for start in range(0, len(dataset), TRACES_AT_ONCE):
+        numbers = range(start, min(start + TRACES_AT_ONCE, len(dataset)))
+        results.append(TRACE_KINDS[kind](collate_events([dataset[number] for number in numbers]), **settings))
+        if monotonic() - spoke > PROGRESS_S:
+            spoke = monotonic()
+            log.info("%s features: %d of %d traces", kind, numbers.stop, len(dataset))
+    return results
 
 
 def source_latitudes_deg(dataset: Any) -> np.ndarray:
@@ -135,7 +164,11 @@ def _refuse_or_report(kind: str, table: FeatureTable, problems: Sequence[str | N
     if not reasons:
         return
     counted = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
-    message = f"{kind} features are incomplete for {reasons.total()} of {len(problems)} events ({counted})"
+    unit = "traces" if kind in TRACE_KINDS else "events"
+    message = f"{kind} features are incomplete for {reasons.total()} of {len(problems)} {unit} ({counted})"
+    if kind in MAY_BE_MISSING:
+        log.info(message)
+        return
     if reasons.total() > MAX_INCOMPLETE_SHARE * len(problems):
         raise DataError(
             f"{message}, more than {MAX_INCOMPLETE_SHARE:.0%}. This baseline cannot be shown for this data."

@@ -1,29 +1,18 @@
-"""Figures of a run as PNG files: what the network saw, what it learnt and where it is wrong.
-
-Figures are drawn without pyplot, so that nothing is shown, kept open or shared between threads.
-"""
+"""Figures of a run as PNG files: what the network saw, what it learnt and where it is wrong."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from seisvision.errors import DataError
 from seisvision.evaluation.classification import reliability_bins
+from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text, save_figure
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Told apart with any colour vision (Okabe and Ito 2008)."""
-LINE_STYLES = ("-", "--", ":", "-.")
-LONGEST_TEXT = 28
 PARTS = ("train", "val", "test")
 
 
@@ -33,7 +22,7 @@ def confusion_figure(path: Path, confusion: Sequence[Sequence[int]], class_names
     total = counts.sum(1, keepdims=True)
     share = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
     n_classes = len(class_names)
-    figure, (axes,) = _grid(1, 1, 2.2 + 0.7 * n_classes, 1.8 + 0.6 * n_classes)
+    figure, (axes,) = panel_grid(1, 1, 2.2 + 0.7 * n_classes, 1.8 + 0.6 * n_classes)
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (row, column), value in np.ndenumerate(counts):
         colour = "white" if share[row, column] > 0.6 else "black"
@@ -43,20 +32,20 @@ def confusion_figure(path: Path, confusion: Sequence[Sequence[int]], class_names
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     figure.colorbar(image, ax=axes, label="share of true class", fraction=0.05)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def reliability_figure(path: Path, target: np.ndarray, probability: np.ndarray) -> Path:
     """Share right against stated probability (N, K) of the predicted class, with the number of samples per bin."""
     bins = reliability_bins(target, probability)
-    figure, (axes,) = _grid(1, 1, 4.2, 4.0)
+    figure, (axes,) = panel_grid(1, 1, 4.2, 4.0)
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, label="perfectly calibrated")
     axes.plot(bins.confidence, bins.accuracy, "o-", color=COLOURS[0], label="network")
     for x, y, count in zip(bins.confidence, bins.accuracy, bins.count, strict=True):
         axes.annotate(str(count), (x, y), xytext=(0, -14), textcoords="offset points", ha="center", fontsize=8)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.05), xlabel="probability of the predicted class", ylabel="share right")
     axes.legend(frameon=False, loc="upper left")
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def learning_figure(path: Path, rows: Sequence[Mapping[str, Any]], quantities: Sequence[str] | None = None) -> Path:
@@ -81,7 +70,7 @@ def learning_figure(path: Path, rows: Sequence[Mapping[str, Any]], quantities: S
             f"{', '.join(quantities) or 'train/... or val/...'}. Train for at least one epoch first."
         )
     columns = min(3, len(quantities))
-    figure, panels = _grid(math.ceil(len(quantities) / columns), columns, 3.6, 2.8)
+    figure, panels = panel_grid(math.ceil(len(quantities) / columns), columns, 3.6, 2.8)
     for axes, name in zip(panels, quantities, strict=False):
         for part, colour, style in zip(PARTS, COLOURS, LINE_STYLES, strict=False):
             points = curves.get(part, {}).get(name, {})
@@ -93,92 +82,34 @@ def learning_figure(path: Path, rows: Sequence[Mapping[str, Any]], quantities: S
         axes.set_xlabel("epoch")
         axes.set_ylabel(plain_text(name.replace("_", " ")))
         axes.legend(frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
-def wrong_samples_figure(
-    path: Path,
-    images: np.ndarray,
-    target: np.ndarray,
-    probability: np.ndarray,
-    ids: Sequence[str],
-    class_names: Sequence[str],
-    n_shown: int = 12,
-) -> Path | None:
-    """Contact sheet of the wrong samples that the network was surest of.
-
-    Args:
-        path: PNG to write.
-        images: (N, P, H, W) pictures, uint8 or floating point.
-        target: (N,) class numbers; samples without label (-1) are left out.
-        probability: (N, K).
-        ids: N sample ids.
-        class_names: K names.
-        n_shown: how many at most.
-
-    Returns:
-        The path, or None where nothing is wrong, and then no file is left there.
-    """
-    target, probability = np.asarray(target), np.asarray(probability)
-    shown = most_confident_errors(target, probability)[:n_shown]
-    if not len(shown):
-        Path(path).unlink(missing_ok=True)
-        return None
-    said = probability.argmax(1)
-    titles = [
-        f"{plain_text(ids[i])}\ntrue {plain_text(class_names[target[i]])}\n"
-        f"predicted {plain_text(class_names[said[i]])} ({probability[i].max():.2f})"
-        for i in shown
-    ]
-    return _contact_sheet(path, [images[i] for i in shown], titles, n_columns=4)
-
-
-def most_confident_errors(target: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Row numbers of wrong labelled samples, the one with the greatest probability first."""
-    said = probability.argmax(1)
-    wrong = np.flatnonzero((target >= 0) & (said != target))
-    return wrong[np.argsort(-probability[wrong].max(1), kind="stable")]
-
-
-def class_samples_figure(
-    path: Path, images: np.ndarray, target: np.ndarray, class_names: Sequence[str], per_class: int = 4
-) -> Path:
-    """What the network sees: the first few pictures (N, P, H, W) of every class, one class a row.
+def samples_figure(path: Path, images: Sequence[np.ndarray] | np.ndarray, captions: Sequence[str]) -> Path:
+    """Contact sheet of pictures (N, P, H, W), uint8 or floating point, with N captions of one or more lines.
 
     Raises:
-        DataError: no picture has a label.
+        DataError: there is no picture, or not one caption for each.
     """
-    target = np.asarray(target)
-    present = [number for number in range(len(class_names)) if (target == number).any()]
-    if not present:
-        raise DataError("No picture has a label, so there are no classes to show. Check the target column.")
-    pictures: list[np.ndarray | None] = []
-    titles = []
-    for number in present:
-        chosen = np.flatnonzero(target == number)[:per_class]
-        pictures += [images[i] for i in chosen] + [None] * (per_class - len(chosen))
-        titles += [plain_text(class_names[number])] * per_class
-    return _contact_sheet(path, pictures, titles, n_columns=per_class)
-
-
-def plain_text(text: object) -> str:
-    """Text from data as it is: one line, not too long, and never taken for mathematics."""
-    line = "".join(character if character.isprintable() else " " for character in str(text))
-    short = line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1]}…"
-    return short.replace("$", r"\$")
+    if not len(images) or len(images) != len(captions):
+        raise DataError(
+            f"{len(images)} pictures and {len(captions)} captions make no figure; give at least one picture and one "
+            "caption for each."
+        )
+    return _contact_sheet(path, list(images), captions, n_columns=4)
 
 
 def _contact_sheet(path: Path, pictures: Sequence[np.ndarray | None], titles: Sequence[str], n_columns: int) -> Path:
     n_columns = min(n_columns, len(pictures))
     tallest_title = max(title.count("\n") for title in titles) + 1
-    figure, panels = _grid(math.ceil(len(pictures) / n_columns), n_columns, 2.1, 2.1 + 0.18 * tallest_title)
+    figure, panels = panel_grid(math.ceil(len(pictures) / n_columns), n_columns, 2.1, 2.1 + 0.18 * tallest_title)
     for axes, picture, title in zip(panels, pictures, titles, strict=False):
         if picture is not None:
             axes.imshow(_displayable(picture), cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
             axes.set_title(title, fontsize=7)
     for axes in panels:
         axes.set_axis_off()
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _displayable(picture: np.ndarray) -> np.ndarray:
@@ -216,25 +147,3 @@ def _number(cell: Any) -> float | None:
 def _class_ticks(axis: Any, class_names: Sequence[str], rotation: float = 0) -> None:
     names = [plain_text(name) for name in class_names]
     axis.set_ticks(range(len(names)), names, rotation=rotation, ha="right")
-
-
-def _grid(n_rows: int, n_columns: int, width_in: float, height_in: float) -> tuple[Figure, list[Axes]]:
-    """Figure with panels of a size in inches, row by row."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(n_columns * width_in, n_rows * height_in), layout="constrained")
-    return figure, list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
-
-
-def _save(figure: Figure, path: Path) -> Path:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        FigureCanvasAgg(figure).print_figure(temporary, format="png", dpi=110)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

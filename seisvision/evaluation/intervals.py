@@ -117,7 +117,7 @@ def bootstrap_interval(
     rows = _Resampler(_common_length(*arrays, groups, strata), groups, strata)
     rng = numpy_stream(seed, "bootstrap")
     values = np.array([statistic(*_take(arrays, rows.draw(rng))) for _ in range(n_resamples if rows.n else 0)])
-    return _percentile_ends(values, level)
+    return percentile_ends(values, level)
 
 
 def paired_bootstrap_difference(
@@ -201,7 +201,8 @@ def _take(arrays: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
     return [np.asarray(array)[rows] for array in arrays]
 
 
-def _percentile_ends(values: np.ndarray, level: float) -> tuple[float, float]:
+def percentile_ends(values: np.ndarray, level: float) -> tuple[float, float]:
+    """Ends of the percentile interval of resampled values (R,); NaN where most are undefined."""
     finite = values[np.isfinite(values)]
     if not len(finite) or len(finite) < MIN_FINITE_SHARE * len(values):
         return math.nan, math.nan

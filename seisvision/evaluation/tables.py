@@ -23,8 +23,11 @@ RESULT_COLUMNS = {
     "roc_auc": "ROC AUC",
     "cross_entropy": "cross-entropy",
 }
-"""Measures of a results table and their headings."""
-PERCENTAGES = ("accuracy", "balanced_accuracy")
+"""Measures of a results table of classes and their headings; predictions of every kind have ``table_columns``."""
+SHARES = ("accuracy", "balanced_accuracy", "bin_acc", "flips_180", "answered", "unlocated")
+SHARE_PREFIXES = ("acc_tol_", "recall_", "precision_", "coverage_", "within_")
+COUNTABLE_PREFIXES = ("accuracy", "acc_tol_", "within_factor_2")
+"""Shares of samples, which are shown with their counts."""
 
 
 @dataclass(frozen=True)
@@ -39,36 +42,48 @@ class ResultRow:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One line of an architecture comparison: a run with its validation and, where evaluated, test accuracy."""
+    """One line of an architecture comparison: one measure of a run on validation and, where evaluated, test samples."""
 
     model: str
     n_parameters: int
-    val_accuracy: Measure
-    test_accuracy: Measure | None = None
+    val: Measure
+    test: Measure | None = None
     seconds: float = math.nan
     folder: str | Path = ""
 
 
-def results_table(rows: Sequence[ResultRow], form: Format = "text", *, with_notes: bool = True) -> str:
+def is_share(name: str) -> bool:
+    """True for measures that are read as a percentage."""
+    return name in SHARES or name.startswith(SHARE_PREFIXES)
+
+
+def results_table(
+    rows: Sequence[ResultRow],
+    form: Format = "text",
+    *,
+    with_notes: bool = True,
+    columns: Mapping[str, str] = RESULT_COLUMNS,
+) -> str:
     """Measures with their intervals, one line per network or baseline, in the order given.
 
-    In ``csv``, value, ends of the interval and n have columns of their own and full precision.
+    Args:
+        rows: networks and baselines.
+        form: in ``csv``, value, ends of the interval and n have columns of their own and full precision.
+        with_notes: whether notes are shown.
+        columns: measures and their headings; the n of the first is shown.
     """
     if form == "csv":
         return _csv(
-            ["name", *[f"{key}{end}" for key in RESULT_COLUMNS for end in ("", "_low", "_high", "_n")], "note"],
-            [
-                [row.name, *[x for key in RESULT_COLUMNS for x in _numbers(row.measures.get(key))], row.note]
-                for row in rows
-            ],
+            ["name", *[f"{key}{end}" for key in columns for end in ("", "_low", "_high", "_n")], "note"],
+            [[row.name, *[x for key in columns for x in _numbers(row.measures.get(key))], row.note] for row in rows],
         )
     notes = with_notes and any(row.note for row in rows)
-    head = ["", "n", *RESULT_COLUMNS.values(), *(["note"] if notes else [])]
+    head = ["", "n", *columns.values(), *(["note"] if notes else [])]
     body = [
         [
             row.name,
-            _count(row.measures.get("accuracy")),
-            *[format_measure(row.measures.get(key), percent=key in PERCENTAGES) for key in RESULT_COLUMNS],
+            _count(row.measures.get(next(iter(columns)))),
+            *[format_measure(row.measures.get(key), percent=is_share(key)) for key in columns],
             *([row.note] if notes else []),
         ]
         for row in rows
@@ -76,34 +91,41 @@ def results_table(rows: Sequence[ResultRow], form: Format = "text", *, with_note
     return _render(head, body, form)
 
 
-def architecture_table(rows: Sequence[RunRow], form: Format = "text") -> str:
-    """Comparison of runs in the order given: parameters, accuracies as k/n with Wilson intervals, time, folder."""
+def architecture_table(
+    rows: Sequence[RunRow], form: Format = "text", *, measure: str = "accuracy", heading: str | None = None
+) -> str:
+    """Comparison of runs in the order given: parameters, one measure, time, folder.
+
+    Args:
+        rows: runs.
+        form: in ``csv`` everything has full precision.
+        measure: name of the measure of all rows; shares of samples are shown as k/n.
+        heading: default the name with spaces.
+    """
     if form == "csv":
-        head = [
-            "model",
-            "n_parameters",
-            *[f"{p}_accuracy{e}" for p in ("val", "test") for e in ("", "_low", "_high", "_n")],
-        ]
+        head = ["model", "n_parameters"]
+        head += [f"{part}_{measure}{end}" for part in ("val", "test") for end in ("", "_low", "_high", "_n")]
         body = [
             [
                 row.model,
                 str(row.n_parameters),
-                *_numbers(row.val_accuracy),
-                *_numbers(row.test_accuracy),
+                *_numbers(row.val),
+                *_numbers(row.test),
                 _number(row.seconds),
                 str(row.folder),
             ]
             for row in rows
         ]
         return _csv([*head, "seconds", "folder"], body)
-    with_test = any(row.test_accuracy is not None for row in rows)
-    head = ["model", "parameters", "val accuracy", *(["test accuracy"] if with_test else []), "time", "run"]
+    with_test = any(row.test is not None for row in rows)
+    title = heading or measure.replace("_", " ")
+    head = ["model", "parameters", f"val {title}", *([f"test {title}"] if with_test else []), "time", "run"]
     body = [
         [
             row.model,
             f"{row.n_parameters:,}",
-            format_fraction(row.val_accuracy),
-            *([format_fraction(row.test_accuracy)] if with_test else []),
+            format_named(measure, row.val),
+            *([format_named(measure, row.test)] if with_test else []),
             format_seconds(row.seconds),
             str(row.folder),
         ]
@@ -112,11 +134,20 @@ def architecture_table(rows: Sequence[RunRow], form: Format = "text") -> str:
     return _render(head, body, form)
 
 
+def format_named(name: str, measure: Measure | None) -> str:
+    """A measure the way its name asks for: with counts, as a percentage or as a number in its unit."""
+    if name.startswith(COUNTABLE_PREFIXES):
+        return format_fraction(measure)
+    unit = next((unit for unit in ("km", "deg", "s") if name.endswith(f"_{unit}")), "")
+    text = format_measure(measure, percent=is_share(name))
+    return f"{text} {unit}" if unit and text != UNDEFINED else text
+
+
 def format_measure(measure: Measure | None, percent: bool = False) -> str:
-    """Such as ``91.5 % [86.5, 94.8]`` or ``0.93 [0.88, 0.97]``; a dash where it is not defined."""
+    """Such as ``91.5 % [86.5, 94.8]``, ``0.930 [0.880, 0.970]`` or ``254.3 [231.0, 270.2]``; a dash if undefined."""
     if measure is None or math.isnan(measure.value):
         return UNDEFINED
-    scale, digits, unit = (100, 1, " %") if percent else (1, 3, "")
+    scale, digits, unit = (100, 1, " %") if percent else (1, 3 if abs(measure.value) < 10 else 1, "")
     text = f"{measure.value * scale:.{digits}f}{unit}"
     if math.isnan(measure.low) or math.isnan(measure.high):
         return text

@@ -1,4 +1,4 @@
-"""The baselines of a run: on its own split, cached beside the data, compared event by event."""
+"""The baselines of a run: on its own split, cached beside the data, compared sample by sample."""
 
 from __future__ import annotations
 
@@ -8,44 +8,52 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch.utils.data import DataLoader
+
+from seisvision import keys
+from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
-from seisvision.data.samples import EventSamples
-from seisvision.evaluation.baselines import Baseline, event_baselines
-from seisvision.evaluation.comparison import ClassPredictions, compare_predictions
-from seisvision.keys import COMPONENTS
-from seisvision.runs.build import sample_settings
+from seisvision.evaluation.baselines import Baseline, event_baselines, trace_baselines
+from seisvision.evaluation.force_azimuth import ForceAzimuthEstimator
+from seisvision.evaluation.predictions import AnglePredictions, Predictions
+from seisvision.evaluation.scalar_baselines import regression_baselines
+from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
+
+FORCE_AZIMUTH = "source_force_azimuth_deg"
 
 
 def compare_with_baselines(
     config: Mapping[str, Any],
     data: EventDataModule,
     task: SupervisedTask,
-    predictions: Mapping[str, Mapping[str, ClassPredictions]],
+    predictions: Mapping[str, Mapping[str, Predictions]],
 ) -> dict[str, Any]:
-    """Baselines of every output, and how far the network is from each on the same events.
+    """Baselines of every output, and how far the network is from each on the same samples.
 
     Args:
         config: resolved configuration of the run.
-        data: the parts; baselines are fitted on the training events alone.
+        data: the parts; baselines are fitted on the training samples alone.
         task: gives outputs and classes.
         predictions: of the network, by part and output.
 
     Returns:
-        ``baselines``: by output and baseline; ``differences``: accuracy of the network minus that of the baseline,
-        by part, output and baseline, with the paired bootstrap interval and the McNemar p-value.
+        ``baselines``: by output and baseline; ``differences``: headline measure of the network minus that of the
+        baseline, by part, output and baseline, with the paired interval and a p-value, on the samples that both answer.
     """
     log.info("baselines on the same split")
     baselines: dict[str, Any] = {}
     differences: dict[str, Any] = {part: {} for part in predictions}
+    level = config["evaluation"]["level"]
     for output in task.outputs:
         fitted = _fit(config, data, output, tuple(predictions))
         baselines[output.name] = {name: baseline.to_dict() for name, baseline in fitted.items()}
         for part, said in predictions.items():
             differences[part][output.name] = {
-                name: _difference(said[output.name], baseline.predictions[part], config["evaluation"]["level"])
+                name: said[output.name].difference(baseline.predictions[part], level)
                 for name, baseline in fitted.items()
                 if not baseline.skipped
             }
@@ -53,33 +61,51 @@ def compare_with_baselines(
 
 
 def _fit(
-    config: Mapping[str, Any], data: EventDataModule, output: Any, evaluated: tuple[str, ...]
+    config: Mapping[str, Any], data: EventDataModule, output: Output, evaluated: tuple[str, ...]
 ) -> dict[str, Baseline]:
-    settings = {**sample_settings(config, COMPONENTS), "seed": config["seed"]}
-    ids = [source_id for events in data.parts.values() for source_id in events.source_ids]
-    in_file_order = sorted(ids, key={name: i for i, name in enumerate(data.waveform_set.source_ids)}.__getitem__)
-    dataset = EventSamples(data.waveform_set, in_file_order, **settings)
-    asked = config["dataset"]["baselines"]
-    key = json.dumps([data.waveform_set.fingerprint, config["dataset"]["samples"], config["seed"]], sort_keys=True)
+    """Fit the baselines that belong to the kind of the output."""
+    about = output.describe()
+    dataset = data.variant(list(data.parts), components=keys.COMPONENTS)
+    bands_hz = config["dataset"]["baselines"]["bands_hz"]
+    section = "samples" if data.unit == "event" else "traces"
+    cut = [data.waveform_set.fingerprint, data.unit, config["dataset"][section], config["seed"], len(dataset)]
+    common: dict[str, Any] = {
+        "cache_dir": Path(config["system"]["data_dir"]) / "features",
+        "key": json.dumps(cut, sort_keys=True),
+        "level": config["evaluation"]["level"],
+    }
+    parts = {part: data.parts[part] for part in ("train", *evaluated)}
+    settings = {"band_power": {"bands_hz": bands_hz}}
+    if output.kind != "class":
+        fitted = regression_baselines(dataset, about, parts, settings=settings, **common)
+        if output.target == FORCE_AZIMUTH and data.unit == "event":
+            fitted["linear_physics"] = _linear_physics(dataset, about, parts, common["level"])
+        return fitted
+    common["class_weight"] = "balanced" if getattr(output, "weights_are_automatic", False) else None
+    if data.unit == "trace":
+        ratio_hz = config["dataset"]["baselines"].get("ratio_bands_hz") or [bands_hz[-1], bands_hz[0]]
+        return trace_baselines(dataset, about, parts, bands_hz=ratio_hz, **common)
     labels = {
         source_id: int(number)
-        for events in data.parts.values()
-        for source_id, number in zip(events.source_ids, events.targets[output.target], strict=True)
+        for samples in data.parts.values()
+        for source_id, number in zip(samples.source_ids, samples.targets[output.target], strict=True)
     }
-    parts = {part: data.parts[part].source_ids for part in ("train", *evaluated)}
-    return event_baselines(
-        dataset,
-        labels,
-        parts,
-        output.class_names,
-        cache_dir=Path(config["system"]["data_dir"]) / "features",
-        key=key,
-        settings={"band_power": {"bands_hz": asked["bands_hz"]}},
-        class_weight="balanced" if output.weights_are_automatic else None,
-        level=config["evaluation"]["level"],
-    )
+    ids = {part: samples.source_ids for part, samples in parts.items()}
+    return event_baselines(dataset, labels, ids, about["class_names"], settings=settings, **common)
 
 
-def _difference(network: ClassPredictions, baseline: ClassPredictions, level: float) -> dict[str, Any]:
-    compared = compare_predictions(network, baseline, level)
-    return {**compared.accuracy_difference.to_dict(), "mcnemar_p": compared.test.p_value}
+def _linear_physics(dataset: Any, about: dict[str, Any], parts: Mapping[str, Any], level: float) -> Baseline:
+    """Force azimuths by weighted least squares on back-propagated surface waves; nothing is learnt."""
+    estimator = ForceAzimuthEstimator()
+    azimuth_deg: dict[str, float] = {}
+    for batch in DataLoader(dataset, batch_size=32, collate_fn=collate_events):
+        azimuth_deg |= dict(zip(batch[keys.SOURCE_ID], estimator(batch).azimuth_deg.tolist(), strict=True))
+    said: dict[str, Predictions] = {}
+    for part, samples in parts.items():
+        found = np.array([azimuth_deg[source_id] for source_id in samples.source_ids])
+        decoded = np.stack([found, np.full(len(found), np.nan)], axis=1)
+        target = samples.targets[FORCE_AZIMUTH]
+        said[part] = AnglePredictions.from_decoded(about, samples.sample_ids, samples.source_ids, target, decoded)
+    said.pop("train")
+    metrics = {part: one.measures(level) for part, one in said.items()}
+    return Baseline("linear_physics", "least squares for the force on back-propagated surface waves", [], metrics, said)

@@ -11,10 +11,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
-from seisvision.data.datamodule import EventDataModule, unusable_events
-from seisvision.data.samples import Window
+from seisvision.data.datamodule import EventDataModule
 from seisvision.data.splits import Split, make_split
+from seisvision.data.usability import usable_table
 from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
@@ -39,52 +40,138 @@ def class_map(config: Config, column: str) -> dict[str, int]:
     return {str(value): number for number, values in enumerate(labels.values()) for value in values}
 
 
-def sample_settings(config: Config, components: str) -> dict[str, Any]:
-    """Keyword arguments of ``EventSamples`` that the configuration asks for."""
-    samples = dict(config["dataset"]["samples"])
-    samples.pop("min_stations")
-    targets = {output["target"]: class_map(config, output["target"]) for output in config["task"]["outputs"]}
-    return {**samples, "window": Window(**samples["window"]), "components": components, "targets": targets}
+def sample_settings(config: Config, view: View, components: str | None = None) -> dict[str, Any]:
+    """Keyword arguments of ``EventSamples`` or ``TraceSamples``, whichever the view draws.
+
+    Args:
+        config: resolved configuration.
+        view: says what a sample is.
+        components: default those of the view.
+
+    Raises:
+        ConfigurationError: the data set says nothing of single traces.
+    """
+    samples = cut_settings(config, view)
+    samples.pop("min_stations", None)
+    targets = {
+        output["target"]: class_map(config, output["target"]) if "class_names" in output else None
+        for output in config["task"]["outputs"]
+    }
+    return {
+        **samples,
+        "window": Window(**samples["window"]),
+        "components": components or view.components,
+        "targets": targets,
+    }
 
 
-def draw_split(config: Config, waveform_set: WaveformSet, samples: dict[str, Any]) -> Split:
+def cut_settings(config: Config, view: View) -> dict[str, Any]:
+    """``dataset.samples`` or ``dataset.traces``, whichever the view draws.
+
+    Raises:
+        ConfigurationError: the data set says nothing of single traces.
+    """
+    section = {"event": "samples", "trace": "traces"}[view.unit]
+    settings = config["dataset"].get(section)
+    if not settings:
+        raise ConfigurationError(
+            f"{config['view']['_target_']} draws single traces, but dataset.{section} of '{config['dataset']['name']}' "
+            "does not say how to cut them. Choose another data set, such as dataset=synthetic_traces, or a view "
+            "of whole events, such as view=bands."
+        )
+    return dict(settings)
+
+
+def data_settings(config: Config, view: View) -> dict[str, Any]:
+    """Keyword arguments of ``EventDataModule`` that do not depend on the split."""
+    return {
+        "samples": sample_settings(config, view),
+        "unit": view.unit,
+        "select": config["dataset"].get("select"),
+        "min_stations": config["dataset"]["samples"]["min_stations"] if view.unit == "event" else 1,
+        "cache_dir": Path(config["system"]["data_dir"]) / "features",
+    }
+
+
+def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
     """The split that the configuration describes; the same for every process and every run that asks for it.
 
-    Only events that can be served are dealt, so that the parts have the sizes asked for.
+    Only what can be served is dealt, so that the parts have the sizes asked for. Events are dealt whole, single traces
+    with them, unless the split is by trace or by station.
+
+    Args:
+        config: resolved configuration.
+        waveform_set: the set.
+        settings: of :func:`data_settings`.
     """
-    settings = config["split"]
-    if settings["column"] is not None:
-        return Split.from_column(waveform_set.metadata, settings["column"])
-    min_stations = config["dataset"]["samples"]["min_stations"]
-    unusable = unusable_events(waveform_set, waveform_set.source_ids, samples, min_stations)
+    asked = config["split"]
+    unit = "trace" if asked["by"] in ("trace", "station") else "event"
+    if asked["column"] is not None:
+        return Split.from_column(waveform_set.metadata, asked["column"], unit)
+    first = config["task"]["outputs"][0]
     return make_split(
-        waveform_set.event_table().drop(index=list(unusable)),
-        test_fraction=settings["test_fraction"],
-        val_fraction=settings["val_fraction"],
-        by=settings["by"],
-        stratify_by=config["task"]["outputs"][0]["target"] if settings["stratify"] else None,
-        seed=settings["seed"],
-        fold=settings["fold"],
-        n_folds=settings["n_folds"],
+        usable_table(waveform_set, unit, **settings),
+        test_fraction=asked["test_fraction"],
+        val_fraction=asked["val_fraction"],
+        by=asked["by"],
+        stratify_by=first["target"] if asked["stratify"] and "class_names" in first else None,
+        seed=asked["seed"],
+        fold=asked["fold"],
+        n_folds=asked["n_folds"],
+        unit=unit,
     )
 
 
 def build_data(config: Config, view: View) -> EventDataModule:
     """The data module of the experiment, its waveform set made first where that is needed."""
+    check_origin(config, view)
     path = instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
     waveform_set = WaveformSet(path)
-    samples = sample_settings(config, view.components)
+    settings = data_settings(config, view)
+    outputs = config["task"]["outputs"]
     return EventDataModule(
         waveform_set,
-        draw_split(config, waveform_set, samples),
-        samples=samples,
-        class_names={output["target"]: output["class_names"] for output in config["task"]["outputs"]},
+        draw_split(config, waveform_set, settings),
+        **settings,
+        class_names={output["target"]: output["class_names"] for output in outputs if "class_names" in output},
         batch_size=config["trainer"]["batch_size"],
         num_workers=config["system"]["num_workers"],
-        min_stations=config["dataset"]["samples"]["min_stations"],
+        in_memory=fits_in_memory(config["system"], waveform_set, settings),
         seed=config["seed"],
         refit=config["split"]["refit"],
     )
+
+
+def fits_in_memory(system: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
+    """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
+    samples = settings["samples"]
+    rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
+    values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].length_s * rate_hz
+    return 4 * values <= 1e9 * system["memory_gb"]
+
+
+def check_origin(config: Config, view: View) -> None:
+    """Refuse pictures that would give away what an output is asked to find without the origin time.
+
+    Raises:
+        ConfigurationError: the view draws from the origin time, or windows are aligned to it or may show where the
+            recording begins or ends.
+    """
+    for output in config["task"]["outputs"]:
+        if not output.get("hides_origin"):
+            continue
+        if view.uses_origin:
+            raise ConfigurationError(
+                f"Output '{output['name']}' must be found without the origin time, but {config['view']['_target_']} "
+                "draws from it. Choose another view, such as view=spectrogram."
+            )
+        window = cut_settings(config, view)["window"]
+        if window["reference"] not in ("onset", "random") or not window.get("complete"):
+            raise ConfigurationError(
+                f"Output '{output['name']}' must be found without the origin time, but the window has "
+                f"reference={window['reference']} and complete={window.get('complete', False)}, so that the time since "
+                "the origin can be read off the picture. Set reference to onset or random, and complete=true."
+            )
 
 
 def build_task(config: Config, view: View) -> SupervisedTask:

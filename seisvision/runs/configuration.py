@@ -99,6 +99,7 @@ LIMITS: dict[str, tuple[type, float, float]] = {
     "optimizer.lr": (float, 1e-12, math.inf),
     "evaluation.level": (float, 0.01, 0.999999),
     "system.num_workers": (int, 0, math.inf),
+    "system.memory_gb": (float, 0, math.inf),
 }
 """Smallest and largest value of settings that would otherwise fail late, deep inside a library."""
 

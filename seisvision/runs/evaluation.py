@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,22 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from seisvision.data.datamodule import EventDataModule
-from seisvision.data.samples import target_arrays
 from seisvision.data.splits import Split
+from seisvision.data.targets import target_arrays, trace_target_arrays
+from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.evaluation.comparison import ClassPredictions
+from seisvision.evaluation.predictions import Predictions
 from seisvision.keys import SPLITS
-from seisvision.runs.build import build_predictor, build_task, build_view, sample_settings
+from seisvision.runs.build import build_predictor, build_task, build_view, check_origin, data_settings, fits_in_memory
 from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import write_json, write_text
+from seisvision.runs.location import locate_events
 from seisvision.runs.prediction import measure, predict, write_predictions
-from seisvision.runs.results import with_interval
+from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
+from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -56,30 +58,36 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
 
     is_own = asked.get("dataset") is None
     if not is_own:
-        _warn_of_other_window(config["dataset"]["samples"], asked["dataset"]["samples"])
+        section = {"event": "samples", "trace": "traces"}[view.unit]
+        _warn_of_other_window(config["dataset"][section], asked["dataset"].get(section) or {})
         config = {**config, "dataset": asked["dataset"]}
-    settings = sample_settings(config, view.components)
+        check_origin(config, view)
     waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
+    settings = data_settings(config, view)
     if is_own:
         _check_same_data(waveform_set, content)
-        data = _own_events(waveform_set, config, content, settings, asked)
+        data = _own_samples(waveform_set, config, content, settings, asked)
     else:
-        data = _other_events(waveform_set, config, settings, asked)
+        data = _other_samples(waveform_set, config, settings, asked)
     part = asked["part"] if is_own else ALL
     predictions = _predict(config, asked, task, data, part)
     if not is_own:
-        predictions = _with_labels(predictions, task, config, waveform_set)
+        predictions = _with_targets(predictions, task, config, waveform_set)
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets) if is_own else {}
-    measured = measure(task, predictions, asked["level"], train_targets)
+    measured = measure(predictions, {output.name: output for output in task.outputs}, asked["level"], train_targets)
 
     name = f"{content['run_id']}-{waveform_set.fingerprint}-{part}-{_short_hash(checkpoint_path, asked)}"
     folder = Path(asked["system"]["runs_dir"]) / "evaluate" / name
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
-    write_predictions(folder / "predictions.csv", task, predictions)
+    write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
     about = {"checkpoint": str(checkpoint_path), "run_id": content["run_id"], "fingerprint": waveform_set.fingerprint}
-    write_json(folder / "metrics.json", {"data": about, part: measured})
+    metrics = {"data": about, part: measured}
     _report(measured, predictions, part)
+    if asked["location"] is not None:
+        metrics["location"] = _locate(folder, asked, waveform_set, predictions, part)
+        show(describe_locations(metrics["location"]))
+    write_json(folder / "metrics.json", metrics)
     show(str(folder))
     return folder
 
@@ -95,17 +103,17 @@ def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None
 
 def _warn_of_other_window(trained: dict[str, Any], asked: dict[str, Any]) -> None:
     """Time is an axis of the picture: another window length is another scale."""
-    lengths_s = trained["window"]["length_s"], asked["window"]["length_s"]
-    if lengths_s[0] != lengths_s[1]:
+    lengths_s = trained["window"]["length_s"], asked.get("window", {}).get("length_s")
+    if lengths_s[1] is not None and lengths_s[0] != lengths_s[1]:
         log.warning(
             "The network was trained on windows of %g s and now gets %g s; its pictures have another time scale. "
-            "Set dataset.samples.window.length_s=%g to compare.",
+            "Set window.length_s=%g of the samples to compare.",
             *lengths_s,
             lengths_s[0],
         )
 
 
-def _own_events(
+def _own_samples(
     waveform_set: WaveformSet,
     config: dict[str, Any],
     content: dict[str, Any],
@@ -115,16 +123,17 @@ def _own_events(
     """The parts as they were in training, taken from the checkpoint and not drawn again."""
     if asked["part"] not in (*SPLITS, ALL):
         raise ConfigurationError(f"part='{asked['part']}' is unknown. {did_you_mean(asked['part'], [*SPLITS, ALL])}")
-    split = Split({part: tuple(ids) for part, ids in content["split"].items()})
+    split = Split({part: tuple(ids) for part, ids in content["split"].items()}, content["split_unit"])
     return _data_module(waveform_set, split, config, settings, asked)
 
 
-def _other_events(
+def _other_samples(
     waveform_set: WaveformSet, config: dict[str, Any], settings: dict[str, Any], asked: dict[str, Any]
 ) -> EventDataModule:
-    """All events of another set, labelled or not."""
+    """Everything in another set, labelled or not."""
     split = Split({"test": tuple(waveform_set.source_ids)})
-    return _data_module(waveform_set, split, config, {**settings, "targets": {}}, asked)
+    settings = {**settings, "samples": {**settings["samples"], "targets": {}}}
+    return _data_module(waveform_set, split, config, settings, asked)
 
 
 def _data_module(
@@ -133,65 +142,89 @@ def _data_module(
     return EventDataModule(
         waveform_set,
         split,
-        samples=settings,
+        **settings,
         batch_size=config["trainer"]["batch_size"],
         num_workers=asked["system"]["num_workers"],
-        min_stations=config["dataset"]["samples"]["min_stations"],
+        in_memory=fits_in_memory(asked["system"], waveform_set, settings),
         seed=config["seed"],
-        refit=config["split"]["refit"] and bool(settings["targets"]),
+        refit=config["split"]["refit"] and bool(settings["samples"]["targets"]),
     )
 
 
 def _predict(
     config: dict[str, Any], asked: dict[str, Any], task: SupervisedTask, data: EventDataModule, part: str
-) -> dict[str, ClassPredictions]:
+) -> dict[str, Predictions]:
     trainer = build_predictor(config, asked["system"])
     parts = list(data.parts) if part == ALL else [part]
     said = [predict(trainer, task, data.loader(name)) for name in parts]
-    return {
-        name: ClassPredictions(
-            [source_id for one in said for source_id in one[name].source_ids],
-            np.concatenate([one[name].target for one in said]),
-            np.concatenate([one[name].probability for one in said]),
-        )
-        for name in said[0]
-    }
+    return {name: type(first).concatenate([one[name] for one in said]) for name, first in said[0].items()}
 
 
-def _with_labels(
-    predictions: dict[str, ClassPredictions], task: SupervisedTask, config: dict[str, Any], waveform_set: WaveformSet
-) -> dict[str, ClassPredictions]:
-    """Add the true classes of another set where it has them, in the class numbers of the checkpoint."""
-    labelled = {}
-    known_columns = waveform_set.event_table().columns
+def _with_targets(
+    predictions: dict[str, Predictions], task: SupervisedTask, config: dict[str, Any], waveform_set: WaveformSet
+) -> dict[str, Predictions]:
+    """Add the true values of another set where it has them, classes in the numbers of the checkpoint."""
+    known = {}
     for output in task.outputs:
         said = predictions[output.name]
-        labels = config["dataset"]["labels"].get(output.target) or {}
-        number_of = {class_name: number for number, class_name in enumerate(output.class_names)}
-        unknown = [class_name for class_name in labels if class_name not in number_of]
-        if unknown:
-            raise ConfigurationError(
-                f"dataset.labels.{output.target} names the class '{unknown[0]}', which the checkpoint does not know. "
-                f"{did_you_mean(unknown[0], list(number_of))}"
-            )
-        if output.target in known_columns:
-            values = {str(value): number_of[name] for name, values in labels.items() for value in values}
-            targets = target_arrays(waveform_set, said.source_ids, {output.target: values})
-            said = replace(said, target=targets[output.target])
-        labelled[output.name] = said
-    return labelled
+        class_map = _known_classes(output, config) if output.kind == "class" else None
+        try:
+            target = _targets(said, output.target, class_map, waveform_set)
+        except DataError as error:
+            log.warning("%s is predicted but cannot be measured: %s", output.name, error)
+        else:
+            said = type(said).from_decoded(said.about, said.sample_ids, said.source_ids, target, said.decoded)
+        known[output.name] = said
+    return known
 
 
-def _report(measured: dict[str, Any], predictions: dict[str, ClassPredictions], part: str) -> None:
+def _targets(said: Predictions, column: str, class_map: dict[str, int] | None, waveform_set: WaveformSet) -> np.ndarray:
+    """True values (N,) of the samples of a set; a DataError where it has no such column."""
+    targets = {column: class_map}
+    if said.sample_ids == said.source_ids:
+        return target_arrays(waveform_set, said.source_ids, targets)[column]
+    rows = np.array([int(sample_id) for sample_id in said.sample_ids])
+    return trace_target_arrays(waveform_set, rows, build_trace_index(waveform_set, rows).paths, targets)[column]
+
+
+def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:
+    """Values of the other set's column and the class numbers of the checkpoint that they mean."""
+    labels = config["dataset"]["labels"].get(output.target) or {}
+    number_of = {class_name: number for number, class_name in enumerate(output.describe()["class_names"])}
+    unknown = [class_name for class_name in labels if class_name not in number_of]
+    if unknown:
+        raise ConfigurationError(
+            f"dataset.labels.{output.target} names the class '{unknown[0]}', which the checkpoint does not know. "
+            f"{did_you_mean(unknown[0], list(number_of))}"
+        )
+    return {str(value): number_of[name] for name, values in labels.items() for value in values}
+
+
+def _locate(
+    folder: Path,
+    asked: dict[str, Any],
+    waveform_set: WaveformSet,
+    predictions: dict[str, Predictions],
+    part: str,
+) -> dict[str, Any]:
+    """Locate the events from the predicted distances; without other events to calibrate on, each by its residuals."""
+    output = asked["location"]["output"]
+    if output not in predictions:
+        raise ConfigurationError(f"location.output='{output}' is none of the outputs: {', '.join(predictions)}")
+    summary, _ = locate_events(folder, asked["location"], waveform_set, predictions[output], None, asked["level"])
+    return {"part": part, "network": summary.to_dict()}
+
+
+def _report(measured: dict[str, Any], predictions: dict[str, Predictions], part: str) -> None:
     for name, said in predictions.items():
         if name in measured:
-            accuracy = measured[name]["accuracy"]
-            show(f"{name}: accuracy {with_interval(accuracy)} on {accuracy['n']} events ({part})")
+            headline = measured[name][said.headline]
+            show(f"{name}: {said.headline} {describe_measure(said.headline, headline)} on {part}")
         else:
-            show(f"{name}: {len(said.source_ids)} events predicted; none has a label the checkpoint knows")
+            show(f"{name}: {len(said.source_ids)} samples predicted; none has a true value the checkpoint knows")
 
 
 def _short_hash(path: Path, asked: dict[str, Any]) -> str:
     """Short hash of what was evaluated and how; the machine does not count."""
-    settings = json.dumps([asked.get("dataset"), asked["level"]], sort_keys=True)
+    settings = json.dumps([asked.get("dataset"), asked["level"], asked["location"]], sort_keys=True)
     return hashlib.sha256(path.read_bytes() + settings.encode()).hexdigest()[:8]

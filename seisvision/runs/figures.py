@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,65 +13,78 @@ from torch.utils.data import DataLoader, Subset
 
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.samples import collate_events
-from seisvision.evaluation.comparison import ClassPredictions
-from seisvision.evaluation.figures import (
-    class_samples_figure,
-    confusion_figure,
-    learning_figure,
-    most_confident_errors,
-    reliability_figure,
-    wrong_samples_figure,
-)
+from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
+from seisvision.evaluation.predictions import Predictions
 from seisvision.runs.folder import RunFolder
+from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
 PER_CLASS = 4
-N_WRONG = 12
+N_SEEN = 8
+N_WORST = 12
 
 
 def draw_figures(
     folder: RunFolder,
     data: EventDataModule,
     task: SupervisedTask,
-    predictions: dict[str, dict[str, ClassPredictions]],
-    metrics: dict[str, Any],
+    predictions: Mapping[str, Mapping[str, Predictions]],
 ) -> None:
-    """Write the PNGs of a run; pictures are drawn only of the few events that are shown."""
+    """Write the PNGs of a run; pictures are drawn only of the few samples that are shown."""
     with folder.history_file.open(newline="", encoding="utf-8") as handle:
         rows = [{"epoch": row["epoch"], row["name"]: row["value"]} for row in csv.DictReader(handle)]
     learning_figure(folder.figures / "learning_curves.png", rows)
-    part = "test" if "test" in predictions else "val" if "val" in predictions else "train"
+    part = next((part for part in ("test", "val") if part in predictions), None)
     for output in task.outputs:
-        names: list[str] = output.class_names
-        train_targets = data.parts["train"].targets[output.target]
-        chosen = np.concatenate([np.flatnonzero(train_targets == number)[:PER_CLASS] for number in range(len(names))])
-        pictures = _pictures(data, task, "train", chosen)
-        class_samples_figure(folder.figures / f"{output.name}_seen.png", pictures, train_targets[chosen], names)
-        if part == "train":
+        targets = data.parts["train"].targets[output.target]
+        _draw_seen(folder.figures / f"{output.name}_seen.png", data, task, output, targets)
+        if part is None:
             continue
         said, stem = predictions[part][output.name], folder.figures / f"{output.name}_{part}"
-        confusion_figure(_named(stem, "confusion"), metrics[part][output.name]["confusion"], names)
-        reliability_figure(_named(stem, "reliability"), said.target, said.probability)
-        wrong = most_confident_errors(said.target, said.probability)[:N_WRONG]
-        ids = [said.source_ids[i] for i in wrong]
-        pictures = _pictures(data, task, part, wrong)
-        wrong_samples_figure(_named(stem, "wrong"), pictures, said.target[wrong], said.probability[wrong], ids, names)
+        if said.n_labelled:
+            said.draw(stem)
+            _draw_worst(stem.with_name(f"{stem.name}_wrong.png"), data, task, part, said)
 
 
-def _named(stem: Any, what: str) -> Any:
-    return stem.with_name(f"{stem.name}_{what}.png")
+def _draw_seen(path: Path, data: EventDataModule, task: SupervisedTask, output: Output, targets: np.ndarray) -> None:
+    """A few training samples: of every class, or spread over the range of the values."""
+    if output.kind == "class":
+        numbers: list[str] = output.describe()["class_names"]
+        chosen = np.concatenate([np.flatnonzero(targets == number)[:PER_CLASS] for number in range(len(numbers))])
+        captions = [plain_text(numbers[targets[i]]) for i in chosen]
+    else:
+        known = np.flatnonzero(np.isfinite(targets))
+        ranks = np.linspace(0, len(known) - 1, min(N_SEEN, len(known))).round().astype(int)
+        chosen = known[np.argsort(targets[known], kind="stable")[ranks]]
+        unit = output.describe().get("unit", "degrees")
+        captions = [f"{targets[i]:.4g} {unit}" for i in chosen]
+    samples_figure(path, _pictures(data, task, "train", chosen), captions)
+
+
+def _draw_worst(path: Path, data: EventDataModule, task: SupervisedTask, part: str, said: Predictions) -> None:
+    """The samples with the largest errors, or with the greatest confidence in a wrong class."""
+    worst = said.worst(N_WORST)
+    if not len(worst):
+        # An earlier attempt of this run may have drawn one.
+        path.unlink(missing_ok=True)
+        return
+    columns = said.columns()
+    texts = {name: [_short(value) for value in columns[name]] for name in ("target", "prediction")}
+    captions = [
+        f"{plain_text(said.source_ids[i])}\ntrue {texts['target'][i]}\npredicted {texts['prediction'][i]}"
+        for i in worst
+    ]
+    samples_figure(path, _pictures(data, task, part, worst), captions)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float | np.floating) else plain_text(value)
 
 
 def _pictures(data: EventDataModule, task: SupervisedTask, part: str, numbers: np.ndarray) -> np.ndarray:
-    """Pictures uint8 (N, 3, H, W) of some events of a part, as the network sees them."""
-    view = task.view
-    if not len(numbers):
-        return np.zeros((0, 3, 1, 1), np.uint8)
-    loader = DataLoader(
-        Subset(data.parts[part], numbers.tolist()),
-        batch_size=len(numbers),
-        collate_fn=collate_events,
-    )
+    """Pictures uint8 (N, 3, H, W) of some samples of a part, as the network sees them."""
+    subset = Subset(data.parts[part], numbers.tolist())
+    loader = DataLoader(subset, batch_size=len(numbers), collate_fn=collate_events)
     with torch.inference_mode():
-        (image,) = [view(batch) for batch in loader]
-    return view.to_uint8(image).permute(0, 3, 1, 2).numpy()
+        (image,) = [task.view(batch) for batch in loader]
+    return task.view.to_uint8(image).permute(0, 3, 1, 2).numpy()

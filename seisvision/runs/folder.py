@@ -70,6 +70,10 @@ class RunFolder:
         self.last_checkpoint = self.checkpoints / "last.ckpt"
         self.figures = path / "figures"
 
+    def predictions(self, part: str) -> Path:
+        """Where the predictions for a part lie: ``predictions.csv`` for test, ``predictions_val.csv`` for val."""
+        return self.predictions_file if part == "test" else self.path / f"predictions_{part}.csv"
+
     @property
     def run_id(self) -> str:
         """The run id, which is the folder's name."""

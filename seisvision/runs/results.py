@@ -5,85 +5,172 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import (
     ResultRow,
     RunRow,
     architecture_table,
-    format_fraction,
     format_measure,
+    format_named,
     format_seconds,
+    is_share,
     results_table,
 )
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.prediction import read_predictions
+
+LOCATORS = {"network": "network", "s_minus_p": "S minus P"}
+"""Where distances come from, as stored and as shown."""
+LOCATION_COLUMNS = {
+    "median_error_km": "median error km",
+    "p90_error_km": "90th percentile km",
+    "within_100km": "within 100 km",
+    "coverage_68": "in 68 % ellipse",
+    "coverage_95": "in 95 % ellipse",
+    "unlocated": "not located",
+}
 
 
 def describe_result(metrics: Mapping[str, Any]) -> str:
-    """The network beside its baselines, with intervals, on the test events (else the validation events)."""
+    """The network beside its baselines, with intervals, on the test samples (else the validation samples)."""
     training, data = metrics["training"], metrics["data"]
     part = "test" if "test" in metrics else "val"
     blocks = []
     for output, measures in metrics.get(part, {}).items():
-        rows = [ResultRow(training["model"], _measures(measures))]
+        rows = [ResultRow(training["model"], stored_measures(measures))]
         skipped: list[str] = []
         differences = metrics.get("differences", {}).get(part, {}).get(output, {})
         for name, baseline in metrics.get("baselines", {}).get(output, {}).items():
             note = "not shown, see below" if baseline["skipped"] else _difference(differences.get(name))
-            rows.append(ResultRow(name, _measures(baseline.get(part) or {}), note))
+            rows.append(ResultRow(name, stored_measures(baseline.get(part) or {}), note))
             skipped += [f"{name} is not shown: {baseline['skipped']}"] if baseline["skipped"] else []
-        where = f"{output} on the {part} events of {data['name']} ({data['fingerprint']})"
-        blocks.append("\n".join([where, "", results_table(rows), *skipped]))
+        what = f"{data['unit']}s of {data['events'][part]} events" if data["unit"] == "trace" else "events"
+        where = f"{output} on the {part} {what} of {data['name']} ({data['fingerprint']})"
+        blocks.append("\n".join([where, "", results_table(rows, columns=measures["table_columns"]), *skipped]))
     epochs = f"best epoch {training['best_epoch'] + 1} of {training['epochs']}"
     trained = f"{training['parameters']:,} parameters, {epochs}, {format_seconds(training['seconds'])} of training"
+    if "location" in metrics:
+        blocks.append(describe_locations(metrics["location"]))
     return "\n\n".join([*blocks, trained])
 
 
+def describe_locations(located: Mapping[str, Any]) -> str:
+    """Epicentres by network and by picks, with intervals."""
+    rows = [
+        ResultRow(text, stored_measures(located[name]["measures"]))
+        for name, text in LOCATORS.items()
+        if name in located
+    ]
+    return "\n".join([f"epicentres of the {located['part']} events", "", results_table(rows, columns=LOCATION_COLUMNS)])
+
+
 def sweep_table(folders: Sequence[RunFolder]) -> str:
-    """One row a run: parameters, validation accuracy, test accuracy where it was measured, time, folder."""
-    rows = []
-    for folder in folders:
+    """One row a run: what sets it apart, the headline measure on val and, where measured, test; time, folder.
+
+    Below it, how far each run is from the first on the same samples, where they have the same.
+    """
+    names = run_names(folders)
+    rows: dict[str, list[RunRow]] = {}
+    for folder, title in zip(folders, names, strict=True):
         metrics = read_json(folder.metrics_file)
         training = metrics["training"]
-        val, test = (_accuracy(metrics.get(part)) for part in ("val", "test"))
-        name = f"{training['model']} (seed {training['seed']})"
-        rows.append(
-            RunRow(name, training["parameters"], val or Measure(float("nan")), test, training["seconds"], folder.path)
+        (name, val), (_, test) = (_headline(metrics.get(part)) for part in ("val", "test"))
+        row = RunRow(
+            title, training["parameters"], val or Measure(float("nan")), test, training["seconds"], folder.path
         )
-    return architecture_table(rows)
+        rows.setdefault(name, []).append(row)
+    tables = [architecture_table(some, measure=name) for name, some in rows.items()]
+    return "\n\n".join([*tables, *_differences(folders, names)])
+
+
+def run_names(folders: Sequence[RunFolder]) -> list[str]:
+    """Model, seed, and those of the typed settings that not all runs share."""
+    typed = [[str(setting) for setting in OmegaConf.load(folder.overrides_file)] for folder in folders]
+    names = []
+    for folder, settings in zip(folders, typed, strict=True):
+        training = read_json(folder.metrics_file)["training"]
+        apart = [setting for setting in settings if not all(setting in other for other in typed)]
+        apart = [setting for setting in apart if not setting.startswith(("model=", "seed="))]
+        names.append(" ".join([f"{training['model']} (seed {training['seed']})", *apart]))
+    return names
+
+
+def _differences(folders: Sequence[RunFolder], names: Sequence[str]) -> list[str]:
+    """Paired differences of the first output to the first run."""
+    stored = [read_json(folder.metrics_file) for folder in folders]
+    parts = [part for part in ("test", "val") if all(part in metrics for metrics in stored)]
+    comparable = {(m["data"]["fingerprint"], m["data"]["split_hash"], m["outputs"][0]["name"]) for m in stored}
+    if len(folders) < 2 or len(comparable) > 1 or not parts:
+        return []
+    part, about = parts[0], stored[0]["outputs"][0]
+    said = [read_predictions(folder.predictions(part), about) for folder in folders]
+    lines = [f"{part}: {said[0].headline} minus that of {names[0]}, on the same samples"]
+    for name, one in zip(names[1:], said[1:], strict=True):
+        try:
+            difference = one.difference(said[0])
+        except DataError as error:
+            lines.append(f"  {name}: not comparable: {error}")
+        else:
+            lines.append(f"  {name}: {_difference_text(difference)}")
+    return ["\n".join(lines)]
 
 
 def seed_table(folders: Sequence[RunFolder]) -> str:
-    """Test accuracy by seed, with mean and standard deviation where there are several."""
+    """Headline measure on test by seed, with mean and standard deviation where there are several."""
     lines, values = [], []
     for folder in folders:
         metrics = read_json(folder.metrics_file)
-        accuracy = _accuracy(metrics["test"])
-        values.append(accuracy.value if accuracy else float("nan"))
-        lines.append(f"seed {metrics['training']['seed']}: test accuracy {format_fraction(accuracy)}  {folder.path}")
+        name, measure = _headline(metrics["test"])
+        values.append(measure.value if measure else float("nan"))
+        lines.append(f"seed {metrics['training']['seed']}: test {name} {format_named(name, measure)}  {folder.path}")
     if len(values) > 1:
         mean = sum(values) / len(values)
         deviation = (sum((value - mean) ** 2 for value in values) / (len(values) - 1)) ** 0.5
-        lines.append(f"mean {mean:.1%}, standard deviation over {len(values)} seeds {deviation:.1%}")
+        mean_text, deviation_text = (_without_counts(name, Measure(value)) for value in (mean, deviation))
+        lines.append(f"mean {mean_text}, standard deviation over {len(values)} seeds {deviation_text}")
     return "\n".join(lines)
 
 
-def with_interval(measure: Mapping[str, Any]) -> str:
-    """A stored proportion as ``162/177 = 91.5 % [86.5, 94.8]``."""
-    return format_fraction(Measure.from_dict(dict(measure)))
+def describe_measure(name: str, stored: Mapping[str, Any]) -> str:
+    """A stored measure as text, such as ``162/177 = 91.5 % [86.5, 94.8]`` or ``254.3 [231.0, 270.2] km``."""
+    return format_named(name, Measure.from_dict(dict(stored)))
 
 
-def _measures(stored: Mapping[str, Any]) -> dict[str, Measure]:
-    return {name: Measure.from_dict(value) for name, value in stored.items() if isinstance(value, dict)}
+def is_measure(value: Any) -> bool:
+    """Whether a stored value is a measure, and not one of the details beside the measures."""
+    return isinstance(value, Mapping) and {"value", "low", "high", "n"} <= set(value)
 
 
-def _accuracy(part: Mapping[str, Any] | None) -> Measure | None:
-    """Accuracy of the first output of a part."""
-    return Measure.from_dict(next(iter(part.values()))["accuracy"]) if part else None
+def stored_measures(stored: Mapping[str, Any]) -> dict[str, Measure]:
+    """The measures among stored values, by name."""
+    return {name: Measure.from_dict(dict(value)) for name, value in stored.items() if is_measure(value)}
+
+
+def _headline(part: Mapping[str, Any] | None) -> tuple[str, Measure | None]:
+    """Name and value of the headline measure of the first output of a part."""
+    if not part:
+        return "", None
+    output = next(iter(part.values()))
+    return output["headline"], Measure.from_dict(output[output["headline"]])
 
 
 def _difference(stored: Mapping[str, Any] | None) -> str:
-    """How far the network is above a baseline on the same events."""
+    """How far the network is above or below a baseline on the same samples."""
     if stored is None:
         return ""
-    difference = format_measure(Measure.from_dict(dict(stored)), percent=True)
-    return f"network minus this: {difference}, p {stored['mcnemar_p']:.2g}"
+    return f"network minus this: {_difference_text(stored)}"
+
+
+def _difference_text(stored: Mapping[str, Any]) -> str:
+    """A stored difference with its p-value, where any sample was answered by both."""
+    if stored["p_value"] is None:
+        return "no sample is answered by both"
+    return f"{_without_counts(stored['of'], Measure.from_dict(dict(stored)))}, p {stored['p_value']:.2g}"
+
+
+def _without_counts(name: str, measure: Measure) -> str:
+    """A measure, or a difference of two, as a percentage or a number: there is no k of n to tell."""
+    return format_measure(measure, percent=is_share(name))

@@ -12,7 +12,7 @@ import torch
 
 import seisvision
 from seisvision.data.datamodule import EventDataModule
-from seisvision.evaluation.comparison import ClassPredictions
+from seisvision.evaluation.predictions import Predictions
 from seisvision.runs.baselines import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_predictor, build_task, build_trainer, build_view
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
@@ -21,7 +21,9 @@ from seisvision.runs.configuration import model_name
 from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.figures import draw_figures
 from seisvision.runs.folder import RunFolder, write_json, write_text
+from seisvision.runs.location import locate_parts
 from seisvision.runs.prediction import measure, predict, write_predictions
+from seisvision.runs.results import is_measure
 from seisvision.runs.terminal import quiet_libraries
 from seisvision.tasks.supervised import SupervisedTask
 
@@ -37,6 +39,8 @@ def train_and_evaluate(folder: RunFolder) -> None:
     task = build_task(config, view)
     for output in task.outputs:
         output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
+    if view.needs_fit:
+        view.fit(data.loader("train"))
     write_json(folder.environment_file, describe_environment(config["seed"]))
     data.split.save(folder.split_file)
     _write_excluded(folder, data)
@@ -57,12 +61,13 @@ def train_and_evaluate(folder: RunFolder) -> None:
 
 def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask) -> None:
     """Say in a few lines what runs, and on what."""
-    sizes = ", ".join(f"{len(events)} {part}" for part, events in data.parts.items())
+    unit = task.view.unit
+    sizes = ", ".join(f"{len(samples)} {part}" for part, samples in data.parts.items())
     parameters = sum(parameter.numel() for parameter in task.parameters())
     split = config["split"]
     log.info("run      %s (%s)", folder.run_id, config["name"])
     log.info(
-        "data     %s: %s events, split by %s, hash %s", data.waveform_set.path, sizes, split["by"], data.split.hash
+        "data     %s: %s %ss, split by %s, hash %s", data.waveform_set.path, sizes, unit, split["by"], data.split.hash
     )
     for target, counts in data.counts["train"].items():
         log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
@@ -101,6 +106,7 @@ def checkpoint_content(
         "run_id": folder.run_id,
         "data_fingerprint": data.waveform_set.fingerprint,
         "split": {part: list(ids) for part, ids in data.split.parts.items()},
+        "split_unit": data.split.unit,
         "split_hash": data.split.hash,
         "git": git_state(),
     }
@@ -114,9 +120,8 @@ def _evaluate(
     task.load_state_dict(checkpoint["state_dict"])
     trainer = build_predictor(config, config["system"])
     parts = [part for part in ("val", "test") if part in data.parts and (part == "val" or config["run"]["test"])]
-    predictions: dict[str, dict[str, ClassPredictions]] = {
-        part: predict(trainer, task, data.loader(part)) for part in parts
-    }
+    predictions: dict[str, dict[str, Predictions]] = {part: predict(trainer, task, data.loader(part)) for part in parts}
+    outputs = {output.name: output for output in task.outputs}
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets)
     level = config["evaluation"]["level"]
     metrics: dict[str, Any] = {
@@ -127,22 +132,27 @@ def _evaluate(
             "monitor": [task.monitor, task.monitor_mode],
             **keeper.summary(),
         },
+        "outputs": [output.describe() for output in task.outputs],
         "data": {
             "name": config["dataset"]["name"],
             "fingerprint": data.waveform_set.fingerprint,
             "split_hash": data.split.hash,
-            "events": {part: len(events) for part, events in data.parts.items()},
-            "excluded_events": len(data.excluded),
+            "unit": task.view.unit,
+            "samples": {part: len(samples) for part, samples in data.parts.items()},
+            "events": {part: len(set(samples.source_ids)) for part, samples in data.parts.items()},
+            "excluded": len(data.excluded),
         },
     }
     for part, said in predictions.items():
-        metrics[part] = measure(task, said, level, train_targets)
+        metrics[part] = measure(said, outputs, level, train_targets)
     if config["evaluation"]["baselines"]:
         metrics.update(compare_with_baselines(config, data, task, predictions))
-    if "test" in predictions:
-        write_predictions(folder.predictions_file, task, predictions["test"])
+    if config["location"] is not None:
+        metrics["location"] = locate_parts(folder.path, config, data, predictions)
+    for part, said in predictions.items():
+        write_predictions(folder.predictions(part), said, data.waveform_set.metadata)
     write_json(folder.metrics_file, metrics)
-    draw_figures(folder, data, task, predictions, metrics)
+    draw_figures(folder, data, task, predictions)
     return metrics
 
 
@@ -153,7 +163,7 @@ def _send(loggers: list[Any], folder: RunFolder, metrics: dict[str, Any]) -> Non
         for part in ("val", "test")
         for output, measures in metrics.get(part, {}).items()
         for name, measure in measures.items()
-        if isinstance(measure, dict)
+        if is_measure(measure)
     }
     for logger in loggers:
         if hasattr(logger, "log_summary"):
@@ -162,9 +172,9 @@ def _send(loggers: list[Any], folder: RunFolder, metrics: dict[str, Any]) -> Non
 
 
 def _write_excluded(folder: RunFolder, data: EventDataModule) -> None:
-    """List the events that no part serves, with reasons."""
+    """List the events and traces that no part serves, with reasons."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["source_id", "part", "reason"])
-    writer.writerows([event.source_id, event.part, event.reason] for event in data.excluded)
+    writer.writerow(["source_id", "trace_id", "part", "reason"])
+    writer.writerows([one.source_id, one.trace_id, one.part, one.reason] for one in data.excluded)
     write_text(folder.path / "excluded.csv", text.getvalue())

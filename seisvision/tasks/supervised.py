@@ -12,7 +12,7 @@ from torch import nn
 from seisvision import keys
 from seisvision.models.backbone import Backbone
 from seisvision.seeding import DEFAULT_SEED, stream_seed
-from seisvision.tasks.outputs import ClassOutput
+from seisvision.tasks.output import Output
 from seisvision.views.view import View
 
 
@@ -38,7 +38,7 @@ class SupervisedTask(pl.LightningModule):
         self,
         model: Backbone,
         view: View,
-        outputs: Sequence[ClassOutput],
+        outputs: Sequence[Output],
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
         augment: nn.Module | None = None,
@@ -80,11 +80,12 @@ class SupervisedTask(pl.LightningModule):
         return self._step(batch, batch_index, "val")
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
-        """Decoded outputs, targets and event ids of one batch."""
+        """Decoded outputs, targets and ids of one batch."""
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
         targets = {name: values.cpu() for name, values in batch[keys.TARGETS].items()}
-        return {keys.SOURCE_ID: batch[keys.SOURCE_ID], "decoded": decoded, keys.TARGETS: targets}
+        ids: dict[str, Any] = {key: batch[key] for key in (keys.SOURCE_ID, keys.TRACE_ID) if key in batch}
+        return {**ids, "decoded": decoded, keys.TARGETS: targets}
 
     def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
         if part == "train" and self.augment is not None:
@@ -93,7 +94,7 @@ class SupervisedTask(pl.LightningModule):
         total = torch.zeros((), device=self.device)
         for output in self.outputs:
             target = batch[keys.TARGETS][output.target]
-            total = total + output.loss(raw[output.name], target)
+            total = total + output.weight * output.loss(raw[output.name], target)
             decoded = output.decode(raw[output.name].detach())
             self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target))
         size = len(batch[keys.SOURCE_ID])

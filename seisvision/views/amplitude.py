@@ -35,6 +35,10 @@ class PixelTraces(NamedTuple):
     live: torch.Tensor
     """bool (B, S): the trace is present, finite and not flat."""
 
+    def part(self, samples: slice) -> PixelTraces:
+        """Only some samples of the batch."""
+        return PixelTraces(*(values[samples] for values in self))
+
 
 def centre_pixels(lowest: torch.Tensor, highest: torch.Tensor) -> torch.Tensor:
     """Move extremes (..., R) in place so that each trace's middle is zero, and return that middle (...).
@@ -92,13 +96,27 @@ def scale_factors(channels: Sequence[PixelTraces], norm: str) -> list[torch.Tens
 def decibel_envelope(amplitude: torch.Tensor, range_db: tuple[float, float]) -> torch.Tensor:
     """Return amplitudes (B, S, R) as decibels above each trace's noise, ``range_db`` mapped to [0, 1] and clipped.
 
-    The noise is the 25 % quantile of the trace's pixels, or -60 dB of its peak where that is larger (a record
-    that is partly zero). A trace of zeros stays zero.
+    The noise is :func:`low_quantile`, or -60 dB of the trace's peak where that is larger. A trace of zeros stays zero.
     """
     low_db, high_db = range_db
-    count = max(1, round(NOISE_QUANTILE * amplitude.shape[-1]))
-    # Not kthvalue, which refuses to run on accelerators when deterministic algorithms are asked for.
-    quantile = amplitude.topk(count, dim=-1, largest=False).values[..., -1:]
-    noise = torch.maximum(quantile, amplitude.amax(-1, keepdim=True) * NOISE_FLOOR)
+    noise = torch.maximum(low_quantile(amplitude, NOISE_QUANTILE), amplitude.amax(-1, keepdim=True) * NOISE_FLOOR)
     ratio = amplitude / noise.masked_fill(noise == 0, torch.inf)
     return ratio.log10_().mul_(20).sub_(low_db).div_(high_db - low_db).clamp_(0, 1)
+
+
+def low_quantile(values: torch.Tensor, quantile: float) -> torch.Tensor:
+    """Return the ``quantile`` (..., 1) of the pixels (..., R) of each trace, which must not be negative.
+
+    Up to half of the pixels may be zero without having a say: nothing was recorded there. What is zero beyond
+    that is silence, so that a lone spike stands above a noise of 0.
+    """
+    pixels = values.shape[-1]
+    count = max(1, round(quantile * pixels))
+    recorded = values != 0
+    # Not kthvalue, which refuses to run on accelerators when deterministic algorithms are asked for.
+    smallest = values.masked_fill(~recorded, torch.inf).topk(count, dim=-1, largest=False).values
+    heard = recorded.sum(-1, keepdim=True)
+    silent = (pixels - heard - pixels // 2).clamp_min_(0)
+    rank = ((heard + silent) * quantile).round_().long().clamp_(1, count)
+    found = smallest.gather(-1, (rank - silent - 1).clamp_min_(0))
+    return found.masked_fill(silent >= rank, 0.0)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import nn
 
 from seisvision import keys
-from seisvision.errors import ConfigurationError
+from seisvision.data.synthesis.earth import EARTH_RADIUS_KM
+from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 
 MIN_STATIONS = 3
 """Stations that dropout always leaves, as far as the event has them: fewer show no moveout."""
+_GEOMETRY = (keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.BACK_AZIMUTH_DEG)
 
 
 class Augment(nn.Module):
@@ -26,6 +29,14 @@ class Augment(nn.Module):
         noise_fraction: white noise of this share of each component's root mean square is added.
         station_dropout: probability that a station is left out; at least three stay.
         polarity_flip: turn all traces of an event over with probability one half.
+        epicentre_error_km: standard deviation, along north and along east, of an error of the epicentre; distances,
+            azimuths and back azimuths become those from the wrong place.
+        origin_error_s: standard deviation of an error of the origin time; window starts move.
+        velocity_error: relative standard deviation of a factor on all distances of an event, after the error of
+            the epicentre. For what a view carries back to the source it is a mean phase velocity that is off.
+        rotation_target: column of an angle (degrees, clockwise from north) that turns together with the azimuths of
+            the stations by any angle, one for each event. Back azimuths stay: the radial and the transverse
+            direction turn along. None: nothing turns.
         seed: base seed. Draws depend on it and on epoch, step and rank alone, and are made on the processor,
             so that neither a resumed run nor another device sees other numbers.
 
@@ -39,6 +50,10 @@ class Augment(nn.Module):
         noise_fraction: float = 0.0,
         station_dropout: float = 0.0,
         polarity_flip: bool = False,
+        epicentre_error_km: float = 0.0,
+        origin_error_s: float = 0.0,
+        velocity_error: float = 0.0,
+        rotation_target: str | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
         super().__init__()
@@ -47,6 +62,9 @@ class Augment(nn.Module):
             "amplitude_jitter_db": amplitude_jitter_db,
             "noise_fraction": noise_fraction,
             "station_dropout": station_dropout,
+            "epicentre_error_km": epicentre_error_km,
+            "origin_error_s": origin_error_s,
+            "velocity_error": velocity_error,
         }
         for setting, amount in amounts.items():
             if not amount >= 0 or (setting == "station_dropout" and amount >= 1):
@@ -55,6 +73,8 @@ class Augment(nn.Module):
         self.time_shift_s, self.amplitude_jitter_db = time_shift_s, amplitude_jitter_db
         self.noise_fraction, self.station_dropout = noise_fraction, station_dropout
         self.polarity_flip, self.seed = polarity_flip, seed
+        self.epicentre_error_km, self.origin_error_s = epicentre_error_km, origin_error_s
+        self.velocity_error, self.rotation_target = velocity_error, rotation_target
 
     @torch.no_grad()
     def forward(self, batch: dict[str, Any], epoch: int, step: int, rank: int = 0) -> dict[str, Any]:
@@ -78,7 +98,37 @@ class Augment(nn.Module):
             self._add_noise(batch, generator)
         if self.station_dropout:
             self._drop(batch, luck)
+        self._misplace(batch, epoch, step, rank)
         return batch
+
+    def _misplace(self, batch: dict[str, Any], epoch: int, step: int, rank: int) -> None:
+        """Put in the errors of the location and turn the event; draws of their own, so that the others stay."""
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/geometry", epoch, step, rank))
+        waveform = batch[keys.WAVEFORM]
+        north, east, late, stretch = torch.randn(4, len(waveform), 1, generator=generator).to(waveform.device)
+        turn = torch.rand(len(waveform), 1, generator=generator).to(waveform.device)
+        if self.epicentre_error_km:
+            offset_km, azimuth_deg, back_azimuth_deg = (batch[key] for key in _GEOMETRY)
+            north_km, east_km = north * self.epicentre_error_km, east * self.epicentre_error_km
+            moved = move_epicentre(offset_km, azimuth_deg, back_azimuth_deg, north_km, east_km)
+            batch |= dict(zip(_GEOMETRY, moved, strict=True))
+        if self.velocity_error:
+            batch[keys.OFFSET_KM] = batch[keys.OFFSET_KM] * (1 + stretch * self.velocity_error)
+        if self.origin_error_s:
+            # Seen from an origin time that is late, the window starts earlier.
+            batch[keys.START_S] = batch[keys.START_S] - late * self.origin_error_s
+        if self.rotation_target is not None:
+            self._rotate(batch, turn * 360, self.rotation_target)
+
+    def _rotate(self, batch: dict[str, Any], turn_deg: torch.Tensor, column: str) -> None:
+        targets = dict(batch[keys.TARGETS])
+        if column not in targets:
+            raise ConfigurationError(
+                f"rotation_target='{column}' is not a target of the samples. {did_you_mean(column, list(targets))}"
+            )
+        targets[column] = (targets[column] + turn_deg[:, 0].to(targets[column])).remainder(360.0)
+        batch[keys.TARGETS] = targets
+        batch[keys.AZIMUTH_DEG] = (batch[keys.AZIMUTH_DEG] + turn_deg).remainder(360.0)
 
     def _shift(self, batch: dict[str, Any], shift: torch.Tensor) -> None:
         """Delay the events by ``shift`` (B,) times the largest shift, to the nearest sample."""
@@ -107,3 +157,41 @@ class Augment(nn.Module):
         batch[keys.STATION_MASK] = kept
         batch[keys.COMPONENT_MASK] = batch[keys.COMPONENT_MASK] & kept[..., None]
         batch[keys.WAVEFORM] = batch[keys.WAVEFORM] * kept[..., None, None]
+
+
+def move_epicentre(
+    offset_km: torch.Tensor,
+    azimuth_deg: torch.Tensor,
+    back_azimuth_deg: torch.Tensor,
+    north_km: torch.Tensor,
+    east_km: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return offsets, azimuths and back azimuths (B, S) as seen from an epicentre beside the true one.
+
+    Spherical triangles of station, epicentre and moved epicentre. Azimuths keep to the north of the true epicentre:
+    the batch does not know its latitude, and meridians converge by 0.2 degrees in 20 km at 50 degrees.
+
+    Args:
+        offset_km, azimuth_deg, back_azimuth_deg: (B, S) as in :mod:`seisvision.keys`; NaN stays NaN.
+        north_km, east_km: (B, 1) by how much the epicentre moves.
+    """
+    distance = offset_km.double() / EARTH_RADIUS_KM
+    moved = torch.hypot(north_km, east_km).double() / EARTH_RADIUS_KM
+    bearing = torch.atan2(east_km, north_km).double()
+    # From the direction of the move to that of the station, at the true epicentre.
+    angle = torch.deg2rad(azimuth_deg.double()) - bearing
+    across = distance.sin() * angle.sin()
+    ahead = moved.cos() * distance.sin() * angle.cos() - moved.sin() * distance.cos()
+    behind = moved.cos() * distance.cos() + moved.sin() * distance.sin() * angle.cos()
+    arc = torch.atan2(torch.hypot(across, ahead), behind)
+    azimuth = bearing + torch.atan2(across, ahead)
+    parallax = torch.atan2(
+        moved.sin() * angle.sin(), distance.sin() * moved.cos() - distance.cos() * moved.sin() * angle.cos()
+    )
+    back_azimuth = torch.deg2rad(back_azimuth_deg.double()) + parallax
+    full = 2 * math.pi
+    return (
+        (arc * EARTH_RADIUS_KM).to(offset_km),
+        torch.rad2deg(azimuth.remainder(full)).to(azimuth_deg),
+        torch.rad2deg(back_azimuth.remainder(full)).to(back_azimuth_deg),
+    )

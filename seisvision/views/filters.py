@@ -102,8 +102,8 @@ class BandFilter:
         for band_hz in bands_hz:
             check_band(band_hz, sampling_rate_hz)
         longest_s = 1.0 / min(low_hz for low_hz, _ in bands_hz)
-        self.taper = _taper(samples, sampling_rate_hz, taper_s, longest_s, device)
-        self.length = _transform_length(samples, grid or samples, 2 * len(self.taper))
+        self.taper = mirror_taper(samples, sampling_rate_hz, taper_s, longest_s, device)
+        self.length = transform_length(samples, grid or samples, 2 * len(self.taper))
         self.kept: list[int] = []
         self.gains: list[torch.Tensor] = []
         for band_hz in bands_hz:
@@ -124,26 +124,31 @@ class BandFilter:
     @torch.no_grad()
     def __call__(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """Return ``waveform`` (..., T) in every band, each (..., T_band)."""
-        spectrum = torch.fft.rfft(self._extended(waveform))
+        spectrum = torch.fft.rfft(mirror_extended(waveform, self.taper, self.length))
         results = []
         for kept, gain in zip(self.kept, self.gains, strict=True):
             filtered = spectrum[..., : len(gain)] * gain
             results.append(torch.fft.irfft(filtered, kept * self.length // waveform.shape[-1])[..., :kept])
         return results
 
-    def _extended(self, waveform: torch.Tensor) -> torch.Tensor:
-        samples, mirrored = waveform.shape[-1], len(self.taper)
-        extended = waveform.new_empty((*waveform.shape[:-1], self.length))
-        window = extended[..., :samples]
-        window.copy_(waveform)
-        behind, before = samples + mirrored, self.length - mirrored
-        torch.mul(window[..., samples - mirrored :].flip(-1), self.taper, out=extended[..., samples:behind])
-        extended[..., behind:before].zero_()
-        torch.mul(window[..., :mirrored].flip(-1), self.taper.flip(0), out=extended[..., before:])
-        return extended
+
+def mirror_extended(waveform: torch.Tensor, taper: torch.Tensor, length: int) -> torch.Tensor:
+    """Continue ``waveform`` (..., T) to ``length`` samples: its tapered mirror image at both ends, nothing between.
+
+    The image of the start lies at the end, where a transform that wraps round expects it. ``taper`` falls from 1.
+    """
+    samples, mirrored = waveform.shape[-1], len(taper)
+    extended = waveform.new_empty((*waveform.shape[:-1], length))
+    window = extended[..., :samples]
+    window.copy_(waveform)
+    behind, before = samples + mirrored, length - mirrored
+    torch.mul(window[..., samples - mirrored :].flip(-1), taper, out=extended[..., samples:behind])
+    extended[..., behind:before].zero_()
+    torch.mul(window[..., :mirrored].flip(-1), taper.flip(0), out=extended[..., before:])
+    return extended
 
 
-def _taper(
+def mirror_taper(
     samples: int, sampling_rate_hz: float, taper_s: float | None, longest_period_s: float, device: torch.device | None
 ) -> torch.Tensor:
     """Weights that fall from 1 to 0 along a cosine over the length of the mirror image."""
@@ -161,23 +166,24 @@ def _taper(
     return 0.5 + 0.5 * torch.cos(angle)
 
 
-def _transform_length(samples: int, grid: int, padding: int) -> int:
+def transform_length(samples: int, grid: int, padding: int) -> int:
     """Smallest fast length that adds ``padding`` and keeps every multiple of ``grid`` samples on the window exact."""
     unit = samples // math.gcd(samples, grid)
     first = -(-padding // unit)
     lengths = [samples + k * unit for k in range(first, first + 64)]
-    return next((length for length in lengths if _is_fast(length)), lengths[0])
+    return next((length for length in lengths if is_fast(length)), lengths[0])
 
 
 def _multiple(samples: int, grid: int, periods: float) -> int:
     """How many times ``grid`` samples a band with ``periods`` of its upper corner in the window is kept at."""
     multiple = min(math.ceil(2 * OVERSAMPLING * periods / grid), max(samples // grid, math.ceil(2 * periods / grid)))
-    while not _is_fast(multiple):
+    while not is_fast(multiple):
         multiple += 1
     return multiple
 
 
-def _is_fast(length: int) -> bool:
+def is_fast(length: int) -> bool:
+    """Tell whether a transform of this length is quick: no prime factor above 7."""
     for prime in (2, 3, 5, 7):
         while length % prime == 0:
             length //= prime

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from seisvision import keys
-from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.views.amplitude import NORMS, PixelTraces, centre_pixels, decibel_envelope, measure, scale_factors
-from seisvision.views.filters import BandFilter, check_band, remove_mean
+from seisvision.views.alignment import PHASE, timing
+from seisvision.views.amplitude import NORMS, PixelTraces, decibel_envelope, scale_factors
+from seisvision.views.channels import Channel, Measuring, make_channel, measure_channels
 from seisvision.views.layout import Layout, offset_layout, rank_layout
-from seisvision.views.rasterise import (
-    draw_density,
-    draw_wiggles,
-    pixel_extremes,
-    shift_rows,
-)
+from seisvision.views.rasterise import draw_density, draw_wiggles, shift_rows
+from seisvision.views.settings import one_of, optional_range, positive
 from seisvision.views.view import View
 
 STYLES = ("density", "wiggle", "envelope")
@@ -29,27 +24,6 @@ ORIENTATIONS = ("time_down", "time_right")
 
 WIGGLE_LIMIT = 2.0
 """Wiggles are cut at this many trace spacings, so that a glitch does not cross the picture."""
-CPU_BLOCK_TRACES = 64
-"""Traces filtered and binned at a time on a processor: their temporaries then stay in its cache."""
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One picture channel: a component, in a frequency band (None: as recorded), in a style (None: the view's)."""
-
-    component: str = "Z"
-    band_hz: tuple[float, float] | None = None
-    style: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Component and band as people say them: periods below 0.2 Hz, frequencies above."""
-        if self.band_hz is None:
-            return self.component
-        low_hz, high_hz = self.band_hz
-        if high_hz <= 0.2:
-            return f"{self.component} {1 / high_hz:.3g}-{1 / low_hz:.3g} s"
-        return f"{self.component} {low_hz:.3g}-{high_hz:.3g} Hz"
 
 
 class RecordSection(View):
@@ -73,8 +47,9 @@ class RecordSection(View):
         clip_quantile: quantile of a trace's pixel amplitudes that becomes 1. It is taken over pixels, not samples.
         envelope_db: (low, high): the envelope in decibels above the trace's own noise (the 25 % quantile of its
             pixels), low becoming 0 and high 1; ``norm`` has no part in it. None: a linear envelope.
-        reduction_velocity_km_s: draw each trace earlier by offset / velocity, to the nearest pixel; nothing
-            wraps round, and traces of unknown offset are not drawn.
+        reduction_velocity_km_s: alignment of the channels that name none of their own.
+        time_range_s: (early, late) of the channels that name none of their own; None: the whole window.
+        earth_model: one of ObsPy's bundled models, for the travel times of P.
         orientation: ``time_down`` (rows are time, columns distance) or ``time_right`` (its transpose).
         taper_s: length of the tapered mirror image that continues the window at each end while filtering;
             None: 1.5 longest periods of the bands. See :class:`~seisvision.views.filters.BandFilter`.
@@ -86,7 +61,13 @@ class RecordSection(View):
         line_px: width of the wiggle's line; ``fill``: ink the positive lobes.
         components: order of the components in the waveforms.
 
-    Time runs over the waveforms' window, so its length belongs to the samples. Flat, empty, NaN and dead
+    Channels may be aligned: ``Channel.align`` is a velocity in km/s or ``P``, the first arrival of a source at 10 km
+    depth in the Earth model. Without a ``time_range_s``, time runs over the waveforms' window, and each trace is
+    drawn earlier by its travel time, to the nearest pixel. With one, the channel shows the seconds from early to late
+    around the arrival that is predicted from origin time and offset (None: around the origin time), to the nearest
+    sample; then the view uses the origin. Nothing wraps round. Traces whose arrival is not known are not drawn.
+
+    Flat, empty, NaN and dead
     traces draw nothing and take no column. Background is 0.
 
     Raises ConfigurationError for a setting that is not allowed, and, when drawing, for a band above the
@@ -107,6 +88,8 @@ class RecordSection(View):
         clip_quantile: float = 0.99,
         envelope_db: tuple[float, float] | None = None,
         reduction_velocity_km_s: float | None = None,
+        time_range_s: tuple[float, float] | None = None,
+        earth_model: str = "ak135",
         orientation: str = "time_down",
         taper_s: float | None = None,
         demean: bool = True,
@@ -117,34 +100,29 @@ class RecordSection(View):
         components: str = keys.COMPONENTS,
     ) -> None:
         super().__init__()
-        self.style = _allowed("style", style, STYLES)
-        self.spacing = _allowed("spacing", spacing, SPACINGS)
-        self.order = _allowed("order", order, ORDERS)
-        self.norm = _allowed("norm", norm, NORMS)
-        self.orientation = _allowed("orientation", orientation, ORIENTATIONS)
+        self.style = one_of("style", style, STYLES)
+        self.spacing = one_of("spacing", spacing, SPACINGS)
+        self.order = one_of("order", order, ORDERS)
+        self.norm = one_of("norm", norm, NORMS)
+        self.orientation = one_of("orientation", orientation, ORIENTATIONS)
         self.components = components
-        self.channels = tuple(self._channel(channel) for channel in channels)
-        self.range_km = _range("offset_range_km", offset_range_km, "section")
-        self.envelope_db = _range("envelope_db", envelope_db, None)
-        self.height, self.width = _positive("height", height), _positive("width", width)
-        self.gain, self.deflection = _positive("gain", gain), _positive("deflection", deflection)
-        self.clip_quantile = _positive("clip_quantile", clip_quantile, maximum=1.0)
-        self.velocity_km_s = reduction_velocity_km_s and _positive("reduction_velocity_km_s", reduction_velocity_km_s)
+        velocity_km_s = reduction_velocity_km_s and positive("reduction_velocity_km_s", reduction_velocity_km_s)
+        time_range_s = optional_range("time_range_s", time_range_s)
+        made = [make_channel(channel, components, STYLES, self.style) for channel in channels]
+        self.channels = tuple(
+            replace(one, align=one.align or velocity_km_s, time_range_s=one.time_range_s or time_range_s)
+            for one in made
+        )
+        self.uses_origin = any(channel.time_range_s is not None for channel in self.channels)
+        self.earth_model = earth_model
+        self.range_km = optional_range("offset_range_km", offset_range_km, "section")
+        self.envelope_db = optional_range("envelope_db", envelope_db)
+        self.height, self.width = positive("height", height), positive("width", width)
+        self.gain, self.deflection = positive("gain", gain), positive("deflection", deflection)
+        self.clip_quantile = positive("clip_quantile", clip_quantile, maximum=1.0)
         self.taper_s, self.demean, self.max_gap_km = taper_s, demean, max_gap_km
-        self.line_px, self.fill = _positive("line_px", line_px), fill
+        self.line_px, self.fill = positive("line_px", line_px), fill
         self.out_channels = len(self.channels)
-
-    def _channel(self, channel: Channel | Mapping[str, Any]) -> Channel:
-        if not isinstance(channel, Channel):
-            fields = ("component", "band_hz", "style")
-            for name in channel:
-                _allowed("channel setting", name, fields)
-            channel = Channel(**channel)
-        _allowed("component", channel.component, tuple(self.components))
-        band_hz = None if channel.band_hz is None else (float(channel.band_hz[0]), float(channel.band_hz[1]))
-        if band_hz is not None:
-            check_band(band_hz)
-        return Channel(channel.component, band_hz, _allowed("style", channel.style or self.style, STYLES))
 
     def describe(self) -> dict[str, str]:
         """Name of each picture channel, in order, and what its values mean."""
@@ -155,6 +133,14 @@ class RecordSection(View):
         return described
 
     def _meaning(self, channel: Channel) -> str:
+        meaning = self._values(channel)
+        if channel.align is not None:
+            meaning += f", aligned on {channel.align if channel.align == PHASE else f'{channel.align:g} km/s'}"
+        if channel.time_range_s is not None:
+            meaning += f", {channel.time_range_s[0]:g} to {channel.time_range_s[1]:g} s"
+        return meaning
+
+    def _values(self, channel: Channel) -> str:
         if channel.style == "density":
             return f"signed extreme in [-1, 1], norm {self.norm}"
         if channel.style == "wiggle":
@@ -192,55 +178,25 @@ class RecordSection(View):
         rows, width = (self.height, self.width) if down else (self.width, self.height)
         offset_km = batch[keys.OFFSET_KM]
         mask = batch[keys.STATION_MASK]
-        row_s = waveform.shape[-1] / float(batch[keys.SAMPLING_RATE_HZ]) / rows
-        earlier = None
-        if self.velocity_km_s is not None:
-            mask = mask & offset_km.isfinite()
-            earlier = (offset_km.nan_to_num(nan=0.0) / (self.velocity_km_s * row_s)).round().long()
-        traces = self._measure(waveform, float(batch[keys.SAMPLING_RATE_HZ]), rows, mask)
+        sampling_rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
+        timings = [
+            timing(channel.align, channel.time_range_s, offset_km, batch[keys.START_S], self.earth_model)
+            for channel in self.channels
+        ]
+        measuring = Measuring(self.components, rows, self.taper_s, self.demean, self.clip_quantile)
+        masks, starts_s = [mask & timed.known for timed in timings], [timed.start_s for timed in timings]
+        traces = measure_channels(waveform, sampling_rate_hz, self.channels, masks, measuring, starts_s)
+        row_s = waveform.shape[-1] / sampling_rate_hz / rows
         layout = self._layout(offset_km, batch[keys.ONSET_S], torch.stack([t.live for t in traces]).any(0), width)
         pictures = []
-        for channel, trace, factor in zip(self.channels, traces, scale_factors(traces, self.norm), strict=True):
+        for number, factor in enumerate(scale_factors(traces, self.norm)):
+            earlier = timings[number].earlier_s
+            if earlier is not None:
+                earlier = (earlier.nan_to_num(nan=0.0) / row_s).round().long()
             factor = (factor * self.gain).masked_fill(layout.position_px.isnan(), 0.0)[..., None]
-            picture = self._paint(channel, trace, factor, layout, earlier, width)
+            picture = self._paint(self.channels[number], traces[number], factor, layout, earlier, width)
             pictures.append(picture if down else picture.transpose(1, 2))
         return pictures[0].unsqueeze(1).contiguous() if len(pictures) == 1 else torch.stack(pictures, 1)
-
-    def _measure(
-        self, waveform: torch.Tensor, sampling_rate_hz: float, rows: int, mask: torch.Tensor
-    ) -> list[PixelTraces]:
-        """Filter, bin and measure every channel; bands of one component share one transform."""
-        measured: dict[Channel, PixelTraces] = {}
-        for component in dict.fromkeys(channel.component for channel in self.channels):
-            channels = [channel for channel in self.channels if channel.component == component]
-            ground = waveform[:, :, self.components.index(component)]
-            extremes, mean = self._extremes(ground.flatten(0, 1), sampling_rate_hz, channels, rows)
-            extremes, mean = extremes.view(-1, 2, *mask.shape, rows), mean.view(mask.shape)
-            for channel, (lowest, highest) in zip(channels, extremes, strict=True):
-                middle = centre_pixels(lowest, highest) if channel.band_hz is None and self.demean else mean
-                measured[channel] = measure(lowest, highest, middle, mask, self.clip_quantile)
-        return [measured[channel] for channel in self.channels]
-
-    def _extremes(
-        self, ground: torch.Tensor, sampling_rate_hz: float, channels: list[Channel], rows: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return pixel extremes (channels, 2, traces, R) of one component (traces, T); and means, if it is filtered."""
-        bands = [channel.band_hz for channel in channels if channel.band_hz is not None]
-        if bands:
-            band_filter = BandFilter(ground.shape[-1], sampling_rate_hz, bands, rows, self.taper_s, ground.device)
-        extremes = ground.new_empty(len(channels), 2, len(ground), rows)
-        mean = ground.new_zeros(len(ground))
-        block = CPU_BLOCK_TRACES if ground.device.type == "cpu" else max(len(ground), 1)
-        for start in range(0, len(ground), block):
-            part = slice(start, start + block)
-            series = [ground[part]] * len(channels)
-            if bands:
-                centred, mean[part] = remove_mean(ground[part])
-                filtered = iter(band_filter(centred))
-                series = [ground[part] if channel.band_hz is None else next(filtered) for channel in channels]
-            for index, values in enumerate(series):
-                extremes[index, 0, part], extremes[index, 1, part] = pixel_extremes(values, rows)
-        return extremes, mean
 
     def _layout(self, offset_km: torch.Tensor, onset_s: torch.Tensor, live: torch.Tensor, width: int) -> Layout:
         if self.spacing == "rank":
@@ -273,30 +229,8 @@ class RecordSection(View):
         elif self.envelope_db is None:
             values = scaled(trace.amplitude, 1.0)
         else:
-            values = shifted(decibel_envelope(trace.amplitude, self.envelope_db) * (factor != 0))
+            values = shifted(decibel_envelope(trace.amplitude, self.envelope_db).masked_fill_(factor == 0, 0.0))
         gap_px = None
         if self.max_gap_km is not None and layout.px_per_km is not None:
             gap_px = self.max_gap_km * layout.px_per_km
         return draw_density(values, layout.position_px, width, gap_px)
-
-
-def _allowed(setting: str, value: str, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise ConfigurationError(f"{setting}='{value}' is not allowed. {did_you_mean(str(value), list(allowed))}")
-    return value
-
-
-def _positive(setting: str, value: Any, maximum: float = math.inf) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= maximum:
-        bound = "" if maximum == math.inf else f" and at most {maximum:g}"
-        raise ConfigurationError(f"{setting}={value} is not allowed; it must be larger than 0{bound}")
-    return value
-
-
-def _range(setting: str, value: Any, absent: str | None) -> tuple[float, float] | None:
-    """Return (low, high), or None where ``value`` is the word or None that stands for no range."""
-    if value == absent:
-        return None
-    if isinstance(value, str) or value is None or len(value) != 2 or not value[0] < value[1]:
-        raise ConfigurationError(f"{setting}={value} is not allowed; give (low, high) with low < high, or {absent!r}")
-    return float(value[0]), float(value[1])

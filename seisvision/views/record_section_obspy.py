@@ -15,6 +15,7 @@ from seisvision.views.view import View
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
     from obspy import Stream
 
 
@@ -94,23 +95,26 @@ class RecordSectionObspy(View):
                 stream.append(Trace(trace.numpy(), header))
         if not stream:
             return torch.zeros(3, self.height, self.width)
-        picture = torch.from_numpy(draw_stream(stream, self.decorations)).permute(2, 0, 1)[None].float()
-        size = (self.height, self.width)
-        shrunk = functional.interpolate(picture, size=size, mode="bilinear", antialias=True)[0]
-        return (1 - shrunk / 255).clamp_(0, 1)
+        return 1 - shrink(draw_stream(stream, self.decorations), self.height, self.width)
 
 
 def draw_stream(stream: Stream, decorations: bool = False) -> np.ndarray:
     """Return ObsPy's section of ``stream`` as uint8 (600, 1000, 3); every trace needs ``stats.distance`` in metres."""
+    return figure_pixels(stream.plot(type="section", handle=True, draw=False), decorations)
+
+
+def figure_pixels(figure: Figure, decorations: bool) -> np.ndarray:
+    """Return a figure as uint8 (rows, columns, 3) and close it; without ``decorations`` only what the axes hold."""
     import matplotlib.pyplot as plt
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = stream.plot(type="section", handle=True, draw=False)
     try:
         if not decorations:
             figure.suptitle("")
             for axes in figure.axes:
+                for text in list(axes.texts):
+                    text.remove()
                 axes.set_axis_off()
                 axes.set_position((0, 0, 1, 1))
         # The session's own backend may need a display; this canvas needs none.
@@ -119,3 +123,10 @@ def draw_stream(stream: Stream, decorations: bool = False) -> np.ndarray:
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
     finally:
         plt.close(figure)
+
+
+def shrink(pixels: np.ndarray, height: int, width: int) -> torch.Tensor:
+    """Return uint8 (rows, columns, 3) as float32 (3, H, W) in [0, 1]."""
+    picture = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+    shrunk = functional.interpolate(picture, size=(height, width), mode="bilinear", antialias=True)[0]
+    return (shrunk / 255).clamp_(0, 1)

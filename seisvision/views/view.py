@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -36,6 +37,14 @@ class View(nn.Module):
         """Draw every sample of ``batch``."""
         raise NotImplementedError
 
+    @property
+    def needs_fit(self) -> bool:
+        """Whether :meth:`fit` must be called before anything is drawn."""
+        return False
+
+    def fit(self, batches: Iterable[dict[str, Any]]) -> None:
+        """Take what drawing must know of the data from batches of training samples; kept in checkpoints."""
+
     def check_components(self, waveform: torch.Tensor) -> None:
         """Refuse waveforms (B, S, C, T) that do not have the components the view draws from.
 
@@ -46,6 +55,18 @@ class View(nn.Module):
             raise ConfigurationError(
                 f"the waveforms have {waveform.shape[2]} components, the view expects components='{self.components}'; "
                 "give the view the same components as the data"
+            )
+
+    def check_single_traces(self, waveform: torch.Tensor) -> None:
+        """Refuse waveforms (B, S, C, T) of more than one station per sample.
+
+        Raises:
+            ConfigurationError: S is not 1.
+        """
+        if waveform.shape[1] != 1:
+            raise ConfigurationError(
+                f"{type(self).__name__} draws single traces, but the samples have {waveform.shape[1]} stations; "
+                "use samples of unit 'trace', or a view of events such as RecordSection"
             )
 
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:

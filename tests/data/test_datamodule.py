@@ -16,12 +16,14 @@ from seisvision.data.datamodule import EventDataModule
 from seisvision.data.epoch_sampler import EpochSampler
 from seisvision.data.samples import Window
 from seisvision.data.splits import Split, make_split
+from seisvision.data.usability import unusable_samples, usable_table
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 
 CLASSES = {"quake": 0, "blast": 1}
 SAMPLES = {"window": Window(length_s=5.0), "targets": {"source_type": CLASSES}}
+ALL = {"window": Window(length_s=5.0)}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def served(loader: Any) -> list[str]:
 
 def test_parts_serve_each_event_once(small: WaveformSet) -> None:
     data = datamodule(small)
-    train, val, test = data.train_dataloader(), data.val_dataloader(), data.test_dataloader()
+    train, val, test = data.train_dataloader(), data.val_dataloader(), data.loader("test")
     assert served(val) == list(data.split.parts["val"]) and served(test) == list(data.split.parts["test"])
     shuffled = served(train)
     assert sorted(shuffled) == sorted(data.split.parts["train"]) and shuffled != list(data.split.parts["train"])
@@ -136,7 +138,7 @@ def test_refit_trains_on_train_and_val(small: WaveformSet, tmp_path: Path) -> No
     data = datamodule(small, refit=True)
     parts = data.split.parts
     assert sorted(data.parts["train"].source_ids) == sorted(parts["train"] + parts["val"])
-    assert served(data.test_dataloader()) == list(parts["test"])
+    assert served(data.loader("test")) == list(parts["test"])
     assert data.val_dataloader() == []
     seen = fitted(data, tmp_path).seen
     assert len(seen["train", 1]) == 24 and ("val", 0) not in seen
@@ -183,16 +185,8 @@ def test_left_out_events_are_listed_with_a_reason(tmp_path: Path, caplog: pytest
 
 
 def test_one_label_of_several_is_enough(small: WaveformSet) -> None:
-    targets = {"source_type": {"blast": 0, "shot": 1}, "source_depth_km": None}
+    targets = {"source_type": {"blast": 0}, "source_depth_km": None}
     assert datamodule(small, samples=SAMPLES | {"targets": targets}).excluded == []
-
-
-def test_parts_may_differ(small: WaveformSet) -> None:
-    moved = Window("trace", 2, 5, jitter_s=1.0)
-    data = datamodule(small, samples_by_part={"train": {"window": moved}})
-    assert data.parts["train"].window is moved and data.parts["test"].window is SAMPLES["window"]
-    with pytest.raises(ConfigurationError, match="Did you mean 'train'"):
-        datamodule(small, samples_by_part={"trian": {}})
 
 
 def test_splits_that_do_not_fit_are_refused(small: WaveformSet) -> None:
@@ -201,15 +195,125 @@ def test_splits_that_do_not_fit_are_refused(small: WaveformSet) -> None:
     with pytest.raises(ConfigurationError, match="split of events, not of traces"):
         EventDataModule(small, Split({"train": ("0",)}, unit="trace"), samples=SAMPLES)
     with pytest.raises(ConfigurationError, match="there is no part 'val'"):
-        EventDataModule(small, Split({"train": ("ev001",)}), samples=SAMPLES).loader("val")
+        EventDataModule(small, Split({"test": ("ev001",)}), samples=SAMPLES).loader("val")
+    with pytest.raises(DataError, match="is empty: no event is in any part"):
+        EventDataModule(small, Split({}), samples=SAMPLES)
     with pytest.raises(ConfigurationError, match="batch_size=0"):
         datamodule(small, batch_size=0)
 
 
-def test_last_training_batch(small: WaveformSet) -> None:
-    def lengths(**changes: Any) -> list[int]:
-        return [len(batch[keys.SOURCE_ID]) for batch in datamodule(small, **changes).train_dataloader()]
+def test_a_class_without_training_events_is_named(small: WaveformSet) -> None:
+    blasts = [f"ev{i:03d}" for i in range(0, 30, 3)]
+    quakes = [name for name in small.source_ids if name not in blasts]
+    split = Split({"train": tuple(quakes), "test": tuple(blasts)})
+    with pytest.raises(ConfigurationError, match=r"no training event of .* is of class 'blast' of 'source_type'"):
+        EventDataModule(small, split, samples=SAMPLES)
+    evaluated = EventDataModule(small, Split({"test": tuple(quakes)}), samples=SAMPLES)
+    assert evaluated.counts["test"]["source_type"]["blast"] == 0
 
-    assert lengths(batch_size=5) == [5, 5, 5, 1]
-    assert lengths(batch_size=5, drop_last=True) == [5, 5, 5]
-    assert lengths(batch_size=50, drop_last=True) == [16]
+
+def test_selected_values_are_served(small: WaveformSet) -> None:
+    select = {"source_type": ["blast"], "source_cell": ["cell0", "cell1", "cell4"]}
+    split = make_split(usable_table(small, "event", samples=ALL, select=select), val_fraction=0)
+    data = EventDataModule(small, split, select=select, samples=ALL)
+    kept = [name for part in data.parts.values() for name in part.source_ids]
+    assert sorted(kept) == ["ev000", "ev003", "ev006", "ev018"]
+    reasons = {item.source_id: item.reason for item in data.excluded}
+    assert reasons["ev001"] == "not selected: source_type=quake"
+    assert reasons["ev009"] == "not selected: source_cell=cell2"
+    with pytest.raises(DataError, match=r"no event column 'source_typ'. Did you mean 'source_type'"):
+        datamodule(small, select={"source_typ": ["blast"]})
+
+
+@pytest.mark.parametrize("unit", ["event", "trace"])
+def test_memory_serves_the_same_batches(small: WaveformSet, unit: str) -> None:
+    samples = SAMPLES | {"window": Window("onset", -1, 4, jitter_s=0.5), "components": "ZE"}
+    stored = datamodule(small, unit=unit, samples=samples)
+    kept = datamodule(small, unit=unit, samples=samples, in_memory=True, num_workers=2)
+    assert kept.train_dataloader().num_workers == 0
+    for _ in range(2):
+        pairs = zip(stored.train_dataloader(), kept.train_dataloader(), strict=True)
+        for one, other in pairs:
+            assert one.keys() == other.keys()
+            for key, value in one.items():
+                if torch.is_tensor(value):
+                    assert torch.equal(value.nan_to_num(-1.0), other[key].nan_to_num(-1.0)), key
+                elif key == keys.TARGETS:
+                    assert torch.equal(value["source_type"], other[key]["source_type"])
+                else:
+                    assert value == other[key]
+
+
+def test_memory_reads_each_event_once_and_when_first_asked(small: WaveformSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    original = WaveformSet.read_rows
+
+    def counted(self: WaveformSet, rows: Any, components: str) -> Any:
+        read.extend(rows.tolist())
+        return original(self, rows, components)
+
+    monkeypatch.setattr(WaveformSet, "read_rows", counted)
+    data = datamodule(small, in_memory=True)
+    list(data.loader("val"))
+    assert read == sorted(row for name in data.split.parts["val"] for row in small.rows(name))
+    list(data.loader("val"))
+    list(data.val_dataloader())
+    assert len(read) == 4 * len(data.split.parts["val"])
+
+
+def test_traces_follow_their_event(small: WaveformSet) -> None:
+    data = datamodule(small, unit="trace")
+    for part, samples in data.parts.items():
+        assert list(dict.fromkeys(samples.source_ids)) == list(data.split.parts[part])
+        assert len(samples) == 4 * len(data.split.parts[part])
+    events = datamodule(small)
+    assert data.counts["test"]["source_type"] == {
+        name: 4 * count for name, count in events.counts["test"]["source_type"].items()
+    }
+    batch = next(iter(data.loader("val")))
+    assert batch[keys.WAVEFORM].shape == (4, 1, 1, 100)
+    assert batch[keys.TRACE_ID] == data.parts["val"].sample_ids[:4]
+    assert batch[keys.SOURCE_ID] == [data.split.parts["val"][0]] * 4
+
+
+def test_a_split_of_traces_serves_just_these(small: WaveformSet) -> None:
+    table = usable_table(small, "trace", samples=ALL, unit="trace")
+    split = make_split(table, unit="trace", by="station", test_fraction=0.2, val_fraction=0.3)
+    data = EventDataModule(small, split, samples=ALL, unit="trace")
+    assert {part: set(samples.sample_ids) for part, samples in data.parts.items()} == {
+        part: set(rows) for part, rows in split.parts.items()
+    }
+    with pytest.raises(DataError, match="'ev001' is no trace"):
+        EventDataModule(small, Split({"train": ("ev001",)}, unit="trace"), samples=ALL, unit="trace")
+    with pytest.raises(DataError, match=r"trace 120 is not in .* holds 120 traces"):
+        EventDataModule(small, Split({"train": ("120",)}, unit="trace"), samples=ALL, unit="trace")
+    with pytest.raises(ConfigurationError, match="Did you mean 'trace'"):
+        EventDataModule(small, split, samples=ALL, unit="traces")
+
+
+def test_a_window_beyond_the_recording_leaves_its_trace_out(small: WaveformSet) -> None:
+    """Onsets lie 3, 4, 5 and 6 s after the start of recordings of 10 s."""
+    samples = {"window": Window("onset", -3.5, 8, complete=True)}
+    data = datamodule(small, unit="trace", samples=samples)
+    reasons = {(item.trace_id, item.source_id): item.reason for item in data.excluded}
+    assert len(reasons) == 60
+    assert reasons["0", "ev000"] == "the window begins before the recording"
+    assert reasons["3", "ev000"] == "the window ends after the recording"
+    assert {item.trace_id for item in data.excluded if item.source_id == "ev001"} == {"4", "7"}
+    assert {item.part for item in data.excluded} == {"train", "val", "test"}
+    served_rows = {int(name) for part in data.parts.values() for name in part.sample_ids}
+    assert served_rows == {row for row in range(120) if row % 4 in (1, 2)}
+    assert set(unusable_samples(small, samples=samples, unit="trace")) == {trace_id for trace_id, _ in reasons}
+
+
+def test_events_can_be_dealt_by_what_their_traces_allow(small: WaveformSet) -> None:
+    samples = {"window": Window("onset", -3.5, 8, complete=True)}
+    select = {"source_type": ["quake"]}
+    events = usable_table(small, "event", samples=samples, unit="trace", select=select)
+    assert list(events.index) == [name for i, name in enumerate(small.source_ids) if i % 3]
+    assert len(usable_table(small, "trace", samples=samples, unit="trace", select=select)) == 2 * len(events)
+    with pytest.raises(ConfigurationError, match="split events"):
+        usable_table(small, "trace", samples=ALL)
+    nothing = usable_table(small, "event", samples=samples, unit="trace", select={"source_type": ["none"]})
+    with pytest.raises(DataError, match="nothing to split"):
+        make_split(nothing)

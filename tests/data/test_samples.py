@@ -15,6 +15,7 @@ from small_sets import N_SAMPLES, RATE_HZ, event_waveforms, trace_row, write_for
 
 from seisvision import keys
 from seisvision.data.event_index import COORDINATES
+from seisvision.data.location_error import moved_deg
 from seisvision.data.samples import EventSamples, Window, collate_events
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
@@ -248,6 +249,8 @@ def test_distances_and_onsets_come_from_other_columns_where_need_be(tmp_path: Pa
         {"sampling_rate_hz": 0.0},
         {"max_stations": 0},
         {"station_choice": "best"},
+        {"epicentre_error_km": -1.0},
+        {"origin_error_s": float("nan")},
     ],
 )
 def test_settings_are_checked(small: WaveformSet, changes: dict[str, Any]) -> None:
@@ -293,3 +296,85 @@ def test_shared_foreign_set(shared_data: Path) -> None:
     assert batch[keys.WAVEFORM].shape == (5, 1, 3, 240)
     assert 1 < batch[keys.TARGETS]["source_depth_km"][0] < 200
     assert ((batch[keys.OFFSET_KM] > 0) & (batch[keys.OFFSET_KM] < 500)).all()
+
+
+def placed_set(path: Path, n_stations: int = 6) -> WaveformSet:
+    """One event at 60 N with stations around it whose distances the table does not give."""
+    rows = []
+    for station in range(n_stations):
+        row = trace_row(0, station) | dict(
+            zip(COORDINATES, (60.0, -20.0, 58.0 + station, -22.0 + station), strict=True)
+        )
+        rows.append({key: value for key, value in row.items() if not key.startswith("path_")})
+    return write_event(path, rows, list(event_waveforms(0, n_stations)))
+
+
+def test_back_azimuths_are_computed_or_read(small: WaveformSet, tmp_path: Path) -> None:
+    from obspy.geodetics import gps2dist_azimuth
+
+    sample = samples(placed_set(tmp_path / "set"))[0]
+    expected = [gps2dist_azimuth(60.0, -20.0, 58.0 + i, -22.0 + i) for i in range(6)]
+    np.testing.assert_allclose(sample[keys.BACK_AZIMUTH_DEG], [path[2] for path in expected], atol=1e-3)
+    np.testing.assert_allclose(sample[keys.OFFSET_KM], [path[0] / 1e3 for path in expected], rtol=1e-6)
+    assert samples(small)[0][keys.BACK_AZIMUTH_DEG].isnan().all()
+    row = trace_row(0, 0, path_back_azimuth_deg=-90.0)
+    given = samples(write_event(tmp_path / "given", [row], list(event_waveforms(0, 1))))
+    assert given[0][keys.BACK_AZIMUTH_DEG].tolist() == [270.0]
+    batch = collate_events([given[0], samples(placed_set(tmp_path / "more"))[0]])
+    assert batch[keys.BACK_AZIMUTH_DEG][0, 1:].isnan().all() and batch[keys.BACK_AZIMUTH_DEG][0, 0] == 270
+
+
+def test_wrong_epicentres_change_the_geometry_consistently(tmp_path: Path) -> None:
+    """All six distances fit one epicentre, some kilometres off; targets and waveforms stay."""
+    from obspy.geodetics import gps2dist_azimuth
+    from scipy.optimize import least_squares
+
+    waveform_set = placed_set(tmp_path / "set")
+    true, wrong = samples(waveform_set), samples(waveform_set, epicentre_error_km=20.0)
+    offset_km = wrong[0][keys.OFFSET_KM].numpy().astype(float)
+    assert 1 < np.abs(offset_km - true[0][keys.OFFSET_KM].numpy()).max() < 80
+    assert torch.equal(wrong[0][keys.WAVEFORM], true[0][keys.WAVEFORM])
+
+    def paths(place: np.ndarray) -> np.ndarray:
+        return np.array([gps2dist_azimuth(*place, 58.0 + i, -22.0 + i) for i in range(6)])
+
+    found = least_squares(lambda place: paths(place)[:, 0] / 1e3 - offset_km, [60.0, -20.0], diff_step=1e-5)
+    assert np.abs(found.fun).max() < 0.02
+    np.testing.assert_allclose(wrong[0][keys.AZIMUTH_DEG], paths(found.x)[:, 1], atol=0.05)
+    np.testing.assert_allclose(wrong[0][keys.BACK_AZIMUTH_DEG], paths(found.x)[:, 2], atol=0.05)
+    again = samples(waveform_set, epicentre_error_km=20.0)[0][keys.OFFSET_KM]
+    assert torch.equal(again, wrong[0][keys.OFFSET_KM])
+    assert not torch.equal(again, samples(waveform_set, epicentre_error_km=20.0, seed=1)[0][keys.OFFSET_KM])
+
+
+def test_epicentre_errors_have_the_size_asked_for() -> None:
+    from obspy.geodetics import gps2dist_azimuth
+
+    latitude_deg, longitude_deg = moved_deg(np.array([75.0]), np.array([179.9]), np.array([30.0]), np.array([40.0]))
+    metres, azimuth_deg, _ = gps2dist_azimuth(75.0, 179.9, latitude_deg[0], longitude_deg[0])
+    assert metres == pytest.approx(50e3, rel=0.01)
+    assert azimuth_deg == pytest.approx(53.13, abs=1.0)
+
+
+def test_wrong_epicentres_need_coordinates(small: WaveformSet) -> None:
+    with pytest.raises(DataError, match=r"epicentre_error_km=5 needs source_latitude_deg.* 40 traces"):
+        samples(small, epicentre_error_km=5.0)
+
+
+def test_wrong_origin_times_move_windows_and_labels_alike(small: WaveformSet) -> None:
+    """A sample said to lie t after the origin really lies t plus the error after it."""
+    claimed, errors = samples(small, Window("origin", 3.0, 4.0), origin_error_s=0.5), []
+    from_start = samples(small, Window("trace", 1.0, 4.0), origin_error_s=0.5)
+    for i in range(len(small)):
+        error_s = 3.0 - float(from_start[i][keys.START_S][0])
+        assert claimed[i][keys.START_S].tolist() == pytest.approx([3.0] * 4)
+        first = round((1.0 + error_s) * RATE_HZ)
+        np.testing.assert_array_equal(claimed[i][keys.WAVEFORM][:, 0], event_waveforms(i)[:, 0, first : first + 80])
+        errors.append(error_s)
+    assert 0.2 < np.std(errors) < 1.0
+
+
+@pytest.mark.parametrize("window", [Window("random", 0, 4), Window("trace", 0, 4, complete=True)])
+def test_windows_of_single_traces_are_refused_for_events(small: WaveformSet, window: Window) -> None:
+    with pytest.raises(ConfigurationError, match="for single traces"):
+        samples(small, window)

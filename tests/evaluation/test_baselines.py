@@ -6,7 +6,6 @@ from sklearn.linear_model import LogisticRegression
 
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines import fit_baselines
-from seisvision.evaluation.comparison import ClassPredictions, compare_predictions
 from seisvision.evaluation.feature_table import FeatureTable
 
 CLASSES = ["earthquake", "glacial"]
@@ -113,34 +112,3 @@ def test_probabilities_are_those_of_plain_logistic_regression() -> None:
     expected = reference.predict_proba(scaled_table.select(parts["test"]))
     result = fit_baselines({"physics": table}, labels, parts, CLASSES)["physics"].predictions["test"]
     assert result.probability == pytest.approx(expected, abs=1e-3)
-
-
-def test_paired_comparison_orders_samples_by_id() -> None:
-    rng = np.random.default_rng(0)
-    target = rng.integers(0, 2, 100)
-    ids = [f"event-{i}" for i in range(100)]
-    good = ClassPredictions(ids, target, np.eye(2)[target])
-    said = np.where(np.arange(100) < 20, 1 - target, target)
-    shuffle = rng.permutation(100)
-    worse = ClassPredictions([ids[i] for i in shuffle], target[shuffle], np.eye(2)[said[shuffle]])
-    result = compare_predictions(good, worse)
-    assert result.accuracy_difference.value == pytest.approx(0.2)
-    assert 0.1 < result.accuracy_difference.low < 0.2 < result.accuracy_difference.high < 0.3
-    assert (result.test.n_only_a, result.test.n_only_b) == (20, 0)
-    assert result.test.p_value == pytest.approx(2 * 0.5**20)
-
-
-def test_paired_comparison_leaves_out_unlabelled_samples() -> None:
-    target = np.array([0, 1, -1])
-    network = ClassPredictions(["x", "y", "z"], target, np.eye(2)[[0, 1, 0]])
-    baseline = ClassPredictions(["y", "x"], target[1::-1], np.eye(2))
-    assert compare_predictions(network, baseline, n_resamples=20).accuracy_difference.n == 2
-
-
-def test_paired_comparison_refuses_other_samples_or_labels() -> None:
-    target = np.array([0, 1])
-    a = ClassPredictions(["x", "y"], target, np.eye(2))
-    with pytest.raises(DataError, match="same samples"):
-        compare_predictions(a, ClassPredictions(["x", "z"], target, np.eye(2)))
-    with pytest.raises(DataError, match="true classes"):
-        compare_predictions(a, ClassPredictions(["x", "y"], 1 - target, np.eye(2)))

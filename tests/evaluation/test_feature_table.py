@@ -80,7 +80,7 @@ def labels_and_parts(waveform_set: WaveformSet) -> tuple[dict[str, int], dict[st
 
 def test_baselines_from_files_to_measures(full_set: WaveformSet, tmp_path: Path) -> None:
     labels, parts = labels_and_parts(full_set)
-    results = event_baselines(samples(full_set), labels, parts, CLASSES, cache_dir=tmp_path, key="k", n_resamples=20)
+    results = event_baselines(samples(full_set), labels, parts, CLASSES, cache_dir=tmp_path, key="k")
     assert list(results) == ["majority", "geometry", "band_power", "physics"]
     assert all(baseline.skipped is None for baseline in results.values())
     for name in ("band_power", "physics"):
@@ -139,9 +139,7 @@ def test_the_expert_says_what_it_misses(column: str, missed: str, tmp_path: Path
 
 def test_baselines_go_on_without_the_expert(full_set: WaveformSet, tmp_path: Path) -> None:
     labels, parts = labels_and_parts(full_set)
-    results = event_baselines(
-        samples(full_set, components="Z"), labels, parts, CLASSES, cache_dir=tmp_path, key="k", n_resamples=20
-    )
+    results = event_baselines(samples(full_set, components="Z"), labels, parts, CLASSES, cache_dir=tmp_path, key="k")
     assert "components ZNE" in str(results["physics"].skipped)
     assert results["band_power"].skipped is None
 

@@ -9,13 +9,11 @@ from matplotlib import image as png
 
 from seisvision.errors import DataError
 from seisvision.evaluation.figures import (
-    class_samples_figure,
     confusion_figure,
     learning_figure,
-    most_confident_errors,
     plain_text,
     reliability_figure,
-    wrong_samples_figure,
+    samples_figure,
 )
 
 ODD_NAMES = ["a$_x$", "$\\frac{", "x" * 200, "<b>\n\x00"]
@@ -70,39 +68,27 @@ def test_learning_figure_without_numbers_is_refused(rows: list[dict[str, float]]
     assert not list(tmp_path.iterdir())
 
 
-def test_errors_come_surest_first_and_without_unlabelled_ones() -> None:
-    target = np.array([0, 1, 0, -1, 1])
-    probability = np.array([[0.4, 0.6], [0.9, 0.1], [0.8, 0.2], [0.01, 0.99], [0.7, 0.3]])
-    assert most_confident_errors(target, probability).tolist() == [1, 4, 0]
-
-
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_contact_sheets_take_any_number_of_channels(channels: int, kind: type, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (6, channels, 20, 30)).astype(kind)
-    target = np.array([0, 1, 2, 3, 0, 1])
-    probability = np.eye(4)[[1, 1, 2, 0, 3, 1]]
-    ids = [*ODD_NAMES, "$", "e"]
-    drawn(wrong_samples_figure(tmp_path / "a" / "wrong.png", images, target, probability, ids, ODD_NAMES))
-    drawn(class_samples_figure(tmp_path / "b" / "seen.png", images, target, ODD_NAMES, per_class=2))
+    drawn(samples_figure(tmp_path / "seen.png", images, [*map(plain_text, ODD_NAMES), "two\nlines", "e"]))
+
+
+def test_samples_need_a_caption_each(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (6, 3, 20, 30)).astype(np.uint8)
+    drawn(
+        samples_figure(tmp_path / "seen.png", images, [f"{plain_text(name)}\ntwo" for name in [*ODD_NAMES, "$", "e"]])
+    )
+    with pytest.raises(DataError, match="6 pictures and 1 captions"):
+        samples_figure(tmp_path / "seen.png", images, ["a"])
+    with pytest.raises(DataError, match="0 pictures"):
+        samples_figure(tmp_path / "seen.png", [], [])
 
 
 def test_a_flat_picture_can_be_shown(tmp_path: Path) -> None:
-    class_samples_figure(tmp_path / "seen.png", np.zeros((1, 1, 8, 8), np.float32), np.array([0]), ["a"])
+    samples_figure(tmp_path / "seen.png", np.zeros((1, 1, 8, 8), np.float32), ["a"])
     assert (tmp_path / "seen.png").is_file()
-
-
-def test_nothing_wrong_leaves_no_figure(tmp_path: Path) -> None:
-    path = tmp_path / "wrong.png"
-    path.write_bytes(b"older")
-    images = np.zeros((2, 1, 8, 8))
-    assert wrong_samples_figure(path, images, np.array([0, 1]), np.eye(2), ["x", "y"], ["a", "b"]) is None
-    assert not path.exists()
-
-
-def test_pictures_without_labels_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="No picture has a label"):
-        class_samples_figure(tmp_path / "seen.png", np.zeros((1, 1, 8, 8)), np.array([-1]), ["a"])
 
 
 def test_text_from_data_is_one_short_line() -> None:
@@ -111,7 +97,10 @@ def test_text_from_data_is_one_short_line() -> None:
 
 
 def test_importing_evaluation_is_cheap() -> None:
-    modules = "classification, intervals, comparison, baselines, feature_table, features, tables, figures"
+    modules = (
+        "classification, intervals, predictions, baselines, scalar_baselines, s_minus_p, trace_features, "
+        "feature_table, features, tables, figures, figures_regression"
+    )
     heavy = "torch, matplotlib, sklearn, obspy, h5py, pandas, hydra"
     code = f"""
 import sys

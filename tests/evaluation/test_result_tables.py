@@ -10,6 +10,8 @@ from seisvision.evaluation.tables import (
     ResultRow,
     RunRow,
     architecture_table,
+    format_measure,
+    format_named,
     format_seconds,
     results_table,
 )
@@ -91,3 +93,31 @@ def test_seconds_are_readable(seconds: float, text: str) -> None:
 def test_unknown_formats_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'markdown'"):
         results_table([NETWORK], "markdow")  # type: ignore[arg-type]
+
+
+def test_tables_of_other_kinds_show_their_own_columns() -> None:
+    columns = {"acc_tol_rel0.10_abs10km": "within 10% or 10 km", "median_ae_km": "median error (km)", "r2": "R²"}
+    network = ResultRow(
+        "alexnet",
+        {
+            "acc_tol_rel0.10_abs10km": Measure(0.92, 0.9, 0.94, 4000),
+            "median_ae_km": Measure(256.4, 240.0, 270.0, 4000),
+            "r2": Measure(0.7612, 0.7, 0.8, 4000),
+        },
+    )
+    lines = results_table([network], columns=columns).splitlines()
+    assert [name for name in columns.values() if name not in lines[0]] == []
+    for part in ("4000", "92.0 % [90.0, 94.0]", "256.4 [240.0, 270.0]", "0.761 [0.700, 0.800]"):
+        assert part in lines[2]
+    record = next(csv.DictReader(io.StringIO(results_table([network], "csv", columns=columns))))
+    assert record["median_ae_km_high"] == "270.0" and "accuracy" not in record
+
+
+def test_runs_can_be_compared_by_any_measure() -> None:
+    rows = [RunRow("alexnet", 57_007_937, Measure(256.4, 240.0, 270.0, 400), None, 10.0)]
+    lines = architecture_table(rows, measure="median_ae_km", heading="median error").splitlines()
+    assert "val median error" in lines[0] and "256.4 [240.0, 270.0] km" in lines[2]
+    record = next(csv.DictReader(io.StringIO(architecture_table(rows, "csv", measure="median_ae_km"))))
+    assert record["val_median_ae_km"] == "256.4" and record["test_median_ae_km"] == ""
+    assert format_named("acc_tol_15deg", Measure.proportion(9, 10)).startswith("9/10 = 90.0 %")
+    assert format_named("median_ae_deg", None) == format_measure(None) == "-"

@@ -8,7 +8,7 @@ from tiny_runs import ROOT, plain_config
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.runs.build import build_task, build_view
+from seisvision.runs.build import build_task, build_view, check_origin, data_settings
 from seisvision.runs.configuration import check_targets, instantiate, run_identity, scientific_part
 from seisvision.views.view import View
 
@@ -33,9 +33,13 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
     config = plain_config([f"{top}={rest + '/' if rest else ''}{choice}", *FILL.get((group, choice), [])])
     view = build_view(config)
     task = build_task(config, view)
-    batch = _batch(view)
-    raw = task.eval()(batch)
-    assert raw["source_type"].shape == (2, len(config["dataset"]["labels"]["source_type"]))
+    raw = task.eval()(_batch(view))
+    for output in task.outputs:
+        decoded = output.decode(raw[output.name])
+        assert decoded.shape[0] == 2 and decoded[:, 0].isfinite().all()
+    if group.startswith("experiment"):
+        check_origin(config, view)
+        assert data_settings(config, view)["samples"]["targets"].keys() == {output.target for output in task.outputs}
     source = instantiate(config["dataset"]["source"])
     assert callable(source.prepare) and callable(source.fingerprint)
     if group == "logger":
@@ -46,7 +50,7 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
 
 def _batch(view: View) -> dict:
     """Two events of noise, sampled fast enough for the bands of the view."""
-    n_stations, n_samples, components = 5, 3600, view.components
+    n_stations, n_samples, components = (1 if view.unit == "trace" else 5), 3600, view.components
     highest_hz = max((channel.band_hz[1] for channel in getattr(view, "channels", ()) if channel.band_hz), default=0.0)
     generator = torch.Generator().manual_seed(0)
     waveform = torch.randn(2, n_stations, len(components), n_samples, generator=generator)
@@ -55,7 +59,8 @@ def _batch(view: View) -> dict:
         keys.STATION_MASK: torch.ones(2, n_stations, dtype=torch.bool),
         keys.COMPONENT_MASK: torch.ones(2, n_stations, len(components), dtype=torch.bool),
         keys.OFFSET_KM: torch.linspace(300, 3000, n_stations).repeat(2, 1),
-        keys.AZIMUTH_DEG: torch.zeros(2, n_stations),
+        keys.AZIMUTH_DEG: torch.linspace(0, 300, n_stations).repeat(2, 1),
+        keys.BACK_AZIMUTH_DEG: torch.linspace(180, 480, n_stations).repeat(2, 1) % 360,
         keys.ONSET_S: torch.full((2, n_stations), 50.0),
         keys.START_S: torch.zeros(2, n_stations),
         keys.SAMPLING_RATE_HZ: 2.0 if highest_hz < 1.0 else 40.0,

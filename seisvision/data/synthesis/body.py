@@ -57,7 +57,7 @@ class BodyWaves:
         spreading = directions.spreading(rays, distance_rad) * _REFLECTION * paths.body_amplitude
         time_s = rays.time_s + np.where(_ARRIVES_AS_S, paths.s_residual_s, paths.p_residual_s)
         # A phase that does not exist has no time; one after the record would wrap round to its start.
-        seen = np.isfinite(time_s) & (time_s > 0) & (time_s < self.grid.n_samples / self.grid.sampling_rate_hz)
+        seen = np.isfinite(time_s) & (time_s > 0) & (time_s < self.grid.end_s)
         spreading = np.where(seen, np.nan_to_num(spreading), 0)
         ramps = self._phase_ramps(np.where(seen, time_s, 0), _attenuation_s(distance_rad, paths))
         motion = np.zeros((len(azimuth_rad), 3, len(self.grid.frequency_hz)), np.complex64)

@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sampling-rate-hz", type=float, default=default.sampling_rate_hz, metavar="HZ", help="samples a second"
     )
     options.add_argument(
-        "--length-s", type=float, default=default.length_s, metavar="S", help="trace length from the origin time on"
+        "--length-s", type=float, default=default.length_s, metavar="S", help="trace length with the lead"
+    )
+    options.add_argument(
+        "--lead-s", type=float, default=default.lead_s, metavar="S", help="part of it recorded before the origin time"
     )
     _add_range(options, "--n-stations", int, default.n_stations, "stations of an event")
     _add_range(options, "--offset-range-deg", float, default.offset_range_deg, "epicentral distances in degrees")

@@ -38,7 +38,8 @@ class SyntheticEvent:
 
     Attributes:
         source_id: Unique in a set.
-        origin_time: Also the time of the first sample.
+        origin_time: When the source begins.
+        start_time: Time of the first sample.
         source: The source that was drawn.
         geometry: Epicentre and S stations.
         waveforms: (S, 3, T) float32 ground velocity on Z, N, E in m/s; a dead station is all zero.
@@ -47,6 +48,7 @@ class SyntheticEvent:
 
     source_id: str
     origin_time: datetime
+    start_time: datetime
     source: Source
     geometry: EventGeometry
     waveforms: np.ndarray
@@ -65,7 +67,7 @@ class EventGenerator:
         self.parameters = parameters
         self.tables = earth_tables(parameters.earth_model, cache_dir)
         slowest_s = parameters.offset_range_deg[1] * KM_PER_DEGREE / SLOWEST_WAVE_KM_S
-        self.grid = SpectralGrid(parameters.sampling_rate_hz, parameters.n_samples, slowest_s)
+        self.grid = SpectralGrid(parameters.sampling_rate_hz, parameters.n_samples, slowest_s, parameters.n_lead)
         self.surface = SurfaceWaves(self.tables, self.grid)
         self.body = BodyWaves(self.tables, self.grid)
         self.noise = NoiseModel(self.grid, self.tables.noise, parameters.noise_db)
@@ -82,12 +84,15 @@ class EventGenerator:
         rng = self._stream("faults", index)
         faults = draw_faults(rng, n_stations, self.parameters.fault)
         # The whole period, longer than the record: clock errors shift the rest in.
-        ground = self.grid.to_time(motion).transpose(1, 0, 2)
+        ground = np.roll(self.grid.to_time(motion), self.grid.n_lead, axis=-1).transpose(1, 0, 2)
         record = record_with_faults(rng, ground, faults, self.grid.n_samples, self.grid.sampling_rate_hz)
         # Random over years, so that neither season nor year tells the class.
         origin_time = _FIRST_ORIGIN + _ORIGIN_SPAN * self._stream("origin", index).random()
         origin_time = origin_time.replace(microsecond=origin_time.microsecond // 1000 * 1000)
-        return SyntheticEvent(f"synthetic-{index:06d}", origin_time, source, geometry, digitise(record), faults)
+        start_time = origin_time - timedelta(seconds=self.grid.n_lead / self.grid.sampling_rate_hz)
+        return SyntheticEvent(
+            f"synthetic-{index:06d}", origin_time, start_time, source, geometry, digitise(record), faults
+        )
 
     def geometry(self, index: int) -> EventGeometry:
         """Epicentre and stations of event ``index``."""

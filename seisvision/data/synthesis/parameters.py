@@ -35,7 +35,8 @@ class SynthesisParameters:
         seed: Base seed; event ``i`` depends on the seed and on ``i`` only.
         noise_db: Seismic noise relative to levels drawn between Peterson's low and high noise models, dB.
         sampling_rate_hz: Samples a second.
-        length_s: Length of every trace from the origin time on, s.
+        length_s: Length of every trace, s.
+        lead_s: How much of it is recorded before the origin time, s.
         n_stations: Smallest and largest number of stations of an event.
         offset_range_deg: Smallest and largest epicentral distance, degrees.
         magnitude: Range of the moment magnitude of tectonic events and of the magnitude of glacial ones
@@ -57,6 +58,7 @@ class SynthesisParameters:
     noise_db: float = 10.0
     sampling_rate_hz: float = 2.0
     length_s: float = 1800.0
+    lead_s: float = 0.0
     n_stations: tuple[int, int] = (12, 24)
     offset_range_deg: tuple[float, float] = (2.0, 45.0)
     magnitude: tuple[float, float] = (4.6, 5.2)
@@ -76,6 +78,8 @@ class SynthesisParameters:
         self._set("n_stations", _whole_range("n_stations", self.n_stations, 1, 200))
         self._set("offset_range_deg", _real_range("offset_range_deg", self.offset_range_deg, 0.25, 90.0))
         self._set("magnitude", _real_range("magnitude", self.magnitude, 3.0, 7.0))
+        if self.lead_s >= self.length_s:
+            raise _refuse("lead_s", self.lead_s, f"less than length_s={self.length_s:g}")
         _choice("earth_model", self.earth_model, EARTH_MODELS)
         _choice("geometry", self.geometry, GEOMETRIES)
 
@@ -101,6 +105,11 @@ class SynthesisParameters:
         """Samples of one trace."""
         return round(self.length_s * self.sampling_rate_hz)
 
+    @property
+    def n_lead(self) -> int:
+        """Samples of one trace before the origin time."""
+        return round(self.lead_s * self.sampling_rate_hz)
+
     def source_type(self, index: int) -> str:
         """Source type of event ``index``."""
         return self.classes[index % len(self.classes)]
@@ -111,8 +120,12 @@ class SynthesisParameters:
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any parameter and with the generator's version."""
+        values = self.as_dict()
+        # Sets without a lead keep the fingerprint they had before there was one.
+        if not self.lead_s:
+            del values["lead_s"]
         # Sorted, so that the order of the fields in this file does not matter.
-        content = json.dumps({"generator": GENERATOR_VERSION, **self.as_dict()}, sort_keys=True)
+        content = json.dumps({"generator": GENERATOR_VERSION, **values}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -121,6 +134,7 @@ _REAL_LIMITS = {
     "noise_db": (-300.0, 60.0),
     "sampling_rate_hz": (0.5, 20.0),
     "length_s": (60.0, 7200.0),
+    "lead_s": (0.0, 1800.0),
     "heterogeneity": (0.0, 5.0),
     "fault": (0.0, 10.0),
     "coda": (0.0, 10.0),

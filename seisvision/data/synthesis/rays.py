@@ -112,6 +112,20 @@ def ray_tables(model: str) -> RayTables:
     return tables
 
 
+def travel_time_curve(model: str, phase: str, depth_km: float) -> np.ndarray:
+    """Travel time (s) at ``TABLE_DISTANCES_DEG`` (X,) for one source depth; NaN where the phase does not exist.
+
+    Raises:
+        ConfigurationError: The phase is not tabulated.
+    """
+    from obspy.taup import TauPyModel
+
+    if phase not in PHASE_NAMES:
+        raise ConfigurationError(f"Phase '{phase}' is not tabulated. {did_you_mean(phase, list(PHASE_NAMES))}")
+    corrected = TauPyModel(model).model.depth_correct(depth_km)
+    return _earliest(PHASES[PHASE_NAMES.index(phase)], corrected)[0]
+
+
 def phase_times(
     tables: RayTables, phase: str, depth_km: np.ndarray | float, distance_deg: np.ndarray | float
 ) -> np.ndarray:

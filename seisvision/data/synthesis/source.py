@@ -13,28 +13,16 @@ from seisvision.data.synthesis.parameters import SynthesisParameters
 log = logging.getLogger(__name__)
 
 
-class SyntheticSource:
-    """A synthetic waveform set, kept in the data folder under its fingerprint.
-
-    Args:
-        processes: Worker processes that make it; by default one per core. Does not change the content.
-        **parameters: Fields of :class:`SynthesisParameters`.
-
-    Raises:
-        ConfigurationError: A parameter is unknown or not allowed.
-    """
-
-    def __init__(self, *, processes: int | None = None, **parameters: Any) -> None:
-        self.parameters = SynthesisParameters.from_mapping(parameters)
-        self.processes = processes
+class GeneratedSource:
+    """A waveform set that a generator makes, kept in the data folder under the fingerprint of its parameters."""
 
     def fingerprint(self, data_dir: str | Path) -> str:
         """Short hash of the content; the set need not exist."""
-        return self.parameters.fingerprint()
+        raise NotImplementedError
 
     def folder(self, data_dir: str | Path) -> Path:
         """Where the set is or will be."""
-        return Path(data_dir).expanduser() / f"synthetic-{self.parameters.fingerprint()}"
+        return Path(data_dir).expanduser() / f"synthetic-{self.fingerprint(data_dir)}"
 
     def prepare(self, data_dir: str | Path) -> Path:
         """Return the folder of the set; makes the set when it is not there.
@@ -52,10 +40,35 @@ class SyntheticSource:
         with _lock(folder.with_name(f".{folder.name}.lock")):
             # Another process may have made it while this one waited.
             if not _is_complete(folder):
-                self._make(folder)
+                self.make(folder)
         return folder
 
-    def _make(self, folder: Path) -> None:
+    def make(self, folder: Path) -> None:
+        """Write the set to ``folder``, which appears complete or not at all."""
+        raise NotImplementedError
+
+
+class SyntheticSource(GeneratedSource):
+    """A synthetic waveform set of teleseismic scale.
+
+    Args:
+        processes: Worker processes that make it; by default one per core. Does not change the content.
+        **parameters: Fields of :class:`SynthesisParameters`.
+
+    Raises:
+        ConfigurationError: A parameter is unknown or not allowed.
+    """
+
+    def __init__(self, *, processes: int | None = None, **parameters: Any) -> None:
+        self.parameters = SynthesisParameters.from_mapping(parameters)
+        self.processes = processes
+
+    def fingerprint(self, data_dir: str | Path) -> str:
+        """Short hash of the content; the set need not exist."""
+        return self.parameters.fingerprint()
+
+    def make(self, folder: Path) -> None:
+        """Write the set to ``folder``."""
         from seisvision.data.synthesis.synthesise import synthesise
 
         log.info("Making the synthetic waveform set %s (%d events), once", folder, self.parameters.n_events)

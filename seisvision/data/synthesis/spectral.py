@@ -22,12 +22,16 @@ class SpectralGrid:
         sampling_rate_hz: Samples a second.
         n_samples: T, length of the record in samples.
         latest_arrival_s: Last arrival after the origin time that is synthesised, s.
+        n_lead: Samples of the record before the origin time.
     """
 
-    def __init__(self, sampling_rate_hz: float, n_samples: int, latest_arrival_s: float = 0.0) -> None:
+    def __init__(self, sampling_rate_hz: float, n_samples: int, latest_arrival_s: float = 0.0, n_lead: int = 0) -> None:
         self.sampling_rate_hz = sampling_rate_hz
         self.n_samples = n_samples
-        period_s = max(n_samples / sampling_rate_hz, latest_arrival_s) + LONGEST_SOURCE_S
+        self.n_lead = n_lead
+        self.end_s = (n_samples - n_lead) / sampling_rate_hz
+        # Time before the origin lies at the end of the period, so it needs room of its own there.
+        period_s = max(self.end_s, latest_arrival_s) + LONGEST_SOURCE_S + n_lead / sampling_rate_hz
         # A length with small prime factors, for speed.
         self.n_fft: int = fft.next_fast_len(int(np.ceil(period_s * sampling_rate_hz)), real=True)
 

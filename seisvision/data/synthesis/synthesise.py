@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -76,11 +77,10 @@ def available_cores() -> int:
 def trace_metadata(event: SyntheticEvent, parameters: SynthesisParameters) -> list[dict[str, Any]]:
     """One metadata row per station, columns as in every waveform set of this package."""
     source, geometry = event.source, event.geometry
-    time = event.origin_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     common = {
         "source_id": event.source_id,
         "source_type": source.kind,
-        "source_origin_time": time,
+        "source_origin_time": _iso(event.origin_time),
         "source_latitude_deg": geometry.latitude_deg,
         "source_longitude_deg": geometry.longitude_deg,
         "source_depth_km": round(source.depth_km, 3),
@@ -91,7 +91,7 @@ def trace_metadata(event: SyntheticEvent, parameters: SynthesisParameters) -> li
         "station_location_code": "",
         "station_elevation_m": 0.0,
         "trace_channel": _channel(parameters.sampling_rate_hz),
-        "trace_start_time": time,
+        "trace_start_time": _iso(event.start_time),
         "trace_sampling_rate_hz": parameters.sampling_rate_hz,
         "trace_component_order": "ZNE",
         "trace_unit": "m/s",
@@ -112,6 +112,10 @@ def trace_metadata(event: SyntheticEvent, parameters: SynthesisParameters) -> li
     ]
 
 
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _channel(sampling_rate_hz: float) -> str:
     """Band and instrument code of the SEED manual, appendix A, for a broadband seismometer."""
     if sampling_rate_hz >= 10:
@@ -121,11 +125,12 @@ def _channel(sampling_rate_hz: float) -> str:
 
 def _warn_of_short_records(parameters: SynthesisParameters) -> None:
     needed_s = parameters.offset_range_deg[1] * KM_PER_DEGREE / _RAYLEIGH_KM_S
-    if parameters.length_s < needed_s:
+    if parameters.length_s - parameters.lead_s < needed_s:
         log.warning(
-            "length_s=%g ends before the surface waves of the farthest stations (%.0f s); "
-            "give a longer length_s or a smaller offset_range_deg to have them",
+            "length_s=%g with lead_s=%g ends before the surface waves of the farthest stations (%.0f s after the "
+            "origin); give a longer length_s or a smaller offset_range_deg to have them",
             parameters.length_s,
+            parameters.lead_s,
             needed_s,
         )
 

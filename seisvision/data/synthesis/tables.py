@@ -50,10 +50,11 @@ def earth_tables(model: str, cache_dir: Path | None = None) -> EarthTables:
 def make_earth_tables(model: str) -> EarthTables:
     """Compute the tables of one of ObsPy's bundled Earth models."""
     profile = earth_profile(model)
-    return EarthTables(profile, ray_tables(model), love_modes(profile), rayleigh_modes(profile), _noise_models())
+    return EarthTables(profile, ray_tables(model), love_modes(profile), rayleigh_modes(profile), peterson_models())
 
 
-def _noise_models() -> np.ndarray:
+def peterson_models() -> np.ndarray:
+    """Noise models of Peterson (1993), (Q, 3) float64: period (s), low and high model (dB re 1 (m/s2)2/Hz)."""
     from obspy.signal.spectral_estimation import get_nhnm, get_nlnm
 
     low_period, low_db = (np.asarray(values, dtype=float) for values in get_nlnm())

@@ -54,6 +54,7 @@ def test_fingerprint_changes_with_every_parameter():
         "noise_db": 0,
         "sampling_rate_hz": 1,
         "length_s": 900,
+        "lead_s": 300,
         "n_stations": (12, 12),
         "offset_range_deg": (2, 20),
         "magnitude": (4, 5),
@@ -66,6 +67,15 @@ def test_fingerprint_changes_with_every_parameter():
     assert set(changes) == {field.name for field in fields(SynthesisParameters)}
     prints = {replace(SynthesisParameters(), **{name: value}).fingerprint() for name, value in changes.items()}
     assert len(prints | {SynthesisParameters().fingerprint()}) == len(changes) + 1
+
+
+def test_sets_without_a_lead_keep_the_fingerprint_they_had_before_there_was_one():
+    assert SynthesisParameters().fingerprint() == SynthesisParameters(lead_s=0).fingerprint() == "e4d8222f8da6"
+
+
+def test_a_lead_as_long_as_the_record_is_refused():
+    with pytest.raises(ConfigurationError, match=r"lead_s=600\.0 is not allowed: give less than length_s=600"):
+        SynthesisParameters(length_s=600, lead_s=600)
 
 
 def test_classes_are_balanced():

@@ -1,8 +1,4 @@
-"""Outputs: what a network says about a sample, how that is learnt, and how it is decoded.
-
-An output owns its head, its loss and its decoding; a task is a list of outputs, so that predicting
-several things at once is a matter of configuration.
-"""
+"""One of several classes: what caused the event."""
 
 from __future__ import annotations
 
@@ -13,13 +9,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
+from seisvision.tasks.output import Output
 
 NO_CLASS = -1
 """Class number of a sample without a label."""
 
 
-class ClassOutput(nn.Module):
+class ClassOutput(Output):
     """One of K classes: linear head, softmax and cross-entropy (A-16 of the Seismic Atlas).
 
     Args:
@@ -28,11 +25,13 @@ class ClassOutput(nn.Module):
         class_names: the K classes in the order of their numbers.
         class_weights: ``auto`` (inverse frequency in the training split, mean 1), ``None``, or K numbers.
         label_smoothing: share of the probability spread over all classes, in [0, 1).
+        weight: see :class:`~seisvision.tasks.output.Output`.
 
     Raises:
-        ConfigurationError: fewer than two classes, or weights that do not fit them.
+        ConfigurationError: fewer than two classes, or weights or smoothing that are not allowed.
     """
 
+    kind = "class"
     class_weights: torch.Tensor
 
     def __init__(
@@ -42,9 +41,9 @@ class ClassOutput(nn.Module):
         class_names: Sequence[str],
         class_weights: Literal["auto"] | Sequence[float] | None = None,
         label_smoothing: float = 0.0,
+        weight: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.name, self.target = name, target
+        super().__init__(name, target, weight)
         self.class_names = [str(class_name) for class_name in class_names]
         self.label_smoothing = label_smoothing
         if len(self.class_names) < 2:
@@ -62,27 +61,36 @@ class ClassOutput(nn.Module):
                 f"class_weights={list(weights)} of output '{name}' must be 'auto', null or {len(self.class_names)} "
                 f"numbers of at least 0, one for each of {self.class_names}."
             )
+        if not 0 <= label_smoothing < 1:
+            raise ConfigurationError(f"label_smoothing={label_smoothing} of output '{name}' must be from 0 to below 1")
         self.register_buffer("class_weights", torch.tensor(weights))
-        self.head: nn.Module = nn.Identity()
 
     def build_head(self, num_features: int) -> None:
         """Create the head for features (B, ``num_features``)."""
         self.head = nn.Linear(num_features, len(self.class_names))
 
     def fit_statistics(self, targets: torch.Tensor) -> None:
-        """Set automatic class weights from the class numbers (N,) of the training split."""
+        """Set automatic class weights from the class numbers (N,) of the training split.
+
+        Raises:
+            DataError: a class has no training sample, so it cannot be learnt.
+        """
+        counts = torch.bincount(targets[targets != NO_CLASS], minlength=len(self.class_names)).double()
+        absent = [name for name, count in zip(self.class_names, counts, strict=True) if count == 0]
+        if absent:
+            raise DataError(
+                f"no training sample is of class {', '.join(absent)} of '{self.target}'; take it out of "
+                f"dataset.labels.{self.target}, or use another split or more data"
+            )
         if not self.weights_are_automatic:
             return
-        counts = torch.bincount(targets[targets != NO_CLASS], minlength=len(self.class_names)).double()
-        inverse = torch.where(counts > 0, counts.sum() / counts.clamp(min=1), 0.0)
-        self.class_weights.copy_(inverse / inverse[counts > 0].mean())
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Map features (B, F) to logits (B, K)."""
-        return self.head(features)
+        inverse = counts.sum() / counts
+        self.class_weights.copy_(inverse / inverse.mean())
 
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Weighted cross-entropy of logits (B, K) against class numbers (B,); unlabelled samples do not count."""
+        if not (target != NO_CLASS).any():
+            return raw.float().sum() * 0
         return functional.cross_entropy(
             raw.float(),
             target,
@@ -106,7 +114,7 @@ class ClassOutput(nn.Module):
     def describe(self) -> dict[str, Any]:
         """Plain description stored in checkpoints."""
         return {
-            "kind": "class",
+            "kind": self.kind,
             "name": self.name,
             "target": self.target,
             "class_names": self.class_names,

@@ -1,0 +1,134 @@
+"""How fast pictures of single traces are drawn, against ObsPy's own drawings of the same traces.
+
+    OMP_NUM_THREADS=1 python benchmarks/trace_views.py [--batch 64] [--repeats 9] [--json]
+
+One thread; one component of 3600 samples (30 minutes at 2 Hz) to 96 x 192 pixels, and ObsPy at that size and at its
+own. All competitors take turns in one run, so that a busy machine slows all of them, and medians are compared. Time is
+processor time of the process, which equals the wall clock on an idle machine; the wall clock is printed too.
+Each of our pictures is compared with ObsPy's picture of the same kind: plot, linear or logarithmic spectrogram.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import matplotlib as mpl
+import numpy as np
+import torch
+
+from seisvision import keys
+from seisvision.data.synthesis.generator import EventGenerator
+from seisvision.data.synthesis.parameters import SynthesisParameters
+from seisvision.views.channels import Channel
+from seisvision.views.spectrogram import SpectrogramView
+from seisvision.views.trace import TraceView
+
+RATE_HZ, HEIGHT, WIDTH = 2.0, 96, 192
+BANDS = [Channel("Z", (0.4, 0.95)), Channel("Z", (1 / 30, 1 / 10)), Channel("Z", (1 / 150, 1 / 35))]
+KINDS = {"plot": (800, 250), "linear spectrogram": (640, 480), "log spectrogram": (640, 480)}
+"""ObsPy's pictures and their own sizes in pixels."""
+
+
+def synthetic_traces(count: int) -> dict:
+    """Batch of traces of the default synthetic set's events."""
+    generator = EventGenerator(SynthesisParameters(n_stations=(16, 16), fault=0.0))
+    waveform = np.concatenate([generator.event(index).waveforms[:, :1] for index in range(-(-count // 16))])[:count]
+    return {
+        keys.WAVEFORM: torch.from_numpy(waveform)[:, None],
+        keys.STATION_MASK: torch.ones(count, 1, dtype=torch.bool),
+        keys.SAMPLING_RATE_HZ: RATE_HZ,
+    }
+
+
+def obspy_pixels(waveform: torch.Tensor, kind: str, size_px: tuple[int, int]) -> np.ndarray:
+    """Draw one trace as an array of pixels, the way a user of ObsPy would."""
+    import matplotlib.pyplot as plt
+    from obspy import Trace
+
+    trace = Trace(waveform.numpy(), {"sampling_rate": RATE_HZ})
+    figure = plt.figure(figsize=(size_px[0] / 100, size_px[1] / 100), dpi=100)
+    if kind == "plot":
+        trace.plot(fig=figure, handle=True, draw=False)
+    else:
+        trace.spectrogram(axes=figure.add_subplot(111), log=kind.startswith("log"), show=False)
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba()).copy()
+    plt.close(figure)
+    return pixels
+
+
+def obspy_name(kind: str, size_px: tuple[int, int]) -> str:
+    return f"ObsPy {kind}, {size_px[1]} x {size_px[0]}"
+
+
+def competitors(batch: dict) -> dict[str, tuple[Callable[[int], object], int]]:
+    """Name to (what to run, given the number of the turn; number of pictures it makes)."""
+    waveform = batch[keys.WAVEFORM][:, 0, 0]
+    count = len(waveform)
+    views = {
+        "line": TraceView(HEIGHT, WIDTH, components="Z"),
+        "line, 10-30 s": TraceView(HEIGHT, WIDTH, BANDS[1:2], components="Z"),
+        "three stacked bands": TraceView(HEIGHT, WIDTH, BANDS, stack="all", components="Z"),
+        "log spectrogram, 64 x 192": SpectrogramView(64, WIDTH, components="Z"),
+        "log spectrogram": SpectrogramView(HEIGHT, WIDTH, components="Z"),
+        "linear spectrogram": SpectrogramView(HEIGHT, WIDTH, (0.0, 0.95), axis="linear", components="Z"),
+    }
+    ours = {f"seisvision {name}": ((lambda _, view=view: view(batch)), count) for name, view in views.items()}
+    theirs = {
+        obspy_name(kind, size): ((lambda turn, k=kind, s=size: obspy_pixels(waveform[turn % count], k, s)), 1)
+        for kind, own in KINDS.items()
+        for size in ((WIDTH, HEIGHT), own)
+    }
+    return theirs | ours
+
+
+def measure(batch: dict, repeats: int) -> dict[str, dict[str, float]]:
+    """Median milliseconds per picture of every competitor, processor time and wall clock."""
+    running = competitors(batch)
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in running}
+    for turn in range(repeats + 1):
+        for name, (run, pictures) in running.items():
+            # The second call counts: memory freed by the competitor before must not be charged to this one.
+            run(turn)
+            cpu, wall = time.process_time(), time.perf_counter()
+            run(turn)
+            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+            if turn > 0:
+                spent[name].append((1000 * cpu / pictures, 1000 * wall / pictures))
+    return {
+        name: {"cpu_ms": statistics.median(c for c, _ in times), "wall_ms": statistics.median(w for _, w in times)}
+        for name, times in spent.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch", type=int, default=64, help="traces per batch")
+    parser.add_argument("--repeats", type=int, default=9, help="turns of every competitor")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    mpl.use("Agg")
+    results = measure(synthetic_traces(arguments.batch), arguments.repeats)
+    for name, result in results.items():
+        kind = next((kind for kind in KINDS if kind in name), "plot")
+        for size, words in (((WIDTH, HEIGHT), "same size"), (KINDS[kind], "its own size")):
+            result[f"times faster than ObsPy, {words}"] = results[obspy_name(kind, size)]["cpu_ms"] / result["cpu_ms"]
+    if arguments.json:
+        print(json.dumps({"batch": arguments.batch, "torch": torch.__version__, "results": results}, indent=2))
+        return
+    print(f"{'ms per picture':40s} {'cpu':>8s} {'wall':>8s} | faster than ObsPy at {'same size':>10s} {'own size':>9s}")
+    for name, result in results.items():
+        same, own = (value for key, value in result.items() if key.startswith("times"))
+        print(f"{name:40s} {result['cpu_ms']:8.3f} {result['wall_ms']:8.3f} | {'':20s} {same:10.1f} {own:9.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""A set of local or regional seismograms as a source of data: made when it is first needed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from seisvision.data.synthesis.source import GeneratedSource
+from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
+
+log = logging.getLogger(__name__)
+
+
+class LocalSyntheticSource(GeneratedSource):
+    """A synthetic waveform set of local or regional scale.
+
+    Args:
+        **parameters: Fields of :class:`LocalSynthesisParameters`.
+
+    Raises:
+        ConfigurationError: A parameter is unknown or not allowed.
+    """
+
+    def __init__(self, **parameters: Any) -> None:
+        self.parameters = LocalSynthesisParameters.from_mapping(parameters)
+
+    def fingerprint(self, data_dir: str | Path) -> str:
+        """Short hash of the content; the set need not exist."""
+        return self.parameters.fingerprint()
+
+    def make(self, folder: Path) -> None:
+        """Write the set to ``folder``."""
+        from seisvision.data.synthesis_local.synthesise import synthesise_local
+
+        log.info("Making the local synthetic waveform set %s (%d events), once", folder, self.parameters.n_events)
+        synthesise_local(self.parameters, folder)

@@ -1,0 +1,110 @@
+"""Writes a whole set of local or regional seismograms."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from seisvision.data.interrupts import postponed_interrupt
+from seisvision.data.synthesis.synthesise import COMPRESSION
+from seisvision.data.synthesis_local.generator import LocalEvent, LocalEventGenerator
+from seisvision.data.synthesis_local.parameters import LOCAL_GENERATOR_VERSION, LocalSynthesisParameters
+from seisvision.data.writer import WaveformSetWriter
+
+log = logging.getLogger(__name__)
+
+NETWORK_CODE: Final = "SL"
+_DESCRIPTION = (
+    "Physics-based synthetic seismograms of {n} local or regional earthquakes with known place, depth and magnitude: "
+    "direct waves, head waves and the Moho reflection in a layered crust, coda, surface waves, noise. Not modelled: "
+    "reverberation in the layers, exact conversion at the free surface, three-dimensional structure beyond random "
+    "delays, instruments. Each event has velocities, Vp/Vs, Q and scattering of its own."
+)
+_CITATIONS = (
+    "Aki & Richards (2002), Quantitative Seismology, chapters 4 and 9: radiation, layered media, flattening",
+    "Aki & Chouet (1975), doi:10.1029/JB080i023p03322: coda",
+    "Brune (1970), doi:10.1029/JB075i026p04997: earthquake spectrum",
+    "Anderson & Hough (1984), BSSA 74, 1969-1993: kappa",
+    "Herrmann & Kijko (1983), BSSA 73, 157-171: spreading of guided waves",
+    "Takemura, Furumura & Saito (2009), doi:10.1111/j.1365-246X.2009.04210.x: smoothed radiation",
+    "Peterson (1993), USGS Open-File Report 93-322: noise models",
+)
+
+
+def synthesise_local(parameters: LocalSynthesisParameters, path: str | Path) -> Path:
+    """Write the set that ``parameters`` describe to ``path``, which appears when it is complete.
+
+    Raises:
+        DataError: The set exists already.
+    """
+    generator = LocalEventGenerator(parameters)
+    with WaveformSetWriter(path, card=_card(parameters), compression=COMPRESSION) as writer:
+        for index in range(parameters.n_events):
+            event = generator.event(index)
+            with postponed_interrupt():
+                writer.add_event(trace_metadata(event, parameters), event.waveforms)
+            if (index + 1) * 10 // parameters.n_events > index * 10 // parameters.n_events:
+                log.info("Synthesised %d of %d events", index + 1, parameters.n_events)
+    return Path(path)
+
+
+def trace_metadata(event: LocalEvent, parameters: LocalSynthesisParameters) -> list[dict[str, Any]]:
+    """One metadata row per station, columns as in every waveform set of this package.
+
+    The arrivals are called theoretical: an onset is detected, as on recordings, not given.
+    """
+    source, geometry = event.source, event.geometry
+    common = {
+        "source_id": event.source_id,
+        "source_type": "earthquake",
+        "source_origin_time": _iso(event.origin_time),
+        "source_latitude_deg": geometry.latitude_deg,
+        "source_longitude_deg": geometry.longitude_deg,
+        "source_depth_km": round(source.depth_km, 3),
+        "source_magnitude": round(source.magnitude, 3),
+        "source_cell": geometry.cell,
+        "station_network_code": NETWORK_CODE,
+        "station_location_code": "",
+        "station_elevation_m": 0.0,
+        "trace_channel": "BH" if parameters.sampling_rate_hz < 80 else "HH",
+        "trace_start_time": _iso(event.origin_time - timedelta(seconds=event.lead_s)),
+        "trace_sampling_rate_hz": parameters.sampling_rate_hz,
+        "trace_component_order": "ZNE",
+        "trace_unit": "m/s",
+        "trace_onset_s": float("nan"),
+    }
+    return [
+        common
+        | {
+            "station_code": str(geometry.station_code[i]),
+            "station_latitude_deg": float(geometry.station_latitude_deg[i]),
+            "station_longitude_deg": float(geometry.station_longitude_deg[i]),
+            "path_ep_distance_km": round(float(geometry.offset_km[i]), 3),
+            "path_azimuth_deg": round(float(geometry.azimuth_deg[i]), 3) % 360,
+            "path_back_azimuth_deg": round(float(geometry.back_azimuth_deg[i]), 3) % 360,
+            "trace_theoretical_p_s": round(event.lead_s + float(event.p_time_s[i]), 3),
+            "trace_theoretical_s_s": round(event.lead_s + float(event.s_time_s[i]), 3),
+        }
+        for i in range(len(geometry.offset_km))
+    ]
+
+
+def _iso(time: Any) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _card(parameters: LocalSynthesisParameters) -> dict[str, Any]:
+    return {
+        "name": f"synthetic-{parameters.fingerprint()}",
+        "description": _DESCRIPTION.format(n=parameters.n_events),
+        "licence": "MIT, as the software that makes it",
+        "citation": list(_CITATIONS),
+        "measurement": "velocity",
+        "unit": "m/s",
+        "instrument_response": "none",
+        "parameters": parameters.as_dict(),
+        "generator_version": LOCAL_GENERATOR_VERSION,
+        "fingerprint": parameters.fingerprint(),
+    }

@@ -1,0 +1,171 @@
+"""Which events and traces can be served, and why the others cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seisvision.data.event_index import build_event_index
+from seisvision.data.onsets import known_onsets
+from seisvision.data.samples import reference_s
+from seisvision.data.targets import event_column, target_arrays, trace_column, trace_target_arrays
+from seisvision.data.traces import TraceIndex, build_trace_index, trace_window_starts_s, window_problems
+from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.window import Window, WindowReader
+from seisvision.errors import ConfigurationError, DataError
+from seisvision.seeding import DEFAULT_SEED
+
+Selection = Mapping[str, Sequence[Any]]
+
+
+def unusable_samples(
+    waveform_set: WaveformSet,
+    ids: Sequence[str] | None = None,
+    *,
+    samples: Mapping[str, Any],
+    unit: str = "event",
+    select: Selection | None = None,
+    min_stations: int = 1,
+    cache_dir: str | Path | None = None,
+) -> dict[str, str]:
+    """Return the samples that cannot be served, each with the first reason found.
+
+    Args:
+        waveform_set: the set.
+        ids: what to judge: ids of events, or rows of the metadata table as text; ``None`` for the whole set.
+        samples: keywords of :class:`EventSamples` or :class:`TraceSamples`.
+        unit: ``"event"`` or ``"trace"``.
+        select: event column to the values that are kept, compared as text.
+        min_stations: fewest traces of an event; not asked of single traces.
+        cache_dir: where detected onsets are kept.
+
+    Raises:
+        DataError: a column, an event or a trace does not exist.
+    """
+    samples = with_cache(samples, cache_dir)
+    if unit == "trace":
+        ids = [str(row) for row in range(len(waveform_set.metadata))] if ids is None else ids
+        return _unusable_traces(waveform_set, ids, samples, select or {})
+    ids = waveform_set.source_ids if ids is None else ids
+    return _unusable_events(waveform_set, ids, samples, min_stations, select or {})
+
+
+def usable_table(waveform_set: WaveformSet, split_unit: str, **settings: Any) -> pd.DataFrame:
+    """Return what a split may deal, for :func:`seisvision.data.splits.make_split`.
+
+    Args:
+        waveform_set: the set.
+        split_unit: ``"event"`` gives the rows of the event table that have a sample that can be served, ``"trace"``
+            those rows of the metadata table that can be served.
+        **settings: keywords of :func:`unusable_samples`.
+
+    Raises:
+        ConfigurationError: traces are to be dealt while samples are events.
+    """
+    unusable = unusable_samples(waveform_set, **settings)
+    unit = settings.get("unit", "event")
+    if unit == "event" and split_unit == "trace":
+        raise ConfigurationError("a split of single traces does not fit samples that are whole events; split events")
+    if unit == "event":
+        return waveform_set.event_table().drop(index=list(unusable))
+    traces = waveform_set.metadata.drop(index=row_numbers(list(unusable)))
+    if split_unit == "trace":
+        return traces
+    events = waveform_set.event_table()
+    return events[events.index.isin(traces["source_id"])]
+
+
+def with_cache(samples: Mapping[str, Any], cache_dir: str | Path | None) -> dict[str, Any]:
+    """Return the keywords of samples with the folder of detected onsets put where these are asked for."""
+    onset = samples.get("onset")
+    return dict(samples) if onset is None else {**samples, "onset": {"cache_dir": cache_dir, **onset}}
+
+
+def _unusable_events(
+    waveform_set: WaveformSet, ids: Sequence[str], samples: Mapping[str, Any], min_stations: int, select: Selection
+) -> dict[str, str]:
+    index = build_event_index(waveform_set, ids, known_onsets(waveform_set, samples.get("onset")))
+    targets = samples.get("targets") or {}
+    unlabelled = _unlabelled(target_arrays(waveform_set, ids, targets), len(ids))
+    few = np.diff(index.first) < min_stations
+    unknown = np.isnan(reference_s(index, samples["window"]))
+    unselected = _unselected(waveform_set, ids, select)
+    raw = waveform_set.event_table()
+    reasons: dict[str, str] = {}
+    for i, source_id in enumerate(ids):
+        if unselected[i]:
+            reasons[source_id] = unselected[i]
+        elif few[i]:
+            reasons[source_id] = f"fewer than {min_stations} stations"
+        elif unknown[i]:
+            reasons[source_id] = f"no {samples['window'].reference} time"
+        elif unlabelled[i]:
+            reasons[source_id] = "no label: " + ", ".join(f"{column}={raw.at[source_id, column]}" for column in targets)
+    return reasons
+
+
+def _unusable_traces(
+    waveform_set: WaveformSet, ids: Sequence[str], samples: Mapping[str, Any], select: Selection
+) -> dict[str, str]:
+    index = build_trace_index(waveform_set, row_numbers(ids), samples.get("onset"))
+    targets = samples.get("targets") or {}
+    unlabelled = _unlabelled(trace_target_arrays(waveform_set, index.rows, index.paths, targets), len(ids))
+    raw = {column: trace_column(waveform_set, index.rows, index.paths, column).to_numpy() for column in targets}
+    unselected = _unselected(waveform_set, index.source_ids, select)
+    problems = _window_problems(waveform_set, index, samples)
+    reasons: dict[str, str] = {}
+    for i, trace_id in enumerate(ids):
+        if unselected[i]:
+            reasons[trace_id] = unselected[i]
+        elif unlabelled[i]:
+            reasons[trace_id] = "no label: " + ", ".join(f"{column}={raw[column][i]}" for column in targets)
+        elif problems[i]:
+            reasons[trace_id] = problems[i]
+    return reasons
+
+
+def _window_problems(waveform_set: WaveformSet, index: TraceIndex, samples: Mapping[str, Any]) -> list[str]:
+    window: Window = samples["window"]
+    # Where all rates are one and none is asked for, the first is the one.
+    rate_hz = samples.get("sampling_rate_hz") or (float(index.sampling_rate_hz[0]) if len(index.rows) else 1.0)
+    reader = WindowReader(waveform_set, samples.get("components", "Z"), rate_hz, window.length_s)
+    starts_s = trace_window_starts_s(index, window, samples.get("seed", DEFAULT_SEED))
+    return window_problems(index, starts_s, window, reader)
+
+
+def row_numbers(ids: Sequence[str]) -> np.ndarray:
+    """Return metadata rows (N,) of ids of traces.
+
+    Raises:
+        DataError: an id is no row number.
+    """
+    strange = [trace_id for trace_id in ids if not trace_id.isdecimal()]
+    if strange:
+        raise DataError(
+            f"'{strange[0]}' is no trace: traces are named by their row in the metadata table; "
+            "check whether the split is one of events"
+        )
+    return np.array([int(trace_id) for trace_id in ids], dtype=int)
+
+
+def _unlabelled(values: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+    """Tell which samples have none of the targets; none of them where there are no targets."""
+    labelled = [array >= 0 if array.dtype == np.int64 else np.isfinite(array) for array in values.values()]
+    return ~np.any(labelled, axis=0) if labelled else np.zeros(n, dtype=bool)
+
+
+def _unselected(waveform_set: WaveformSet, source_ids: Sequence[str], select: Selection) -> list[str]:
+    """Return the reason why the event of each sample is not selected (N,), "" where it is."""
+    reasons = [""] * len(source_ids)
+    table = waveform_set.event_table() if select else None
+    for column, values in select.items():
+        kept = {str(value) for value in values}
+        value_of = {} if table is None else event_column(table, column, waveform_set).astype(str).to_dict()
+        for i, source_id in enumerate(source_ids):
+            if not reasons[i] and value_of[source_id] not in kept:
+                reasons[i] = f"not selected: {column}={value_of[source_id]}"
+    return reasons

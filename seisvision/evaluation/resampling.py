@@ -1,0 +1,151 @@
+"""Bootstrap over events for many measures at once: the resamples are drawn once and only weigh the samples.
+
+A resample of events is a row of counts, so a mean is a product of two matrices and a median a walk along sorted values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from seisvision.errors import DataError
+from seisvision.evaluation.intervals import Measure, percentile_ends, wilson_interval
+from seisvision.seeding import DEFAULT_SEED, numpy_stream
+
+N_RESAMPLES = 2000
+ROWS_AT_ONCE = 128
+"""Resamples handled together, which bounds the memory."""
+
+OfMeans = Callable[[np.ndarray], np.ndarray]
+"""Maps means (R, M) to one number (R,) each."""
+
+
+class EventBootstrap:
+    """Percentile bootstrap over groups of samples (Efron and Tibshirani 1993, chapters 8 and 13).
+
+    Args:
+        groups: (N,) event of every sample: traces of one event are not independent, so whole events are drawn.
+        level: confidence level of the intervals.
+        seed: seed of the resamples; equal groups and seed give equal resamples, which makes comparisons paired.
+        n_resamples: R.
+
+    Raises:
+        DataError: ``level`` is not between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[Any] | np.ndarray,
+        level: float = 0.95,
+        seed: int = DEFAULT_SEED,
+        n_resamples: int = N_RESAMPLES,
+    ) -> None:
+        if not 0 < level < 1:
+            raise DataError(f"level={level} is not a confidence level; give a number between 0 and 1, such as 0.95.")
+        self.n = len(groups)
+        names, self.group = np.unique(np.asarray(groups), return_inverse=True)
+        self.n_groups = len(names)
+        self.level, self.seed, self.n_resamples = level, seed, n_resamples
+
+    @property
+    def independent(self) -> bool:
+        """True where every sample is an event of its own."""
+        return self.n_groups == self.n
+
+    def share(self, hits: np.ndarray, among: np.ndarray | None = None) -> Measure:
+        """Proportion of ``hits``, bool (N,), among the samples marked by ``among`` (N,), else of all.
+
+        Independent samples get the Wilson interval, samples of the same events the bootstrap. Where all resamples
+        agree (nothing or everything hit), the bootstrap says nothing: Wilson with as many trials as events.
+        """
+        chosen = np.ones(self.n, bool) if among is None else np.asarray(among, bool)
+        hit = np.asarray(hits, bool) & chosen
+        if self.independent or not chosen.any():
+            return Measure.proportion(int(hit.sum()), int(chosen.sum()), self.level)
+        measure = self.mean(hit, among)
+        if measure.low < measure.high:
+            return measure
+        n_groups = len(np.unique(self.group[chosen]))
+        return Measure(
+            measure.value, *wilson_interval(measure.value * n_groups, n_groups, self.level), int(chosen.sum())
+        )
+
+    def mean(self, values: np.ndarray, among: np.ndarray | None = None) -> Measure:
+        """Mean of ``values`` (N,) over the samples marked by ``among``, else over all."""
+        if among is None:
+            return self.of_means(lambda means: means[:, 0], values)
+        chosen = np.asarray(among, bool)
+        measure = self.of_means(_first_over_second, np.where(chosen, values, 0.0), chosen)
+        return Measure(measure.value, measure.low, measure.high, int(chosen.sum()))
+
+    def of_means(self, function: OfMeans, *columns: np.ndarray) -> Measure:
+        """A measure that is a function of the means of M columns (N,), such as a root mean square or a correlation.
+
+        ``function`` maps means (R, M) to (R,) and may return NaN where the measure is not defined.
+        """
+        if not self.n:
+            return Measure(math.nan)
+        table = np.stack([np.asarray(column, float) for column in columns], axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(function(table.mean(0, keepdims=True))[0])
+            return self.measure(value, function(self.means(table)))
+
+    def median(self, values: np.ndarray) -> Measure:
+        """Median of ``values`` (N,)."""
+        return self.measure(float(np.median(values)), self.medians(values)) if self.n else Measure(math.nan)
+
+    def measure(self, value: float, resampled: np.ndarray) -> Measure:
+        """``value`` with the interval of its resamples (R,); undefined, with n = 0, where the value is."""
+        if not math.isfinite(value):
+            return Measure(math.nan)
+        return Measure(value, *percentile_ends(resampled, self.level), self.n)
+
+    def means(self, table: np.ndarray) -> np.ndarray:
+        """Means (R, M) of the columns of ``table`` (N, M) in every resample."""
+        sums = np.stack([np.bincount(self.group, column, self.n_groups) for column in table.T], axis=1)
+        size = np.bincount(self.group, minlength=self.n_groups)
+        weighed = [counts.astype(float) @ np.column_stack([sums, size]) for counts in self._chunks()]
+        totals = np.concatenate(weighed)
+        return totals[:, :-1] / totals[:, -1:]
+
+    def medians(self, values: np.ndarray) -> np.ndarray:
+        """Medians (R,) of ``values`` (N,) in every resample, exactly those of the repeated values."""
+        order = np.argsort(values, kind="stable")
+        ordered, group = np.asarray(values, float)[order], self.group[order]
+        found = []
+        for counts in self._chunks():
+            reached = counts[:, group].cumsum(1, dtype=np.int32)
+            total = reached[:, -1:]
+            lower, upper = ((reached <= place).sum(1) for place in ((total - 1) // 2, total // 2))
+            found.append((ordered[lower] + ordered[upper]) / 2)
+        return np.concatenate(found)
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """How often every event is in every resample, uint16 (R, n_groups)."""
+        rng = numpy_stream(self.seed, "event bootstrap")
+        counts = np.empty((self.n_resamples, self.n_groups), np.uint16)
+        for row in counts:
+            row[:] = np.bincount(rng.integers(0, self.n_groups, self.n_groups), minlength=self.n_groups)
+        return counts
+
+    def _chunks(self) -> Iterator[np.ndarray]:
+        for start in range(0, self.n_resamples, ROWS_AT_ONCE):
+            yield self.counts[start : start + ROWS_AT_ONCE]
+
+
+def two_sided_p(resampled: np.ndarray) -> float:
+    """Two-sided bootstrap p-value of differences (R,) against none; never below 1 / (R + 1)."""
+    finite = resampled[np.isfinite(resampled)]
+    if not len(finite):
+        return math.nan
+    tail = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
+    return min(1.0, 2 * (tail + 1) / (len(finite) + 1))
+
+
+def _first_over_second(means: np.ndarray) -> np.ndarray:
+    return means[:, 0] / means[:, 1]

@@ -1,0 +1,194 @@
+"""What predictions of every kind have in common: ids, targets, selection and pairing."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from seisvision.errors import DataError
+from seisvision.evaluation.intervals import Measure
+from seisvision.evaluation.resampling import EventBootstrap, two_sided_p
+
+
+@dataclass(frozen=True)
+class SamplePredictions:
+    """N predictions of one output.
+
+    Raises:
+        DataError: lengths differ, a sample id is repeated or ``about`` lacks what the kind needs.
+    """
+
+    about: dict[str, Any]
+    """Plain description of the output."""
+    sample_ids: list[str]
+    """N ids, each once: event ids or trace rows."""
+    source_ids: list[str]
+    """N event ids, which repeat where samples are traces."""
+    target: np.ndarray
+    """True values (N,)."""
+    decoded: np.ndarray
+    """What was said (N, ...), in physical units."""
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Names that ``about`` must hold."""
+
+    def __post_init__(self) -> None:
+        missing = [name for name in self.needs if name not in self.about]
+        if missing:
+            raise DataError(
+                f"The description of output '{self.about.get('name', '?')}' lacks '{missing[0]}'; it has "
+                f"{', '.join(self.about)}. Describe the output with {', '.join(self.needs)}."
+            )
+        lengths = [len(self.sample_ids), len(self.source_ids), len(self.target), len(self.decoded)]
+        if len(set(lengths)) != 1:
+            raise DataError(
+                f"{lengths[0]} sample ids, {lengths[1]} event ids, {lengths[2]} targets and {lengths[3]} predictions "
+                "do not belong together; give one of each for every sample."
+            )
+        if len(set(self.sample_ids)) != lengths[0]:
+            repeated = Counter(self.sample_ids).most_common(1)[0][0]
+            raise DataError(f"Sample '{repeated}' is predicted more than once. Predict every sample once.")
+        self._check_shapes()
+
+    @classmethod
+    def from_decoded(
+        cls,
+        about: Mapping[str, Any],
+        sample_ids: Sequence[str],
+        source_ids: Sequence[str],
+        target: np.ndarray,
+        decoded: np.ndarray,
+    ) -> Self:
+        """Predictions of N samples from what an output decodes."""
+        return cls(dict(about), list(sample_ids), list(source_ids), np.asarray(target), np.asarray(decoded))
+
+    @property
+    def headline(self) -> str:
+        """Name of the measure that tables show first."""
+        raise NotImplementedError
+
+    @property
+    def table_columns(self) -> dict[str, str]:
+        """Measures of a results table and their headings, the headline first."""
+        raise NotImplementedError
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """bool (N,): samples with a target."""
+        return np.isfinite(self.target)
+
+    @property
+    def n_labelled(self) -> int:
+        """Samples with a target."""
+        return int(self.labelled.sum())
+
+    def table_details(self) -> dict[str, Any]:
+        """What a table of stored results must know."""
+        return {"headline": self.headline, "table_columns": self.table_columns}
+
+    def take(self, rows: np.ndarray) -> Self:
+        """The predictions at some positions."""
+        return type(self)(
+            self.about,
+            [self.sample_ids[i] for i in rows],
+            [self.source_ids[i] for i in rows],
+            self.target[rows],
+            self.decoded[rows],
+        )
+
+    def select(self, sample_ids: Sequence[str]) -> Self:
+        """The predictions of some samples, in the order asked for.
+
+        Raises:
+            DataError: a sample was not predicted.
+        """
+        row = {sample_id: i for i, sample_id in enumerate(self.sample_ids)}
+        missing = [sample_id for sample_id in sample_ids if sample_id not in row]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(sample_ids)} samples were not predicted, the first is '{missing[0]}'. "
+                "Predict the whole part before selecting from it."
+            )
+        return self.take(np.array([row[sample_id] for sample_id in sample_ids], dtype=int))
+
+    @classmethod
+    def concatenate(cls, several: Sequence[Self]) -> Self:
+        """Predictions of several parts as one.
+
+        Raises:
+            DataError: there are none, or they are about different outputs.
+        """
+        if not several:
+            raise DataError("There are no predictions to put together. Predict at least one part.")
+        first = several[0]
+        if any(one.about != first.about for one in several):
+            raise DataError("Predictions of different outputs cannot be put together. Concatenate output by output.")
+        return cls(
+            first.about,
+            [sample_id for one in several for sample_id in one.sample_ids],
+            [source_id for one in several for source_id in one.source_ids],
+            np.concatenate([one.target for one in several]),
+            np.concatenate([one.decoded for one in several]),
+        )
+
+    def paired(self, other: Self) -> tuple[Self, Self]:
+        """Both on the samples that have a target, in one order.
+
+        Raises:
+            DataError: the labelled samples or the true values differ.
+        """
+        a, b = (one.take(np.flatnonzero(one.labelled)) for one in (self, other))
+        if set(a.sample_ids) != set(b.sample_ids):
+            different = sorted(set(a.sample_ids) ^ set(b.sample_ids))
+            raise DataError(
+                f"A paired comparison needs both models on the same samples; {len(a.sample_ids)} and "
+                f"{len(b.sample_ids)} labelled samples were given and {len(different)} ids are in one only "
+                f"({', '.join(different[:3])}). Evaluate both on the same split."
+            )
+        b = b.select(a.sample_ids)
+        if not np.allclose(a.target, b.target, rtol=1e-5):
+            raise DataError("The two models were given different true values. Evaluate both with the same labels.")
+        return a, b
+
+    def _check_shapes(self) -> None:
+        raise NotImplementedError
+
+    def check_width(self, width: int, of: str) -> None:
+        """Refuse decoded values that are not (N, width).
+
+        Raises:
+            DataError: they have another shape.
+        """
+        if self.decoded.ndim != 2 or self.decoded.shape[1] != width:
+            raise DataError(
+                f"Decoded output '{self.about.get('name', '?')}' has shape {self.decoded.shape}; it needs "
+                f"({len(self.target)}, {width}): {of}."
+            )
+
+
+def difference_dict(name: str, bootstrap: EventBootstrap, value: float, resampled: np.ndarray) -> dict[str, Any]:
+    """A paired difference of measure ``name`` with its resamples (R,) as plain values for JSON."""
+    difference = bootstrap.measure(value, resampled) if bootstrap.n else Measure(math.nan)
+    p_value = two_sided_p(resampled) if difference.n else math.nan
+    return {
+        **difference.to_dict(),
+        "of": name,
+        "p_value": None if math.isnan(p_value) else p_value,
+        "test": "bootstrap over events",
+    }
+
+
+def plain_numbers(values: Sequence[float] | np.ndarray) -> list[float | None]:
+    """Numbers for JSON; None where they are not finite."""
+    return [float(value) if math.isfinite(value) else None for value in values]
+
+
+def figure_path(stem: Path, what: str) -> Path:
+    """``<stem>_<what>.png``."""
+    return Path(stem).with_name(f"{Path(stem).name}_{what}.png")

@@ -1,0 +1,116 @@
+"""What was observed, and which of it can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seisvision.errors import ConfigurationError, DataError
+from seisvision.location.descent import Problem
+from seisvision.location.geodesy import HALF_CIRCUMFERENCE_KM, unit_vectors
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Values as given, tensors (B, S) of float64; None where there are none."""
+
+    station_latitude_deg: Tensor
+    station_longitude_deg: Tensor
+    offset_km: Tensor
+    offset_sigma_km: Tensor | None
+    back_azimuth_deg: Tensor | None
+    azimuth_sigma_deg: Tensor | None
+    mask: Tensor
+    """bool (B, S)."""
+
+    def rows(self, index: Tensor) -> Observations:
+        """Those of the events at ``index``."""
+        values = {name: None if value is None else value[index] for name, value in vars(self).items()}
+        return Observations(**values)  # type: ignore[arg-type]
+
+    def refusals(self) -> dict[str, Tensor]:
+        """Name of a value to bool (B, S): True where it cannot be used."""
+        bad = {
+            "station_latitude_deg": ~(self.station_latitude_deg.abs() <= 90),
+            "station_longitude_deg": ~(self.station_longitude_deg.abs() <= 360),
+            "offset_km": ~((self.offset_km >= 0) & (self.offset_km <= HALF_CIRCUMFERENCE_KM)),
+        }
+        if self.offset_sigma_km is not None:
+            bad["offset_sigma_km"] = ~((self.offset_sigma_km > 0) & self.offset_sigma_km.isfinite())
+        return bad
+
+    def problem(self) -> Problem:
+        """The location problems, with harmless numbers where nothing can be used."""
+        used = self.mask & ~torch.stack(list(self.refusals().values())).any(0)
+
+        def safe(values: Tensor, usable: Tensor, fill: float) -> Tensor:
+            return torch.where(usable, values, fill)
+
+        known = self.offset_sigma_km is not None
+        sigma = (
+            safe(self.offset_sigma_km, used, 1.0)
+            if self.offset_sigma_km is not None
+            else torch.ones_like(self.offset_km)
+        )
+        azimuth = azimuth_sigma = azimuth_used = None
+        if self.back_azimuth_deg is not None and self.azimuth_sigma_deg is not None:
+            fine = self.back_azimuth_deg.isfinite() & (self.azimuth_sigma_deg > 0) & self.azimuth_sigma_deg.isfinite()
+            azimuth_used = used & fine
+            azimuth = safe(self.back_azimuth_deg, azimuth_used, 0.0)
+            azimuth_sigma = safe(self.azimuth_sigma_deg, azimuth_used, 1.0)
+        station = unit_vectors(safe(self.station_latitude_deg, used, 0.0), safe(self.station_longitude_deg, used, 0.0))
+        return Problem(
+            station, safe(self.offset_km, used, 1.0), sigma, used, azimuth, azimuth_sigma, azimuth_used, known
+        )
+
+
+ALLOWED = {
+    "station_latitude_deg": "a number from -90 to 90",
+    "station_longitude_deg": "a number from -360 to 360",
+    "offset_km": f"a number from 0 to {HALF_CIRCUMFERENCE_KM:.0f}",
+    "offset_sigma_km": "a positive number",
+}
+
+
+def left_out(given: Observations) -> list[dict[int, str]]:
+    """B dicts of station number to why it is not used; slots that ``mask`` calls padding are not listed."""
+    texts: list[dict[int, str]] = [{} for _ in range(len(given.mask))]
+    for name, bad in given.refusals().items():
+        values = getattr(given, name)
+        for event, station in (bad & given.mask).nonzero().tolist():
+            said = f"{name}={values[event, station].item():g} is not {ALLOWED[name]}"
+            texts[event].setdefault(station, said)
+    return texts
+
+
+def checked(**values: np.ndarray | Tensor | None) -> Observations:
+    """Observations with values as float64 tensors on the device of the distances.
+
+    Raises:
+        ConfigurationError: back azimuths without sigmas of both kinds.
+        DataError: a shape differs from that of the distances.
+    """
+    if values["back_azimuth_deg"] is not None:
+        for name in ("azimuth_sigma_deg", "offset_sigma_km"):
+            if values[name] is None:
+                raise ConfigurationError(
+                    f"back_azimuth_deg needs {name}: degrees and km are weighed by their sigmas. Give both sigmas."
+                )
+    offset = torch.as_tensor(values["offset_km"])
+    if offset.ndim != 2:
+        raise DataError(f"offset_km has shape {tuple(offset.shape)}; give (events, stations).")
+    tensors: dict[str, Tensor | None] = {}
+    for name, value in values.items():
+        kind = torch.bool if name == "mask" else torch.float64
+        tensor = None if value is None else torch.as_tensor(value).to(offset.device, kind)
+        if tensor is not None and tensor.shape != offset.shape:
+            raise DataError(
+                f"{name} has shape {tuple(tensor.shape)}; offset_km has {tuple(offset.shape)}. Give the same."
+            )
+        tensors[name] = tensor
+    if tensors["mask"] is None:
+        tensors["mask"] = torch.ones(offset.shape, dtype=torch.bool, device=offset.device)
+    return Observations(**tensors)  # type: ignore[arg-type]

@@ -1,0 +1,62 @@
+"""Locate events from epicentral distances (and back azimuths) at stations.
+
+OBS is a CSV table, one row for every station of every event: event_id, station_latitude_deg, station_longitude_deg,
+offset_km, and if known offset_sigma_km, back_azimuth_deg, azimuth_sigma_deg, station_id.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+LEVELS = (0.68, 0.95)
+MODES = ("robust", "paper")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``seisvision locate``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("observations", type=Path, metavar="OBS.csv", help="distances at stations")
+    parser.add_argument("--out", type=Path, required=True, metavar="LOC.csv", help="table of epicentres to write")
+    parser.add_argument("--quakeml", type=Path, metavar="OUT.xml", help="write the located events as QuakeML too")
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        default="robust",
+        help="robust (default): Student-t errors, ellipses; paper: absolute residuals, weights 1, halved grids",
+    )
+    parser.add_argument(
+        "--level", type=float, choices=LEVELS, default=0.95, help="confidence of the ellipse in QuakeML (default 0.95)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Locate, write, and print counts and, last, the path of the table of epicentres."""
+    from seisvision.errors import ConfigurationError
+    from seisvision.location import catalogue
+
+    rejected_path = args.out.with_suffix(".rejected.csv")
+    written = [path.resolve() for path in (args.out, rejected_path, args.quakeml) if path is not None]
+    if len({*written, args.observations.resolve()}) <= len(written):
+        raise ConfigurationError(
+            "OBS.csv, --out, its .rejected.csv and --quakeml are the same file; give different names."
+        )
+    observations = catalogue.read_observations(args.observations)
+    locations = catalogue.locate_table(observations, args.mode)
+    rejected = catalogue.rejected_table(observations, locations)
+    table = catalogue.locations_table(observations, locations)
+    catalogue.write_table(table, args.out)
+    catalogue.write_table(rejected, rejected_path)
+    if args.quakeml is not None:
+        catalogue.write_quakeml(args.quakeml, observations, locations, args.mode, args.level)
+    located = table["latitude_deg"].notna()
+    if len(rejected):
+        log.warning("%d of %d rows could not be used; see %s", len(rejected), len(observations.table), rejected_path)
+    if not located.all():
+        log.warning("%d of %d events could not be located; column reason says why", (~located).sum(), len(table))
+    print(f"{located.sum()} of {len(table)} events located, {table['ambiguous'].sum()} of them with a second solution")
+    print(args.out)
+    return 0

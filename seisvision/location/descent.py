@@ -1,0 +1,203 @@
+"""Damped Newton steps on the ellipsoid, for many problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from seisvision.angles import wrapped_difference_deg
+from seisvision.location import student
+from seisvision.location.geodesy import MEAN_RADIUS_KM, Geodesic, azimuth_deg, geodesic, moved
+
+Way = Callable[[Tensor, Tensor], Geodesic]
+
+MAX_ITERATIONS = 100
+CONVERGED_KM = 5e-3
+LONGEST_STEP_KM = 2000.0
+MOST_DAMPING = 1e8
+FREE_DAMPING = 0.1
+MIN_CONVEXITY = 0.1
+NEAREST_RAD = 1e-4
+"""Below this distance (0.6 km) the back azimuth of a station says no more about the direction to move in."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Observations of M location problems; values of unused observations are finite and do not count."""
+
+    station: Tensor
+    """(M, S, 3) unit vectors."""
+    offset_km: Tensor
+    """(M, S)."""
+    offset_sigma_km: Tensor
+    """(M, S); ones where the scale is estimated."""
+    used: Tensor
+    """(M, S) bool."""
+    back_azimuth_deg: Tensor | None
+    """(M, S) or None."""
+    azimuth_sigma_deg: Tensor | None
+    """(M, S) or None."""
+    azimuth_used: Tensor | None
+    """(M, S) bool or None."""
+    known_scale: bool
+
+    @property
+    def dof(self) -> Tensor:
+        """(M,) float: observations minus the two coordinates."""
+        count = self.used.sum(1)
+        if self.azimuth_used is not None:
+            count = count + self.azimuth_used.sum(1)
+        return (count - 2).to(self.offset_km.dtype)
+
+    def rows(self, index: Tensor) -> Problem:
+        """The problems at ``index``, a tensor of row numbers, which may repeat."""
+        tensors = {name: value[index] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)  # type: ignore[arg-type]
+
+    def single(self) -> Problem:
+        """The same in single precision."""
+        tensors = {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return replace(self, **tensors)  # type: ignore[arg-type]
+
+    def fixed_scale(self) -> Tensor:
+        """(M,) scale of the residuals where it is not estimated.
+
+        It is 1 with known standard deviations. Two distances leave no residual to estimate it from; a scale that is
+        large against all of them makes the loss that of least squares, which is right for them.
+        """
+        one = torch.ones_like(self.offset_km[:, 0])
+        return one if self.known_scale else 10 * one * MEAN_RADIUS_KM
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where the descent ended."""
+
+    point: Tensor
+    """(M, 3) unit vectors."""
+    cost: Tensor
+    """(M,) negative log likelihood."""
+    scale: Tensor
+    """(M,) scale of the residuals: of the loss where it is estimated, else 1."""
+
+
+def residuals(problem: Problem, way: Geodesic) -> tuple[Tensor, Tensor]:
+    """Residuals (M, O) over their sigmas, and derivatives (M, O, 2) of the predictions by north and east km.
+
+    The distance shrinks by the cosine of the angle between the step and the way to the station; the back azimuth
+    turns by the step across that way over the radius of the circle of equal distance.
+    """
+    residual = (problem.offset_km - way.distance_km) / problem.offset_sigma_km
+    design = -torch.stack([way.north, way.east], -1) / problem.offset_sigma_km[..., None]
+    residual = torch.where(problem.used, residual, 0.0)
+    design = torch.where(problem.used[..., None], design, 0.0)
+    if problem.back_azimuth_deg is None or problem.azimuth_sigma_deg is None or problem.azimuth_used is None:
+        return residual, design
+    predicted_deg = azimuth_deg(way.back_north, way.back_east)
+    turn = wrapped_difference_deg(problem.back_azimuth_deg, predicted_deg) / problem.azimuth_sigma_deg
+    radius_km = MEAN_RADIUS_KM * torch.sin(way.distance_km / MEAN_RADIUS_KM).clamp_min(NEAREST_RAD)
+    turning = torch.rad2deg(torch.stack([way.east, -way.north], -1) / radius_km[..., None])
+    turning = turning / problem.azimuth_sigma_deg[..., None]
+    residual = torch.cat([residual, torch.where(problem.azimuth_used, turn, 0.0)], 1)
+    return residual, torch.cat([design, torch.where(problem.azimuth_used[..., None], turning, 0.0)], 1)
+
+
+@dataclass(frozen=True)
+class State:
+    """Cost and its local model at one point of every problem."""
+
+    cost: Tensor
+    scale: Tensor
+    gradient: Tensor
+    """(M, 2): downhill direction, sum of weight * derivative * residual."""
+    information: Tensor
+    """(M, 3): north-north, north-east and east-east of sum of weight * derivative * derivative."""
+    curvature: Tensor
+    """(M, 3): the same with second derivatives of the loss, where the scale is known and these are convex."""
+
+
+def model(problem: Problem, way: Geodesic) -> State:
+    """Cost, scale and local model where the ways (M, S) to the stations are these."""
+    residual, design = residuals(problem, way)
+    dof = problem.dof
+    scale, free_dof = problem.fixed_scale(), torch.zeros_like(dof)
+    if not problem.known_scale:
+        free_dof = dof.clamp_min(0)
+        scale = torch.where(dof > 0, student.fitted_scale(residual, dof.clamp_min(1)), scale)
+    north, east = design.unbind(-1)
+    squares = torch.stack([north * north, north * east, east * east], 1)
+    variance = scale.square()[:, None]
+    weight = student.weight(residual, scale) / variance
+    gradient = ((weight * residual)[:, None] @ design)[:, 0]
+    information = (squares @ weight[..., None])[..., 0]
+    curvature = information
+    # Where the scale follows the residuals, the reweighted information is the better model: it is that of an EM step.
+    if problem.known_scale:
+        second = (squares @ (student.curvature(residual, scale) / variance)[..., None])[..., 0]
+        convex = (_determinant(second) > MIN_CONVEXITY * _determinant(information)) & (second[:, 0] > 0)
+        curvature = torch.where(convex[:, None], second, information)
+    return State(student.cost(residual, scale, free_dof), scale, gradient, information, curvature)
+
+
+def _determinant(symmetric: Tensor) -> Tensor:
+    return symmetric[:, 0] * symmetric[:, 2] - symmetric[:, 1].square()
+
+
+def descend(
+    problem: Problem,
+    start: Tensor,
+    way: Way = geodesic,
+    converged_km: float = CONVERGED_KM,
+    max_iterations: int = MAX_ITERATIONS,
+) -> Minimum:
+    """Nearest minimum from starts (M, 3), until a step is shorter than ``converged_km``.
+
+    A step that does not lower the cost is refused and repeated shorter (Marquardt 1963, J. SIAM 11, 431-441); finished
+    problems leave the batch.
+    """
+    point = start.clone()
+    first = model(problem, way(point[:, None], problem.station))
+    cost, scale = first.cost.clone(), first.scale.clone()
+    rows = torch.arange(len(point), device=point.device)
+    state, active, damping = first, problem, torch.full_like(cost, 1e-3)
+    for _ in range(max_iterations):
+        step_km = _step_km(state, damping)
+        trial = moved(point[rows], step_km[:, 0], step_km[:, 1])
+        there = model(active, way(trial[:, None], active.station))
+        better = there.cost <= state.cost
+        state = State(*(_choose(better, a, b) for a, b in zip(vars(there).values(), vars(state).values(), strict=True)))
+        point[rows] = _choose(better, trial, point[rows])
+        cost[rows], scale[rows] = state.cost, state.scale
+        # A step that damping has made short says nothing about convergence.
+        short = (torch.linalg.vector_norm(step_km, dim=1) < converged_km) & (damping < FREE_DAMPING)
+        damping = torch.where(better, damping / 10, damping * 10)
+        going = ~short & (damping < MOST_DAMPING)
+        if not going.any():
+            break
+        if not going.all():
+            rows, damping, active = rows[going], damping[going], active.rows(going)
+            state = State(*(value[going] for value in vars(state).values()))
+    return Minimum(point, cost, scale)
+
+
+def _step_km(state: State, damping: Tensor) -> Tensor:
+    """Damped Newton steps (M, 2) north and east, at most ``LONGEST_STEP_KM`` long."""
+    a, b, d = state.curvature.unbind(1)
+    ridge = damping * (a + d) / 2
+    a, d = a + ridge, d + ridge
+    determinant = (a * d - b * b).clamp_min(torch.finfo(a.dtype).tiny)
+    north, east = state.gradient.unbind(1)
+    step = torch.stack([(d * north - b * east) / determinant, (a * east - b * north) / determinant], 1)
+    length = torch.linalg.vector_norm(step, dim=1, keepdim=True)
+    return step * (LONGEST_STEP_KM / length.clamp_min(LONGEST_STEP_KM))
+
+
+def _choose(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    return torch.where(condition.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)

@@ -1,0 +1,69 @@
+"""The robust loss: residuals with Student-t errors of four degrees of freedom.
+
+Four degrees of freedom cost 8 % (known scale) or 12 % (estimated scale) of variance where errors are normal, and give a
+station that is wrong by many times the scale a weight that falls with the square of its error, so that it no longer
+pulls (Huber's loss would keep it pulling as hard as a station at its bend). Lange, Little and Taylor (1989),
+J. Am. Stat. Assoc. 84, 881-896.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+DEGREES_OF_FREEDOM = 4.0
+NORMAL_SCALE = 0.8310
+"""Scale of the loss fitted to normal errors of standard deviation 1."""
+NORMAL_WEIGHT = 1.0534
+"""Mean weight of normal errors where the scale is their standard deviation; with the fitted scale it is 1."""
+VARIANCE_KNOWN = 1.0801
+"""Asymptotic variance of the estimate over that of least squares, normal errors with known standard deviation."""
+VARIANCE_FITTED = 1.1202
+"""The same with fitted scale (Huber 1964, Ann. Math. Stat. 35, 73-101: E psi^2 / (E psi')^2)."""
+SMALLEST_SCALE = 1e-2
+"""Floor of the estimated scale (km), so that residuals of exact data can be divided by it."""
+SCALE_ITERATIONS = 8
+
+
+def weight(residual: Tensor, scale: Tensor) -> Tensor:
+    """Weights (M, O) of residuals (M, O) at scales (M,)."""
+    nu = DEGREES_OF_FREEDOM
+    return (nu + 1) / (nu + (residual / scale[:, None]).square())
+
+
+def curvature(residual: Tensor, scale: Tensor) -> Tensor:
+    """Second derivatives (M, O) of the cost by residuals (M, O), times the squared scale; negative for wild ones."""
+    nu = DEGREES_OF_FREEDOM
+    squared = (residual / scale[:, None]).square()
+    return (nu + 1) * (nu - squared) / (nu + squared).square()
+
+
+def cost(residual: Tensor, scale: Tensor, dof: Tensor) -> Tensor:
+    """Negative log likelihood (M,), without constants; ``dof`` (M,) is zero where the scale is known."""
+    nu = DEGREES_OF_FREEDOM
+    terms = torch.log1p((residual / scale[:, None]).square() / nu).sum(1)
+    return (nu + 1) / 2 * terms + dof * scale.log()
+
+
+def fitted_scale(residual: Tensor, dof: Tensor) -> Tensor:
+    """Scale (M,) that minimises `cost` for residuals (M, O); zeros of unused observations do not count.
+
+    Solves sum(weight * residual^2) = dof * scale^2. As the reciprocal of sum(r^2 / (nu v + r^2)) is concave in the
+    squared scale v, Newton's method converges on it from every start.
+
+    Args:
+        residual: (M, O).
+        dof: (M,) observations minus two, at least 1.
+    """
+    nu = DEGREES_OF_FREEDOM
+    floor = SMALLEST_SCALE**2
+    squared = residual.square()
+    aim = (nu + 1) / dof
+    v = (squared.sum(1) / dof / (nu + 1)).clamp_min(floor)
+    for _ in range(SCALE_ITERATIONS):
+        inverse = 1 / (nu * v[:, None] + squared)
+        share = (squared * inverse).sum(1).clamp_min(1e-30)
+        slope = nu * (squared * inverse.square()).sum(1).clamp_min(1e-30)
+        # d(1/share)/dv = slope / share^2
+        v = (v + (aim - 1 / share) * share.square() / slope).clamp_min(floor)
+    return v.sqrt()

@@ -1,0 +1,200 @@
+"""From predicted distances to epicentres: of every event, beside what picks of P and S give."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch.utils.data import DataLoader
+
+from seisvision import keys
+from seisvision.data.collate import collate_events
+from seisvision.data.datamodule import EventDataModule
+from seisvision.data.samples import EventSamples
+from seisvision.data.traces import TraceSamples
+from seisvision.data.waveform_set import WaveformSet
+from seisvision.errors import ConfigurationError
+from seisvision.evaluation.location import LocationSummary, summarise_locations
+from seisvision.evaluation.predictions import Predictions
+from seisvision.evaluation.s_minus_p import pick_distances
+from seisvision.location import catalogue
+from seisvision.location.figures import error_figure, location_map
+from seisvision.location.locate import Locations
+
+log = logging.getLogger(__name__)
+
+SIGMA_LEVEL = 0.68
+MAPS = {"best": 0.0, "median": 0.5, "worst": 1.0}
+"""Events that are drawn, by the rank of their error."""
+
+
+def locate_events(
+    folder: Path,
+    settings: Mapping[str, Any],
+    waveform_set: WaveformSet,
+    said: Predictions,
+    calibration: Predictions | None,
+    level: float = 0.95,
+) -> tuple[LocationSummary, Locations]:
+    """Locate the events of ``said`` and write ``observations.csv``, ``locations.csv``, ``locations.xml`` and figures.
+
+    Args:
+        folder: where to write; the observations can be located again with ``seisvision locate``.
+        settings: ``mode`` and ``level`` of the configuration group ``location``.
+        waveform_set: gives stations and, where it knows them, true epicentres.
+        said: distances of single traces, in km.
+        calibration: predictions with true values of other events, from which the sigmas take their size; ``None``
+            leaves the scale to each event's residuals.
+        level: confidence level of the intervals of the summary.
+    """
+    frame = observation_frame(waveform_set, said, calibration)
+    path = folder / "observations.csv"
+    catalogue.write_table(frame, path)
+    observations = catalogue.read_observations(path)
+    locations = catalogue.locate_table(observations, settings["mode"])
+    catalogue.write_table(catalogue.locations_table(observations, locations), folder / "locations.csv")
+    catalogue.write_quakeml(folder / "locations.xml", observations, locations, settings["mode"], settings["level"])
+    true = waveform_set.event_table().reindex(observations.event_id)
+    places = [_numbers(true, f"source_{name}_deg") for name in ("latitude", "longitude")]
+    summary = summarise_locations(locations, *places, level=level)
+    _draw(folder, observations, locations, summary, places)
+    return summary, locations
+
+
+def observation_frame(
+    waveform_set: WaveformSet, said: Predictions, calibration: Predictions | None = None
+) -> pd.DataFrame:
+    """Columns of ``observations.csv``, one row a trace.
+
+    Sigma is what the network said, or the distance itself, times the factor that makes 68 % of the calibration errors
+    smaller than sigma.
+
+    Raises:
+        ConfigurationError: the predictions are not of single traces, or not in km.
+    """
+    if said.sample_ids == said.source_ids or said.about.get("unit") != "km":
+        raise ConfigurationError(
+            f"location.output='{said.about['name']}' must hold distances of single traces in km; choose task=offset."
+        )
+    rows = waveform_set.metadata.iloc[[int(sample_id) for sample_id in said.sample_ids]]
+    codes = [rows[name].fillna("").astype(str) for name in ("station_network_code", "station_code") if name in rows]
+    value, spread = _value_and_spread(said)
+    frame = pd.DataFrame(
+        {
+            "event_id": said.source_ids,
+            "station_id": [".".join(parts) for parts in zip(*codes, strict=True)] if codes else said.sample_ids,
+            "station_latitude_deg": _numbers(rows, "station_latitude_deg"),
+            "station_longitude_deg": _numbers(rows, "station_longitude_deg"),
+            "offset_km": value,
+        }
+    )
+    if calibration is not None:
+        expected, unit = _value_and_spread(calibration)
+        factor = float(np.nanquantile(np.abs(expected - calibration.target) / unit, SIGMA_LEVEL))
+        frame["offset_sigma_km"] = factor * spread
+    if "source_origin_time" in rows:
+        frame["source_origin_time"] = rows["source_origin_time"].to_numpy()
+    return frame
+
+
+def classical_predictions(
+    samples: EventSamples | TraceSamples, said: Predictions, batch_size: int = 256
+) -> Predictions:
+    """Distances from automatic picks of P and S on the traces of ``said``; NaN where no S is found.
+
+    Args:
+        samples: the traces, with three components.
+        said: predictions whose targets and description are taken over.
+        batch_size: traces at a time.
+    """
+    loader = DataLoader(samples, batch_size=batch_size, collate_fn=collate_events)
+    found: dict[str, float] = {}
+    for batch in loader:
+        found |= dict(zip(batch[keys.TRACE_ID], pick_distances(batch).distance_km, strict=True))
+    decoded = np.full((len(said.sample_ids), 6), np.nan)
+    decoded[:, 0] = [found[sample_id] for sample_id in said.sample_ids]
+    return type(said).from_decoded(said.about, said.sample_ids, said.source_ids, said.target, decoded)
+
+
+def locate_parts(
+    folder: Path,
+    config: Mapping[str, Any],
+    data: EventDataModule,
+    predictions: Mapping[str, Mapping[str, Predictions]],
+) -> dict[str, Any]:
+    """Locate the test events (else the validation events) of a run, by network and by picks; plain values for JSON.
+
+    Sigmas are calibrated on the validation events.
+    """
+    settings, level = config["location"], config["evaluation"]["level"]
+    part = "test" if "test" in predictions else "val"
+    output = settings["output"]
+    if output not in predictions[part]:
+        raise ConfigurationError(f"location.output='{output}' is none of the outputs: {', '.join(predictions[part])}")
+    calibration = predictions["val"][output] if "val" in predictions and part != "val" else None
+    said = predictions[part][output]
+    log.info("locating %d events from %d predicted distances", len(set(said.source_ids)), len(said.sample_ids))
+    summary, _ = locate_events(folder, settings, data.waveform_set, said, calibration, level)
+    measured = {"part": part, "network": summary.to_dict()}
+    if settings["classical"]:
+        picked = {
+            name: classical_predictions(data.variant([name], components=keys.COMPONENTS), predictions[name][output])
+            for name in (part, "val")
+            if name in predictions
+        }
+        classical = folder / "classical"
+        calibration = picked["val"] if calibration is not None else None
+        summary, _ = locate_events(classical, settings, data.waveform_set, picked[part], calibration, level)
+        measures = {name: measure.to_dict() for name, measure in picked[part].measures(level).items()}
+        measured |= {"s_minus_p": summary.to_dict(), "s_minus_p_offsets": measures}
+    return measured
+
+
+def _draw(
+    folder: Path,
+    observations: catalogue.ObservationTable,
+    locations: Locations,
+    summary: LocationSummary,
+    places: list[np.ndarray],
+) -> None:
+    """Error against stations and gap, and maps of the best, the median and the worst event."""
+    known = np.flatnonzero(np.isfinite(summary.error_km))
+    if not len(known):
+        return
+    figures = folder / "figures"
+    n_stations, gap_deg = locations.n_stations.numpy(), locations.gap_deg.numpy()
+    error_figure(figures / "location_error.png", summary.error_km, n_stations, gap_deg)
+    latitude, longitude, offset_km = (
+        observations.array(name) for name in ("station_latitude_deg", "station_longitude_deg", "offset_km")
+    )
+    assert latitude is not None and longitude is not None and offset_km is not None
+    ranked = known[np.argsort(summary.error_km[known])]
+    for name, rank in MAPS.items():
+        event = int(ranked[round(rank * (len(ranked) - 1))])
+        one = slice(event, event + 1)
+        location_map(
+            figures / f"location_map_{name}.png",
+            latitude[one],
+            longitude[one],
+            locations.take(event),
+            true_latitude_deg=places[0][one],
+            true_longitude_deg=places[1][one],
+            offset_km=offset_km[one],
+            event=0,
+        )
+
+
+def _value_and_spread(said: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted distances (N,) and what their sigmas are proportional to (N,)."""
+    value, sigma = said.decoded[:, 0], said.decoded[:, 1]
+    return value, np.where(np.isfinite(sigma), sigma, np.maximum(value, 1e-3))
+
+
+def _numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+    if column not in table:
+        return np.full(len(table), np.nan)
+    return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)

@@ -1,0 +1,57 @@
+"""What all outputs of a network promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Output(nn.Module):
+    """One thing that a network says about a sample: its head, its loss and its decoding.
+
+    Args:
+        name: how the output is called in metrics and files.
+        target: metadata column of the true value.
+        weight: factor of its loss in the sum over outputs.
+        hides_origin: the value must be found without knowing the origin time, so windows aligned to it, and views that
+            draw from it, are refused.
+    """
+
+    kind: str
+    """What it is: ``class``, ``scalar`` or ``angle``."""
+
+    def __init__(self, name: str, target: str, weight: float = 1.0, hides_origin: bool = False) -> None:
+        super().__init__()
+        self.name, self.target, self.weight = name, target, float(weight)
+        self.hides_origin = hides_origin
+        self.head: nn.Module = nn.Identity()
+
+    def build_head(self, num_features: int) -> None:
+        """Create the head for features (B, ``num_features``)."""
+        raise NotImplementedError
+
+    def fit_statistics(self, targets: torch.Tensor) -> None:
+        """Take what training needs to know of the true values (N,) of the training split; kept in checkpoints."""
+        raise NotImplementedError
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Map features (B, F) to raw values (B, R)."""
+        return self.head(features)
+
+    def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Mean loss of raw values (B, R) against true values (B,); samples without one do not count."""
+        raise NotImplementedError
+
+    def decode(self, raw: torch.Tensor) -> torch.Tensor:
+        """What the raw values (B, R) mean: (B, D), in physical units."""
+        raise NotImplementedError
+
+    def running_metrics(self, decoded: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Metrics of decoded values (N, D) against true values (N,), cheap enough for every epoch."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        """Plain description stored in checkpoints."""
+        raise NotImplementedError
