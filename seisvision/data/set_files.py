@@ -69,16 +69,16 @@ def _open_chunk(folder: Path, name: str) -> Chunk:
             raise DataError(f"{path} is missing from its waveform set; {REMEDY}")
     try:
         with h5py.File(waveforms_path, "r") as file:
-            if "data" not in file:
+            if not isinstance(file.get("data"), h5py.Group):
                 raise DataError(f"{waveforms_path} has no group 'data', so it is no SeisBench file; {REMEDY}")
             described = {key: _plain(item[()]) for key, item in file.get("data_format", {}).items()}
-    except OSError as error:
+        rate_hz = float(described.get("sampling_rate") or np.nan)
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{waveforms_path} cannot be read, perhaps it is truncated ({error}); {REMEDY}") from error
     dimensions = str(described.get("dimension_order", "CW")).replace("N", "")
     if dimensions not in ("CW", "WC"):
         raise DataError(f"dimension_order={dimensions!r} of {waveforms_path} is not supported; allowed: CW, WC")
     order = "".join(described.get("component_order") or COMPONENTS)
-    rate_hz = float(described.get("sampling_rate") or np.nan)
     return Chunk(name, metadata_path, waveforms_path, dimensions, order, rate_hz)
 
 
@@ -173,6 +173,8 @@ def _read_table(chunk: Chunk) -> pd.DataFrame:
         )
     except (ValueError, pd.errors.ParserError) as error:
         raise DataError(f"{path} is not a readable table ({error}); {REMEDY}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise DataError(f"{path} has rows with more cells than its header names columns; {REMEDY}")
     if "trace_name" not in table or table["trace_name"].isna().any():
         raise DataError(f"{path} needs a trace_name in every row, to find the samples; {REMEDY}")
     return table.drop(columns=[column for column in table if str(column).startswith("Unnamed:")])
@@ -181,7 +183,7 @@ def _read_table(chunk: Chunk) -> pd.DataFrame:
 def _complete(table: pd.DataFrame, chunk: Chunk) -> None:
     """Fill in place what the format lets a set leave out."""
     prefix = f"{chunk.name}/" if chunk.name else ""
-    own_id = prefix + table["trace_name"].str.partition(",")[0]
+    own_id = prefix + table["trace_name"].str.split(",", n=1).str[0]
     table["source_id"] = table["source_id"].fillna(own_id) if "source_id" in table else own_id
     order = table["trace_component_order"] if "trace_component_order" in table else pd.Series(index=table.index)
     table["trace_component_order"] = order.astype(object).fillna(chunk.component_order).astype(str)
@@ -277,6 +279,11 @@ def set_fingerprint(folder: Path) -> str:
     and the fingerprint is a new one.
     """
     card = read_card(folder)
+    # It becomes part of file names.
+    if not re.fullmatch(r"[0-9A-Za-z][\w-]*", str(card.get("fingerprint") or "none")):
+        raise DataError(
+            f"the fingerprint in {folder / 'card.json'} must be letters and digits; remove it from the card"
+        )
     given, described = card.get("fingerprint"), card.get("files")
     if given and not isinstance(described, dict):
         return str(given)

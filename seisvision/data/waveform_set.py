@@ -251,6 +251,8 @@ class WaveformSet:
             raise KeyError(f"row {last} of a dataset with {dataset.shape[0]} rows")
         else:
             raw = dataset[(slice(first, last + 1), *inner)]
+        if raw.ndim != 3:
+            raise ValueError(f"samples of {raw.ndim - 1} dimensions instead of components and time")
         return raw.swapaxes(1, 2) if flipped else raw
 
     def _file(self, chunk_number: int) -> h5py.File:

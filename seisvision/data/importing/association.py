@@ -16,6 +16,7 @@ from seisvision.data.importing.tables import (
     FILES,
     SAC,
     event_from_sac,
+    is_plain_id,
     read_events,
     sac_origin_ns,
     time_ns,
@@ -83,6 +84,8 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
     for path, name in files:
         try:
             event_id = _key(source, pattern, path)
+            if not is_plain_id(event_id):
+                raise Refusal("association", "no_event", f"names the event {event_id[:40]!r}, which is no plain text")
             if source.events == SAC and event_id not in catalogue:
                 header = _sac_segment(path)
                 catalogue[event_id] = event_from_sac(header.sac, header.start_ns)

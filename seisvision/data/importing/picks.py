@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from seisvision.data.importing.tables import CSV_SUFFIXES, open_catalogue, read_csv
+from seisvision.data.importing.tables import CSV_SUFFIXES, open_catalogue, read_csv, time_ns
 from seisvision.errors import DataError, did_you_mean
 
 PLACEHOLDER = "{event_id}"
@@ -77,11 +77,11 @@ def _first_arrivals(table: pd.DataFrame, file: Path) -> Picks:
         if phase not in PHASES or text.lower() in _NO_PICK:
             continue
         try:
-            time_ns = int(pd.Timestamp(text).as_unit("ns").value)
+            picked_ns = time_ns(text)
         except ValueError as error:
             raise DataError(f"pick time '{text}' of station '{row['station']}' in {file} is no time") from error
         key = (row["station"].strip(), phase)
-        picks[key] = min(time_ns, picks.get(key, time_ns))
+        picks[key] = min(picked_ns, picks.get(key, picked_ns))
     return picks
 
 

@@ -20,6 +20,8 @@ CLIP_PEAKS = 2
 """Number of such peaks that make a recording a suspect."""
 CLIP_LEVELS = 200
 """Steps of the recorder between the smallest and the largest value that are needed to judge."""
+MAX_RISE, MAX_FALL = 100, 1000
+"""Factors by which a sampling rate may be raised or lowered; beyond, the header is wrong more likely than not."""
 
 
 @dataclass(frozen=True)
@@ -175,8 +177,11 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
         samples = band_pass(samples, recording.rate_hz, band, processing.corners, processing.zerophase)
     rate_hz = processing.rate_hz or recording.rate_hz
     if not same_rate(recording.rate_hz, rate_hz):
+        if not recording.rate_hz / MAX_FALL <= rate_hz <= recording.rate_hz * MAX_RISE:
+            reason = f"sampled at {recording.rate_hz:g} Hz, too far from {rate_hz:g} Hz"
+            raise Refusal("processing", "far_rate", reason, recording.rate_hz)
         samples = resample(samples, recording.rate_hz, rate_hz)
-    if not np.isfinite(samples).all():
+    if not np.abs(samples).max() <= np.finfo(np.float32).max:
         raise Refusal("processing", "not_finite", "not finite after filtering; the response or the samples are damaged")
     return replace(recording, samples=samples, rate_hz=rate_hz)
 
