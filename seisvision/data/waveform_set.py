@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,14 +36,21 @@ class EventWaveforms:
         waveforms: per trace float32 (C, T_i); zeros where a component was not recorded or a gap (NaN) was stored.
         component_mask: bool (S, C), True where the component was recorded.
         sampling_rate_hz: float (S,).
-        metadata: the S rows of the set's table.
+        rows: int (S,), row numbers in the set's table.
+        waveform_set: where it was read.
     """
 
     source_id: str
     waveforms: list[np.ndarray]
     component_mask: np.ndarray
     sampling_rate_hz: np.ndarray
-    metadata: pd.DataFrame
+    rows: np.ndarray
+    waveform_set: WaveformSet = field(repr=False)
+
+    @cached_property
+    def metadata(self) -> pd.DataFrame:
+        """The S rows of the set's table; picked when asked for, because that takes longer than reading samples."""
+        return self.waveform_set.metadata.iloc[self.rows]
 
 
 class WaveformSet:
@@ -165,7 +172,7 @@ class WaveformSet:
         """
         rows = self.rows(source_id)
         waveforms, mask = self.read_rows(rows, components)
-        return EventWaveforms(source_id, waveforms, mask, self._sampling_rate_hz[rows], self.metadata.iloc[rows])
+        return EventWaveforms(source_id, waveforms, mask, self._sampling_rate_hz[rows], rows, self)
 
     def read_trace(self, row: int, components: str = COMPONENTS) -> tuple[np.ndarray, np.ndarray]:
         """Return waveform float32 (C, T) and component mask bool (C,) of metadata row ``row``."""
