@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from damaged_inputs import check_input, damaged_inputs, executed, sound_files, sound_input
+from damage import executed
+from damaged_inputs import check_input, damaged_inputs, sound_files, sound_input
 
 from seisvision.data.importing.miniseed import check_whole
 from seisvision.data.importing.rejections import Refusal
