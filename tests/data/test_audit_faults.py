@@ -201,3 +201,11 @@ def test_a_station_upside_down_in_an_array(tmp_path: Path) -> None:
 def test_a_truncated_file_is_fatal_and_named(sound: Path) -> None:
     findings = found(edit_table(sound, put("trace_name", 7, "bucket1$9,:3,:600")))
     assert findings["unreadable"].severity == "fatal" and findings["unreadable"].count == 5
+
+
+def test_events_of_one_place_are_told(tmp_path: Path) -> None:
+    pairs = write_sound_set(tmp_path / "pairs", 20, source_cell=lambda event, _: f"cell{event // 2}")
+    found = [finding for finding in check_set(pairs) if finding.code == "place_shared"]
+    assert [(finding.severity, finding.count, finding.of) for finding in found] == [("note", 20, 20)]
+    alone = write_sound_set(tmp_path / "alone", 20, source_cell=lambda event, _: f"cell{event}")
+    assert not [finding for finding in check_set(alone) if finding.code == "place_shared"]

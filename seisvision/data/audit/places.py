@@ -19,6 +19,8 @@ MAX_COMPUTED = 20000
 """Distances are computed again for at most so many traces, evenly chosen."""
 MOVED_KM = 1.0
 KM_PER_DEG = 111.2
+SHARED_SHARE = 0.2
+"""Share of the events in a cell with others from which that is said."""
 
 
 def check_places(table: AuditTable) -> Iterator[Finding]:
@@ -27,6 +29,7 @@ def check_places(table: AuditTable) -> Iterator[Finding]:
     yield from _sizes(table)
     yield from _paths(table)
     yield from _moved_stations(table)
+    yield from _shared_places(table)
 
 
 def _coordinates(table: AuditTable) -> Iterator[Finding]:
@@ -125,3 +128,15 @@ def _moved_stations(table: AuditTable) -> Iterator[Finding]:
             remedy,
             examples,
         )
+
+
+def _shared_places(table: AuditTable) -> Iterator[Finding]:
+    """Events of one place take the same paths to the stations: apart, they give each other away."""
+    if not table.has("source_cell"):
+        return
+    _, first = np.unique(table.event, return_index=True)
+    cells = table.metadata["source_cell"].iloc[first]
+    shared = (cells.map(cells.value_counts()) > 1).to_numpy()
+    if shared.mean() > SHARED_SHARE:
+        remedy = "Split with split.by=source_cell, or the parts share sources and paths."
+        yield from table.event_finding("place_shared", "note", "events at the place of another", shared, remedy)
