@@ -16,6 +16,10 @@ log = logging.getLogger(__name__)
 COMMANDS = {
     ("data", "synth"): ("seisvision.data.synthesis.command", "make a physics-based waveform set"),
     ("data", "import"): ("seisvision.data.importing.command", "turn recordings into a waveform set"),
+    ("data", "merge"): ("seisvision.data.importing.merge_command", "join the shards of a large import"),
+    ("data", "card"): ("seisvision.data.cards", "print what is known of a waveform set"),
+    ("data", "audit"): ("seisvision.data.audit.command", "look a waveform set over before training on it"),
+    ("data", "fetch"): ("seisvision.data.fetching.command", "ask data centres for recordings of events"),
     ("locate",): ("seisvision.location.command", "find epicentres from distances at stations"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.

@@ -43,6 +43,7 @@ def resample(waveforms: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     return resample_poly(waveforms, up, down, axis=-1, window=_low_pass(up, down), padtype="line")
 
 
+@lru_cache(maxsize=64)
 def _ratio(from_hz: float, to_hz: float) -> tuple[int, int]:
     ratio = Fraction(to_hz / from_hz).limit_denominator(1000)
     return ratio.numerator, ratio.denominator

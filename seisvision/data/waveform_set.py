@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ import pandas as pd
 
 from seisvision.data.set_files import (
     REMEDY,
+    Metadata,
     find_chunks,
-    parse_trace_name,
     read_card,
     read_metadata,
     set_fingerprint,
@@ -36,14 +36,21 @@ class EventWaveforms:
         waveforms: per trace float32 (C, T_i); zeros where a component was not recorded or a gap (NaN) was stored.
         component_mask: bool (S, C), True where the component was recorded.
         sampling_rate_hz: float (S,).
-        metadata: the S rows of the set's table.
+        rows: int (S,), row numbers in the set's table.
+        waveform_set: where it was read.
     """
 
     source_id: str
     waveforms: list[np.ndarray]
     component_mask: np.ndarray
     sampling_rate_hz: np.ndarray
-    metadata: pd.DataFrame
+    rows: np.ndarray
+    waveform_set: WaveformSet = field(repr=False)
+
+    @cached_property
+    def metadata(self) -> pd.DataFrame:
+        """The S rows of the set's table; picked when asked for, because that takes longer than reading samples."""
+        return self.waveform_set.metadata.iloc[self.rows]
 
 
 class WaveformSet:
@@ -63,21 +70,18 @@ class WaveformSet:
         self.path = Path(path).absolute()
         self._chunks = find_chunks(self.path)
         self._metadata: pd.DataFrame | None
-        self._metadata, chunk_of_row = read_metadata(self._chunks)
-        self._index_traces(self._metadata, chunk_of_row)
-        self._index_events(self._metadata)
+        read = read_metadata(self._chunks)
+        self._metadata = read.table
+        self._index_traces(read)
+        self._index_events(read.table)
         self._files: dict[int, h5py.File] = {}
         self._process_id = os.getpid()
 
-    def _index_traces(self, metadata: pd.DataFrame, chunk_of_row: np.ndarray) -> None:
-        addresses = [parse_trace_name(name) for name in metadata["trace_name"]]
-        names = pd.MultiIndex.from_arrays([chunk_of_row, [address.dataset for address in addresses]])
-        self._dataset_of_row, datasets = pd.factorize(names)
-        self._datasets = [(int(chunk), str(name)) for chunk, name in datasets]
-        self._index = np.array([address.index for address in addresses])
-        limits = np.array([(address.n_first, address.n_second) for address in addresses])
-        flipped = np.array([chunk.dimension_order == "WC" for chunk in self._chunks])[chunk_of_row]
-        self._n_components, self._n_samples = np.where(flipped[:, None], limits[:, ::-1], limits).T
+    def _index_traces(self, read: Metadata) -> None:
+        metadata = read.table
+        self._dataset_of_row, self._datasets, self._index = read.dataset, read.datasets, read.index
+        flipped = np.array([chunk.dimension_order == "WC" for chunk in self._chunks])[read.chunk]
+        self._n_components, self._n_samples = np.where(flipped[:, None], read.limits[:, ::-1], read.limits).T
         self._order_of_row, orders = pd.factorize(metadata["trace_component_order"])
         self._orders = [str(order) for order in orders]
         self._sampling_rate_hz = metadata["trace_sampling_rate_hz"].to_numpy(dtype=float)
@@ -101,8 +105,13 @@ class WaveformSet:
     def metadata(self) -> pd.DataFrame:
         """One row per trace in file order (chunks joined); read it, do not change it."""
         if self._metadata is None:
-            self._metadata = read_metadata(self._chunks)[0]
+            self._metadata = read_metadata(self._chunks).table
         return self._metadata
+
+    @property
+    def n_samples(self) -> np.ndarray:
+        """Samples of each trace (N,), -1 where ``trace_name`` does not tell."""
+        return self._n_samples
 
     @cached_property
     def card(self) -> dict[str, Any]:
@@ -163,17 +172,20 @@ class WaveformSet:
         """
         rows = self.rows(source_id)
         waveforms, mask = self.read_rows(rows, components)
-        return EventWaveforms(source_id, waveforms, mask, self._sampling_rate_hz[rows], self.metadata.iloc[rows])
+        return EventWaveforms(source_id, waveforms, mask, self._sampling_rate_hz[rows], rows, self)
 
     def read_trace(self, row: int, components: str = COMPONENTS) -> tuple[np.ndarray, np.ndarray]:
         """Return waveform float32 (C, T) and component mask bool (C,) of metadata row ``row``."""
         waveforms, mask = self.read_rows(np.array([row]), components)
         return waveforms[0], mask[0]
 
-    def read_rows(self, rows: np.ndarray, components: str = COMPONENTS) -> tuple[list[np.ndarray], np.ndarray]:
+    def read_rows(
+        self, rows: np.ndarray, components: str = COMPONENTS, keep_gaps: bool = False
+    ) -> tuple[list[np.ndarray], np.ndarray]:
         """Return waveforms, per row float32 (C, T_i), and component mask bool (S, C) of metadata rows (S,).
 
-        The waveforms may share memory with each other. Components that were not recorded are zeros.
+        The waveforms may share memory with each other. Components that were not recorded are zeros, and so are NaN
+        and infinite samples unless ``keep_gaps``.
 
         Raises:
             DataError: the samples cannot be read; the message names the file and the trace.
@@ -182,7 +194,7 @@ class WaveformSet:
         mask = np.zeros((len(rows), len(components)), dtype=bool)
         for together in self._joint_reads(rows):
             members = rows[together]
-            block, recorded = self._read_block(members, components)
+            block, recorded = self._read_block(members, components, keep_gaps)
             first = int(self._index[members[0]])
             for position, row in zip(together, members, strict=True):
                 n = int(self._n_samples[row])
@@ -203,7 +215,7 @@ class WaveformSet:
             return [sequence]
         return np.split(sequence, np.flatnonzero(breaks) + 1)
 
-    def _read_block(self, rows: np.ndarray, components: str) -> tuple[np.ndarray, list[bool]]:
+    def _read_block(self, rows: np.ndarray, components: str, keep_gaps: bool) -> tuple[np.ndarray, list[bool]]:
         """Read the stretch of one dataset that holds ``rows``: float32 (stretch, C, T), and which C are recorded."""
         row = rows[0]
         order = self._orders[self._order_of_row[row]]
@@ -216,7 +228,7 @@ class WaveformSet:
             raise self._unreadable(int(row), str(error)) from error
         block = np.ascontiguousarray(raw, dtype=np.float32)
         # One sum finds NaN and infinity many times faster than testing each sample.
-        if not np.isfinite(block.sum(dtype=np.float32)):
+        if not keep_gaps and not np.isfinite(block.sum(dtype=np.float32)):
             np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         present = [channel for channel in channels if channel >= 0]
         lowest = min(present, default=0)
@@ -246,6 +258,8 @@ class WaveformSet:
             raise KeyError(f"row {last} of a dataset with {dataset.shape[0]} rows")
         else:
             raw = dataset[(slice(first, last + 1), *inner)]
+        if raw.ndim != 3:
+            raise ValueError(f"samples of {raw.ndim - 1} dimensions instead of components and time")
         return raw.swapaxes(1, 2) if flipped else raw
 
     def _file(self, chunk_number: int) -> h5py.File:

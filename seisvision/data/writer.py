@@ -20,11 +20,15 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from seisvision.data.set_files import describe_files
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
 
 REQUIRED_COLUMNS = ("source_id", "trace_sampling_rate_hz")
 DATA_FORMAT_KEYS = ("measurement", "unit", "instrument_response")
+STATED_KEYS = ("name", "description", "source", "licence", "citation", "unit", "processing")
+"""What every card says, and be it that it is not stated."""
+NOT_STATED = "not stated"
 
 
 class WaveformSetWriter:
@@ -37,7 +41,8 @@ class WaveformSetWriter:
     Args:
         path: folder of the new set.
         card: what people should know of the set (name, licence, citation, parameters, ...); becomes ``card.json``.
-            Counts are added, and a ``fingerprint`` of the content unless the card brings its own. Keys
+            Counts and the state of the files are added, and a ``fingerprint`` of the content unless the card brings
+            its own. Keys
             ``measurement``, ``unit`` and ``instrument_response`` also go to the HDF5 ``data_format`` group.
         component_order: components of the waveforms given to :meth:`add_event`, one letter each.
         overwrite: replace an existing set of that path once the new one is complete.
@@ -220,7 +225,8 @@ class WaveformSetWriter:
 
     def _write_card(self, folder: Path) -> None:
         counts = {"n_events": self.n_events, "n_traces": self.n_traces, "n_samples": self.n_samples}
-        card = self.card | {"component_order": self.component_order, "counts": counts}
+        card = dict.fromkeys(STATED_KEYS, NOT_STATED) | self.card
+        card |= {"component_order": self.component_order, "counts": counts, "files": describe_files(folder)}
         card.setdefault("fingerprint", self._digest.hexdigest()[:16])
         text = json.dumps(card, indent=2, sort_keys=True, default=str, ensure_ascii=False)
         (folder / "card.json").write_text(text + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.scratch import stage_to_scratch
 from seisvision.data.splits import Split, make_split
 from seisvision.data.usability import usable_table
 from seisvision.data.waveform_set import WaveformSet
@@ -19,6 +20,7 @@ from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import LEVELS, MODES
 from seisvision.runs.configuration import instantiate
+from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.loggers import HistoryLogger
 from seisvision.seeding import stream_seed
@@ -127,12 +129,19 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
 
 
 def build_data(config: Config, view: View) -> EventDataModule:
-    """The data module of the experiment, its waveform set made first where that is needed."""
+    """The data module of the experiment, its waveform set made, brought near and checked first.
+
+    Raises:
+        DataError: the set cannot be had, or its metadata show that results would be wrong.
+    """
     check_split(config, view)
     check_origin(config, view)
     check_location(config, view)
     path = instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
+    if config["system"].get("scratch"):
+        path = stage_to_scratch(path, config["system"]["scratch"])
     waveform_set = WaveformSet(path)
+    check_data(config, waveform_set)
     settings = data_settings(config, view)
     outputs = config["task"]["outputs"]
     return EventDataModule(

@@ -88,6 +88,20 @@ def test_quakeml_takes_the_preferred_origin_and_keeps_events_without_one(tmp_pat
     assert np.isnan(events["uw2"]["source_latitude_deg"]) and events["uw2"]["source_cell"] == ""
 
 
+@pytest.mark.parametrize(
+    ("resource", "event_id"),
+    [
+        ("quakeml:earthquake.usgs.gov/fdsnws/event/1/query?eventid=uw61001&format=quakeml", "uw61001"),
+        ("smi:service.iris.edu/fdsnws/event/1/query?eventid=3279407", "3279407"),
+        ("smi:ISC/evid=600516598", "600516598"),
+    ],
+)
+def test_event_ids_of_data_centres(tmp_path, resource, event_id):
+    path = tmp_path / "events.xml"
+    Catalog([Event(resource_id=ResourceIdentifier(resource))]).write(str(path), format="QUAKEML")
+    assert list(read_events(str(path))) == [event_id]
+
+
 def test_network_na_is_a_network_and_an_empty_one_serves_all(tmp_path):
     row = {"station": "AAA", "latitude_deg": 1.0, "longitude_deg": 2.0, "elevation_m": ""}
     named = read_stations(str(write_table(tmp_path / "a.csv", [{"network": "NA"} | row])))

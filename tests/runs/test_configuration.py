@@ -16,7 +16,7 @@ CONF = ROOT / "conf"
 CHOICES = [
     (path.parent.relative_to(CONF).as_posix(), path.stem)
     for path in sorted(CONF.rglob("*.yaml"))
-    if path.parent != CONF and path.parent.name not in ("import", "local")
+    if path.parent != CONF and path.parent.name not in ("import", "fetch", "local")
 ]
 FILL = {
     ("dataset", "folder"): [

@@ -4,6 +4,8 @@
 ``recipe``          what to import and how: a small YAML file
 ``tables``          events and stations from QuakeML, StationXML, CSV or SAC headers
 ``waveform_files``  recordings from miniSEED, SAC and whatever obspy reads
+``asdf``, ``segy``  what is special about these two formats
+``picks``           arrival picks
 ``association``     which file belongs to which event
 ``signals``         joining, checking, filtering and resampling one channel
 ``channels``        channels of one event; one sensor per station
@@ -12,7 +14,8 @@
 ``windows``         one window for all stations of an event, and the metadata rows
 ``event_builder``   one event from files to rows
 ``importer``        all events to a set, in one process or several
+``shards``          parts of a large import, and the parts to one set
 ``rejections``      what was refused and why
-``command``         the command line
+``command``         the command line, ``merge_command`` that of merging
 =================== ============================================================================
 """

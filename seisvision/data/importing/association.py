@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from seisvision.data.importing.tables import (
     FILES,
     SAC,
     event_from_sac,
+    is_plain_id,
     read_events,
     sac_origin_ns,
     time_ns,
@@ -22,6 +24,11 @@ from seisvision.data.importing.tables import (
 )
 from seisvision.data.importing.waveform_files import NS, Segment, list_files, read_segments
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
+
+SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")
+"""A day file of a SeisComP data structure: year and day of the year."""
+SDS_SLACK_S = 600
+"""Recorders close a day file with the record that is open at midnight."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,14 @@ class EventFiles:
         event: ``source_*`` columns of the catalogue.
         files: paths with their names below the folder of the source.
         span_ns: start and end of what is read.
+        spans_ns: start and end by name of the file, for files that differ.
     """
 
     event_id: str
     event: dict[str, Any]
     files: tuple[tuple[Path, str], ...]
     span_ns: tuple[int, int] | None = None
+    spans_ns: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -61,7 +70,7 @@ def associate(source: Source) -> Association:
     files = list_files(source.waveforms)
     found = Association(n_files=len(files))
     log = RejectionLog(source.name)
-    by = _by_time if source.association.by == "time" else _by_key
+    by = _by_time if source.association.by in ("time", "sds") else _by_key
     by(source, files, found, log)
     found.rejections = log.items
     return found
@@ -75,6 +84,8 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
     for path, name in files:
         try:
             event_id = _key(source, pattern, path)
+            if not is_plain_id(event_id):
+                raise Refusal("association", "no_event", f"names the event {event_id[:40]!r}, which is no plain text")
             if source.events == SAC and event_id not in catalogue:
                 header = _sac_segment(path)
                 catalogue[event_id] = event_from_sac(header.sac, header.start_ns)
@@ -147,7 +158,7 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
     """Give every event the files that hold part of its time span; a file may serve many events."""
     if source.events in (SAC, FILES):
         raise ConfigurationError(
-            f"association 'time' of source '{source.name}' needs a catalogue, not '{source.events}'"
+            f"association '{source.association.by}' of source '{source.name}' needs a catalogue, not '{source.events}'"
         )
     catalogue = read_events(source.events)
     found.n_catalogue = len(catalogue)
@@ -158,9 +169,10 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
     starts = origins - round(source.association.before_s * NS)
     ends = origins + round(source.association.after_s * NS)
     members: dict[str, list[tuple[Path, str]]] = {event_id: [] for event_id in timed}
+    spans_of = _day_span if source.association.by == "sds" else _recorded_spans
     for path, name in files:
         try:
-            spans = {(segment.start_ns, segment.end_ns) for segment in read_segments(path, headers_only=True)}
+            spans = spans_of(path)
             hit = np.zeros(len(timed), dtype=bool)
             for start, end in spans:
                 hit |= (starts < end) & (ends > start)
@@ -178,3 +190,17 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
             continue
         reason = "no file covers its time" if event_id in spans_ns else "no origin time to look for recordings with"
         log.add(Refusal("event", "no_recording", reason), event_id=source.id_prefix + event_id)
+
+
+def _recorded_spans(path: Path) -> set[tuple[int, int]]:
+    return {(segment.start_ns, segment.end_ns) for segment in read_segments(path, headers_only=True)}
+
+
+def _day_span(path: Path) -> set[tuple[int, int]]:
+    """Day of a file named NET.STA.LOC.CHAN.D.YEAR.DAY."""
+    match = SDS_NAME.fullmatch(path.name)
+    if match is None:
+        raise Refusal("association", "no_sds_name", "is not named like NET.STA.LOC.CHAN.D.YEAR.DAY")
+    start = np.datetime64(match[1], "Y").astype("datetime64[D]") + int(match[2]) - 1
+    start_ns = int(start.astype("datetime64[ns]").astype(np.int64))
+    return {(start_ns - SDS_SLACK_S * NS, start_ns + (86400 + SDS_SLACK_S) * NS)}

@@ -22,7 +22,7 @@ def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: Rejection
     file_of: dict[tuple[str, float], str] = {}
     for path, name in files.files:
         try:
-            segments = read_segments(path, files.span_ns)
+            segments = read_segments(path, files.spans_ns.get(name, files.span_ns))
         except Refusal as refusal:
             log.add(refusal, file=name)
             continue

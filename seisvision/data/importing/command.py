@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from seisvision.data.importing.recipe import Recipe
 
 SHOWN_REJECTIONS = 15
-DESCRIPTION = """Import miniSEED or SAC (or what else obspy reads) with QuakeML or CSV events and StationXML or CSV
-stations.
+DESCRIPTION = """Import miniSEED, SAC, SEG-Y, ASDF (or what else obspy reads) with events from QuakeML or CSV and
+stations from StationXML or CSV.
 
 Several sources, each with its own files and class names, are named in a recipe (see conf/import):
   seisvision data import conf/import/pnw_exotic.yaml --root ../recordings --out data/pnw_exotic
@@ -39,9 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     one = parser.add_argument_group("one source, without a recipe")
     one.add_argument("--waveforms", metavar="PATH", action="append", help="folder, file or pattern; may be repeated")
-    one.add_argument("--events", metavar="FILE", help="QuakeML or CSV, sac (from headers) or files (no catalogue)")
-    one.add_argument("--stations", metavar="FILE", help="StationXML or CSV, or sac (from headers)")
-    one.add_argument("--associate", metavar="HOW", help="how files find events: name (default), folder, time or sac")
+    one.add_argument(
+        "--events", metavar="FILE", help="QuakeML, CSV or ASDF, sac (from headers) or files (no catalogue)"
+    )
+    one.add_argument("--stations", metavar="FILE", help="StationXML, CSV or ASDF, or sac (from headers)")
+    one.add_argument("--picks", metavar="FILE", help="CSV (one per event: ...{event_id}...csv) or QuakeML; or: events")
+    one.add_argument(
+        "--associate", metavar="HOW", help="how files find events: name (default), folder, time, sds or sac"
+    )
     one.add_argument("--pattern", metavar="REGEX", help="the event id is the first group, in the file or folder name")
     one.add_argument("--source-type", metavar="CLASS", help="class of all events, instead of the catalogue's")
     one.add_argument("--unit", help="unit of the recordings (default counts)")
@@ -49,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="go through everything and tell, but write nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing set")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: chosen by the amount of work)")
+    parser.add_argument(
+        "--shard", metavar="I/N", help="import only part I of N into DIR.shards; 'seisvision data merge' joins them"
+    )
+    parser.add_argument("--events-per-chunk", type=int, metavar="N", help="write files of N events each")
     parser.add_argument("--seed", type=int, help=f"base seed of the random shifts (default {DEFAULT_SEED})")
 
 
@@ -59,8 +68,11 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None and not args.dry_run:
         raise ConfigurationError("name the folder of the new set with --out DIR, or add --dry-run to write nothing")
     recipe = _recipe(args)
+    if args.shard is not None:
+        return _run_shard(args, recipe)
     out = None if args.dry_run else args.out
-    report = run_import(recipe, out, workers=args.workers, overwrite=args.overwrite, progress=_show_progress)
+    settings = {"workers": args.workers, "overwrite": args.overwrite, "events_per_chunk": args.events_per_chunk}
+    report = run_import(recipe, out, progress=_show_progress, **settings)
     print(summary(report))
     if args.dry_run:
         for rejection in report.rejections[:SHOWN_REJECTIONS]:
@@ -72,10 +84,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run_shard(args: argparse.Namespace, recipe: Recipe) -> int:
+    from seisvision.data.importing.shards import import_shard, parse_shard
+
+    if args.out is None or args.dry_run or args.events_per_chunk is not None:
+        raise ConfigurationError("--shard needs --out, and goes with neither --dry-run nor --events-per-chunk")
+    settings = {"workers": args.workers, "overwrite": args.overwrite}
+    folder, report = import_shard(recipe, args.out, *parse_shard(args.shard), progress=_show_progress, **settings)
+    print("this shard is finished already" if report is None else summary(report))
+    print(folder)
+    return 0
+
+
 def _recipe(args: argparse.Namespace) -> Recipe:
     from seisvision.data.importing.recipe import build_recipe, load_recipe
 
-    flags = ("waveforms", "events", "stations", "associate", "pattern", "source_type", "unit", "response")
+    flags = ("waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response")
     given = {name: getattr(args, name) for name in flags if getattr(args, name) is not None}
     changes = args.changes + ([] if args.seed is None else [f"seed={args.seed}"])
     if args.recipe is not None:

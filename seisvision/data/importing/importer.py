@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -29,6 +29,20 @@ EVENTS_PER_WORKER = 500
 """Below that the start of another process costs more than it saves."""
 Progress = Callable[[Iterable[EventResult], int], Iterable[EventResult]]
 """Wraps the events to come, of which the number is told, to show how far the work is."""
+
+
+class NothingLeftError(DataError):
+    """Every event was refused.
+
+    Args:
+        rejections: file with the reasons.
+        report: what came in.
+    """
+
+    def __init__(self, rejections: Path, report: ImportReport) -> None:
+        super().__init__(f"every event was refused, so no set was written; the reasons are in {rejections}")
+        self.rejections = rejections
+        self.report = report
 
 
 @dataclass
@@ -88,10 +102,15 @@ def run_import(
     workers: int | None = 1,
     overwrite: bool = False,
     progress: Progress | None = None,
+    found: list[Association] | None = None,
+    about: Mapping[str, Any] | None = None,
+    events_per_chunk: int | None = None,
 ) -> ImportReport:
     """Import all sources of ``recipe`` into the waveform set ``out``; with ``out=None`` only tell what would happen.
 
     The set and its order do not depend on ``workers``, the number of processes; None chooses by the amount of work.
+    ``found`` brings events with files, per source, that are known already, and ``about`` more entries of the card.
+    ``events_per_chunk`` writes a chunked set, whose table need not be held in memory.
 
     Raises:
         DataError: nothing could be read, two sources share an event id, or every event was refused (the list of
@@ -106,8 +125,9 @@ def run_import(
                 f"source '{source.name}' asks for response={source.response}, which needs StationXML"
             )
     report = ImportReport()
-    found = [associate(source) for source in recipe.sources]
-    jobs = _jobs(recipe, found, report)
+    if found is None:
+        found = [associate(source) for source in recipe.sources]
+    jobs = event_jobs(recipe, found, report)
     if out is not None and Path(out).exists() and not overwrite:
         raise DataError(f"{out} exists already; choose another folder or add --overwrite")
     if workers is None:
@@ -115,13 +135,24 @@ def run_import(
     results: Iterable[EventResult] = _results(recipe, tables, jobs, workers)
     if progress is not None:
         results = progress(results, len(jobs))
-    _consume(recipe, results, report, None if out is None else Path(out), overwrite)
+    card = _card(recipe) | dict(about or {})
+    writer = None
+    if out is not None:
+        order = recipe.processing.components
+        writer = WaveformSetWriter(
+            out, card=card, component_order=order, overwrite=overwrite, events_per_chunk=events_per_chunk
+        )
+    _consume(results, report, writer)
     report.seconds = time.monotonic() - begun
     return report
 
 
-def _jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:
-    """Events of all sources in catalogue order; also counts what was associated."""
+def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:
+    """Events of all sources in catalogue order; also counts what was associated.
+
+    Raises:
+        ConfigurationError: two sources share an event id.
+    """
     jobs: list[Job] = []
     owner: dict[str, str] = {}
     for number, (source, association) in enumerate(zip(recipe.sources, found, strict=True)):
@@ -140,31 +171,28 @@ def _jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> lis
     return jobs
 
 
-def _consume(
-    recipe: Recipe, results: Iterable[EventResult], report: ImportReport, out: Path | None, overwrite: bool
-) -> None:
+def _consume(results: Iterable[EventResult], report: ImportReport, writer: WaveformSetWriter | None) -> None:
     """Write the events as they come; the set appears only once it is complete."""
     with ExitStack() as stack:
-        writer: WaveformSetWriter | None = None
+        entered = False
         for result in results:
             report.add(result)
-            if not result.rows or out is None:
+            if not result.rows or writer is None:
                 continue
-            if writer is None:
-                order = recipe.processing.components
-                writer = WaveformSetWriter(out, card=_card(recipe), component_order=order, overwrite=overwrite)
+            if not entered:
                 stack.enter_context(writer)
+                entered = True
             writer.add_event(result.rows, result.waveforms)
-        if writer is not None:
+        if entered and writer is not None:
             writer.card["import"] = writer.card["import"] | {"counts": report.counts()}
-    if out is None:
+    if writer is None:
         return
     if report.n_events == 0:
-        beside = out.with_name(f"{out.name}.{FILE_NAME}")
+        beside = writer.path.with_name(f"{writer.path.name}.{FILE_NAME}")
         beside.parent.mkdir(parents=True, exist_ok=True)
         write_rejections(beside, report.rejections)
-        raise DataError(f"every event was refused, so no set was written; the reasons are in {beside}")
-    write_rejections(out / FILE_NAME, report.rejections)
+        raise NothingLeftError(beside, report)
+    write_rejections(writer.path / FILE_NAME, report.rejections)
 
 
 def _card(recipe: Recipe) -> dict[str, Any]:
@@ -174,12 +202,33 @@ def _card(recipe: Recipe) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "description": recipe.description,
+        "source": [source.name for source in recipe.sources],
+        "processing": _steps(recipe),
         "unit": unit,
         "instrument_response": " or ".join(responses),
         "licence": sorted({source.licence for source in recipe.sources}),
         "citation": sorted({source.citation for source in recipe.sources}),
         "import": {"sources": [asdict(source) for source in recipe.sources], "parameters": recipe.parameters()},
     }
+
+
+def _steps(recipe: Recipe) -> list[str]:
+    """What was done to the recordings, for people; the exact settings are beside it in the card."""
+    processing, window = recipe.processing, recipe.window
+    steps = [f"components {processing.components}", f"gaps up to {processing.max_gap_s:g} s interpolated"]
+    steps.append("detrended, tapered")
+    steps += [f"response of {source.name}: {source.response}" for source in recipe.sources if source.response != "none"]
+    if processing.band_hz is not None:
+        low, high = processing.band_hz
+        steps.append(f"band-pass {low:g} to {high:g} Hz, {'zero-phase' if processing.zerophase else 'causal'}")
+    if processing.rate_hz is not None:
+        steps.append(f"resampled to {processing.rate_hz:g} Hz")
+    if window is not None:
+        steps.append(
+            f"window of {window.length_s:g} s from {window.before_s:g} s before the {window.reference}, "
+            f"moved at random by up to {window.jitter_s:g} s"
+        )
+    return steps if processing.normalise == "none" else [*steps, f"divided by {processing.normalise}"]
 
 
 def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], workers: int) -> Iterator[EventResult]:

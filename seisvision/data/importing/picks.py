@@ -1,4 +1,4 @@
-"""Arrival times that a person or a picker has read, from CSV tables."""
+"""Arrival times that a person or a picker has read, from CSV tables or QuakeML."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from seisvision.data.importing.tables import read_csv
+from seisvision.data.importing.tables import CSV_SUFFIXES, open_catalogue, read_csv, time_ns
 from seisvision.errors import DataError, did_you_mean
 
 PLACEHOLDER = "{event_id}"
@@ -32,7 +33,7 @@ def read_picks(path: str | None, event_id: str) -> Picks:
 
     Columns (any case, with or without underscores): station, phase, time as pick_time or time; and event_id unless
     the path has the placeholder ``{event_id}``. Phases that begin with P or S count as these. An empty time or -1
-    means none.
+    means none. Files that are no CSV are read as QuakeML, or the QuakeML of an ASDF archive.
 
     Raises:
         DataError: a single table is missing, or a table lacks a column or holds a time that is none.
@@ -50,6 +51,8 @@ def _by_event(path: str) -> dict[str, Picks]:
     file = Path(path)
     if not file.is_file():
         raise DataError(f"picks file '{path}' not found; check the path, or write {PLACEHOLDER} where the id stands")
+    if file.suffix.lower() not in CSV_SUFFIXES:
+        return {event_id: _catalogue_picks(event) for event_id, event in open_catalogue(file)}
     table = _table(file, with_event=True)
     return {str(event_id): _first_arrivals(part, file) for event_id, part in table.groupby("event")}
 
@@ -74,9 +77,21 @@ def _first_arrivals(table: pd.DataFrame, file: Path) -> Picks:
         if phase not in PHASES or text.lower() in _NO_PICK:
             continue
         try:
-            time_ns = int(pd.Timestamp(text).as_unit("ns").value)
+            picked_ns = time_ns(text)
         except ValueError as error:
             raise DataError(f"pick time '{text}' of station '{row['station']}' in {file} is no time") from error
         key = (row["station"].strip(), phase)
-        picks[key] = min(time_ns, picks.get(key, time_ns))
+        picks[key] = min(picked_ns, picks.get(key, picked_ns))
+    return picks
+
+
+def _catalogue_picks(event: Any) -> Picks:
+    """Picks of an obspy event, which name their phase themselves or through an arrival of an origin."""
+    phases = {str(arrival.pick_id): arrival.phase for origin in event.origins for arrival in origin.arrivals}
+    picks: dict[tuple[str, str], int] = {}
+    for pick in event.picks:
+        phase = (pick.phase_hint or phases.get(str(pick.resource_id)) or "").strip()[:1].upper()
+        if phase in PHASES and pick.time is not None and pick.waveform_id is not None:
+            key = (pick.waveform_id.station_code or "", phase)
+            picks[key] = min(pick.time.ns, picks.get(key, pick.time.ns))
     return picks

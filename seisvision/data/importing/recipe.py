@@ -11,7 +11,7 @@ from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
 
-ASSOCIATIONS = ("name", "folder", "time", "sac")
+ASSOCIATIONS = ("name", "folder", "time", "sds", "sac")
 REFERENCES = ("onset", "origin", "trace")
 
 
@@ -21,11 +21,12 @@ class Association:
 
     Args:
         by: ``name`` (the file name up to its ending is the event id), ``folder`` (the name of the folder that holds
-            the file is), ``time`` (a recording belongs to every event whose time span it covers) or ``sac`` (KEVNM
-            of the SAC header, or its origin time written as YYYYMMDDTHHMMSS).
+            the file is), ``time`` (a recording belongs to every event whose time span it covers), ``sds`` (the same
+            for the day files of a SeisComP archive, which need not be opened for it) or ``sac`` (KEVNM of the SAC
+            header, or its origin time written as YYYYMMDDTHHMMSS; the field record of SEG-Y).
         pattern: regular expression whose first group is the event id, searched in the file (or folder) name.
-        before_s: with ``time``, start of the time span before the origin time.
-        after_s: with ``time``, end of the time span after the origin time.
+        before_s: with ``time`` and ``sds``, start of the time span before the origin time.
+        after_s: with ``time`` and ``sds``, end of the time span after the origin time.
     """
 
     by: str = "name"
@@ -41,9 +42,10 @@ class Source:
     Args:
         name: short name, kept in column ``source_dataset``.
         waveforms: folders (searched through), files or glob patterns.
-        events: QuakeML (or any catalogue obspy reads), CSV, ``sac`` to take events from SAC headers, or ``files`` for
-            recordings without a catalogue: every id found in the file names is an event of which nothing is known.
-        stations: StationXML (or any inventory obspy reads), CSV, ``sac``, or none.
+        events: QuakeML (or any catalogue obspy reads), CSV, an ASDF archive, ``sac`` to take events from the headers
+            of SAC or SEG-Y, or ``files`` for recordings without a catalogue: every id found in the file names is an
+            event of which nothing is known.
+        stations: StationXML (or any inventory obspy reads), CSV, an ASDF archive, ``sac``, or none.
         association: how a file finds its event.
         picks: CSV of P and S picks, or one per event where the path holds ``{event_id}``; a picked P is the onset.
         source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
@@ -194,13 +196,22 @@ def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | 
     Raises:
         ConfigurationError: the file is missing or not YAML, or holds an unknown or contradictory setting.
     """
+    return build_recipe(read_settings(path, root, changes, "conf/import"))
+
+
+def read_settings(path: str | Path, root: str | None, changes: list[str] | None, examples: str) -> dict[str, Any]:
+    """Read a recipe as plain containers; ``examples`` is the folder that the message on a missing file names.
+
+    Raises:
+        ConfigurationError: the file is missing, not YAML, or no mapping.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     path = Path(path)
     if not path.is_file():
-        raise ConfigurationError(f"recipe {path} not found; recipes to start from lie in conf/import")
+        raise ConfigurationError(f"recipe {path} not found; recipes to start from lie in {examples}")
     try:
         loaded = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(changes or []))
         base = OmegaConf.create({} if root is None else {"root": root})
@@ -209,9 +220,8 @@ def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | 
         hint = "; name the folder with --root DIR" if "'root'" in str(error) else ""
         raise ConfigurationError(f"recipe {path} cannot be read: {str(error).splitlines()[0]}{hint}") from error
     if not isinstance(content, dict):
-        raise ConfigurationError(f"recipe {path} must be a mapping with the keys name and sources")
-    plain = {str(key): value for key, value in content.items() if key != "root"}
-    return build_recipe({"name": path.stem} | plain)
+        raise ConfigurationError(f"recipe {path} must be a mapping of settings, such as name: mine")
+    return {"name": path.stem} | {str(key): value for key, value in content.items() if key != "root"}
 
 
 def build_recipe(content: Mapping[str, Any]) -> Recipe:
@@ -226,8 +236,8 @@ def build_recipe(content: Mapping[str, Any]) -> Recipe:
     plain["sources"] = tuple(_build_source(source, i) for i, source in enumerate(plain["sources"]))
     for key, kind in (("processing", Processing), ("quality", Quality), ("window", Window)):
         if plain.get(key) is not None:
-            plain[key] = _build(kind, plain[key], key)
-    return _build(Recipe, plain, "recipe")
+            plain[key] = build_settings(kind, plain[key], key)
+    return build_settings(Recipe, plain, "recipe")
 
 
 def _build_source(content: Mapping[str, Any], index: int) -> Source:
@@ -235,13 +245,19 @@ def _build_source(content: Mapping[str, Any], index: int) -> Source:
     where = f"sources[{index}]"
     waveforms = plain.get("waveforms", ())
     plain["waveforms"] = (waveforms,) if isinstance(waveforms, str) else tuple(waveforms)
-    plain["association"] = _build(Association, plain.get("association") or {}, f"{where}.association")
+    if plain.get("picks") == "events":
+        plain["picks"] = plain.get("events")
+    plain["association"] = build_settings(Association, plain.get("association") or {}, f"{where}.association")
     plain.setdefault("name", f"source{index}")
-    return _build(Source, plain, where)
+    return build_settings(Source, plain, where)
 
 
-def _build(kind: type, content: Mapping[str, Any], where: str) -> Any:
-    """Make the dataclass ``kind`` from ``content`` and refuse keys it does not have."""
+def build_settings(kind: type, content: Mapping[str, Any], where: str) -> Any:
+    """Make the dataclass ``kind`` from ``content``; ``where`` names it in messages.
+
+    Raises:
+        ConfigurationError: a key it does not have, a text in place of a number, or a key that is missing.
+    """
     if not isinstance(content, Mapping):
         raise ConfigurationError(f"{where} must be a mapping, not {content!r}")
     allowed = [item.name for item in fields(kind)]
@@ -262,24 +278,24 @@ def _build(kind: type, content: Mapping[str, Any], where: str) -> Any:
 def _check(recipe: Recipe) -> None:
     processing, quality, window = recipe.processing, recipe.quality, recipe.window
     for source in recipe.sources:
-        _one_of(f"association.by of source '{source.name}'", source.association.by, ASSOCIATIONS)
-        _one_of(f"response of source '{source.name}'", source.response, ("none", "gain", "remove"))
-        _one_of(f"output of source '{source.name}'", source.output, ("VEL", "DISP", "ACC"))
+        one_of(f"association.by of source '{source.name}'", source.association.by, ASSOCIATIONS)
+        one_of(f"response of source '{source.name}'", source.response, ("none", "gain", "remove"))
+        one_of(f"output of source '{source.name}'", source.output, ("VEL", "DISP", "ACC"))
         if not source.waveforms:
             raise ConfigurationError(f"source '{source.name}' names no waveforms; give a folder, files or a pattern")
     names = [source.name for source in recipe.sources]
     if len(set(names)) != len(names):
         raise ConfigurationError(f"source names must differ; got {', '.join(names)}")
-    _one_of("processing.normalise", processing.normalise, ("none", "trace_max", "trace_rms"))
-    _one_of("quality.clipped", quality.clipped, ("flag", "reject"))
-    _one_of("quality.missing_station", quality.missing_station, ("keep", "reject"))
-    _one_of("quality.missing_origin", quality.missing_origin, ("keep", "reject"))
+    one_of("processing.normalise", processing.normalise, ("none", "trace_max", "trace_rms"))
+    one_of("quality.clipped", quality.clipped, ("flag", "reject"))
+    one_of("quality.missing_station", quality.missing_station, ("keep", "reject"))
+    one_of("quality.missing_origin", quality.missing_origin, ("keep", "reject"))
     components = processing.components
     if not components or components != "".join(c for c in COMPONENTS if c in components):
         raise ConfigurationError(f"processing.components={components!r} must be some of '{COMPONENTS}', in that order")
     _check_rates(processing)
     if window is not None:
-        _one_of("window.reference", window.reference, REFERENCES)
+        one_of("window.reference", window.reference, REFERENCES)
         if window.length_s <= 0 or window.jitter_s < 0 or window.max_pad_s < 0:
             raise ConfigurationError("window.length_s must be positive, jitter_s and max_pad_s not negative")
 
@@ -301,6 +317,7 @@ def _check_rates(processing: Processing) -> None:
         )
 
 
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise ConfigurationError unless ``value`` is one of ``allowed``."""
     if value not in allowed:
         raise ConfigurationError(f"{name}={value!r} is not allowed. {did_you_mean(str(value), list(allowed))}")

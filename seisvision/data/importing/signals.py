@@ -20,6 +20,8 @@ CLIP_PEAKS = 2
 """Number of such peaks that make a recording a suspect."""
 CLIP_LEVELS = 200
 """Steps of the recorder between the smallest and the largest value that are needed to judge."""
+MAX_RISE, MAX_FALL = 100, 1000
+"""Factors by which a sampling rate may be raised or lowered; beyond, the header is wrong more likely than not."""
 
 
 @dataclass(frozen=True)
@@ -139,16 +141,19 @@ def _longest_run(samples: np.ndarray) -> int:
 
 def looks_clipped(samples: np.ndarray) -> bool:
     """Whether several peaks end flat at the very largest or smallest value, as saturated recorders do."""
-    levels = np.unique(samples)
-    # A recorder that writes a few counts of noise repeats its extremes by chance.
-    if len(levels) < 2 or levels[-1] - levels[0] < CLIP_LEVELS * np.diff(levels).min():
+    low, high = samples.min(), samples.max()
+    if low == high or not (_flat_peaks(samples, high) or _flat_peaks(samples, low)):
         return False
-    for extreme in (levels[-1], levels[0]):
-        at_extreme = np.concatenate([[False], samples == extreme, [False]]).astype(np.int8)
-        edges = np.flatnonzero(np.diff(at_extreme))
-        if int(((edges[1::2] - edges[::2]) >= CLIP_RUN).sum()) >= CLIP_PEAKS:
-            return True
-    return False
+    # A recorder that writes a few counts of noise repeats its extremes by chance.
+    return bool(high - low >= CLIP_LEVELS * np.diff(np.unique(samples)).min())
+
+
+def _flat_peaks(samples: np.ndarray, extreme: float) -> bool:
+    at = np.flatnonzero(samples == extreme)
+    if len(at) < CLIP_RUN * CLIP_PEAKS:
+        return False
+    runs = np.diff(np.concatenate([[0], np.flatnonzero(np.diff(at) > 1) + 1, [len(at)]]))
+    return int((runs >= CLIP_RUN).sum()) >= CLIP_PEAKS
 
 
 def process(recording: Recording, processing: Processing, response: Any = None, output: str = "VEL") -> Recording:
@@ -165,7 +170,7 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
     if band is not None and band[0] >= 0.45 * recording.rate_hz:
         reason = f"the band begins at {band[0]:g} Hz, half the sampling rate is {recording.rate_hz / 2:g} Hz"
         raise Refusal("processing", "slow_sampling", reason, recording.rate_hz / 2)
-    samples = signal.detrend(recording.samples, type="linear")
+    samples = _without_line(recording.samples)
     samples *= _taper(len(samples), recording.rate_hz, processing)
     if isinstance(response, float):
         samples /= response
@@ -175,10 +180,21 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
         samples = band_pass(samples, recording.rate_hz, band, processing.corners, processing.zerophase)
     rate_hz = processing.rate_hz or recording.rate_hz
     if not same_rate(recording.rate_hz, rate_hz):
+        if not recording.rate_hz / MAX_FALL <= rate_hz <= recording.rate_hz * MAX_RISE:
+            reason = f"sampled at {recording.rate_hz:g} Hz, too far from {rate_hz:g} Hz"
+            raise Refusal("processing", "far_rate", reason, recording.rate_hz)
         samples = resample(samples, recording.rate_hz, rate_hz)
-    if not np.isfinite(samples).all():
+    if not np.abs(samples).max() <= np.finfo(np.float32).max:
         raise Refusal("processing", "not_finite", "not finite after filtering; the response or the samples are damaged")
     return replace(recording, samples=samples, rate_hz=rate_hz)
+
+
+def _without_line(samples: np.ndarray) -> np.ndarray:
+    """Take away the line of least squares, as scipy.signal.detrend does at four times the cost."""
+    centred = np.arange(len(samples)) - (len(samples) - 1) / 2
+    residual = samples - samples.mean()
+    slope = (centred @ residual) / max(centred @ centred, 1.0)
+    return residual - slope * centred
 
 
 def _taper(length: int, rate_hz: float, processing: Processing) -> np.ndarray:

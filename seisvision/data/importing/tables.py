@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,16 +12,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seisvision.data.importing.asdf import SUFFIXES as ASDF_SUFFIXES
+from seisvision.data.importing.asdf import asdf_inventory, asdf_quakeml
 from seisvision.data.importing.rejections import Refusal
 from seisvision.errors import DataError, did_you_mean
 
 NAN = float("nan")
 CELL_DEG = 0.1
 """Side of the cells that group sources by place: 7 to 11 km in middle latitudes."""
+FIRST_YEAR, LAST_YEAR = 1900, 2200
+CSV_SUFFIXES = (".csv", ".txt")
 SAC = "sac"
 """In place of a file: take events or stations from SAC headers."""
 FILES = "files"
 """In place of a catalogue: every id found in the file names is an event."""
+MAX_SAC_S = 1e8
+"""Three years: an origin so far from its recording is a damaged header."""
 EVENT_NUMBERS = ("source_latitude_deg", "source_longitude_deg", "source_depth_km", "source_magnitude")
 TEXT_COLUMNS = ("source_type", "source_cell", "source_subtype", "source_origin_time")
 
@@ -88,11 +96,20 @@ def read_events(path: str) -> dict[str, dict[str, Any]]:
         DataError: the file is missing, no catalogue, or has a duplicate id, an impossible time or place.
     """
     file = _existing(path, "events")
-    events = _events_from_csv(file) if file.suffix.lower() in (".csv", ".txt") else _events_from_catalogue(file)
+    events = _events_from_csv(file) if file.suffix.lower() in CSV_SUFFIXES else _events_from_catalogue(file)
     for event_id, event in events.items():
+        if not is_plain_id(event_id):
+            raise DataError(
+                f"{file} has an event with the id {event_id[:40]!r}; an id is plain text without blanks around"
+            )
         _check_event(file, event_id, event)
         event["source_cell"] = event.get("source_cell") or source_cell(event)
     return events
+
+
+def is_plain_id(text: str) -> bool:
+    """Whether a text comes back from a table as it went in."""
+    return bool(text) and text.isprintable() and text == text.strip()
 
 
 def source_cell(event: Mapping[str, Any]) -> str:
@@ -112,8 +129,15 @@ def format_time(value: Any) -> str:
 
 
 def time_ns(iso: str) -> int:
-    """Nanoseconds since 1970 of a time written by :func:`format_time`."""
-    return int(pd.Timestamp(iso).as_unit("ns").value)
+    """Nanoseconds since 1970 of a time written by :func:`format_time`.
+
+    Raises:
+        ValueError: it is no time of the years 1900 to 2200.
+    """
+    time = pd.Timestamp(iso)
+    if not FIRST_YEAR <= time.year < LAST_YEAR:
+        raise ValueError(f"{iso} is no time of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return int(time.as_unit("ns").value)
 
 
 def format_ns(ns: int) -> str:
@@ -128,12 +152,22 @@ def _existing(path: str, what: str) -> Path:
     return file
 
 
+def _refuse_entities(file: Path) -> None:
+    """Entities may name other files, or grow without end; neither QuakeML nor StationXML has any."""
+    if b"<!ENTITY" in file.read_bytes():
+        raise DataError(f"{file} declares XML entities, which are not read; write their values in their places")
+
+
 def read_csv(file: Path) -> pd.DataFrame:
     """All columns as text: network NA and event 007 must stay what they are."""
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False, skipinitialspace=True)
     except (ValueError, OSError) as error:
         raise DataError(f"{file} is no table of comma separated values: {error}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise DataError(
+            f"{file} has rows with more cells than its header names columns; put texts with commas in quotes"
+        )
     return table.rename(columns=str.strip)
 
 
@@ -168,19 +202,36 @@ def _events_from_csv(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _events_from_catalogue(file: Path) -> dict[str, dict[str, Any]]:
+    return {event_id: _event_columns(item) for event_id, item in open_catalogue(file)}
+
+
+def open_catalogue(file: Path) -> list[tuple[str, Any]]:
+    """Return ids and obspy events of a catalogue, or of the QuakeML in an ASDF archive.
+
+    Raises:
+        DataError: the file is no catalogue, or lists an event twice.
+    """
     import obspy
 
+    archive = file.suffix.lower() in ASDF_SUFFIXES
+    _refuse_entities(file)
     try:
-        catalogue = obspy.read_events(str(file))
+        catalogue = obspy.read_events(asdf_quakeml(file) if archive else str(file))
+    except DataError:
+        raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
         raise DataError(f"{file} is no catalogue obspy can read: {str(error).splitlines()[0]}") from error
-    events: dict[str, dict[str, Any]] = {}
-    for item in catalogue:
-        event_id = str(item.resource_id).rpartition("/")[2].rpartition("=")[2]
-        if event_id in events:
-            raise DataError(f"{file} lists event '{event_id}' more than once; ids must be unique")
-        events[event_id] = _event_columns(item)
+    events = [(_event_id(str(item.resource_id)), item) for item in catalogue]
+    twice = [event_id for event_id, number in Counter(event_id for event_id, _ in events).items() if number > 1]
+    if twice:
+        raise DataError(f"{file} lists event '{twice[0]}' more than once; ids must be unique")
     return events
+
+
+def _event_id(resource_id: str) -> str:
+    """Last part of a resource id; the value of ``eventid`` where it is a query, as in what data centres send."""
+    query = re.search(r"[?&;]eventid=([^&;]+)", resource_id)
+    return query[1] if query else resource_id.rpartition("/")[2].rpartition("=")[2]
 
 
 def _event_columns(item: Any) -> dict[str, Any]:
@@ -213,8 +264,8 @@ def event_from_sac(header: Mapping[str, Any], start_ns: int) -> dict[str, Any]:
     event: dict[str, Any] = {
         column: float(header.get(key, NAN)) for column, key in zip(EVENT_NUMBERS, keys, strict=True)
     }
-    if abs(event["source_latitude_deg"]) > 90:
-        event["source_latitude_deg"] = NAN
+    if not on_earth(event["source_latitude_deg"], event["source_longitude_deg"]):
+        event["source_latitude_deg"] = event["source_longitude_deg"] = NAN
     origin_ns = sac_origin_ns(header, start_ns)
     event["source_origin_time"] = "" if origin_ns is None else format_ns(origin_ns)
     event["source_type"] = ""
@@ -224,16 +275,21 @@ def event_from_sac(header: Mapping[str, Any], start_ns: int) -> dict[str, Any]:
 
 def sac_origin_ns(header: Mapping[str, Any], start_ns: int) -> int | None:
     """Origin time from ``o``, which like ``b`` (the start) counts from the reference time of the header."""
-    if "o" not in header or "b" not in header:
+    after_s = float(header.get("o", NAN)) - float(header.get("b", NAN))
+    if not abs(after_s) < MAX_SAC_S:
         return None
-    return start_ns + round((float(header["o"]) - float(header["b"])) * 1e6) * 1000
+    return start_ns + round(after_s * 1e6) * 1000
 
 
 def place_from_sac(header: Mapping[str, Any]) -> Place | None:
     """Place of the station in a SAC header (STEL in metres, as SAC defines it)."""
-    if "stla" not in header or "stlo" not in header or abs(header["stla"]) > 90:
-        return None
-    return Place(float(header["stla"]), float(header["stlo"]), float(header.get("stel", NAN)))
+    latitude, longitude = float(header.get("stla", NAN)), float(header.get("stlo", NAN))
+    return Place(latitude, longitude, float(header.get("stel", NAN))) if on_earth(latitude, longitude) else None
+
+
+def on_earth(latitude_deg: float, longitude_deg: float) -> bool:
+    """Whether this is a place: obspy never comes back from bringing a longitude of 1e30 into range."""
+    return abs(latitude_deg) <= 90 and abs(longitude_deg) <= 360
 
 
 def _check_event(file: Path, event_id: str, event: dict[str, Any]) -> None:
@@ -241,6 +297,8 @@ def _check_event(file: Path, event_id: str, event: dict[str, Any]) -> None:
     time = event.get("source_origin_time", "")
     try:
         event["source_origin_time"] = format_time(time) if time else ""
+        if time:
+            time_ns(event["source_origin_time"])
     except ValueError as error:
         raise DataError(f"source_origin_time of {where} is '{time}'; write it like 2014-08-24T00:01:08.920Z") from error
     for column in EVENT_NUMBERS:
@@ -259,7 +317,7 @@ def read_stations(path: str | None) -> StationTable:
     if path is None or path == SAC:
         return StationTable()
     file = _existing(path, "stations")
-    return _stations_from_csv(file) if file.suffix.lower() in (".csv", ".txt") else _stations_from_inventory(file)
+    return _stations_from_csv(file) if file.suffix.lower() in CSV_SUFFIXES else _stations_from_inventory(file)
 
 
 def _stations_from_csv(file: Path) -> StationTable:
@@ -276,8 +334,9 @@ def _stations_from_csv(file: Path) -> StationTable:
             _number(row.get(key, ""), f"{key} {where}") for key in ("latitude_deg", "longitude_deg", "elevation_m")
         ]
         place = Place(*numbers)
-        if abs(place.latitude_deg) > 90:
-            raise DataError(f"latitude_deg {where} is {place.latitude_deg:g}; it must lie within ±90")
+        for column, value, limit in (("latitude_deg", numbers[0], 90), ("longitude_deg", numbers[1], 360)):
+            if abs(value) > limit:
+                raise DataError(f"{column} {where} is {value:g}; it must lie within ±{limit}")
         stations.add((row.get("network", "").strip(), row["station"].strip(), None, None), place, (-np.inf, np.inf))
     return stations
 
@@ -285,8 +344,12 @@ def _stations_from_csv(file: Path) -> StationTable:
 def _stations_from_inventory(file: Path) -> StationTable:
     import obspy
 
+    _refuse_entities(file)
     try:
-        inventory = obspy.read_inventory(str(file))
+        archive = file.suffix.lower() in ASDF_SUFFIXES
+        inventory = asdf_inventory(file) if archive else obspy.read_inventory(str(file))
+    except DataError:
+        raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
         raise DataError(f"{file} is no station file obspy can read: {str(error).splitlines()[0]}") from error
     stations = StationTable(inventory=inventory)

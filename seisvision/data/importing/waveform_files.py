@@ -1,20 +1,29 @@
-"""Recordings from files: miniSEED through pymseed (about twenty times faster), everything else through obspy."""
+"""Recordings from files: miniSEED through pymseed (many times faster), ASDF through h5py, all else through obspy."""
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seisvision.data.importing.asdf import asdf_traces, is_asdf
+from seisvision.data.importing.miniseed import check_whole, is_mseed
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.sac import check_sac
+from seisvision.data.importing.segy import segy_as_sac, segy_codes
 from seisvision.errors import DataError
 
+Reader = Callable[[Path, tuple[int, int] | None, bool], list["Segment"]]
 NS = 1_000_000_000
-MSEED_QUALITY = b"DRQM"
+EARLIEST_NS, LATEST_NS = -2_208_988_800 * NS, 7_258_118_400 * NS
+"""1900 and 2200: whatever lies outside is a damaged header, and may not fit into 64 bits."""
+MAX_RATE_HZ = 1e6
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class Segment:
     Args:
         samples: (T,) as stored in the file; empty where only headers were read.
         n_samples: length in the file, also where only headers were read.
-        sac: the SAC header, {} for other formats.
+        sac: the SAC header, or what SEG-Y says in its words; {} for other formats.
     """
 
     network: str
@@ -87,16 +96,37 @@ def read_segments(path: Path, span_ns: tuple[int, int] | None = None, headers_on
         Refusal: the file cannot be read or holds no recording.
     """
     try:
-        reader = _read_mseed if _is_mseed(path) else _read_obspy
-        segments = reader(path, span_ns, headers_only)
+        segments = _reader(path)(path, span_ns, headers_only)
+    except Refusal:
+        raise
     except Exception as error:  # any format, any damage: the file is quarantined with what the reader said
         message = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Refusal("read", "unreadable", f"cannot be read: {message}".replace(str(path), path.name)) from error
     if not segments and span_ns is None:
         raise Refusal("read", "empty_file", "holds no recording")
+    for segment in segments:
+        _check_header(segment)
     if span_ns is None or headers_only:
         return segments
     return [piece for segment in segments if (piece := _cut(segment, *span_ns)).n_samples]
+
+
+def _check_header(segment: Segment) -> None:
+    if not 0 < segment.rate_hz <= MAX_RATE_HZ:
+        reason = f"the header of {segment.trace_id} says a sampling rate of {segment.rate_hz:g} Hz"
+        raise Refusal("read", "damaged_header", reason, segment.rate_hz)
+    if not EARLIEST_NS <= segment.start_ns <= segment.end_ns <= LATEST_NS:
+        raise Refusal(
+            "read", "damaged_header", f"the header of {segment.trace_id} says a time before 1900 or after 2200"
+        )
+
+
+def _reader(path: Path) -> Reader:
+    if is_mseed(path):
+        check_whole(path)
+        return _read_mseed if importlib.util.find_spec("pymseed") else _read_obspy
+    check_sac(path)
+    return _read_asdf if is_asdf(path) else _read_obspy
 
 
 def _cut(segment: Segment, start_ns: int, end_ns: int) -> Segment:
@@ -107,15 +137,6 @@ def _cut(segment: Segment, start_ns: int, end_ns: int) -> Segment:
     start = segment.start_ns + round(first * step_ns)
     header = (segment.network, segment.station, segment.location, segment.channel)
     return Segment(*header, start, segment.rate_hz, len(samples), samples, segment.sac)
-
-
-def _is_mseed(path: Path) -> bool:
-    """Whether the file begins like a miniSEED record of version 2 or 3, whatever its name."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head[:3] == b"MS\x03":
-        return True
-    return len(head) == 8 and all(c in b"0123456789 \x00" for c in head[:6]) and head[6:7] in MSEED_QUALITY
 
 
 def _read_mseed(path: Path, span_ns: tuple[int, int] | None, headers_only: bool) -> list[Segment]:
@@ -144,14 +165,42 @@ def _read_obspy(path: Path, span_ns: tuple[int, int] | None, headers_only: bool)
     span = {}
     if span_ns is not None:
         span = {key: obspy.UTCDateTime(ns=ns) for key, ns in zip(("starttime", "endtime"), span_ns, strict=True)}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_pickle():
         warnings.simplefilter("ignore")  # obspy warns of header oddities that do not matter here
-        stream = obspy.read(str(path), headonly=headers_only, **span)
+        stream = obspy.read(str(path), headonly=headers_only, unpack_trace_headers=True, **span)
     segments = []
     for trace in stream:
         stats = trace.stats
         codes = (stats.network, stats.station, stats.location, stats.channel)
+        if stats.sampling_rate == 0:
+            # Log text, as in _read_mseed.
+            segments.append(Segment(*codes, stats.starttime.ns, 1.0, 0, np.empty(0), {}))
+            continue
         samples = np.empty(0) if headers_only else np.ma.filled(trace.data, np.nan)
         sac = dict(stats.get("sac", {}))
+        if stats.get("_format") == "SEGY":
+            header = stats.segy.trace_header
+            codes, sac = segy_codes(header), segy_as_sac(header)
         segments.append(Segment(*codes, stats.starttime.ns, stats.sampling_rate, stats.npts, samples, sac))
     return segments
+
+
+@contextmanager
+def _without_pickle() -> Iterator[None]:
+    """Take pickled streams off the formats of obspy: it would load them to see what they are, and so run their code."""
+    from obspy.core.util.base import ENTRY_POINTS
+
+    formats = ENTRY_POINTS["waveform"]
+    pickled = formats.pop("PICKLE", None)
+    try:
+        yield
+    finally:
+        if pickled is not None:
+            formats["PICKLE"] = pickled
+
+
+def _read_asdf(path: Path, span_ns: tuple[int, int] | None, headers_only: bool) -> list[Segment]:
+    return [
+        Segment(*codes, start_ns, rate_hz, length, samples, {})
+        for codes, start_ns, rate_hz, length, samples in asdf_traces(path, headers_only, span_ns)
+    ]

@@ -38,6 +38,7 @@ def card(parameters: SynthesisParameters) -> dict[str, Any]:
     return {
         "name": f"synthetic-{parameters.fingerprint()}",
         "description": _DESCRIPTION.format(n_events=parameters.n_events, classes=", ".join(parameters.classes)),
+        "source": "made by this software, no recording; 'seisvision data synth' makes it again from the parameters",
         "licence": "MIT, as the software that makes it",
         "citation": list(_CITATIONS),
         "processing": [line.format(quanta=QUANTA_PER_DEVIATION) for line in _PROCESSING],

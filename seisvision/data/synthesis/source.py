@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from seisvision.data.synthesis.parameters import SynthesisParameters
+from seisvision.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class GeneratedSource:
         folder = self.folder(data_dir)
         if _is_complete(folder):
             return folder
+        _refuse_within_start()
         folder.parent.mkdir(parents=True, exist_ok=True)
         # In the folder of the set's neighbours, because the set itself appears by renaming.
         with _lock(folder.with_name(f".{folder.name}.lock")):
@@ -78,6 +81,15 @@ class SyntheticSource(GeneratedSource):
 def _is_complete(folder: Path) -> bool:
     # Sets are renamed into place when whole, so one file stands for all.
     return (folder / "card.json").is_file()
+
+
+def _refuse_within_start() -> None:
+    """A worker that runs the calling script again while it starts would wait for the lock of its own parent."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise DataError(
+            "The script that makes this synthetic set has no 'if __name__ == \"__main__\":' guard, so every worker "
+            "process runs it from the start. Put the guard around what it does, or give processes=1."
+        )
 
 
 @contextmanager

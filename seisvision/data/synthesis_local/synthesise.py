@@ -99,6 +99,7 @@ def _card(parameters: LocalSynthesisParameters) -> dict[str, Any]:
     return {
         "name": f"synthetic-{parameters.fingerprint()}",
         "description": _DESCRIPTION.format(n=parameters.n_events),
+        "source": "made by this software, no recording; the parameters make it again",
         "licence": "MIT, as the software that makes it",
         "citation": list(_CITATIONS),
         "measurement": "velocity",

@@ -3,6 +3,8 @@
 import argparse
 import json
 import logging
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -82,6 +84,7 @@ def test_card_says_what_the_set_is(made):
     assert SynthesisParameters.from_mapping(card["parameters"]) == parameters
     assert card["counts"]["n_events"] == 8
     assert card["unit"] == "m/s"
+    assert "no recording" in card["source"]
 
 
 def test_a_set_is_made_once(tmp_path, caplog):
@@ -143,3 +146,17 @@ def test_command_prints_the_folder_last(tmp_path, capsys):
     named = tmp_path / "mine"
     assert run_command(*words.split(), "--data-dir", str(tmp_path), "--out", str(named)) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(named)
+
+
+def test_a_script_without_a_guard_ends_with_a_hint(tmp_path, earth_cache):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from seisvision.data.synthesis.source import SyntheticSource\n"
+        f"SyntheticSource(**{SMALL!r}, processes=2).prepare({str(tmp_path / 'data')!r})\n"
+    )
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "cache").symlink_to(earth_cache)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode != 0
+    assert "DataError" in done.stderr and "guard" in done.stderr
+    assert not list((tmp_path / "data").glob("synthetic-*"))

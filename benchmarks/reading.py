@@ -1,0 +1,218 @@
+"""How fast recordings are read, imported and read again, against what one would write with obspy, h5py and SeisBench.
+
+    python benchmarks/reading.py
+
+Same files, same samples, one thread; least processor time of several rounds. Prints times and ratios, and the memory
+that a process holds while it reads events at random from sets of 10^4, 10^5 and 10^6 traces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import obspy
+import pandas as pd
+
+from seisvision.data.importing import waveform_files
+from seisvision.data.importing.importer import run_import
+from seisvision.data.importing.recipe import build_recipe
+from seisvision.data.waveform_set import WaveformSet
+
+STATIONS, RATE_HZ, TO_HZ = 6, 100.0, 40.0
+TRACES_AN_EVENT = 10
+SAMPLES_OF_LARGE = 24
+READS_OF_LARGE = 300
+
+
+def write_files(folder: Path, n_events: int, n_samples: int) -> list[Path]:
+    """One file an event: six stations with three components each."""
+    rng = np.random.default_rng(0)
+    (folder / "waveforms").mkdir()
+    rows = []
+    paths = []
+    for event in range(n_events):
+        start = obspy.UTCDateTime(2020, 1, 1) + 600 * event
+        traces = []
+        for station in range(STATIONS):
+            for component in "ZNE":
+                samples = np.cumsum(rng.integers(-50, 50, n_samples)).astype(np.int32)
+                header = {"network": "XX", "station": f"S{station:03d}", "channel": f"HH{component}"}
+                header |= {"sampling_rate": RATE_HZ, "starttime": start}
+                traces.append(obspy.Trace(samples, header))
+        paths.append(folder / "waveforms" / f"ev{event}.mseed")
+        obspy.Stream(traces).write(str(paths[-1]), format="MSEED", encoding="STEIM2", reclen=512)
+        rows.append({"event_id": f"ev{event}", "source_type": "quake", "source_origin_time": str(start)})
+    pd.DataFrame(rows).to_csv(folder / "events.csv", index=False)
+    return paths
+
+
+def least_seconds(work: Callable[[], object], rounds: int) -> float:
+    """Least processor time of several rounds."""
+    best = np.inf
+    for _ in range(rounds):
+        begun = time.process_time()
+        work()
+        best = min(best, time.process_time() - begun)
+    return best
+
+
+def compare_files(paths: list[Path], rounds: int) -> None:
+    """Samples and headers of miniSEED files."""
+    for path in paths[:5]:
+        theirs = {trace.id: trace.data for trace in obspy.read(str(path))}
+        for segment in waveform_files.read_segments(path):
+            np.testing.assert_array_equal(segment.samples, theirs[segment.trace_id])
+    readers: dict[str, Callable[[Path], object]] = {
+        "seisvision (pymseed)": lambda path: waveform_files.read_segments(path),
+        "seisvision (obspy)": lambda path: waveform_files._read_obspy(path, None, False),
+        "obspy.read": lambda path: obspy.read(str(path)),
+        "obspy.read, MSEED": lambda path: obspy.read(str(path), format="MSEED"),
+        "headers (pymseed)": lambda path: waveform_files.read_segments(path, headers_only=True),
+        "headers (obspy.read)": lambda path: obspy.read(str(path), headonly=True),
+    }
+    took = {
+        name: least_seconds(lambda read=read: [read(path) for path in paths], rounds) for name, read in readers.items()
+    }
+    fastest = took["seisvision (pymseed)"]
+    for name, value in took.items():
+        print(f"{name:<28}{1000 * value / len(paths):8.2f} ms a file{value / fastest:8.1f} times the first")
+
+
+def plain_import(paths: list[Path], target: Path) -> None:
+    """What one would write: read, detrend, taper, resample, store."""
+    with h5py.File(target, "w") as file:
+        for path in paths:
+            for trace in obspy.read(str(path)):
+                trace.data = trace.data.astype(np.float64)
+                trace.detrend("linear").taper(0.05, max_length=2.0).resample(TO_HZ)
+                file.create_dataset(f"{path.stem}/{trace.id}", data=trace.data.astype(np.float32))
+
+
+def compare_import(folder: Path, paths: list[Path], rounds: int) -> Path:
+    """The whole import, with checks and onsets, against the plain loop; returns the set."""
+    source = {"name": "made", "waveforms": str(folder / "waveforms"), "events": str(folder / "events.csv")}
+    recipe = build_recipe({"name": "made", "sources": [source], "processing": {"rate_hz": TO_HZ}})
+    ours = least_seconds(lambda: run_import(recipe, folder / "set", overwrite=True), rounds)
+    plain = least_seconds(lambda: plain_import(paths, folder / "plain.hdf5"), rounds)
+    n = len(paths) * STATIONS * 3
+    print(f"{'import (all checks, onset)':<28}{1000 * ours / n:8.2f} ms a channel")
+    print(f"{'obspy, resample, h5py':<28}{1000 * plain / n:8.2f} ms a channel{plain / ours:6.1f} times the import")
+    return folder / "set"
+
+
+def compare_random_reading(path: Path, rounds: int) -> None:
+    """Events in random order, each with all its traces."""
+    ours = WaveformSet(path)
+    order = np.random.default_rng(0).permutation(ours.source_ids)
+    least = {"seisvision": least_seconds(lambda: [ours.read_event(source_id) for source_id in order], rounds)}
+    try:
+        import seisbench.data
+    except ImportError:
+        print("SeisBench is not installed: no comparison of random reading")
+        return
+    theirs = seisbench.data.WaveformDataset(path, component_order="ZNE")
+    rows = {source_id: ours.rows(source_id) for source_id in order}
+    whole, _ = ours.read_rows(rows[order[0]])
+    np.testing.assert_array_equal(np.stack(whole), theirs.get_waveforms(rows[order[0]]))
+    least["SeisBench"] = least_seconds(lambda: [theirs.get_waveforms(rows[source_id]) for source_id in order], rounds)
+    for name, value in least.items():
+        ratio = value / least["seisvision"]
+        print(f"{'random events, ' + name:<28}{1000 * value / len(order):8.2f} ms an event{ratio:7.1f} times the first")
+
+
+def write_large(path: Path, n_traces: int) -> None:
+    """A set of short traces."""
+    path.mkdir()
+    row = np.arange(n_traces)
+    event, station = row // TRACES_AN_EVENT, row % TRACES_AN_EVENT
+    per_bucket = 1000
+    names = [f"bucket{i // per_bucket}${i % per_bucket},:1,:{SAMPLES_OF_LARGE}" for i in row]
+    table = pd.DataFrame({"trace_name": names, "source_id": [f"ev{i:07d}" for i in event]})
+    table["source_type"] = np.where(event % 2, "quake", "blast")
+    table["station_code"] = [f"S{i}" for i in station]
+    table["path_ep_distance_km"] = 10.0 * station
+    table["trace_sampling_rate_hz"], table["trace_component_order"] = 20.0, "Z"
+    table.to_csv(path / "metadata.csv", index=False)
+    block = np.ones((per_bucket, 1, SAMPLES_OF_LARGE), np.float32)
+    with h5py.File(path / "waveforms.hdf5", "w") as file:
+        file["data_format/component_order"], file["data_format/dimension_order"] = "Z", "CW"
+        for i in range(-(-n_traces // per_bucket)):
+            file[f"data/bucket{i}"] = block
+
+
+def resident_mb() -> float:
+    """Memory of this process that is really there and its own."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def tell_memory(path: Path) -> None:
+    """Run in a process of its own: open, read at random, tell what that took."""
+    import pickle
+
+    before = resident_mb()
+    begun = time.perf_counter()
+    opened = WaveformSet(path)
+    opening_s = time.perf_counter() - begun
+    after_opening = resident_mb()
+    order = np.random.default_rng(0).choice(len(opened), READS_OF_LARGE)
+    for number in order:
+        opened.read_event(opened.source_ids[number])
+    n = len(opened.metadata)
+    grown = resident_mb() - after_opening
+    travels = len(pickle.dumps(opened)) / 1e6
+    print(
+        f"{n:>9} traces: opened in {opening_s:5.2f} s, table {after_opening - before:7.1f} MB, "
+        f"{READS_OF_LARGE} events read at random {grown:+6.1f} MB, to a worker {travels:6.1f} MB"
+    )
+
+
+def compare_memory(folder: Path, largest: int) -> None:
+    """Sets of ten and a hundred times the size, each in a fresh process, opened for the second time."""
+    for n_traces in (10_000, 100_000, 1_000_000):
+        if n_traces > largest:
+            break
+        path = folder / f"large{n_traces}"
+        write_large(path, n_traces)
+        WaveformSet(path)
+        subprocess.run([sys.executable, __file__, "--tell-memory", str(path)], check=True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=60, help="files, of 18 channels each")
+    parser.add_argument("--samples", type=int, default=6000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--largest", type=int, default=1_000_000, help="traces of the largest set made to measure memory"
+    )
+    parser.add_argument("--tell-memory", metavar="SET", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.tell_memory:
+        tell_memory(Path(args.tell_memory))
+        return
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = write_files(folder, args.events, args.samples)
+        compare_files(paths, args.rounds)
+        print()
+        made = compare_import(folder, paths, args.rounds)
+        compare_random_reading(made, args.rounds)
+        print()
+        compare_memory(folder, args.largest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Look a waveform set over: faults, statistics, and what tells the class without a look at the waveform."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seisvision.data.audit.audit import Audit
+
+SHOWN_CONFOUNDS = 14
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("set", metavar="SET", help="folder of the waveform set, or its name in the data folder")
+    parser.add_argument("--out", metavar="DIR", help="folder of audit.json and audit.html (default: SET/audit)")
+    parser.add_argument("--target", metavar="COLUMN", default="source_type", help="column of the class (source_type)")
+    parser.add_argument("--classes", metavar="VALUE", nargs="+", help="look at these classes only (default: all)")
+    parser.add_argument(
+        "--max-traces", type=int, metavar="N", default=20000, help="read about N traces (20000), 0: all of them"
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with 1 when there is a fatal finding")
+    parser.add_argument("--data-dir", default="data", metavar="DIR", help="folder of all sets (data)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Audit, print a summary and, last, the path of the page."""
+    from seisvision.data.audit.audit import audit_set, write_audit
+    from seisvision.data.audit.page import write_page
+    from seisvision.data.sources import FolderSource
+    from seisvision.data.waveform_set import WaveformSet
+
+    waveform_set = WaveformSet(FolderSource(args.set).prepare(args.data_dir))
+    labels = None if args.classes is None else {name: [name] for name in args.classes}
+    audit = audit_set(waveform_set, args.target, labels, args.max_traces or None)
+    folder = Path(args.out) if args.out else waveform_set.path / "audit"
+    write_audit(audit, folder)
+    page = write_page(audit, waveform_set, folder)
+    print_summary(audit)
+    print(page)
+    return 1 if args.strict and audit.fatal else 0
+
+
+def print_summary(audit: Audit) -> None:
+    """Tables of findings and confounds on standard output."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+    figures = audit.statistics
+    console.print(
+        f"{figures['n_events']} events, {figures['n_traces']} traces, {figures['n_stations']} stations; "
+        f"samples of {figures['traces_read']} traces read in {audit.seconds:.1f} s"
+    )
+    colours = {"fatal": "red", "warning": "yellow", "note": "blue"}
+    for item in audit.findings:
+        if item.code.startswith("confound_"):
+            continue
+        head = f"[{colours[item.severity]}]{item.severity:<8}[/]"
+        console.print(f"{head}{escape(item.title)}: {item.count} of {item.of} {item.unit}", soft_wrap=True)
+        console.print(f"        {escape(item.remedy)}", soft_wrap=True)
+        if item.examples:
+            console.print(f"        such as {escape(item.examples[0])}", soft_wrap=True)
+    if audit.confounds:
+        table = Table("tells the class alone", "kind", "balanced", "95 %", "AUC", "accuracy", "majority")
+        for confound in audit.confounds[:SHOWN_CONFOUNDS]:
+            numbers = (confound.auc, confound.accuracy, confound.majority)
+            mark = " *" if confound.notable else ""
+            table.add_row(
+                confound.attribute + mark,
+                confound.kind,
+                f"{confound.balanced_accuracy:.3f}",
+                f"{confound.low95:.2f}-{confound.high95:.2f}",
+                *(f"{number:.3f}" for number in numbers),
+            )
+        console.print(table)
+    counts = [sum(item.severity == name for item in audit.findings) for name in colours]
+    console.print(f"{counts[0]} fatal, {counts[1]} warnings, {counts[2]} notes")

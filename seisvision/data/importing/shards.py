@@ -1,0 +1,199 @@
+"""A large import in parts that need not know of each other, one job each, and the parts to one chunked set."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from seisvision.data.importing.association import Association, associate
+from seisvision.data.importing.importer import ImportReport, NothingLeftError, Progress, event_jobs, run_import
+from seisvision.data.importing.recipe import Recipe
+from seisvision.data.importing.rejections import FILE_NAME
+from seisvision.data.set_files import describe_files, find_chunks, read_card
+from seisvision.errors import ConfigurationError, DataError
+
+SUFFIX = ".shards"
+EMPTY = "empty.json"
+"""In place of the set, in a shard whose events were all refused."""
+SUMMED = ("n_events", "n_traces", "n_samples")
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Parse ``2/8``: the second of eight shards.
+
+    Raises:
+        ConfigurationError: it is not of this form.
+    """
+    index, _, number = text.partition("/")
+    if not (index.isdecimal() and number.isdecimal() and 1 <= int(index) <= int(number)):
+        raise ConfigurationError(f"--shard {text} must be like 2/8, the second of eight; the first is 1/8")
+    return int(index), int(number)
+
+
+def shard_folder(out: str | Path, index: int, number: int) -> Path:
+    """Folder of one shard of the set ``out``."""
+    out = Path(out)
+    return out.with_name(out.name + SUFFIX) / f"{index:04d}-of-{number:04d}"
+
+
+def import_shard(
+    recipe: Recipe,
+    out: str | Path,
+    index: int,
+    number: int,
+    *,
+    workers: int | None = 1,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Path, ImportReport | None]:
+    """Import the events of one shard: neighbours in the catalogue, so that the shards in order are the whole.
+
+    Returns:
+        Folder of the shard, and the report; None where it was finished before, and left as it is.
+
+    Raises:
+        DataError: as :func:`run_import`, or the shard is there but of another recipe.
+    """
+    folder = shard_folder(out, index, number)
+    about = {"index": index, "of": number, "recipe": _recipe_hash(recipe)}
+    present = _shard_of(folder)
+    if present == about and not overwrite:
+        return folder, None
+    if folder.exists() and not overwrite:
+        raise DataError(f"{folder} is of another recipe; add --overwrite, or choose another --out")
+    if folder.exists() and present is not None:
+        shutil.rmtree(folder)
+    found = _part([associate(source) for source in recipe.sources], recipe, index, number)
+    try:
+        return folder, run_import(
+            recipe, folder, workers=workers, progress=progress, found=found, about={"shard": about}
+        )
+    except NothingLeftError as nothing:
+        # A part may well hold only what is refused; it must not be done again and again for that.
+        folder.mkdir(parents=True)
+        nothing.rejections.replace(folder / FILE_NAME)
+        (folder / EMPTY).write_text(json.dumps({"shard": about, "import": {"counts": nothing.report.counts()}}))
+        return folder, nothing.report
+
+
+def _recipe_hash(recipe: Recipe) -> str:
+    return hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _shard_of(folder: Path) -> dict[str, Any] | None:
+    return _card_of(folder).get("shard")
+
+
+def _card_of(folder: Path) -> dict[str, Any]:
+    empty = folder / EMPTY
+    return json.loads(empty.read_text(encoding="utf-8")) if empty.is_file() else read_card(folder)
+
+
+def _part(found: list[Association], recipe: Recipe, index: int, number: int) -> list[Association]:
+    """The associations with the events of one shard; what found no partner is told by the first shard only."""
+    jobs = event_jobs(recipe, found, ImportReport())
+    mine = jobs[(index - 1) * len(jobs) // number : index * len(jobs) // number]
+    parts = []
+    for i, association in enumerate(found):
+        events = [files for source, files in mine if source == i]
+        first = association if index == 1 else Association()
+        parts.append(replace(first, events=events))
+    return parts
+
+
+def merge_shards(folder: str | Path, out: str | Path | None = None, overwrite: bool = False) -> Path:
+    """Make one chunked set of all shards in ``folder``; the samples are linked where the disk allows, else copied.
+
+    Args:
+        folder: ``NAME.shards``, as :func:`import_shard` fills it.
+        out: folder of the set; ``NAME`` by default.
+        overwrite: replace a set of that path.
+
+    Raises:
+        DataError: a shard is missing, the shards differ in their recipe, or all are empty.
+    """
+    folder = Path(folder)
+    if out is None and not folder.name.endswith(SUFFIX):
+        raise DataError(f"{folder} is no folder of shards, whose name would end in {SUFFIX}; name the set with --out")
+    target = folder.with_name(folder.name.removesuffix(SUFFIX)) if out is None else Path(out)
+    shards = _all_shards(folder)
+    if target.exists() and not overwrite:
+        raise DataError(f"{target} exists already; choose another folder or add --overwrite")
+    full = [shard for shard in shards if not (shard / EMPTY).is_file()]
+    if not full:
+        raise DataError(f"every event of all shards in {folder} was refused; see {FILE_NAME} in each of them")
+    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        _join(shards, full, partial)
+        if target.exists():
+            shutil.rmtree(target)
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _all_shards(folder: Path) -> list[Path]:
+    present = {path: _shard_of(path) for path in sorted(folder.glob("*-of-*")) if path.is_dir()}
+    about = [shard for shard in present.values() if shard is not None]
+    if not about:
+        raise DataError(f"{folder} holds no finished shard; make them with 'seisvision data import --shard 1/8 ...'")
+    if len({(shard["of"], shard["recipe"]) for shard in about}) > 1:
+        raise DataError(f"the shards in {folder} differ in number or recipe; remove those that do not belong there")
+    missing = sorted(set(range(1, about[0]["of"] + 1)) - {shard["index"] for shard in about})
+    if missing:
+        shown = ", ".join(f"{index}/{about[0]['of']}" for index in missing[:10])
+        raise DataError(f"{folder} lacks {len(missing)} of {about[0]['of']} shards: {shown}; run these first")
+    return [path for path, shard in present.items() if shard is not None]
+
+
+def _join(shards: list[Path], full: list[Path], partial: Path) -> None:
+    names: list[str] = []
+    for shard in full:
+        for chunk in find_chunks(shard):
+            name = str(len(names))
+            _link(chunk.waveforms_path, partial / f"waveforms{name}.hdf5")
+            shutil.copy2(chunk.metadata_path, partial / f"metadata{name}.csv")
+            names.append(name)
+    (partial / "chunks").write_text("\n".join(names) + "\n", encoding="utf-8")
+    with (partial / FILE_NAME).open("w", encoding="utf-8") as file:
+        for i, shard in enumerate(shards):
+            lines = (shard / FILE_NAME).read_text(encoding="utf-8").splitlines(keepends=True)
+            file.writelines(lines if i == 0 else lines[1:])
+    card = _joint_card(shards, full) | {"files": describe_files(partial)}
+    text = json.dumps(card, indent=2, sort_keys=True, default=str, ensure_ascii=False)
+    (partial / "card.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _joint_card(shards: list[Path], full: list[Path]) -> dict[str, Any]:
+    cards = [_card_of(shard) for shard in full]
+    card = {key: value for key, value in cards[0].items() if key != "shard"}
+    card["counts"] = {key: sum(one["counts"][key] for one in cards) for key in SUMMED}
+    counts: dict[str, Any] = {}
+    for shard in shards:
+        counts = _sum(counts, _card_of(shard)["import"]["counts"])
+    card["import"] = card["import"] | {"counts": counts, "shards": len(shards)}
+    prints = "".join(str(one["fingerprint"]) for one in cards)
+    return card | {"fingerprint": hashlib.sha256(prints.encode()).hexdigest()[:16]}
+
+
+def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Add numbers of nested mappings."""
+    total = dict(one)
+    for key, value in other.items():
+        total[key] = _sum(total.get(key, {}), value) if isinstance(value, dict) else total.get(key, 0) + value
+    return total

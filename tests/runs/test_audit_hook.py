@@ -1,0 +1,107 @@
+"""Before training, a set with a fatal fault is refused by name, and what tells the class is said."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_runs import plain_config
+
+from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.writer import WaveformSetWriter
+from seisvision.errors import DataError
+from seisvision.runs.build import build_data, build_view
+from seisvision.runs.data_checks import MAX_WARNINGS, check_data
+
+CLASSES = ("quake", "blast")
+N_EVENTS = 40
+
+
+def write_set(path: Path, *, own_stations: bool = False) -> Path:
+    """Events of two classes, four stations each; noise."""
+    rng = np.random.default_rng(0)
+    with WaveformSetWriter(path, card={"name": "hook"}) as writer:
+        for event in range(N_EVENTS):
+            kind = CLASSES[event % 2]
+            rows = [
+                {
+                    "source_id": f"ev{event}",
+                    "source_type": kind,
+                    "source_origin_time": f"2020-01-{1 + event % 28:02d}T{event % 24:02d}:00:00.000Z",
+                    "source_latitude_deg": 46.0 + 0.2 * rng.random(),
+                    "source_longitude_deg": -122.0 + 0.2 * rng.random(),
+                    "source_depth_km": 5.0,
+                    "source_magnitude": 1.0,
+                    "station_network_code": "XX",
+                    "station_code": f"{kind[0].upper() if own_stations else 'S'}{station}",
+                    "station_latitude_deg": 46.5,
+                    "station_longitude_deg": -121.0 + 0.1 * station,
+                    "trace_start_time": f"2020-01-{1 + event % 28:02d}T{event % 24:02d}:00:02.000Z",
+                    "trace_sampling_rate_hz": 20.0,
+                }
+                for station in range(4)
+            ]
+            writer.add_event(rows, rng.normal(size=(4, 3, 400)).astype(np.float32))
+    return path
+
+
+def config(path: Path, *more: str) -> dict:
+    """A classification of that set."""
+    return plain_config(
+        [
+            "dataset=folder",
+            f"dataset.source.path={path}",
+            "dataset.labels.source_type={quake: [quake], blast: [blast]}",
+            "dataset.samples.window.length_s=15",
+            "view.height=32",
+            "view.width=32",
+            "split.by=event",
+            f"system.data_dir={path.parent}",
+            *more,
+        ]
+    )
+
+
+def test_sound_sets_pass_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        check_data(config(write_set(tmp_path / "set")), WaveformSet(tmp_path / "set"))
+    assert not caplog.records
+
+
+def test_what_tells_the_class_is_said_in_few_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_set(tmp_path / "set", own_stations=True)
+    with caplog.at_level(logging.WARNING):
+        check_data(config(path), WaveformSet(path))
+    said = [record.getMessage() for record in caplog.records]
+    assert 1 <= len(said) <= MAX_WARNINGS
+    assert any("station alone" in line for line in said)
+
+
+def fatal_set(path: Path) -> Path:
+    """Two classes under one event: the label contradicts itself."""
+    table = write_set(path) / "metadata.csv"
+    lines = table.read_text().splitlines()
+    lines[1:] = [line.replace("quake", "blast", 1) if i % 4 == 3 else line for i, line in enumerate(lines[1:])]
+    table.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_fatal_findings_are_refused_until_allowed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = fatal_set(tmp_path / "set")
+    asked = config(path)
+    with pytest.raises(DataError, match=r"\+dataset\.allow_findings=\[(\w+)\]") as refused:
+        build_data(asked, build_view(asked))
+    code = str(refused.value).rpartition("[")[2].rstrip("]")
+    assert f"{code}: " in str(refused.value)
+    allowed = config(path, f"+dataset.allow_findings=[{code}]")
+    with caplog.at_level(logging.WARNING):
+        assert build_data(allowed, build_view(allowed)).waveform_set.path == path
+    assert any("Allowed although fatal" in record.getMessage() for record in caplog.records)
+
+
+def test_sets_are_read_from_the_disk_of_the_node_if_asked(tmp_path: Path) -> None:
+    path = write_set(tmp_path / "set")
+    asked = config(path, f"system.scratch={tmp_path / 'scratch'}")
+    data = build_data(asked, build_view(asked))
+    assert data.waveform_set.path.parent == tmp_path / "scratch"
+    assert data.waveform_set.fingerprint == WaveformSet(path).fingerprint
