@@ -17,6 +17,7 @@ COMMANDS = {
     ("data", "synth"): ("seisvision.data.synthesis.command", "make a physics-based waveform set"),
     ("data", "import"): ("seisvision.data.importing.command", "turn recordings into a waveform set"),
     ("locate",): ("seisvision.location.command", "find epicentres from distances at stations"),
+    ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.
 
