@@ -62,7 +62,9 @@ class Frame:
     def y(self, value: float) -> float:
         """Pixels from the top."""
         low, high = self.y_range
-        return self.height - self.bottom - (value - low) / ((high - low) or 1.0) * (self.height - self.top - self.bottom)
+        return (
+            self.height - self.bottom - (value - low) / ((high - low) or 1.0) * (self.height - self.top - self.bottom)
+        )
 
     def axes(self, x_label: str, y_label: str = "", *, percent: bool = False, y_ticks: bool = True) -> None:
         """Ticks, a line below, and labels."""
@@ -70,11 +72,15 @@ class Frame:
         for value in ticks(*self.y_range) if y_ticks else []:
             y = self.y(value)
             text = f"{value * 100:g} %" if percent else f"{value:g}"
-            self.parts.append(f'<line class="axis" x1="{self.left}" x2="{self.width - self.right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+            self.parts.append(
+                f'<line class="axis" x1="{self.left}" x2="{self.width - self.right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            )
             self.parts.append(f'<text x="{self.left - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
         for value in ticks(*self.x_range):
             self.parts.append(f'<text x="{self.x(value):.1f}" y="{base + 15}" text-anchor="middle">{value:g}</text>')
-        self.parts.append(f'<line class="axis" x1="{self.left}" x2="{self.width - self.right}" y1="{base}" y2="{base}"/>')
+        self.parts.append(
+            f'<line class="axis" x1="{self.left}" x2="{self.width - self.right}" y1="{base}" y2="{base}"/>'
+        )
         middle = (self.left + self.width - self.right) / 2
         self.parts.append(f'<text x="{middle}" y="{self.height - 4}" text-anchor="middle">{esc(x_label)}</text>')
         if y_label:
@@ -131,13 +137,12 @@ def line_chart(title: str, curves: Sequence[Curve], x_label: str, *, percent: bo
             value = f"{true:.1%}" if percent else number_text(true)
             tip = esc(f"{curve.name}\n{x_label} {x:g}: {value}")
             frame.parts.append(
-                f'<circle class="hit {curve.style}" r="5" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" data-tip="{tip}"/>'
+                f'<circle class="hit {curve.style}" r="5" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" '
+                f'data-tip="{tip}"/>'
             )
         if shown:
-            y = _free(frame.y(shown[-1][1]) + 4, taken)
-            frame.parts.append(
-                f'<text class="key {curve.style}" x="{frame.x(shown[-1][0]) + 7:.1f}" y="{y:.1f}">{esc(curve.key)}</text>'
-            )
+            x, y = frame.x(shown[-1][0]) + 7, _free(frame.y(shown[-1][1]) + 4, taken)
+            frame.parts.append(f'<text class="key {curve.style}" x="{x:.1f}" y="{y:.1f}">{esc(curve.key)}</text>')
     return frame.svg(title)
 
 
@@ -167,17 +172,20 @@ def scatter_chart(
     """Predictions against targets; points are target, prediction and tip."""
     frame = Frame(limits, limits, 300, 260, left=46, right=10)
     frame.axes(f"target {unit}", f"prediction {unit}")
-    ends = f'x1="{frame.x(limits[0]):.1f}" y1="{frame.y(limits[0]):.1f}" x2="{frame.x(limits[1]):.1f}" y2="{frame.y(limits[1]):.1f}"'
-    frame.parts.append(f'<line class="ideal" {ends}/>')
+    (x1, x2), (y1, y2) = map(frame.x, limits), map(frame.y, limits)
+    frame.parts.append(f'<line class="ideal" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
     for x, y, text in points:
         inside = min(max(y, limits[0]), limits[1])
         frame.parts.append(
-            f'<circle class="dot {style}" r="2.6" cx="{frame.x(x):.1f}" cy="{frame.y(inside):.1f}" data-tip="{esc(text)}"/>'
+            f'<circle class="dot {style}" r="2.6" cx="{frame.x(x):.1f}" cy="{frame.y(inside):.1f}" '
+            f'data-tip="{esc(text)}"/>'
         )
     return frame.svg(title)
 
 
-def histogram_chart(title: str, edges: Sequence[float], counts: Sequence[int], most: int, style: str, label: str) -> str:
+def histogram_chart(
+    title: str, edges: Sequence[float], counts: Sequence[int], most: int, style: str, label: str
+) -> str:
     """Bars of a histogram; ``most`` makes the heights of several charts comparable."""
     frame = Frame((edges[0], edges[-1]), (0.0, max(1, most)), 300, 130, left=46, right=10)
     frame.axes(label, y_ticks=False)
@@ -191,7 +199,9 @@ def histogram_chart(title: str, edges: Sequence[float], counts: Sequence[int], m
             )
     if edges[0] < 0 < edges[-1]:
         x = frame.x(0)
-        frame.parts.append(f'<line class="ideal" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{frame.height - frame.bottom}"/>')
+        frame.parts.append(
+            f'<line class="ideal" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{frame.height - frame.bottom}"/>'
+        )
     return frame.svg(title)
 
 
@@ -220,7 +230,9 @@ def parallel_chart(title: str, axes: Sequence[Axis], tips: Sequence[str], styles
     scaled = [_scale(axis.values) for axis in axes]
     for number, (axis, (_, marks)) in enumerate(zip(axes, scaled, strict=True)):
         x = frame.x(number)
-        frame.parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{frame.height - frame.bottom}"/>')
+        frame.parts.append(
+            f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{frame.height - frame.bottom}"/>'
+        )
         label = axis.name if len(axis.name) < 25 else f"…{axis.name[-23:]}"
         frame.parts.append(f'<text x="{x:.1f}" y="{frame.height - 14}" text-anchor="middle">{esc(label)}</text>')
         for place, text in marks:

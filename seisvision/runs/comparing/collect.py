@@ -174,7 +174,7 @@ def _read_or_reason(path: Path) -> ComparedRun | LeftOut:
 
 def _state(folder: RunFolder) -> str:
     try:
-        return str(folder.status()["state"])
+        return str(folder.status()["state"]) if folder.status_file.exists() else ""
     except (SeisvisionError, KeyError, TypeError):
         return ""
 

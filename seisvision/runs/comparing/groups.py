@@ -19,6 +19,20 @@ LESS_IS_BETTER = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier", "
 """Beginnings of the names of measures whose best value is the smallest."""
 NEAR_ZERO_IS_BETTER = ("bias",)
 MISSING = "(not set)"
+MACHINE = (
+    "model=",
+    "model.name=",
+    "seed=",
+    "split.fold=",
+    "name=",
+    "system.",
+    "logger",
+    "run.",
+    "evaluation.",
+    "hydra",
+)
+"""Beginnings of typed settings that do not name a configuration."""
+NAMED_SETTINGS = 4
 LEVEL = 0.95
 
 
@@ -117,6 +131,8 @@ def compare(runs: Sequence[ComparedRun], left_out: Sequence[LeftOut] = ()) -> Co
     """Group, order and name runs of one task, and say what speaks against comparing them."""
     if not runs:
         return Comparison([], "test", "test", list(left_out), [], [])
+    runs, repeats = without_repeats(runs)
+    left_out = sorted([*left_out, *repeats], key=lambda one: one.path)
     by_settings: dict[str, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         by_settings[json.dumps(run.settings, sort_keys=True, default=str)].append(run)
@@ -183,7 +199,7 @@ def find_warnings(runs: Sequence[ComparedRun], groups: Sequence[Group], part: st
     without = [run for run in runs if not run.metrics.get(part)]
     if without:
         warnings.append(f"{len(without)} of {len(runs)} runs were not evaluated on the {part} samples.")
-    if 1 < len(groups) and all(len(group.runs) == 1 for group in groups):
+    if len(groups) > 1 and all(len(group.runs) == 1 for group in groups):
         warnings.append("Every configuration was run once. How much another seed would change is not known.")
     commits = {run.commit for run in runs if run.commit}
     if len(commits) > 1:
@@ -218,19 +234,38 @@ def _differing(groups: Sequence[Group]) -> list[str]:
 
 
 def _name(groups: Sequence[Group], runs: Sequence[ComparedRun]) -> None:
-    """Model and those typed settings that not all runs share; where that is not enough, settings that differ."""
+    """Model and the rarest typed settings; where that is not enough, settings that differ, at last the run id."""
     typed = Counter(setting for run in runs for setting in set(run.overrides))
-    machine = ("model=", "seed=", "split.fold=", "name=", "system.", "logger", "run.", "evaluation.", "hydra")
     for number, group in enumerate(groups):
         group.label = chr(ord("A") + number) if number < 26 else str(number + 1)
-        apart = [one for one in group.first.overrides if typed[one] < len(runs) and not one.startswith(machine)]
-        group.name = " ".join([str(group.first.training["model"]), *apart])
-    repeated = Counter(group.name for group in groups)
-    for group in groups:
-        if repeated[group.name] > 1:
-            said = [f"{key}={value}" for key, value in group.differing.items() if not key.startswith("model.")]
-            group.name = " ".join([group.name, *said[:3]])
-    repeated = Counter(group.name for group in groups)
-    for group in groups:
-        if repeated[group.name] > 1:
-            group.name = f"{group.name} ({Path(group.first.path).name})"
+        apart = [one for one in group.first.overrides if typed[one] < len(runs) and not one.startswith(MACHINE)]
+        apart = sorted(apart, key=lambda one: typed[one])[:NAMED_SETTINGS]
+        group.name = " ".join([str(group.first.training["model"]), *map(_short, apart)])
+    for group in _namesakes(groups):
+        said = [_short(f"{key}={value}") for key, value in group.differing.items() if not key.startswith("model.")]
+        group.name = " ".join([group.name, *said[:NAMED_SETTINGS]])
+    for group in _namesakes(groups):
+        group.name = f"{group.name} ({Path(group.first.path).name})"
+
+
+def _namesakes(groups: Sequence[Group]) -> list[Group]:
+    counts = Counter(group.name for group in groups)
+    return [group for group in groups if counts[group.name] > 1]
+
+
+def _short(setting: str) -> str:
+    """``lr=0.1`` for ``optimizer.lr=0.1``; the table of settings has the whole key."""
+    key, equals, value = setting.partition("=")
+    return f"{key.rpartition('.')[2]}{equals}{value}"
+
+
+def without_repeats(runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun], list[LeftOut]]:
+    """One run of each configuration, seed and fold: running the same again teaches nothing about another seed."""
+    kept: dict[str, ComparedRun] = {}
+    left_out = []
+    for run in runs:
+        key = json.dumps([run.settings, run.seed, run.fold, run.split_hash], sort_keys=True, default=str)
+        if key in kept:
+            left_out.append(LeftOut(run.path, f"the same configuration, seed and fold as {kept[key].path}", "finished"))
+        kept.setdefault(key, run)
+    return list(kept.values()), left_out

@@ -20,9 +20,10 @@ def read_history(path: Path) -> dict[str, Points]:
         with path.open(encoding="utf-8", newline="") as lines:
             for row in csv.DictReader(lines):
                 try:
-                    sums[row["name"]][float(row["epoch"]) + 1].append(float(row["value"]))
+                    epoch, value = float(row["epoch"]) + 1, float(row["value"])
                 except (KeyError, TypeError, ValueError):
                     continue
+                sums[row["name"]][epoch].append(value)
     except (OSError, UnicodeDecodeError, csv.Error):
         return {}
     return {

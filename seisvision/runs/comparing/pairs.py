@@ -23,18 +23,23 @@ MOST_REPEATS = 5
 ALPHA = 0.05
 
 
+UNKNOWN = Measure(math.nan)
+
+
 @dataclass(frozen=True)
 class Pair:
     """Headline of group ``a`` minus that of group ``b``, paired by sample, seed and fold."""
 
     a: int
     b: int
-    difference: Measure = Measure(math.nan)
+    difference: Measure = UNKNOWN
     p_value: float = math.nan
     p_adjusted: float = math.nan
     """Of Holm's step-down procedure over all pairs of the table."""
     test: str = ""
     n_events: int = 0
+    n_samples: int = 0
+    """That both predicted in one repetition."""
     n_repeats: int = 0
     reason: str = ""
     """Why there is no test."""
@@ -110,8 +115,8 @@ def compare_pair(a: int, b: int, groups: Sequence[Group], said: Said) -> Pair:
     except SeisvisionError as error:
         return Pair(a, b, reason=str(error))
     p_value = math.nan if found["p_value"] is None else float(found["p_value"])
-    n_events = len(set(first.source_ids))
-    return Pair(a, b, Measure.from_dict(found), p_value, math.nan, found["test"], n_events, len(matched))
+    n_events, n_samples = len(set(first.source_ids)), len(first.source_ids) // len(matched)
+    return Pair(a, b, Measure.from_dict(found), p_value, math.nan, found["test"], n_events, n_samples, len(matched))
 
 
 def matching_runs(a: Group, b: Group) -> list[tuple[ComparedRun, ComparedRun]]:
@@ -139,7 +144,7 @@ def common_samples(several: Sequence[Predictions]) -> list[str]:
 
 
 def _stacked(matched: Sequence[tuple[ComparedRun, ComparedRun]], said: Said) -> tuple[Predictions, Predictions]:
-    """Predictions of both sides, repetition under repetition; a sample of another seed is another sample, same event."""
+    """Predictions of both sides on common samples, repetition under repetition; events stay what they are."""
     sides: tuple[list[Predictions], list[Predictions]] = ([], [])
     for runs in matched:
         both = [said.of(run) for run in runs]

@@ -12,6 +12,7 @@ import numpy as np
 from seisvision.angles import wrapped_difference_deg
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.predictions import Predictions
+from seisvision.evaluation.tables import UNDEFINED
 from seisvision.runs.comparing.charts import colour, esc, histogram_chart, number_text, scatter_chart, spread
 from seisvision.runs.comparing.groups import Comparison, Group
 from seisvision.runs.comparing.pairs import Said, common_samples
@@ -33,7 +34,8 @@ def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
     if said.output["kind"] == "class":
         names = [str(name) for name in said.output["class_names"]]
         cards = [_confusion_card(group, i, str(said.output["name"]), part, names) for i, group in enumerate(groups)]
-        return f'<p class="soft">Rows are true classes; all runs of a group added.</p><div class="cards">{"".join(cards)}</div>'
+        note = '<p class="soft">Rows are true classes; all runs of a group added.</p>'
+        return f'{note}<div class="cards">{"".join(cards)}</div>'
     known = []
     for number, group in enumerate(groups):
         try:
@@ -49,8 +51,8 @@ def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
     cards = [_residual_card(item, edges.tolist(), some.tolist(), most, limits, said)
              for item, some in zip(known, counts, strict=True)]  # fmt: skip
     return (
-        f'<p class="soft">The first run of every group on the {part} samples; the outermost bars hold what lies beyond. '
-        f'All charts have the same scales.</p><div class="cards">{"".join(cards)}</div>'
+        f'<p class="soft">The first run of every group on the {part} samples; the outermost bars hold what lies '
+        f'beyond. All charts have the same scales.</p><div class="cards">{"".join(cards)}</div>'
     )
 
 
@@ -61,20 +63,20 @@ def _confusion_card(group: Group, number: int, output: str, part: str, names: Se
         if stored is not None and np.shape(stored) == total.shape:
             total += np.asarray(stored, dtype=int)
     share = total / np.maximum(total.sum(1, keepdims=True), 1)
+
+    def cell(i: int, j: int) -> str:
+        tip = esc(f"{names[i]} called {names[j]}: {share[i, j]:.1%}")
+        return f'<td style="--share:{share[i, j]:.2f}" data-tip="{tip}">{total[i, j]}</td>'
+
     head = "".join(f'<th scope="col">{esc(name)}</th>' for name in names)
     rows = "".join(
-        f'<tr><th scope="row">{esc(name)}</th>'
-        + "".join(
-            f'<td style="--share:{share[i, j]:.2f}" data-tip="{esc(f"{name} called {other}: {share[i, j]:.1%}")}">{total[i, j]}</td>'
-            for j, other in enumerate(names)
-        )
-        + "</tr>"
+        f'<tr><th scope="row">{esc(name)}</th>' + "".join(cell(i, j) for j in range(len(names))) + "</tr>"
         for i, name in enumerate(names)
     )
     return (
         f'<figure class="card {colour(number)}"><figcaption>{tag(group, number)}{esc(group.name)}</figcaption>'
-        f'<div class="scroll"><table class="confusion"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        "</div></figure>"
+        f'<div class="scroll"><table class="confusion"><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></figure>"
     )
 
 
@@ -116,8 +118,10 @@ def _residual_card(
     ]
     style = colour(number)
     scatter = scatter_chart(f"{group.name}: predictions against targets", points, limits, style, unit)
-    bars = histogram_chart(f"{group.name}: residuals", edges, counts, most, style, f"prediction − target {unit}")
-    return f'<figure class="card"><figcaption>{tag(group, number)}{esc(group.name)}</figcaption>{scatter}{bars}</figure>'
+    bars = histogram_chart(f"{group.name}: residuals", edges, counts, most, style, f"prediction minus target {unit}")
+    return (
+        f'<figure class="card"><figcaption>{tag(group, number)}{esc(group.name)}</figcaption>{scatter}{bars}</figure>'
+    )
 
 
 def _sample_name(one: Predictions, row: int) -> str:
@@ -173,7 +177,10 @@ def _disagreement(aligned: Sequence[Predictions], said: Said) -> tuple[np.ndarra
     if said.output["kind"] == "angle":
         differences = wrapped_difference_deg(values[:, None], values[None, :], float(said.output["period_deg"]))
         return np.nan_to_num(np.abs(differences)).max((0, 1)), None
-    low, high = np.where(np.isfinite(values), values, np.inf).min(0), np.where(np.isfinite(values), values, -np.inf).max(0)
+    low, high = (
+        np.where(np.isfinite(values), values, np.inf).min(0),
+        np.where(np.isfinite(values), values, -np.inf).max(0),
+    )
     spans = np.where(high >= low, high - low, 0.0)
     return spans, None
 
@@ -182,7 +189,7 @@ def _sample_row(aligned: Sequence[Predictions], row: int, said: Said) -> str:
     first = aligned[0]
     cells = "".join(f'<td class="num">{_answer(one, row, said)}</td>' for one in aligned)
     target = _target_text(first, row, said)
-    return f"<tr><td><code>{esc(_sample_name(first, row))}</code></td><td>{esc(target)}</td>{cells}</tr>"
+    return f'<tr><td class="id"><code>{esc(_sample_name(first, row))}</code></td><td>{esc(target)}</td>{cells}</tr>'
 
 
 def _target_text(one: Predictions, row: int, said: Said) -> str:
@@ -199,7 +206,7 @@ def _answer(one: Predictions, row: int, said: Said) -> str:
     else:
         value = float(one.decoded[row, 0])
         if not math.isfinite(value):
-            return "–"
+            return UNDEFINED
         text, right = number_text(value), _is_close(one, row, said)
     return f'{esc(text)} <span class="{"yes" if right else "no"}">{"✓" if right else "✗"}</span>'
 
@@ -221,9 +228,10 @@ def pictures_section(groups: Sequence[Group]) -> str:
                     continue
                 left -= size
                 content = base64.b64encode(path.read_bytes()).decode()
-                title = esc(f"{group.label} {group.name}: {path.stem.replace('_', ' ')}")
+                what = path.stem.replace("_", " ")
+                title = esc(f"{group.label} {group.name}: {what}")
                 cards.append(
-                    f'<figure class="card"><figcaption>{tag(group, number)}{esc(path.stem.replace("_", " "))}</figcaption>'
+                    f'<figure class="card"><figcaption>{tag(group, number)}{esc(what)}</figcaption>'
                     f'<button type="button" class="thumb"><img loading="lazy" alt="{title}" '
                     f'src="data:image/png;base64,{content}"></button></figure>'
                 )

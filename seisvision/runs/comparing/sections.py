@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from seisvision.evaluation.intervals import Measure
@@ -56,7 +56,8 @@ def leaderboard_section(comparison: Comparison, output: str) -> str:
     best_first += ["ascending" if badness(headline, 1.0) > 0 else "descending"] if part != "val" else []
     best_first += ["ascending", "ascending"]
     head = "".join(
-        f'<th scope="col" class="{style}" data-first="{first}"><button type="button">{esc(text) or "rank"}</button></th>'
+        f'<th scope="col" class="{style}" data-first="{first}">'
+        f'<button type="button">{esc(text) or "rank"}</button></th>'
         for (text, style), first in zip(heads, best_first, strict=True)
     )
     table_id = f"leaderboard-{esc(output)}"
@@ -84,7 +85,7 @@ def _leaderboard_row(
     comparison: Comparison, group: Group, number: int, output: str, limits: tuple[float, float]
 ) -> str:
     part, style = comparison.part, colour(number)
-    cells = [f'<td data-v="{number + 1}">{tag(group, number)}</td>', f'<th scope="row" class="name">{esc(group.name)}</th>']
+    cells = [f'<td data-v="{number + 1}">{tag(group, number)}</td>', _name_cell(group)]
     cells.append(_sortable(len(group.runs), str(len(group.runs))))
     for key in comparison.columns(output):
         found = group.summary(part, output, key)
@@ -98,6 +99,13 @@ def _leaderboard_row(
     return f"<tr>{''.join(cells)}</tr>"
 
 
+def _name_cell(group: Group) -> str:
+    """The name; everything that was typed as a tip."""
+    typed = esc("\n".join(group.first.overrides))
+    tip = f' data-tip="{typed}"' if typed else ""
+    return f'<th scope="row" class="name"{tip}>{esc(group.name)}</th>'
+
+
 def _sortable(value: float, text: str) -> str:
     sort = "" if math.isnan(value) else repr(value)
     return f'<td class="num" data-v="{sort}">{text}</td>'
@@ -106,7 +114,7 @@ def _sortable(value: float, text: str) -> str:
 def _measure_cell(found: Summary | None, name: str, limits: tuple[float, float] | None, style: str) -> str:
     """Mean; for the headline also interval, spread, n and the interval drawn to a common scale."""
     if found is None:
-        return '<td class="num" data-v="">–</td>'
+        return '<td class="num" data-v="">-</td>'
     share = is_share(name)
     text = format_measure(Measure(found.mean), percent=share)
     below = f"sd {spread_text(found, name)}" if math.isfinite(found.sd) else ""
@@ -126,7 +134,8 @@ def _baselines(comparison: Comparison, output: str) -> str:
     """What simple methods reach on the samples of the best group."""
     part, columns = comparison.part, comparison.columns(output)
     stored = next(
-        (run.metrics["baselines"][output] for run in comparison.runs if run.metrics.get("baselines", {}).get(output)), {}
+        (run.metrics["baselines"][output] for run in comparison.runs if run.metrics.get("baselines", {}).get(output)),
+        {},
     )
     rows = []
     for name, baseline in stored.items():
@@ -140,7 +149,8 @@ def _baselines(comparison: Comparison, output: str) -> str:
     head = "".join(f'<th scope="col" class="num">{esc(part)} {esc(text)}</th>' for text in columns.values())
     return (
         f"<h3>Without a network</h3><p class='soft'>Baselines fitted on the same training samples.</p>"
-        f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -160,7 +170,7 @@ def pairs_section(comparison: Comparison, groups: Sequence[Group], pairs: Sequen
         f"where both have it. p-values are of a paired test ({esc(tested)}) and adjusted for the {len(pairs)} pairs "
         f'(Holm).</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
         f'<caption class="small">Row minus column; bold where chance is an unlikely cause (p &lt; 0.05).</caption>'
-        f'<thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -172,8 +182,9 @@ def _in_words(pair: Pair, groups: Sequence[Group], share: bool) -> str:
     value = _signed(pair.difference.value, share) + (" points" if share else "")
     interval = f"[{_signed(pair.difference.low, share)}, {_signed(pair.difference.high, share)}]"
     verdict = f"<b>{esc(pair.verdict)}</b>" if pair.is_different else esc(pair.verdict)
-    times = f", {pair.n_repeats} repetitions" if pair.n_repeats > 1 else ""
-    return f'{start}{value} {interval}: {verdict} <span class="soft">(p {pair.p_adjusted:.2g}{times})</span>'
+    about = [f"p {pair.p_value:.2g}", f"adjusted {pair.p_adjusted:.2g}", f"{pair.n_samples:,} common samples"]
+    about += [f"{pair.n_repeats} repetitions"] if pair.n_repeats > 1 else []
+    return f'{start}{value} {interval}: {verdict} <span class="soft">({", ".join(about)})</span>'
 
 
 def _pair_cell(found: dict[tuple[int, int], Pair], i: int, j: int, share: bool) -> str:
@@ -181,7 +192,7 @@ def _pair_cell(found: dict[tuple[int, int], Pair], i: int, j: int, share: bool) 
     if pair is None:
         return '<td class="open">·</td>'
     if not math.isfinite(pair.p_value):
-        return f'<td class="open" data-tip="{esc(pair.verdict)}">–</td>'
+        return f'<td class="open" data-tip="{esc(pair.verdict)}">-</td>'
     value = pair.difference.value if i < j else -pair.difference.value
     style = "sure" if pair.is_different else "open"
     return (
@@ -192,7 +203,8 @@ def _pair_cell(found: dict[tuple[int, int], Pair], i: int, j: int, share: bool) 
 
 def _signed(value: float, share: bool) -> str:
     if math.isnan(value):
-        return "–"
+        return "-"
+    value += 0.0 if abs(value) > 5e-4 else -value
     return f"{value * 100:+.1f}" if share else f"{value:+.3g}" if abs(value) < 100 else f"{value:+.0f}"
 
 
@@ -232,7 +244,9 @@ def curves_section(comparison: Comparison) -> str:
         curves = []
         for number, group, run, history in histories:
             if history.get(name):
-                title = f"{group.label} {group.name}, seed {run.seed}" + ("" if run.fold is None else f", fold {run.fold}")
+                title = f"{group.label} {group.name}, seed {run.seed}" + (
+                    "" if run.fold is None else f", fold {run.fold}"
+                )
                 key = group.label if number < 8 else ""
                 curves.append(Curve(title, history[name], colour(number), key))
         if curves:
@@ -249,7 +263,7 @@ def curves_section(comparison: Comparison) -> str:
 
 
 def sweep_axes(comparison: Comparison) -> list[str]:
-    """Settings that vary independently: of those that only ever change together, the one that was typed, else the first."""
+    """Settings that vary independently: of those that change together the one that was typed, else the first."""
     typed = {one.partition("=")[0].lstrip("+") for run in comparison.runs for one in run.overrides}
     ordered = sorted(comparison.differing, key=lambda key: key not in typed)
     partitions: dict[tuple[int, ...], str] = {}
@@ -302,11 +316,13 @@ def _source_row(group: Group, number: int) -> str:
     rows = []
     for run in group.runs:
         command = shlex.join(["python", "train.py", *run.overrides])
-        texts: list[tuple[Callable[[str], str], Any]] = [(_code, run.path), (esc, run.seed)]
-        texts += [(esc, "–" if run.fold is None else run.fold), (_code, run.commit or "unknown")]
-        texts += [(_code, run.fingerprint), (_code, run.split_hash), (_code, command)]
-        cells = "".join(f"<td>{show(str(value))}</td>" for show, value in texts)
-        rows.append(f"<tr><td>{tag(group, number)}</td>{cells}</tr>")
+        known = [run.commit or "unknown", run.fingerprint, run.split_hash]
+        cells = f"<td>{run.seed}</td><td>{'-' if run.fold is None else esc(run.fold)}</td>"
+        cells += "".join(f"<td>{_code(text)}</td>" for text in known)
+        rows.append(
+            f'<tr><td>{tag(group, number)}</td><td class="folder">{_code(str(run.path))}</td>{cells}'
+            f'<td class="command">{_code(command)}</td></tr>'
+        )
     return "".join(rows)
 
 
