@@ -37,7 +37,9 @@ class Curve:
     points: Sequence[tuple[float, float]]
     style: str = "cx"
     key: str = ""
-    """Shown at its end; a curve without key is drawn faintly and has no tips."""
+    """Shown at its end."""
+    faint: bool = False
+    """Drawn in the background, without tips."""
 
 
 @dataclass
@@ -66,7 +68,9 @@ class Frame:
             self.height - self.bottom - (value - low) / ((high - low) or 1.0) * (self.height - self.top - self.bottom)
         )
 
-    def axes(self, x_label: str, y_label: str = "", *, percent: bool = False, y_ticks: bool = True) -> None:
+    def axes(
+        self, x_label: str, y_label: str = "", *, percent: bool = False, y_ticks: bool = True, whole_x: bool = False
+    ) -> None:
         """Ticks, a line below, and labels."""
         base = self.height - self.bottom
         for value in ticks(*self.y_range) if y_ticks else []:
@@ -77,6 +81,8 @@ class Frame:
             )
             self.parts.append(f'<text x="{self.left - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
         for value in ticks(*self.x_range):
+            if whole_x and value != round(value):
+                continue
             self.parts.append(f'<text x="{self.x(value):.1f}" y="{base + 15}" text-anchor="middle">{value:g}</text>')
         self.parts.append(
             f'<line class="axis" x1="{self.left}" x2="{self.width - self.right}" y1="{base}" y2="{base}"/>'
@@ -124,14 +130,14 @@ def line_chart(title: str, curves: Sequence[Curve], x_label: str, *, percent: bo
     """Curves with a key at their right end and a tip at every point."""
     points = [point for curve in curves for point in curve.points]
     frame = Frame(spread([x for x, _ in points], 0.0), spread(_inner([y for _, y in points])))
-    frame.axes(x_label, percent=percent)
+    frame.axes(x_label, percent=percent, whole_x=True)
     taken: list[float] = []
-    for curve in sorted(curves, key=lambda curve: bool(curve.key)):
+    for curve in sorted(curves, key=lambda curve: not curve.faint):
         shown = [(x, min(max(y, frame.y_range[0]), frame.y_range[1]), y) for x, y in thin(curve.points)]
         path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y, _ in shown)
-        kind = "curve" if curve.key else "curve faint"
+        kind = "curve faint" if curve.faint else "curve"
         frame.parts.append(f'<polyline class="{kind} {curve.style}" points="{path}"/>')
-        if not curve.key:
+        if curve.faint:
             continue
         for x, y, true in shown:
             value = f"{true:.1%}" if percent else number_text(true)
@@ -140,8 +146,8 @@ def line_chart(title: str, curves: Sequence[Curve], x_label: str, *, percent: bo
                 f'<circle class="hit {curve.style}" r="5" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" '
                 f'data-tip="{tip}"/>'
             )
-        if shown:
-            x, y = frame.x(shown[-1][0]) + 7, _free(frame.y(shown[-1][1]) + 4, taken)
+        if shown and curve.key:
+            x, y = frame.x(shown[-1][0]) + 7, _free(frame.y(shown[-1][1]) + 4, taken, frame.height - 4)
             frame.parts.append(f'<text class="key {curve.style}" x="{x:.1f}" y="{y:.1f}">{esc(curve.key)}</text>')
     return frame.svg(title)
 
@@ -155,12 +161,12 @@ def _inner(values: Sequence[float]) -> list[float]:
     return [value for value in finite if low - (high - low) <= value <= high + 0.6 * (high - low)]
 
 
-def _free(y: float, taken: list[float]) -> float:
-    """A height for a key that covers no other; full columns overlap."""
-    for step in range(9):
+def _free(y: float, taken: list[float], lowest: float) -> float:
+    """A height for a key that covers no other and lies above ``lowest``; full columns overlap."""
+    for step in range(18):
         for sign in (1, -1):
-            place = y + sign * step * 12
-            if all(abs(place - other) >= 11 for other in taken):
+            place = y + sign * step * 6
+            if place <= lowest and all(abs(place - other) >= 11 for other in taken):
                 taken.append(place)
                 return place
     return y
@@ -184,15 +190,15 @@ def scatter_chart(
 
 
 def histogram_chart(
-    title: str, edges: Sequence[float], counts: Sequence[int], most: int, style: str, label: str
+    title: str, edges: Sequence[float], shares: Sequence[float], most: float, style: str, label: str
 ) -> str:
-    """Bars of a histogram; ``most`` makes the heights of several charts comparable."""
-    frame = Frame((edges[0], edges[-1]), (0.0, max(1, most)), 300, 130, left=46, right=10)
+    """Bars of a histogram, in shares of all samples; ``most`` makes the heights of several charts comparable."""
+    frame = Frame((edges[0], edges[-1]), (0.0, most or 1.0), 300, 130, left=46, right=10)
     frame.axes(label, y_ticks=False)
-    for (low, high), count in zip(pairwise(edges), counts, strict=True):
-        if count:
-            x, y = frame.x(low), frame.y(count)
-            tip = esc(f"{number_text(low)} to {number_text(high)}: {count} samples")
+    for (low, high), share in zip(pairwise(edges), shares, strict=True):
+        if share:
+            x, y = frame.x(low), frame.y(share)
+            tip = esc(f"{number_text(low)} to {number_text(high)}: {share:.1%} of the samples")
             frame.parts.append(
                 f'<rect class="bar {style}" x="{x:.1f}" y="{y:.1f}" width="{max(0.5, frame.x(high) - x - 0.8):.1f}" '
                 f'height="{frame.height - frame.bottom - y:.1f}" data-tip="{tip}"/>'
@@ -235,13 +241,22 @@ def parallel_chart(title: str, axes: Sequence[Axis], tips: Sequence[str], styles
         )
         label = axis.name if len(axis.name) < 25 else f"…{axis.name[-23:]}"
         frame.parts.append(f'<text x="{x:.1f}" y="{frame.height - 14}" text-anchor="middle">{esc(label)}</text>')
-        for place, text in marks:
+        for place, text in _apart(marks):
             frame.parts.append(f'<text x="{x + 5:.1f}" y="{frame.y(place) - 3:.1f}">{esc(text[:18])}</text>')
     for line in reversed(range(len(tips))):
         places = [positions[line] for positions, _ in scaled]
         path = " ".join(f"{frame.x(i):.1f},{frame.y(y):.1f}" for i, y in enumerate(places) if y is not None)
         frame.parts.append(f'<polyline class="line {styles[line]}" points="{path}" data-tip="{esc(tips[line])}"/>')
     return frame.svg(title)
+
+
+def _apart(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Marks whose texts do not cover each other."""
+    kept: list[tuple[float, str]] = []
+    for place, text in sorted(marks):
+        if not kept or place - kept[-1][0] > 0.04:
+            kept.append((place, text))
+    return kept
 
 
 def _scale(values: Sequence[Any]) -> tuple[list[float | None], list[tuple[float, str]]]:

@@ -107,7 +107,7 @@ class Comparison:
     differing: list[str]
     """Settings that not all groups share."""
 
-    @property
+    @cached_property
     def runs(self) -> list[ComparedRun]:
         """All compared runs, group by group."""
         return [run for group in self.groups for run in group.runs]
@@ -225,8 +225,7 @@ def _rank(group: Group, part: str) -> float:
 def _differing(groups: Sequence[Group]) -> list[str]:
     """Settings with more than one value; every group gets its values of them."""
     keys = dict.fromkeys(key for group in groups for key in group.first.settings)
-    values = {key: {json.dumps(group.first.settings.get(key, MISSING), default=str) for group in groups}
-              for key in keys}  # fmt: skip
+    values = {key: {repr(group.first.settings.get(key, MISSING)) for group in groups} for key in keys}
     differing = [key for key in keys if len(values[key]) > 1]
     for group in groups:
         group.differing = {key: group.first.settings.get(key, MISSING) for key in differing}

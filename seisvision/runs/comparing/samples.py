@@ -45,11 +45,11 @@ def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
     if not known:
         return '<p class="soft">No table of predictions can be read.</p>'
     edges = _bin_edges([one for _, _, one in known])
-    counts = [np.histogram(np.clip(_errors(one), edges[0], edges[-1]), edges)[0] for _, _, one in known]
+    shares = [_error_shares(_errors(one), edges) for _, _, one in known]
     limits = _limits([one for _, _, one in known], said)
-    most = max(int(some.max()) for some in counts)
-    cards = [_residual_card(item, edges.tolist(), some.tolist(), most, limits, said)
-             for item, some in zip(known, counts, strict=True)]  # fmt: skip
+    most = max(max(some) for some in shares)
+    cards = [_residual_card(item, edges.tolist(), some, most, limits, said)
+             for item, some in zip(known, shares, strict=True)]  # fmt: skip
     return (
         f'<p class="soft">The first run of every group on the {part} samples; the outermost bars hold what lies '
         f'beyond. All charts have the same scales.</p><div class="cards">{"".join(cards)}</div>'
@@ -81,8 +81,14 @@ def _confusion_card(group: Group, number: int, output: str, part: str, names: Se
 
 
 def _errors(one: Predictions) -> np.ndarray:
-    error = np.asarray(one.error, float)  # type: ignore[attr-defined]
+    error: np.ndarray = one.error  # type: ignore[attr-defined]
     return error[np.isfinite(error)]
+
+
+def _error_shares(errors: np.ndarray, edges: np.ndarray) -> list[float]:
+    """Share of the errors in each bin; the outermost hold what lies beyond."""
+    counts = np.histogram(np.clip(errors, edges[0], edges[-1]), edges)[0]
+    return (counts / max(1, len(errors))).tolist()
 
 
 def _bin_edges(several: Sequence[Predictions]) -> np.ndarray:
@@ -101,8 +107,8 @@ def _limits(several: Sequence[Predictions], said: Said) -> tuple[float, float]:
 def _residual_card(
     item: tuple[int, Group, Predictions],
     edges: list[float],
-    counts: list[int],
-    most: int,
+    shares: list[float],
+    most: float,
     limits: tuple[float, float],
     said: Said,
 ) -> str:
@@ -113,12 +119,12 @@ def _residual_card(
         rows = rows[np.linspace(0, len(rows) - 1, MOST_DOTS).astype(int)]
     points = [
         (x, y, f"{_sample_name(one, row)}\ntarget {number_text(x)} {unit}, prediction {number_text(y)} {unit}")
-        for row in rows
+        for row in rows.tolist()
         for x, y in [(float(one.target[row]), float(one.decoded[row, 0]))]
     ]
     style = colour(number)
     scatter = scatter_chart(f"{group.name}: predictions against targets", points, limits, style, unit)
-    bars = histogram_chart(f"{group.name}: residuals", edges, counts, most, style, f"prediction minus target {unit}")
+    bars = histogram_chart(f"{group.name}: residuals", edges, shares, most, style, f"prediction minus target {unit}")
     return (
         f'<figure class="card"><figcaption>{tag(group, number)}{esc(group.name)}</figcaption>{scatter}{bars}</figure>'
     )

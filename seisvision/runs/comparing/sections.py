@@ -10,6 +10,7 @@ from typing import Any
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import format_measure, format_seconds, is_share
 from seisvision.runs.comparing.charts import (
+    COLOURS,
     Axis,
     Curve,
     colour,
@@ -133,7 +134,7 @@ def _measure_cell(found: Summary | None, name: str, limits: tuple[float, float] 
 def _baselines(comparison: Comparison, output: str) -> str:
     """What simple methods reach on the samples of the best group."""
     part, columns = comparison.part, comparison.columns(output)
-    stored = next(
+    stored: dict[str, Any] = next(
         (run.metrics["baselines"][output] for run in comparison.runs if run.metrics.get("baselines", {}).get(output)),
         {},
     )
@@ -236,7 +237,7 @@ def value_text(value: Any) -> str:
 def curves_section(comparison: Comparison) -> str:
     """Learning curves of the monitored measure and the losses; the first groups in colour."""
     shown = [(number, group, run) for number, group in enumerate(comparison.groups)
-             for run in group.runs[: SEEDS_DRAWN if number < 8 else 1]][:MOST_CURVES]  # fmt: skip
+             for run in group.runs[: SEEDS_DRAWN if number < COLOURS else 1]][:MOST_CURVES]  # fmt: skip
     histories = [(number, group, run, read_history(run.folder.history_file)) for number, group, run in shown]
     names = dict.fromkeys([run.training["monitor"][0] for run in comparison.runs] + ["val/loss", "train/loss"])
     panels = []
@@ -247,8 +248,8 @@ def curves_section(comparison: Comparison) -> str:
                 title = f"{group.label} {group.name}, seed {run.seed}" + (
                     "" if run.fold is None else f", fold {run.fold}"
                 )
-                key = group.label if number < 8 else ""
-                curves.append(Curve(title, history[name], colour(number), key))
+                key = group.label if run is group.first and number < COLOURS else ""
+                curves.append(Curve(title, history[name], colour(number), key, faint=number >= COLOURS))
         if curves:
             percent = is_share(name.rpartition("/")[2].removeprefix(f"{comparison.outputs[0]['name']}_"))
             chart = line_chart(f"{name} by epoch", curves, "epoch", percent=percent)
@@ -283,8 +284,8 @@ def sweep_section(comparison: Comparison) -> str:
     groups = comparison.groups[:MOST_LINES]
     means = [found.mean if (found := group.summary(comparison.part, output, headline)) else None for group in groups]
     axes = [Axis(key, [_axis_value(group.differing[key]) for group in groups]) for key in keys]
-    axes.append(Axis(headline, means))
-    styles = [colour(i) if i < 8 else "cx rest" for i in range(len(groups))]
+    axes.append(Axis(f"{comparison.part} {comparison.columns(output).get(headline, headline)}", means))
+    styles = [colour(i) if i < COLOURS else "cx rest" for i in range(len(groups))]
     tips = [
         "\n".join([f"{group.label} {group.name}", *[f"{key} = {value_text(group.differing[key])}" for key in keys],
                    f"{headline} {mean:.4g}" if mean is not None else ""])
