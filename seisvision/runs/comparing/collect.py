@@ -15,6 +15,7 @@ import yaml
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.folder import FAILED, FINISHED, PENDING, RUNNING, RunFolder, read_json
+from seisvision.runs.results import stored_measures
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MARKS = ("status.json", "metrics.json")
@@ -228,6 +229,11 @@ def read_run(folder: RunFolder) -> ComparedRun:
 
 
 def _check_metrics(metrics: Any) -> None:
+    """Refuse metrics that lack something; a TypeError or ValueError tells of a value that is no number.
+
+    Raises:
+        NotComparableError: says what is missing.
+    """
     if not isinstance(metrics, Mapping):
         raise NotComparableError("broken: metrics.json does not hold a mapping")
     missing = [f"{section}.{name}" for section, names in NEEDED.items() for name in names
@@ -241,6 +247,10 @@ def _check_metrics(metrics: Any) -> None:
         for output, measured in (metrics.get(part) or {}).items():
             if "headline" not in measured or measured["headline"] not in measured:
                 raise NotComparableError(f"written by another version: {part}.{output} names no headline measure")
+            if not isinstance(measured.get("table_columns"), Mapping):
+                raise NotComparableError(f"written by another version: {part}.{output} has no table_columns")
+            stored_measures(measured)
+    float(metrics["training"]["seconds"]), int(metrics["training"]["parameters"])
     if not any(metrics.get(part) for part in ("val", "test")):
         raise NotComparableError("no validation or test sample was measured")
 
