@@ -47,8 +47,9 @@ def predictions(about: dict[str, Any], n: int, skill: float, seed: int = 0) -> A
     if about["kind"] == "class":
         target = truth.integers(0, len(about["class_names"]), n)
         right = rng.random(n) < 0.5 + skill / 2
-        decoded = np.full((n, len(about["class_names"])), 0.2)
-        decoded[np.arange(n), np.where(right, target, 1 - target)] = 0.8
+        k = len(about["class_names"])
+        decoded = np.full((n, k), 0.2 / (k - 1))
+        decoded[np.arange(n), np.where(right, target, (target + 1) % k)] = 0.8
     elif about["kind"] == "scalar":
         target = truth.uniform(100, 2000, n)
         decoded = np.full((n, 6), np.nan)

@@ -48,9 +48,9 @@ class Frame:
 
     x_range: tuple[float, float]
     y_range: tuple[float, float]
-    width: int = 520
-    height: int = 260
-    left: int = 52
+    width: int = 400
+    height: int = 240
+    left: int = 46
     right: int = 26
     top: int = 12
     bottom: int = 36
@@ -234,6 +234,9 @@ def parallel_chart(title: str, axes: Sequence[Axis], tips: Sequence[str], styles
     """Every configuration as a line through its settings to its measure; the first lines are drawn last, on top."""
     frame = Frame((0.0, float(len(axes) - 1)), (0.0, 1.0), 1100, 340, left=70, right=70, top=20, bottom=40)
     scaled = [_scale(axis.values) for axis in axes]
+    texts: list[str] = []
+    # So many lines that nothing would be seen through them are made thinner.
+    frame.parts.append(f'<g style="--rest:{max(0.04, min(0.4, 30 / len(tips))):.2f}">')
     for number, (axis, (_, marks)) in enumerate(zip(axes, scaled, strict=True)):
         x = frame.x(number)
         frame.parts.append(
@@ -241,12 +244,14 @@ def parallel_chart(title: str, axes: Sequence[Axis], tips: Sequence[str], styles
         )
         label = axis.name if len(axis.name) < 25 else f"…{axis.name[-23:]}"
         frame.parts.append(f'<text x="{x:.1f}" y="{frame.height - 14}" text-anchor="middle">{esc(label)}</text>')
-        for place, text in _apart(marks):
-            frame.parts.append(f'<text x="{x + 5:.1f}" y="{frame.y(place) - 3:.1f}">{esc(text[:18])}</text>')
+        texts += [
+            f'<text x="{x + 5:.1f}" y="{frame.y(y) - 3:.1f}">{esc(text[:18])}</text>' for y, text in _apart(marks)
+        ]
     for line in reversed(range(len(tips))):
         places = [positions[line] for positions, _ in scaled]
         path = " ".join(f"{frame.x(i):.1f},{frame.y(y):.1f}" for i, y in enumerate(places) if y is not None)
         frame.parts.append(f'<polyline class="line {styles[line]}" points="{path}" data-tip="{esc(tips[line])}"/>')
+    frame.parts += ["</g>", *texts]
     return frame.svg(title)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections import Counter, defaultdict
@@ -17,6 +18,7 @@ from seisvision.runs.comparing.collect import ComparedRun, LeftOut
 
 LESS_IS_BETTER = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier", "flips_", "loss", "nll", "crps")
 """Beginnings of the names of measures whose best value is the smallest."""
+NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")
 NEAR_ZERO_IS_BETTER = ("bias",)
 MISSING = "(not set)"
 MACHINE = (
@@ -85,7 +87,7 @@ class Group:
         measured = [run.metrics.get(part, {}).get(output, {}).get(name) for run in self.runs]
         known = [Measure.from_dict(one) for one in measured if one and one.get("value") is not None]
         folds = len({run.fold for run in self.runs})
-        return summarise(known, folds, is_share(name)) if known else None
+        return summarise(known, folds, *limits(name)) if known else None
 
     def same_samples(self, other: Group) -> bool:
         """Whether any run of both was evaluated on the same samples."""
@@ -145,7 +147,16 @@ def compare(runs: Sequence[ComparedRun], left_out: Sequence[LeftOut] = ()) -> Co
     return Comparison(groups, part, ordered_by, list(left_out), find_warnings(runs, groups, part), differing)
 
 
-def summarise(measures: Sequence[Measure], n_folds: int = 1, share: bool = False) -> Summary:
+def limits(name: str) -> tuple[float, float]:
+    """Smallest and largest possible value of a measure."""
+    if is_share(name):
+        return 0.0, 1.0
+    return (0.0 if name.startswith(NEVER_NEGATIVE) else -math.inf), math.inf
+
+
+def summarise(
+    measures: Sequence[Measure], n_folds: int = 1, lowest: float = -math.inf, highest: float = math.inf
+) -> Summary:
     """Mean of the same measure of several runs, with an interval that covers events and repetitions.
 
     Half its width is the root of the sum of squares of two: the mean half width of the runs' own intervals, which are
@@ -163,8 +174,7 @@ def summarise(measures: Sequence[Measure], n_folds: int = 1, share: bool = False
         for widths in ([one.value - one.low for one in measures], [one.high - one.value for one in measures])
     )
     low, high = mean - math.hypot(below, over_runs), mean + math.hypot(above, over_runs)
-    if share:
-        low, high = (end if math.isnan(end) else min(1.0, max(0.0, end)) for end in (low, high))
+    low, high = (end if math.isnan(end) else min(highest, max(lowest, end)) for end in (low, high))
     return Summary(mean, sd, low, high, n, max(one.n for one in measures))
 
 
@@ -255,6 +265,8 @@ def _namesakes(groups: Sequence[Group]) -> list[Group]:
 def _short(setting: str) -> str:
     """``lr=0.1`` for ``optimizer.lr=0.1``; the table of settings has the whole key."""
     key, equals, value = setting.partition("=")
+    with contextlib.suppress(ValueError):
+        value = f"{float(value):.4g}" if len(value) > 6 else value
     return f"{key.rpartition('.')[2]}{equals}{value}"
 
 

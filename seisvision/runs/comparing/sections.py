@@ -221,7 +221,7 @@ def settings_section(comparison: Comparison, groups: Sequence[Group]) -> str:
         rows.append(f'<tr><th scope="row" class="mono">{esc(key)}</th><td class="num">{n}</td>{cells}</tr>')
     note = f" The first {len(groups)} configurations are shown." if len(groups) < len(comparison.groups) else ""
     return (
-        f'<p class="soft">{len(comparison.differing)} settings differ; everything else is the same.{note}</p>'
+        f'<p class="soft">Everything else is the same in all runs.{note}</p>'
         f'<div class="{"tall" if len(rows) > 25 else "scroll"}"><table><thead><tr><th scope="col">setting</th>'
         f'<th scope="col" class="num">values</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
     )
