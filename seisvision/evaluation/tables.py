@@ -211,7 +211,8 @@ def _text(head: list[str], body: list[list[str]]) -> str:
 
 
 def _markdown(head: list[str], body: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *[[_markdown_cell(cell) for cell in line] for line in body]]
+    escaped = [[_markdown_cell(cell) for cell in line] for line in (head, *body)]
+    lines = [escaped[0], ["---"] * len(head), *escaped[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -179,6 +179,20 @@ def test_another_split_of_the_same_data_warns(tmp_path):
     assert any("s1" in warning and "s2" in warning for warning in compared(tmp_path).warnings)
 
 
+def test_other_numbers_of_samples_warn_and_common_ones_are_paired(tmp_path):
+    fake_run(tmp_path / "a", {"optimizer.lr": 0.1}, n=60)
+    short = fake_run(tmp_path / "b", {"optimizer.lr": 0.2}, n=60)
+    lines = (short / "predictions.csv").read_text().splitlines()
+    (short / "predictions.csv").write_text("\n".join(lines[:41]))
+    metrics = json.loads((short / "metrics.json").read_text())
+    metrics["test"]["source_type"]["accuracy"]["n"] = 40
+    (short / "metrics.json").write_text(json.dumps(metrics))
+    comparison = compared(tmp_path)
+    assert any("40 to 60 test samples" in warning for warning in comparison.warnings)
+    pair = compare_pair(0, 1, comparison.groups, Said(CLASS, "test"))
+    assert (pair.n_samples, pair.n_events) == (40, 40)
+
+
 def test_only_settings_that_differ_are_shown(tmp_path):
     for number, lr in enumerate((0.1, 0.2)):
         fake_run(tmp_path / str(lr), {"optimizer.lr": lr, "view.height": 32, "system.num_workers": number})

@@ -206,6 +206,10 @@ def find_warnings(runs: Sequence[ComparedRun], groups: Sequence[Group], part: st
     units = {run.metrics["data"]["unit"] for run in runs}
     if len(units) > 1:
         warnings.append("Some runs predict events, others single traces: their numbers count different things.")
+    counts = {found.n_samples for group in groups if (found := _headline_summary(group, part))}
+    if len(counts) > 1 and len(fingerprints) == 1:
+        warnings.append(f"The configurations were measured on {min(counts):,} to {max(counts):,} {part} samples, so their "
+                        "measures are not of the same samples. The paired tests use those that both predicted.")  # fmt: skip
     without = [run for run in runs if not run.metrics.get(part)]
     if without:
         warnings.append(f"{len(without)} of {len(runs)} runs were not evaluated on the {part} samples.")
@@ -226,10 +230,15 @@ def _headlines(runs: Sequence[ComparedRun], part: str, output: str) -> Any:
 
 
 def _rank(group: Group, part: str) -> float:
+    found = _headline_summary(group, part)
     output = group.first.outputs[0]["name"]
-    name = next(_headlines(group.runs, part, output), "")
-    found = group.summary(part, output, name)
-    return badness(name, found.mean) if found else math.inf
+    return badness(next(_headlines(group.runs, part, output)), found.mean) if found else math.inf
+
+
+def _headline_summary(group: Group, part: str) -> Summary | None:
+    """The headline of the main output, where the part was measured."""
+    output = group.first.outputs[0]["name"]
+    return group.summary(part, output, next(_headlines(group.runs, part, output), ""))
 
 
 def _differing(groups: Sequence[Group]) -> list[str]:

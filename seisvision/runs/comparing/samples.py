@@ -35,7 +35,7 @@ def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
         names = [str(name) for name in said.output["class_names"]]
         cards = [_confusion_card(group, i, str(said.output["name"]), part, names) for i, group in enumerate(groups)]
         note = '<p class="soft">Rows are true classes; all runs of a group added.</p>'
-        return f'{note}<div class="cards">{"".join(cards)}</div>'
+        return f'{note}<div class="cards{" broad" if len(names) > 3 else ""}">{"".join(cards)}</div>'
     known = []
     for number, group in enumerate(groups):
         try:
@@ -75,8 +75,8 @@ def _confusion_card(group: Group, number: int, output: str, part: str, names: Se
     )
     return (
         f'<figure class="card {colour(number)}"><figcaption>{tag(group, number)}{esc(group.name)}</figcaption>'
-        f'<div class="scroll"><table class="confusion"><thead><tr><td></td>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></figure>"
+        f'<div class="scroll"><table class="confusion{" many" if len(names) > 3 else ""}">'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div></figure>"
     )
 
 

@@ -168,8 +168,8 @@ def pairs_section(comparison: Comparison, groups: Sequence[Group], pairs: Sequen
     tested = next((pair.test for pair in pairs if pair.test), "")
     return (
         f'<p class="soft">{esc(name.replace("_", " "))} on the same {comparison.part} samples, the same seed and fold '
-        f"where both have it. p-values are of a paired test ({esc(tested)}) and adjusted for the {len(pairs)} pairs "
-        f'(Holm).</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
+        f"where both have it. p-values are of a paired test ({esc(tested)}) and adjusted for the number of pairs, "
+        f'{len(pairs)} (Holm).</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
         f'<caption class="small">Row minus column; bold where chance is an unlikely cause (p &lt; 0.05).</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -259,7 +259,7 @@ def curves_section(comparison: Comparison) -> str:
     less = f" {len(shown)} of {len(comparison.runs)} runs are drawn." if len(shown) < len(comparison.runs) else ""
     return (
         f'<p class="soft">Hover, or focus a chart and use the arrow keys, to read values.{less}</p>'
-        f'<div class="cards curves">{"".join(panels)}</div>'
+        f'<div class="cards broad">{"".join(panels)}</div>'
     )
 
 
@@ -319,7 +319,7 @@ def _source_row(group: Group, number: int) -> str:
         command = shlex.join(["python", "train.py", *run.overrides])
         known = [run.commit or "unknown", run.fingerprint, run.split_hash]
         cells = f"<td>{run.seed}</td><td>{'-' if run.fold is None else esc(run.fold)}</td>"
-        cells += "".join(f"<td>{_code(text)}</td>" for text in known)
+        cells += "".join(f'<td class="id">{_code(text)}</td>' for text in known)
         rows.append(
             f'<tr><td>{tag(group, number)}</td><td class="folder">{_code(str(run.path))}</td>{cells}'
             f'<td class="command">{_code(command)}</td></tr>'

@@ -86,8 +86,8 @@ def leaderboard(comparison: Comparison, form: Any = "markdown") -> str:
 
 def comparison_markdown(comparison: Comparison) -> str:
     """Leaderboard, warnings, and folders that were left out."""
-    first = ", ".join(about["name"] for about in comparison.outputs) or "nothing yet"
-    lines = [f"# Comparison of {len(comparison.runs)} runs: {first}", ""]
+    first = ", ".join(str(about["name"]) for about in comparison.outputs) or "nothing yet"
+    lines = [f"# Comparison of {len(comparison.runs)} runs: {plain(first)}", ""]
     lines += [f"Ordered by the {comparison.ordered_by} samples; measures are of the {comparison.part} samples.", ""]
     lines += [leaderboard(comparison), ""] if comparison.groups else []
     if len(comparison.groups) > MOST_ROWS:
