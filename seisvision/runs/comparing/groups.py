@@ -208,8 +208,9 @@ def find_warnings(runs: Sequence[ComparedRun], groups: Sequence[Group], part: st
         warnings.append("Some runs predict events, others single traces: their numbers count different things.")
     counts = {found.n_samples for group in groups if (found := _headline_summary(group, part))}
     if len(counts) > 1 and len(fingerprints) == 1:
-        warnings.append(f"The configurations were measured on {min(counts):,} to {max(counts):,} {part} samples, so their "
-                        "measures are not of the same samples. The paired tests use those that both predicted.")  # fmt: skip
+        n = f"{min(counts):,} to {max(counts):,} {part} samples"
+        warnings.append(f"The configurations were measured on {n}, so their measures are not of the same samples. "
+                        "The paired tests use those that both predicted.")  # fmt: skip
     without = [run for run in runs if not run.metrics.get(part)]
     if without:
         warnings.append(f"{len(without)} of {len(runs)} runs were not evaluated on the {part} samples.")
