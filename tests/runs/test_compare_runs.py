@@ -274,6 +274,24 @@ def test_exit_codes_and_last_line(tmp_path, capsys):
     assert main(["compare", str(tmp_path / "runs"), "--out", str(out), "--watch", "0"]) == 2
 
 
+def test_watching_survives_a_folder_that_vanishes_while_it_is_read(tmp_path, monkeypatch):
+    fake_run(tmp_path / "runs" / "a")
+    out, rounds = tmp_path / "report.html", []
+
+    def vanished(*args):
+        raise FileNotFoundError("status.json")
+
+    def sleep(seconds):
+        rounds.append(out.read_text())
+        monkeypatch.setattr("seisvision.runs.comparing.collect.collect", vanished if len(rounds) == 1 else collect)
+        if len(rounds) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert main(["compare", str(tmp_path / "runs"), "--out", str(out), "--watch", "7"]) == 130
+    assert all("runs compared" in page for page in rounds)
+
+
 def test_watching_writes_again_until_it_is_interrupted(tmp_path, monkeypatch):
     fake_run(tmp_path / "runs" / "a", seed=1, state="running")
     out, seen = tmp_path / "report.html", []

@@ -63,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
     while args.watch is not None:
         log.info("%d runs compared, %d left out: %s", len(comparison.runs), len(comparison.left_out), args.out)
         time.sleep(args.watch)
-        comparison = _write(args, cache)
+        try:
+            comparison = _write(args, cache)
+        except OSError as error:
+            # A run that is deleted or started afresh while it is read; the next round sees it as it is then.
+            log.warning("not written this time: %s", error)
     _show(comparison)
     print(args.out)
     return 0
