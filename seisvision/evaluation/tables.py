@@ -88,7 +88,7 @@ def results_table(
         ]
         for row in rows
     ]
-    return _render(head, body, form)
+    return render_table(head, body, form)
 
 
 def architecture_table(
@@ -131,7 +131,7 @@ def architecture_table(
         ]
         for row in rows
     ]
-    return _render(head, body, form)
+    return render_table(head, body, form)
 
 
 def format_named(name: str, measure: Measure | None) -> str:
@@ -187,7 +187,12 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else repr(float(value))
 
 
-def _render(head: list[str], body: list[list[str]], form: Format) -> str:
+def render_table(head: list[str], body: list[list[str]], form: Format) -> str:
+    """Cells as text or Markdown; names in cells may hold anything.
+
+    Raises:
+        ConfigurationError: the format is unknown.
+    """
     renderers: dict[str, Callable[[list[str], list[list[str]]], str]] = {"text": _text, "markdown": _markdown}
     if form not in renderers:
         raise ConfigurationError(f"Unknown table format '{form}'. {did_you_mean(form, [*renderers, 'csv'])}")
@@ -206,7 +211,8 @@ def _text(head: list[str], body: list[list[str]]) -> str:
 
 
 def _markdown(head: list[str], body: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *[[_markdown_cell(cell) for cell in line] for line in body]]
+    escaped = [[_markdown_cell(cell) for cell in line] for line in (head, *body)]
+    lines = [escaped[0], ["---"] * len(head), *escaped[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -32,7 +32,8 @@ from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import write_json, write_text
 from seisvision.runs.location import locate_events
-from seisvision.runs.prediction import measure, predict, write_predictions
+from seisvision.runs.prediction import measure, predict
+from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.tasks.output import Output

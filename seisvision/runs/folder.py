@@ -43,7 +43,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SeisvisionError(f"{path} cannot be read ({error}). Delete the run folder to run it again.") from error
 
 

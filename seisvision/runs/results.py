@@ -20,7 +20,7 @@ from seisvision.evaluation.tables import (
     results_table,
 )
 from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.prediction import read_predictions
+from seisvision.runs.prediction_table import read_predictions
 
 LOCATORS = {"network": "network", "s_minus_p": "S minus P"}
 """Where distances come from, as stored and as shown."""

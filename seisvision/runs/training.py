@@ -22,7 +22,8 @@ from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.figures import draw_figures
 from seisvision.runs.folder import RunFolder, write_json, write_text
 from seisvision.runs.location import locate_parts
-from seisvision.runs.prediction import measure, predict, write_predictions
+from seisvision.runs.prediction import measure, predict
+from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import is_measure
 from seisvision.runs.terminal import quiet_libraries
 from seisvision.tasks.supervised import SupervisedTask

@@ -1,0 +1,100 @@
+"""Compare runs: one report that opens without network or server, and the same as tables.
+
+RUN is a run folder, a folder of runs (such as a sweep) or a pattern. Beside report.html, comparison.csv (one row a run)
+and comparison.md are written. Folders that cannot be compared are listed with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seisvision.runs.comparing.collect import Cache
+    from seisvision.runs.comparing.groups import Comparison
+
+log = logging.getLogger(__name__)
+
+DEFAULT_WATCH_S = 15.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``seisvision compare``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, folders of runs, or patterns")
+    parser.add_argument(
+        "--out", type=Path, default=Path("report.html"), metavar="REPORT.html", help="report to write (default here)"
+    )
+    parser.add_argument(
+        "--top",
+        type=int,
+        default=8,
+        metavar="N",
+        help="best configurations that are tested against each other and shown in detail (default 8)",
+    )
+    parser.add_argument(
+        "--watch",
+        type=float,
+        nargs="?",
+        const=DEFAULT_WATCH_S,
+        metavar="SECONDS",
+        help=f"write the report again every so many seconds (default {DEFAULT_WATCH_S:g}) until Ctrl-C",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, write, print the leaderboard and, last, the path of the report."""
+    from seisvision.errors import ConfigurationError, DataError
+
+    if not 1 <= args.top <= 26:
+        raise ConfigurationError(f"--top {args.top} is not allowed; give a number from 1 to 26.")
+    if args.watch is not None and not args.watch >= 1:
+        raise ConfigurationError(f"--watch {args.watch:g} is not allowed; give at least 1 second.")
+    if args.out.is_dir() or args.out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigurationError(f"--out '{args.out}' is not the name of a page; give a name that ends in .html.")
+    cache: Cache = {}
+    comparison = _write(args, cache)
+    if args.watch is None and not comparison.groups:
+        reasons = "; ".join(f"{one.path}: {one.reason}" for one in comparison.left_out[:3]) or "there is no run folder"
+        raise DataError(f"None of the runs can be compared ({reasons}). See {args.out}.")
+    while args.watch is not None:
+        log.info("%d runs compared, %d left out: %s", len(comparison.runs), len(comparison.left_out), args.out)
+        time.sleep(args.watch)
+        try:
+            comparison = _write(args, cache)
+        except OSError as error:
+            # A run that is deleted or started afresh while it is read; the next round sees it as it is then.
+            log.warning("not written this time: %s", error)
+    _show(comparison)
+    print(args.out)
+    return 0
+
+
+def _write(args: argparse.Namespace, cache: Cache) -> Comparison:
+    """Read what is new and write the three files, each at once."""
+    from seisvision.runs.comparing.collect import collect
+    from seisvision.runs.comparing.groups import compare
+    from seisvision.runs.comparing.page import render_page
+    from seisvision.runs.comparing.tables import comparison_csv, comparison_markdown
+    from seisvision.runs.folder import write_text
+
+    comparison = compare(*collect(args.runs, cache))
+    write_text(args.out.with_name("comparison.csv"), comparison_csv(comparison))
+    write_text(args.out.with_name("comparison.md"), comparison_markdown(comparison))
+    write_text(args.out, render_page(comparison, args.top, args.watch))
+    return comparison
+
+
+def _show(comparison: Comparison) -> None:
+    from seisvision.runs.comparing.tables import leaderboard
+
+    print(leaderboard(comparison, "text"))
+    for warning in comparison.warnings:
+        log.warning("Warning: %s", warning)
+    for one in comparison.left_out[:10]:
+        log.warning("left out %s: %s", one.path, one.reason)
+    if len(comparison.left_out) > 10:
+        log.warning("and %d more; the report lists them all", len(comparison.left_out) - 10)

@@ -1,0 +1,112 @@
+"""The report: one HTML file that needs no network and no server."""
+
+from __future__ import annotations
+
+import time
+from importlib.resources import files
+
+from seisvision.runs.comparing.charts import esc
+from seisvision.runs.comparing.groups import Comparison
+from seisvision.runs.comparing.pairs import Said, compare_pairs
+from seisvision.runs.comparing.samples import (
+    disagreements_section,
+    errors_section,
+    pictures_section,
+    summary_line,
+)
+from seisvision.runs.comparing.sections import (
+    curves_section,
+    leaderboard_section,
+    left_out_section,
+    pairs_section,
+    settings_section,
+    sources_section,
+    sweep_section,
+)
+
+PACKAGE = "seisvision.runs.comparing"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+"""Even a mistake in escaping could not reach the network."""
+
+
+def render_page(comparison: Comparison, top: int = 8, reload_s: float | None = None) -> str:
+    """The whole page.
+
+    Args:
+        comparison: what to show; may still be empty.
+        top: how many of the best groups are tested against each other and shown in detail.
+        reload_s: the page loads itself again after so many seconds.
+    """
+    sections, lead = _sections(comparison, top) if comparison.groups else ([], "No run has finished yet.")
+    if comparison.left_out:
+        sections.append(("left-out", f"Left out ({len(comparison.left_out)})", left_out_section(comparison)))
+    targets = ", ".join(str(about["name"]) for about in comparison.outputs) or "runs"
+    title = f"Comparison of {targets.replace('_', ' ')}"
+    nav = "".join(f'<a href="#{esc(anchor)}">{esc(text)}</a>' for anchor, text, _ in sections)
+    body = "".join(
+        f'<section id="{esc(anchor)}"><h2>{esc(text)}</h2>{content}</section>' for anchor, text, content in sections
+    )
+    refresh = f'<meta http-equiv="refresh" content="{max(1, round(reload_s))}">' if reload_s else ""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{refresh}'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
+        f"<title>{esc(title)}</title><style>{_resource('style.css')}</style></head><body>"
+        f'<header><h1>{esc(title)}</h1><p class="lead">{esc(lead)}</p>{_facts(comparison)}{_warnings(comparison)}'
+        f'<nav aria-label="Sections">{nav}</nav></header><main>{body}</main>'
+        f"<footer>Written {time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())} by seisvision compare.</footer>"
+        '<div id="tip" role="status" hidden></div><dialog id="viewer" aria-label="Picture"><form method="dialog">'
+        '<span></span><button class="button">Close</button></form><img alt=""></dialog>'
+        f"<script>{_resource('script.js')}</script></body></html>\n"
+    )
+
+
+def _sections(comparison: Comparison, top: int) -> tuple[list[tuple[str, str, str]], str]:
+    """Anchor, title and content of every section, and the sentence that leads the page."""
+    best = comparison.groups[:top]
+    outputs = comparison.outputs
+    several = len(outputs) > 1
+    lead, sections = "", []
+    for number, about in enumerate(outputs):
+        name, said = str(about["name"]), Said(about, comparison.part)
+        of = f" ({name})" if several else ""
+        pairs = compare_pairs(best, said) if len(best) > 1 else []
+        lead = lead or summary_line(comparison, pairs)
+        sections.append((f"leaderboard-section-{number}", f"Leaderboard{of}", leaderboard_section(comparison, name)))
+        if pairs:
+            content = pairs_section(comparison, best, pairs, comparison.headline(name))
+            sections.append((f"tests-{number}", f"Is the difference real?{of}", content))
+        sections.append((f"errors-{number}", f"Errors{of}", errors_section(best, said, comparison.part)))
+        sections.append((f"disagree-{number}", f"Where they disagree{of}", disagreements_section(best, said)))
+    sections.append(("curves", "Learning curves", curves_section(comparison)))
+    sections.append(("sweep", "The sweep", sweep_section(comparison)))
+    sections.append(("settings", "What differs", settings_section(comparison, best)))
+    sections.append(("pictures", "Pictures", pictures_section(best)))
+    sections.append(("sources", "Where the numbers come from", sources_section(comparison)))
+    return [section for section in sections if section[2]], lead
+
+
+def _facts(comparison: Comparison) -> str:
+    if not comparison.groups:
+        return ""
+    running = sum(one.state in ("running", "pending") for one in comparison.left_out)
+    data = comparison.groups[0].first.metrics["data"]
+    facts = [
+        (f"{len(comparison.runs):,}", "runs compared"),
+        (f"{len(comparison.groups):,}", "configurations"),
+        (f"{data['events'].get(comparison.part, 0):,}", f"{comparison.part} events of {data['name']}"),
+    ]
+    facts += [(str(running), "runs not finished")] if running else []
+    return f'<ul class="facts">{"".join(f"<li><b>{esc(n)}</b><span>{esc(text)}</span></li>" for n, text in facts)}</ul>'
+
+
+def _warnings(comparison: Comparison) -> str:
+    if not comparison.warnings:
+        return ""
+    items = "".join(f"<li>{esc(warning)}</li>" for warning in comparison.warnings)
+    return f'<div class="warnings" role="note"><b>Before you compare</b><ul>{items}</ul></div>'
+
+
+def _resource(name: str) -> str:
+    """A file of this package as it may stand inside its element."""
+    return files(PACKAGE).joinpath(name).read_text(encoding="utf-8").replace("</", "<\\/")

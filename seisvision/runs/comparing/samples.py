@@ -1,0 +1,257 @@
+"""Sections of the report that come from single predictions: errors by group, and samples on which groups disagree."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seisvision.angles import wrapped_difference_deg
+from seisvision.errors import SeisvisionError
+from seisvision.evaluation.predictions import Predictions
+from seisvision.evaluation.tables import UNDEFINED
+from seisvision.runs.comparing.charts import colour, esc, histogram_chart, number_text, scatter_chart, spread
+from seisvision.runs.comparing.groups import Comparison, Group
+from seisvision.runs.comparing.pairs import Said, common_samples
+from seisvision.runs.comparing.sections import tag
+
+MOST_DOTS = 250
+"""Points of a scatter plot."""
+BINS = 31
+MOST_SAMPLES = 40
+"""Samples that the gallery lists."""
+SHOWN_AT_ONCE = 8
+PICTURES = ("*_seen.png", "*_wrong.png", "*_confusion.png")
+MOST_PICTURE_BYTES = 400_000
+ALL_PICTURE_BYTES = 3_000_000
+
+
+def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
+    """Confusion matrices of classes; predictions against targets and residuals of numbers and angles."""
+    if said.output["kind"] == "class":
+        names = [str(name) for name in said.output["class_names"]]
+        cards = [_confusion_card(group, i, str(said.output["name"]), part, names) for i, group in enumerate(groups)]
+        note = '<p class="soft">Rows are true classes; all runs of a group added.</p>'
+        return f'{note}<div class="cards{" broad" if len(names) > 3 else ""}">{"".join(cards)}</div>'
+    known = []
+    for number, group in enumerate(groups):
+        try:
+            known.append((number, group, said.of(group.first)))
+        except SeisvisionError:
+            continue
+    if not known:
+        return '<p class="soft">No table of predictions can be read.</p>'
+    edges = _bin_edges([one for _, _, one in known])
+    shares = [_error_shares(_errors(one), edges) for _, _, one in known]
+    limits = _limits([one for _, _, one in known], said)
+    most = max(max(some) for some in shares)
+    cards = [_residual_card(item, edges.tolist(), some, most, limits, said)
+             for item, some in zip(known, shares, strict=True)]  # fmt: skip
+    return (
+        f'<p class="soft">The first run of every group on the {part} samples; the outermost bars hold what lies '
+        f'beyond. All charts have the same scales.</p><div class="cards">{"".join(cards)}</div>'
+    )
+
+
+def _confusion_card(group: Group, number: int, output: str, part: str, names: Sequence[str]) -> str:
+    total = np.zeros((len(names), len(names)), dtype=int)
+    for run in group.runs:
+        stored = run.metrics.get(part, {}).get(output, {}).get("confusion")
+        if stored is not None and np.shape(stored) == total.shape:
+            total += np.asarray(stored, dtype=int)
+    share = total / np.maximum(total.sum(1, keepdims=True), 1)
+
+    def cell(i: int, j: int) -> str:
+        tip = esc(f"{names[i]} called {names[j]}: {share[i, j]:.1%}")
+        return f'<td style="--share:{share[i, j]:.2f}" data-tip="{tip}">{total[i, j]}</td>'
+
+    head = "".join(f'<th scope="col">{esc(name)}</th>' for name in names)
+    rows = "".join(
+        f'<tr><th scope="row">{esc(name)}</th>' + "".join(cell(i, j) for j in range(len(names))) + "</tr>"
+        for i, name in enumerate(names)
+    )
+    return (
+        f'<figure class="card {colour(number)}"><figcaption>{tag(group, number)}{esc(group.name)}</figcaption>'
+        f'<div class="scroll"><table class="confusion{" many" if len(names) > 3 else ""}">'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table></div></figure>"
+    )
+
+
+def _errors(one: Predictions) -> np.ndarray:
+    error: np.ndarray = one.error  # type: ignore[attr-defined]
+    return error[np.isfinite(error)]
+
+
+def _error_shares(errors: np.ndarray, edges: np.ndarray) -> list[float]:
+    """Share of the errors in each bin; the outermost hold what lies beyond."""
+    counts = np.histogram(np.clip(errors, edges[0], edges[-1]), edges)[0]
+    return (counts / max(1, len(errors))).tolist()
+
+
+def _bin_edges(several: Sequence[Predictions]) -> np.ndarray:
+    """Bins symmetric about zero that hold 98 % of all errors."""
+    size = np.abs(np.concatenate([_errors(one) for one in several]))
+    reach = float(np.quantile(size, 0.98)) if len(size) else 1.0
+    return np.linspace(-(reach or 1.0), reach or 1.0, BINS + 1)
+
+
+def _limits(several: Sequence[Predictions], said: Said) -> tuple[float, float]:
+    if said.output["kind"] == "angle":
+        return 0.0, float(said.output["period_deg"])
+    return spread(np.concatenate([one.target[np.isfinite(one.target)] for one in several]).tolist())
+
+
+def _residual_card(
+    item: tuple[int, Group, Predictions],
+    edges: list[float],
+    shares: list[float],
+    most: float,
+    limits: tuple[float, float],
+    said: Said,
+) -> str:
+    number, group, one = item
+    unit = "deg" if said.output["kind"] == "angle" else str(said.output.get("unit") or "")
+    rows = np.flatnonzero(np.isfinite(one.target) & np.isfinite(one.decoded[:, 0]))
+    if len(rows) > MOST_DOTS:
+        rows = rows[np.linspace(0, len(rows) - 1, MOST_DOTS).astype(int)]
+    points = [
+        (x, y, f"{_sample_name(one, row)}\ntarget {number_text(x)} {unit}, prediction {number_text(y)} {unit}")
+        for row in rows.tolist()
+        for x, y in [(float(one.target[row]), float(one.decoded[row, 0]))]
+    ]
+    style = colour(number)
+    scatter = scatter_chart(f"{group.name}: predictions against targets", points, limits, style, unit)
+    bars = histogram_chart(f"{group.name}: residuals", edges, shares, most, style, f"prediction minus target {unit}")
+    return (
+        f'<figure class="card"><figcaption>{tag(group, number)}{esc(group.name)}</figcaption>{scatter}{bars}</figure>'
+    )
+
+
+def _sample_name(one: Predictions, row: int) -> str:
+    """Event id, and the trace where samples are traces."""
+    source, sample = one.source_ids[row], one.sample_ids[row]
+    return source if source == sample else f"{source}, trace {sample}"
+
+
+def disagreements_section(groups: Sequence[Group], said: Said) -> str:
+    """Samples on which the groups disagree most; empty where fewer than two have the same samples."""
+    same = [(i, group) for i, group in enumerate(groups)
+            if (group.first.fingerprint, group.first.split_hash)
+            == (groups[0].first.fingerprint, groups[0].first.split_hash)]  # fmt: skip
+    shown: list[tuple[int, Group, Predictions]] = []
+    for number, group in same:
+        try:
+            shown.append((number, group, said.of(group.first)))
+        except SeisvisionError:
+            continue
+    if len(shown) < 2:
+        return ""
+    ids = common_samples([one for _, _, one in shown])
+    if not ids:
+        return ""
+    aligned = [one.select(ids) for _, _, one in shown]
+    score, n_split = _disagreement(aligned, said)
+    order = [int(row) for row in np.argsort(-score, kind="stable")[:MOST_SAMPLES] if score[row] > 0]
+    if not order:
+        return '<p class="soft">The groups say the same on every sample.</p>'
+    head = "".join(f'<th scope="col" class="num">{tag(group, number)}</th>' for number, group, _ in shown)
+    head = f'<thead><tr><th scope="col">event</th><th scope="col">target</th>{head}</tr></thead>'
+    rows = [_sample_row(aligned, row, said) for row in order]
+    tables = [f'<div class="scroll"><table>{head}<tbody>{"".join(some)}</tbody></table></div>'
+              for some in (rows[:SHOWN_AT_ONCE], rows[SHOWN_AT_ONCE:])]  # fmt: skip
+    more = f"<details><summary>{len(rows) - SHOWN_AT_ONCE} more</summary>{tables[1]}</details>"
+    what = f"on {n_split} of {len(ids)} samples not all say the same class" if n_split is not None else (
+        f"of {len(ids)} samples, those with the widest range of predictions"
+    )  # fmt: skip
+    return (
+        f'<p class="soft">The first run of every group: {what}. ✓ right (within the tolerance), ✗ wrong.</p>{tables[0]}'
+        f"{more if len(rows) > SHOWN_AT_ONCE else ''}"
+    )
+
+
+def _disagreement(aligned: Sequence[Predictions], said: Said) -> tuple[np.ndarray, int | None]:
+    """How far apart the predictions of every sample are; of classes also how many samples are split."""
+    decoded = np.stack([one.decoded for one in aligned])
+    if said.output["kind"] == "class":
+        said_class = decoded.argmax(2)
+        differs = (said_class != said_class[0]).any(0)
+        return np.where(differs, np.nan_to_num(decoded).std(0).sum(1) + 1e-9, 0.0), int(differs.sum())
+    values = decoded[:, :, 0]
+    if said.output["kind"] == "angle":
+        differences = wrapped_difference_deg(values[:, None], values[None, :], float(said.output["period_deg"]))
+        return np.nan_to_num(np.abs(differences)).max((0, 1)), None
+    low, high = (
+        np.where(np.isfinite(values), values, np.inf).min(0),
+        np.where(np.isfinite(values), values, -np.inf).max(0),
+    )
+    spans = np.where(high >= low, high - low, 0.0)
+    return spans, None
+
+
+def _sample_row(aligned: Sequence[Predictions], row: int, said: Said) -> str:
+    first = aligned[0]
+    cells = "".join(f'<td class="num">{_answer(one, row, said)}</td>' for one in aligned)
+    target = _target_text(first, row, said)
+    return f'<tr><td class="id"><code>{esc(_sample_name(first, row))}</code></td><td>{esc(target)}</td>{cells}</tr>'
+
+
+def _target_text(one: Predictions, row: int, said: Said) -> str:
+    if said.output["kind"] == "class":
+        return str(said.output["class_names"][int(one.target[row])])
+    unit = "deg" if said.output["kind"] == "angle" else str(said.output.get("unit") or "")
+    return f"{number_text(float(one.target[row]))} {unit}"
+
+
+def _answer(one: Predictions, row: int, said: Said) -> str:
+    if said.output["kind"] == "class":
+        number = int(one.decoded[row].argmax())
+        text, right = f"{said.output['class_names'][number]} {one.decoded[row, number]:.0%}", number == one.target[row]
+    else:
+        value = float(one.decoded[row, 0])
+        if not math.isfinite(value):
+            return UNDEFINED
+        text, right = number_text(value), _is_close(one, row, said)
+    return f'{esc(text)} <span class="{"yes" if right else "no"}">{"✓" if right else "✗"}</span>'
+
+
+def _is_close(one: Any, row: int, said: Said) -> bool:
+    if said.output["kind"] == "angle":
+        return abs(float(one.error[row])) <= float(said.output["tolerance_deg"])
+    return abs(float(one.error[row])) <= float(one.tolerance.width(one.target[row : row + 1])[0])
+
+
+def pictures_section(groups: Sequence[Group]) -> str:
+    """Figures of the first run of every group, as many as fit."""
+    cards, left = [], ALL_PICTURE_BYTES
+    for pattern in PICTURES:
+        for number, group in enumerate(groups):
+            for path in sorted(group.first.folder.figures.glob(pattern))[:2]:
+                size = path.stat().st_size
+                if size > min(left, MOST_PICTURE_BYTES):
+                    continue
+                left -= size
+                content = base64.b64encode(path.read_bytes()).decode()
+                what = path.stem.replace("_", " ")
+                title = esc(f"{group.label} {group.name}: {what}")
+                cards.append(
+                    f'<figure class="card"><figcaption>{tag(group, number)}{esc(what)}</figcaption>'
+                    f'<button type="button" class="thumb"><img loading="lazy" alt="{title}" '
+                    f'src="data:image/png;base64,{content}"></button></figure>'
+                )
+    if not cards:
+        return ""
+    return f'<details><summary>{len(cards)} pictures</summary><div class="cards">{"".join(cards)}</div></details>'
+
+
+def summary_line(comparison: Comparison, pairs: Sequence[Any]) -> str:
+    """The outcome in one or two sentences."""
+    if len(comparison.groups) < 2:
+        return "One configuration was run, so there is nothing to compare it with yet."
+    best, second = comparison.groups[:2]
+    first = next((pair for pair in pairs if (pair.a, pair.b) == (0, 1)), None)
+    verdict = f"against {second.label} ({second.name}): {first.verdict}" if first is not None else ""
+    where = {"val": "on validation", "test": "on test"}[comparison.ordered_by]
+    return f"Best {where}: {best.label} ({best.name}). On {comparison.part} {verdict}."

@@ -1,0 +1,344 @@
+"""Sections of the report that come from stored measures and settings: leaderboard, tests, settings, sources."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from seisvision.evaluation.intervals import Measure
+from seisvision.evaluation.tables import format_measure, format_seconds, is_share
+from seisvision.runs.comparing.charts import (
+    COLOURS,
+    Axis,
+    Curve,
+    colour,
+    esc,
+    is_number,
+    line_chart,
+    parallel_chart,
+    spread,
+    whisker,
+)
+from seisvision.runs.comparing.groups import MISSING, Comparison, Group, Summary, badness
+from seisvision.runs.comparing.history import read_history
+from seisvision.runs.comparing.pairs import Pair
+from seisvision.runs.comparing.tables import spread_text
+from seisvision.runs.results import stored_measures
+
+MOST_CURVES = 60
+"""Runs whose learning curves are drawn."""
+SEEDS_DRAWN = 3
+MOST_AXES = 8
+FEWEST_AXES = 3
+"""Settings that must vary before lines through them are worth drawing."""
+MOST_LINES = 2000
+
+
+def tag(group: Group, number: int) -> str:
+    """The letter of a group in its colour."""
+    return f'<span class="tag {colour(number)}">{esc(group.label)}</span>'
+
+
+def leaderboard_section(comparison: Comparison, output: str) -> str:
+    """All groups with mean, spread and interval; every column can be sorted by."""
+    part, columns = comparison.part, comparison.columns(output)
+    headline = comparison.headline(output)
+    found = [group.summary(part, output, headline) for group in comparison.groups]
+    ends = [end for one in found if one for end in (one.low, one.mean, one.high)]
+    limits = spread(ends)
+    heads = [("", ""), ("configuration", ""), ("runs", "num")]
+    heads += [(f"{part} {text}", "num") for text in columns.values()]
+    heads += [(f"val {columns.get(headline, headline)}", "num")] if part != "val" else []
+    heads += [("parameters", "num"), ("training time", "num")]
+    best_first = ["ascending", "ascending", "descending"]
+    best_first += ["ascending" if badness(key, 1.0) > 0 else "descending" for key in columns]
+    best_first += ["ascending" if badness(headline, 1.0) > 0 else "descending"] if part != "val" else []
+    best_first += ["ascending", "ascending"]
+    head = "".join(
+        f'<th scope="col" class="{style}" data-first="{first}">'
+        f'<button type="button">{esc(text) or "rank"}</button></th>'
+        for (text, style), first in zip(heads, best_first, strict=True)
+    )
+    table_id = f"leaderboard-{esc(output)}"
+    rows = "".join(
+        _leaderboard_row(comparison, group, number, output, limits) for number, group in enumerate(comparison.groups)
+    )
+    search = (
+        f'<p><label class="small soft">Filter <input type="search" data-filter="{table_id}" '
+        f'placeholder="words of a configuration"></label></p>'
+        if len(comparison.groups) > 10
+        else ""
+    )
+    order = "The best on validation is first, so the test numbers had no say in the order. " if (
+        comparison.ordered_by == "val" and part == "test"
+    ) else ""  # fmt: skip
+    return (
+        f'<p class="soft">{order}Mean over the runs of a configuration (its seeds and folds), with the 95 % interval '
+        f"over events and runs together, and the standard deviation (sd) over runs.</p>{search}"
+        f'<div class="{"tall" if len(comparison.groups) > 14 else "scroll"}"><table class="wide" id="{table_id}">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{_baselines(comparison, output)}"
+    )
+
+
+def _leaderboard_row(
+    comparison: Comparison, group: Group, number: int, output: str, limits: tuple[float, float]
+) -> str:
+    part, style = comparison.part, colour(number)
+    cells = [f'<td data-v="{number + 1}">{tag(group, number)}</td>', _name_cell(group)]
+    cells.append(_sortable(len(group.runs), str(len(group.runs))))
+    for key in comparison.columns(output):
+        found = group.summary(part, output, key)
+        is_first = key == comparison.headline(output)
+        cells.append(_measure_cell(found, key, limits if is_first else None, style))
+    if part != "val":
+        headline = comparison.headline(output)
+        cells.append(_measure_cell(group.summary("val", output, headline), headline, None, style))
+    cells.append(_sortable(group.parameters, f"{group.parameters:,}"))
+    cells.append(_sortable(group.seconds, format_seconds(group.seconds)))
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _name_cell(group: Group) -> str:
+    """The name; everything that was typed as a tip."""
+    typed = esc("\n".join(group.first.overrides))
+    tip = f' data-tip="{typed}"' if typed else ""
+    return f'<th scope="row" class="name"{tip}>{esc(group.name)}</th>'
+
+
+def _sortable(value: float, text: str) -> str:
+    sort = "" if math.isnan(value) else repr(value)
+    return f'<td class="num" data-v="{sort}">{text}</td>'
+
+
+def _measure_cell(found: Summary | None, name: str, limits: tuple[float, float] | None, style: str) -> str:
+    """Mean; for the headline also interval, spread, n and the interval drawn to a common scale."""
+    if found is None:
+        return '<td class="num" data-v="">-</td>'
+    share = is_share(name)
+    text = format_measure(Measure(found.mean), percent=share)
+    below = f"sd {spread_text(found, name)}" if math.isfinite(found.sd) else ""
+    if limits is None:
+        sub = f'<span class="sub">{below}</span>' if below else ""
+        return f'<td class="num" data-v="{found.mean!r}">{text}{sub}</td>'
+    interval = format_measure(found.measure, percent=share).partition("[")[2]
+    said = [f"[{interval}" if interval else "", below, f"n {found.n_samples:,}"]
+    drawn = whisker(found.low, found.mean, found.high, limits, style)
+    return (
+        f'<td class="num" data-v="{found.mean!r}"><b>{text}</b>'
+        f'<span class="sub">{", ".join(filter(None, said))}</span>{drawn}</td>'
+    )
+
+
+def _baselines(comparison: Comparison, output: str) -> str:
+    """What simple methods reach on the samples of the best group."""
+    part, columns = comparison.part, comparison.columns(output)
+    stored: dict[str, Any] = next(
+        (run.metrics["baselines"][output] for run in comparison.runs if run.metrics.get("baselines", {}).get(output)),
+        {},
+    )
+    rows = []
+    for name, baseline in stored.items():
+        measures = stored_measures(baseline.get(part) or {})
+        cells = "".join(
+            f'<td class="num">{format_measure(measures.get(key), percent=is_share(key))}</td>' for key in columns
+        )
+        rows.append(f'<tr class="baseline"><th scope="row">{esc(name)}</th>{cells}</tr>' if measures else "")
+    if not any(rows):
+        return ""
+    head = "".join(f'<th scope="col" class="num">{esc(part)} {esc(text)}</th>' for text in columns.values())
+    return (
+        f"<h3>Without a network</h3><p class='soft'>Baselines fitted on the same training samples.</p>"
+        f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def pairs_section(comparison: Comparison, groups: Sequence[Group], pairs: Sequence[Pair], name: str) -> str:
+    """Which differences are real: the neighbours of the best in words, and all pairs as a matrix."""
+    share = is_share(name)
+    words = "".join(f"<li>{_in_words(pair, groups, share)}</li>" for pair in pairs if pair.a == 0)
+    found = {(pair.a, pair.b): pair for pair in pairs}
+    head = "".join(f'<th scope="col">{tag(group, i)}</th>' for i, group in enumerate(groups))
+    rows = []
+    for i, group in enumerate(groups):
+        cells = "".join(_pair_cell(found, i, j, share) for j in range(len(groups)))
+        rows.append(f'<tr><th scope="row">{tag(group, i)}</th>{cells}</tr>')
+    tested = next((pair.test for pair in pairs if pair.test), "")
+    return (
+        f'<p class="soft">{esc(name.replace("_", " "))} on the same {comparison.part} samples, the same seed and fold '
+        f"where both have it. p-values are of a paired test ({esc(tested)}) and adjusted for the number of pairs, "
+        f'{len(pairs)} (Holm).</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
+        f'<caption class="small">Row minus column; bold where chance is an unlikely cause (p &lt; 0.05).</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _in_words(pair: Pair, groups: Sequence[Group], share: bool) -> str:
+    a, b = groups[pair.a], groups[pair.b]
+    start = f"{tag(a, pair.a)} against {tag(b, pair.b)} "
+    if not math.isfinite(pair.p_value):
+        return f'{start}<span class="soft">{esc(pair.verdict)}</span>'
+    value = _signed(pair.difference.value, share) + (" points" if share else "")
+    interval = f"[{_signed(pair.difference.low, share)}, {_signed(pair.difference.high, share)}]"
+    verdict = f"<b>{esc(pair.verdict)}</b>" if pair.is_different else esc(pair.verdict)
+    about = [f"p {pair.p_value:.2g}", f"adjusted {pair.p_adjusted:.2g}", f"{pair.n_samples:,} common samples"]
+    about += [f"{pair.n_repeats} repetitions"] if pair.n_repeats > 1 else []
+    return f'{start}{value} {interval}: {verdict} <span class="soft">({", ".join(about)})</span>'
+
+
+def _pair_cell(found: dict[tuple[int, int], Pair], i: int, j: int, share: bool) -> str:
+    pair = found.get((min(i, j), max(i, j)))
+    if pair is None:
+        return '<td class="open">·</td>'
+    if not math.isfinite(pair.p_value):
+        return f'<td class="open" data-tip="{esc(pair.verdict)}">-</td>'
+    value = pair.difference.value if i < j else -pair.difference.value
+    style = "sure" if pair.is_different else "open"
+    return (
+        f'<td class="{style}" data-tip="{esc(pair.verdict)}">{_signed(value, share)}'
+        f'<span class="sub">p {pair.p_adjusted:.2g}</span></td>'
+    )
+
+
+def _signed(value: float, share: bool) -> str:
+    if math.isnan(value):
+        return "-"
+    value += 0.0 if abs(value) > 5e-4 else -value
+    return f"{value * 100:+.1f}" if share else f"{value:+.3g}" if abs(value) < 100 else f"{value:+.0f}"
+
+
+def settings_section(comparison: Comparison, groups: Sequence[Group]) -> str:
+    """The settings that differ, and only those."""
+    if not comparison.differing:
+        return '<p class="soft">All runs have the same scientific settings.</p>'
+    head = "".join(f'<th scope="col">{tag(group, i)}</th>' for i, group in enumerate(groups))
+    rows = []
+    for key in comparison.differing:
+        n = len({str(group.differing[key]) for group in comparison.groups})
+        cells = "".join(f"<td>{esc(value_text(group.differing[key]))}</td>" for group in groups)
+        rows.append(f'<tr><th scope="row" class="mono">{esc(key)}</th><td class="num">{n}</td>{cells}</tr>')
+    note = f" The first {len(groups)} configurations are shown." if len(groups) < len(comparison.groups) else ""
+    return (
+        f'<p class="soft">Everything else is the same in all runs.{note}</p>'
+        f'<div class="{"tall" if len(rows) > 25 else "scroll"}"><table><thead><tr><th scope="col">setting</th>'
+        f'<th scope="col" class="num">values</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+
+
+def value_text(value: Any) -> str:
+    """A setting's value in short: the class of a target, a number in few digits."""
+    if isinstance(value, str) and value.startswith("seisvision.") and " " not in value:
+        return value.rpartition(".")[2]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def curves_section(comparison: Comparison) -> str:
+    """Learning curves of the monitored measure and the losses; the first groups in colour."""
+    shown = [(number, group, run) for number, group in enumerate(comparison.groups)
+             for run in group.runs[: SEEDS_DRAWN if number < COLOURS else 1]][:MOST_CURVES]  # fmt: skip
+    histories = [(number, group, run, read_history(run.folder.history_file)) for number, group, run in shown]
+    names = dict.fromkeys([run.training["monitor"][0] for run in comparison.runs] + ["val/loss", "train/loss"])
+    panels = []
+    for name in names:
+        curves = []
+        for number, group, run, history in histories:
+            if history.get(name):
+                title = f"{group.label} {group.name}, seed {run.seed}" + (
+                    "" if run.fold is None else f", fold {run.fold}"
+                )
+                key = group.label if run is group.first and number < COLOURS else ""
+                curves.append(Curve(title, history[name], colour(number), key, faint=number >= COLOURS))
+        if curves:
+            percent = is_share(name.rpartition("/")[2].removeprefix(f"{comparison.outputs[0]['name']}_"))
+            chart = line_chart(f"{name} by epoch", curves, "epoch", percent=percent)
+            panels.append(f'<figure class="card"><figcaption>{esc(name)}</figcaption>{chart}</figure>')
+    if not panels:
+        return '<p class="soft">No run stored what it logged in training (metrics.csv).</p>'
+    less = f" {len(shown)} of {len(comparison.runs)} runs are drawn." if len(shown) < len(comparison.runs) else ""
+    return (
+        f'<p class="soft">Hover, or focus a chart and use the arrow keys, to read values.{less}</p>'
+        f'<div class="cards broad">{"".join(panels)}</div>'
+    )
+
+
+def sweep_axes(comparison: Comparison) -> list[str]:
+    """Settings that vary independently: of those that change together the one that was typed, else the first."""
+    typed = {one.partition("=")[0].lstrip("+") for run in comparison.runs for one in run.overrides}
+    ordered = sorted(comparison.differing, key=lambda key: key not in typed)
+    partitions: dict[tuple[int, ...], str] = {}
+    for key in ordered:
+        names: dict[str, int] = {}
+        pattern = tuple(names.setdefault(str(group.differing[key]), len(names)) for group in comparison.groups)
+        partitions.setdefault(pattern, key)
+    return list(partitions.values())[:MOST_AXES]
+
+
+def sweep_section(comparison: Comparison) -> str:
+    """Every configuration as a line through its settings to its measure; empty where too few settings vary."""
+    keys, output = sweep_axes(comparison), comparison.outputs[0]["name"]
+    if len(keys) < FEWEST_AXES or len(comparison.groups) < FEWEST_AXES:
+        return ""
+    headline = comparison.headline(output)
+    groups = comparison.groups[:MOST_LINES]
+    means = [found.mean if (found := group.summary(comparison.part, output, headline)) else None for group in groups]
+    axes = [Axis(key, [_axis_value(group.differing[key]) for group in groups]) for key in keys]
+    axes.append(Axis(f"{comparison.part} {comparison.columns(output).get(headline, headline)}", means))
+    styles = [colour(i) if i < COLOURS else "cx rest" for i in range(len(groups))]
+    tips = [
+        "\n".join([f"{group.label} {group.name}", *[f"{key} = {value_text(group.differing[key])}" for key in keys],
+                   f"{headline} {mean:.4g}" if mean is not None else ""])
+        for group, mean in zip(groups, means, strict=True)
+    ]  # fmt: skip
+    chart = parallel_chart("Settings and measure of every configuration", axes, tips, styles)
+    return (
+        '<p class="soft">Each line is a configuration; those at the top of the leaderboard are in colour. '
+        f'Settings that only change together are drawn once.</p><div class="card">{chart}</div>'
+    )
+
+
+def _axis_value(value: Any) -> Any:
+    return value if is_number(value) else None if value == MISSING else value_text(value)
+
+
+def sources_section(comparison: Comparison) -> str:
+    """Where every number came from, and the command that makes it again."""
+    heads = ["", "run", "seed", "fold", "git commit", "data", "split", "again with"]
+    rows = "".join(_source_row(group, number) for number, group in enumerate(comparison.groups))
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads)
+    return (
+        '<p class="soft">A + behind a commit: the code had changes that were not committed.</p>'
+        f'<div class="tall"><table class="wide"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _source_row(group: Group, number: int) -> str:
+    rows = []
+    for run in group.runs:
+        command = shlex.join(["python", "train.py", *run.overrides])
+        known = [run.commit or "unknown", run.fingerprint, run.split_hash]
+        cells = f"<td>{run.seed}</td><td>{'-' if run.fold is None else esc(run.fold)}</td>"
+        cells += "".join(f'<td class="id">{_code(text)}</td>' for text in known)
+        rows.append(
+            f'<tr><td>{tag(group, number)}</td><td class="folder">{_code(str(run.path))}</td>{cells}'
+            f'<td class="command">{_code(command)}</td></tr>'
+        )
+    return "".join(rows)
+
+
+def _code(text: str) -> str:
+    return f"<code>{esc(text)}</code>"
+
+
+def left_out_section(comparison: Comparison) -> str:
+    """Folders that are not compared, with the reason."""
+    rows = "".join(
+        f"<tr><td>{_code(str(one.path))}</td><td>{esc(one.state)}</td><td>{esc(one.reason[:400])}</td></tr>"
+        for one in comparison.left_out
+    )
+    return (
+        f'<div class="{"tall" if len(comparison.left_out) > 15 else "scroll"}"><table class="wide"><thead><tr>'
+        '<th scope="col">folder</th><th scope="col">state</th><th scope="col">why</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
