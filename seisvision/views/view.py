@@ -23,8 +23,8 @@ class View(nn.Module):
     unit: str = "event"
     """What a sample is: ``event`` (several stations) or ``trace`` (one station, S is 1)."""
     uses_origin: bool = False
-    """Whether it draws from the origin time; outputs that must be found without it refuse such a view. (Sections that place
-    traces by offset draw from the epicentre alone.)"""
+    """Whether it draws from the origin time; outputs that must be found without it refuse such a view. Sections that
+    place traces by offset draw from the epicentre alone."""
     out_channels: int
     """P: number of picture channels."""
     height: int
