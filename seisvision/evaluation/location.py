@@ -117,8 +117,10 @@ def _p90(values: np.ndarray) -> float:
 def _bootstrapped(statistic: Any, values: np.ndarray, level: float, seed: int) -> Measure:
     if not len(values):
         return Measure(float("nan"))
-    low, high = bootstrap_interval(statistic, values, level=level, seed=seed)
-    return Measure(float(statistic(values)), low, high, len(values))
+    value = float(statistic(values))
+    if len(values) == 1:
+        return Measure(value, n=1)
+    return Measure(value, *bootstrap_interval(statistic, values, level=level, seed=seed), len(values))
 
 
 def _offset_km(locations: Locations, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -102,7 +102,9 @@ class EventBootstrap:
         """``value`` with the interval of its resamples (R,); undefined, with n = 0, where the value is."""
         if not math.isfinite(value):
             return Measure(math.nan)
-        return Measure(value, *percentile_ends(resampled, self.level), self.n)
+        # One event says nothing of how much another would differ.
+        ends = percentile_ends(resampled, self.level) if self.n_groups > 1 else (math.nan, math.nan)
+        return Measure(value, *ends, self.n)
 
     def means(self, table: np.ndarray) -> np.ndarray:
         """Means (R, M) of the columns of ``table`` (N, M) in every resample."""

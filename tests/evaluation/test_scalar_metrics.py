@@ -171,3 +171,11 @@ def test_shapes_and_levels_are_checked() -> None:
     with pytest.raises(DataError, match="confidence level"):
         scalar_metrics(np.zeros(3), np.zeros(3), KM, level=95)
     assert len(CURVE_RELATIVE) == 7
+
+
+def test_one_event_has_no_interval() -> None:
+    target = np.linspace(100, 200, 12)
+    found = scalar_metrics(target, target + 5, Tolerance(0.1, 10, "km"), groups=["only"] * 12, n_resamples=50)
+    measure = found["median_ae_km"]
+    assert measure.value == pytest.approx(5) and math.isnan(measure.low) and math.isnan(measure.high)
+    assert found["acc_tol_rel0.10_abs10km"].low < 0.3
