@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED
@@ -26,7 +26,29 @@ GEOMETRIES: Final = ("random", "network")
 
 
 @dataclass(frozen=True)
-class SynthesisParameters:
+class GeneratorParameters:
+    """Settings of a generator, to and from plain values."""
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any]) -> Self:
+        """Build from names and values, as a configuration file gives them.
+
+        Raises:
+            ConfigurationError: A name is unknown or a value is not allowed.
+        """
+        allowed = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in allowed:
+                raise ConfigurationError(f"Unknown synthesis parameter '{name}'. {did_you_mean(name, allowed)}")
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class SynthesisParameters(GeneratorParameters):
     """Everything that decides the content of a synthetic set.
 
     Attributes:
@@ -87,19 +109,6 @@ class SynthesisParameters:
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
-    @classmethod
-    def from_mapping(cls, values: dict[str, Any]) -> SynthesisParameters:
-        """Build from names and values, as a configuration file gives them.
-
-        Raises:
-            ConfigurationError: A name is unknown or a value is not allowed.
-        """
-        allowed = [field.name for field in fields(cls)]
-        for name in values:
-            if name not in allowed:
-                raise ConfigurationError(f"Unknown synthesis parameter '{name}'. {did_you_mean(name, allowed)}")
-        return cls(**values)
-
     @property
     def n_samples(self) -> int:
         """Samples of one trace."""
@@ -113,10 +122,6 @@ class SynthesisParameters:
     def source_type(self, index: int) -> str:
         """Source type of event ``index``."""
         return self.classes[index % len(self.classes)]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any parameter and with the generator's version."""

@@ -9,11 +9,12 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.data.synthesis.parameters import GeneratorParameters
+from seisvision.errors import ConfigurationError
 from seisvision.seeding import DEFAULT_SEED
 
 LOCAL_GENERATOR_VERSION: Final = "1"
@@ -21,7 +22,7 @@ LOCAL_GENERATOR_VERSION: Final = "1"
 
 
 @dataclass(frozen=True)
-class LocalSynthesisParameters:
+class LocalSynthesisParameters(GeneratorParameters):
     """Everything that decides the content of a set; the defaults are small earthquakes of a volcano.
 
     Ranges are (smallest, largest) and drawn uniformly, once per event unless said otherwise; lengths, times and
@@ -109,27 +110,10 @@ class LocalSynthesisParameters:
                 "after the origin time: give a shorter lead or a longer record."
             )
 
-    @classmethod
-    def from_mapping(cls, values: dict[str, Any]) -> LocalSynthesisParameters:
-        """Build from names and values, as a configuration file gives them.
-
-        Raises:
-            ConfigurationError: A name is unknown or a value is not allowed.
-        """
-        allowed = [field.name for field in fields(cls)]
-        for name in values:
-            if name not in allowed:
-                raise ConfigurationError(f"Unknown synthesis parameter '{name}'. {did_you_mean(name, allowed)}")
-        return cls(**values)
-
     @property
     def n_samples(self) -> int:
         """Samples of one trace."""
         return round(self.length_s * self.sampling_rate_hz)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any parameter and with the generator's version."""
