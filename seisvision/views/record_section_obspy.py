@@ -9,9 +9,7 @@ import torch
 from torch.nn import functional
 
 from seisvision import keys
-from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.views.filters import check_band, filter_bands, remove_mean
-from seisvision.views.view import View
+from seisvision.views.obspy_view import ObspyView
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from obspy import Stream
 
 
-class RecordSectionObspy(View):
+class RecordSectionObspy(ObspyView):
     """``Stream.plot(type="section")`` with ObsPy's defaults, shrunk to (B, 3, H, W); ink 1 on paper 0.
 
     ObsPy's defaults are a figure of 1000 x 600 pixels at 100 dots per inch, time upward along the vertical
@@ -41,8 +39,6 @@ class RecordSectionObspy(View):
             tick labels print distances.
     """
 
-    out_channels = 3
-
     def __init__(
         self,
         height: int = 224,
@@ -52,38 +48,22 @@ class RecordSectionObspy(View):
         decorations: bool = False,
         components: str = keys.COMPONENTS,
     ) -> None:
-        super().__init__()
-        if len(component) != 1 or component not in components:
-            hint = did_you_mean(component, list(components))
-            raise ConfigurationError(f"component='{component}' is not among the waveforms' components. {hint}")
-        if band_hz is not None:
-            check_band(band_hz)
-        self.height, self.width, self.band_hz = height, width, band_hz
-        self.component, self.components, self.decorations = component, components, decorations
+        super().__init__(height, width, component, band_hz, decorations, components)
 
     def describe(self) -> dict[str, str]:
         """Name of each picture channel, in order, and what its values mean."""
         leak = ", with title and labels (leaky)" if self.decorations else ""
         return dict.fromkeys(("red", "green", "blue"), f"ink in [0, 1] of ObsPy's section of {self.component}{leak}")
 
-    def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
-        """Return ``image`` (B, 3, H, W) for people: uint8 (B, H, W, 3), black ink on white paper."""
-        return (255 - image * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
-
     @torch.no_grad()
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw the events of ``batch``: float32 (B, 3, H, W) on the device of the waveforms."""
-        waveform = batch[keys.WAVEFORM]
-        self.check_components(waveform)
+        recorded, ground = self.recorded_and_drawn(batch)
         sampling_rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
-        recorded = waveform[:, :, self.components.index(self.component)].float().cpu()
-        ground = remove_mean(recorded)[0]
-        if self.band_hz is not None:
-            ground = filter_bands(recorded, sampling_rate_hz, [self.band_hz])[0]
         moving = batch[keys.STATION_MASK].cpu() & (recorded.amax(-1) > recorded.amin(-1))
         offset_km = batch[keys.OFFSET_KM].cpu().masked_fill(~moving, torch.nan)
         pictures = [self._draw_event(*event, sampling_rate_hz) for event in zip(ground, offset_km, strict=True)]
-        return torch.stack(pictures).to(waveform.device)
+        return torch.stack(pictures).to(batch[keys.WAVEFORM].device)
 
     def _draw_event(self, ground: torch.Tensor, offset_km: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
         from obspy import Stream, Trace

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from seisvision import keys
-from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.views.filters import check_band, filter_bands, remove_mean
+from seisvision.errors import ConfigurationError
+from seisvision.views.obspy_view import ObspyView
 from seisvision.views.record_section_obspy import figure_pixels, shrink
 from seisvision.views.settings import positive
-from seisvision.views.view import View
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +20,7 @@ SPECTROGRAM_SAMPLES = 256
 """ObsPy's default window has 128 samples, and two of them must fit."""
 
 
-class TraceObspy(View):
+class TraceObspy(ObspyView):
     """``Trace.plot()`` with ObsPy's defaults, shrunk to (B, 3, H, W); ink 1 on paper 0.
 
     ObsPy's defaults are a figure of 800 x 250 pixels, a black line, and an amplitude axis fitted to the trace.
@@ -42,7 +41,6 @@ class TraceObspy(View):
     """
 
     unit = "trace"
-    out_channels = 3
 
     def __init__(
         self,
@@ -54,45 +52,29 @@ class TraceObspy(View):
         decorations: bool = False,
         components: str = keys.COMPONENTS,
     ) -> None:
-        super().__init__()
-        if len(component) != 1 or component not in components:
-            hint = did_you_mean(component, list(components))
-            raise ConfigurationError(f"component='{component}' is not among the waveforms' components. {hint}")
-        if band_hz is not None:
-            check_band(band_hz)
-        self.height, self.width = positive("height", height), positive("width", width)
+        super().__init__(height, width, component, band_hz, decorations, components)
         self.fixed_level = None if fixed_level is None else positive("fixed_level", fixed_level)
-        self.component, self.components, self.band_hz, self.decorations = component, components, band_hz, decorations
 
     def describe(self) -> dict[str, str]:
         """Name of each picture channel, in order, and what its values mean."""
         leak = ", with frame and labels (leaky)" if self.decorations else ""
         return dict.fromkeys(("red", "green", "blue"), f"{self._kind()} of {self.component}{leak}")
 
-    def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
-        """Return ``image`` (B, 3, H, W) for people: uint8 (B, H, W, 3), black ink on white paper."""
-        return (255 - image * 255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
-
     @torch.no_grad()
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw the traces of ``batch``: float32 (B, 3, H, W) on the device of the waveforms."""
         from obspy import Trace
 
-        waveform = batch[keys.WAVEFORM]
-        self.check_components(waveform)
-        self.check_single_traces(waveform)
+        self.check_single_traces(batch[keys.WAVEFORM])
         sampling_rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
-        recorded = waveform[:, 0, self.components.index(self.component)].float().cpu()
-        ground = remove_mean(recorded)[0]
-        if self.band_hz is not None:
-            ground = filter_bands(recorded, sampling_rate_hz, [self.band_hz])[0]
+        recorded, ground = (part[:, 0] for part in self.recorded_and_drawn(batch))
         live = batch[keys.STATION_MASK][:, 0].cpu() & recorded.isfinite().all(-1)
         live &= recorded.amax(-1) > recorded.amin(-1)
         pictures = torch.zeros(len(ground), 3, self.height, self.width)
         for number in live.nonzero()[:, 0].tolist():
             trace = Trace(ground[number].numpy(), {"sampling_rate": sampling_rate_hz})
             pictures[number] = self._draw_one(trace)
-        return pictures.to(waveform.device)
+        return pictures.to(batch[keys.WAVEFORM].device)
 
     def _kind(self) -> str:
         return "ink in [0, 1] of ObsPy's plot"
