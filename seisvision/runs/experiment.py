@@ -14,6 +14,7 @@ from seisvision.errors import ConfigurationError
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.terminal import copied_to, show
+from seisvision.runs.work import do_run
 
 log = logging.getLogger(__name__)
 
@@ -89,26 +90,9 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
             return folder
         folder.prepare(config, overrides)
         with copied_to(folder.log_file):
-            _work(folder)
+            do_run(folder)
             show_result(folder)
     return folder
-
-
-def _work(folder: RunFolder) -> None:
-    """Do the run and keep its status true, whatever happens."""
-    folder.mark_running()
-    try:
-        from seisvision.runs.training import train_and_evaluate
-
-        train_and_evaluate(folder)
-    except (KeyboardInterrupt, SystemExit):
-        # Lightning turns Ctrl-C into an exit of its own.
-        folder.mark_failed("interrupted")
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        folder.mark_failed(f"{type(error).__name__}: {error}")
-        raise
-    folder.mark_finished()
 
 
 def objective(folder: RunFolder) -> float | None:

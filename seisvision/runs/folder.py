@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 
 from seisvision.errors import SeisvisionError
 
-PENDING, RUNNING, FINISHED, FAILED = "pending", "running", "finished", "failed"
+PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """All times are UTC."""
 
@@ -116,6 +116,10 @@ class RunFolder:
     def mark_failed(self, error: str) -> None:
         """Record what went wrong."""
         self._mark_ended(FAILED, error)
+
+    def mark_interrupted(self) -> None:
+        """Record that it was stopped on purpose; the same command resumes."""
+        self._mark_ended(INTERRUPTED, "interrupted")
 
     def _mark_ended(self, state: str, error: str | None) -> None:
         status = self.status()

@@ -91,15 +91,20 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         command: function decorated by ``hydra.main``.
         config_name: root configuration, for suggestions where a key is misspelt.
     """
-    set_up_logging()
-    # A cluster that takes its node back says SIGTERM; the run must stop as on Ctrl-C, and a sweep with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Python's argument parser wants all overrides in one row; people also type them on both sides of -m.
     sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    return guarded(command, config_name)
+
+
+def guarded(action: Callable[[], object], config_name: str = "") -> int:
+    """Do ``action`` as the main job of a process: messages to standard error, errors told, an exit code returned."""
+    set_up_logging()
+    # A cluster that takes its node back says SIGTERM; the run must stop as on Ctrl-C, and a sweep with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        command()
+        action()
     except KeyboardInterrupt:
         log.error("Interrupted. The same command resumes.")
         return INTERRUPTED
