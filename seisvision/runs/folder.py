@@ -18,6 +18,8 @@ from omegaconf import OmegaConf
 from seisvision.errors import SeisvisionError
 
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
+PRUNED = "pruned"
+"""A search stopped the run because others were better."""
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """All times are UTC."""
 
@@ -120,6 +122,10 @@ class RunFolder:
     def mark_interrupted(self) -> None:
         """Record that it was stopped on purpose; the same command resumes."""
         self._mark_ended(INTERRUPTED, "interrupted")
+
+    def mark_pruned(self, reason: str) -> None:
+        """Record that a search stopped it; asked for by itself, it goes on."""
+        self._mark_ended(PRUNED, reason)
 
     def _mark_ended(self, state: str, error: str | None) -> None:
         status = self.status()

@@ -24,6 +24,7 @@ from seisvision.runs.folder import RunFolder, write_json, write_text
 from seisvision.runs.location import locate_parts
 from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
+from seisvision.runs.pruning import LIMITS_FILE, StopHopeless
 from seisvision.runs.results import is_measure
 from seisvision.runs.terminal import quiet_libraries
 from seisvision.tasks.supervised import SupervisedTask
@@ -82,8 +83,9 @@ def _fit(
     task.about = checkpoint_content(config, folder, data, task)
     patience = config["trainer"]["early_stopping_patience"]
     keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, task.monitor_mode, patience)
+    stopper = StopHopeless(folder.path / LIMITS_FILE)
     show_bar = {"auto": None, "bar": True, "lines": False}[config["system"]["progress"]]
-    trainer = build_trainer(config, folder, loggers, [keeper, ReportProgress(show_bar)])
+    trainer = build_trainer(config, folder, loggers, [keeper, stopper, ReportProgress(show_bar)])
     resume_from = folder.last_checkpoint if folder.last_checkpoint.exists() else None
     done = 0
     if resume_from is not None:
@@ -92,6 +94,7 @@ def _fit(
     data.first_epoch = done
     trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
     trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    stopper.check()
     return keeper
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, PrunedError
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.terminal import copied_to, guarded
 
@@ -55,6 +55,10 @@ def do_run(folder: RunFolder) -> None:
         # Lightning turns Ctrl-C into an exit of its own.
         folder.mark_interrupted()
         raise KeyboardInterrupt from None
+    except PrunedError as reason:
+        folder.mark_pruned(str(reason))
+        log.info("Pruned: %s.", reason)
+        return
     except Exception as error:
         folder.mark_failed(f"{type(error).__name__}: {error}")
         raise
