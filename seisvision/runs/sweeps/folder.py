@@ -83,11 +83,12 @@ class SweepFolder:
 
     def states(self) -> list[PointState]:
         """What has become of every point, from the files of its run."""
-        return [
-            read_state(self.run_folder(point), point.number, point.overrides, point.error, point.monitor,
-                       point.max_epochs)
-            for point in self.points()
-        ]  # fmt: skip
+        return [self.state(point) for point in self.points()]
+
+    def state(self, point: StoredPoint) -> PointState:
+        """What has become of one point."""
+        folder = self.run_folder(point)
+        return read_state(folder, point.number, point.overrides, point.error, point.monitor, point.max_epochs)
 
     def write_points(self, states: Sequence[PointState]) -> None:
         """Write ``points.csv``."""

@@ -30,6 +30,10 @@ class Plan:
     fixed: list[str]
     swept: dict[str, Override]
 
+    def typed(self) -> list[str]:
+        """All settings as they would be typed."""
+        return [*self.fixed, *(str(one.input_line) for one in self.swept.values())]
+
 
 def read_plan(typed: Sequence[str], over: Mapping[str, Any], config_loader: Any = None) -> Plan:
     """Sort what was typed, and what a preset brings, into fixed and swept settings; what was typed wins.
