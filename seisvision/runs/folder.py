@@ -67,6 +67,7 @@ class RunFolder:
         self.history_file = path / "metrics.csv"
         self.predictions_file = path / "predictions.csv"
         self.log_file = path / "train.log"
+        self.limits_file = path / "limits.json"
         self.checkpoints = path / "checkpoints"
         self.best_checkpoint = self.checkpoints / "best.ckpt"
         self.last_checkpoint = self.checkpoints / "last.ckpt"

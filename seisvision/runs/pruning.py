@@ -16,15 +16,12 @@ from pytorch_lightning.callbacks import Callback
 
 from seisvision.errors import PrunedError
 
-LIMITS_FILE = "limits.json"
-"""File in the run folder: ``monitor``, ``mode`` (``max`` or ``min``), ``limits`` by epoch from 0, ``n_trials``."""
-
-
 class StopHopeless(Callback):
     """Stop the training at the end of an epoch whose limit the best value so far does not reach.
 
     Args:
-        limits_file: written by the search, at any time; without it the run is never stopped.
+        limits_file: ``limits.json`` in the run folder: ``monitor``, ``mode`` (``max`` or ``min``), ``limits`` by epoch
+            from 0, ``n_trials``. The search writes it at any time; without it the run is never stopped.
     """
 
     def __init__(self, limits_file: Path) -> None:

@@ -24,7 +24,7 @@ from seisvision.runs.folder import RunFolder, write_json, write_text
 from seisvision.runs.location import locate_parts
 from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
-from seisvision.runs.pruning import LIMITS_FILE, StopHopeless
+from seisvision.runs.pruning import StopHopeless
 from seisvision.runs.results import is_measure
 from seisvision.runs.terminal import quiet_libraries
 from seisvision.tasks.supervised import SupervisedTask
@@ -83,7 +83,7 @@ def _fit(
     task.about = checkpoint_content(config, folder, data, task)
     patience = config["trainer"]["early_stopping_patience"]
     keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, task.monitor_mode, patience)
-    stopper = StopHopeless(folder.path / LIMITS_FILE)
+    stopper = StopHopeless(folder.limits_file)
     show_bar = {"auto": None, "bar": True, "lines": False}[config["system"]["progress"]]
     trainer = build_trainer(config, folder, loggers, [keeper, stopper, ReportProgress(show_bar)])
     resume_from = folder.last_checkpoint if folder.last_checkpoint.exists() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +9,8 @@ from typing import Any
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.configuration import to_plain
 from seisvision.runs.experiment import identify
-from seisvision.runs.folder import RunFolder
+from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.sweeps.plan import OWN_GROUPS
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,7 @@ class Point:
         folder: of its run; ``None`` without a configuration.
         error: why there is no configuration.
         trial: number in the study of a search.
+        limits: under which the run is stopped early, see :mod:`seisvision.runs.pruning`; ``None`` for never.
     """
 
     number: int
@@ -35,6 +33,7 @@ class Point:
     folder: RunFolder | None = None
     error: str | None = None
     trial: int | None = None
+    limits: dict[str, Any] | None = None
 
     @property
     def monitor(self) -> list[str] | None:
@@ -46,7 +45,16 @@ class Point:
         """Write what the run needs into its folder."""
         assert self.config is not None and self.folder is not None
         self.folder.prepare(self.config, self.overrides)
+        self.write_limits()
         return self.folder
+
+    def write_limits(self) -> None:
+        """Write the limits into the folder, or take away those of an earlier search."""
+        assert self.folder is not None
+        if self.limits is None:
+            self.folder.limits_file.unlink(missing_ok=True)
+        else:
+            write_json(self.folder.limits_file, self.limits)
 
 
 def compose_point(config_name: str, number: int, overrides: Sequence[str], trial: int | None = None) -> Point:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seisvision.errors import SeisvisionError
 from seisvision.evaluation.tables import format_seconds
 from seisvision.runs.folder import FINISHED, PRUNED
 from seisvision.runs.sweeps.folder import StoredPoint, SweepFolder
@@ -38,13 +37,13 @@ class Sweep:
     ) -> None:
         self.folder, self._about, self._launcher = folder, dict(about), launcher
         self._shared = set(shared)
-        self.points: list[Point] = []
+        self.stored: list[StoredPoint] = []
         self._report = SweepReport(folder)
 
     def add(self, points: Sequence[Point]) -> None:
         """Put further points on the list."""
-        self.points += points
-        self.folder.describe(self._about, [self._stored(point) for point in self.points])
+        self.stored += [self._stored(point) for point in points]
+        self.folder.describe(self._about, self.stored)
 
     def run(
         self, points: Iterable[Point], ended: Callable[[Point], None] = lambda point: None, expected: int | None = None
@@ -66,7 +65,7 @@ class Sweep:
                 for run in doing:
                     self._report.update()
                     for point in started.pop(run.path):
-                        log.info("point %d%s %s", point.number, total, describe_end(self._state(point)))
+                        log.info("point %d%s %s", point.number, total, describe_end(self.state(point)))
                         ended(point)
         finally:
             states = self._report.update(at_once=True)
@@ -85,7 +84,7 @@ class Sweep:
             if point.folder is None:
                 log.error("\npoint %d%s: %s\nError: %s", point.number, total, what, point.error)
                 ended(point)
-            elif _is_finished(point):
+            elif self.is_settled(point):
                 log.info("point %d%s: run %s is finished: %s", point.number, total, point.folder.run_id, what)
                 ended(point)
             elif point.folder.path in started:
@@ -95,7 +94,12 @@ class Sweep:
                 started[point.folder.path] = [point]
                 yield point.prepare()
 
-    def _state(self, point: Point) -> PointState:
+    def is_settled(self, point: Point) -> bool:
+        """Whether nothing is left to do; what one search gave up another sweep may well want."""
+        return self.state(point).state in ((FINISHED,) if point.trial is None else SETTLED)
+
+    def state(self, point: Point) -> PointState:
+        """What has become of a point."""
         return self.folder.state(self._stored(point))
 
     def _stored(self, point: Point) -> StoredPoint:
@@ -111,12 +115,3 @@ def describe_end(state: PointState) -> str:
     )
     time = "" if state.seconds is None else f", {format_seconds(state.seconds)}"
     return f"{state.state}{objective}{time}" + (f": {state.error}" if state.error else "")
-
-
-def _is_finished(point: Point) -> bool:
-    """Whether a run has its results; one whose status is damaged is done again, which says what is wrong."""
-    assert point.folder is not None
-    try:
-        return point.folder.is_finished()
-    except SeisvisionError:
-        return False
