@@ -82,6 +82,12 @@ def grid_points(plan: Plan, paired: Sequence[str] | str = ()) -> list[list[str]]
     return [[*plan.fixed, *itertools.chain.from_iterable(point)] for point in itertools.product(*axes)]
 
 
+def is_whole_interval(override: Override) -> bool:
+    """Whether an interval was written as ``int(interval(1,10))``; one that was not may take any number between."""
+    value: Any = override.value()
+    return "int(" in str(override.input_line) and isinstance(value.start, int) and isinstance(value.end, int)
+
+
 def _discrete_values(key: str, override: Override) -> list[str]:
     if not override.is_discrete_sweep():
         raise ConfigurationError(

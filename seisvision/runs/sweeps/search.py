@@ -17,7 +17,7 @@ from seisvision.runs.folder import FINISHED, PRUNED
 from seisvision.runs.sweeps.folder import SweepFolder, sweep_id
 from seisvision.runs.sweeps.launcher import Launcher
 from seisvision.runs.sweeps.limits import epoch_limits
-from seisvision.runs.sweeps.plan import Plan
+from seisvision.runs.sweeps.plan import Plan, is_whole_interval
 from seisvision.runs.sweeps.points import Point
 from seisvision.runs.sweeps.running import Sweep
 from seisvision.runs.sweeps.states import monitored_values
@@ -207,8 +207,7 @@ def _distribution(override: Override) -> optuna.distributions.BaseDistribution:
     is_log = "log" in getattr(value, "tags", ())
     try:
         if override.is_interval_sweep():
-            is_whole = isinstance(value.start, int) and isinstance(value.end, int)
-            if is_whole and ("int" in value.tags or override.input_line and "int(" in override.input_line):
+            if is_whole_interval(override):
                 return distributions.IntDistribution(value.start, value.end, log=is_log)
             return distributions.FloatDistribution(float(value.start), float(value.end), log=is_log)
         if override.is_range_sweep():
