@@ -20,7 +20,6 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
 from seisvision.keys import SPLITS
 from seisvision.runs.build import (
-    build_predictor,
     build_task,
     build_view,
     check_location,
@@ -36,6 +35,7 @@ from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
+from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
@@ -167,7 +167,7 @@ def _data_module(
 def _predict(
     config: dict[str, Any], asked: dict[str, Any], task: SupervisedTask, data: EventDataModule, part: str
 ) -> dict[str, Predictions]:
-    trainer = build_predictor(config, asked["system"])
+    trainer = build_predictor(config, asked["accelerator"], asked["system"])
     parts = list(data.parts) if part == ALL else [part]
     said = [predict(trainer, task, data.loader(name)) for name in parts]
     return {name: type(first).concatenate([one[name] for one in said]) for name, first in said[0].items()}

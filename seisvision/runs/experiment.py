@@ -13,8 +13,9 @@ from omegaconf import DictConfig
 from seisvision.errors import ConfigurationError
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.ranks import current_place
 from seisvision.runs.terminal import copied_to, show
-from seisvision.runs.work import do_run
+from seisvision.runs.work import do_run, work_together
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,23 @@ def run_experiment(composed: DictConfig) -> float | None:
 
     hydra = HydraConfig.get()
     config, overrides = to_plain(composed), list(hydra.overrides.task)
+    if hydra.mode == RunMode.MULTIRUN and current_place().n_ranks > 1:
+        raise ConfigurationError(
+            f"A sweep (-m) cannot be started by {current_place().starter}, whose processes would each do all of it. "
+            "Start it with plain python train.py -m, which starts the processes of every run itself, or with "
+            "launcher=slurm."
+        )
     if config["stages"] is not None:
         from seisvision.runs.protocol import run_protocol
 
         show(str(run_protocol(config["stages"], overrides).parent))
         return None
+    if config["launcher"]["kind"] == "slurm":
+        from seisvision.runs.sweeps.single import launch_run
+
+        folder = launch_run(config, overrides)
+        show(str(folder.path))
+        return objective(folder) if folder.is_finished() else None
     folder = ensure_run(config, overrides)
     if hydra.mode == RunMode.MULTIRUN:
         sweep_runs.append(folder)
@@ -82,6 +95,10 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
         SeisvisionError: the run cannot be done; its ``status.json`` says why.
         KeyboardInterrupt: it was interrupted; the same call resumes.
     """
+    if current_place().n_ranks > 1:
+        folder = work_together(lambda: identify(config), lambda found: found.prepare(config, overrides))
+        show_result(folder)
+        return folder
     folder = identify(config)
     with folder.locked():
         if folder.is_finished():
@@ -89,6 +106,7 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
             show_result(folder)
             return folder
         folder.prepare(config, overrides)
+        folder.limits_file.unlink(missing_ok=True)
         with copied_to(folder.log_file):
             do_run(folder)
             show_result(folder)

@@ -28,8 +28,27 @@ def write_text(path: Path, text: str) -> None:
     """Write a file under a temporary name and rename it, so that no reader ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        put_in_place(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a file once it is on the disk, so that not even a loss of power leaves half of it under ``path``."""
+    _sync(temporary)
     temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -72,10 +91,25 @@ class RunFolder:
         self.best_checkpoint = self.checkpoints / "best.ckpt"
         self.last_checkpoint = self.checkpoints / "last.ckpt"
         self.figures = path / "figures"
+        self.workers = path / "workers"
 
     def predictions(self, part: str) -> Path:
         """Where the predictions for a part lie: ``predictions.csv`` for test, ``predictions_val.csv`` for val."""
         return self.predictions_file if part == "test" else self.path / f"predictions_{part}.csv"
+
+    def worker_log(self, rank: int) -> Path:
+        """What the process of that rank says; the first one says it in ``train.log``."""
+        return self.workers / f"rank-{rank}.log"
+
+    def tell_error(self, rank: int, error: Exception) -> None:
+        """Leave word, as one of the processes of a run, of an error for the process that keeps the status."""
+        content = {"rank": rank, "type": type(error).__name__, "message": str(error), "time": time.time()}
+        write_json(self.workers / f"error-{rank}.json", {**content, "exit_code": getattr(error, "exit_code", None)})
+
+    def forget_errors(self) -> None:
+        """Take away what the processes of an earlier attempt left."""
+        for path in self.workers.glob("error-*.json"):
+            path.unlink(missing_ok=True)
 
     @property
     def run_id(self) -> str:
