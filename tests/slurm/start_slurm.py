@@ -56,8 +56,8 @@ PreemptMode=REQUEUE
 SchedulerParameters=sched_interval=5,bf_interval=5
 NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={first_port} CPUs={cpus} RealMemory=4000
 NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={second_port} CPUs={cpus} RealMemory=4000
-PartitionName=main Nodes=ALL Default=YES MaxTime=60 State=UP PriorityTier=1 GraceTime=30
-PartitionName=urgent Nodes=ALL MaxTime=60 State=UP PriorityTier=10
+PartitionName=main Nodes=ALL Default=YES MaxTime=UNLIMITED State=UP PriorityTier=1 GraceTime=30
+PartitionName=urgent Nodes=ALL MaxTime=UNLIMITED State=UP PriorityTier=10
 """
 """``cred_expire`` is also how long a requeued job waits before it may start again."""
 

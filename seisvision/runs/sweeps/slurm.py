@@ -81,6 +81,7 @@ class SlurmLauncher:
             if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
                 raise ConfigurationError(f"launcher.{name}={value} is not allowed; give a number of at least {least}.")
         self.at_once = max_parallel
+        self.takes_all = True
         self.waits = wait and not dry_run
         self._dry_run, self._poll_s, self._max_requeues = dry_run, poll_s, max_requeues
         self._cpus_per_task, self._gpus_per_node = cpus_per_task, gpus_per_node
@@ -154,7 +155,9 @@ class SlurmLauncher:
         for shape, some in self._by_shape([one for one in folders if one.path not in there]).items():
             executor = self._executor(shape, some[0])
             try:
-                submitted = executor.submit_array([WorkOnRun(str(one.path.resolve()), self._max_requeues) for one in some])
+                submitted = executor.submit_array(
+                    [WorkOnRun(str(one.path.resolve()), self._max_requeues) for one in some]
+                )
             except (RuntimeError, OSError) as error:
                 raise SeisvisionError(
                     f"SLURM does not accept the job of {some[0].path}: {error}. See the settings of launcher; "
@@ -265,5 +268,3 @@ def _tell_how_to_look(jobs: Mapping[str, RunFolder]) -> None:
         len(jobs),
         ids,
     )
-
-

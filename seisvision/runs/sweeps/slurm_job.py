@@ -66,7 +66,10 @@ def requeue(max_requeues: int) -> bool:
     job_id, restarts = os.environ["SLURM_JOB_ID"], int(os.environ.get("SLURM_RESTART_COUNT", 0))
     try:
         asked = subprocess.run(
-            ["squeue", "--noheader", "--format=%T", f"--jobs={job_id}"], capture_output=True, text=True, timeout=TIMEOUT_S
+            ["squeue", "--noheader", "--format=%T", f"--jobs={job_id}"],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
         )
         if asked.stdout.strip() != "RUNNING":
             return False

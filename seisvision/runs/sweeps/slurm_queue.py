@@ -15,6 +15,9 @@ ENDED_STATES = (
 FORGOTTEN = "FORGOTTEN"
 """State of a job that ended so long ago that the queue does not know it any more."""
 TIMEOUT_S = 60
+USUAL_REASONS = ("None", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Cleaning", "Prolog")
+"""Why jobs wait in the ordinary course of things."""
+_told: set[str] = set()
 
 
 def job_states(job_ids: Collection[str]) -> dict[str, str] | None:
@@ -22,7 +25,7 @@ def job_states(job_ids: Collection[str]) -> dict[str, str] | None:
     if not job_ids:
         return {}
     main_ids = sorted({job_id.partition("_")[0] for job_id in job_ids})
-    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T", f"--jobs={','.join(main_ids)}"]
+    command = ["squeue", "--noheader", "--array", "--states=all", "--format=%i|%T|%r", f"--jobs={','.join(main_ids)}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -32,8 +35,20 @@ def job_states(job_ids: Collection[str]) -> dict[str, str] | None:
     if done.returncode and "Invalid job id" not in done.stderr:
         log.warning("The queue does not answer (%s); asking again.", done.stderr.strip())
         return None
-    known = dict(line.strip().split("|", 1) for line in done.stdout.splitlines() if "|" in line)
+    known: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        job_id, state, reason = line.strip().split("|", 2)
+        known[job_id] = state
+        if job_id in job_ids and state == "PENDING" and reason not in USUAL_REASONS:
+            _tell_once(f"Job {job_id} waits: {reason}. 'scontrol show job {job_id}' tells more.", reason)
     return {job_id: known.get(job_id, FORGOTTEN) for job_id in job_ids}
+
+
+def _tell_once(message: str, reason: str) -> None:
+    """A reason that may never pass, such as a limit of the partition, must not go unseen; once for many jobs."""
+    if reason not in _told:
+        _told.add(reason)
+        log.warning("%s", message)
 
 
 def has_ended(state: str) -> bool:
