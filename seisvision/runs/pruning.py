@@ -16,6 +16,7 @@ from pytorch_lightning.callbacks import Callback
 
 from seisvision.errors import PrunedError
 
+
 class StopHopeless(Callback):
     """Stop the training at the end of an epoch whose limit the best value so far does not reach.
 

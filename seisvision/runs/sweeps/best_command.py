@@ -1,4 +1,4 @@
-"""Print the settings of a sweep's best point, to run it again: ``python train.py $(seisvision sweep best DIR) seed=1``."""
+"""Print the settings of a sweep's best point: ``python train.py $(seisvision sweep best DIR) seed=1`` runs it again."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, Protocol
 
 from seisvision.errors import ConfigurationError, did_you_mean
@@ -22,8 +22,12 @@ class Launcher(Protocol):
 
     at_once: int
     """How many runs are worked on at the same time."""
+    takes_all: bool
+    """Whether it wants to know all runs from the start, as a list, where they are known."""
+    waits: bool
+    """Whether it stays until the runs have ended; one that does not only hands them over and yields none."""
 
-    def run(self, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
+    def run(self, folders: Iterable[RunFolder]) -> Generator[RunFolder, None, None]:
         """Do every run and yield its folder when it ended, in whatever state; a failed run stops no other.
 
         A folder is taken from ``folders`` only when there is room for it, so that a search can look at what ended

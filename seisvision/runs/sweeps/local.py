@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.folder import PENDING, RUNNING, RunFolder
@@ -24,8 +24,10 @@ class LocalLauncher:
     """One run after the other; in this process where a run uses one device."""
 
     at_once = 1
+    takes_all = False
+    waits = True
 
-    def run(self, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
+    def run(self, folders: Iterable[RunFolder]) -> Generator[RunFolder, None, None]:
         """Do every run, in order."""
         from seisvision.runs.terminal import telling
         from seisvision.runs.work import work_on
@@ -49,8 +51,10 @@ class ParallelLauncher:
         if not isinstance(n_jobs, int) or n_jobs < 1:
             raise ConfigurationError(f"launcher.n_jobs={n_jobs} is not allowed; give a whole number of at least 1.")
         self.at_once = n_jobs
+        self.takes_all = False
+        self.waits = True
 
-    def run(self, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
+    def run(self, folders: Iterable[RunFolder]) -> Generator[RunFolder, None, None]:
         """Do every run; those that are done first come first."""
         waiting, working = iter(folders), dict[subprocess.Popen[bytes], RunFolder]()
         try:

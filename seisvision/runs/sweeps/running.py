@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.evaluation.tables import format_seconds
-from seisvision.runs.folder import FINISHED, PRUNED
+from seisvision.runs.folder import FINISHED, PENDING, PRUNED, RUNNING, RunFolder
 from seisvision.runs.sweeps.folder import StoredPoint, SweepFolder
 from seisvision.runs.sweeps.launcher import Launcher
 from seisvision.runs.sweeps.points import Point
@@ -48,7 +48,7 @@ class Sweep:
     def run(
         self, points: Iterable[Point], ended: Callable[[Point], None] = lambda point: None, expected: int | None = None
     ) -> bool:
-        """Do points that are on the list, and tell whether all are settled.
+        """Do points that are on the list; returns whether all are settled, or handed over where nobody waits.
 
         Args:
             points: taken one by one, when there is room for another.
@@ -60,8 +60,11 @@ class Sweep:
         """
         started: dict[Path, list[Point]] = {}
         total = f" of {expected}" if expected else ""
+        to_do: Iterable[RunFolder] = self._to_do(points, started, ended, total)
+        if self._launcher.takes_all and isinstance(points, Sequence):
+            to_do = list(to_do)
         try:
-            with contextlib.closing(self._launcher.run(self._to_do(points, started, ended, total))) as doing:
+            with contextlib.closing(self._launcher.run(to_do)) as doing:
                 for run in doing:
                     self._report.update()
                     for point in started.pop(run.path):
@@ -69,7 +72,8 @@ class Sweep:
                         ended(point)
         finally:
             states = self._report.update(at_once=True)
-        return all(state.state in SETTLED for state in states)
+        wanted = SETTLED if self._launcher.waits else (*SETTLED, PENDING, RUNNING)
+        return all(state.state in wanted for state in states)
 
     def _to_do(
         self,
@@ -77,7 +81,7 @@ class Sweep:
         started: dict[Path, list[Point]],
         ended: Callable[[Point], None],
         total: str,
-    ) -> Iterator[Any]:
+    ) -> Iterator[RunFolder]:
         """Folders of the points that need work; a run that two points share is done once."""
         for point in points:
             what = " ".join(one for one in point.overrides if one not in self._shared) or "as typed"

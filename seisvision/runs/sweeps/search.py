@@ -158,9 +158,7 @@ def open_study(folder: SweepFolder, mode: str, settings: Mapping[str, Any], at_o
     optuna = _optuna()
     storage = f"sqlite:///{folder.study_file.absolute()}"
     direction = "maximize" if mode == "max" else "minimize"
-    study = optuna.create_study(
-        storage=storage, study_name=folder.path.name, direction=direction, load_if_exists=True
-    )
+    study = optuna.create_study(storage=storage, study_name=folder.path.name, direction=direction, load_if_exists=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         # A sampler that goes on must not draw again what it drew at the start.

@@ -11,7 +11,9 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``seisvision sweep status``."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder of a sweep (its last line of output) or of runs")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder of a sweep (its last line of output) or of runs"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Write the sweep file that a Weights & Biases agent needs to run a preset of conf/sweep.
 
-The agent starts ``python train.py key=value ...``, in Hydra's own syntax, so every setting can be swept. Further settings
-are given as to train.py -m; what has several values or an interval is swept, the rest is passed on.
+The agent starts ``python train.py key=value ...``, in Hydra's own syntax, so every setting can be swept. Further
+settings are given as to train.py -m; what has several values or an interval is swept, the rest is passed on.
 
     seisvision sweep wandb conf/sweep/seeds.yaml trainer.max_epochs=5 --out sweep.yaml
     wandb sweep sweep.yaml
