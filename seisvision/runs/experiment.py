@@ -19,29 +19,19 @@ from seisvision.runs.work import do_run, work_together
 
 log = logging.getLogger(__name__)
 
-sweep_runs: list[RunFolder] = []
-"""Finished runs of the sweep that this process works on."""
-
 
 def run_experiment(composed: DictConfig) -> float | None:
-    """Run a composed experiment unless its result is stored, and return the validation value a sweep optimises.
+    """Run a composed experiment unless its result is stored, and return its best validation value.
 
-    The last line on standard output is the run folder; in a sweep the callback of the sweep prints the last line.
+    The last line on standard output is the run folder. A sweep (``-m``) does not come here, see
+    :mod:`seisvision.runs.sweeps.sweeper`.
 
     Raises:
         SeisvisionError: the configuration, the data or the run is not in order.
     """
     from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
 
-    hydra = HydraConfig.get()
-    config, overrides = to_plain(composed), list(hydra.overrides.task)
-    if hydra.mode == RunMode.MULTIRUN and current_place().n_ranks > 1:
-        raise ConfigurationError(
-            f"A sweep (-m) cannot be started by {current_place().starter}, whose processes would each do all of it. "
-            "Start it with plain python train.py -m, which starts the processes of every run itself, or with "
-            "launcher=slurm."
-        )
+    config, overrides = to_plain(composed), list(HydraConfig.get().overrides.task)
     if config["stages"] is not None:
         from seisvision.runs.protocol import run_protocol
 
@@ -54,10 +44,7 @@ def run_experiment(composed: DictConfig) -> float | None:
         show(str(folder.path))
         return objective(folder) if folder.is_finished() else None
     folder = ensure_run(config, overrides)
-    if hydra.mode == RunMode.MULTIRUN:
-        sweep_runs.append(folder)
-    else:
-        show(str(folder.path))
+    show(str(folder.path))
     return objective(folder)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
 from seisvision.runs.folder import RunFolder
-from seisvision.runs.ranks import Place, current_place, join_group, tell
+from seisvision.runs.ranks import PARENT_VARIABLE, Place, current_place, join_group, tell
 from seisvision.runs.terminal import INTERRUPTED, copied_to, guarded, interrupts, set_up_logging, stop_on_signals
 
 log = logging.getLogger(__name__)
@@ -31,14 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--worker", action="store_true", help="be one of the workers of a process that has the lock")
     asked = parser.parse_args(arguments)
     folder = RunFolder(asked.folder)
+    if PARENT_VARIABLE in os.environ:
+        from seisvision.runs.guard import end_with_parent
+
+        end_with_parent()
     return _be_worker(folder) if asked.worker else guarded(lambda: work_on(folder))
 
 
 def _be_worker(folder: RunFolder) -> int:
     """Work in silence, save for the first worker's messages: the process that waits tells how it ended."""
-    from seisvision.runs.guard import end_with_parent, leave_in_time
+    from seisvision.runs.guard import leave_in_time
 
-    end_with_parent()
     leave_in_time()
     set_up_logging()
     stop_on_signals()

@@ -71,7 +71,9 @@ class ParallelLauncher:
             _stop(working)
 
     def _start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
-        """Start a worker out of the terminal's reach: Ctrl-C comes to this process, which passes it on once."""
+        """Start a worker that ends with this process, and out of the terminal's reach: Ctrl-C is passed on to it."""
+        from seisvision.runs.ranks import PARENT_VARIABLE
+
         threads = max(1, (os.cpu_count() or 1) // self.at_once)
         with (folder.path / OUTPUT_FILE).open("ab") as output:
             return subprocess.Popen(
@@ -80,7 +82,7 @@ class ParallelLauncher:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={"OMP_NUM_THREADS": str(threads), **os.environ},
+                env={"OMP_NUM_THREADS": str(threads), **os.environ, PARENT_VARIABLE: str(os.getpid())},
             )
 
 

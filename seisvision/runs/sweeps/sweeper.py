@@ -16,6 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.runs.ranks import current_place
 from seisvision.runs.sweeps.folder import SweepFolder, sweep_id
 from seisvision.runs.sweeps.launcher import Launcher, build_launcher
 from seisvision.runs.sweeps.plan import Plan, grid_points, read_plan
@@ -69,6 +70,12 @@ class PointSweeper(Sweeper):
             KeyboardInterrupt: it was interrupted; the same command goes on.
         """
         assert self.config is not None and self.hydra_context is not None
+        if current_place().n_ranks > 1:
+            raise ConfigurationError(
+                f"A sweep (-m) cannot be started by {current_place().starter}, whose processes would each do all of "
+                "it. Start it with plain python train.py -m, which starts the processes of every run itself, or with "
+                "launcher=slurm."
+            )
         config: dict[str, Any] = {
             group: OmegaConf.to_container(self.config[group], resolve=True) for group in ("sweep", "launcher")
         }
