@@ -32,15 +32,27 @@ class SweepReport:
         self._next = 0.0
 
     def update(self, at_once: bool = False) -> list[PointState]:
-        """Write ``points.csv`` and ``best.yaml``, and ``comparison.txt`` where it is due; returns the states."""
+        """Write ``points.csv`` and ``best.yaml``, and ``comparison.txt`` where it is due; returns the states.
+
+        Args:
+            at_once: bring the comparison up to date however long that takes.
+        """
         states = self._folder.states()
         self._folder.write_points(states)
         write_best(self._folder, states)
-        if at_once or time.monotonic() >= self._next:
+        if (at_once or time.monotonic() >= self._next) and not _is_current(self._folder, states):
             started = time.monotonic()
             write_comparison(self._folder, states)
             self._next = started + (time.monotonic() - started) / SHARE_OF_TIME
         return states
+
+
+def _is_current(folder: SweepFolder, states: Sequence[PointState]) -> bool:
+    """Whether the comparison is younger than all results; reading them again would only cost time."""
+    results = [state.folder.metrics_file for state in states if state.state == FINISHED and state.folder]
+    if not results or not folder.comparison_file.exists():
+        return not results
+    return folder.comparison_file.stat().st_mtime_ns > max(path.stat().st_mtime_ns for path in results)
 
 
 def write_comparison(folder: SweepFolder, states: Sequence[PointState]) -> str | None:
