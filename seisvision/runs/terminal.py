@@ -26,6 +26,8 @@ exit_codes: list[int] = []
 """Exit codes of the jobs of this process that failed."""
 interrupts: list[float] = []
 """When this process was asked to stop, in seconds since 1970."""
+last_words: list[Callable[[], object]] = []
+"""What is still done where it was asked a second time, and leaves at once."""
 Result = TypeVar("Result")
 
 QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb", "matplotlib", "h5py")
@@ -121,13 +123,21 @@ def guarded(action: Callable[[], object], config_name: str = "") -> int:
 
 
 def stop_on_signals() -> None:
-    """Take SIGTERM, with which a cluster takes its node back, for Ctrl-C: the run stops, and a sweep with it."""
+    """Take SIGTERM, with which a cluster takes its node back, for Ctrl-C: the run stops, and a sweep with it.
+
+    The second time the process leaves at once.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     interrupts.append(time.time())
+    if len(interrupts) > 1:
+        for say in last_words:
+            with contextlib.suppress(Exception):
+                say()
+        os._exit(INTERRUPTED)
     raise KeyboardInterrupt
 
 

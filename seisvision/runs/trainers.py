@@ -12,6 +12,7 @@ from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.errors import ConfigurationError
+from seisvision.runs.callbacks import WholeCheckpoints
 from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.launch import check_shared
@@ -38,7 +39,7 @@ def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbac
     return _trainer(
         **settings,
         **_devices(config["trainer"], place),
-        plugins=[cluster_environment(place)],
+        plugins=[cluster_environment(place), WholeCheckpoints()],
         default_root_dir=folder.path,
         logger=[HistoryLogger(folder.history_file), *loggers],
         callbacks=callbacks,

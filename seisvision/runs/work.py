@@ -19,7 +19,15 @@ from pathlib import Path
 from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.ranks import PARENT_VARIABLE, Place, current_place, join_group, tell
-from seisvision.runs.terminal import INTERRUPTED, copied_to, guarded, interrupts, set_up_logging, stop_on_signals
+from seisvision.runs.terminal import (
+    INTERRUPTED,
+    copied_to,
+    guarded,
+    interrupts,
+    last_words,
+    set_up_logging,
+    stop_on_signals,
+)
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +87,7 @@ def work_on(folder: RunFolder) -> None:
 def do_run(folder: RunFolder) -> None:
     """Do the run of a folder that this process has locked, and keep its status true, whatever happens."""
     folder.mark_running()
+    last_words.append(folder.mark_interrupted)
     try:
         _work(folder)
     except (KeyboardInterrupt, SystemExit):
@@ -97,6 +106,8 @@ def do_run(folder: RunFolder) -> None:
             return
         folder.mark_failed(f"{type(first).__name__}: {first}")
         raise first from None if first is not error else error.__cause__
+    finally:
+        last_words.remove(folder.mark_interrupted)
     folder.mark_finished()
 
 
