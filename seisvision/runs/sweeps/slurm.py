@@ -136,8 +136,8 @@ class SlurmLauncher:
         devices = trainer["devices"]
         if isinstance(devices, bool) or not isinstance(devices, int) or devices < 1:
             raise ConfigurationError(
-                f"launcher=slurm must know how many devices to ask for, but trainer.devices={devices}. Give the number of "
-                "devices of one node, such as trainer.devices=4."
+                f"launcher=slurm must know how many devices to ask for, but trainer.devices={devices}. Give the "
+                "number of devices of one node, such as trainer.devices=4."
             )
         gpus = self._gpus_per_node
         if gpus == AUTO:
@@ -202,8 +202,8 @@ class SlurmLauncher:
             executor = Executor(folder.path.parent.resolve() / JOBS_FOLDER)
         except RuntimeError as error:
             raise ConfigurationError(
-                "launcher=slurm needs the commands of SLURM (sbatch, srun, squeue), which this machine lacks. Work on a "
-                "login node of the cluster, or print the scripts with launcher.dry_run=true."
+                "launcher=slurm needs the commands of SLURM (sbatch, srun, squeue), which this machine lacks. Work on "
+                "a login node of the cluster, or print the scripts with launcher.dry_run=true."
             ) from error
         tasks = {
             "nodes": shape.nodes,

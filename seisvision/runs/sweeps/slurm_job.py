@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
+
+from seisvision.runs.folder import RUNNING, RunFolder
 
 log = logging.getLogger(__name__)
 
-STOP_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
+LIMIT_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 """What SLURM sends when the time limit is near; SIGTERM, which it sends when a node is taken back, stops every run."""
+STOP_SIGNALS = (*LIMIT_SIGNALS, signal.SIGTERM)
+GRACE_S = 10.0
+"""How long a run may take to stop on its own; SLURM kills jobs 30 s (KillWait) after it asked them to end."""
 TIMEOUT_S = 60
 
 
@@ -41,20 +50,59 @@ class WorkOnRun:
         from seisvision.runs.terminal import INTERRUPTED
         from seisvision.runs.work import main
 
-        for number in STOP_SIGNALS:
+        for number in LIMIT_SIGNALS:
             signal.signal(number, _as_interrupt)
+        has_ended = threading.Event()
+        self._watch(has_ended)
         exit_code = main([self.folder])
-        if exit_code == 0:
-            return
-        is_first = int(os.environ.get("SLURM_PROCID", 0)) == 0
+        has_ended.set()
         if exit_code != INTERRUPTED:
             sys.exit(exit_code)
         # The job is ending; signals that say so again would only get in the way.
-        for number in (*STOP_SIGNALS, signal.SIGTERM, signal.SIGINT):
+        for number in (*STOP_SIGNALS, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-        if is_first:
+        if is_first_task():
             requeue(self.max_requeues)
             sys.exit(exit_code)
+
+    def _watch(self, has_ended: threading.Event) -> None:
+        """Leave in time after a signal, from a thread, where the run itself does not get to it.
+
+        Python handles signals between its own steps only, and a process that waits for others in a collective comes to
+        none; the system writes each signal into a pipe all the same.
+        """
+        read_end, write_end = os.pipe()
+        os.set_blocking(write_end, False)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        threading.Thread(target=self._leave_in_time, args=(read_end, has_ended), daemon=True).start()
+
+    def _leave_in_time(self, read_end: int, has_ended: threading.Event) -> None:
+        while not set(os.read(read_end, 64)) & set(STOP_SIGNALS):
+            select.select([read_end], [], [])
+        # The first task goes first: when it has ended, SLURM ends the others.
+        if has_ended.wait(GRACE_S if is_first_task() else 2 * GRACE_S):
+            return
+        if not is_first_task():
+            os._exit(0)
+        with contextlib.suppress(Exception):
+            folder = RunFolder(Path(self.folder))
+            if folder.status()["state"] == RUNNING:
+                folder.mark_interrupted()
+            requeue(self.max_requeues)
+        os._exit(130)
+
+
+def is_first_task() -> bool:
+    """Whether this process is the one that speaks for the job."""
+    return int(os.environ.get("SLURM_PROCID", 0)) == 0
+
+
+def own_job_id() -> str:
+    """Id of this job; in an array the number of the job alone may stand for the whole array."""
+    values = os.environ
+    if "SLURM_ARRAY_JOB_ID" in values:
+        return f"{values['SLURM_ARRAY_JOB_ID']}_{values['SLURM_ARRAY_TASK_ID']}"
+    return values["SLURM_JOB_ID"]
 
 
 def requeue(max_requeues: int) -> bool:
@@ -63,7 +111,7 @@ def requeue(max_requeues: int) -> bool:
     A job that SLURM is requeueing, or that was cancelled, is no longer RUNNING by the time it hears of it. One that is
     pre-empted with a time of grace, or that is told of the end of its time, still is, and would end for good.
     """
-    job_id, restarts = os.environ["SLURM_JOB_ID"], int(os.environ.get("SLURM_RESTART_COUNT", 0))
+    job_id, restarts = own_job_id(), int(os.environ.get("SLURM_RESTART_COUNT", 0))
     try:
         asked = subprocess.run(
             ["squeue", "--noheader", "--format=%T", f"--jobs={job_id}"],
