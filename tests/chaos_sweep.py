@@ -32,6 +32,7 @@ from tiny_runs import TINY  # noqa: E402
 
 ORPHAN_S = 15.0
 """How long a process may outlive the parent of a sweep."""
+LOOK_EVERY_S = 0.3
 
 
 def main() -> int:
@@ -90,7 +91,9 @@ def disturbed(
             stderr=subprocess.DEVNULL,
         )
         while kills.total() < n_kills and _stays(process, rng.uniform(0.5, longest_s)):
-            target = rng.choice(["worker", "parent", "tree"])
+            target = rng.choice(["worker", "worker", "parent", "tree"])
+            while target == "worker" and not _workers(process.pid) and _stays(process, LOOK_EVERY_S):
+                pass
             if _kill(process.pid, target, rng):
                 kills[target] += 1
                 say(f"kill {kills.total()}: {target}")
@@ -151,13 +154,16 @@ def _stays(process: subprocess.Popen, seconds: float) -> bool:
 
 def _kill(parent: int, target: str, rng: random.Random) -> bool:
     """Send the signal; False where there is no such process at the moment."""
-    below = descendants(parent)
-    workers = [pid for pid in below if "--worker" in _words(pid)]
+    below, workers = descendants(parent), _workers(parent)
     victims = {"worker": workers and [rng.choice(workers)], "parent": [parent], "tree": [parent, *below]}[target]
     for pid in victims:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return bool(victims)
+
+
+def _workers(parent: int) -> list[int]:
+    return [pid for pid in descendants(parent) if "--worker" in _words(pid)]
 
 
 def descendants(parent: int) -> list[int]:
