@@ -191,7 +191,7 @@ def _check_goes_with(member: Member, first: Member) -> None:
     Raises:
         CheckpointError: names both, and what differs.
     """
-    differences = {
+    differences: dict[str, list[Any]] = {
         "outputs": [_task_of(one) for one in (first, member)],
         "unit of samples": [one.unit for one in (first, member)],
         "data fingerprint": [one.content["data_fingerprint"] for one in (first, member)],
@@ -221,7 +221,7 @@ def _refuse_known_set(network: Network) -> None:
 
 def _average(members: Sequence[Member], part: str) -> dict[str, Predictions]:
     """Predictions of the ensemble by output, of what all members say of their own part."""
-    names = members[0].said[part]
+    names = list(members[0].said[part])
     return {name: average_predictions([member.said[part][name] for member in members]) for name in names}
 
 
