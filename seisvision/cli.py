@@ -24,6 +24,7 @@ COMMANDS = {
     ("sweep", "status"): ("seisvision.runs.sweeps.status_command", "show what has become of the points of a sweep"),
     ("sweep", "best"): ("seisvision.runs.sweeps.best_command", "print the settings of the best point"),
     ("sweep", "wandb"): ("seisvision.runs.sweeps.wandb_command", "write a sweep file for the agent of W&B"),
+    ("tune",): ("seisvision.runs.tune_command", "find a learning rate or a batch size"),
     ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.
