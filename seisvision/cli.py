@@ -21,6 +21,10 @@ COMMANDS = {
     ("data", "audit"): ("seisvision.data.audit.command", "look a waveform set over before training on it"),
     ("data", "fetch"): ("seisvision.data.fetching.command", "ask data centres for recordings of events"),
     ("locate",): ("seisvision.location.command", "find epicentres from distances at stations"),
+    ("sweep", "status"): ("seisvision.runs.sweeps.status_command", "show what has become of the points of a sweep"),
+    ("sweep", "best"): ("seisvision.runs.sweeps.best_command", "print the settings of the best point"),
+    ("sweep", "wandb"): ("seisvision.runs.sweeps.wandb_command", "write a sweep file for the agent of W&B"),
+    ("tune",): ("seisvision.runs.tune_command", "find a learning rate or a batch size"),
     ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.

@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextmanager
 def postponed_interrupt() -> Iterator[None]:
-    """Let Ctrl-C take effect when the block has ended.
+    """Let Ctrl-C, and SIGTERM where it means the same, take effect when the block has ended.
 
     HDF5 calls drop Python objects whose clean-up code swallows a KeyboardInterrupt, so that a program that mostly
     writes would run on as if nothing had been pressed. In threads other than the main one nothing needs to be done.
@@ -24,10 +24,12 @@ def postponed_interrupt() -> Iterator[None]:
     def remember(number: int, frame: FrameType | None) -> None:
         arrived.append(number)
 
-    previous = signal.signal(signal.SIGINT, remember)
+    numbers = [number for number in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(number))]
+    previous = {number: signal.signal(number, remember) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     if arrived:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(arrived[0])

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
-from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.data.interrupts import postponed_interrupt
+from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
+from seisvision.runs.folder import put_in_place
+from seisvision.runs.terminal import stop_on_signals
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -72,6 +78,16 @@ class KeepCheckpoints(Checkpoint):
     def _seconds(self) -> float:
         return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take SIGTERM back from Lightning, whose handler makes processes wait for each other and so for ever."""
+        if trainer.world_size > 1:
+            stop_on_signals()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Listen to a second Ctrl-C, to which Lightning turns a deaf ear."""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            stop_on_signals()
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do not train on when the run was interrupted after it had decided to stop."""
         self._started = time.monotonic()
@@ -92,8 +108,8 @@ class KeepCheckpoints(Checkpoint):
         elif self._patience is not None and trainer.current_epoch - self.best_epoch >= self._patience:
             self._is_stopped = trainer.should_stop = True
         if is_better:
-            self._save(trainer, self._best, weights_only=True)
-        self._save(trainer, self._last, weights_only=False)
+            trainer.save_checkpoint(self._best, weights_only=True)
+        trainer.save_checkpoint(self._last, weights_only=False)
 
     def _judge(self, trainer: pl.Trainer, task: SupervisedTask) -> list[float] | None:
         """Values in falling order of importance, larger is better; None without validation."""
@@ -107,12 +123,35 @@ class KeepCheckpoints(Checkpoint):
             -float(trainer.callback_metrics["val/loss"]),
         ]
 
-    @staticmethod
-    def _save(trainer: pl.Trainer, path: Path, weights_only: bool) -> None:
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes each checkpoint whole or not at all: the one before stays until the new one is on the disk."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write under a temporary name and rename; Ctrl-C waits until that is done.
+
+        Raises:
+            SeisvisionError: the disk does not take it.
+        """
+        path = Path(path)
         temporary = path.with_suffix(".tmp")
-        trainer.save_checkpoint(temporary, weights_only=weights_only)
-        if trainer.is_global_zero:
-            temporary.replace(path)
+        try:
+            with postponed_interrupt():
+                write_tensors(checkpoint, temporary)
+                put_in_place(temporary, path)
+        except (OSError, RuntimeError) as error:
+            # torch reports a full disk as a RuntimeError.
+            raise SeisvisionError(
+                f"{path} cannot be written: {error}. What was stored before is whole. Make room on that disk; "
+                "the same command resumes after the last stored epoch."
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_tensors(content: dict[str, Any], path: Path) -> None:
+    """Write plain containers and tensors to a file."""
+    torch.save(content, path)
 
 
 class ReportProgress(Callback):

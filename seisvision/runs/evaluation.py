@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,6 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
 from seisvision.keys import SPLITS
 from seisvision.runs.build import (
-    build_predictor,
     build_task,
     build_view,
     check_location,
@@ -28,7 +29,7 @@ from seisvision.runs.build import (
     data_settings,
     fits_in_memory,
 )
-from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint
+from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import write_json, write_text
 from seisvision.runs.location import locate_events
@@ -36,6 +37,7 @@ from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
+from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
@@ -44,8 +46,46 @@ log = logging.getLogger(__name__)
 ALL = "all"
 
 
+@dataclass(frozen=True)
+class Network:
+    """A trained network and the samples it is asked about.
+
+    Args:
+        path: of its checkpoint.
+        content: what the checkpoint says beside the weights.
+        config: of its training; with the other set's ``dataset`` where it is asked about another set.
+        task: the network.
+        data: its own parts as they were in training, or all of another set as ``test``.
+        is_own: whether it is asked about the set it was trained on.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    config: dict[str, Any]
+    task: SupervisedTask
+    data: EventDataModule
+    is_own: bool
+
+    @property
+    def outputs(self) -> dict[str, Output]:
+        """Outputs by name."""
+        return {output.name: output for output in self.task.outputs}
+
+    def predict(self, asked: dict[str, Any], part: str) -> dict[str, Predictions]:
+        """Predictions by output of a part of the own set, or of all of another set, with true values where known."""
+        trainer = build_predictor(self.config, asked["accelerator"], asked["system"])
+        parts = list(self.data.parts) if part == ALL else [part]
+        said = [predict(trainer, self.task, self.data.loader(name)) for name in parts]
+        predictions = {name: type(first).concatenate([one[name] for one in said]) for name, first in said[0].items()}
+        if self.is_own:
+            return predictions
+        return _with_targets(predictions, self.task, self.config, self.data.waveform_set)
+
+
 def evaluate_checkpoint(composed: DictConfig) -> Path:
     """Predict, measure where there are labels, and write ``metrics.json`` and ``predictions.csv``.
+
+    Several checkpoints are averaged, see :mod:`seisvision.runs.ensemble`.
 
     Returns the folder written, which is also the last line on standard output.
 
@@ -54,10 +94,44 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         DataError: the waveform set is not the one the checkpoint knows, or is damaged.
         ConfigurationError: the settings do not fit the checkpoint.
     """
+    from seisvision.runs.ensemble import evaluate_ensemble, member_checkpoints
+
     quiet_libraries()
     asked = to_plain(composed)
-    checkpoint_path = find_checkpoint(asked["ckpt"])
-    checkpoint = load_checkpoint(checkpoint_path)
+    paths = member_checkpoints(asked["ckpt"])
+    if len(paths) > 1:
+        return evaluate_ensemble(asked, paths)
+    network = open_network(paths[0], asked)
+    part = asked["part"] if network.is_own else ALL
+    predictions = network.predict(asked, part)
+    validation = None
+    if asked["location"] is not None and network.is_own and part == "test" and "val" in network.data.parts:
+        validation = network.predict(asked, "val")
+    train_targets: dict[str, np.ndarray] = dict(network.data.parts["train"].targets) if network.is_own else {}
+    measured = measure(predictions, network.outputs, asked["level"], train_targets)
+
+    run_id, waveform_set = network.content["run_id"], network.data.waveform_set
+    folder = result_folder(asked, [network.path], run_id, waveform_set.fingerprint, part)
+    write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
+    about = {"checkpoint": str(network.path), "run_id": run_id, "fingerprint": waveform_set.fingerprint}
+    metrics = {"data": about, part: measured}
+    report(measured, predictions, part)
+    if asked["location"] is not None:
+        metrics["location"] = locate(folder, asked, waveform_set, predictions, validation, part)
+    write_json(folder / "metrics.json", metrics)
+    show(str(folder))
+    return folder
+
+
+def open_network(path: Path, asked: dict[str, Any]) -> Network:
+    """The network of a checkpoint with its own samples, or those of the set that ``asked`` names.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        DataError: the waveform set is not the one the checkpoint knows, or is damaged.
+        ConfigurationError: the settings do not fit the checkpoint.
+    """
+    checkpoint = load_checkpoint(path)
     content = checkpoint["seisvision"]
     # Published weights would only be overwritten by the checkpoint's own.
     config = {**content["config"], "model": {**content["config"]["model"], "pretrained": False}}
@@ -79,29 +153,15 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         data = _own_samples(waveform_set, config, content, settings, asked)
     else:
         data = _other_samples(waveform_set, config, settings, asked)
-    part = asked["part"] if is_own else ALL
-    predictions = _predict(config, asked, task, data, part)
-    validation = None
-    if asked["location"] is not None and is_own and part == "test" and "val" in data.parts:
-        validation = _predict(config, asked, task, data, "val")
-    if not is_own:
-        predictions = _with_targets(predictions, task, config, waveform_set)
-    train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets) if is_own else {}
-    measured = measure(predictions, {output.name: output for output in task.outputs}, asked["level"], train_targets)
+    return Network(path, content, config, task, data, is_own)
 
-    name = f"{content['run_id']}-{waveform_set.fingerprint}-{part}-{_short_hash(checkpoint_path, asked)}"
-    folder = Path(asked["system"]["runs_dir"]) / "evaluate" / name
+
+def result_folder(asked: dict[str, Any], checkpoints: Sequence[Path], name: str, fingerprint: str, part: str) -> Path:
+    """Make the folder of an evaluation; the same evaluation has the same folder."""
+    folder_name = f"{name}-{fingerprint}-{part}-{_short_hash(checkpoints, asked)}"
+    folder = Path(asked["system"]["runs_dir"]) / "evaluate" / folder_name
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
-    write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
-    about = {"checkpoint": str(checkpoint_path), "run_id": content["run_id"], "fingerprint": waveform_set.fingerprint}
-    metrics = {"data": about, part: measured}
-    _report(measured, predictions, part)
-    if asked["location"] is not None:
-        metrics["location"] = _locate(folder, asked, waveform_set, predictions, validation, part)
-        show(describe_locations(metrics["location"]))
-    write_json(folder / "metrics.json", metrics)
-    show(str(folder))
     return folder
 
 
@@ -164,15 +224,6 @@ def _data_module(
     )
 
 
-def _predict(
-    config: dict[str, Any], asked: dict[str, Any], task: SupervisedTask, data: EventDataModule, part: str
-) -> dict[str, Predictions]:
-    trainer = build_predictor(config, asked["system"])
-    parts = list(data.parts) if part == ALL else [part]
-    said = [predict(trainer, task, data.loader(name)) for name in parts]
-    return {name: type(first).concatenate([one[name] for one in said]) for name, first in said[0].items()}
-
-
 def _with_targets(
     predictions: dict[str, Predictions], task: SupervisedTask, config: dict[str, Any], waveform_set: WaveformSet
 ) -> dict[str, Predictions]:
@@ -213,7 +264,7 @@ def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:
     return {str(value): number_of[name] for name, values in labels.items() for value in values}
 
 
-def _locate(
+def locate(
     folder: Path,
     asked: dict[str, Any],
     waveform_set: WaveformSet,
@@ -228,10 +279,13 @@ def _locate(
     calibration = None if validation is None else validation[output]
     said = predictions[output]
     summary, _ = locate_events(folder, asked["location"], waveform_set, said, calibration, asked["level"])
-    return {"part": part, "network": summary.to_dict()}
+    located = {"part": part, "network": summary.to_dict()}
+    show(describe_locations(located))
+    return located
 
 
-def _report(measured: dict[str, Any], predictions: dict[str, Predictions], part: str) -> None:
+def report(measured: dict[str, Any], predictions: dict[str, Predictions], part: str) -> None:
+    """Show the headline of every output."""
     for name, said in predictions.items():
         if name in measured:
             headline = measured[name][said.headline]
@@ -240,7 +294,7 @@ def _report(measured: dict[str, Any], predictions: dict[str, Predictions], part:
             show(f"{name}: {len(said.source_ids)} samples predicted; none has a true value the checkpoint knows")
 
 
-def _short_hash(path: Path, asked: dict[str, Any]) -> str:
+def _short_hash(checkpoints: Sequence[Path], asked: dict[str, Any]) -> str:
     """Short hash of what was evaluated and how; the machine does not count."""
     settings = json.dumps([asked.get("dataset"), asked["level"], asked["location"]], sort_keys=True)
-    return hashlib.sha256(path.read_bytes() + settings.encode()).hexdigest()[:8]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in checkpoints) + settings.encode()).hexdigest()[:8]

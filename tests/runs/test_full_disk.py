@@ -1,0 +1,72 @@
+"""What is stored stays whole when a disk fills up or the power goes."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_runs import tiny_config
+
+from seisvision.errors import CheckpointError, SeisvisionError
+from seisvision.runs import callbacks
+from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.runs.experiment import ensure_run, identify
+from seisvision.runs.folder import FAILED, FINISHED, write_json
+
+
+def test_a_disk_that_fills_up_leaves_the_checkpoint_before(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(data_dir, tmp_path, "trainer.max_epochs=3", "evaluation.baselines=false")
+    written: list[Path] = []
+
+    def write(content: dict[str, Any], path: Path) -> None:
+        """As the disk takes it: only half of what comes after the first epoch."""
+        written.append(path)
+        torch.save(content, path)
+        if content["seisvision"]["epoch"] == 1:
+            os.truncate(path, path.stat().st_size // 2)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(callbacks, "write_tensors", write)
+        with pytest.raises(
+            SeisvisionError, match=r"cannot be written: .*No space left on device"
+        ):
+            ensure_run(config, [])
+    folder = identify(config)
+    assert folder.status()["state"] == FAILED and "No space left" in folder.status()["error"]
+    assert load_checkpoint(folder.last_checkpoint)["seisvision"]["epoch"] == 0
+    assert load_checkpoint(folder.best_checkpoint)["seisvision"]["epoch"] == 0
+    assert len(written) >= 3 and sorted(path.name for path in folder.checkpoints.iterdir()) == [
+        "best.ckpt",
+        "last.ckpt",
+    ]
+
+    # A loss of power that damages what was stored is told with what to do about it.
+    os.truncate(folder.last_checkpoint, 1000)
+    with pytest.raises(CheckpointError, match=rf"Delete {folder.last_checkpoint}, and the same command starts"):
+        ensure_run(config, [])
+    folder.last_checkpoint.unlink()
+    assert ensure_run(config, []).status()["state"] == FINISHED
+    folder.status_file.write_text('{"state": "fini')
+    with pytest.raises(SeisvisionError, match=r"status\.json cannot be read .* Delete the run folder"):
+        ensure_run(config, [])
+
+
+def test_small_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "status.json"
+    write_json(path, {"state": "running"})
+
+    def fill_up(self: Path, text: str, encoding: str) -> None:
+        self.write_bytes(text.encode()[:5])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", fill_up)
+    with pytest.raises(OSError, match="No space left"):
+        write_json(path, {"state": "finished"})
+    assert path.read_text() == '{\n  "state": "running"\n}\n' and list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,144 @@
+"""Scripts of SLURM jobs and what is done with the queue's answers, without a SLURM; jobs on a real one: tests/slurm."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tiny_runs import plain_config
+
+from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.runs.folder import FAILED, RunFolder, write_json
+from seisvision.runs.sweeps.launcher import build_launcher
+from seisvision.runs.sweeps.slurm import JOB_FILE, SlurmLauncher
+from seisvision.runs.sweeps.slurm_job import requeue
+from seisvision.runs.sweeps.slurm_queue import has_ended, job_states
+
+pytest.importorskip("submitit", reason="launcher=slurm is an extra")
+
+
+class FakeSlurm:
+    """Commands of SLURM that answer what a test wants, and remember what they were asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.calls_file = folder, folder / "calls"
+
+    def answers(self, program: str, output: str = "", error: str = "", code: int = 0, then: str = "") -> None:
+        """Let a program write ``output`` and ``error``, and, where given, ``then`` from its second call on."""
+        path = self.folder / program
+        lines = [f'echo "{program} $*" >> {self.calls_file}', f"printf '{output}'", f"printf '{error}' >&2"]
+        if then:
+            lines.insert(1, f"[ $(grep -c ^{program} {self.calls_file}) -gt 1 ] && printf '{then}' && exit 0")
+        path.write_text("\n".join(["#!/bin/sh", *lines, f"exit {code}"]))
+        path.chmod(0o755)
+
+    @property
+    def calls(self) -> list[str]:
+        return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSlurm:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    for name in ("SLURM_ARRAY_JOB_ID", "SLURM_RESTART_COUNT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    return FakeSlurm(folder)
+
+
+def _runs(tmp_path: Path, *many: list[str]) -> list[RunFolder]:
+    folders = [RunFolder(tmp_path / "runs" / "default" / f"{number:010d}") for number in range(len(many))]
+    for folder, overrides in zip(folders, many, strict=True):
+        folder.prepare(plain_config(overrides), overrides)
+    return folders
+
+
+def test_a_dry_run_prints_one_script_for_each_shape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    four = ["trainer.devices=4", "trainer.num_nodes=2", "system.num_workers=3"]
+    folders = _runs(tmp_path, ["seed=1"], four, ["seed=2"], ["trainer.accelerator=cpu"])
+    settings = plain_config(["launcher=slurm", "launcher.dry_run=true", "launcher.time_min=90", "launcher.mem_gb=12.5"])
+    launcher = build_launcher({**settings["launcher"], "partition": "gpu", "sbatch": {"qos": "long", "gres": "disk:1"}})
+    assert list(launcher.run(folders)) == [] and not launcher.waits
+    one, two, three = capsys.readouterr().out.split("#!/bin/bash")[1:]
+    for line in ("array=0-1%2", "gpus-per-node=1", "ntasks-per-node=1", "nodes=1", "time=90", "mem=12800M"):
+        assert f"#SBATCH --{line}\n" in one
+    for line in ("partition=gpu", "qos=long", "gres=disk:1", "requeue", "signal=USR1@120"):
+        assert f"#SBATCH --{line}\n" in one and f"#SBATCH --{line}\n" in two
+    for line in ("nodes=2", "ntasks-per-node=4", "gpus-per-node=4", "cpus-per-task=4"):
+        assert f"#SBATCH --{line}\n" in two
+    assert "--array" not in two and "gpus" not in three
+    assert all("srun" in script and "--kill-on-bad-exit=1" in script for script in (one, two, three))
+    assert not list(tmp_path.rglob("*.pkl"))
+
+
+def test_an_unknown_number_of_devices_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"trainer\.devices=auto"):
+        SlurmLauncher().shape(plain_config(["trainer.devices=auto"]))
+    with pytest.raises(ConfigurationError, match=r"launcher\.time_min=0"):
+        SlurmLauncher(time_min=0)
+    with pytest.raises(ConfigurationError, match="launcher=slurm cannot be built"):
+        build_launcher({"kind": "slurm", "nodes": 3})
+
+
+def test_without_the_commands_of_slurm_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"launcher\.dry_run=true"):
+        list(SlurmLauncher().run(_runs(tmp_path, [])))
+
+
+@pytest.mark.parametrize(("state", "is_asked"), [("RUNNING", True), ("COMPLETING", False), ("", False)])
+def test_only_a_job_that_would_end_for_good_is_requeued(state: str, is_asked: bool, slurm: FakeSlurm) -> None:
+    slurm.answers("squeue", f"{state}\\n")
+    slurm.answers("scontrol")
+    assert requeue(max_requeues=2) == is_asked
+    assert ("scontrol requeue 7" in slurm.calls) == is_asked
+
+
+def test_a_job_of_an_array_requeues_itself_alone(slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    slurm.answers("squeue", "RUNNING\\n")
+    slurm.answers("scontrol")
+    assert requeue(max_requeues=2) and "scontrol requeue 7_3" in slurm.calls
+
+
+def test_requeueing_has_an_end(slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+    slurm.answers("squeue", "RUNNING\\n")
+    slurm.answers("scontrol")
+    assert not requeue(max_requeues=2) and not any("scontrol" in call for call in slurm.calls)
+
+
+def test_states_are_read_from_the_queue(slurm: FakeSlurm) -> None:
+    slurm.answers("squeue", "12_0|RUNNING|None\\n12_1|PENDING|Priority\\n")
+    states = job_states(["12_0", "12_1", "12_2"])
+    assert states == {"12_0": "RUNNING", "12_1": "PENDING", "12_2": "FORGOTTEN"}
+    assert [has_ended(state) for state in states.values()] == [False, False, True]
+    slurm.answers("squeue", error="slurm_load_jobs error: Invalid job id specified", code=1)
+    assert job_states(["12"]) == {"12": "FORGOTTEN"}
+    slurm.answers("squeue", error="Unable to contact slurm controller", code=1)
+    assert job_states(["12"]) is None
+
+
+def test_a_run_that_has_a_job_is_watched_and_not_submitted_again(slurm: FakeSlurm, tmp_path: Path) -> None:
+    (folder,) = _runs(tmp_path, [])
+    write_json(folder.path / JOB_FILE, {"job_id": "12", "output": "12.out"})
+    slurm.answers("sbatch", code=1)
+    slurm.answers("squeue", "12|RUNNING|None\\n")
+    assert list(SlurmLauncher(wait=False).run([folder])) == []
+    assert not any("sbatch" in call for call in slurm.calls)
+    slurm.answers("squeue", error="Unable to contact slurm controller", code=1)
+    with pytest.raises(SeisvisionError, match="nothing was submitted"):
+        list(SlurmLauncher(wait=False).run([folder]))
+
+
+def test_a_job_that_slurm_ended_fails_its_run(slurm: FakeSlurm, tmp_path: Path) -> None:
+    (folder,) = _runs(tmp_path, [])
+    write_json(folder.path / JOB_FILE, {"job_id": "12", "output": "12.out"})
+    slurm.answers("squeue", "12|RUNNING|None\\n", then="12|OUT_OF_MEMORY|None\\n")
+    assert list(SlurmLauncher(poll_s=0.1).run([folder])) == [folder]
+    status = folder.status()
+    assert status["state"] == FAILED and "OUT_OF_MEMORY" in status["error"] and "12.out" in status["error"]
