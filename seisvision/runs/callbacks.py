@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class KeepCheckpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the epoch that just ended and write the files."""
-        assert isinstance(pl_module, SupervisedTask)
+        assert isinstance(pl_module, SupervisedTask | DeepClusterTask)
         value = self._judge(trainer, pl_module)
         self._n_epochs = trainer.current_epoch + 1
         is_better = self._best_value is None or value is None or value > self._best_value
@@ -95,7 +96,7 @@ class KeepCheckpoints(Checkpoint):
             self._save(trainer, self._best, weights_only=True)
         self._save(trainer, self._last, weights_only=False)
 
-    def _judge(self, trainer: pl.Trainer, task: SupervisedTask) -> list[float] | None:
+    def _judge(self, trainer: pl.Trainer, task: SupervisedTask | DeepClusterTask) -> list[float] | None:
         """Values in falling order of importance, larger is better; None without validation."""
         if "val/loss" not in trainer.callback_metrics:
             return None

@@ -17,6 +17,7 @@ from seisvision.runs.baselines import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_predictor, build_task, build_trainer, build_view
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.runs.clustering import judge_clusters
 from seisvision.runs.configuration import model_name
 from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.figures import draw_figures
@@ -26,9 +27,12 @@ from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import is_measure
 from seisvision.runs.terminal import quiet_libraries
+from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
+
+Task = SupervisedTask | DeepClusterTask
 
 
 def train_and_evaluate(folder: RunFolder) -> None:
@@ -38,6 +42,8 @@ def train_and_evaluate(folder: RunFolder) -> None:
     view = build_view(config)
     data = build_data(config, view)
     task = build_task(config, view)
+    if isinstance(task, DeepClusterTask):
+        task.attach(data)
     for output in task.outputs:
         output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
     if view.needs_fit:
@@ -51,7 +57,8 @@ def train_and_evaluate(folder: RunFolder) -> None:
     succeeded = False
     try:
         keeper = _fit(config, folder, data, task, loggers)
-        metrics = _evaluate(config, folder, data, task, keeper)
+        evaluate = _judge if isinstance(task, DeepClusterTask) else _evaluate
+        metrics = evaluate(config, folder, data, task, keeper)
         _send(loggers, folder, metrics)
         succeeded = True
     finally:
@@ -60,7 +67,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
                 logger.close(succeeded)
 
 
-def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask) -> None:
+def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task) -> None:
     """Say in a few lines what runs, and on what."""
     unit = task.view.unit
     sizes = ", ".join(f"{len(samples)} {part}" for part, samples in data.parts.items())
@@ -77,7 +84,7 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
 
 
 def _fit(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask, loggers: list[Any]
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task, loggers: list[Any]
 ) -> KeepCheckpoints:
     task.about = checkpoint_content(config, folder, data, task)
     patience = config["trainer"]["early_stopping_patience"]
@@ -91,13 +98,13 @@ def _fit(
         log.info("resume   after epoch %d", done)
     data.first_epoch = done
     trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
-    trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    # A task that finds clusters makes the order of every epoch itself.
+    source = None if isinstance(task, DeepClusterTask) else data
+    trainer.fit(task, datamodule=source, ckpt_path=resume_from, weights_only=True)
     return keeper
 
 
-def checkpoint_content(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask
-) -> dict[str, Any]:
+def checkpoint_content(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task) -> dict[str, Any]:
     """What makes a checkpoint usable by itself: plain containers only."""
     return {
         "version": seisvision.__version__,
@@ -125,7 +132,23 @@ def _evaluate(
     outputs = {output.name: output for output in task.outputs}
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets)
     level = config["evaluation"]["level"]
-    metrics: dict[str, Any] = {
+    metrics = _describe_run(config, data, task, keeper)
+    for part, said in predictions.items():
+        metrics[part] = measure(said, outputs, level, train_targets)
+    if config["evaluation"]["baselines"]:
+        metrics.update(compare_with_baselines(config, data, task, predictions))
+    if config["location"] is not None:
+        metrics["location"] = locate_parts(folder.path, config, data, predictions)
+    for part, said in predictions.items():
+        write_predictions(folder.predictions(part), said, data.waveform_set.metadata)
+    write_json(folder.metrics_file, metrics)
+    draw_figures(folder, data, task, predictions)
+    return metrics
+
+
+def _describe_run(config: dict[str, Any], data: EventDataModule, task: Task, keeper: KeepCheckpoints) -> dict[str, Any]:
+    """What ``metrics.json`` says of training and data."""
+    return {
         "training": {
             "model": model_name(config),
             "parameters": sum(parameter.numel() for parameter in task.parameters()),
@@ -144,16 +167,15 @@ def _evaluate(
             "excluded": len(data.excluded),
         },
     }
-    for part, said in predictions.items():
-        metrics[part] = measure(said, outputs, level, train_targets)
-    if config["evaluation"]["baselines"]:
-        metrics.update(compare_with_baselines(config, data, task, predictions))
-    if config["location"] is not None:
-        metrics["location"] = locate_parts(folder.path, config, data, predictions)
-    for part, said in predictions.items():
-        write_predictions(folder.predictions(part), said, data.waveform_set.metadata)
+
+
+def _judge(
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: DeepClusterTask, keeper: KeepCheckpoints
+) -> dict[str, Any]:
+    """Make and judge the final clusters and write ``metrics.json``."""
+    metrics = {**_describe_run(config, data, task, keeper), **judge_clusters(config, folder, data, task)}
+    draw_figures(folder, data, task, {})
     write_json(folder.metrics_file, metrics)
-    draw_figures(folder, data, task, predictions)
     return metrics
 
 
