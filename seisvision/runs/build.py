@@ -150,6 +150,10 @@ def build_data(config: Config, view: View) -> EventDataModule:
     waveform_set = WaveformSet(path)
     check_data(config, waveform_set)
     settings = data_settings(config, view)
+    if config.get("offset_ckpt"):
+        from seisvision.runs.offsets import offsets_of
+
+        settings["samples"]["offsets"] = offsets_of(config, waveform_set)
     outputs = output_settings(config)
     return EventDataModule(
         waveform_set,

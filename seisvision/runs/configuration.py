@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
+from seisvision.runs.checkpoint import checkpoint_hash
 
 ALLOWED_TARGETS = (
     "seisvision.data.",
@@ -29,7 +30,7 @@ ALLOWED_TARGETS = (
 ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
 """Environment variable with further prefixes, separated by commas, for your own packages."""
 
-MACHINE_KEYS = ("name", "run", "logger", "system")
+MACHINE_KEYS = ("name", "run", "logger", "system", "offset_ckpt")
 """Parts of the configuration that do not change what a run finds out."""
 
 
@@ -49,6 +50,9 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
         raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
     check_targets(plain)
     check_numbers(plain)  # type: ignore[arg-type]
+    if plain.get("offset_ckpt"):  # type: ignore[union-attr]
+        # Another network makes another run, wherever its file lies.
+        plain["offset_hash"] = checkpoint_hash(plain["offset_ckpt"])  # type: ignore
     return plain  # type: ignore[return-value]
 
 
