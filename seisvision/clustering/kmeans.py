@@ -14,8 +14,6 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 MAX_ITERATIONS = 300
 FAISS_ITERATIONS = 50
 MAX_REPAIRS = 10
-SPLIT = 1e-3
-"""How far the two halves of a split cluster start from each other, as a share of its radius."""
 ROWS_AT_ONCE = 4096
 
 
@@ -51,10 +49,10 @@ def kmeans(
 ) -> Clustering:
     """Cluster points (N, P) into ``k`` groups; the best of ``n_init`` starts.
 
-    A cluster with fewer than ``min_cluster_size`` points is dissolved, and the cluster with the largest sum of
-    squares is split in its place, as faiss does with empty ones; then k-means goes on from these centres. Where that
-    does not help (fewer than ``k`` different points, or outliers that form a cluster again and again), the smallest
-    clusters are given to the nearest others, and fewer than ``k`` clusters are returned.
+    Clusters with fewer than ``min_cluster_size`` points are dissolved: their points are set aside as outliers, the
+    others are clustered anew, and in the end every point goes to its nearest centre. Empty clusters are filled by the
+    libraries. Where all that does not help (fewer than ``k`` different points), the smallest clusters are given to
+    the nearest others, and fewer than ``k`` are returned.
 
     Args:
         points: one row a sample.
@@ -78,13 +76,15 @@ def kmeans(
             f"{len(points)} samples cannot form k={k} clusters of at least {min_cluster_size}; give fewer clusters, a "
             "smaller min_cluster_size or more samples"
         )
-    centres = BACKENDS[backend](points, k, seed % 2**31, n_init)
-    for repair in range(MAX_REPAIRS):
-        labels = _nearest(points, centres)
-        small = np.flatnonzero(np.bincount(labels, minlength=len(centres)) < min_cluster_size)
-        if not len(small):
+    kept = np.arange(len(points))
+    for _ in range(MAX_REPAIRS):
+        centres = BACKENDS[backend](points[kept], k, seed % 2**31, n_init)
+        labels = _nearest(points[kept], centres)
+        is_small = np.bincount(labels, minlength=k) < min_cluster_size
+        inside = kept[~is_small[labels]]
+        if len(inside) in (len(kept), 0) or len(inside) < k * min_cluster_size:
             break
-        centres = _lloyd(points, _split_largest(points, labels, centres, small, seed, repair))
+        kept = inside
     return _by_size(points, _dissolve(points, centres, min_cluster_size))
 
 
@@ -142,7 +142,7 @@ def _faiss(points: np.ndarray, k: int, seed: int, n_init: int) -> np.ndarray:
         max_points_per_centroid=len(points),
     )
     engine.train(points.astype(np.float32))
-    return _lloyd(points, np.asarray(engine.centroids, float))
+    return np.asarray(engine.centroids, float)
 
 
 BACKENDS: dict[str, Callable[[np.ndarray, int, int, int], np.ndarray]] = {"sklearn": _sklearn, "faiss": _faiss}
@@ -151,39 +151,6 @@ BACKENDS: dict[str, Callable[[np.ndarray, int, int, int], np.ndarray]] = {"sklea
 
 def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return squared_distances(points, centres).argmin(1)
-
-
-def _lloyd(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Move centres to the means of their points until no point changes sides; an empty cluster stays where it is."""
-    labels = _nearest(points, centres)
-    for _ in range(MAX_ITERATIONS):
-        sizes = np.bincount(labels, minlength=len(centres))
-        sums = np.stack([np.bincount(labels, column, len(centres)) for column in points.T], axis=1)
-        centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
-        moved = _nearest(points, centres)
-        if np.array_equal(moved, labels):
-            break
-        labels = moved
-    return centres
-
-
-def _split_largest(
-    points: np.ndarray, labels: np.ndarray, centres: np.ndarray, small: np.ndarray, seed: int, repair: int
-) -> np.ndarray:
-    """Centres (K, P) where each small cluster has become one half of the cluster with the largest sum of squares."""
-    rng = np.random.default_rng((seed, repair))
-    centres = centres.copy()
-    squared = np.square(points - centres[labels]).sum(1)
-    spread = np.bincount(labels, squared, len(centres))
-    spread[small] = 0.0
-    for number in small:
-        largest = int(spread.argmax())
-        radius = np.sqrt(squared[labels == largest].mean()) if (labels == largest).any() else 0.0
-        direction = rng.standard_normal(points.shape[1])
-        step = SPLIT * radius * direction / np.linalg.norm(direction)
-        centres[number], centres[largest] = centres[largest] + step, centres[largest] - step
-        spread[[largest, number]] = spread[largest] / 2
-    return centres
 
 
 def _dissolve(points: np.ndarray, centres: np.ndarray, min_cluster_size: int) -> np.ndarray:

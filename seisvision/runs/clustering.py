@@ -18,17 +18,17 @@ from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
-from seisvision.clustering.kmeans import Clustering, agreement
+from seisvision.clustering.kmeans import Clustering, agreement, assign
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.targets import target_arrays, trace_target_arrays
 from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
-from seisvision.errors import DataError
+from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.agreement import agreement_measures, cross_table
 from seisvision.runs.build import build_predictor, class_map
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.cluster_baselines import compare_with_simple_clusters
-from seisvision.runs.folder import RunFolder, write_text
+from seisvision.runs.folder import RunFolder, write_json, write_text
 from seisvision.runs.prediction_table import SAMPLE_COLUMNS
 from seisvision.tasks.deep_cluster import DeepClusterTask
 
@@ -50,7 +50,8 @@ class Clusters:
     """What was learnt: how features become points, where the clusters are, and how wide."""
 
     preparation: Preparation
-    clustering: Clustering
+    centres: np.ndarray
+    """Centres (K, P)."""
     widths: np.ndarray
     """Median distance (K,) of the members of every cluster from its centre."""
     plane: Preparation
@@ -61,9 +62,15 @@ class Clusters:
         return {
             "preparation": _tensors(self.preparation.to_dict()),
             "plane": _tensors(self.plane.to_dict()),
-            "centres": torch.from_numpy(self.clustering.centres),
+            "centres": torch.from_numpy(self.centres),
             "widths": torch.from_numpy(self.widths),
         }
+
+    @classmethod
+    def from_tensors(cls, stored: Mapping[str, Any]) -> Clusters:
+        """Inverse of :meth:`to_tensors`."""
+        preparation, plane = (Preparation(**_arrays(stored[name])) for name in ("preparation", "plane"))
+        return cls(preparation, stored["centres"].numpy(), stored["widths"].numpy(), plane)
 
 
 @dataclass(frozen=True)
@@ -91,9 +98,8 @@ def judge_clusters(
     found = extract(trainer, task, data.loader("train"))
     preparation, points = task.prepare_points(found.features)
     clustering = task.cluster(points, config["trainer"]["max_epochs"])
-    clusters = Clusters(
-        preparation, clustering, cluster_widths(clustering, points), fit_preparation(points, 2, **PLAIN)
-    )
+    widths, plane = cluster_widths(clustering, points), fit_preparation(points, 2, whiten=False, normalise=False)
+    clusters = Clusters(preparation, clustering.centres, widths, plane)
     checkpoint["seisvision"]["clustering"] = clusters.to_tensors()
     _save(checkpoint, folder.best_checkpoint)
 
@@ -118,7 +124,54 @@ def judge_clusters(
     return metrics
 
 
-PLAIN = {"whiten": False, "normalise": False}
+def assign_clusters(
+    folder: Path,
+    config: Mapping[str, Any],
+    trainer: pl.Trainer,
+    task: DeepClusterTask,
+    data: EventDataModule,
+    part: str,
+    content: Mapping[str, Any],
+    about: Mapping[str, str],
+) -> str:
+    """Put samples into the clusters of a checkpoint; write ``clusters.csv``, ``features.npz`` and ``metrics.json``.
+
+    Args:
+        folder: where the files go.
+        config: configuration of the checkpoint, with the data set that is assigned and the ``level`` of intervals.
+        trainer: predicts.
+        task: the trained network.
+        data: the samples.
+        part: which of them; ``all`` for every part.
+        content: what the checkpoint says of itself.
+        about: what ``metrics.json`` says of checkpoint and set.
+
+    Returns:
+        A sentence for people.
+
+    Raises:
+        CheckpointError: the training was not finished, so there are no final clusters.
+    """
+    if "clustering" not in content:
+        raise CheckpointError("the checkpoint holds no final clusters: its run did not finish. Repeat its command.")
+    clusters = Clusters.from_tensors(content["clustering"])
+    parts = list(data.parts) if part not in data.parts else [part]
+    pieces = [extract(trainer, task, data.loader(name)) for name in parts]
+    found = Extracted(
+        [sample_id for piece in pieces for sample_id in piece.sample_ids],
+        [source_id for piece in pieces for source_id in piece.source_ids],
+        np.concatenate([piece.features for piece in pieces]),
+    )
+    points = clusters.preparation(found.features)
+    assigned = assign(points, clusters.centres)
+    known = known_classes(config, data.waveform_set, found)
+    table = clusters_table(clusters, assigned, points, found, known, data.waveform_set)
+    write_text(folder / "clusters.csv", table)
+    _write_features(folder / "features.npz", found, points, assigned)
+    agreed = measure_agreement(assigned, known, found.source_ids, config["level"])
+    measured = {**describe(assigned, found.features), "agreement": agreed}
+    write_json(folder / "metrics.json", {"data": dict(about), "clustering": measured})
+    return f"{len(points)} samples assigned to {len(clusters.centres)} clusters, sizes {assigned.sizes.tolist()}"
 
 
 def extract(trainer: pl.Trainer, task: DeepClusterTask, loader: DataLoader) -> Extracted:
@@ -260,3 +313,7 @@ def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
         name: torch.from_numpy(np.ascontiguousarray(value)) if isinstance(value, np.ndarray) else value
         for name, value in values.items()
     }
+
+
+def _arrays(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in values.items()}

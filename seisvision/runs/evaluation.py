@@ -29,6 +29,7 @@ from seisvision.runs.build import (
     fits_in_memory,
 )
 from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint
+from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import write_json, write_text
 from seisvision.runs.location import locate_events
@@ -36,6 +37,7 @@ from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
+from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
@@ -80,6 +82,24 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     else:
         data = _other_samples(waveform_set, config, settings, asked)
     part = asked["part"] if is_own else ALL
+    if isinstance(task, DeepClusterTask):
+        part = part if part in data.parts else ALL
+        folder = _make_folder(asked, content, waveform_set, part, checkpoint_path)
+        about = _about(checkpoint_path, content, waveform_set)
+        show(
+            assign_clusters(
+                folder,
+                {**config, "level": asked["level"]},
+                build_predictor(config, asked["system"]),
+                task,
+                data,
+                part,
+                content,
+                about,
+            )
+        )
+        show(str(folder))
+        return folder
     predictions = _predict(config, asked, task, data, part)
     validation = None
     if asked["location"] is not None and is_own and part == "test" and "val" in data.parts:
@@ -89,13 +109,9 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets) if is_own else {}
     measured = measure(predictions, {output.name: output for output in task.outputs}, asked["level"], train_targets)
 
-    name = f"{content['run_id']}-{waveform_set.fingerprint}-{part}-{_short_hash(checkpoint_path, asked)}"
-    folder = Path(asked["system"]["runs_dir"]) / "evaluate" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
+    folder = _make_folder(asked, content, waveform_set, part, checkpoint_path)
     write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
-    about = {"checkpoint": str(checkpoint_path), "run_id": content["run_id"], "fingerprint": waveform_set.fingerprint}
-    metrics = {"data": about, part: measured}
+    metrics = {"data": _about(checkpoint_path, content, waveform_set), part: measured}
     _report(measured, predictions, part)
     if asked["location"] is not None:
         metrics["location"] = _locate(folder, asked, waveform_set, predictions, validation, part)
@@ -103,6 +119,25 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     write_json(folder / "metrics.json", metrics)
     show(str(folder))
     return folder
+
+
+def _make_folder(
+    asked: dict[str, Any], content: dict[str, Any], waveform_set: WaveformSet, part: str, checkpoint_path: Path
+) -> Path:
+    """The folder of this evaluation, with its configuration."""
+    name = f"{content['run_id']}-{waveform_set.fingerprint}-{part}-{_short_hash(checkpoint_path, asked)}"
+    folder = Path(asked["system"]["runs_dir"]) / "evaluate" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
+    return folder
+
+
+def _about(checkpoint_path: Path, content: dict[str, Any], waveform_set: WaveformSet) -> dict[str, str]:
+    return {
+        "checkpoint": str(checkpoint_path),
+        "run_id": content["run_id"],
+        "fingerprint": waveform_set.fingerprint,
+    }
 
 
 def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None:
