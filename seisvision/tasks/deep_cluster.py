@@ -45,7 +45,9 @@ class DeepClusterTask(pl.LightningModule):
         model: backbone with ``num_features``, for pictures of ``view.out_channels`` channels (twice as many with
             ``sobel``). It needs batch normalisation to learn from random weights.
         view: draws pictures (B, P, H, W) from a batch; has no learned weights.
-        k: number of clusters K.
+        k: number of clusters K that are wanted.
+        train_k: number of clusters that the training learns to tell apart; ``None`` takes ``k``. More than are wanted
+            make better features (Caron et al. 2018, section 4.1).
         optimizer: builds the optimiser of the backbone from its parameters.
         scheduler: as in :class:`~seisvision.tasks.supervised.SupervisedTask`, for the backbone alone.
         augment: changes training batches; must keep the physics, so never flips or crops.
@@ -55,7 +57,8 @@ class DeepClusterTask(pl.LightningModule):
         backend: what does k-means, ``sklearn`` or ``faiss``.
         n_init: starts of k-means.
         min_cluster_size: smaller clusters are dissolved, see :func:`~seisvision.clustering.kmeans.kmeans`.
-        head_lr: rate of the plain gradient descent of the head.
+        head_lr: rate of the plain gradient descent of the head. A new head has only the steps of one epoch to learn in,
+            so the fewer samples, the higher; 0.05 in the original, whose epochs have thousands of steps.
         head_weight_decay: its weight decay.
         sobel: show the network gradients of the picture.
         seed: base seed.
@@ -76,19 +79,26 @@ class DeepClusterTask(pl.LightningModule):
         optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
         augment: nn.Module | None = None,
+        train_k: int | None = None,
         pca_dim: int = 256,
         whiten: bool = True,
         normalise: bool = True,
         backend: str = "sklearn",
         n_init: int = 10,
         min_cluster_size: int = 1,
-        head_lr: float = 0.05,
+        head_lr: float = 0.5,
         head_weight_decay: float = 1e-5,
         sobel: bool = False,
         seed: int = DEFAULT_SEED,
     ) -> None:
         super().__init__()
-        for name, value, least in (("k", k, 2), ("pca_dim", pca_dim, 1), ("n_init", n_init, 1)):
+        self.k, self.train_k, self.pca_dim = k, k if train_k is None else train_k, pca_dim
+        for name, value, least in (
+            ("k", k, 2),
+            ("train_k", self.train_k, 2),
+            ("pca_dim", pca_dim, 1),
+            ("n_init", n_init, 1),
+        ):
             if value < least:
                 raise ConfigurationError(f"task.{name}={value} must be at least {least}")
         if min_cluster_size < 1 or not head_lr > 0 or head_weight_decay < 0:
@@ -100,8 +110,7 @@ class DeepClusterTask(pl.LightningModule):
             raise ConfigurationError(f"task.backend='{backend}'. {did_you_mean(backend, list(BACKENDS))}")
         self.model, self.view, self.augment = model, view, augment
         self.edges: nn.Module = Sobel(view.out_channels) if sobel else nn.Identity()
-        self.k, self.pca_dim = k, pca_dim
-        self.head = nn.Linear(model.num_features, k)
+        self.head = nn.Linear(model.num_features, self.train_k)
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._preparing: dict[str, Any] = {"n_components": pca_dim, "whiten": whiten, "normalise": normalise}
         self._clustering: dict[str, Any] = {
@@ -135,7 +144,7 @@ class DeepClusterTask(pl.LightningModule):
         return self.model.unrectified(self.edges(self.view(batch)))
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
-        """Logits (B, K) of the clusters of this epoch."""
+        """Logits (B, ``train_k``) of the clusters of this epoch."""
         return self.head(torch.relu(self.features(batch)))
 
     def prepare_points(self, features: np.ndarray) -> tuple[Preparation, np.ndarray]:
@@ -143,9 +152,17 @@ class DeepClusterTask(pl.LightningModule):
         preparation = fit_preparation(features, **self._preparing)
         return preparation, preparation(features)
 
-    def cluster(self, points: np.ndarray, epoch: int) -> Clustering:
-        """Clusters of points (N, P) before ``epoch``; the number of epochs stands for the end of the training."""
-        return kmeans(points, self.k, seed=stream_seed(self.seed, "k-means", epoch), **self._clustering)
+    def cluster(self, points: np.ndarray, epoch: int, k: int | None = None) -> Clustering:
+        """Clusters of points (N, P) before ``epoch``; the number of epochs stands for the end of the training.
+
+        Args:
+            points: prepared features.
+            epoch: chooses the random starts.
+            k: number of clusters; ``None`` takes the one that is wanted in the end.
+        """
+        return kmeans(
+            points, self.k if k is None else k, seed=stream_seed(self.seed, "k-means", epoch), **self._clustering
+        )
 
     def train_dataloader(self) -> DataLoader:
         """Cluster all samples, renew the head, and serve the epoch that learns the clusters.
@@ -159,7 +176,7 @@ class DeepClusterTask(pl.LightningModule):
         clustering, rank = None, 0.0
         if self.trainer.is_global_zero:
             _, points = self.prepare_points(features)
-            clustering, rank = self.cluster(points, epoch), effective_rank(features)
+            clustering, rank = self.cluster(points, epoch, self.train_k), effective_rank(features)
         clustering, rank = self.trainer.strategy.broadcast((clustering, rank), src=0)
         assert clustering is not None
         self.remember(clustering, rank)
@@ -236,7 +253,7 @@ class DeepClusterTask(pl.LightningModule):
         ids = batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])
         target = torch.from_numpy(self.labels[[self._number_of[sample_id] for sample_id in ids]]).to(self.device)
         loss = functional.cross_entropy(self(batch).float(), target)
-        shown = {"train/loss": loss, "train/loss_over_ln_k": loss.detach() / math.log(self.k)}
+        shown = {"train/loss": loss, "train/loss_over_ln_k": loss.detach() / math.log(self.train_k)}
         self.log_dict(shown, on_step=False, on_epoch=True, batch_size=len(ids), sync_dist=True)
         return loss
 
