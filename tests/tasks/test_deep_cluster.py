@@ -50,6 +50,16 @@ class Shown(View):
         return batch[keys.WAVEFORM].transpose(1, 2)
 
 
+class Moved(nn.Module):
+    """Moves every picture about: where the blob is means nothing."""
+
+    def forward(self, batch: dict[str, Any], epoch: int, step: int, rank: int = 0) -> dict[str, Any]:
+        generator = torch.Generator().manual_seed(1000 * epoch + step)
+        moves = torch.randint(-6, 7, (len(batch[keys.WAVEFORM]), 2), generator=generator).tolist()
+        moved = [torch.roll(one, move, (0, 2)) for one, move in zip(batch[keys.WAVEFORM], moves, strict=True)]
+        return {**batch, keys.WAVEFORM: torch.stack(moved)}
+
+
 class Pictures:
     """Stands for a data module whose samples are pictures (N, 24, 24)."""
 
@@ -123,7 +133,7 @@ def _final(task: DeepClusterTask, pictures: torch.Tensor, epoch: int) -> np.ndar
 
 def test_three_kinds_of_pictures_are_found() -> None:
     pictures, groups = _blobs(300)
-    task = _task(train_k=9)
+    task = _task(train_k=9, pca_dim=4, augment=Moved())
     before = adjusted_rand_score(groups, _final(task, pictures, 0))
     _fit(task, pictures, 8)
     after = adjusted_rand_score(groups, _final(task, pictures, 8))
