@@ -59,7 +59,7 @@ def lines_of(preset: Preset, done: Found) -> list[Line]:
     for stage in preset.stages:
         result = done.get(stage.name)
         statements = ", ".join(stage.statements)
-        if result is None or not (result.runs or result.files):
+        if result is None or not (any(result.runs.values()) or result.files):
             reason = "not done yet" if result is None else f"failed: {result.error}"
             lines.append(Line(statements, stage.title, stage.mode, "", reason))
             continue
