@@ -37,8 +37,8 @@ FOOTNOTES = {
     "force": "Azimuth is read as that of the force of a glacial quake (A-40).",
     "truncated": "162/177 is 91.53 % when rounded; the report truncates. Its Wilson interval is 86.5 to 94.8 % (A-24).",
     "W1": "Titles and labels, which would give network and time away, are not drawn in either mode (W1, W2).",
-    "W3": "In paper mode traces of one event lie on both sides of the split, which leaks (W3).",
-    "W4": "In paper mode repeating sources lie on both sides of the split; careful mode splits by source cell (W4).",
+    "W3": "Traces of one event lie on both sides of the split, which leaks (W3).",
+    "W4": "Repeating sources lie on both sides of the split, which leaks; careful mode splits by source cell (W4).",
     "W5": "In paper mode the azimuth is one number, so 359 and 1 degrees are far apart for the loss (W5).",
     "W6": "Both losses move one way with the number of clusters, so the smallest loss picks an end of the range (W6).",
     "W7": "No flips and no crops in either mode: they would turn time or distance round (W7).",
@@ -71,10 +71,15 @@ def lines_of(preset: Preset, done: Found) -> list[Line]:
     return lines
 
 
+def split_notes(folder: Path) -> tuple[str, ...]:
+    """Footnotes on what the split of a run leaks."""
+    return {"trace": ("W3",), "event": ("W4",)}.get(RunFolder(folder).config()["split"]["by"], ())
+
+
 def source_type(stage: Stage, done: Done) -> Iterator[Line]:
     """Sizes, architectures, epochs, choice and the final test."""
     compared = [Path(folder) for folder in done.runs["compare"]]
-    notes = ("W1", *(("W4",) if stage.mode == "paper" else ()))
+    notes = ("W1", *split_notes(compared[0]))
     data = read_json(RunFolder(compared[0]).metrics_file)["data"]
     sizes = "/".join(str(data["samples"][part]) for part in ("train", "val", "test"))
     size_line = Line("A-14", "events in train/validation/test", stage.mode, "495/213/177 (of 885, inferred)")
@@ -102,9 +107,8 @@ def source_type(stage: Stage, done: Done) -> Iterator[Line]:
 
 def offset(stage: Stage, done: Done) -> Iterator[Line]:
     """All readings of "accuracy" for the distance, for every picture or network."""
-    notes = ("regression", *(("W3",) if stage.mode == "paper" else ()))
     for folder in map(Path, done.runs["runs"]):
-        run = RunFolder(folder)
+        run, notes = RunFolder(folder), ("regression", *split_notes(folder))
         metrics, config = read_json(run.metrics_file), run.config()
         part = "test" if "test" in metrics else "val"
         published = "92 %" if "A-34" in stage.statements and config["view"]["_target_"].endswith("TraceView") else ""
@@ -129,14 +133,16 @@ def depth(stage: Stage, done: Done) -> Iterator[Line]:
     for folder in map(Path, done.runs["runs"]):
         for reading in READINGS:
             published = "89 or 91 %" if reading == "headline" else ""
-            line = Line("A-39", "depth of earthquakes", stage.mode, published, notes=("regression", "order"))
+            notes = ("regression", "order", *split_notes(folder))
+            line = Line("A-39", "depth of earthquakes", stage.mode, published, notes=notes)
             yield line.measured(folder, ["test", "depth", reading])
 
 
 def azimuth(stage: Stage, done: Done) -> Iterator[Line]:
     """All readings of "accuracy" for the force azimuth."""
-    notes = ("regression", "order", "force", *(("W5",) if stage.mode == "paper" else ()))
     for folder in map(Path, done.runs["runs"]):
+        scalar = ("W5",) if stage.mode == "paper" else ()
+        notes = ("regression", "order", "force", *scalar, *split_notes(folder))
         for reading in ("acc_tol_15deg", "median_ae_deg", "r2", "circular_correlation", "bin_acc"):
             published = "89 or 91 %" if reading == "acc_tol_15deg" else ""
             line = Line("A-39", "azimuth of the force of glacial quakes", stage.mode, published, notes=notes)
