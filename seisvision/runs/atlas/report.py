@@ -107,7 +107,8 @@ def _markdown(
         "events.",
     ]
     for mode, heading in (("paper", "As published"), ("careful", "As it should be done")):
-        rows = [_row(line, number, top) for line in lines if line.mode == mode]
+        shown = [line for line in lines if line.mode == mode]
+        rows = [_row(line, number, top, before) for line, before in zip(shown, [None, *shown], strict=False)]
         blocks += [f"## {heading} ({mode} mode)", render_table(HEAD, rows, "markdown")]
     blocks.append("## Paired tests")
     blocks.append(
@@ -115,7 +116,9 @@ def _markdown(
     )
     for stage in preset.stages:
         if tests.get(stage.name):
-            blocks += [f"{stage.title} ({stage.mode}): {tests[stage.name][0]['measure']}", _pairs(tests[stage.name])]
+            measure = tests[stage.name][0]["measure"]
+            heading = f"{stage.title} ({stage.mode}; {', '.join(stage.statements)}): `{measure}`"
+            blocks += [heading, _pairs(tests[stage.name])]
     blocks += ["## Notes", "\n".join(f"{number[name]}. {FOOTNOTES[name]}" for name in used)]
     blocks += [
         "## Stages",
@@ -124,12 +127,15 @@ def _markdown(
     return "\n\n".join(blocks) + "\n"
 
 
-def _row(line: Line, number: Mapping[str, str], top: Path) -> list[str]:
+def _row(line: Line, number: Mapping[str, str], top: Path, before: Line | None) -> list[str]:
+    """Cells of a line; what it was found on is not repeated where the line before was found on the same."""
     n = str(line.measure.n) if line.measure else ""
     run = Path(line.run)
     where = str(run.relative_to(top)) if line.run and run.is_relative_to(top) else line.run
     notes = " ".join(number[name] for name in line.notes)
     values = [line.statement, line.about, line.mode, line.published, line.ours, n, line.metric, line.verdict]
+    if before is not None and line.run and line.run == before.run:
+        return [*values, "same run", "", "", "", notes]
     return [*values, line.protocol, line.split_hash, line.fingerprint, where, notes]
 
 

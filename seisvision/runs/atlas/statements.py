@@ -143,7 +143,7 @@ def azimuth(stage: Stage, done: Done) -> Iterator[Line]:
     for folder in map(Path, done.runs["runs"]):
         scalar = ("W5",) if stage.mode == "paper" else ()
         notes = ("regression", "order", "force", *scalar, *split_notes(folder))
-        for reading in ("acc_tol_15deg", "median_ae_deg", "r2", "circular_correlation", "bin_acc"):
+        for reading in ("acc_tol_15deg", "median_ae_deg", "r2", "bin_acc", "flips_180"):
             published = "89 or 91 %" if reading == "acc_tol_15deg" else ""
             line = Line("A-39", "azimuth of the force of glacial quakes", stage.mode, published, notes=notes)
             yield line.measured(folder, ["test", "force_azimuth", reading])
@@ -173,10 +173,10 @@ def clusters(stage: Stage, done: Done) -> Iterator[Line]:
 
 def _recommended(done: Done) -> str:
     """What the report on the number of clusters recommends; "" where it was not made."""
-    path = Path(done.files.get("page", "")).with_suffix(".json")
-    if not done.files.get("page") or not path.exists():
+    if "page" not in done.files:
         return ""
-    return str(read_json(path).get("verdict", ""))
+    path = Path(done.files["page"]).with_suffix(".json")
+    return str(read_json(path).get("verdict", "")) if path.exists() else ""
 
 
 def unlabelled(stage: Stage, done: Done) -> Iterator[Line]:
