@@ -13,6 +13,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
+from seisvision.runs.sweeps.sweeper import register
 from seisvision.runs.terminal import run_command, telling
 
 
@@ -26,4 +27,5 @@ def train(config: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
+    register()
     sys.exit(run_command(train, "train"))

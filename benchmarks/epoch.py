@@ -69,7 +69,7 @@ def main() -> None:
     def from_waveforms(epoch: int) -> None:
         loader.sampler.set_epoch(epoch)
         for step, batch in enumerate(loader):
-            train(view(task.augment(batch, epoch, step, 0)), batch[keys.TARGETS]["source_type"])
+            train(view(task.augment(batch, epoch, step)), batch[keys.TARGETS]["source_type"])
 
     from_pictures(0)
     from_waveforms(0)

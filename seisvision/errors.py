@@ -30,6 +30,10 @@ class CheckpointError(SeisvisionError):
     """A checkpoint is missing, damaged, unsafe to load or was not written by seisvision."""
 
 
+class PrunedError(SeisvisionError):
+    """A run of a search was stopped because others were better; not a failure of the run."""
+
+
 def did_you_mean(name: str, allowed: list[str]) -> str:
     """Sentence that lists ``allowed`` names and, where one is close to ``name``, suggests it."""
     import difflib

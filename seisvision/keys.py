@@ -44,6 +44,8 @@ SOURCE_ID: Final = "source_id"
 """list of B str: event ids."""
 TRACE_ID: Final = "trace_id"
 """list of B str: rows of the metadata table; only in batches of single traces, where S is 1."""
+COUNTS: Final = "counts"
+"""bool (B,): False for a sample that only keeps this process busy while others finish; where several processes work."""
 TARGETS: Final = "targets"
 """dict of target column to tensor (B,): int64 class numbers (-1: no label) or float32 values (NaN: no value)."""
 

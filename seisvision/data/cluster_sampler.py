@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from seisvision.data.epoch_sampler import EpochSampler
@@ -39,12 +41,11 @@ class ClusterSampler(EpochSampler):
     Args:
         labels: cluster (N,) of every sample.
         seed: base seed.
-        rank: number of this process.
-        n_ranks: number of processes.
+        **ranks: number of this process, of all, and of the samples of a global batch, see :class:`EpochSampler`.
     """
 
-    def __init__(self, labels: np.ndarray, *, seed: int = DEFAULT_SEED, rank: int = 0, n_ranks: int = 1) -> None:
-        super().__init__(len(labels), shuffle=True, seed=seed, rank=rank, n_ranks=n_ranks)
+    def __init__(self, labels: np.ndarray, *, seed: int = DEFAULT_SEED, **ranks: Any) -> None:
+        super().__init__(len(labels), shuffle=True, seed=seed, **ranks)
         self.labels = np.asarray(labels)
 
     def order(self) -> np.ndarray:

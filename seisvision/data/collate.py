@@ -40,7 +40,7 @@ def collate_events(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     batch: dict[str, Any] = {
         key: _pad_stations([sample[key] for sample in samples], fill) for key, fill in PADDING.items() if key in first
     }
-    for key in SCALARS:
+    for key in (*SCALARS, keys.COUNTS):
         if key in first:
             batch[key] = torch.stack([sample[key] for sample in samples])
     batch[keys.SAMPLING_RATE_HZ] = first[keys.SAMPLING_RATE_HZ]

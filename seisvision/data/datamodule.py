@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from seisvision.data.cluster_sampler import ClusterSampler
 from seisvision.data.collate import collate_events
-from seisvision.data.epoch_sampler import EpochSampler
+from seisvision.data.epoch_sampler import DealtSamples, EpochSampler, local_batch_size
 from seisvision.data.memory import SamplesInMemory
 from seisvision.data.samples import EventSamples
 from seisvision.data.split import UNITS, Split
@@ -59,7 +59,7 @@ class EventDataModule(pl.LightningDataModule):
         cache_dir: where detected onsets are kept.
         in_memory: read every part once, at its first use, and keep it.
         class_names: class target to the names of its class numbers; default the values themselves.
-        batch_size: samples per batch and process.
+        batch_size: samples of a batch of all processes together.
         num_workers: reading processes; 0 reads in this one, as do parts that are kept in memory.
         min_stations: events with fewer traces are excluded; not asked where samples are traces.
         seed: base seed of shuffling, and of the samples unless these say otherwise.
@@ -231,7 +231,7 @@ class EventDataModule(pl.LightningDataModule):
         return TraceSamples(self.waveform_set, np.sort(row_numbers(list(ids))), **arguments)
 
     def loader(self, part: str, *, shuffle: bool = False, labels: np.ndarray | None = None) -> DataLoader:
-        """Return a loader of one part for this process; unshuffled, all ranks together serve each sample once.
+        """Return a loader of one part for this process; all ranks together serve each sample once.
 
         Args:
             part: name of the part.
@@ -239,19 +239,22 @@ class EventDataModule(pl.LightningDataModule):
             labels: cluster (N,) of every sample; then every cluster comes equally often, in an order drawn every epoch.
 
         Raises:
-            ConfigurationError: the split has no such part.
+            ConfigurationError: the split has no such part, or the batch cannot be dealt evenly.
         """
         if part not in self.parts:
             raise ConfigurationError(f"there is no part '{part}' to serve. {did_you_mean(part, list(self.parts))}")
-        samples = self._kept.setdefault(part, SamplesInMemory(self.parts[part])) if self.in_memory else self.parts[part]
+        samples: Any = self.parts[part]
+        if self.in_memory:
+            samples = self._kept.setdefault(part, SamplesInMemory(self.parts[part]))
         num_workers = 0 if self.in_memory else self.num_workers
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = EpochSampler(len(samples), shuffle=shuffle, seed=self.seed, rank=rank, n_ranks=n_ranks)
+        ranks = {"rank": rank, "n_ranks": n_ranks, "batch_size": self.batch_size}
+        sampler = EpochSampler(len(samples), shuffle=shuffle, seed=self.seed, **ranks)
         if labels is not None:
-            sampler = ClusterSampler(labels, seed=self.seed, rank=rank, n_ranks=n_ranks)
+            sampler = ClusterSampler(labels, seed=self.seed, **ranks)
         return DataLoader(
-            samples,
-            batch_size=self.batch_size,
+            DealtSamples(samples) if n_ranks > 1 else samples,
+            batch_size=local_batch_size(self.batch_size, n_ranks),
             sampler=sampler,
             num_workers=num_workers,
             collate_fn=collate_events,

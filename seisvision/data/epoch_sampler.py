@@ -1,21 +1,28 @@
-"""The order in which samples are served."""
+"""The order in which samples are served, and how a batch is dealt to several processes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
+from torch.utils.data import Dataset
 from torch.utils.data.distributed import DistributedSampler
 
+from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
 
 class EpochSampler(DistributedSampler):
-    """Order of samples that follows from seed and epoch alone, shared out to the ranks of a distributed job.
+    """Order of samples that follows from seed and epoch alone, dealt to the ranks of a distributed job like cards.
 
-    Shuffled (training), all ranks get equally many, since ranks wait for each other: the first few samples of the
-    epoch come twice if need be. In order (val, test), no sample comes twice and ranks may differ by one.
+    With R ranks, rank r serves samples r, r + R, r + 2 R, ... of the order, so that its batches of ``batch_size`` / R
+    samples are its shares of the global batches that one process would serve. Each sample counts once. Ranks wait for
+    each other, so all have equally many batches: a rank that gets nothing of the last global batch serves one sample
+    that does not count, numbered -1 - i instead of i.
     It is a ``DistributedSampler`` so that Lightning leaves it in place.
 
     Args:
@@ -23,26 +30,35 @@ class EpochSampler(DistributedSampler):
         shuffle: draw a new order every epoch.
         seed: base seed.
         rank: number of this process.
-        n_ranks: number of processes.
+        n_ranks: number of processes R.
+        batch_size: samples of a global batch, a multiple of R; default one for each rank.
 
     Raises:
-        ConfigurationError: ``rank`` does not lie in 0 to ``n_ranks`` - 1.
+        ConfigurationError: ``rank`` does not lie in 0 to R - 1, or R does not divide ``batch_size``.
     """
 
     def __init__(
-        self, n_total: int, *, shuffle: bool, seed: int = DEFAULT_SEED, rank: int = 0, n_ranks: int = 1
+        self,
+        n_total: int,
+        *,
+        shuffle: bool,
+        seed: int = DEFAULT_SEED,
+        rank: int = 0,
+        n_ranks: int = 1,
+        batch_size: int | None = None,
     ) -> None:
         if not 0 <= rank < n_ranks:
             raise ConfigurationError(f"rank={rank} must lie in 0 to n_ranks - 1 = {n_ranks - 1}")
         super().__init__(range(n_total), num_replicas=n_ranks, rank=rank, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
         self.n_total = n_total
+        self.batch_size = n_ranks if batch_size is None else batch_size
+        local_batch_size(self.batch_size, n_ranks)
 
     def __iter__(self) -> Iterator[int]:
         """Yield the sample numbers of this rank in the epoch chosen by ``set_epoch``."""
         order = self.order()
-        if self.shuffle:
-            order = np.resize(order, len(self) * self.num_replicas)
-        return iter(order[self.rank :: self.num_replicas].tolist())
+        mine = order[self.rank :: self.num_replicas].tolist()
+        return iter(mine + [-1 - int(order[-1])] * (len(self) - len(mine)))
 
     def order(self) -> np.ndarray:
         """Return the sample numbers (N,) of the epoch for all ranks together."""
@@ -51,7 +67,80 @@ class EpochSampler(DistributedSampler):
         return numpy_stream(self.seed, "shuffle", self.epoch).permutation(self.n_total)
 
     def __len__(self) -> int:
-        """Return how many samples this rank gets."""
-        if self.shuffle:
-            return -(-self.n_total // self.num_replicas)
-        return len(range(self.rank, self.n_total, self.num_replicas))
+        """Return how many samples this rank serves, with the one that does not count."""
+        n_batches = -(-self.n_total // self.batch_size)
+        at_least = (n_batches - 1) * (self.batch_size // self.num_replicas) + 1
+        return max(len(range(self.rank, self.n_total, self.num_replicas)), at_least)
+
+
+class DealtSamples(Dataset):
+    """Samples that say under ``keys.COUNTS`` whether they count; number -1 - i is sample i, not counted.
+
+    Args:
+        samples: what is dealt.
+    """
+
+    def __init__(self, samples: Any) -> None:
+        self.samples = samples
+
+    @property
+    def sample_ids(self) -> Sequence[str]:
+        """Ids of all samples, in order."""
+        return self.samples.sample_ids
+
+    def __len__(self) -> int:
+        """Return the number of samples N."""
+        return len(self.samples)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """Return one sample."""
+        return self.__getitems__([number])[0]
+
+    def __getitems__(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """Return several samples, read at once where that is possible."""
+        wanted = [max(number, -1 - number) for number in numbers]
+        read_many = getattr(self.samples, "__getitems__", None)
+        samples = read_many(wanted) if read_many else [self.samples[number] for number in wanted]
+        return [
+            {**sample, keys.COUNTS: torch.tensor(number >= 0)} for sample, number in zip(samples, numbers, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What part of a global batch a process has: rows ``rank``, ``rank`` + R, ...; the first row if there is none.
+
+    Args:
+        rank: number of the process.
+        n_ranks: number of processes R.
+        n_samples: samples of the global batch.
+        n_stations: stations S to which one process would pad the global batch.
+        counts: whether the samples that this process has count.
+    """
+
+    rank: int = 0
+    n_ranks: int = 1
+    n_samples: int = 0
+    n_stations: int = 0
+    counts: bool = True
+
+    def of(self, values: torch.Tensor, dim: int = 0) -> torch.Tensor:
+        """Return the rows along ``dim`` of values of the global batch that belong to this process."""
+        rows = torch.arange(self.rank if self.counts else 0, self.n_samples, self.n_ranks)
+        return values.index_select(dim, rows if self.counts else rows[:1])
+
+
+def local_batch_size(batch_size: int, n_ranks: int) -> int:
+    """Samples that each of the processes gets of a full global batch.
+
+    Raises:
+        ConfigurationError: the batch cannot be dealt evenly.
+    """
+    if batch_size % n_ranks:
+        below, above = batch_size // n_ranks * n_ranks, -(-batch_size // n_ranks) * n_ranks
+        choices = " or ".join(str(size) for size in (below, above) if size)
+        raise ConfigurationError(
+            f"trainer.batch_size={batch_size} is the batch of all processes together and must be a multiple of their "
+            f"number, {n_ranks}. Give {choices}, or another number of devices."
+        )
+    return batch_size // n_ranks

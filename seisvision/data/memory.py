@@ -36,6 +36,11 @@ class SamplesInMemory(Dataset):
         self._waveform: torch.Tensor | None = None
         self._rest: dict[str, Any] = {}
 
+    @property
+    def sample_ids(self) -> Sequence[str]:
+        """Ids of all samples, in order."""
+        return self.samples.sample_ids
+
     def __len__(self) -> int:
         """Return the number of samples N."""
         return len(self._rows)

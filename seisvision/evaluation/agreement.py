@@ -45,7 +45,7 @@ def agreement_difference(
     level: float = 0.95,
     of: str = "ari",
 ) -> dict[str, Any]:
-    """Measure ``of`` of ``labels`` minus that of ``others``, with interval and two-sided p-value, on the same samples."""
+    """Measure ``of`` of ``labels`` minus that of ``others`` on the same samples, with interval and p-value."""
     known = np.asarray(classes) >= 0
     if not known.any():
         return {"of": of, "p_value": None, **Measure(float("nan")).to_dict()}

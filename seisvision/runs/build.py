@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.scratch import stage_to_scratch
@@ -22,7 +20,6 @@ from seisvision.location.command import LEVELS, MODES
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
-from seisvision.runs.loggers import HistoryLogger
 from seisvision.seeding import stream_seed
 from seisvision.views.view import View
 
@@ -275,49 +272,6 @@ def _check_monitor(config: Config) -> None:
             f"task.monitor names '{monitor}', which belongs to none of the outputs {', '.join(names)}. Give val/loss "
             f"or val/{names[0]}_...; where task, protocol and experiment disagree, choose one of them."
         )
-
-
-def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbacks: list[Any]) -> pl.Trainer:
-    """The Lightning trainer of a run."""
-    settings = dict(config["trainer"])
-    for ours in ("batch_size", "early_stopping_patience"):
-        settings.pop(ours)
-    return _trainer(
-        config["system"],
-        **settings,
-        default_root_dir=folder.path,
-        logger=[HistoryLogger(folder.history_file), *loggers],
-        callbacks=callbacks,
-        num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1 if finds_clusters(config) else 0,
-        use_distributed_sampler=False,
-        log_every_n_steps=1,
-    )
-
-
-def build_predictor(config: Config, system: Config) -> pl.Trainer:
-    """A quiet trainer that only predicts, with the precision the network was trained with."""
-    precision, deterministic = config["trainer"]["precision"], config["trainer"]["deterministic"]
-    return _trainer(system, precision=precision, deterministic=deterministic, logger=False, enable_checkpointing=False)
-
-
-def _trainer(system: Config, **settings: Any) -> pl.Trainer:
-    if system["devices"] != 1:
-        raise ConfigurationError(
-            f"system.devices={system['devices']} is not supported yet: runs use one device. Set system.devices=1."
-        )
-    if system["num_threads"] is not None:
-        torch.set_num_threads(system["num_threads"])
-    try:
-        return pl.Trainer(
-            accelerator=system["accelerator"],
-            devices=system["devices"],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            **settings,
-        )
-    except (MisconfigurationException, ValueError, TypeError) as error:
-        raise ConfigurationError(f"Lightning does not accept the settings of trainer or system: {error}") from error
 
 
 def build_loggers(config: Config, folder: RunFolder) -> list[Any]:

@@ -11,8 +11,11 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
-from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
+from seisvision.runs.folder import put_in_place
+from seisvision.runs.terminal import stop_on_signals
 from seisvision.tasks.deep_cluster import DeepClusterTask
+from seisvision.tasks.exact import wait_for_all
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -73,6 +76,11 @@ class KeepCheckpoints(Checkpoint):
     def _seconds(self) -> float:
         return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take SIGTERM back from Lightning, whose handler makes processes wait for each other and so for ever."""
+        if trainer.world_size > 1:
+            stop_on_signals()
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do not train on when the run was interrupted after it had decided to stop."""
         self._started = time.monotonic()
@@ -110,10 +118,23 @@ class KeepCheckpoints(Checkpoint):
 
     @staticmethod
     def _save(trainer: pl.Trainer, path: Path, weights_only: bool) -> None:
+        """Write a checkpoint whole or not at all: the one before stays until the new one is on the disk.
+
+        Raises:
+            SeisvisionError: the disk does not take it.
+        """
         temporary = path.with_suffix(".tmp")
-        trainer.save_checkpoint(temporary, weights_only=weights_only)
-        if trainer.is_global_zero:
-            temporary.replace(path)
+        try:
+            trainer.save_checkpoint(temporary, weights_only=weights_only)
+            if trainer.is_global_zero:
+                put_in_place(temporary, path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise SeisvisionError(
+                f"{path} cannot be written: {error}. What was stored before is whole. Make room on that disk; "
+                "the same command resumes after the last stored epoch."
+            ) from error
+        wait_for_all()
 
 
 class ReportProgress(Callback):

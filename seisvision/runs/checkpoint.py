@@ -39,6 +39,20 @@ def checkpoint_hash(path: str | Path) -> str:
     return hashlib.sha256(find_checkpoint(path).read_bytes()).hexdigest()[:16]
 
 
+def load_last_checkpoint(path: Path) -> dict[str, Any]:
+    """Read the checkpoint from which a run resumes.
+
+    Raises:
+        CheckpointError: it is damaged; the message says what to do about it.
+    """
+    try:
+        return load_checkpoint(path)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{error} Delete {path}, and the same command starts this run from its beginning."
+        ) from error
+
+
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint of plain containers and tensors; code inside it is refused, not run.
 

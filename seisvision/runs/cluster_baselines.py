@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 
 from seisvision import keys
@@ -20,6 +19,7 @@ from seisvision.errors import DataError
 from seisvision.evaluation.agreement import agreement_difference, agreement_measures
 from seisvision.evaluation.feature_table import compute_feature_table
 from seisvision.runs.build import build_task
+from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.deep_cluster import DeepClusterTask
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ def compare_with_simple_clusters(
     config: Mapping[str, Any],
     data: EventDataModule,
     task: DeepClusterTask,
-    trainer: pl.Trainer,
     found: Extracted,
     clustering: Clustering,
     known: Mapping[str, KnownClasses],
@@ -58,7 +57,7 @@ def compare_with_simple_clusters(
     log.info("k-means without training, on the same samples")
     level, epochs = config["evaluation"]["level"], config["trainer"]["max_epochs"]
     points = {**_hand_made(config, data, found), "pictures": _pictures(task, data)}
-    points["untrained"] = _untrained(config, data, task, trainer)
+    points["untrained"] = _untrained(config, data, task)
     baselines: dict[str, Any] = {}
     differences: dict[str, Any] = {column: {} for column in known}
     for name, values in points.items():
@@ -134,11 +133,10 @@ def _pictures(task: DeepClusterTask, data: EventDataModule) -> np.ndarray:
     return fit_preparation(pictures, task.pca_dim, whiten=False, normalise=False)(pictures)
 
 
-def _untrained(
-    config: Mapping[str, Any], data: EventDataModule, task: DeepClusterTask, trainer: pl.Trainer
-) -> np.ndarray:
+def _untrained(config: Mapping[str, Any], data: EventDataModule, task: DeepClusterTask) -> np.ndarray:
     """Points (N, P) that the network made before its first step."""
     from seisvision.runs.clustering import extract
 
     fresh = build_task(config, task.view)
+    trainer = build_predictor(config, config["trainer"].get("accelerator", "auto"), config["system"])
     return task.prepare_points(extract(trainer, fresh, data.loader("train")).features)[1]

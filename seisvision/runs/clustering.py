@@ -25,10 +25,11 @@ from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.agreement import agreement_measures, cross_table
-from seisvision.runs.build import build_predictor, class_map
+from seisvision.runs.build import class_map
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.cluster_baselines import compare_with_simple_clusters
 from seisvision.runs.folder import RunFolder, write_json, write_text
+from seisvision.runs.prediction import from_all_processes, in_data_order
 from seisvision.runs.prediction_table import SAMPLE_COLUMNS
 from seisvision.tasks.deep_cluster import DeepClusterTask
 
@@ -83,9 +84,9 @@ class KnownClasses:
 
 
 def judge_clusters(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: DeepClusterTask
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: DeepClusterTask, found: Extracted
 ) -> dict[str, Any]:
-    """Cluster the features of the trained network, write ``clusters.csv`` and ``features.npz``, and measure.
+    """Cluster the features that the trained network found, write ``clusters.csv`` and ``features.npz``, and measure.
 
     The checkpoint gets what assigns other samples to the clusters.
 
@@ -93,9 +94,6 @@ def judge_clusters(
         ``clustering`` and, unless switched off, ``baselines`` and ``differences`` for ``metrics.json``.
     """
     checkpoint = load_checkpoint(folder.best_checkpoint)
-    task.load_state_dict(checkpoint["state_dict"])
-    trainer = build_predictor(config, config["system"])
-    found = extract(trainer, task, data.loader("train"))
     preparation, points = task.prepare_points(found.features)
     clustering = task.cluster(points, config["trainer"]["max_epochs"])
     widths, plane = cluster_widths(clustering, points), fit_preparation(points, 2, whiten=False, normalise=False)
@@ -116,7 +114,7 @@ def judge_clusters(
         }
     }
     if config["evaluation"]["baselines"]:
-        metrics |= compare_with_simple_clusters(config, data, task, trainer, found, clustering, known)
+        metrics |= compare_with_simple_clusters(config, data, task, found, clustering, known)
     write_text(
         folder.path / "clusters.csv", clusters_table(clusters, clustering, points, found, known, data.waveform_set)
     )
@@ -175,15 +173,22 @@ def assign_clusters(
 
 
 def extract(trainer: pl.Trainer, task: DeepClusterTask, loader: DataLoader) -> Extracted:
-    """Features of all samples of a loader, in its order."""
+    """Features of all samples of a loader, in the order of its data set.
+
+    Where several processes work together each computes its share, and all return the whole.
+    """
     try:
         batches: list[Any] = trainer.predict(task, loader) or []
     except SystemExit:
         # Lightning turns Ctrl-C into an exit of its own.
         raise KeyboardInterrupt from None
+    if keys.COUNTS in batches[0]:
+        batches = from_all_processes(batches)
     source_ids = [source_id for batch in batches for source_id in batch[keys.SOURCE_ID]]
     sample_ids = [sample_id for batch in batches for sample_id in batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])]
-    return Extracted(sample_ids, source_ids, torch.cat([batch["features"] for batch in batches]).numpy())
+    rows = in_data_order(sample_ids, batches, loader)
+    features = torch.cat([batch["features"] for batch in batches]).numpy()[rows]
+    return Extracted([sample_ids[row] for row in rows], [source_ids[row] for row in rows], features)
 
 
 def describe(clustering: Clustering, features: np.ndarray) -> dict[str, Any]:

@@ -30,8 +30,12 @@ ALLOWED_TARGETS = (
 ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
 """Environment variable with further prefixes, separated by commas, for your own packages."""
 
-MACHINE_KEYS = ("name", "run", "logger", "system", "offset_ckpt")
+MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt")
 """Parts of the configuration that do not change what a run finds out."""
+MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
+"""The same within ``trainer``: ``batch_size`` is that of all devices together."""
+MOVED = {"system.devices": "trainer.devices", "system.accelerator": "trainer.accelerator"}
+"""Settings of earlier versions and where they are now."""
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:
@@ -49,11 +53,28 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
     check_targets(plain)
+    check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]
     if plain.get("offset_ckpt"):  # type: ignore[union-attr]
         # Another network makes another run, wherever its file lies.
         plain["offset_hash"] = checkpoint_hash(plain["offset_ckpt"])  # type: ignore
     return plain  # type: ignore[return-value]
+
+
+def check_moved(config: Any) -> None:
+    """Refuse settings that are elsewhere now, such as from a ``conf/local/default.yaml`` of an earlier version.
+
+    Raises:
+        ConfigurationError: names the setting and where it is now.
+    """
+    for key, _ in _leaves(config):
+        if key in MOVED:
+            raise ConfigurationError(moved(key))
+
+
+def moved(key: str) -> str:
+    """Sentence that says where a setting of :data:`MOVED` is now."""
+    return f"{key} is {MOVED[key]} now, and accelerator in evaluate.py. Choose trainer=auto or trainer=ddp for several."
 
 
 def check_targets(config: Any) -> None:
@@ -187,6 +208,7 @@ def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[st
     part = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
     part["dataset"] = {key: value for key, value in part["dataset"].items() if key not in ("source", "name")}
     part["dataset"]["fingerprint"] = data_fingerprint
+    part["trainer"] = {key: value for key, value in part["trainer"].items() if key not in MACHINE_KEYS_OF_TRAINER}
     part["run"] = {"test": config["run"]["test"]}
     return part
 

@@ -20,7 +20,6 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
 from seisvision.keys import SPLITS
 from seisvision.runs.build import (
-    build_predictor,
     build_task,
     build_view,
     check_location,
@@ -37,6 +36,7 @@ from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
+from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
@@ -85,19 +85,10 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     if isinstance(task, DeepClusterTask):
         part = part if part in data.parts else ALL
         folder = _make_folder(asked, content, waveform_set, part, checkpoint_path)
+        trainer = build_predictor(config, asked["accelerator"], asked["system"])
+        known = {**config, "level": asked["level"]}
         about = _about(checkpoint_path, content, waveform_set)
-        show(
-            assign_clusters(
-                folder,
-                {**config, "level": asked["level"]},
-                build_predictor(config, asked["system"]),
-                task,
-                data,
-                part,
-                content,
-                about,
-            )
-        )
+        show(assign_clusters(folder, known, trainer, task, data, part, content, about))
         show(str(folder))
         return folder
     predictions = _predict(config, asked, task, data, part)
@@ -202,7 +193,7 @@ def _data_module(
 def _predict(
     config: dict[str, Any], asked: dict[str, Any], task: SupervisedTask, data: EventDataModule, part: str
 ) -> dict[str, Predictions]:
-    trainer = build_predictor(config, asked["system"])
+    trainer = build_predictor(config, asked["accelerator"], asked["system"])
     parts = list(data.parts) if part == ALL else [part]
     said = [predict(trainer, task, data.loader(name)) for name in parts]
     return {name: type(first).concatenate([one[name] for one in said]) for name, first in said[0].items()}

@@ -13,37 +13,38 @@ from omegaconf import DictConfig
 from seisvision.errors import ConfigurationError
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.ranks import current_place
 from seisvision.runs.terminal import copied_to, show
+from seisvision.runs.work import do_run, work_together
 
 log = logging.getLogger(__name__)
 
-sweep_runs: list[RunFolder] = []
-"""Finished runs of the sweep that this process works on."""
-
 
 def run_experiment(composed: DictConfig) -> float | None:
-    """Run a composed experiment unless its result is stored, and return the validation value a sweep optimises.
+    """Run a composed experiment unless its result is stored, and return its best validation value.
 
-    The last line on standard output is the run folder; in a sweep the callback of the sweep prints the last line.
+    The last line on standard output is the run folder. A sweep (``-m``) does not come here, see
+    :mod:`seisvision.runs.sweeps.sweeper`.
 
     Raises:
         SeisvisionError: the configuration, the data or the run is not in order.
     """
     from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
 
-    hydra = HydraConfig.get()
-    config, overrides = to_plain(composed), list(hydra.overrides.task)
+    config, overrides = to_plain(composed), list(HydraConfig.get().overrides.task)
     if config["stages"] is not None:
         from seisvision.runs.protocol import run_protocol
 
         show(str(run_protocol(config["stages"], overrides).parent))
         return None
-    folder = ensure_run(config, overrides)
-    if hydra.mode == RunMode.MULTIRUN:
-        sweep_runs.append(folder)
-    else:
+    if config["launcher"]["kind"] == "slurm":
+        from seisvision.runs.sweeps.single import launch_run
+
+        folder = launch_run(config, overrides)
         show(str(folder.path))
+        return objective(folder) if folder.is_finished() else None
+    folder = ensure_run(config, overrides)
+    show(str(folder.path))
     return objective(folder)
 
 
@@ -81,6 +82,10 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
         SeisvisionError: the run cannot be done; its ``status.json`` says why.
         KeyboardInterrupt: it was interrupted; the same call resumes.
     """
+    if current_place().n_ranks > 1:
+        folder = work_together(lambda: identify(config), lambda found: found.prepare(config, overrides))
+        show_result(folder)
+        return folder
     folder = identify(config)
     with folder.locked():
         if folder.is_finished():
@@ -88,27 +93,11 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
             show_result(folder)
             return folder
         folder.prepare(config, overrides)
+        folder.limits_file.unlink(missing_ok=True)
         with copied_to(folder.log_file):
-            _work(folder)
+            do_run(folder)
             show_result(folder)
     return folder
-
-
-def _work(folder: RunFolder) -> None:
-    """Do the run and keep its status true, whatever happens."""
-    folder.mark_running()
-    try:
-        from seisvision.runs.training import train_and_evaluate
-
-        train_and_evaluate(folder)
-    except (KeyboardInterrupt, SystemExit):
-        # Lightning turns Ctrl-C into an exit of its own.
-        folder.mark_failed("interrupted")
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        folder.mark_failed(f"{type(error).__name__}: {error}")
-        raise
-    folder.mark_finished()
 
 
 def objective(folder: RunFolder) -> float | None:

@@ -17,7 +17,9 @@ from omegaconf import OmegaConf
 
 from seisvision.errors import SeisvisionError
 
-PENDING, RUNNING, FINISHED, FAILED = "pending", "running", "finished", "failed"
+PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
+PRUNED = "pruned"
+"""A search stopped the run because others were better."""
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """All times are UTC."""
 
@@ -26,8 +28,27 @@ def write_text(path: Path, text: str) -> None:
     """Write a file under a temporary name and rename it, so that no reader ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        put_in_place(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a file once it is on the disk, so that not even a loss of power leaves half of it under ``path``."""
+    _sync(temporary)
     temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -65,14 +86,30 @@ class RunFolder:
         self.history_file = path / "metrics.csv"
         self.predictions_file = path / "predictions.csv"
         self.log_file = path / "train.log"
+        self.limits_file = path / "limits.json"
         self.checkpoints = path / "checkpoints"
         self.best_checkpoint = self.checkpoints / "best.ckpt"
         self.last_checkpoint = self.checkpoints / "last.ckpt"
         self.figures = path / "figures"
+        self.workers = path / "workers"
 
     def predictions(self, part: str) -> Path:
         """Where the predictions for a part lie: ``predictions.csv`` for test, ``predictions_val.csv`` for val."""
         return self.predictions_file if part == "test" else self.path / f"predictions_{part}.csv"
+
+    def worker_log(self, rank: int) -> Path:
+        """What the process of that rank says; the first one says it in ``train.log``."""
+        return self.workers / f"rank-{rank}.log"
+
+    def tell_error(self, rank: int, error: Exception) -> None:
+        """Leave word, as one of the processes of a run, of an error for the process that keeps the status."""
+        content = {"rank": rank, "type": type(error).__name__, "message": str(error), "time": time.time()}
+        write_json(self.workers / f"error-{rank}.json", {**content, "exit_code": getattr(error, "exit_code", None)})
+
+    def forget_errors(self) -> None:
+        """Take away what the processes of an earlier attempt left."""
+        for path in self.workers.glob("error-*.json"):
+            path.unlink(missing_ok=True)
 
     @property
     def run_id(self) -> str:
@@ -116,6 +153,14 @@ class RunFolder:
     def mark_failed(self, error: str) -> None:
         """Record what went wrong."""
         self._mark_ended(FAILED, error)
+
+    def mark_interrupted(self) -> None:
+        """Record that it was stopped on purpose; the same command resumes."""
+        self._mark_ended(INTERRUPTED, "interrupted")
+
+    def mark_pruned(self, reason: str) -> None:
+        """Record that a search stopped it; asked for by itself, it goes on."""
+        self._mark_ended(PRUNED, reason)
 
     def _mark_ended(self, state: str, error: str | None) -> None:
         status = self.status()

@@ -12,26 +12,52 @@ from torch.utils.data import DataLoader
 from seisvision import keys
 from seisvision.evaluation.predictions import PREDICTIONS, Predictions
 from seisvision.tasks.class_output import NO_CLASS
+from seisvision.tasks.exact import rank_and_size
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
 
 def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> dict[str, Predictions]:
-    """Predictions of every output for all samples of a loader, in its order."""
+    """Predictions of every output for all samples of a loader, in the order of its data set.
+
+    Where several processes work together each predicts its share, and all return the whole.
+    """
     try:
         batches: list[Any] = trainer.predict(task, loader) or []
     except SystemExit:
         # Lightning turns Ctrl-C into an exit of its own.
         raise KeyboardInterrupt from None
+    batches = from_all_processes(batches)
     source_ids = [source_id for batch in batches for source_id in batch[keys.SOURCE_ID]]
     sample_ids = [sample_id for batch in batches for sample_id in batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])]
+    rows = in_data_order(sample_ids, batches, loader)
     predictions = {}
     for output in task.outputs:
-        decoded = torch.cat([batch["decoded"][output.name] for batch in batches]).double().numpy()
-        target = torch.cat([_target(batch, output) for batch in batches]).numpy()
-        about = output.describe()
-        predictions[output.name] = PREDICTIONS[output.kind].from_decoded(about, sample_ids, source_ids, target, decoded)
+        decoded = torch.cat([batch["decoded"][output.name] for batch in batches])[rows].double().numpy()
+        target = torch.cat([_target(batch, output) for batch in batches])[rows].numpy()
+        predictions[output.name] = PREDICTIONS[output.kind].from_decoded(
+            output.describe(), [sample_ids[row] for row in rows], [source_ids[row] for row in rows], target, decoded
+        )
     return predictions
+
+
+def from_all_processes(batches: list[Any]) -> list[Any]:
+    """Batches of all processes, in all of them."""
+    _, n_ranks = rank_and_size()
+    if n_ranks == 1:
+        return batches
+    everywhere: list[Any] = [None] * n_ranks
+    torch.distributed.all_gather_object(everywhere, batches)
+    return [batch for of_rank in everywhere for batch in of_rank]
+
+
+def in_data_order(sample_ids: list[str], batches: list[Any], loader: DataLoader) -> list[int]:
+    """Rows of the samples that count, each once, in the order of the loader's data set."""
+    if keys.COUNTS not in batches[0]:
+        return list(range(len(sample_ids)))
+    counts = torch.cat([batch[keys.COUNTS] for batch in batches]).tolist()
+    row_of = {sample_id: row for row, sample_id in enumerate(sample_ids) if counts[row]}
+    return [row_of[sample_id] for sample_id in loader.dataset.sample_ids]  # type: ignore[attr-defined]
 
 
 def _target(batch: dict[str, Any], output: Output) -> torch.Tensor:

@@ -9,18 +9,23 @@ import os
 import re
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
+from seisvision.runs.ranks import current_place
 
 log = logging.getLogger("seisvision")
 
 INTERRUPTED = 130
 exit_codes: list[int] = []
 """Exit codes of the jobs of this process that failed."""
+interrupts: list[float] = []
+"""When this process was asked to stop, in seconds since 1970."""
 Result = TypeVar("Result")
 
 QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb", "matplotlib", "h5py")
@@ -91,21 +96,39 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         command: function decorated by ``hydra.main``.
         config_name: root configuration, for suggestions where a key is misspelt.
     """
-    set_up_logging()
-    # A cluster that takes its node back says SIGTERM; the run must stop as on Ctrl-C, and a sweep with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Python's argument parser wants all overrides in one row; people also type them on both sides of -m.
     sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    return guarded(command, config_name)
+
+
+def guarded(action: Callable[[], object], config_name: str = "") -> int:
+    """Do ``action`` as the main job of a process: messages to standard error, errors told, an exit code returned."""
+    set_up_logging()
+    stop_on_signals()
+    if current_place().rank > 0:
+        # The first process tells everything; this one writes to a file of its own as soon as it knows the folder.
+        log.setLevel(logging.CRITICAL)
     try:
-        command()
+        action()
     except KeyboardInterrupt:
         log.error("Interrupted. The same command resumes.")
         return INTERRUPTED
     except Exception as error:
         return _tell(error, config_name)
     return exit_codes[0] if exit_codes else 0
+
+
+def stop_on_signals() -> None:
+    """Take SIGTERM, with which a cluster takes its node back, for Ctrl-C: the run stops, and a sweep with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    interrupts.append(time.time())
+    raise KeyboardInterrupt
 
 
 def _is_override(word: str) -> bool:
@@ -150,6 +173,10 @@ def _explain_override(error: Exception, config_name: str) -> str:
     key = re.match(r"Could not override '(.+)'", lines[0])
     if key is None:
         return " ".join(line for line in lines if not line.startswith(("See ", "Set the environment")))
+    from seisvision.runs.configuration import MOVED, moved
+
+    if key[1] in MOVED:
+        return moved(key[1])
     node, parents = _composed_without(key[1], config_name), []
     for name in key[1].split("."):
         if not isinstance(node, Mapping) or name not in node:

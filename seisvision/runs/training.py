@@ -14,10 +14,10 @@ import seisvision
 from seisvision.data.datamodule import EventDataModule
 from seisvision.evaluation.predictions import Predictions
 from seisvision.runs.baselines import compare_with_baselines
-from seisvision.runs.build import build_data, build_loggers, build_predictor, build_task, build_trainer, build_view
+from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.clustering import judge_clusters
+from seisvision.runs.checkpoint import load_checkpoint, load_last_checkpoint
+from seisvision.runs.clustering import Extracted, extract, judge_clusters
 from seisvision.runs.configuration import model_name
 from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.figures import draw_figures
@@ -25,9 +25,13 @@ from seisvision.runs.folder import RunFolder, write_json, write_text
 from seisvision.runs.location import locate_parts
 from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
+from seisvision.runs.pruning import StopHopeless
+from seisvision.runs.ranks import first_rank_first
 from seisvision.runs.results import is_measure
 from seisvision.runs.terminal import quiet_libraries
+from seisvision.runs.trainers import build_predictor, build_trainer
 from seisvision.tasks.deep_cluster import DeepClusterTask
+from seisvision.tasks.exact import rank_and_size
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -36,11 +40,15 @@ Task = SupervisedTask | DeepClusterTask
 
 
 def train_and_evaluate(folder: RunFolder) -> None:
-    """Do the run that ``config.yaml`` in ``folder`` describes, from ``last.ckpt`` where there is one."""
+    """Do the run that ``config.yaml`` in ``folder`` describes, from ``last.ckpt`` where there is one.
+
+    Where several processes work together all of them call this, and the first one writes.
+    """
     quiet_libraries()
     config = folder.config()
     view = build_view(config)
-    data = build_data(config, view)
+    with first_rank_first():
+        data = build_data(config, view)
     task = build_task(config, view)
     if isinstance(task, DeepClusterTask):
         task.attach(data)
@@ -48,18 +56,23 @@ def train_and_evaluate(folder: RunFolder) -> None:
         output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
     if view.needs_fit:
         view.fit(data.loader("train"))
-    write_json(folder.environment_file, describe_environment(config["seed"]))
-    data.split.save(folder.split_file)
-    _write_excluded(folder, data)
-    _introduce(config, folder, data, task)
+    is_first = rank_and_size()[0] == 0
+    if is_first:
+        write_json(folder.environment_file, describe_environment(config["seed"]))
+        data.split.save(folder.split_file)
+        _write_excluded(folder, data)
+        _introduce(config, folder, data, task)
 
-    loggers = build_loggers(config, folder)
+    loggers = build_loggers(config, folder) if is_first else []
     succeeded = False
     try:
         keeper = _fit(config, folder, data, task, loggers)
-        evaluate = _judge if isinstance(task, DeepClusterTask) else _evaluate
-        metrics = evaluate(config, folder, data, task, keeper)
-        _send(loggers, folder, metrics)
+        said: Any = (
+            _extract(config, folder, data, task) if finds_clusters(config) else _predict(config, folder, data, task)
+        )
+        if is_first:
+            judge: Any = _judge if finds_clusters(config) else _evaluate
+            _send(loggers, folder, judge(config, folder, data, task, keeper, said))
         succeeded = True
     finally:
         for logger in loggers:
@@ -89,18 +102,20 @@ def _fit(
     task.about = checkpoint_content(config, folder, data, task)
     patience = config["trainer"]["early_stopping_patience"]
     keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, task.monitor_mode, patience)
+    stopper = StopHopeless(folder.limits_file)
     show_bar = {"auto": None, "bar": True, "lines": False}[config["system"]["progress"]]
-    trainer = build_trainer(config, folder, loggers, [keeper, ReportProgress(show_bar)])
+    trainer = build_trainer(config, folder, loggers, [keeper, stopper, ReportProgress(show_bar)])
     resume_from = folder.last_checkpoint if folder.last_checkpoint.exists() else None
     done = 0
     if resume_from is not None:
-        done = load_checkpoint(resume_from)["seisvision"]["epoch"] + 1
+        done = load_last_checkpoint(resume_from)["seisvision"]["epoch"] + 1
         log.info("resume   after epoch %d", done)
     data.first_epoch = done
     trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
     # A task that finds clusters makes the order of every epoch itself.
     source = None if isinstance(task, DeepClusterTask) else data
     trainer.fit(task, datamodule=source, ckpt_path=resume_from, weights_only=True)
+    stopper.check()
     return keeper
 
 
@@ -120,15 +135,26 @@ def checkpoint_content(config: dict[str, Any], folder: RunFolder, data: EventDat
     }
 
 
-def _evaluate(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask, keeper: KeepCheckpoints
-) -> dict[str, Any]:
-    """Measure the best epoch on the validation and test events and write ``metrics.json``."""
+def _predict(
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask
+) -> dict[str, dict[str, Predictions]]:
+    """What the best epoch says about the validation and test events."""
     checkpoint = load_checkpoint(folder.best_checkpoint)
     task.load_state_dict(checkpoint["state_dict"])
-    trainer = build_predictor(config, config["system"])
+    trainer = build_predictor(config, config["trainer"].get("accelerator", "auto"), config["system"])
     parts = [part for part in ("val", "test") if part in data.parts and (part == "val" or config["run"]["test"])]
-    predictions: dict[str, dict[str, Predictions]] = {part: predict(trainer, task, data.loader(part)) for part in parts}
+    return {part: predict(trainer, task, data.loader(part)) for part in parts}
+
+
+def _evaluate(
+    config: dict[str, Any],
+    folder: RunFolder,
+    data: EventDataModule,
+    task: SupervisedTask,
+    keeper: KeepCheckpoints,
+    predictions: dict[str, dict[str, Predictions]],
+) -> dict[str, Any]:
+    """Measure the predictions and write ``metrics.json``."""
     outputs = {output.name: output for output in task.outputs}
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets)
     level = config["evaluation"]["level"]
@@ -169,11 +195,25 @@ def _describe_run(config: dict[str, Any], data: EventDataModule, task: Task, kee
     }
 
 
+def _extract(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: DeepClusterTask) -> Extracted:
+    """Features that the trained network makes of everything."""
+    task.load_state_dict(load_checkpoint(folder.best_checkpoint)["state_dict"])
+    trainer = build_predictor(config, config["trainer"].get("accelerator", "auto"), config["system"])
+    return extract(trainer, task, data.loader("train"))
+
+
 def _judge(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: DeepClusterTask, keeper: KeepCheckpoints
+    config: dict[str, Any],
+    folder: RunFolder,
+    data: EventDataModule,
+    task: DeepClusterTask,
+    keeper: KeepCheckpoints,
+    found: Extracted,
 ) -> dict[str, Any]:
     """Make and judge the final clusters and write ``metrics.json``."""
-    metrics = {**_describe_run(config, data, task, keeper), **judge_clusters(config, folder, data, task)}
+    # From here on this process works alone.
+    data.trainer = None
+    metrics = {**_describe_run(config, data, task, keeper), **judge_clusters(config, folder, data, task, found)}
     draw_figures(folder, data, task, {})
     write_json(folder.metrics_file, metrics)
     return metrics

@@ -89,7 +89,7 @@ class ClassOutput(Output):
 
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Weighted cross-entropy of logits (B, K) against class numbers (B,); unlabelled samples do not count."""
-        if not (target != NO_CLASS).any():
+        if not self.known_weight(target) > 0:
             return raw.float().sum() * 0
         return functional.cross_entropy(
             raw.float(),
@@ -98,6 +98,10 @@ class ClassOutput(Output):
             ignore_index=NO_CLASS,
             label_smoothing=self.label_smoothing,
         )
+
+    def known_weight(self, target: torch.Tensor) -> torch.Tensor:
+        """Sum of the class weights of the samples that have a label (B,): what ``loss`` divides by, ()."""
+        return self.class_weights[target[target != NO_CLASS]].sum()
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Class probabilities (B, K)."""

@@ -18,10 +18,12 @@ from seisvision import keys
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
 from seisvision.clustering.kmeans import BACKENDS, Clustering, agreement, kmeans
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.epoch_sampler import Share
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
 from seisvision.models.sobel import Sobel
 from seisvision.seeding import DEFAULT_SEED, stream_seed
+from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
 from seisvision.tasks.output import Output
 from seisvision.views.view import View
 
@@ -61,6 +63,8 @@ class DeepClusterTask(pl.LightningModule):
             so the fewer samples, the higher; 0.05 in the original, whose epochs have thousands of steps.
         head_weight_decay: its weight decay.
         sobel: show the network gradients of the picture.
+        brightness_jitter: every training picture is made darker or brighter by up to this, where it shows anything; for
+            pictures in [0, 1] of decibels above noise this is the same event above less or more noise.
         seed: base seed.
 
     Raises:
@@ -89,6 +93,7 @@ class DeepClusterTask(pl.LightningModule):
         head_lr: float = 0.5,
         head_weight_decay: float = 1e-5,
         sobel: bool = False,
+        brightness_jitter: float = 0.0,
         seed: int = DEFAULT_SEED,
     ) -> None:
         super().__init__()
@@ -106,6 +111,8 @@ class DeepClusterTask(pl.LightningModule):
                 f"task.min_cluster_size={min_cluster_size} must be at least 1, task.head_lr={head_lr} above 0 and "
                 f"task.head_weight_decay={head_weight_decay} at least 0"
             )
+        if not 0 <= brightness_jitter < 1:
+            raise ConfigurationError(f"task.brightness_jitter={brightness_jitter} must be from 0 to below 1")
         if backend not in BACKENDS:
             raise ConfigurationError(f"task.backend='{backend}'. {did_you_mean(backend, list(BACKENDS))}")
         self.model, self.view, self.augment = model, view, augment
@@ -118,6 +125,7 @@ class DeepClusterTask(pl.LightningModule):
             "backend": backend,
             "min_cluster_size": min_cluster_size,
         }
+        self._brightness_jitter = brightness_jitter
         self._head_lr, self._head_weight_decay = head_lr, head_weight_decay
         self.seed = seed
         self.about: dict[str, Any] = {}
@@ -136,8 +144,13 @@ class DeepClusterTask(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Let the samples know how many processes share them."""
-        if self._data is not None:
+        if self._data is not None and stage == "fit":
             self._data.trainer = self.trainer
+
+    def configure_model(self) -> None:
+        """Take batch norms over the global batch where several processes share it."""
+        if self.trainer.world_size > 1:
+            share_batch_norm(self)
 
     def features(self, batch: dict[str, Any]) -> torch.Tensor:
         """Features (B, F) of a batch of waveforms, before the last ReLU of the network."""
@@ -205,9 +218,9 @@ class DeepClusterTask(pl.LightningModule):
         with self._evaluating(), self.trainer.precision_plugin.forward_context():
             for batch in loader:
                 batch = self.trainer.strategy.batch_to_device(batch)
-                mine.append(self.features(batch).float())
-        shared = torch.cat(mine) if mine else torch.zeros(0, self.head.in_features, device=self.device)
-        return self._in_order(shared, len(self._number_of)).cpu().numpy()
+                features = self.features(batch).float()
+                mine.append(features[batch[keys.COUNTS]] if keys.COUNTS in batch else features)
+        return self._in_order(torch.cat(mine), len(self._number_of)).cpu().numpy()
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
@@ -248,18 +261,39 @@ class DeepClusterTask(pl.LightningModule):
     def training_step(self, batch: dict[str, Any], batch_index: int) -> torch.Tensor:
         """Cross-entropy of one batch against the clusters of the epoch."""
         assert self.labels is not None
+        share = share_of(batch)
         if self.augment is not None:
-            batch = self.augment(batch, self.current_epoch, batch_index, self.global_rank)
+            batch = self.augment(batch, self.current_epoch, batch_index, share)
         ids = batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])
         target = torch.from_numpy(self.labels[[self._number_of[sample_id] for sample_id in ids]]).to(self.device)
-        loss = functional.cross_entropy(self(batch).float(), target)
+        picture = self._brightened(self.view(batch), batch_index, share)
+        with counting(share):
+            logits = self.head(torch.relu(self.model.unrectified(self.edges(picture))))
+        (factor,) = loss_factors([torch.tensor(len(ids))], share)
+        loss = functional.cross_entropy(logits.float(), target) * factor
         shown = {"train/loss": loss, "train/loss_over_ln_k": loss.detach() / math.log(self.train_k)}
-        self.log_dict(shown, on_step=False, on_epoch=True, batch_size=len(ids), sync_dist=True)
+        size = len(ids) if share is None else share.n_samples
+        self.log_dict(shown, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
+
+    def _brightened(self, picture: torch.Tensor, batch_index: int, share: Share | None) -> torch.Tensor:
+        """Pictures (B, P, H, W) made darker or brighter, each by an amount of its own; nothing stays nothing."""
+        if not self._brightness_jitter:
+            return picture
+        seed = stream_seed(self.seed, "brightness", self.current_epoch, batch_index)
+        # Drawn for the global batch, so that the number of processes changes nothing.
+        n_samples = len(picture) if share is None else share.n_samples
+        change = (
+            torch.rand(n_samples, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+        ) * self._brightness_jitter
+        change = change if share is None else share.of(change)
+        changed = (picture + change.to(picture)[:, None, None, None]).clamp(0, 1)
+        return torch.where(picture > 0, changed, picture)
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Ids and features (B, F) of one batch."""
-        ids: dict[str, Any] = {key: batch[key] for key in (keys.SOURCE_ID, keys.TRACE_ID) if key in batch}
+        about = (keys.SOURCE_ID, keys.TRACE_ID, keys.COUNTS)
+        ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
         return {**ids, "features": self.features(batch).float().cpu()}
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -295,8 +329,7 @@ class DeepClusterTask(pl.LightningModule):
         """Steps of the whole training; Lightning's own count would ask for the samples, and so make clusters."""
         assert self._data is not None
         trainer = self.trainer
-        share = -(-len(self._number_of) // trainer.world_size)
-        batches, limit = -(-share // self._data.batch_size), trainer.limit_train_batches
+        batches, limit = -(-len(self._number_of) // self._data.batch_size), trainer.limit_train_batches
         batches = min(batches, limit) if isinstance(limit, int) else max(1, int(batches * limit))
         return (trainer.max_epochs or 1) * -(-batches // trainer.accumulate_grad_batches)
 

@@ -44,6 +44,10 @@ class Output(nn.Module):
         """Mean loss of raw values (B, R) against true values (B,); samples without one do not count."""
         raise NotImplementedError
 
+    def known_weight(self, target: torch.Tensor) -> torch.Tensor:
+        """Sum of the weights of the samples that have a true value (B,): what ``loss`` divides by, ()."""
+        return target.isfinite().sum()
+
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """What the raw values (B, R) mean: (B, D), in physical units."""
         raise NotImplementedError

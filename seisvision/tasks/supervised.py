@@ -12,6 +12,7 @@ from torch import nn
 from seisvision import keys
 from seisvision.models.backbone import Backbone
 from seisvision.seeding import DEFAULT_SEED, stream_seed
+from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
 from seisvision.tasks.output import Output
 from seisvision.views.view import View
 
@@ -29,7 +30,7 @@ class SupervisedTask(pl.LightningModule):
         optimizer: builds the optimiser from parameters, such as a ``functools.partial`` of ``torch.optim.AdamW``.
         scheduler: builds a schedule from the optimiser and the number of steps of the whole training
             (``total_steps``), stepped once a batch; ``None`` keeps the rate constant.
-        augment: changes training batches (``augment(batch, epoch, step, rank)``); ``None`` leaves them as they are.
+        augment: changes training batches (``augment(batch, epoch, step, share)``); ``None`` leaves them as they are.
         seed: base seed of the streams for heads and dropout.
         monitor: the logged value by which the best epoch is chosen, and its direction, ``max`` or ``min``.
     """
@@ -63,6 +64,11 @@ class SupervisedTask(pl.LightningModule):
         features = self.model(self.view(batch))
         return {output.name: output(features) for output in self.outputs}
 
+    def configure_model(self) -> None:
+        """Take batch norms over the global batch where several processes share it."""
+        if self.trainer.world_size > 1:
+            share_batch_norm(self)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what another program needs to use the weights."""
         checkpoint["seisvision"] = {**self.about, "epoch": self.current_epoch}
@@ -84,20 +90,25 @@ class SupervisedTask(pl.LightningModule):
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
         targets = {name: values.cpu() for name, values in batch[keys.TARGETS].items()}
-        ids: dict[str, Any] = {key: batch[key] for key in (keys.SOURCE_ID, keys.TRACE_ID) if key in batch}
+        about = (keys.SOURCE_ID, keys.TRACE_ID, keys.COUNTS)
+        ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
         return {**ids, "decoded": decoded, keys.TARGETS: targets}
 
     def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
+        share = share_of(batch)
         if part == "train" and self.augment is not None:
-            batch = self.augment(batch, self.current_epoch, batch_index, self.global_rank)
-        raw = self(batch)
+            batch = self.augment(batch, self.current_epoch, batch_index, share)
+        with counting(share):
+            raw = self(batch)
+        targets = [batch[keys.TARGETS][output.target] for output in self.outputs]
+        weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
         total = torch.zeros((), device=self.device)
-        for output in self.outputs:
-            target = batch[keys.TARGETS][output.target]
-            total = total + output.weight * output.loss(raw[output.name], target)
-            decoded = output.decode(raw[output.name].detach())
-            self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target))
-        size = len(batch[keys.SOURCE_ID])
+        for output, target, factor in zip(self.outputs, targets, loss_factors(weights, share), strict=True):
+            total = total + output.weight * output.loss(raw[output.name], target) * factor
+            n_counted = len(target) if share is None or share.counts else 0
+            decoded = output.decode(raw[output.name].detach())[:n_counted]
+            self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target[:n_counted]))
+        size = len(batch[keys.SOURCE_ID]) if share is None else share.n_samples
         self.log(f"{part}/loss", total, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return total
 
@@ -115,15 +126,8 @@ class SupervisedTask(pl.LightningModule):
             if not seen:
                 continue
             decoded, target = torch.cat([pair[0] for pair in seen]), torch.cat([pair[1] for pair in seen])
-            if self.trainer.world_size > 1:
-                decoded, target = self._from_all_ranks(decoded), self._from_all_ranks(target)
-            for name, value in output.running_metrics(decoded, target).items():
+            for name, value in output.running_metrics(gather_rows(decoded), gather_rows(target)).items():
                 self.log(f"{part}/{output.name}_{name}", value)
-
-    def _from_all_ranks(self, values: torch.Tensor) -> torch.Tensor:
-        gathered = self.all_gather(values)
-        assert isinstance(gathered, torch.Tensor)
-        return gathered.flatten(0, 1)
 
     def configure_optimizers(self) -> Any:
         """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""

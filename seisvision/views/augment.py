@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from seisvision import keys
+from seisvision.data.epoch_sampler import Share
 from seisvision.data.synthesis.earth import EARTH_RADIUS_KM
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, stream_seed
@@ -37,8 +38,8 @@ class Augment(nn.Module):
         rotation_target: column of an angle (degrees, clockwise from north) that turns together with the azimuths of
             the stations by any angle, one for each event. Back azimuths stay: the radial and the transverse
             direction turn along. None: nothing turns.
-        seed: base seed. Draws depend on it and on epoch, step and rank alone, and are made on the processor,
-            so that neither a resumed run nor another device sees other numbers.
+        seed: base seed. Draws depend on it and on epoch and step alone, and are made on the processor for the whole
+            global batch, so that neither a resumed run nor other or more devices see other numbers.
 
     Raises ConfigurationError for a negative amount or a probability outside [0, 1).
     """
@@ -77,16 +78,24 @@ class Augment(nn.Module):
         self.velocity_error, self.rotation_target = velocity_error, rotation_target
 
     @torch.no_grad()
-    def forward(self, batch: dict[str, Any], epoch: int, step: int, rank: int = 0) -> dict[str, Any]:
-        """Return a changed copy of ``batch``; the tensors of ``batch`` itself are left alone."""
+    def forward(self, batch: dict[str, Any], epoch: int, step: int, share: Share | None = None) -> dict[str, Any]:
+        """Return a changed copy of ``batch``; the tensors of ``batch`` itself are left alone.
+
+        Args:
+            batch: of this process.
+            epoch, step: number the batch.
+            share: what part of the global batch it is; ``None``: all of it.
+        """
         batch = dict(batch)
-        events, stations, _, _ = batch[keys.WAVEFORM].shape
+        share = share or Share(n_samples=len(batch[keys.WAVEFORM]), n_stations=batch[keys.WAVEFORM].shape[1])
+        here, events, stations = batch[keys.WAVEFORM].shape[1], share.n_samples, share.n_stations
         # Every draw is made whether it is used or not: switching one change on leaves the others as they were.
-        generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment", epoch, step, rank))
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment", epoch, step, 0))
         shift = torch.rand(events, generator=generator).mul_(2).sub_(1)
         sign = torch.rand(events, generator=generator).sub_(0.5).sign_()
         gain = torch.rand(events, stations, generator=generator).mul_(2).sub_(1)
         luck = torch.rand(events, stations, generator=generator)
+        shift, sign, gain, luck = share.of(shift), share.of(sign), share.of(gain)[:, :here], share.of(luck)[:, :here]
         if self.time_shift_s:
             self._shift(batch, shift)
         if self.amplitude_jitter_db or self.polarity_flip:
@@ -95,18 +104,19 @@ class Augment(nn.Module):
             waveform = batch[keys.WAVEFORM]
             batch[keys.WAVEFORM] = waveform * factor[..., None, None].to(waveform)
         if self.noise_fraction:
-            self._add_noise(batch, generator)
+            self._add_noise(batch, generator, share)
         if self.station_dropout:
             self._drop(batch, luck)
-        self._misplace(batch, epoch, step, rank)
+        self._misplace(batch, epoch, step, share)
         return batch
 
-    def _misplace(self, batch: dict[str, Any], epoch: int, step: int, rank: int) -> None:
+    def _misplace(self, batch: dict[str, Any], epoch: int, step: int, share: Share) -> None:
         """Put in the errors of the location and turn the event; draws of their own, so that the others stay."""
-        generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/geometry", epoch, step, rank))
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/geometry", epoch, step, 0))
         waveform = batch[keys.WAVEFORM]
-        north, east, late, stretch = torch.randn(4, len(waveform), 1, generator=generator).to(waveform.device)
-        turn = torch.rand(len(waveform), 1, generator=generator).to(waveform.device)
+        errors = share.of(torch.randn(4, share.n_samples, 1, generator=generator), dim=1)
+        north, east, late, stretch = errors.to(waveform.device)
+        turn = share.of(torch.rand(share.n_samples, 1, generator=generator)).to(waveform.device)
         if self.epicentre_error_km:
             offset_km, azimuth_deg, back_azimuth_deg = (batch[key] for key in _GEOMETRY)
             north_km, east_km = north * self.epicentre_error_km, east * self.epicentre_error_km
@@ -142,9 +152,10 @@ class Augment(nn.Module):
         batch[keys.ONSET_S] = batch[keys.ONSET_S] + seconds
         batch[keys.START_S] = batch[keys.START_S] - seconds
 
-    def _add_noise(self, batch: dict[str, Any], generator: torch.Generator) -> None:
+    def _add_noise(self, batch: dict[str, Any], generator: torch.Generator, share: Share) -> None:
         waveform = batch[keys.WAVEFORM]
-        noise = torch.randn(waveform.shape, generator=generator).to(waveform)
+        everywhere = torch.randn(share.n_samples, share.n_stations, *waveform.shape[2:], generator=generator)
+        noise = share.of(everywhere)[:, : waveform.shape[1]].to(waveform)
         strength = self.noise_fraction * waveform.square().mean(-1, keepdim=True).sqrt()
         batch[keys.WAVEFORM] = waveform + noise * strength
 

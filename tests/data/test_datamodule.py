@@ -76,18 +76,30 @@ def test_order_follows_from_seed_and_epoch() -> None:
     assert order(3) != order(4) and order(3) != order(3, seed=1)
 
 
-@pytest.mark.parametrize("n_ranks", [2, 3, 7])
-def test_ranks_share_the_samples(n_ranks: int) -> None:
-    n = 25
-    ordered = [list(EpochSampler(n, shuffle=False, rank=rank, n_ranks=n_ranks)) for rank in range(n_ranks)]
-    assert sorted(number for numbers in ordered for number in numbers) == list(range(n))
-    drawn = [EpochSampler(n, shuffle=True, rank=rank, n_ranks=n_ranks) for rank in range(n_ranks)]
-    numbers = [list(sampler) for sampler in drawn]
-    assert {len(some) for some in numbers} == {len(drawn[0])} == {-(-n // n_ranks)}
-    together = [some[i] for i in range(len(numbers[0])) for some in numbers]
-    assert together[:n] == list(EpochSampler(n, shuffle=True))
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize(("n_ranks", "batch_size", "n"), [(2, 8, 25), (3, 6, 25), (7, 7, 25), (4, 8, 16), (2, 8, 3)])
+def test_ranks_share_the_batches_of_one_process(n_ranks: int, batch_size: int, n: int, shuffle: bool) -> None:
+    order = list(EpochSampler(n, shuffle=shuffle))
+    batches = [order[first : first + batch_size] for first in range(0, n, batch_size)]
+    shares = []
+    for rank in range(n_ranks):
+        sampler = EpochSampler(n, shuffle=shuffle, rank=rank, n_ranks=n_ranks, batch_size=batch_size)
+        numbers, local = list(sampler), batch_size // n_ranks
+        assert len(numbers) == len(sampler)
+        shares.append([numbers[first : first + local] for first in range(0, len(numbers), local)])
+    # All have equally many batches; what does not count is there only where a rank would have nothing.
+    assert {len(share) for share in shares} == {len(batches)}
+    for number, batch in enumerate(batches):
+        together = [sample for share in shares for sample in share[number]]
+        assert sorted(sample for sample in together if sample >= 0) == sorted(batch)
+        assert all(share[number] == [-1 - order[-1]] or min(share[number]) >= 0 for share in shares)
+
+
+def test_batches_that_cannot_be_dealt_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="rank=2"):
-        EpochSampler(n, shuffle=True, rank=2, n_ranks=2)
+        EpochSampler(25, shuffle=True, rank=2, n_ranks=2)
+    with pytest.raises(ConfigurationError, match=r"batch_size=8 .* number, 3\. Give 6 or 9"):
+        EpochSampler(25, shuffle=True, rank=0, n_ranks=3, batch_size=8)
 
 
 class Listener(pl.LightningModule):

@@ -114,6 +114,19 @@ def test_run_identity_follows_the_science_and_not_the_machine() -> None:
     assert len({base, *others}) == len(science) + 2
 
 
+def test_stored_runs_keep_their_names() -> None:
+    names = {(): "aaddde1803", ("trainer.batch_size=16", "model=resnet34"): "f504eb5d00"}
+    for overrides, name in names.items():
+        for machine in ([], ["trainer=ddp", "trainer.devices=4"], ["trainer.accelerator=cpu", "trainer.num_nodes=2"]):
+            config = plain_config([*machine, *overrides])
+            assert run_identity(scientific_part(config, "0123456789ab")) == name
+
+
+def test_settings_of_earlier_versions_are_answered_with_their_new_names() -> None:
+    with pytest.raises(ConfigurationError, match=r"system\.devices is trainer\.devices now"):
+        plain_config(["+system.devices=2"])
+
+
 def test_unset_settings_are_named() -> None:
     with pytest.raises(ConfigurationError, match=r"dataset\.source\.path"):
         plain_config(["dataset=folder"])

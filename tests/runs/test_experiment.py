@@ -22,7 +22,7 @@ from seisvision.errors import CheckpointError, ConfigurationError, DataError, Se
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FAILED, FINISHED, RunFolder, read_json
+from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, RunFolder, read_json
 from seisvision.runs.terminal import set_up_logging
 
 
@@ -144,7 +144,7 @@ def test_an_interrupted_run_says_so_and_can_be_resumed(kind: signal.Signals, dat
     assert b"The same command resumes." in rest and b"point 2" not in rest
     (folder,) = (path.parent for path in (tmp_path / "default").glob("*/status.json"))
     status = RunFolder(folder).status()
-    assert (status["state"], status["error"]) == (FAILED, "interrupted")
+    assert (status["state"], status["error"]) == (INTERRUPTED, "interrupted")
     assert load_checkpoint(RunFolder(folder).last_checkpoint)["seisvision"]["epoch"] >= 0
 
 

@@ -7,6 +7,7 @@ from made_sections import RATE_HZ, wave_trains
 
 from seisvision import keys
 from seisvision.angles import wrapped_difference_deg
+from seisvision.data.epoch_sampler import Share
 from seisvision.data.geodesy import geodesic
 from seisvision.errors import ConfigurationError
 from seisvision.views.augment import Augment, move_epicentre
@@ -25,16 +26,36 @@ def test_nothing_asked_for_changes_nothing() -> None:
     assert same(Augment()(batch, epoch=0, step=0), batch)
 
 
-def test_draws_depend_on_seed_epoch_step_and_rank_alone() -> None:
+def test_draws_depend_on_seed_epoch_and_step_alone() -> None:
     batch = wave_trains()
-    first = EVERYTHING(batch, epoch=3, step=7, rank=1)
+    first = EVERYTHING(batch, epoch=3, step=7)
     torch.manual_seed(99)
-    EVERYTHING(batch, epoch=3, step=6, rank=1)
-    assert same(EVERYTHING(batch, epoch=3, step=7, rank=1), first)
-    for epoch, step, rank in ((2, 7, 1), (3, 8, 1), (3, 7, 0)):
-        assert not same(EVERYTHING(batch, epoch=epoch, step=step, rank=rank), first)
+    EVERYTHING(batch, epoch=3, step=6)
+    assert same(EVERYTHING(batch, epoch=3, step=7), first)
+    for epoch, step in ((2, 7), (3, 8)):
+        assert not same(EVERYTHING(batch, epoch=epoch, step=step), first)
     other = Augment(time_shift_s=30, amplitude_jitter_db=6, noise_fraction=0.1, station_dropout=0.3, seed=1)
-    assert not same(other(batch, epoch=3, step=7, rank=1), first)
+    assert not same(other(batch, epoch=3, step=7), first)
+
+
+def test_processes_draw_together_what_one_draws() -> None:
+    augment = Augment(
+        time_shift_s=30, amplitude_jitter_db=6, noise_fraction=0.1, station_dropout=0.3, epicentre_error_km=20,
+        origin_error_s=3, velocity_error=0.02, polarity_flip=True,
+    )  # fmt: skip
+    batch = wave_trains()
+    batch[keys.BACK_AZIMUTH_DEG] = (batch[keys.AZIMUTH_DEG] + 180) % 360
+    n_samples, n_stations = batch[keys.WAVEFORM].shape[:2]
+    whole = augment(batch, epoch=3, step=7)
+    for rank in range(3):
+        # The last station of the whole batch may be padding that this process does not have.
+        part = {
+            key: value[rank::3, : n_stations - 1] if torch.is_tensor(value) and value.ndim > 1 else value
+            for key, value in batch.items()
+        }
+        drawn = augment(part, epoch=3, step=7, share=Share(rank, 3, n_samples, n_stations))
+        for key in (keys.WAVEFORM, keys.START_S, keys.OFFSET_KM, keys.AZIMUTH_DEG):
+            torch.testing.assert_close(drawn[key], whole[key][rank::3, : n_stations - 1], equal_nan=True)
 
 
 def test_the_batch_itself_is_left_alone() -> None:

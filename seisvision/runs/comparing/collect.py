@@ -16,11 +16,12 @@ import yaml
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.folder import FAILED, FINISHED, PENDING, RUNNING, RunFolder, read_json
 from seisvision.runs.results import stored_measures
+from seisvision.runs.sweeps.folder import SweepFolder
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MARKS = ("status.json", "metrics.json")
 """A folder with one of these is a run folder, and nothing below it is."""
-NOT_SCIENTIFIC = ("name", "run", "logger", "system", "stages", "evaluation")
+NOT_SCIENTIFIC = ("name", "run", "logger", "system", "launcher", "sweep", "stages", "evaluation")
 """Sections of the configuration that do not change what a network learns or says."""
 REPEATS = ("seed", "split.fold")
 """Settings in which the repetitions of one configuration differ."""
@@ -105,7 +106,7 @@ def collect(asked: Sequence[str], cache: Cache | None = None) -> tuple[list[Comp
     Of runs with different tasks, those with the most frequent task are compared and the others are left out.
 
     Args:
-        asked: run folders, folders of runs at any depth, or patterns such as ``runs/sweep*``.
+        asked: run folders, folders of sweeps, folders of runs at any depth, or patterns such as ``runs/sweep*``.
         cache: filled, and used for runs whose files did not change.
 
     Returns:
@@ -145,6 +146,10 @@ def find_run_folders(asked: Sequence[str]) -> list[Path]:
 
 
 def _below(top: Path) -> Iterator[Path]:
+    sweep = SweepFolder(top)
+    if sweep.file.is_file():
+        yield from (folder.path for folder in map(sweep.run_folder, sweep.points()) if folder and folder.path.exists())
+        return
     for path, folders, files in os.walk(top):
         if any(mark in files for mark in MARKS) or {"config.yaml", "overrides.yaml"} <= set(files):
             folders.clear()

@@ -1,0 +1,57 @@
+"""Workers end when they are told to, and never outlive the process that started them."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import sys
+import threading
+import time
+
+from seisvision.runs.ranks import PARENT_VARIABLE
+from seisvision.runs.terminal import INTERRUPTED
+
+GRACE_S = 8.0
+"""How long a worker may take to end on its own after Ctrl-C; it may be waiting for another in a collective."""
+LOOK_EVERY_S = 1.0
+SET_PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of Linux' prctl(2)."""
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it ends, even by ``kill -9``."""
+    parent = int(os.environ[PARENT_VARIABLE])
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(INTERRUPTED)
+
+
+def leave_in_time() -> None:
+    """Watch, in a thread, over signals and the parent.
+
+    Python runs signal handlers between its own steps only; a process that waits in a collective would never come to
+    that. The system writes each signal into a pipe all the same.
+    """
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(read_end, os.getppid()), daemon=True).start()
+
+
+def _watch(read_end: int, parent: int) -> None:
+    deadline = float("inf")
+    while os.getppid() == parent and time.monotonic() < deadline:
+        readable, _, _ = select.select([read_end], [], [], LOOK_EVERY_S)
+        signals = os.read(read_end, 64) if readable else b""
+        asked = [number for number in signals if number in (signal.SIGINT, signal.SIGTERM)]
+        if asked and deadline < float("inf"):
+            break
+        if asked:
+            deadline = time.monotonic() + GRACE_S
+    with contextlib.suppress(Exception):
+        sys.stderr.flush()
+    os._exit(INTERRUPTED)

@@ -1,0 +1,127 @@
+"""Which process of a job this is, and how the processes of a job find each other.
+
+A job of several processes is started by this package (:mod:`seisvision.runs.launch`), by ``torchrun`` or by ``srun``;
+all three tell each process its number (rank) through the environment.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from seisvision.errors import ConfigurationError, SeisvisionError
+
+PARENT_VARIABLE = "SEISVISION_PARENT"
+"""Environment variable in which a worker finds the number of the process that started it."""
+WAIT_MINUTES = 60
+"""How long processes wait for each other, such as for the first to make a waveform set."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What place a process has in its job.
+
+    Args:
+        rank: number of the process, the first of which writes files.
+        n_ranks: number of processes.
+        local_rank, n_local: the same on this machine.
+        starter: who started the processes: ``nobody`` (there is one), ``seisvision``, ``torchrun`` or ``srun``.
+    """
+
+    rank: int = 0
+    n_ranks: int = 1
+    local_rank: int = 0
+    n_local: int = 1
+    starter: str = "nobody"
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of machines."""
+        return max(1, self.n_ranks // self.n_local)
+
+
+def current_place() -> Place:
+    """What the environment says of this process."""
+    values = os.environ
+    if "TORCHELASTIC_RUN_ID" in values and int(values.get("WORLD_SIZE", 1)) > 1:
+        starter = "seisvision" if PARENT_VARIABLE in values else "torchrun"
+        rank, n_ranks = int(values["RANK"]), int(values["WORLD_SIZE"])
+        return Place(rank, n_ranks, int(values["LOCAL_RANK"]), int(values["LOCAL_WORLD_SIZE"]), starter)
+    # Set by srun only: in the batch script itself, as in a shell of an allocation, there is one process.
+    n_ranks = int(values.get("SLURM_STEP_NUM_TASKS", 1))
+    if n_ranks == 1:
+        return Place()
+    n_nodes = int(values.get("SLURM_STEP_NUM_NODES", 1))
+    if n_ranks % n_nodes:
+        raise ConfigurationError(
+            f"srun started {n_ranks} tasks on {n_nodes} nodes; give every node equally many (--ntasks-per-node)."
+        )
+    return Place(int(values["SLURM_PROCID"]), n_ranks, int(values["SLURM_LOCALID"]), n_ranks // n_nodes, "srun")
+
+
+def cluster_environment(place: Place) -> Any:
+    """Lightning's environment of whoever started this process."""
+    from pytorch_lightning.plugins import environments
+
+    if place.starter == "srun":
+        # Requeueing is the launcher's: Lightning's own would write a checkpoint in the middle of an epoch.
+        return environments.SLURMEnvironment(auto_requeue=False)
+    if place.n_ranks > 1:
+        return environments.TorchElasticEnvironment()
+    return environments.LightningEnvironment()
+
+
+def join_group(place: Place) -> None:
+    """Meet the other processes of the job; does nothing where there is one, or where they have met.
+
+    Raises:
+        SeisvisionError: not all processes came.
+    """
+    import torch
+    from torch import distributed
+
+    if place.n_ranks == 1 or distributed.is_initialized():
+        return
+    if place.starter == "srun":
+        environment = cluster_environment(place)
+        os.environ["MASTER_ADDR"] = environment.main_address
+        os.environ["MASTER_PORT"] = str(environment.main_port)
+    # Small things are told through processors, so that no GPU has to be waited for.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        distributed.init_process_group(
+            backend, rank=place.rank, world_size=place.n_ranks, timeout=timedelta(minutes=WAIT_MINUTES)
+        )
+    except RuntimeError as error:
+        raise SeisvisionError(
+            f"Process {place.rank} of {place.n_ranks} did not meet the others within {WAIT_MINUTES} minutes ({error}). "
+            f"See that {place.starter} starts all of them and that they reach {os.environ.get('MASTER_ADDR')}."
+        ) from error
+    atexit.register(distributed.destroy_process_group)
+
+
+def tell(content: Any) -> Any:
+    """What the first process gives, in all processes, which must all call it."""
+    from torch import distributed
+
+    box = [content]
+    distributed.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+@contextmanager
+def first_rank_first() -> Iterator[None]:
+    """Let the first process do what the others will find done."""
+    from seisvision.tasks.exact import rank_and_size, wait_for_all
+
+    rank, n_ranks = rank_and_size()
+    if rank > 0:
+        wait_for_all()
+    yield
+    if rank == 0 and n_ranks > 1:
+        wait_for_all()

@@ -1,0 +1,145 @@
+"""What a sweep has come to: a line a point, the finished runs side by side, and the best of them."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.evaluation.tables import format_seconds, render_table
+from seisvision.runs.folder import FINISHED, RunFolder, write_text
+from seisvision.runs.sweeps.folder import SweepFolder
+from seisvision.runs.sweeps.states import PointState
+
+SHARE_OF_TIME = 0.05
+"""Largest share of a sweep's time that goes into bringing its comparison up to date."""
+
+
+class SweepReport:
+    """Writes the files of a sweep that people read.
+
+    Args:
+        folder: of the sweep.
+    """
+
+    def __init__(self, folder: SweepFolder) -> None:
+        self._folder = folder
+        self._next = 0.0
+
+    def update(self, at_once: bool = False) -> list[PointState]:
+        """Write ``points.csv`` and ``best.yaml``, and ``comparison.txt`` where it is due; returns the states."""
+        states = self._folder.states()
+        self._folder.write_points(states)
+        write_best(self._folder, states)
+        if at_once or time.monotonic() >= self._next:
+            started = time.monotonic()
+            write_comparison(self._folder, states)
+            self._next = started + (time.monotonic() - started) / SHARE_OF_TIME
+        return states
+
+
+def write_comparison(folder: SweepFolder, states: Sequence[PointState]) -> str | None:
+    """Write the finished runs side by side, each once, and return the table; None where none is finished."""
+    from seisvision.runs.results import sweep_table
+
+    runs = {state.folder.path: state.folder for state in states if state.state == FINISHED and state.folder}
+    if not runs:
+        return None
+    try:
+        table = sweep_table(list(runs.values()))
+    except (SeisvisionError, KeyError) as error:
+        table = f"The finished runs cannot be shown side by side: {error}"
+    write_text(folder.comparison_file, table + "\n")
+    return table
+
+
+def best_point(states: Sequence[PointState]) -> PointState | None:
+    """The finished point with the best objective, the first of equals; None where none has one."""
+    finished = [state for state in states if state.state == FINISHED and state.objective is not None and state.monitor]
+    if not finished:
+        return None
+    sign = 1.0 if finished[0].monitor[1] == "max" else -1.0  # type: ignore[index]
+    return max(finished, key=lambda state: sign * state.objective)  # type: ignore[operator]
+
+
+def write_best(folder: SweepFolder, states: Sequence[PointState]) -> None:
+    """Write the best point with what does it again."""
+    best = best_point(states)
+    if best is None:
+        return
+    assert best.folder is not None and best.monitor is not None
+    content = {
+        "point": best.number,
+        "objective": {"name": best.monitor[0], "mode": best.monitor[1], "value": best.objective},
+        "of_points": len([state for state in states if state.state == FINISHED]),
+        "run": folder.relative(best.folder),
+        "command": shlex.join(["python", "train.py", *best.overrides]),
+        "overrides": best.overrides,
+    }
+    write_text(folder.best_file, yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True))
+
+
+def read_best(folder: SweepFolder) -> dict[str, Any]:
+    """Content of ``best.yaml``.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    if not folder.best_file.exists():
+        raise ConfigurationError(f"{folder.path} has no best.yaml: no point is finished yet, or this is no sweep.")
+    return yaml.safe_load(folder.best_file.read_text(encoding="utf-8"))
+
+
+def status_table(states: Sequence[PointState]) -> str:
+    """One line a point: state, objective, epochs, time, host, run, and its settings or its error."""
+    names = {state.monitor[0] for state in states if state.monitor}
+    objective = names.pop() if len(names) == 1 else "objective"
+    head = ["point", "state", objective, "epochs", "time", "host", "run", "settings"]
+    shared = set.intersection(*(set(state.overrides) for state in states)) if len(states) > 1 else set()
+    rows = [_status_row(state, shared) for state in states]
+    counts = {state.state: sum(one.state == state.state for one in states) for state in states}
+    summary = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    errors = [f"point {state.number}: {state.error}" for state in states if state.error and state.state != FINISHED]
+    return "\n".join([render_table(head, rows, "text"), "", f"{len(states)} points: {summary}", *errors])
+
+
+def _status_row(state: PointState, shared: set[str]) -> list[str]:
+    epochs = f"{state.epoch}/{state.max_epochs}" if state.max_epochs else str(state.epoch)
+    return [
+        str(state.number),
+        state.state,
+        "-" if state.objective is None else f"{state.objective:.4g}",
+        epochs,
+        "-" if state.seconds is None else format_seconds(state.seconds),
+        state.host or "-",
+        "-" if state.folder is None else state.folder.run_id,
+        " ".join(one for one in state.overrides if one not in shared) or "-",
+    ]
+
+
+def runs_below(top: Path) -> list[PointState]:
+    """States of all runs below a folder, in the order of their paths."""
+    from seisvision.runs.comparing.collect import find_run_folders
+    from seisvision.runs.sweeps.states import read_state
+
+    states = []
+    for number, path in enumerate(find_run_folders([str(top)]), start=1):
+        config, overrides = _read_yaml(path / "config.yaml") or {}, _read_yaml(path / "overrides.yaml") or []
+        monitor = (config.get("task") or {}).get("monitor")
+        epochs = (config.get("trainer") or {}).get("max_epochs")
+        typed = [str(one) for one in overrides]
+        states.append(read_state(RunFolder(path), number, typed, monitor=monitor, max_epochs=epochs))
+    return states
+
+
+def _read_yaml(path: Path) -> Any:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    except (OSError, yaml.YAMLError):
+        return None

@@ -1,0 +1,114 @@
+"""Lightning trainers: one process or many, on whatever devices this machine has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from seisvision.errors import ConfigurationError
+from seisvision.runs.build import finds_clusters
+from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
+from seisvision.runs.folder import RunFolder
+from seisvision.runs.launch import check_shared
+from seisvision.runs.loggers import HistoryLogger
+from seisvision.runs.ranks import Place, cluster_environment, current_place
+
+Config = Mapping[str, Any]
+
+OURS = ("batch_size", "early_stopping_patience", *MACHINE_KEYS_OF_TRAINER)
+"""Settings of ``trainer`` that are not handed on to Lightning as they are."""
+STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
+
+
+def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbacks: list[Any]) -> pl.Trainer:
+    """The Lightning trainer of a run, of one process or of as many as were started.
+
+    Raises:
+        ConfigurationError: the settings do not fit each other or this machine.
+    """
+    settings = {key: value for key, value in config["trainer"].items() if key not in OURS}
+    place = current_place()
+    check_shared(config, place.n_ranks)
+    set_threads(config["system"], place)
+    return _trainer(
+        **settings,
+        **_devices(config["trainer"], place),
+        plugins=[cluster_environment(place)],
+        default_root_dir=folder.path,
+        logger=[HistoryLogger(folder.history_file), *loggers],
+        callbacks=callbacks,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1 if finds_clusters(config) else 0,
+        use_distributed_sampler=False,
+        log_every_n_steps=1,
+    )
+
+
+def build_predictor(config: Config, accelerator: str, system: Config) -> pl.Trainer:
+    """A quiet trainer that only predicts on the one device of this process, with the precision of the training.
+
+    Args:
+        config: of the network's training.
+        accelerator: kind of device.
+        system: settings of this machine.
+    """
+    precision, deterministic = config["trainer"]["precision"], config["trainer"]["deterministic"]
+    place = current_place()
+    set_threads(system, place)
+    settings: dict[str, Any] = {"accelerator": accelerator, "devices": 1}
+    if place.n_ranks > 1:
+        settings = {"strategy": SingleDeviceStrategy(_own_device(accelerator, place))}
+    return _trainer(
+        **settings,
+        precision=precision,
+        deterministic=deterministic,
+        plugins=[cluster_environment(Place())],
+        logger=False,
+        enable_checkpointing=False,
+    )
+
+
+def set_threads(system: Config, place: Place) -> None:
+    """Let torch use the threads asked for; by default the processes of a machine share its processors."""
+    n_threads = system["num_threads"]
+    if n_threads is None and place.n_local > 1 and "OMP_NUM_THREADS" not in os.environ:
+        n_threads = max(1, len(os.sched_getaffinity(0)) // place.n_local)
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
+
+
+def _devices(settings: Config, place: Place) -> dict[str, Any]:
+    """Device, strategy and number of machines; the number of processes is that of those who were started."""
+    accelerator, devices = settings.get("accelerator", "auto"), settings.get("devices", 1)
+    strategy = settings.get("strategy", "auto")
+    if strategy not in STRATEGIES:
+        raise ConfigurationError(f"trainer.strategy={strategy} is not known; give one of {', '.join(STRATEGIES)}.")
+    if place.n_ranks == 1:
+        return {"accelerator": accelerator, "devices": devices if isinstance(devices, list) else 1}
+    own = devices if isinstance(devices, list) and len(devices) == place.n_local else place.n_local
+    shared = {"accelerator": accelerator, "devices": own, "num_nodes": place.n_nodes}
+    if strategy == "fsdp":
+        return {**shared, "strategy": strategy}
+    # All processes compute the same statistics, so that there are no buffers to send round.
+    finds_unused = strategy == "ddp_find_unused_parameters_true"
+    return {**shared, "strategy": DDPStrategy(find_unused_parameters=finds_unused, broadcast_buffers=False)}
+
+
+def _own_device(accelerator: str, place: Place) -> torch.device:
+    """The device of this process among those of its machine, which Lightning has chosen in training."""
+    if accelerator == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device() if place.n_local > 1 else 0)
+
+
+def _trainer(**settings: Any) -> pl.Trainer:
+    try:
+        return pl.Trainer(enable_progress_bar=False, enable_model_summary=False, **settings)
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        raise ConfigurationError(f"Lightning does not accept the settings of trainer or system: {error}") from error

@@ -1,0 +1,131 @@
+"""Sweeps of real runs: what is stored, skipped, retried, killed and shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from fake_launcher import FakeLauncher, sweep
+from tiny_runs import tiny_config
+
+from seisvision.cli import main
+from seisvision.errors import ConfigurationError
+from seisvision.runs.experiment import ensure_run, identify
+from seisvision.runs.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, write_json
+from seisvision.runs.sweeps.launcher import build_launcher
+from seisvision.runs.sweeps.local import LocalLauncher, settle
+from seisvision.runs.sweeps.states import KILLED, read_state
+from seisvision.runs.work import work_on
+
+
+def test_a_failed_point_stops_no_other_and_is_tried_again(data_dir: Path, tmp_path: Path) -> None:
+    def fail(number: int, config: dict) -> None:
+        if config["seed"] == 1:
+            raise ValueError("the disk is full")
+
+    first, second, third = FakeLauncher(fail), FakeLauncher(), FakeLauncher()
+    folder, is_done = sweep(data_dir, tmp_path, first, "seed=1,2", "optimizer.lr=1e-3,-1")
+    assert not is_done and len(first.done) == 2
+    states = folder.states()
+    assert [state.state for state in states] == [FAILED, FAILED, FINISHED, FAILED]
+    assert states[0].error == "ValueError: the disk is full" and "optimizer.lr=-1" in str(states[1].error)
+    assert pd.read_csv(folder.points_file)["state"].tolist() == [state.state for state in states]
+
+    again, _ = sweep(data_dir, tmp_path, second, "seed=1,2", "optimizer.lr=1e-3,-1")
+    assert again.path == folder.path and [one.path for one in second.done] == [first.done[0].path]
+    other, is_done = sweep(data_dir, tmp_path, third, "optimizer.lr=1e-3", "seed=2,1", "system.num_workers=3")
+    assert is_done and third.done == [] and other.path != folder.path
+
+
+def test_two_points_with_the_same_run_do_it_once(data_dir: Path, tmp_path: Path) -> None:
+    launcher = FakeLauncher()
+    folder, is_done = sweep(data_dir, tmp_path, launcher, "seed=1,1,2")
+    assert is_done and len(launcher.done) == 2 and len(folder.states()) == 3
+
+
+def test_a_fresh_sweep_does_its_runs_anew_in_folders_of_their_own(data_dir: Path, tmp_path: Path) -> None:
+    launcher = FakeLauncher()
+    for _ in range(2):
+        sweep(data_dir, tmp_path, launcher, "seed=1,2", "run.fresh=true")
+    assert len({folder.path for folder in launcher.done}) == 4
+
+
+def test_a_run_stops_at_its_limit_and_goes_on_when_asked_for_by_itself(data_dir: Path, tmp_path: Path) -> None:
+    config = tiny_config(data_dir, tmp_path, "trainer.max_epochs=3", "run.test=false")
+    folder = identify(config)
+    folder.prepare(config, [])
+    monitor, mode = config["task"]["monitor"]
+    hopeless = {"monitor": monitor, "mode": mode, "limits": {"1": 2.0}, "n_trials": 7}
+    write_json(folder.limits_file, hopeless)
+    work_on(folder)
+    status = folder.status()
+    assert status["state"] == PRUNED and "7 finished trials" in status["error"]
+    assert read_state(folder, 1, [], monitor=[monitor, mode]).epoch == 2
+    assert not folder.metrics_file.exists() and folder.last_checkpoint.exists()
+    ensure_run(config, [])
+    assert folder.is_finished() and read_state(folder, 1, [], monitor=[monitor, mode]).epoch == 3
+
+
+def test_the_end_of_a_worker_that_said_nothing_is_recorded(data_dir: Path, tmp_path: Path) -> None:
+    config = tiny_config(data_dir, tmp_path)
+    folder = identify(config)
+    folder.prepare(config, [])
+    assert folder.status()["state"] == PENDING
+    settle(folder, 1)
+    assert folder.status()["state"] == FAILED and "exit code 1" in folder.status()["error"]
+
+
+def test_the_state_of_a_dead_process_is_told_from_its_files(data_dir: Path, tmp_path: Path) -> None:
+    config = tiny_config(data_dir, tmp_path)
+    folder = identify(config)
+    folder.prepare(config, [])
+    folder.mark_running()
+    assert read_state(folder, 1, []).state == RUNNING
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    write_json(folder.status_file, {**folder.status(), "pid": dead.pid})
+    assert read_state(folder, 1, []).state == KILLED
+    write_json(folder.status_file, {**folder.status(), "host": "another-node"})
+    assert read_state(folder, 1, []).state == RUNNING
+    folder.history_file.write_text("epoch,step,name,value\n0,3,val/x,0.5\n1,6,val/x,0.7\n2,9,val/x,0.")
+    state = read_state(folder, 1, [], monitor=["val/x", "max"])
+    assert (state.objective, state.epoch) == (0.7, 2)
+    folder.status_file.write_text("{")
+    assert read_state(folder, 1, []).state == "damaged"
+
+
+def test_status_and_best_are_shown_from_files(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    def stop(number: int, config: dict) -> None:
+        if number == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(data_dir, tmp_path, FakeLauncher(stop), "optimizer.lr=1e-4,1e-3,1e-2,1e-1")
+    (path,) = (tmp_path / "default" / "sweeps").iterdir()
+    assert main(["sweep", "status", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[2:6]] == [
+        ["1", "finished"], ["2", "finished"], ["3", "running"], ["4", "pending"],
+    ]  # fmt: skip
+    assert "optimizer.lr=0.001" in lines[3] and "6/2" in lines[3] and "1 pending, 1 running" in lines[7]
+    assert main(["sweep", "best", str(path)]) == 0
+    assert capsys.readouterr().out.split()[-1] == "optimizer.lr=0.001"
+    assert main(["sweep", "status", str(tmp_path)]) == 0
+    assert "3 points: 2 finished, 1 running" in capsys.readouterr().out
+    assert main(["sweep", "best", str(tmp_path)]) == 2
+    assert main(["sweep", "status", str(tmp_path / "nowhere")]) == 2
+
+
+def test_launchers_are_named_by_their_kind() -> None:
+    assert isinstance(build_launcher({"kind": "local"}), LocalLauncher)
+    assert build_launcher({"kind": "local_parallel", "n_jobs": 3}).at_once == 3
+    for settings, said in (
+        ({"kind": "locl"}, "Did you mean 'local'"),
+        ({"kind": "local_parallel", "n_jobs": 0}, "n_jobs=0"),
+        ({"kind": "local", "n_jobs": 2}, "launcher=local cannot be built"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            build_launcher(settings)
