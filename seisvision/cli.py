@@ -26,6 +26,7 @@ COMMANDS = {
     ("sweep", "best"): ("seisvision.runs.sweeps.best_command", "print the settings of the best point"),
     ("sweep", "wandb"): ("seisvision.runs.sweeps.wandb_command", "write a sweep file for the agent of W&B"),
     ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
+    ("clusters",): ("seisvision.runs.cluster_command", "find out how many clusters there are"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.
 

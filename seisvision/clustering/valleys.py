@@ -25,12 +25,14 @@ N_FOLDS = 5
 WINDOW = 0.3
 """Width of the counting windows, as a share of the way between the two middles."""
 LEVEL = 0.01
+HINT = 0.2
+"""Larger p-values are not told apart."""
 SHRINKAGE = 0.1
 """Of the pooled covariance towards a multiple of the identity."""
 PLACES = np.linspace(0.3, 0.7, 17)
 """Where the valley may lie on the way between the middles."""
 CONNECTED = 0.8
-"""Where neighbouring cells have this share of the lower density between them, they bridge their groups: these are one."""
+"""Where neighbouring cells of two groups have this share of the lower density between them, the groups are one."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,10 @@ class Groups:
 
 @dataclass(frozen=True)
 class _Fold:
-    """Cells of the points of other folds, and where this fold's points fall."""
+    """Points (n, F) of every cell: of the other folds, which made the cells, and of this one."""
 
-    points: np.ndarray
-    cells: np.ndarray
-    held_out: np.ndarray
-    held_out_cells: np.ndarray
+    points: list[np.ndarray]
+    held_out: list[np.ndarray]
 
 
 def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level: float = LEVEL) -> Groups:
@@ -83,13 +83,17 @@ def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level:
     bridges = _bridges(points, cells, folds)
     merged: list[tuple[int, ...]] = [(number,) for number in range(n_cells)]
     known: dict[tuple[tuple[int, ...], tuple[int, ...]], float] = {}
-    p_value = 1.0
+    p_value, distance = 1.0, _between(points, cells, n_cells)
     while len(merged) > 1:
         pairs = [(a, b) for i, a in enumerate(merged) for b in merged[i + 1 :]]
-        for a, b in pairs:
+        # Few points in the windows say little: where there is no hint of a valley, the nearest are merged first.
+        for a, b in sorted(pairs, key=lambda pair: distance[np.ix_(*pair)].min()):
             if (a, b) not in known:
                 known[a, b] = _p_value(folds, a, b, bridges)
-        a, b = max(pairs, key=lambda pair: known[pair])
+            if known[a, b] >= HINT:
+                break
+        else:
+            a, b = max(pairs, key=lambda pair: known[pair])
         p_value = known[a, b]
         if p_value < level:
             break
@@ -110,8 +114,13 @@ def _make_folds(points: np.ndarray, n_cells: int, seed: int) -> tuple[list[_Fold
         inside = number != fold
         # Started from the cells of all points, so that a cell has the same number in every fold.
         found = KMeans(n_cells, init=whole.cluster_centers_, n_init=1, max_iter=50).fit(points[inside])
-        held_out = points[~inside]
-        folds.append(_Fold(points[inside], found.labels_, held_out, found.predict(held_out)))
+        new = found.predict(points[~inside])
+        folds.append(
+            _Fold(
+                [points[inside][found.labels_ == cell] for cell in range(n_cells)],
+                [points[~inside][new == cell] for cell in range(n_cells)],
+            )
+        )
     return folds, whole.labels_
 
 
@@ -126,25 +135,19 @@ def _p_value(folds: list[_Fold], a: tuple[int, ...], b: tuple[int, ...], bridges
 
 def _counts(fold: _Fold, a: tuple[int, ...], b: tuple[int, ...]) -> np.ndarray:
     """Held-out points of two groups near the middle of the first, in the valley, and near the middle of the second."""
-    first, second = (fold.points[_within(fold.cells, cells)] for cells in (a, b))
+    first, second = (np.concatenate([fold.points[cell] for cell in cells]) for cells in (a, b))
     if min(len(first), len(second)) < 2:
         return np.zeros(3)
     line = _discriminant(first, second)
-    start, end = np.median(first @ line), np.median(second @ line)
+    along = [first @ line, second @ line]
+    start, end = np.median(along[0]), np.median(along[1])
     if end <= start:
         return np.zeros(3)
-    known = np.sort((np.concatenate([first @ line, second @ line]) - start) / (end - start))
+    known = np.sort((np.concatenate(along) - start) / (end - start))
     counts = np.searchsorted(known, PLACES + WINDOW / 2) - np.searchsorted(known, PLACES - WINDOW / 2)
     valley = PLACES[counts == counts.min()].mean()
-    new = (fold.held_out[_within(fold.held_out_cells, a + b)] @ line - start) / (end - start)
+    new = (np.concatenate([fold.held_out[cell] for cell in a + b]) @ line - start) / (end - start)
     return (np.abs(new[:, None] - np.array([0.0, valley, 1.0])) < WINDOW / 2).sum(axis=0).astype(float)
-
-
-def _within(cells: np.ndarray, chosen: tuple[int, ...]) -> np.ndarray:
-    """Whether each point (N,) lies in one of the chosen cells; quicker than ``np.isin``."""
-    table = np.zeros(int(cells.max()) + 1 + max(chosen), bool)
-    table[list(chosen)] = True
-    return table[cells]
 
 
 def _discriminant(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -153,6 +156,12 @@ def _discriminant(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     scatter = inner.T @ inner / len(inner)
     scatter += (SHRINKAGE * np.trace(scatter) / len(scatter) + 1e-12) * np.eye(len(scatter))
     return np.linalg.solve(scatter, second.mean(axis=0) - first.mean(axis=0))
+
+
+def _between(points: np.ndarray, cells: np.ndarray, n_cells: int) -> np.ndarray:
+    """Squared distances (n_cells, n_cells) of the middles of the cells."""
+    centres = np.stack([points[cells == number].mean(axis=0) for number in range(n_cells)])
+    return squared_distances(centres, centres)
 
 
 def _bridges(points: np.ndarray, cells: np.ndarray, folds: list[_Fold]) -> np.ndarray:
