@@ -120,7 +120,7 @@ def _do_points(stage: Stage, overrides: list[str], done: Done) -> None:
             folders.append(str(run_one([*overrides, *point])))
         except Exception as error:
             done.error = done.error or _said(error)
-            log.error("%s", _said(error))
+            log.error("run %d of %d failed: %s", number, len(points), _said(error))
 
 
 def _do_protocol(stage: Stage, overrides: list[str], done: Done) -> None:

@@ -172,11 +172,11 @@ def clusters(stage: Stage, done: Done) -> Iterator[Line]:
 
 
 def _recommended(done: Done) -> str:
-    """What the report on the number of clusters recommends; "" where it was not made."""
+    """What the report on the number of clusters says in its headline; "" where it was not made."""
     if "page" not in done.files:
         return ""
-    path = Path(done.files["page"]).with_suffix(".json")
-    return str(read_json(path).get("verdict", "")) if path.exists() else ""
+    path = Path(done.files["page"]).with_suffix(".md")
+    return path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") if path.exists() else ""
 
 
 def unlabelled(stage: Stage, done: Done) -> Iterator[Line]:
