@@ -7,6 +7,7 @@ from scipy import ndimage
 from seisvision.errors import ConfigurationError
 from seisvision.models.alexnet import AlexNet
 from seisvision.models.alexnet_bn import AlexNetBN
+from seisvision.models.contrast import Contrast
 from seisvision.models.sobel import Sobel
 from seisvision.models.timm_backbone import TimmBackbone
 
@@ -59,3 +60,14 @@ def test_the_front_end_shows_gradients() -> None:
             theirs = torch.from_numpy(-ndimage.sobel(image[0, channel].numpy(), axis=axis, mode="constant"))
             assert torch.allclose(gradient[1:-1, 1:-1], theirs[1:-1, 1:-1], atol=1e-5)
     assert not list(Sobel(2).parameters()) and not Sobel(2).state_dict()
+
+
+def test_contrast_takes_away_how_bright_a_picture_is_and_nothing_else() -> None:
+    generator = torch.Generator().manual_seed(4)
+    image = torch.rand(3, 2, 16, 32, generator=generator)
+    front = Contrast(2)
+    torch.testing.assert_close(front(image * 0.4), front(image))
+    expected = image[1] / torch.quantile(image[1].flatten(), 0.99, interpolation="nearest")
+    torch.testing.assert_close(front(image)[1], expected, rtol=0.02, atol=0)
+    faint = front(image * 0.01)
+    assert faint.amax() < 0.1 and front(torch.zeros(1, 2, 4, 4)).isfinite().all()
