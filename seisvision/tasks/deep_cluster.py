@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,8 +25,11 @@ from seisvision.models.backbone import Backbone
 from seisvision.models.sobel import Sobel
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
+from seisvision.tasks.kept_pictures import KeptPictures, draw
 from seisvision.tasks.output import Output
 from seisvision.views.view import View
+
+log = logging.getLogger(__name__)
 
 HEAD_DEVIATION = 0.01
 """Standard deviation of the weights of a new head."""
@@ -65,6 +69,8 @@ class DeepClusterTask(pl.LightningModule):
         sobel: show the network gradients of the picture.
         brightness_jitter: every training picture is made darker or brighter by up to this, where it shows anything; for
             pictures in [0, 1] of decibels above noise this is the same event above less or more noise.
+        drawings: draw so many augmented pictures of every sample once, keep them, and learn from these, because views
+            may take longer than the network; ``None`` draws new ones in every epoch.
         seed: base seed.
 
     Raises:
@@ -94,6 +100,7 @@ class DeepClusterTask(pl.LightningModule):
         head_weight_decay: float = 1e-5,
         sobel: bool = False,
         brightness_jitter: float = 0.0,
+        drawings: int | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
         super().__init__()
@@ -103,6 +110,7 @@ class DeepClusterTask(pl.LightningModule):
             ("train_k", self.train_k, 2),
             ("pca_dim", pca_dim, 1),
             ("n_init", n_init, 1),
+            ("drawings", drawings or 1, 1),
         ):
             if value < least:
                 raise ConfigurationError(f"task.{name}={value} must be at least {least}")
@@ -126,6 +134,9 @@ class DeepClusterTask(pl.LightningModule):
             "min_cluster_size": min_cluster_size,
         }
         self._brightness_jitter = brightness_jitter
+        self._n_drawings = drawings or 0
+        self._clean: torch.Tensor | None = None
+        self._kept: KeptPictures | None = None
         self._head_lr, self._head_weight_decay = head_lr, head_weight_decay
         self.seed = seed
         self.about: dict[str, Any] = {}
@@ -154,7 +165,10 @@ class DeepClusterTask(pl.LightningModule):
 
     def features(self, batch: dict[str, Any]) -> torch.Tensor:
         """Features (B, F) of a batch of waveforms, before the last ReLU of the network."""
-        return self.model.unrectified(self.edges(self.view(batch)))
+        return self._features_of(self.view(batch))
+
+    def _features_of(self, picture: torch.Tensor) -> torch.Tensor:
+        return self.model.unrectified(self.edges(picture))
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Logits (B, ``train_k``) of the clusters of this epoch."""
@@ -185,6 +199,8 @@ class DeepClusterTask(pl.LightningModule):
         """
         assert self._data is not None
         epoch = self.current_epoch
+        if self._n_drawings and self._kept is None:
+            self._keep_pictures(self._data)
         features = self._all_features(self._data)
         clustering, rank = None, 0.0
         if self.trainer.is_global_zero:
@@ -213,14 +229,30 @@ class DeepClusterTask(pl.LightningModule):
 
     def _all_features(self, data: EventDataModule) -> np.ndarray:
         """Features float32 (N, F) of all samples, on every rank."""
-        loader = data.loader("train")
         mine = []
         with self._evaluating(), self.trainer.precision_plugin.forward_context():
-            for batch in loader:
-                batch = self.trainer.strategy.batch_to_device(batch)
-                features = self.features(batch).float()
-                mine.append(features[batch[keys.COUNTS]] if keys.COUNTS in batch else features)
+            if self._clean is not None:
+                for picture in self._clean.split(data.batch_size):
+                    mine.append(self._features_of(picture.float().to(self.device)).float())
+            else:
+                for batch in data.loader("train"):
+                    batch = self.trainer.strategy.batch_to_device(batch)
+                    features = self.features(batch).float()
+                    mine.append(features[batch[keys.COUNTS]] if keys.COUNTS in batch else features)
         return self._in_order(torch.cat(mine), len(self._number_of)).cpu().numpy()
+
+    def _keep_pictures(self, data: EventDataModule) -> None:
+        """Draw every sample as it is, and augmented as often as asked for."""
+        log.info("drawing %d + 1 pictures of every sample, once", self._n_drawings)
+        to_device = self.trainer.strategy.batch_to_device
+        with torch.no_grad():
+            self._clean = draw(self.view, data.loader("train"), to_device)
+            drawn = []
+            for drawing in range(self._n_drawings):
+                mine = draw(self.view, data.loader("train"), to_device, self.augment, drawing)
+                everywhere = self._in_order(mine.flatten(1).to(self.device), len(self._number_of)).cpu()
+                drawn.append(everywhere.unflatten(1, mine.shape[1:]))
+        self._kept = KeptPictures(torch.stack(drawn), self.seed)
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
@@ -262,13 +294,17 @@ class DeepClusterTask(pl.LightningModule):
         """Cross-entropy of one batch against the clusters of the epoch."""
         assert self.labels is not None
         share = share_of(batch)
-        if self.augment is not None:
-            batch = self.augment(batch, self.current_epoch, batch_index, share)
         ids = batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])
-        target = torch.from_numpy(self.labels[[self._number_of[sample_id] for sample_id in ids]]).to(self.device)
-        picture = self._brightened(self.view(batch), batch_index, share)
+        numbers = [self._number_of[sample_id] for sample_id in ids]
+        target = torch.from_numpy(self.labels[numbers]).to(self.device)
+        if self._kept is not None:
+            picture = self._kept.pick(numbers, self.current_epoch, batch_index, share).to(self.device)
+        else:
+            if self.augment is not None:
+                batch = self.augment(batch, self.current_epoch, batch_index, share)
+            picture = self.view(batch)
         with counting(share):
-            logits = self.head(torch.relu(self.model.unrectified(self.edges(picture))))
+            logits = self.head(torch.relu(self._features_of(self._brightened(picture, batch_index, share))))
         (factor,) = loss_factors([torch.tensor(len(ids))], share)
         loss = functional.cross_entropy(logits.float(), target) * factor
         shown = {"train/loss": loss, "train/loss_over_ln_k": loss.detach() / math.log(self.train_k)}

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.data.cluster_sampler import ClusterSampler
-from seisvision.data.epoch_sampler import EpochSampler
+from seisvision.data.epoch_sampler import EpochSampler, Share
 from seisvision.errors import ConfigurationError
 from seisvision.models.backbone import Backbone
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -138,6 +138,38 @@ def test_three_kinds_of_pictures_are_found() -> None:
     _fit(task, pictures, 8)
     after = adjusted_rand_score(groups, _final(task, pictures, 8))
     assert after > 0.9 and after > before
+
+
+def test_pictures_that_are_kept_teach_the_same_and_are_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, groups = _blobs(300)
+    drawn: list[int] = []
+    show = Shown.forward
+
+    def count(self: Shown, batch: dict[str, Any]) -> torch.Tensor:
+        drawn.append(len(batch[keys.SOURCE_ID]))
+        return show(self, batch)
+
+    monkeypatch.setattr(Shown, "forward", count)
+    task = _task(train_k=9, pca_dim=4, augment=Moved(), drawings=4)
+    _fit(task, pictures, 8)
+    assert sum(drawn) == 300 * 5
+    monkeypatch.undo()
+    assert adjusted_rand_score(groups, _final(task, pictures, 8)) > 0.9
+
+
+def test_brightness_changes_what_is_there_and_leaves_nothing_alone() -> None:
+    task = _task(brightness_jitter=0.2)
+    task._trainer = SimpleNamespace(current_epoch=3)  # type: ignore[assignment]
+    picture = torch.zeros(6, 1, 4, 4)
+    picture[:, :, 0] = 0.5
+    bright = task._brightened(picture, 0, None)
+    assert not bright[:, :, 1:].any()
+    change = bright[:, 0, 0] - 0.5
+    assert (
+        (change.abs() <= 0.2).all() and change[:, 0].unique().numel() == 6 and torch.equal(change[:, 0], change[:, 3])
+    )
+    halves = [task._brightened(picture[rank::2], 0, Share(rank, 2, 6, 1)) for rank in (0, 1)]
+    assert torch.equal(torch.stack(halves, 1).flatten(0, 1), bright), "processes share the draws of one"
 
 
 def test_fewer_samples_than_components_can_be_clustered() -> None:
