@@ -56,7 +56,8 @@ def map_figure(path: Path, places: np.ndarray, colourings: Mapping[str, Sequence
             colour = COLOURS[number % len(COLOURS)] if name else "0.7"
             marker = MARKERS[number // len(COLOURS) % len(MARKERS)]
             label = f"{plain_text(name) or 'none'} ({int(chosen.sum())})"
-            axes.scatter(*places[chosen].T, s=9, color=colour, marker=marker, label=label, alpha=0.7, linewidths=0)
+            x, y = places[chosen].T
+            axes.scatter(x, y, s=9, color=colour, marker=marker, label=label, alpha=0.7, linewidths=0)
         axes.set(xlabel=f"{axis} 1", ylabel=f"{axis} 2", title=plain_text(title))
         axes.legend(fontsize=7, frameon=False, markerscale=1.6)
     return save_figure(figure, path)
