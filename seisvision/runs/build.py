@@ -253,7 +253,7 @@ def build_task(config: Config, view: View) -> Any:
     if not finds_clusters(config):
         _check_monitor(config)
     torch.manual_seed(stream_seed(config["seed"], "initialisation"))
-    channels = view.out_channels * (2 if config["task"].get("sobel") else 1)
+    channels = view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
     return instantiate(
         config["task"],
         model=instantiate(config["model"], in_channels=channels),

@@ -22,15 +22,19 @@ from seisvision.data.datamodule import EventDataModule
 from seisvision.data.epoch_sampler import Share
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
+from seisvision.models.contrast import Contrast
 from seisvision.models.sobel import Sobel
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
 from seisvision.tasks.kept_pictures import KeptPictures, draw
 from seisvision.tasks.output import Output
+from seisvision.views.noise import in_more_noise
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
 
+FRONTS: dict[str, Callable[[int], nn.Module]] = {"none": nn.Identity, "sobel": Sobel, "contrast": Contrast}
+"""Fixed first layers, built from the number of picture channels."""
 HEAD_DEVIATION = 0.01
 """Standard deviation of the weights of a new head."""
 
@@ -49,7 +53,7 @@ class DeepClusterTask(pl.LightningModule):
 
     Args:
         model: backbone with ``num_features``, for pictures of ``view.out_channels`` channels (twice as many with
-            ``sobel``). It needs batch normalisation to learn from random weights.
+            ``front="sobel"``). It needs batch normalisation to learn from random weights.
         view: draws pictures (B, P, H, W) from a batch; has no learned weights.
         k: number of clusters K that are wanted.
         train_k: number of clusters that the training learns to tell apart; ``None`` takes ``k``. More than are wanted
@@ -66,9 +70,10 @@ class DeepClusterTask(pl.LightningModule):
         head_lr: rate of the plain gradient descent of the head. A new head has only the steps of one epoch to learn in,
             so the fewer samples, the higher; 0.05 in the original, whose epochs have thousands of steps.
         head_weight_decay: its weight decay.
-        sobel: show the network gradients of the picture.
-        brightness_jitter: every training picture is made darker or brighter by up to this, where it shows anything; for
-            pictures in [0, 1] of decibels above noise this is the same event above less or more noise.
+        front: fixed first layer: ``none``, ``sobel`` (gradients of the picture, as in the original) or ``contrast``
+            (every picture divided by its own brightest parts, so that magnitude is not seen).
+        more_noise_db: every training picture is shown as it would be in up to so much more noise; for views that draw
+            decibels above noise.
         drawings: draw so many augmented pictures of every sample once, keep them, and learn from these, because views
             may take longer than the network; ``None`` draws new ones in every epoch.
         seed: base seed.
@@ -98,8 +103,8 @@ class DeepClusterTask(pl.LightningModule):
         min_cluster_size: int = 1,
         head_lr: float = 0.5,
         head_weight_decay: float = 1e-5,
-        sobel: bool = False,
-        brightness_jitter: float = 0.0,
+        front: str = "none",
+        more_noise_db: float = 0.0,
         drawings: int | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
@@ -119,12 +124,17 @@ class DeepClusterTask(pl.LightningModule):
                 f"task.min_cluster_size={min_cluster_size} must be at least 1, task.head_lr={head_lr} above 0 and "
                 f"task.head_weight_decay={head_weight_decay} at least 0"
             )
-        if not 0 <= brightness_jitter < 1:
-            raise ConfigurationError(f"task.brightness_jitter={brightness_jitter} must be from 0 to below 1")
+        if more_noise_db < 0 or (more_noise_db and view.noise_range_db is None):
+            raise ConfigurationError(
+                f"task.more_noise_db={more_noise_db} must be at least 0, and 0 for views that do not draw decibels "
+                "above noise; view=stack, bands and spectrogram do"
+            )
+        if front not in FRONTS:
+            raise ConfigurationError(f"task.front='{front}'. {did_you_mean(front, list(FRONTS))}")
         if backend not in BACKENDS:
             raise ConfigurationError(f"task.backend='{backend}'. {did_you_mean(backend, list(BACKENDS))}")
         self.model, self.view, self.augment = model, view, augment
-        self.edges: nn.Module = Sobel(view.out_channels) if sobel else nn.Identity()
+        self.front = FRONTS[front](view.out_channels)
         self.head = nn.Linear(model.num_features, self.train_k)
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._preparing: dict[str, Any] = {"n_components": pca_dim, "whiten": whiten, "normalise": normalise}
@@ -133,7 +143,7 @@ class DeepClusterTask(pl.LightningModule):
             "backend": backend,
             "min_cluster_size": min_cluster_size,
         }
-        self._brightness_jitter = brightness_jitter
+        self._more_noise_db = more_noise_db
         self._n_drawings = drawings or 0
         self._clean: torch.Tensor | None = None
         self._kept: KeptPictures | None = None
@@ -168,7 +178,7 @@ class DeepClusterTask(pl.LightningModule):
         return self._features_of(self.view(batch))
 
     def _features_of(self, picture: torch.Tensor) -> torch.Tensor:
-        return self.model.unrectified(self.edges(picture))
+        return self.model.unrectified(self.front(picture))
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Logits (B, ``train_k``) of the clusters of this epoch."""
@@ -304,7 +314,7 @@ class DeepClusterTask(pl.LightningModule):
                 batch = self.augment(batch, self.current_epoch, batch_index, share)
             picture = self.view(batch)
         with counting(share):
-            logits = self.head(torch.relu(self._features_of(self._brightened(picture, batch_index, share))))
+            logits = self.head(torch.relu(self._features_of(self._in_more_noise(picture, batch_index, share))))
         (factor,) = loss_factors([torch.tensor(len(ids))], share)
         loss = functional.cross_entropy(logits.float(), target) * factor
         shown = {"train/loss": loss, "train/loss_over_ln_k": loss.detach() / math.log(self.train_k)}
@@ -312,19 +322,16 @@ class DeepClusterTask(pl.LightningModule):
         self.log_dict(shown, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
 
-    def _brightened(self, picture: torch.Tensor, batch_index: int, share: Share | None) -> torch.Tensor:
-        """Pictures (B, P, H, W) made darker or brighter, each by an amount of its own; nothing stays nothing."""
-        if not self._brightness_jitter:
+    def _in_more_noise(self, picture: torch.Tensor, batch_index: int, share: Share | None) -> torch.Tensor:
+        """Pictures (B, P, H, W) as they would be in more noise, each by an amount of its own."""
+        if not self._more_noise_db or self.view.noise_range_db is None:
             return picture
-        seed = stream_seed(self.seed, "brightness", self.current_epoch, batch_index)
+        seed = stream_seed(self.seed, "more noise", self.current_epoch, batch_index)
         # Drawn for the global batch, so that the number of processes changes nothing.
         n_samples = len(picture) if share is None else share.n_samples
-        change = (
-            torch.rand(n_samples, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-        ) * self._brightness_jitter
-        change = change if share is None else share.of(change)
-        changed = (picture + change.to(picture)[:, None, None, None]).clamp(0, 1)
-        return torch.where(picture > 0, changed, picture)
+        more_db = torch.rand(n_samples, generator=torch.Generator().manual_seed(seed)) * self._more_noise_db
+        more_db = more_db if share is None else share.of(more_db)
+        return in_more_noise(picture, self.view.noise_range_db, more_db.to(picture.device))
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Ids and features (B, F) of one batch."""

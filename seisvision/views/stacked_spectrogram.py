@@ -80,6 +80,7 @@ class StackedSpectrogram(View):
             raise ConfigurationError("channels=[] is not allowed; give at least one picture channel")
         self.out_channels = len(self.channels)
         self.uses_origin = any(align not in (None, ONSET) for _, align, _ in self.channels)
+        self.noise_range_db = (float(range_db[0]), float(range_db[1]))
         self._settings: dict[str, Any] = {
             "height": self.height,
             "frequency_range_hz": frequency_range_hz,

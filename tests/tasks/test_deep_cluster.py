@@ -157,19 +157,23 @@ def test_pictures_that_are_kept_teach_the_same_and_are_drawn_once(monkeypatch: p
     assert adjusted_rand_score(groups, _final(task, pictures, 8)) > 0.9
 
 
-def test_brightness_changes_what_is_there_and_leaves_nothing_alone() -> None:
-    task = _task(brightness_jitter=0.2)
+def test_more_noise_is_drawn_for_all_processes_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shown, "noise_range_db", (0.0, 30.0))
+    task = _task(more_noise_db=8.0)
     task._trainer = SimpleNamespace(current_epoch=3)  # type: ignore[assignment]
-    picture = torch.zeros(6, 1, 4, 4)
-    picture[:, :, 0] = 0.5
-    bright = task._brightened(picture, 0, None)
-    assert not bright[:, :, 1:].any()
-    change = bright[:, 0, 0] - 0.5
-    assert (
-        (change.abs() <= 0.2).all() and change[:, 0].unique().numel() == 6 and torch.equal(change[:, 0], change[:, 3])
-    )
-    halves = [task._brightened(picture[rank::2], 0, Share(rank, 2, 6, 1)) for rank in (0, 1)]
-    assert torch.equal(torch.stack(halves, 1).flatten(0, 1), bright), "processes share the draws of one"
+    picture = torch.full((6, 1, 4, 4), 0.5)
+    noisier = task._in_more_noise(picture, 0, None)
+    assert (noisier <= 0.5).all() and (noisier > 0.5 - 8 / 30).all()
+    assert noisier[:, 0, 0, 0].unique().numel() == 6, "every picture by its own amount"
+    halves = [task._in_more_noise(picture[rank::2], 0, Share(rank, 2, 6, 1)) for rank in (0, 1)]
+    assert torch.equal(torch.stack(halves, 1).flatten(0, 1), noisier)
+
+
+@pytest.mark.parametrize(("front", "channels"), [("none", 1), ("sobel", 2), ("contrast", 1)])
+def test_fixed_first_layers_stand_before_the_network(front: str, channels: int) -> None:
+    optimizer = functools.partial(torch.optim.SGD, lr=0.05)
+    task = DeepClusterTask(SmallNet(channels), Shown(), 3, optimizer, front=front)
+    assert task.features({keys.WAVEFORM: torch.rand(2, 24, 1, 24)}).shape == (2, 32)
 
 
 def test_fewer_samples_than_components_can_be_clustered() -> None:
@@ -265,7 +269,10 @@ def test_features_of_all_ranks_come_back_in_the_order_of_the_data() -> None:
     assert torch.equal(task._in_order(rows[0::3], 7), rows)
 
 
-@pytest.mark.parametrize("setting", [{"k": 1}, {"pca_dim": 0}, {"min_cluster_size": 0}, {"backend": "sk"}])
+@pytest.mark.parametrize(
+    "setting",
+    [{"k": 1}, {"pca_dim": 0}, {"min_cluster_size": 0}, {"more_noise_db": 8.0}, {"backend": "sk"}, {"front": "edge"}],
+)
 def test_settings_that_make_no_sense_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         _task(**setting)
