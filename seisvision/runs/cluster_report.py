@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seisvision.errors import SeisvisionError
 from seisvision.evaluation.cluster_figures import curves_figure
 from seisvision.evaluation.tables import render_table
 from seisvision.runs.cluster_number import COLUMNS, NumberReport, judge_number, paper_sentence
 from seisvision.runs.cluster_page import render_cluster_page
-from seisvision.runs.cluster_runs import read_cluster_runs
+from seisvision.runs.cluster_runs import ClusterRun, read_cluster_runs
+from seisvision.runs.comparing.collect import LeftOut
 from seisvision.runs.folder import write_text
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,28 @@ def write_cluster_report(asked: Sequence[str | Path], out: Path) -> Path | None:
     runs, left_out = read_cluster_runs(asked)
     if not runs:
         return None
+    return _write(runs, left_out, out)
+
+
+def write_sweep_clusters(folders: Sequence[Path], out: Path) -> Path | None:
+    """The report at the end of a sweep; None unless runs with different numbers of clusters are finished.
+
+    Args:
+        folders: of the points; those that do not exist are passed over.
+        out: folder of the report.
+    """
+    runs, left_out = read_cluster_runs([folder for folder in folders if folder.exists()])
+    if len({run.k for run in runs}) < 2:
+        return None
+    try:
+        return _write(runs, left_out, out)
+    except SeisvisionError as error:
+        # The runs are good; only nothing can be said of the number of clusters.
+        log.warning("no report on the number of clusters: %s", error)
+        return None
+
+
+def _write(runs: list[ClusterRun], left_out: list[LeftOut], out: Path) -> Path:
     report = judge_number(runs, left_out)
     curves = {COLUMNS[key]: [row[key] for row in report.rows] for key in DRAWN}
     curves_figure(out / "clusters_by_k.png", report.ks, curves, report.choice.k)
