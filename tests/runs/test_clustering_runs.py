@@ -144,3 +144,18 @@ def test_sets_without_labels_are_clustered_too(data_dir: Path, tmp_path: Path) -
     metrics = read_json(folder.metrics_file)
     assert metrics["clustering"]["agreement"] == {} and metrics["differences"] == {}
     assert "source_type" not in _clusters(folder.path)
+
+
+def test_two_processes_find_the_clusters_of_one(data_dir: Path, tmp_path: Path) -> None:
+    """Features in shares, one clustering, batch norm and losses over the global batch, kept pictures from all."""
+    overrides = ["trainer.max_epochs=2", "task.drawings=2", "task.more_noise_db=6", "dataset.source.n_events=29"]
+    overrides += ["augment.station_dropout=0.3", "trainer.accelerator=cpu"]
+    one = _run(data_dir, tmp_path / "one", *overrides)
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path / 'two'}", "system.num_threads=1"]
+    command = [sys.executable, str(ROOT / "train.py"), *TINY, *folders, *CLUSTER, *overrides, "trainer.devices=2"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    two = RunFolder(tmp_path / "two" / "clusters" / one.run_id)
+    assert _clusters(two.path)[["sample_id", "cluster"]].equals(_clusters(one.path)[["sample_id", "cluster"]])
+    histories = [read_json(folder.metrics_file)["clustering"]["kmeans_loss_history"] for folder in (one, two)]
+    assert histories[0] == pytest.approx(histories[1], rel=1e-3)
