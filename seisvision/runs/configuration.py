@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.checkpoint import checkpoint_hash
+from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint
 
 ALLOWED_TARGETS = (
     "seisvision.data.",
@@ -56,7 +56,8 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]
     if plain.get("offset_ckpt"):  # type: ignore[union-attr]
-        # Another network makes another run, wherever its file lies.
+        # Another network makes another run, wherever its file lies and its workers are started.
+        plain["offset_ckpt"] = str(find_checkpoint(plain["offset_ckpt"]).absolute())  # type: ignore
         plain["offset_hash"] = checkpoint_hash(plain["offset_ckpt"])  # type: ignore
     return plain  # type: ignore[return-value]
 

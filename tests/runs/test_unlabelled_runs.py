@@ -46,7 +46,7 @@ def unlabelled_config(data_dir: Path, runs_dir: Path, checkpoint: Path, *overrid
         *TRACES,
         "dataset.samples.window.start_s=-60",
     ]
-    smaller = ["dataset.samples.window.length_s=1200", "task.k=2", "trainer.max_epochs=1"]
+    smaller = ["dataset.samples.window.length_s=1200", "task.k=2", "task.train_k=2", "trainer.max_epochs=1"]
     return tiny_config(data_dir, runs_dir, *choices, *smaller, *overrides)
 
 
