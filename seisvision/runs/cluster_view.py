@@ -1,6 +1,6 @@
 """What the clusters of a run look like: figures, tables, and what else would explain them.
 
-Called by the clustering run when its clusters are final; works from ``clusters.csv`` and ``features.npz``.
+Works from ``clusters.csv`` and ``features.npz`` of a finished clustering run.
 """
 
 from __future__ import annotations
