@@ -21,11 +21,13 @@ COMMANDS = {
     ("data", "audit"): ("seisvision.data.audit.command", "look a waveform set over before training on it"),
     ("data", "fetch"): ("seisvision.data.fetching.command", "ask data centres for recordings of events"),
     ("locate",): ("seisvision.location.command", "find epicentres from distances at stations"),
+    ("atlas",): ("seisvision.runs.atlas.command", "do every experiment of the Seismic Atlas and report"),
     ("sweep", "status"): ("seisvision.runs.sweeps.status_command", "show what has become of the points of a sweep"),
     ("sweep", "best"): ("seisvision.runs.sweeps.best_command", "print the settings of the best point"),
     ("sweep", "wandb"): ("seisvision.runs.sweeps.wandb_command", "write a sweep file for the agent of W&B"),
     ("tune",): ("seisvision.runs.tune_command", "find a learning rate or a batch size"),
     ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
+    ("clusters",): ("seisvision.runs.cluster_command", "find out how many clusters there are"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.
 

@@ -15,6 +15,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from seisvision.data.cluster_sampler import ClusterSampler
 from seisvision.data.collate import collate_events
 from seisvision.data.epoch_sampler import DealtSamples, EpochSampler, local_batch_size
 from seisvision.data.memory import SamplesInMemory
@@ -229,8 +230,13 @@ class EventDataModule(pl.LightningDataModule):
             return EventSamples(self.waveform_set, in_order, **arguments)
         return TraceSamples(self.waveform_set, np.sort(row_numbers(list(ids))), **arguments)
 
-    def loader(self, part: str, *, shuffle: bool = False) -> DataLoader:
+    def loader(self, part: str, *, shuffle: bool = False, labels: np.ndarray | None = None) -> DataLoader:
         """Return a loader of one part for this process; all ranks together serve each sample once.
+
+        Args:
+            part: name of the part.
+            shuffle: draw a new order every epoch.
+            labels: cluster (N,) of every sample; then every cluster comes equally often, in an order drawn every epoch.
 
         Raises:
             ConfigurationError: the split has no such part, or the batch cannot be dealt evenly.
@@ -243,10 +249,13 @@ class EventDataModule(pl.LightningDataModule):
         num_workers = 0 if self.in_memory else self.num_workers
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         ranks = {"rank": rank, "n_ranks": n_ranks, "batch_size": self.batch_size}
+        sampler = EpochSampler(len(samples), shuffle=shuffle, seed=self.seed, **ranks)
+        if labels is not None:
+            sampler = ClusterSampler(labels, seed=self.seed, **ranks)
         return DataLoader(
             DealtSamples(samples) if n_ranks > 1 else samples,
             batch_size=local_batch_size(self.batch_size, n_ranks),
-            sampler=EpochSampler(len(samples), shuffle=shuffle, seed=self.seed, **ranks),
+            sampler=sampler,
             num_workers=num_workers,
             collate_fn=collate_events,
             persistent_workers=num_workers > 0,

@@ -56,11 +56,15 @@ class EpochSampler(DistributedSampler):
 
     def __iter__(self) -> Iterator[int]:
         """Yield the sample numbers of this rank in the epoch chosen by ``set_epoch``."""
-        order = np.arange(self.n_total)
-        if self.shuffle:
-            order = numpy_stream(self.seed, "shuffle", self.epoch).permutation(self.n_total)
+        order = self.order()
         mine = order[self.rank :: self.num_replicas].tolist()
         return iter(mine + [-1 - int(order[-1])] * (len(self) - len(mine)))
+
+    def order(self) -> np.ndarray:
+        """Return the sample numbers (N,) of the epoch for all ranks together."""
+        if not self.shuffle:
+            return np.arange(self.n_total)
+        return numpy_stream(self.seed, "shuffle", self.epoch).permutation(self.n_total)
 
     def __len__(self) -> int:
         """Return how many samples this rank serves, with the one that does not count."""

@@ -16,6 +16,7 @@ from seisvision.data.collate import collate_events
 from seisvision.data.event_index import EventIndex, build_event_index
 from seisvision.data.location_error import move_epicentres
 from seisvision.data.onsets import known_onsets
+from seisvision.data.predicted_offsets import PredictedOffsets
 from seisvision.data.targets import ClassMap, target_arrays
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.window import Window, WindowReader, common_rate_hz
@@ -48,6 +49,8 @@ class EventSamples(Dataset):
         epicentre_error_km: standard deviation, along north and along east, of errors of the epicentres from which
             distances and azimuths are computed anew; fixed per event and seed. Targets stay as they are.
         origin_error_s: standard deviation of errors of the origin times, from which windows and ``START_S`` count.
+        offsets: predicted distances, which take the place of those that coordinates give. Then nothing of a sample but
+            its targets depends on where and when the source was, though the table may know.
         seed: base seed of jitter, draws and errors.
 
     Raises:
@@ -70,13 +73,18 @@ class EventSamples(Dataset):
         onset: Mapping[str, Any] | None = None,
         epicentre_error_km: float = 0.0,
         origin_error_s: float = 0.0,
+        offsets: PredictedOffsets | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
         _check_settings(window, max_stations, station_choice, epicentre_error_km, origin_error_s)
+        if offsets is not None:
+            _check_unlabelled(window, epicentre_error_km, origin_error_s)
         self.waveform_set = waveform_set
         self.window = window
         self.seed = seed
         index = build_event_index(waveform_set, source_ids, known_onsets(waveform_set, onset))
+        if offsets is not None:
+            index = offsets.put_into(index)
         if epicentre_error_km > 0:
             index = move_epicentres(index, waveform_set, epicentre_error_km, seed)
         if origin_error_s > 0:
@@ -174,6 +182,15 @@ def _check_settings(
     for name, value in (("epicentre_error_km", epicentre_error_km), ("origin_error_s", origin_error_s)):
         if not (np.isfinite(value) and value >= 0):
             raise ConfigurationError(f"{name}={value} is a standard deviation: give 0 (no errors) or more")
+
+
+def _check_unlabelled(window: Window, epicentre_error_km: float, origin_error_s: float) -> None:
+    if window.reference == "origin" or epicentre_error_km > 0 or origin_error_s > 0:
+        raise ConfigurationError(
+            f"offsets are predicted, so nothing is known of the source, but window.reference='{window.reference}', "
+            f"epicentre_error_km={epicentre_error_km} and origin_error_s={origin_error_s}; use reference onset or "
+            "trace, and no errors"
+        )
 
 
 def reference_s(index: EventIndex, window: Window) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seisvision.data.event_index import build_event_index
+from seisvision.data.event_index import EventIndex, build_event_index
 from seisvision.data.onsets import known_onsets
 from seisvision.data.samples import reference_s
 from seisvision.data.targets import event_column, target_arrays, trace_column, trace_target_arrays
@@ -91,7 +91,11 @@ def _unusable_events(
     index = build_event_index(waveform_set, ids, known_onsets(waveform_set, samples.get("onset")))
     targets = samples.get("targets") or {}
     unlabelled = _unlabelled(target_arrays(waveform_set, ids, targets), len(ids))
-    few = np.diff(index.first) < min_stations
+    offsets = samples.get("offsets")
+    if offsets is not None:
+        index = offsets.put_into(index)
+    few = _counts(index, np.ones(len(index.rows)) if offsets is None else np.isfinite(index.offset_km)) < min_stations
+    wanted = f"{min_stations} stations" + ("" if offsets is None else " with a predicted offset")
     unknown = np.isnan(reference_s(index, samples["window"]))
     unselected = _unselected(waveform_set, ids, select)
     raw = waveform_set.event_table()
@@ -100,12 +104,17 @@ def _unusable_events(
         if unselected[i]:
             reasons[source_id] = unselected[i]
         elif few[i]:
-            reasons[source_id] = f"fewer than {min_stations} stations"
+            reasons[source_id] = f"fewer than {wanted}"
         elif unknown[i]:
             reasons[source_id] = f"no {samples['window'].reference} time"
         elif unlabelled[i]:
             reasons[source_id] = "no label: " + ", ".join(f"{column}={raw.at[source_id, column]}" for column in targets)
     return reasons
+
+
+def _counts(index: EventIndex, counted: np.ndarray) -> np.ndarray:
+    """Sum of ``counted`` over the traces of each event (N,)."""
+    return np.add.reduceat(counted.astype(int), index.first[:-1]) if len(counted) else np.zeros(0, dtype=int)
 
 
 def _unusable_traces(

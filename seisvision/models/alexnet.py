@@ -59,9 +59,23 @@ class AlexNet(Backbone):
         Raises:
             ConfigurationError: the pictures are too small for the three poolings.
         """
-        if min(image.shape[-2:]) < SMALLEST_PX:
-            raise ConfigurationError(
-                f"AlexNet needs pictures of at least {SMALLEST_PX} x {SMALLEST_PX} pixels and got {image.shape[-2]} x "
-                f"{image.shape[-1]}; set view.height and view.width, or choose a ResNet"
-            )
-        return self.network(image)
+        return torch.relu(self.unrectified(image))
+
+    def unrectified(self, image: torch.Tensor) -> torch.Tensor:
+        """Features (B, 4096) before the last ReLU; raises as :meth:`forward`."""
+        check_size(image)
+        maps = self.network.avgpool(self.network.features(image))
+        return self.network.classifier[:-1](maps.flatten(1))
+
+
+def check_size(image: torch.Tensor) -> None:
+    """Refuse pictures (B, P, H, W) that three poolings would reduce to nothing.
+
+    Raises:
+        ConfigurationError: a side is shorter than 63 pixels.
+    """
+    if min(image.shape[-2:]) < SMALLEST_PX:
+        raise ConfigurationError(
+            f"AlexNet needs pictures of at least {SMALLEST_PX} x {SMALLEST_PX} pixels and got {image.shape[-2]} x "
+            f"{image.shape[-1]}; set view.height and view.width, or choose a ResNet"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 
@@ -10,3 +11,7 @@ class Backbone(nn.Module):
 
     num_features: int
     """F: length of the feature vector."""
+
+    def unrectified(self, image: torch.Tensor) -> torch.Tensor:
+        """Features (B, F) before the last ReLU, where the network ends in one: what DeepCluster clusters."""
+        return self(image)

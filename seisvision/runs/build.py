@@ -21,7 +21,6 @@ from seisvision.runs.configuration import instantiate
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
 from seisvision.seeding import stream_seed
-from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
@@ -30,6 +29,11 @@ Config = Mapping[str, Any]
 
 TRACE_SPLITS = ("trace", "station")
 """Values of ``split.by`` that deal traces, not events."""
+
+
+def output_settings(config: Config) -> list[dict[str, Any]]:
+    """What the task predicts; nothing where it finds clusters."""
+    return list(config["task"].get("outputs") or [])
 
 
 def build_view(config: Config) -> View:
@@ -58,7 +62,7 @@ def sample_settings(config: Config, view: View, components: str | None = None) -
     samples.pop("min_stations", None)
     targets = {
         output["target"]: class_map(config, output["target"]) if "class_names" in output else None
-        for output in config["task"]["outputs"]
+        for output in output_settings(config)
     }
     return {
         **samples,
@@ -111,9 +115,12 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
     unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
     if asked["column"] is not None:
         return Split.from_column(waveform_set.metadata, asked["column"], unit)
-    first = config["task"]["outputs"][0]
+    table = usable_table(waveform_set, unit, **settings)
+    if asked["test_fraction"] == asked["val_fraction"] == 0 and asked["n_folds"] is None:
+        return Split({"train": tuple(str(name) for name in table.index)}, unit)
+    first = next(iter(output_settings(config)), {})
     return make_split(
-        usable_table(waveform_set, unit, **settings),
+        table,
         test_fraction=asked["test_fraction"],
         val_fraction=asked["val_fraction"],
         by=asked["by"],
@@ -140,7 +147,11 @@ def build_data(config: Config, view: View) -> EventDataModule:
     waveform_set = WaveformSet(path)
     check_data(config, waveform_set)
     settings = data_settings(config, view)
-    outputs = config["task"]["outputs"]
+    if config.get("offset_ckpt"):
+        from seisvision.runs.offsets import offsets_of
+
+        settings["samples"]["offsets"] = offsets_of(config, waveform_set)
+    outputs = output_settings(config)
     return EventDataModule(
         waveform_set,
         draw_split(config, waveform_set, settings),
@@ -181,7 +192,7 @@ def check_location(config: Config, view: View) -> None:
             f"location needs an event's traces in one part, but split.by={config['split']['by']} deals them apart. "
             "Choose split=careful, or location=none."
         )
-    distances = [output["name"] for output in config["task"]["outputs"] if output.get("unit") == "km"]
+    distances = [output["name"] for output in output_settings(config) if output.get("unit") == "km"]
     if view.unit != "trace" or settings["output"] not in distances:
         raise ConfigurationError(
             f"location.output={settings['output']} must be a distance in km from single traces; of these there are: "
@@ -210,7 +221,7 @@ def check_origin(config: Config, view: View) -> None:
         ConfigurationError: the view draws from the origin time, or windows are aligned to it or may show where the
             recording begins or ends.
     """
-    for output in config["task"]["outputs"]:
+    for output in output_settings(config):
         if not output.get("hides_origin"):
             continue
         if view.uses_origin:
@@ -228,28 +239,39 @@ def check_origin(config: Config, view: View) -> None:
             )
 
 
-def build_task(config: Config, view: View) -> SupervisedTask:
-    """The network with its outputs, freshly initialised from the run's seed.
+def finds_clusters(config: Config) -> bool:
+    """Whether the task learns from clusters of its own, without labels."""
+    return str(config["task"]["_target_"]).endswith(".DeepClusterTask")
+
+
+def build_task(config: Config, view: View) -> Any:
+    """The :class:`SupervisedTask` or :class:`DeepClusterTask`, freshly initialised from the run's seed.
 
     Raises:
         ConfigurationError: ``task.monitor`` names no output of the task.
     """
-    monitor, names = config["task"]["monitor"][0], [output["name"] for output in config["task"]["outputs"]]
-    if monitor != "val/loss" and not monitor.startswith(tuple(f"val/{name}_" for name in names)):
-        raise ConfigurationError(
-            f"task.monitor names '{monitor}', which belongs to none of the outputs {', '.join(names)}. Give val/loss "
-            f"or val/{names[0]}_...; where task, protocol and experiment disagree, choose one of them."
-        )
+    if not finds_clusters(config):
+        _check_monitor(config)
     torch.manual_seed(stream_seed(config["seed"], "initialisation"))
+    channels = view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
     return instantiate(
         config["task"],
-        model=instantiate(config["model"], in_channels=view.out_channels),
+        model=instantiate(config["model"], in_channels=channels),
         view=view,
         optimizer=instantiate(config["optimizer"]),
         scheduler=instantiate(config["scheduler"]),
         augment=instantiate(config["augment"], seed=config["seed"]),
         seed=config["seed"],
     )
+
+
+def _check_monitor(config: Config) -> None:
+    monitor, names = config["task"]["monitor"][0], [output["name"] for output in output_settings(config)]
+    if monitor != "val/loss" and not monitor.startswith(tuple(f"val/{name}_" for name in names)):
+        raise ConfigurationError(
+            f"task.monitor names '{monitor}', which belongs to none of the outputs {', '.join(names)}. Give val/loss "
+            f"or val/{names[0]}_...; where task, protocol and experiment disagree, choose one of them."
+        )
 
 
 def build_loggers(config: Config, folder: RunFolder) -> list[Any]:

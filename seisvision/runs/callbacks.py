@@ -18,6 +18,7 @@ from seisvision.data.interrupts import postponed_interrupt
 from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
 from seisvision.runs.folder import put_in_place
 from seisvision.runs.terminal import stop_on_signals
+from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class KeepCheckpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the epoch that just ended and write the files."""
-        assert isinstance(pl_module, SupervisedTask)
+        assert isinstance(pl_module, SupervisedTask | DeepClusterTask)
         value = self._judge(trainer, pl_module)
         self._n_epochs = trainer.current_epoch + 1
         is_better = self._best_value is None or value is None or value > self._best_value
@@ -111,7 +112,7 @@ class KeepCheckpoints(Checkpoint):
             trainer.save_checkpoint(self._best, weights_only=True)
         trainer.save_checkpoint(self._last, weights_only=False)
 
-    def _judge(self, trainer: pl.Trainer, task: SupervisedTask) -> list[float] | None:
+    def _judge(self, trainer: pl.Trainer, task: SupervisedTask | DeepClusterTask) -> list[float] | None:
         """Values in falling order of importance, larger is better; None without validation."""
         if "val/loss" not in trainer.callback_metrics:
             return None

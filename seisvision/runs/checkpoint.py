@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,15 @@ def find_checkpoint(path: str | Path) -> Path:
     if not path.exists():
         raise CheckpointError(f"There is no checkpoint {path}. Give ckpt=<run folder> or ckpt=<file>.ckpt.")
     return path
+
+
+def checkpoint_hash(path: str | Path) -> str:
+    """Sixteen hexadecimal digits that name a checkpoint by its content.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    return hashlib.sha256(find_checkpoint(path).read_bytes()).hexdigest()[:16]
 
 
 def load_last_checkpoint(path: Path) -> dict[str, Any]:

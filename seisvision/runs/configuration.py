@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
+from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint
 
 ALLOWED_TARGETS = (
     "seisvision.data.",
@@ -29,7 +30,7 @@ ALLOWED_TARGETS = (
 ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
 """Environment variable with further prefixes, separated by commas, for your own packages."""
 
-MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep")
+MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt")
 """Parts of the configuration that do not change what a run finds out."""
 MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 """The same within ``trainer``: ``batch_size`` is that of all devices together."""
@@ -54,6 +55,10 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     check_targets(plain)
     check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]
+    if plain.get("offset_ckpt"):  # type: ignore[union-attr]
+        # Another network makes another run, wherever its file lies and its workers are started.
+        plain["offset_ckpt"] = str(find_checkpoint(plain["offset_ckpt"]).absolute())  # type: ignore
+        plain["offset_hash"] = checkpoint_hash(plain["offset_ckpt"])  # type: ignore
     return plain  # type: ignore[return-value]
 
 

@@ -27,7 +27,7 @@ def check_data(config: Mapping[str, Any], waveform_set: WaveformSet) -> None:
         DataError: the audit has a fatal finding that is not allowed.
     """
     findings: dict[tuple[str, str], Finding] = {}
-    for output in config["task"]["outputs"]:
+    for output in config["task"].get("outputs") or []:
         if "class_names" not in output:
             continue
         labels = config["dataset"]["labels"].get(output["target"])

@@ -30,6 +30,7 @@ from seisvision.runs.build import (
     fits_in_memory,
 )
 from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import write_json, write_text
 from seisvision.runs.location import locate_events
@@ -38,6 +39,7 @@ from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
+from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
@@ -71,6 +73,14 @@ class Network:
         """Outputs by name."""
         return {output.name: output for output in self.task.outputs}
 
+    def about(self) -> dict[str, str]:
+        """What was asked about what, for the record."""
+        return {
+            "checkpoint": str(self.path),
+            "run_id": self.content["run_id"],
+            "fingerprint": self.data.waveform_set.fingerprint,
+        }
+
     def predict(self, asked: dict[str, Any], part: str) -> dict[str, Predictions]:
         """Predictions by output of a part of the own set, or of all of another set, with true values where known."""
         trainer = build_predictor(self.config, asked["accelerator"], asked["system"])
@@ -103,6 +113,8 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         return evaluate_ensemble(asked, paths)
     network = open_network(paths[0], asked)
     part = asked["part"] if network.is_own else ALL
+    if isinstance(network.task, DeepClusterTask):
+        return _assign(network, network.task, asked, part)
     predictions = network.predict(asked, part)
     validation = None
     if asked["location"] is not None and network.is_own and part == "test" and "val" in network.data.parts:
@@ -113,12 +125,24 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     run_id, waveform_set = network.content["run_id"], network.data.waveform_set
     folder = result_folder(asked, [network.path], run_id, waveform_set.fingerprint, part)
     write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
-    about = {"checkpoint": str(network.path), "run_id": run_id, "fingerprint": waveform_set.fingerprint}
-    metrics = {"data": about, part: measured}
+    metrics = {"data": network.about(), part: measured}
     report(measured, predictions, part)
     if asked["location"] is not None:
         metrics["location"] = locate(folder, asked, waveform_set, predictions, validation, part)
     write_json(folder / "metrics.json", metrics)
+    show(str(folder))
+    return folder
+
+
+def _assign(network: Network, task: DeepClusterTask, asked: dict[str, Any], part: str) -> Path:
+    """Assign samples to the clusters that a network has learnt; returns the folder written."""
+    part = part if part in network.data.parts else ALL
+    folder = result_folder(
+        asked, [network.path], network.content["run_id"], network.data.waveform_set.fingerprint, part
+    )
+    trainer = build_predictor(network.config, asked["accelerator"], asked["system"])
+    known = {**network.config, "level": asked["level"]}
+    show(assign_clusters(folder, known, trainer, task, network.data, part, network.content, network.about()))
     show(str(folder))
     return folder
 

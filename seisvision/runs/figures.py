@@ -17,8 +17,11 @@ from seisvision.data.traces import TraceSamples
 from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
 from seisvision.evaluation.predictions import Predictions
 from seisvision.runs.folder import RunFolder
+from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
+
+Task = SupervisedTask | DeepClusterTask
 
 PER_CLASS = 4
 N_SEEN = 8
@@ -28,7 +31,7 @@ N_WORST = 12
 def draw_figures(
     folder: RunFolder,
     data: EventDataModule,
-    task: SupervisedTask,
+    task: Task,
     predictions: Mapping[str, Mapping[str, Predictions]],
 ) -> None:
     """Write the PNGs of a run; pictures are drawn only of the few samples that are shown."""
@@ -53,7 +56,7 @@ def _offsets_km(data: EventDataModule, part: str) -> np.ndarray | None:
     return samples.index.paths["path_ep_distance_km"] if isinstance(samples, TraceSamples) else None
 
 
-def _draw_seen(path: Path, data: EventDataModule, task: SupervisedTask, output: Output, targets: np.ndarray) -> None:
+def _draw_seen(path: Path, data: EventDataModule, task: Task, output: Output, targets: np.ndarray) -> None:
     """A few training samples: of every class, or spread over the range of the values."""
     if output.kind == "class":
         numbers: list[str] = output.describe()["class_names"]
@@ -68,7 +71,7 @@ def _draw_seen(path: Path, data: EventDataModule, task: SupervisedTask, output: 
     samples_figure(path, _pictures(data, task, "train", chosen), captions)
 
 
-def _draw_worst(path: Path, data: EventDataModule, task: SupervisedTask, part: str, said: Predictions) -> None:
+def _draw_worst(path: Path, data: EventDataModule, task: Task, part: str, said: Predictions) -> None:
     """The samples with the largest errors, or with the greatest confidence in a wrong class."""
     worst = said.worst(N_WORST)
     if not len(worst):
@@ -88,7 +91,7 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else plain_text(value)
 
 
-def _pictures(data: EventDataModule, task: SupervisedTask, part: str, numbers: np.ndarray) -> np.ndarray:
+def _pictures(data: EventDataModule, task: Task, part: str, numbers: np.ndarray) -> np.ndarray:
     """Pictures uint8 (N, 3, H, W) of some samples of a part, as the network sees them."""
     subset = Subset(data.parts[part], numbers.tolist())
     loader = DataLoader(subset, batch_size=len(numbers), collate_fn=collate_events)

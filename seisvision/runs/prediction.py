@@ -27,10 +27,10 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
     except SystemExit:
         # Lightning turns Ctrl-C into an exit of its own.
         raise KeyboardInterrupt from None
-    batches = _from_all_processes(batches)
+    batches = from_all_processes(batches)
     source_ids = [source_id for batch in batches for source_id in batch[keys.SOURCE_ID]]
     sample_ids = [sample_id for batch in batches for sample_id in batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])]
-    rows = _in_order(sample_ids, batches, loader)
+    rows = in_data_order(sample_ids, batches, loader)
     predictions = {}
     for output in task.outputs:
         decoded = torch.cat([batch["decoded"][output.name] for batch in batches])[rows].double().numpy()
@@ -41,7 +41,7 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
     return predictions
 
 
-def _from_all_processes(batches: list[Any]) -> list[Any]:
+def from_all_processes(batches: list[Any]) -> list[Any]:
     """Batches of all processes, in all of them."""
     _, n_ranks = rank_and_size()
     if n_ranks == 1:
@@ -51,7 +51,7 @@ def _from_all_processes(batches: list[Any]) -> list[Any]:
     return [batch for of_rank in everywhere for batch in of_rank]
 
 
-def _in_order(sample_ids: list[str], batches: list[Any], loader: DataLoader) -> list[int]:
+def in_data_order(sample_ids: list[str], batches: list[Any], loader: DataLoader) -> list[int]:
     """Rows of the samples that count, each once, in the order of the loader's data set."""
     if keys.COUNTS not in batches[0]:
         return list(range(len(sample_ids)))

@@ -19,6 +19,7 @@ from seisvision.evaluation.tables import (
     is_share,
     results_table,
 )
+from seisvision.runs.cluster_results import clustering_sweep_table, describe_clusters
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.prediction_table import read_predictions
 
@@ -36,6 +37,8 @@ LOCATION_COLUMNS = {
 
 def describe_result(metrics: Mapping[str, Any]) -> str:
     """The network beside its baselines, with intervals, on the test samples (else the validation samples)."""
+    if "clustering" in metrics:
+        return describe_clusters(metrics)
     training, data = metrics["training"], metrics["data"]
     part = "test" if "test" in metrics else "val"
     blocks = []
@@ -73,6 +76,8 @@ def sweep_table(folders: Sequence[RunFolder]) -> str:
     Below it, how far each run is from the first on the same samples, where they have the same.
     """
     names = run_names(folders)
+    if all("clustering" in read_json(folder.metrics_file) for folder in folders):
+        return clustering_sweep_table(names, folders)
     rows: dict[str, list[RunRow]] = {}
     for folder, title in zip(folders, names, strict=True):
         metrics = read_json(folder.metrics_file)

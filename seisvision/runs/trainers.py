@@ -12,6 +12,7 @@ from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.errors import ConfigurationError
+from seisvision.runs.build import finds_clusters
 from seisvision.runs.callbacks import WholeCheckpoints
 from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.folder import RunFolder
@@ -44,6 +45,7 @@ def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbac
         logger=[HistoryLogger(folder.history_file), *loggers],
         callbacks=callbacks,
         num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1 if finds_clusters(config) else 0,
         use_distributed_sampler=False,
         log_every_n_steps=1,
     )

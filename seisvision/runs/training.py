@@ -14,9 +14,10 @@ import seisvision
 from seisvision.data.datamodule import EventDataModule
 from seisvision.evaluation.predictions import Predictions
 from seisvision.runs.baselines import compare_with_baselines
-from seisvision.runs.build import build_data, build_loggers, build_task, build_view
+from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.checkpoint import load_checkpoint, load_last_checkpoint
+from seisvision.runs.clustering import Extracted, extract, judge_clusters
 from seisvision.runs.configuration import model_name
 from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.figures import draw_figures
@@ -29,10 +30,13 @@ from seisvision.runs.ranks import first_rank_first
 from seisvision.runs.results import is_measure
 from seisvision.runs.terminal import quiet_libraries
 from seisvision.runs.trainers import build_predictor, build_trainer
+from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.exact import rank_and_size
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
+
+Task = SupervisedTask | DeepClusterTask
 
 
 def train_and_evaluate(folder: RunFolder) -> None:
@@ -46,6 +50,8 @@ def train_and_evaluate(folder: RunFolder) -> None:
     with first_rank_first():
         data = build_data(config, view)
     task = build_task(config, view)
+    if isinstance(task, DeepClusterTask):
+        task.attach(data)
     for output in task.outputs:
         output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
     if view.needs_fit:
@@ -61,9 +67,12 @@ def train_and_evaluate(folder: RunFolder) -> None:
     succeeded = False
     try:
         keeper = _fit(config, folder, data, task, loggers)
-        predictions = _predict(config, folder, data, task)
+        said: Any = (
+            _extract(config, folder, data, task) if finds_clusters(config) else _predict(config, folder, data, task)
+        )
         if is_first:
-            _send(loggers, folder, _evaluate(config, folder, data, task, keeper, predictions))
+            judge: Any = _judge if finds_clusters(config) else _evaluate
+            _send(loggers, folder, judge(config, folder, data, task, keeper, said))
         succeeded = True
     finally:
         for logger in loggers:
@@ -71,7 +80,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
                 logger.close(succeeded)
 
 
-def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask) -> None:
+def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task) -> None:
     """Say in a few lines what runs, and on what."""
     unit = task.view.unit
     sizes = ", ".join(f"{len(samples)} {part}" for part, samples in data.parts.items())
@@ -88,7 +97,7 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
 
 
 def _fit(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask, loggers: list[Any]
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task, loggers: list[Any]
 ) -> KeepCheckpoints:
     task.about = checkpoint_content(config, folder, data, task)
     patience = config["trainer"]["early_stopping_patience"]
@@ -103,14 +112,14 @@ def _fit(
         log.info("resume   after epoch %d", done)
     data.first_epoch = done
     trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
-    trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    # A task that finds clusters makes the order of every epoch itself.
+    source = None if isinstance(task, DeepClusterTask) else data
+    trainer.fit(task, datamodule=source, ckpt_path=resume_from, weights_only=True)
     stopper.check()
     return keeper
 
 
-def checkpoint_content(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask
-) -> dict[str, Any]:
+def checkpoint_content(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task) -> dict[str, Any]:
     """What makes a checkpoint usable by itself: plain containers only."""
     return {
         "version": seisvision.__version__,
@@ -149,7 +158,23 @@ def _evaluate(
     outputs = {output.name: output for output in task.outputs}
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets)
     level = config["evaluation"]["level"]
-    metrics: dict[str, Any] = {
+    metrics = _describe_run(config, data, task, keeper)
+    for part, said in predictions.items():
+        metrics[part] = measure(said, outputs, level, train_targets)
+    if config["evaluation"]["baselines"]:
+        metrics.update(compare_with_baselines(config, data, task, predictions))
+    if config["location"] is not None:
+        metrics["location"] = locate_parts(folder.path, config, data, predictions)
+    for part, said in predictions.items():
+        write_predictions(folder.predictions(part), said, data.waveform_set.metadata)
+    write_json(folder.metrics_file, metrics)
+    draw_figures(folder, data, task, predictions)
+    return metrics
+
+
+def _describe_run(config: dict[str, Any], data: EventDataModule, task: Task, keeper: KeepCheckpoints) -> dict[str, Any]:
+    """What ``metrics.json`` says of training and data."""
+    return {
         "training": {
             "model": model_name(config),
             "parameters": sum(parameter.numel() for parameter in task.parameters()),
@@ -168,16 +193,29 @@ def _evaluate(
             "excluded": len(data.excluded),
         },
     }
-    for part, said in predictions.items():
-        metrics[part] = measure(said, outputs, level, train_targets)
-    if config["evaluation"]["baselines"]:
-        metrics.update(compare_with_baselines(config, data, task, predictions))
-    if config["location"] is not None:
-        metrics["location"] = locate_parts(folder.path, config, data, predictions)
-    for part, said in predictions.items():
-        write_predictions(folder.predictions(part), said, data.waveform_set.metadata)
+
+
+def _extract(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: DeepClusterTask) -> Extracted:
+    """Features that the trained network makes of everything."""
+    task.load_state_dict(load_checkpoint(folder.best_checkpoint)["state_dict"])
+    trainer = build_predictor(config, config["trainer"].get("accelerator", "auto"), config["system"])
+    return extract(trainer, task, data.loader("train"))
+
+
+def _judge(
+    config: dict[str, Any],
+    folder: RunFolder,
+    data: EventDataModule,
+    task: DeepClusterTask,
+    keeper: KeepCheckpoints,
+    found: Extracted,
+) -> dict[str, Any]:
+    """Make and judge the final clusters and write ``metrics.json``."""
+    # From here on this process works alone.
+    data.trainer = None
+    metrics = {**_describe_run(config, data, task, keeper), **judge_clusters(config, folder, data, task, found)}
+    draw_figures(folder, data, task, {})
     write_json(folder.metrics_file, metrics)
-    draw_figures(folder, data, task, predictions)
     return metrics
 
 

@@ -116,7 +116,7 @@ class RecordSection(View):
         self.uses_origin = any(channel.time_range_s is not None for channel in self.channels)
         self.earth_model = earth_model
         self.range_km = optional_range("offset_range_km", offset_range_km, "section")
-        self.envelope_db = optional_range("envelope_db", envelope_db)
+        self.envelope_db = self.noise_range_db = optional_range("envelope_db", envelope_db)
         self.height, self.width = positive("height", height), positive("width", width)
         self.gain, self.deflection = positive("gain", gain), positive("deflection", deflection)
         self.clip_quantile = positive("clip_quantile", clip_quantile, maximum=1.0)

@@ -88,6 +88,7 @@ class SpectrogramView(View):
                 "frequencies must not be negative, and a log axis cannot begin at 0"
             )
         self.range_db = ordered_range("range_db", range_db)
+        self.noise_range_db = self.range_db if scale == "relative" else None
         self.taper_s, self.components = taper_s, components
         self.out_channels = len(components)
 

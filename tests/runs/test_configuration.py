@@ -16,7 +16,7 @@ CONF = ROOT / "conf"
 CHOICES = [
     (path.parent.relative_to(CONF).as_posix(), path.stem)
     for path in sorted(CONF.rglob("*.yaml"))
-    if path.parent != CONF and path.parent.name not in ("import", "fetch", "local")
+    if path.parent not in (CONF, CONF / "atlas") and path.parent.name not in ("import", "fetch", "local")
 ]
 FILL = {
     ("dataset", "folder"): [
@@ -24,6 +24,12 @@ FILL = {
         "dataset.labels.source_type={a: [x], b: [y]}",
         "dataset.samples.window.length_s=60",
     ],
+    ("dataset", "pnw_unlabelled"): ["task=cluster"],
+    # Any file has the hash by which a run knows its network.
+    **{
+        ("experiment/atlas", name): [f"offset_ckpt={ROOT / 'pyproject.toml'}"]
+        for name in ("unlabelled", "unlabelled_pnw")
+    },
 }
 
 

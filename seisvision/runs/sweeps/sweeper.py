@@ -96,6 +96,12 @@ class PointSweeper(Sweeper):
             folder, is_settled = do_grid(top, about, plan, config["sweep"], launcher, compose)
         if folder.comparison_file.exists():
             show(folder.comparison_file.read_text(encoding="utf-8").rstrip("\n"))
+        if self.config.task.get("k") is not None:
+            from seisvision.runs.cluster_report import write_sweep_clusters
+
+            write_sweep_clusters(
+                [state.folder.path for state in folder.states() if state.folder], folder.path / "clusters"
+            )
         # A point that failed has told its error; the sweep as a whole failed with it.
         exit_codes[:] = [] if is_settled else [1]
         show(str(folder.path))

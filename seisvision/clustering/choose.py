@@ -1,0 +1,143 @@
+"""The number of clusters, or "no structure", with a confidence, and the clusters that all runs agree on.
+
+A network trained with K pseudo-labels pulls its features into K heaps, on noise as well, so no index on the features of
+one run can find K. The heaps of runs with other K and other seeds lie elsewhere, however, unless the data themselves
+have a gap there. So the features of all runs are put side by side: invented boundaries blur, shared ones stay, and
+:mod:`seisvision.clustering.valleys` counts the groups. This is done again and again with half of the runs and most of
+the events; how often the same number comes out is the confidence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_rand_score
+
+from seisvision.clustering.valleys import Groups, find_groups
+from seisvision.errors import DataError
+from seisvision.seeding import DEFAULT_SEED, numpy_stream, stream_seed
+
+N_REPEATS = 20
+EVENT_SHARE = 0.9
+STRUCTURE_SHARE = 0.8
+"""Less often than this more than one group: no structure."""
+MOST_DIMENSIONS = 8
+VARIANCE_SHARE = 0.9
+RUN_DIMENSIONS = 16
+FEWEST_POINTS = 40
+
+
+@dataclass(frozen=True)
+class KChoice:
+    """How many groups there are.
+
+    Args:
+        k: the recommended number; None where there is no structure.
+        confidence: share of the repeats that say the same.
+        counts: number of groups to the number of repeats that found it.
+        labels: int (N,), consensus of the repeats that found ``k`` groups, numbered by size; zeros without structure.
+        certainty: float (N,), share of these repeats that put the sample where the consensus does.
+    """
+
+    k: int | None
+    confidence: float
+    counts: dict[int, int]
+    labels: np.ndarray
+    certainty: np.ndarray
+
+    def sentence(self) -> str:
+        """The recommendation for people."""
+        repeats = sum(self.counts.values())
+        agreeing = round(self.confidence * repeats)
+        if self.k is None:
+            return f"No structure: {agreeing} of {repeats} repeats find no groups that a valley parts."
+        return f"K = {self.k}: {agreeing} of {repeats} repeats find {self.k} groups that valleys part."
+
+
+def choose_k(features: Sequence[np.ndarray], seed: int = DEFAULT_SEED, n_repeats: int = N_REPEATS) -> KChoice:
+    """Find the number of groups in the features of one or more runs over the same samples.
+
+    Args:
+        features: per run float (N, F_r), of the same N samples in the same order.
+        seed: of all draws.
+        n_repeats: how often it is counted.
+
+    Raises:
+        DataError: too few samples, or runs over different samples.
+    """
+    _check(features)
+    runs = [_scaled_scores(one) for one in features]
+    groups = [_repeat(runs, seed, number) for number in range(n_repeats)]
+    counts = Counter(labels.max() + 1 for labels in groups)
+    found = {int(k): n for k, n in sorted(counts.items())}
+    several = sum(n for k, n in found.items() if k > 1)
+    if several < STRUCTURE_SHARE * n_repeats:
+        n_samples = len(runs[0])
+        return KChoice(None, 1 - several / n_repeats, found, np.zeros(n_samples, int), np.ones(n_samples))
+    k = max((k for k in found if k > 1), key=lambda k: (found[k], -k))
+    labels, certainty = _consensus([labels for labels in groups if labels.max() + 1 == k])
+    return KChoice(k, found[k] / n_repeats, found, labels, certainty)
+
+
+def pooled_points(features: Sequence[np.ndarray]) -> np.ndarray:
+    """Leading principal components (N, P) of the features of all runs, each run counting the same."""
+    _check(features)
+    return principal_scores(np.hstack([_scaled_scores(one) for one in features]), MOST_DIMENSIONS, VARIANCE_SHARE)
+
+
+def principal_scores(features: np.ndarray, most: int, share: float) -> np.ndarray:
+    """Principal components (N, P) of features (N, F): ``share`` of the variance, at most ``most``; not whitened."""
+    centred = np.asarray(features, float) - np.mean(features, axis=0)
+    left, strength, _ = np.linalg.svd(centred, full_matrices=False)
+    variance = np.cumsum(strength**2)
+    if not variance[-1] > 0:
+        return np.zeros((len(features), 1))
+    wanted = int(np.searchsorted(variance / variance[-1], share - 1e-12)) + 1
+    return (left * strength)[:, : min(wanted, most)]
+
+
+def _check(features: Sequence[np.ndarray]) -> None:
+    sizes = {len(one) for one in features}
+    if len(sizes) != 1:
+        raise DataError(f"features of {len(features)} runs with {sorted(sizes)} samples cannot be put side by side")
+    if min(sizes) < FEWEST_POINTS:
+        raise DataError(f"{min(sizes)} samples are too few to count groups in; at least {FEWEST_POINTS} are needed")
+    if not all(np.isfinite(one).all() for one in features):
+        raise DataError("features that are not finite cannot be clustered; look at the losses of the runs")
+
+
+def _scaled_scores(features: np.ndarray) -> np.ndarray:
+    scores = principal_scores(features, RUN_DIMENSIONS, 0.95)
+    scale = np.sqrt((scores**2).sum(axis=1).mean())
+    return scores / scale if scale > 0 else scores
+
+
+def _repeat(runs: list[np.ndarray], seed: int, number: int) -> np.ndarray:
+    """Groups (N,) found in half of the runs and most of the samples; the others are assigned to the nearest."""
+    rng = numpy_stream(seed, "count groups", number)
+    chosen = rng.permutation(len(runs))[: (len(runs) + 1) // 2]
+    points = principal_scores(np.hstack([runs[run] for run in chosen]), MOST_DIMENSIONS, VARIANCE_SHARE)
+    inside = np.sort(rng.permutation(len(points))[: round(EVENT_SHARE * len(points))])
+    groups: Groups = find_groups(points[inside], stream_seed(seed, "groups", number))
+    return groups.assign(points)
+
+
+def _consensus(labellings: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Most frequent label (N,) after matching numbers to the most typical labelling, and its share (N,)."""
+    n_groups = int(labellings[0].max()) + 1
+    likeness = [np.mean([adjusted_rand_score(one, other) for other in labellings]) for one in labellings]
+    reference = labellings[int(np.argmax(likeness))]
+    votes = np.zeros((len(reference), n_groups))
+    for labels in labellings:
+        shared = np.bincount(labels * n_groups + reference, minlength=n_groups**2).reshape(n_groups, n_groups)
+        _, matched = linear_sum_assignment(-shared)
+        votes[np.arange(len(labels)), matched[labels]] += 1
+    final = votes.argmax(axis=1)
+    order = np.argsort(-np.bincount(final, minlength=n_groups), kind="stable")
+    number = np.empty(n_groups, int)
+    number[order] = np.arange(n_groups)
+    return number[final], votes.max(axis=1) / len(labellings)

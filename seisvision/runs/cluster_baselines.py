@@ -1,0 +1,142 @@
+"""What simpler ways of clustering find in the same samples: a network that does not beat them has learnt nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from seisvision import keys
+from seisvision.clustering.features import fit_preparation
+from seisvision.clustering.kmeans import Clustering, agreement
+from seisvision.data.datamodule import EventDataModule
+from seisvision.errors import DataError
+from seisvision.evaluation.agreement import agreement_difference, agreement_measures
+from seisvision.evaluation.feature_table import compute_feature_table
+from seisvision.runs.build import build_task
+from seisvision.runs.trainers import build_predictor
+from seisvision.tasks.deep_cluster import DeepClusterTask
+
+if TYPE_CHECKING:
+    from seisvision.runs.clustering import Extracted, KnownClasses
+
+log = logging.getLogger(__name__)
+
+DESCRIPTIONS = {
+    "band_power": "k-means on log power in frequency bands",
+    "physics": "k-means on P, S, Rayleigh and Love power ratios; knows origin time and offsets",
+    "spectral_ratio": "k-means on the log power ratio of two frequency bands",
+    "pictures": "k-means on principal components of the pictures",
+    "untrained": "k-means on the features of the network before its training, prepared like those after it",
+}
+HAND_MADE = {"event": ("band_power", "physics"), "trace": ("spectral_ratio",)}
+"""Kinds of features by what a sample is."""
+MOST_VALUES = 1e8
+"""Pictures of all samples together are made coarser until they have no more values than this."""
+
+
+def compare_with_simple_clusters(
+    config: Mapping[str, Any],
+    data: EventDataModule,
+    task: DeepClusterTask,
+    found: Extracted,
+    clustering: Clustering,
+    known: Mapping[str, KnownClasses],
+) -> dict[str, Any]:
+    """k-means at the same K on hand-made features, on pictures and on features of the untrained network.
+
+    Returns:
+        ``baselines``: by name, agreement with the known classes and with the clusters of the run; ``differences``: by
+        column and baseline, adjusted Rand index of the run minus that of the baseline, paired.
+    """
+    log.info("k-means without training, on the same samples")
+    level, epochs = config["evaluation"]["level"], config["trainer"]["max_epochs"]
+    points = {**_hand_made(config, data, found), "pictures": _pictures(task, data)}
+    points["untrained"] = _untrained(config, data, task)
+    baselines: dict[str, Any] = {}
+    differences: dict[str, Any] = {column: {} for column in known}
+    for name, values in points.items():
+        if isinstance(values, str):
+            baselines[name] = {"description": DESCRIPTIONS[name], "skipped": values}
+            continue
+        simple = task.cluster(values, epochs)
+        baselines[name] = {
+            "description": DESCRIPTIONS[name],
+            "skipped": None,
+            "sizes": simple.sizes.tolist(),
+            "nmi_with_clusters": agreement(simple.labels, clustering.labels),
+            "agreement": {
+                column: {
+                    measure: value.to_dict()
+                    for measure, value in agreement_measures(
+                        simple.labels, classes.numbers, found.source_ids, level
+                    ).items()
+                }
+                for column, classes in known.items()
+            },
+        }
+        for column, classes in known.items():
+            differences[column][name] = agreement_difference(
+                clustering.labels, simple.labels, classes.numbers, found.source_ids, level
+            )
+    return {"baselines": baselines, "differences": differences}
+
+
+def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracted) -> dict[str, np.ndarray | str]:
+    """Standardised hand-made features (N, F), missing values at the median; or why there are none."""
+    dataset = data.variant(["train"], components=keys.COMPONENTS)
+    bands = config["dataset"]["baselines"]
+    section = "samples" if data.unit == "event" else "traces"
+    cut = [data.waveform_set.fingerprint, data.unit, config["dataset"][section], config["seed"], len(dataset)]
+    settings: dict[str, dict[str, Any]] = {
+        "band_power": {"bands_hz": bands["bands_hz"]},
+        "spectral_ratio": {"bands_hz": bands.get("ratio_bands_hz") or [bands["bands_hz"][-1], bands["bands_hz"][0]]},
+    }
+    made: dict[str, np.ndarray | str] = {}
+    for kind in HAND_MADE[data.unit]:
+        try:
+            table = compute_feature_table(
+                dataset,
+                kind,
+                settings.get(kind),
+                Path(config["system"]["data_dir"]) / "features",
+                json.dumps(cut, sort_keys=True),
+            )
+        except DataError as error:
+            log.info("k-means on %s is left out: %s", kind, error)
+            made[kind] = str(error)
+        else:
+            made[kind] = _standardised(table.select(found.sample_ids))
+    return made
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    middle = np.nan_to_num(np.nanmedian(values, axis=0))
+    values = np.where(np.isfinite(values), values, middle)
+    return (values - values.mean(0)) / np.maximum(values.std(0), 1e-12)
+
+
+def _pictures(task: DeepClusterTask, data: EventDataModule) -> np.ndarray:
+    """Principal components (N, P) of the pictures, neither whitened nor scaled."""
+    view, n = task.view, len(data.parts["train"])
+    coarser = max(1, int(np.ceil(np.sqrt(n * view.out_channels * view.height * view.width / MOST_VALUES))))
+    rows = []
+    with torch.inference_mode():
+        for batch in data.loader("train"):
+            rows.append(torch.nn.functional.avg_pool2d(task.view(batch), coarser).flatten(1).numpy())
+    pictures = np.concatenate(rows)
+    return fit_preparation(pictures, task.pca_dim, whiten=False, normalise=False)(pictures)
+
+
+def _untrained(config: Mapping[str, Any], data: EventDataModule, task: DeepClusterTask) -> np.ndarray:
+    """Points (N, P) that the network made before its first step."""
+    from seisvision.runs.clustering import extract
+
+    fresh = build_task(config, task.view)
+    trainer = build_predictor(config, config["trainer"].get("accelerator", "auto"), config["system"])
+    return task.prepare_points(extract(trainer, fresh, data.loader("train")).features)[1]

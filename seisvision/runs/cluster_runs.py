@@ -1,0 +1,107 @@
+"""Clustering runs of one set of samples, read from their folders."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from seisvision.errors import DataError, SeisvisionError
+from seisvision.runs.comparing.collect import LeftOut, find_run_folders
+from seisvision.runs.comparing.history import read_history
+from seisvision.runs.folder import RunFolder, read_json
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """One finished clustering run.
+
+    Args:
+        path: its folder.
+        k: number of clusters asked for.
+        seed: of the run.
+        fingerprint: of the waveform set.
+        sample_ids: N ids, sorted; all arrays are in this order.
+        source_ids: N ids of their events.
+        labels: int (N,).
+        features: float (N, F), as the network gives them.
+        points: float (N, P), as they were clustered.
+        cross_entropy: last training loss; NaN where it was not logged.
+        kmeans_loss: mean squared distance from the centres.
+    """
+
+    path: Path
+    k: int
+    seed: int
+    fingerprint: str
+    sample_ids: tuple[str, ...]
+    source_ids: tuple[str, ...]
+    labels: np.ndarray
+    features: np.ndarray
+    points: np.ndarray
+    cross_entropy: float
+    kmeans_loss: float
+
+
+def read_cluster_runs(asked: Sequence[str | Path]) -> tuple[list[ClusterRun], list[LeftOut]]:
+    """Read all clustering runs; of runs over different samples the largest group stays.
+
+    Args:
+        asked: run folders, folders of runs at any depth, or patterns.
+
+    Returns:
+        Runs by K and seed, and folders left out with the reason.
+
+    Raises:
+        ConfigurationError: nothing lies under a name.
+    """
+    runs, left_out = [], []
+    for path in find_run_folders([str(one) for one in asked]):
+        try:
+            runs.append(_read(RunFolder(path)))
+        except SeisvisionError as error:
+            left_out.append(LeftOut(path, str(error)))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, yaml.YAMLError) as error:
+            left_out.append(LeftOut(path, f"broken: {type(error).__name__}: {error}"))
+    if not runs:
+        return [], left_out
+    kinds = Counter((run.fingerprint, run.sample_ids) for run in runs)
+    usual = kinds.most_common(1)[0][0]
+    for run in runs:
+        if (run.fingerprint, run.sample_ids) != usual:
+            left_out.append(LeftOut(run.path, "other samples or another waveform set than most of the runs"))
+    kept = [run for run in runs if (run.fingerprint, run.sample_ids) == usual]
+    return sorted(kept, key=lambda run: (run.k, run.seed, str(run.path))), left_out
+
+
+def _read(folder: RunFolder) -> ClusterRun:
+    if not folder.is_finished():
+        raise DataError(f"{folder.status()['state']}: no result yet")
+    metrics, config = read_json(folder.metrics_file), folder.config()
+    if "clustering" not in metrics:
+        raise DataError("not a clustering run")
+    with np.load(folder.path / "features.npz", allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in ("sample_ids", "source_ids", "labels", "features", "points")}
+    if len({len(values) for values in arrays.values()}) != 1 or not np.isfinite(arrays["features"]).all():
+        raise DataError("broken: the arrays of features.npz do not belong together or are not finite")
+    order = np.argsort(arrays["sample_ids"], kind="stable")
+    arrays = {name: values[order] for name, values in arrays.items()}
+    losses = read_history(folder.history_file).get("train/loss")
+    return ClusterRun(
+        folder.path,
+        int(config["task"]["k"]),
+        int(config["seed"]),
+        str(metrics["data"]["fingerprint"]),
+        tuple(arrays["sample_ids"].tolist()),
+        tuple(arrays["source_ids"].tolist()),
+        arrays["labels"].astype(int),
+        arrays["features"].astype(float),
+        arrays["points"].astype(float),
+        losses[-1][1] if losses else float("nan"),
+        float(metrics["clustering"]["kmeans_loss"]),
+    )

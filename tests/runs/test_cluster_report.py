@@ -1,0 +1,99 @@
+"""The report on the number of clusters: honest on noise, complete, safe to open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_cluster_runs import make_run, three_groups
+from sklearn.metrics import adjusted_rand_score
+
+from seisvision.cli import main
+from seisvision.runs.cluster_number import NumberReport, judge_number
+from seisvision.runs.cluster_report import write_cluster_report
+from seisvision.runs.cluster_runs import read_cluster_runs
+
+KS = (2, 3, 4, 5, 6)
+SEEDS = (1, 2)
+
+
+def _sweep(path: Path, events: np.ndarray) -> Path:
+    for k in KS:
+        for seed in SEEDS:
+            make_run(path / f"k{k}-{seed}", events, k, seed)
+    return path
+
+
+@pytest.fixture(scope="module")
+def grouped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _sweep(tmp_path_factory.mktemp("grouped"), three_groups()[0])
+
+
+@pytest.fixture(scope="module")
+def noise_report(tmp_path_factory: pytest.TempPathFactory) -> NumberReport:
+    events = np.random.default_rng(5).normal(size=(240, 4))
+    return judge_number(*read_cluster_runs([_sweep(tmp_path_factory.mktemp("noise"), events)]))
+
+
+def test_heaps_that_networks_make_of_noise_are_no_structure(noise_report: NumberReport) -> None:
+    assert noise_report.choice.k is None
+    assert noise_report.verdicts["recommended"] == "no structure"
+    own = [row["own_groups"] for row in noise_report.rows]
+    assert max(own) > 1, "the runs must look convincing by themselves, or this proves nothing"
+
+
+def test_smallest_loss_picks_an_end_of_the_range_whatever_the_data(grouped: Path, noise_report: NumberReport) -> None:
+    report = judge_number(*read_cluster_runs([grouped]))
+    for one in (report, noise_report):
+        assert one.verdicts["min_loss, cross-entropy (paper)"] == str(KS[0])
+        assert one.verdicts["min_loss, k-means (paper)"] == str(KS[-1])
+        assert (np.diff([row["kmeans_loss"] for row in one.rows]) < 0).all()
+        assert (np.diff([row["cross_entropy"] for row in one.rows]) > 0).all()
+    assert report.choice.k == 3
+    assert adjusted_rand_score(report.choice.labels, three_groups()[1]) > 0.9
+
+
+def test_command_writes_the_report_and_lists_what_it_left_out(
+    grouped: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    hostile = grouped / "<script>alert(1)</script>"
+    make_run(hostile, three_groups()[0], 3, 9)
+    (hostile / "features.npz").write_bytes(b"not an archive")
+    make_run(grouped / "other", three_groups(100)[0], 3, 1)
+    empty = grouped / "no_metrics"
+    empty.mkdir()
+    (empty / "status.json").write_text('{"state": "failed"}')
+    assert main(["clusters", str(grouped), "--out", str(tmp_path / "report")]) == 0
+    assert capsys.readouterr().out.strip().endswith(str(tmp_path / "report" / "clusters.html"))
+    page = (tmp_path / "report" / "clusters.html").read_text()
+    assert "<script>alert" not in page and "&lt;script&gt;alert" in page
+    assert "broken" in page and "other samples" in page and "failed" in page
+    assert "http://" not in page and "https://" not in page
+    markdown = (tmp_path / "report" / "clusters.md").read_text()
+    assert markdown.startswith("# K = 3") and "<script>" not in markdown
+    table = pd.read_csv(tmp_path / "report" / "clusters_by_k.csv")
+    assert table["k"].tolist() == list(KS) and table["runs"].tolist() == [len(SEEDS)] * len(KS)
+    assert table["seeds_ari"].idxmax() == 1
+    assert table["cross_entropy_over_ln_k"].to_numpy() == pytest.approx(0.5)
+    consensus = pd.read_csv(tmp_path / "report" / "consensus.csv")
+    assert consensus["cluster"].nunique() == 3 and consensus["confidence"].between(0, 1).all()
+    assert (tmp_path / "report" / "clusters_by_k.png").stat().st_size > 10_000
+
+
+def test_nothing_to_report_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "status.json").write_text('{"state": "running"}')
+    assert write_cluster_report([tmp_path], tmp_path / "report") is None
+    assert main(["clusters", str(tmp_path), "--out", str(tmp_path / "report")]) == 1
+
+
+def test_order_of_samples_in_a_run_does_not_matter(tmp_path: Path) -> None:
+    events, _ = three_groups(80)
+    names = [f"event-{number:04d}" for number in range(80)]
+    make_run(tmp_path / "a", events, 3, 1)
+    make_run(tmp_path / "b", events[::-1].copy(), 3, 1, ids=names[::-1])
+    (first, second), left_out = read_cluster_runs([tmp_path])
+    assert not left_out and first.sample_ids == second.sample_ids
+    assert adjusted_rand_score(first.labels, second.labels) == pytest.approx(1)

@@ -1,0 +1,133 @@
+"""Unlabelled events: distances from a trained network, clusters of the sections drawn with them."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_runs import tiny_config
+
+from seisvision.data.predicted_offsets import PredictedOffsets
+from seisvision.data.waveform_set import WaveformSet
+from seisvision.errors import CheckpointError, ConfigurationError
+from seisvision.runs.experiment import ensure_run, identify
+from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.offsets import offsets_of, predict_offsets
+
+TRACES = [
+    "dataset.source.lead_s=300",
+    "dataset.source.length_s=2200",
+    "dataset.traces.window.length_s=600",
+    "dataset.traces.window.start_s=-60",
+    "dataset.traces.window.jitter_s=30",
+]
+SOURCE_COLUMNS = ("source_latitude_deg", "source_longitude_deg", "source_depth_km", "path_ep_distance_km")
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def network(data_dir: Path, runs_dir: Path) -> RunFolder:
+    choices = ["experiment=atlas/offset", *TRACES, "dataset.samples.window.length_s=1200", "trainer.batch_size=16"]
+    return ensure_run(tiny_config(data_dir, runs_dir, *choices), [])
+
+
+def unlabelled_config(data_dir: Path, runs_dir: Path, checkpoint: Path, *overrides: str) -> dict:
+    choices = [
+        "experiment=atlas/unlabelled",
+        f"offset_ckpt={checkpoint}",
+        *TRACES,
+        "dataset.samples.window.start_s=-60",
+    ]
+    smaller = ["dataset.samples.window.length_s=1200", "task.k=2", "task.train_k=2", "trainer.max_epochs=1"]
+    return tiny_config(data_dir, runs_dir, *choices, *smaller, *overrides)
+
+
+def test_sections_are_clustered_with_predicted_distances(
+    data_dir: Path, runs_dir: Path, network: RunFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    config = unlabelled_config(data_dir, runs_dir, network.path)
+    run = ensure_run(config, [])
+    assert config["offset_hash"] in caplog.text
+    (table,) = (data_dir / "features").glob(f"offsets-{config['offset_hash']}-*.csv")
+    offsets = PredictedOffsets.read(table)
+    unknown = np.isnan(offsets.offset_km)
+    assert 0 < unknown.sum() < len(unknown)
+    assert [bool(reason) for reason in offsets.reasons] == unknown.tolist()
+    clustered = pd.read_csv(run.path / "clusters.csv")
+    known = pd.Series(~unknown).groupby(np.array(offsets.source_ids)).sum()
+    assert sorted(clustered["source_id"]) == sorted(known.index[known >= 3])
+    assert read_json(run.metrics_file)["clustering"]["k"] == 2
+
+
+def test_the_network_is_part_of_the_run_and_its_place_is_not(
+    data_dir: Path, runs_dir: Path, network: RunFolder, tmp_path: Path
+) -> None:
+    moved, other = tmp_path / "moved.ckpt", tmp_path / "other.ckpt"
+    shutil.copy(network.best_checkpoint, moved)
+    other.write_bytes(network.best_checkpoint.read_bytes() + b" ")
+    ids = [identify(unlabelled_config(data_dir, runs_dir, path)).run_id for path in (network.path, moved, other)]
+    assert ids[0] == ids[1] != ids[2]
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        unlabelled_config(data_dir, runs_dir, tmp_path / "missing.ckpt")
+
+
+def test_a_checkpoint_that_changed_is_refused(
+    data_dir: Path, runs_dir: Path, network: RunFolder, tmp_path: Path
+) -> None:
+    path = tmp_path / "network.ckpt"
+    shutil.copy(network.best_checkpoint, path)
+    config = unlabelled_config(data_dir, runs_dir, path)
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(CheckpointError, match="has changed"):
+        offsets_of(config, _set(data_dir, config))
+
+
+def test_what_the_table_knows_of_sources_changes_no_prediction(
+    data_dir: Path, runs_dir: Path, network: RunFolder, tmp_path: Path
+) -> None:
+    original = _set(data_dir, unlabelled_config(data_dir, runs_dir, network.path))
+    copy = tmp_path / "set"
+    shutil.copytree(original.path, copy)
+    table = pd.read_csv(copy / "metadata.csv", low_memory=False)
+    kept = table["source_id"].isin(table["source_id"].unique()[:4])
+    table.loc[kept, list(SOURCE_COLUMNS)] = 1.0
+    table["source_type"] = "unknown"
+    table.to_csv(copy / "metadata.csv", index=False)
+    rows = np.flatnonzero(kept)
+    before, after = (predict_offsets(one, network.best_checkpoint) for one in (original, WaveformSet(copy)))
+    np.testing.assert_allclose(before.offset_km[rows], after.offset_km[rows], rtol=1e-4)
+    assert list(before.reasons) == list(after.reasons)
+
+
+def test_missing_components_are_a_reason(data_dir: Path, runs_dir: Path, network: RunFolder, tmp_path: Path) -> None:
+    original = _set(data_dir, unlabelled_config(data_dir, runs_dir, network.path))
+    copy = tmp_path / "set"
+    shutil.copytree(original.path, copy)
+    table = pd.read_csv(copy / "metadata.csv", low_memory=False)
+    table["trace_component_order"] = "Z12"
+    table.to_csv(copy / "metadata.csv", index=False)
+    offsets = predict_offsets(WaveformSet(copy), network.best_checkpoint)
+    assert np.isnan(offsets.offset_km).all()
+    assert any("needs component NE" in reason for reason in offsets.reasons)
+
+
+def test_a_network_of_something_else_is_refused(data_dir: Path, runs_dir: Path) -> None:
+    other = ensure_run(tiny_config(data_dir, runs_dir, "trainer.max_epochs=1", "run.test=false"), [])
+    config = unlabelled_config(data_dir, runs_dir, other.path)
+    with pytest.raises(ConfigurationError, match="does not predict distances"):
+        offsets_of(config, _set(data_dir, config))
+
+
+def _set(data_dir: Path, config: dict) -> WaveformSet:
+    from seisvision.runs.configuration import instantiate
+
+    return WaveformSet(instantiate(config["dataset"]["source"]).prepare(data_dir))
