@@ -21,6 +21,7 @@ COMMANDS = {
     ("data", "audit"): ("seisvision.data.audit.command", "look a waveform set over before training on it"),
     ("data", "fetch"): ("seisvision.data.fetching.command", "ask data centres for recordings of events"),
     ("locate",): ("seisvision.location.command", "find epicentres from distances at stations"),
+    ("explain",): ("seisvision.runs.explain_command", "draw what the network of a run looked at"),
     ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.

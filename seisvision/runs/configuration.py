@@ -29,7 +29,7 @@ ALLOWED_TARGETS = (
 ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
 """Environment variable with further prefixes, separated by commas, for your own packages."""
 
-MACHINE_KEYS = ("name", "run", "logger", "system")
+MACHINE_KEYS = ("name", "run", "logger", "system", "explain")
 """Parts of the configuration that do not change what a run finds out."""
 
 

@@ -20,7 +20,7 @@ from seisvision.runs.results import stored_measures
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MARKS = ("status.json", "metrics.json")
 """A folder with one of these is a run folder, and nothing below it is."""
-NOT_SCIENTIFIC = ("name", "run", "logger", "system", "stages", "evaluation")
+NOT_SCIENTIFIC = ("name", "run", "logger", "system", "stages", "evaluation", "explain")
 """Sections of the configuration that do not change what a network learns or says."""
 REPEATS = ("seed", "split.fold")
 """Settings in which the repetitions of one configuration differ."""

@@ -12,12 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from seisvision.evaluation.directions import LESS_IS_BETTER
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import is_share
 from seisvision.runs.comparing.collect import ComparedRun, LeftOut
 
-LESS_IS_BETTER = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier", "flips_", "loss", "nll", "crps")
-"""Beginnings of the names of measures whose best value is the smallest."""
 NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")
 NEAR_ZERO_IS_BETTER = ("bias",)
 MISSING = "(not set)"

@@ -1,0 +1,78 @@
+"""What a finished run sends to its dashboards, all of it read from the run folder."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seisvision.evaluation.directions import direction
+from seisvision.runs.folder import RunFolder
+from seisvision.runs.results import is_measure
+from seisvision.runs.tables import read_table
+
+ENDS = {"": "value", "_low": "low", "_high": "high", "_n": "n"}
+
+
+def send_results(loggers: Sequence[Any], folder: RunFolder, metrics: Mapping[str, Any]) -> None:
+    """Put final values, figures, tables and, where asked for, checkpoints on the dashboards."""
+    shown = [logger for logger in loggers if hasattr(logger, "log_summary")]
+    if not shown:
+        return
+    summary = summarise(folder, metrics)
+    figures = sorted(folder.figures.glob("*.png"))
+    tables = [read_table(path) for path in sorted(folder.tables.glob("*.csv"))]
+    models = {"best": folder.best_checkpoint, "last": folder.last_checkpoint}
+    for logger in shown:
+        logger.log_summary(summary)
+        logger.log_pictures(figures)
+        for table in tables:
+            logger.log_table(table.name, table.columns, table.rows)
+        for alias, path in models.items():
+            if path.exists():
+                logger.log_model(path, [alias])
+
+
+def summarise(folder: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """``final/<name>`` and ``best/<name>`` of everything logged, and all measures with interval ends and n.
+
+    A value is the best where it is known whether more or less is better.
+    """
+    history = _history(folder)
+    names = [str(about["name"]) for about in metrics.get("outputs", [])]
+    summary: dict[str, Any] = {f"final/{name}": values[-1] for name, values in history.items()}
+    for name, values in history.items():
+        sign = direction(name, names)
+        if sign:
+            summary[f"best/{name}"] = sign * max(sign * value for value in values)
+    for part in ("val", "test", "location"):
+        for output, measures in _measures(part, metrics).items():
+            for name, found in measures.items():
+                if is_measure(found):
+                    summary |= {f"{part}/{output}_{name}{end}": found[key] for end, key in ENDS.items()}
+    training = metrics.get("training", {})
+    return summary | {
+        f"training/{name}": training[name]
+        for name in ("parameters", "seconds", "epochs", "best_epoch", "seed")
+        if name in training
+    }
+
+
+def _measures(part: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Measures of a part by what they are of."""
+    found = metrics.get(part) or {}
+    if part != "location":
+        return found
+    return {name: one["measures"] for name, one in found.items() if isinstance(one, Mapping) and "measures" in one}
+
+
+def _history(folder: RunFolder) -> dict[str, list[float]]:
+    """Logged values by name, in their order."""
+    history: dict[str, list[float]] = {}
+    if folder.history_file.exists():
+        with folder.history_file.open(newline="", encoding="utf-8") as handle:
+            for row in csv.DictReader(handle):
+                value = float(row["value"])
+                if value == value:
+                    history.setdefault(row["name"], []).append(value)
+    return history
