@@ -104,8 +104,8 @@ def overlay_figure(
         # Transparent where the map is small, so that the picture stays readable.
         laid.imshow(scaled, cmap="RdBu_r" if signed else "Oranges", vmin=-1, vmax=1, aspect="auto",
                     alpha=0.75 * np.abs(scaled))  # fmt: skip
-        if min(heat.shape) > 1 and scaled.max() > HALF:
-            laid.contour(scaled, levels=[HALF], colors="white", linewidths=0.8)
+        if min(heat.shape) > 1 and heat.any():
+            laid.contour(np.abs(scaled), levels=[HALF], colors="white", linewidths=0.8)
     if title:
         figure.suptitle(title, fontsize=8)
     return save_figure(figure, path)

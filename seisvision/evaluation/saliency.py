@@ -20,8 +20,8 @@ SMALLEST_MAP = 4
 class OutputValue(nn.Module):
     """Pictures (B, P, H, W) to the one raw value (B, 1) of an output that is explained.
 
-    Classes: the logit of the class that is predicted. Numbers: the raw scalar. Angles: the part of the raw vector that
-    points where the prediction does, which is to a direction what its logit is to a class.
+    Classes: the logit of the class that is predicted. Numbers: the raw scalar. Angles: the angle itself, which grows
+    clockwise; the length of the raw vector says nothing of it.
 
     Args:
         task: the trained network.
@@ -37,15 +37,21 @@ class OutputValue(nn.Module):
         raw = self.output(self.model(image)).float()
         if self.output.kind == "class":
             return raw.gather(1, raw.argmax(1, keepdim=True))
-        if raw.shape[1] > 1 and self.output.kind == "angle":
-            toward = (raw / raw.norm(dim=1, keepdim=True).clamp_min(1e-12)).detach()
-            return (raw * toward).sum(1, keepdim=True)
+        if self.output.kind == "angle" and raw.shape[1] == 2:
+            return self._angle(raw)
         return raw[:, :1]
+
+    @staticmethod
+    def _angle(raw: torch.Tensor) -> torch.Tensor:
+        """Vectors (B, 2) to a value (B, 1) whose gradient is that of their angle: without its jump, it is zero."""
+        fixed = raw.detach()
+        across = torch.stack([-fixed[:, 1], fixed[:, 0]], dim=1) / fixed.square().sum(1, keepdim=True).clamp_min(1e-12)
+        return (raw * across).sum(1, keepdim=True)
 
 
 def is_signed(output: Output) -> bool:
-    """Whether a negative map means something: what lowers a number. Classes and directions have only evidence for."""
-    return output.kind == "scalar"
+    """Whether a negative map means something: what lowers a number or turns an angle back. Classes have evidence."""
+    return output.kind != "class"
 
 
 def find_layer(model: nn.Module, image: torch.Tensor, name: str | None = None) -> tuple[str, nn.Module]:

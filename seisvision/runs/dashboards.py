@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seisvision.evaluation.directions import direction
+from seisvision.runs.comparing.history import read_history
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.results import is_measure
 from seisvision.runs.tables import read_table
@@ -38,7 +38,8 @@ def summarise(folder: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any]:
 
     A value is the best where it is known whether more or less is better.
     """
-    history = _history(folder)
+    curves = read_history(folder.history_file)
+    history = {name: [value for _, value in points] for name, points in curves.items() if points}
     names = [str(about["name"]) for about in metrics.get("outputs", [])]
     summary: dict[str, Any] = {f"final/{name}": values[-1] for name, values in history.items()}
     for name, values in history.items():
@@ -64,15 +65,3 @@ def _measures(part: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
     if part != "location":
         return found
     return {name: one["measures"] for name, one in found.items() if isinstance(one, Mapping) and "measures" in one}
-
-
-def _history(folder: RunFolder) -> dict[str, list[float]]:
-    """Logged values by name, in their order."""
-    history: dict[str, list[float]] = {}
-    if folder.history_file.exists():
-        with folder.history_file.open(newline="", encoding="utf-8") as handle:
-            for row in csv.DictReader(handle):
-                value = float(row["value"])
-                if value == value:
-                    history.setdefault(row["name"], []).append(value)
-    return history

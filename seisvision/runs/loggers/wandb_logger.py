@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import netrc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -160,7 +161,8 @@ class WandbLogger(Dashboard):
         def send() -> None:
             data = [[cell(value) for value in row] for row in rows[:MOST_ROWS]]
             table = wandb.Table(columns=list(columns), data=data, allow_mixed_types=True)
-            self._run.log({f"table/{name}": table})
+            with self._staged_in_run_folder():
+                self._run.log({f"table/{name}": table})
 
         guarded("W&B", send)
 
@@ -176,9 +178,22 @@ class WandbLogger(Dashboard):
             artifact = wandb.Artifact(f"model-{self._run_id}", "model", metadata={"run": self._run_id})
             # Not copied: it lies in the run folder already, from where an offline run sends it later.
             artifact.add_file(str(path), name=path.name, policy="immutable", skip_cache=True)
-            self._run.log_artifact(artifact, aliases=list(aliases))
+            with self._staged_in_run_folder():
+                self._run.log_artifact(artifact, aliases=list(aliases))
 
         guarded("W&B", send)
+
+    @contextlib.contextmanager
+    def _staged_in_run_folder(self) -> Iterator[None]:
+        """Keep what an offline run sends later beside it: W&B's own place in the home directory may be cleaned."""
+        if "WANDB_DATA_DIR" in os.environ:
+            yield
+            return
+        os.environ["WANDB_DATA_DIR"] = str(Path(self._arguments["dir"]).resolve() / "wandb")
+        try:
+            yield
+        finally:
+            del os.environ["WANDB_DATA_DIR"]
 
     @rank_zero_only
     def close(self, succeeded: bool) -> None:
