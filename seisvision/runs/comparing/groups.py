@@ -15,6 +15,7 @@ from typing import Any
 from seisvision.evaluation.directions import LESS_IS_BETTER
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import is_share
+from seisvision.runs.comparing.clusterings import ClusterRun
 from seisvision.runs.comparing.collect import ComparedRun, LeftOut
 
 NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")
@@ -107,6 +108,8 @@ class Comparison:
     warnings: list[str]
     differing: list[str]
     """Settings that not all groups share."""
+    clusterings: list[ClusterRun] = field(default_factory=list)
+    """Clustering runs, which are listed and not compared."""
 
     @cached_property
     def runs(self) -> list[ComparedRun]:
@@ -128,10 +131,12 @@ class Comparison:
         return next((dict(one["table_columns"]) for one in measured if one and "table_columns" in one), {})
 
 
-def compare(runs: Sequence[ComparedRun], left_out: Sequence[LeftOut] = ()) -> Comparison:
+def compare(
+    runs: Sequence[ComparedRun], left_out: Sequence[LeftOut] = (), clusterings: Sequence[ClusterRun] = ()
+) -> Comparison:
     """Group, order and name runs of one task, and say what speaks against comparing them."""
     if not runs:
-        return Comparison([], "test", "test", list(left_out), [], [])
+        return Comparison([], "test", "test", list(left_out), [], [], list(clusterings))
     runs, repeats = without_repeats(runs)
     left_out = sorted([*left_out, *repeats], key=lambda one: one.path)
     by_settings: dict[str, list[ComparedRun]] = defaultdict(list)
@@ -143,7 +148,8 @@ def compare(runs: Sequence[ComparedRun], left_out: Sequence[LeftOut] = ()) -> Co
     groups.sort(key=lambda group: _rank(group, ordered_by))
     differing = _differing(groups)
     _name(groups, runs)
-    return Comparison(groups, part, ordered_by, list(left_out), find_warnings(runs, groups, part), differing)
+    warnings = find_warnings(runs, groups, part)
+    return Comparison(groups, part, ordered_by, list(left_out), warnings, differing, list(clusterings))
 
 
 def limits(name: str) -> tuple[float, float]:

@@ -24,9 +24,9 @@ BINS = 31
 MOST_SAMPLES = 40
 """Samples that the gallery lists."""
 SHOWN_AT_ONCE = 8
-PICTURES = ("*_seen.png", "*_wrong.png", "*_confusion.png")
-MOST_PICTURE_BYTES = 400_000
-ALL_PICTURE_BYTES = 3_000_000
+PICTURES = ("*_gradcam.png", "*_seen.png", "*_wrong.png", "*_confusion.png")
+MOST_PICTURE_BYTES = 700_000
+ALL_PICTURE_BYTES = 4_000_000
 
 
 def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
