@@ -13,6 +13,7 @@ from seisvision.runs.comparing.pairs import Said, compare_pairs
 from seisvision.runs.comparing.samples import (
     disagreements_section,
     errors_section,
+    looked_section,
     pictures_section,
     summary_line,
 )
@@ -89,6 +90,7 @@ def _sections(comparison: Comparison, top: int) -> tuple[list[tuple[str, str, st
     sections.append(("sweep", "The sweep", sweep_section(comparison)))
     sections.append(("importance", "Which settings matter", importance_section(comparison)))
     sections.append(("settings", "What differs", settings_section(comparison, best)))
+    sections.append(("looked", "What the networks looked at", looked_section(best)))
     sections.append(("pictures", "Pictures", pictures_section(best)))
     sections.append(("sources", "Where the numbers come from", sources_section(comparison)))
     return [section for section in sections if section[2]], lead
