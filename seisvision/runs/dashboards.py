@@ -46,11 +46,13 @@ def summarise(folder: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any]:
         sign = direction(name, names)
         if sign:
             summary[f"best/{name}"] = sign * max(sign * value for value in values)
-    for part in ("val", "test", "location"):
+    for part in ("val", "test", "location", "clustering"):
         for output, measures in _measures(part, metrics).items():
             for name, found in measures.items():
                 if is_measure(found):
                     summary |= {f"{part}/{output}_{name}{end}": found[key] for end, key in ENDS.items()}
+    clustering = metrics.get("clustering") or {}
+    summary |= {f"clustering/{name}": clustering[name] for name in ("n_clusters", "kmeans_loss") if name in clustering}
     training = metrics.get("training", {})
     return summary | {
         f"training/{name}": training[name]
@@ -60,8 +62,8 @@ def summarise(folder: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _measures(part: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Measures of a part by what they are of."""
+    """Measures of a part by what they are of: outputs, ways to locate, or columns that clusters agree with."""
     found = metrics.get(part) or {}
-    if part != "location":
-        return found
-    return {name: one["measures"] for name, one in found.items() if isinstance(one, Mapping) and "measures" in one}
+    if part == "location":
+        return {name: one["measures"] for name, one in found.items() if isinstance(one, Mapping) and "measures" in one}
+    return found.get("agreement", {}) if part == "clustering" else found

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fake_runs import fake_run
+from fake_runs import fake_clustering, fake_run
 from pytorch_lightning.utilities import rank_zero_only
 
 from seisvision.errors import ConfigurationError
@@ -107,6 +107,15 @@ def test_the_summary_has_best_and_final_values_and_measures_with_interval_and_n(
     assert (summary["best/val/loss"], summary["final/val/loss"]) == (1, 2)
     assert (summary["best/val/source_type_accuracy"], summary["final/val/source_type_accuracy"]) == (0.9, 0.5)
     assert summary["final/lr-AdamW"] == 3 and "best/lr-AdamW" not in summary, "no direction, no best"
+
+
+def test_the_summary_has_epicentres_and_clusters(tmp_path: Path) -> None:
+    run = RunFolder(fake_run(tmp_path / "a", located_km=100.0))
+    summary = summarise(run, read_json(run.metrics_file))
+    assert summary["location/network_median_error_km"] == 100.0 and summary["location/network_coverage_95_n"] == 60
+    cluster = RunFolder(fake_clustering(tmp_path / "c", k=4, ari=0.4))
+    summary = summarise(cluster, read_json(cluster.metrics_file))
+    assert (summary["clustering/n_clusters"], summary["clustering/source_type_ari"]) == (4, 0.4)
 
 
 def test_models_are_sent_only_on_request(folder: RunFolder) -> None:
