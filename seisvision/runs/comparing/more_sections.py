@@ -43,7 +43,7 @@ def location_section(comparison: Comparison) -> str:
     return (
         '<p class="soft">Epicentres from predicted distances, with 95 % intervals; an ellipse is honest where it holds '
         "the share of true epicentres that it states. S minus P: the same locator on automatic picks.</p>"
-        f'<div class="scroll"><table class="wide" id="locations"><thead><tr><th scope="col">configuration</th>{head}'
+        f'<div class="{"tall" if len(rows) > 14 else "scroll"}"><table class="wide" id="locations"><thead><tr><th scope="col">configuration</th>{head}'
         f"</tr></thead><tbody>{body}</tbody></table></div>{_location_curves(comparison)}"
     )
 
