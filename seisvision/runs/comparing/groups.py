@@ -31,6 +31,8 @@ MACHINE = (
     "logger",
     "run.",
     "evaluation.",
+    "explain",
+    "launcher",
     "hydra",
 )
 """Beginnings of typed settings that do not name a configuration."""

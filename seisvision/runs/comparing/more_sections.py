@@ -19,6 +19,7 @@ from seisvision.runs.comparing.tables import spread_text
 from seisvision.runs.results import LOCATION_COLUMNS, LOCATORS
 from seisvision.runs.tables import read_table
 
+FEWEST_TO_SCROLL = 15
 LOW_EXPLAINED = 0.2
 """Below this share of explained variance, an order of settings means little."""
 UNRELIABLE = "The settings explain little of what differs between the configurations, so this order means little."
@@ -40,11 +41,12 @@ def location_section(comparison: Comparison) -> str:
         return ""
     head = "".join(f'<th scope="col" class="num">{esc(text)}</th>' for text in LOCATION_COLUMNS.values())
     body = "".join(row for wanted in LOCATORS for locator, row in rows if locator == wanted)
+    style = "tall" if len(rows) >= FEWEST_TO_SCROLL else "scroll"
     return (
         '<p class="soft">Epicentres from predicted distances, with 95 % intervals; an ellipse is honest where it holds '
         "the share of true epicentres that it states. S minus P: the same locator on automatic picks.</p>"
-        f'<div class="{"tall" if len(rows) > 14 else "scroll"}"><table class="wide" id="locations"><thead><tr><th scope="col">configuration</th>{head}'
-        f"</tr></thead><tbody>{body}</tbody></table></div>{_location_curves(comparison)}"
+        f'<div class="{style}"><table class="wide" id="locations"><thead><tr><th scope="col">configuration</th>{head}</tr>'
+        f"</thead><tbody>{body}</tbody></table></div>{_location_curves(comparison)}"
     )
 
 
