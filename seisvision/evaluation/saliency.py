@@ -57,9 +57,9 @@ def is_signed(output: Output) -> bool:
 def find_layer(model: nn.Module, image: torch.Tensor, name: str | None = None) -> tuple[str, nn.Module]:
     """The layer whose feature map is explained, with its name inside ``model``.
 
-    Without ``name``: the last one to give a map of the size that the last convolution gives, which is after its
-    normalisation and activation and, in residual networks, after the sum; of convolutions whose maps have less than
-    4 x 4 places, an earlier one is taken.
+    Without ``name``: the last of the outermost modules to give a map of the size that the last convolution gives, which
+    is after its normalisation and activation and, in residual networks, after the sum; of convolutions whose maps have
+    less than 4 x 4 places, an earlier one is taken.
 
     Args:
         model: the backbone.
@@ -98,7 +98,9 @@ def find_layer(model: nn.Module, image: torch.Tensor, name: str | None = None) -
             "Set explain=none, or name a layer with explain.layer."
         )
     wanted = next((size for size in reversed(sizes) if min(size) >= SMALLEST_MAP), max(sizes, key=math.prod))
-    found = next(own for own, size in reversed(order) if size == wanted)
+    last_first = [own for own, size in reversed(order) if size == wanted]
+    # The first layers of a stage may still have the size of the one before it: the outermost module is a whole stage.
+    found = min(last_first, key=lambda own: own.count("."))
     return found, modules[found]
 
 

@@ -83,9 +83,10 @@ def test_what_is_explained_of_an_angle_is_the_angle() -> None:
         (lambda: TimmBackbone("resnet18", 3), 128, "network.layer4"),
         (lambda: TimmBackbone("resnet50", 3), 128, "network.layer4"),
         (lambda: TimmBackbone("resnet18", 3), 64, "network.layer3"),
+        (lambda: TimmBackbone("resnet50", 3), 32, "network.layer2"),
         (lambda: AlexNet(3), 128, "network.features.11"),
     ],
-    ids=["resnet18", "resnet50", "resnet18 of small pictures", "alexnet"],
+    ids=["resnet18", "resnet50", "resnet18 of small pictures", "resnet50 of tiny pictures", "alexnet"],
 )
 def test_the_last_map_in_which_a_place_can_be_told_is_found(build, size: int, wanted: str) -> None:
     model = build().eval()

@@ -45,8 +45,8 @@ def location_section(comparison: Comparison) -> str:
     return (
         '<p class="soft">Epicentres from predicted distances, with 95 % intervals; an ellipse is honest where it holds '
         "the share of true epicentres that it states. S minus P: the same locator on automatic picks.</p>"
-        f'<div class="{style}"><table class="wide" id="locations"><thead><tr><th scope="col">configuration</th>{head}</tr>'
-        f"</thead><tbody>{body}</tbody></table></div>{_location_curves(comparison)}"
+        f'<div class="{style}"><table class="wide" id="locations"><thead><tr><th scope="col">configuration</th>{head}'
+        f"</tr></thead><tbody>{body}</tbody></table></div>{_location_curves(comparison)}"
     )
 
 
