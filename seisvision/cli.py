@@ -26,6 +26,7 @@ COMMANDS = {
     ("sweep", "best"): ("seisvision.runs.sweeps.best_command", "print the settings of the best point"),
     ("sweep", "wandb"): ("seisvision.runs.sweeps.wandb_command", "write a sweep file for the agent of W&B"),
     ("tune",): ("seisvision.runs.tune_command", "find a learning rate or a batch size"),
+    ("explain",): ("seisvision.runs.explain_command", "draw what the network of a run looked at"),
     ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
     ("clusters",): ("seisvision.runs.cluster_command", "find out how many clusters there are"),
 }

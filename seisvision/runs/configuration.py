@@ -30,7 +30,7 @@ ALLOWED_TARGETS = (
 ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
 """Environment variable with further prefixes, separated by commas, for your own packages."""
 
-MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt")
+MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt", "explain")
 """Parts of the configuration that do not change what a run finds out."""
 MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 """The same within ``trainer``: ``batch_size`` is that of all devices together."""

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Subset
 from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.traces import TraceSamples
+from seisvision.evaluation.error_sources import most_surprising
 from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
 from seisvision.evaluation.predictions import Predictions
 from seisvision.runs.folder import RunFolder
@@ -47,7 +48,9 @@ def draw_figures(
         said, stem = predictions[part][output.name], folder.figures / f"{output.name}_{part}"
         if said.n_labelled:
             said.draw(stem, _offsets_km(data, part))
-            _draw_worst(stem.with_name(f"{stem.name}_wrong.png"), data, task, part, said)
+            _draw_some(stem.with_name(f"{stem.name}_wrong.png"), data, task, part, said, said.worst(N_WORST))
+            surprising = most_surprising(said, N_WORST)
+            _draw_some(stem.with_name(f"{stem.name}_confident_wrong.png"), data, task, part, said, surprising)
 
 
 def _offsets_km(data: EventDataModule, part: str) -> np.ndarray | None:
@@ -68,13 +71,12 @@ def _draw_seen(path: Path, data: EventDataModule, task: Task, output: Output, ta
         chosen = known[np.argsort(targets[known], kind="stable")[ranks]]
         unit = output.describe().get("unit", "degrees")
         captions = [f"{targets[i]:.4g} {unit}" for i in chosen]
-    samples_figure(path, _pictures(data, task, "train", chosen), captions)
+    samples_figure(path, pictures(data, task, "train", chosen), captions)
 
 
-def _draw_worst(path: Path, data: EventDataModule, task: Task, part: str, said: Predictions) -> None:
-    """The samples with the largest errors, or with the greatest confidence in a wrong class."""
-    worst = said.worst(N_WORST)
-    if not len(worst):
+def _draw_some(path: Path, data: EventDataModule, task: Task, part: str, said: Predictions, chosen: np.ndarray) -> None:
+    """Some samples with target and prediction: largest errors, greatest confidence in something wrong."""
+    if not len(chosen):
         # An earlier attempt of this run may have drawn one.
         path.unlink(missing_ok=True)
         return
@@ -82,16 +84,16 @@ def _draw_worst(path: Path, data: EventDataModule, task: Task, part: str, said: 
     texts = {name: [_short(value) for value in columns[name]] for name in ("target", "prediction")}
     captions = [
         f"{plain_text(said.source_ids[i])}\ntrue {texts['target'][i]}\npredicted {texts['prediction'][i]}"
-        for i in worst
+        for i in chosen
     ]
-    samples_figure(path, _pictures(data, task, part, worst), captions)
+    samples_figure(path, pictures(data, task, part, chosen), captions)
 
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else plain_text(value)
 
 
-def _pictures(data: EventDataModule, task: Task, part: str, numbers: np.ndarray) -> np.ndarray:
+def pictures(data: EventDataModule, task: Task, part: str, numbers: np.ndarray) -> np.ndarray:
     """Pictures uint8 (N, 3, H, W) of some samples of a part, as the network sees them."""
     subset = Subset(data.parts[part], numbers.tolist())
     loader = DataLoader(subset, batch_size=len(numbers), collate_fn=collate_events)

@@ -92,6 +92,8 @@ class RunFolder:
         self.last_checkpoint = self.checkpoints / "last.ckpt"
         self.figures = path / "figures"
         self.workers = path / "workers"
+        self.tables = path / "tables"
+        self.explain = path / "explain"
 
     def predictions(self, part: str) -> Path:
         """Where the predictions for a part lie: ``predictions.csv`` for test, ``predictions_val.csv`` for val."""

@@ -19,7 +19,9 @@ from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.checkpoint import load_checkpoint, load_last_checkpoint
 from seisvision.runs.clustering import Extracted, extract, judge_clusters
 from seisvision.runs.configuration import model_name
+from seisvision.runs.dashboards import send_results
 from seisvision.runs.environment import describe_environment, git_state
+from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.figures import draw_figures
 from seisvision.runs.folder import RunFolder, write_json, write_text
 from seisvision.runs.location import locate_parts
@@ -27,7 +29,7 @@ from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.pruning import StopHopeless
 from seisvision.runs.ranks import first_rank_first
-from seisvision.runs.results import is_measure
+from seisvision.runs.reporting import write_report
 from seisvision.runs.terminal import quiet_libraries
 from seisvision.runs.trainers import build_predictor, build_trainer
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -56,6 +58,8 @@ def train_and_evaluate(folder: RunFolder) -> None:
         output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
     if view.needs_fit:
         view.fit(data.loader("train"))
+    if config.get("explain"):
+        check_explain(config["explain"], task)
     is_first = rank_and_size()[0] == 0
     if is_first:
         write_json(folder.environment_file, describe_environment(config["seed"]))
@@ -72,7 +76,11 @@ def train_and_evaluate(folder: RunFolder) -> None:
         )
         if is_first:
             judge: Any = _judge if finds_clusters(config) else _evaluate
-            _send(loggers, folder, judge(config, folder, data, task, keeper, said))
+            metrics = judge(config, folder, data, task, keeper, said)
+            if config.get("explain"):
+                part = next((part for part in ("test", "val") if part in metrics), "train")
+                explain_run(folder, config, data, task, config["explain"], part)
+            send_results(loggers, folder, metrics)
         succeeded = True
     finally:
         for logger in loggers:
@@ -168,7 +176,7 @@ def _evaluate(
     for part, said in predictions.items():
         write_predictions(folder.predictions(part), said, data.waveform_set.metadata)
     write_json(folder.metrics_file, metrics)
-    draw_figures(folder, data, task, predictions)
+    write_report(folder, data, task, predictions, metrics, level)
     return metrics
 
 
@@ -217,21 +225,6 @@ def _judge(
     draw_figures(folder, data, task, {})
     write_json(folder.metrics_file, metrics)
     return metrics
-
-
-def _send(loggers: list[Any], folder: RunFolder, metrics: dict[str, Any]) -> None:
-    """Put final values and figures on the dashboards that can show them."""
-    summary = {
-        f"{part}/{output}_{name}": measure["value"]
-        for part in ("val", "test")
-        for output, measures in metrics.get(part, {}).items()
-        for name, measure in measures.items()
-        if is_measure(measure)
-    }
-    for logger in loggers:
-        if hasattr(logger, "log_summary"):
-            logger.log_summary(summary)
-            logger.log_pictures(sorted(folder.figures.glob("*.png")))
 
 
 def _write_excluded(folder: RunFolder, data: EventDataModule) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from seisvision.evaluation.error_sources import COLUMNS, error_against
 from seisvision.evaluation.predictions import PREDICTIONS
 from seisvision.runs.prediction_table import write_predictions
+from seisvision.runs.tables import write_table
 
 CLASS = {"kind": "class", "name": "source_type", "target": "source_type", "class_names": ["tectonic", "glacial"]}
 SCALAR = {
@@ -60,6 +62,34 @@ def predictions(about: dict[str, Any], n: int, skill: float, seed: int = 0) -> A
     return PREDICTIONS[about["kind"]].from_decoded(about, ids, ids, target, decoded)
 
 
+def located(median_km: float) -> dict[str, Any]:
+    """What ``metrics.json`` holds of located events."""
+    values = {"median_error_km": median_km, "p90_error_km": 3 * median_km, "within_100km": 0.5, "coverage_68": 0.66,
+              "coverage_95": 0.93, "unlocated": 0.01}  # fmt: skip
+    measures = {key: {"value": x, "low": 0.9 * x, "high": 1.1 * x, "n": 60} for key, x in values.items()}
+    rows = [{"low": low, "high": high, "n": 20, "median_error_km": median_km * 10 / low, "p90_error_km": 2 * median_km,
+             "coverage_95": 0.9} for low, high in ((3, 5), (5, 10), (10, None))]  # fmt: skip
+    return {"measures": measures, "by_stations": rows, "by_gap": rows}
+
+
+def fake_clustering(path: Path, k: int = 3, ari: float = 0.4, seed: int = 3407) -> Path:
+    """Write one folder of a clustering run; returns ``path``."""
+    path.mkdir(parents=True)
+    measure = {"value": ari, "low": ari - 0.1, "high": ari + 0.1, "n": 60}
+    sizes = [10 * (i + 1) for i in range(k)]
+    metrics = {
+        "training": {"model": "alexnet_bn", "parameters": 1000, "seed": seed, "seconds": 61.0, "epochs": 3},
+        "data": {"name": "fake_set", "fingerprint": "data1", "split_hash": "split1", "unit": "trace"},
+        "clustering": {"n_clusters": k, "n_samples": sum(sizes), "sizes": sizes, "k": k, "kmeans_loss": 0.5,
+                       "nmi_history": [0.2, 0.8], "agreement": {"source_type": {"ari": measure, "nmi": measure}}},
+    }  # fmt: skip
+    (path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    (path / "overrides.yaml").write_text(yaml.safe_dump(["task=cluster", f"task.k={k}"]))
+    (path / "status.json").write_text(json.dumps({"state": "finished", "attempts": 1, "error": None}))
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    return path
+
+
 def fake_run(
     path: Path,
     settings: dict[str, Any] | None = None,
@@ -74,8 +104,12 @@ def fake_run(
     split_hash: str = "split1",
     state: str = "finished",
     overrides: list[str] | None = None,
+    located_km: float | None = None,
 ) -> Path:
-    """Write one run folder; ``settings`` are values by dotted key. Returns ``path``."""
+    """Write one run folder; ``settings`` are values by dotted key, ``located_km`` the median error of epicentres.
+
+    Returns ``path``.
+    """
     config = copy.deepcopy(CONFIG) | {"seed": seed}
     config["split"]["fold"] = fold
     for key, value in (settings or {}).items():
@@ -104,6 +138,11 @@ def fake_run(
         metrics[part] = {about["name"]: {**measures, **said.details()}}
         name = "predictions.csv" if part == "test" else f"predictions_{part}.csv"
         write_predictions(path / name, {about["name"]: said})
+        quantities = {"offset_km": np.linspace(100, 1000, n), "magnitude": np.tile([4.0, 5.0, 6.0], n)[:n]}
+        rows = [one.row() for some in error_against(said, quantities).values() for one in some]
+        write_table(path / "tables" / f"{about['name']}_{part}_error_against.csv", COLUMNS, rows)
+    if located_km is not None:
+        metrics["location"] = {"part": "test", "network": located(located_km), "s_minus_p": located(500.0)}
     (path / "metrics.json").write_text(json.dumps(metrics))
     rows = [f"{epoch},{epoch},{name},{1 / (epoch + 1) + 1 - skill}" for epoch in range(3)
             for name in (monitor, "val/loss", "train/loss")]  # fmt: skip

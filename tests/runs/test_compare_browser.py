@@ -5,7 +5,7 @@ import shutil
 import matplotlib.image
 import numpy as np
 import pytest
-from fake_runs import CLASS, fake_run
+from fake_runs import CLASS, fake_clustering, fake_run
 
 from seisvision.cli import main
 
@@ -23,9 +23,12 @@ def report(tmp_path_factory):
     about = CLASS | {"class_names": ["tectonic", SCRIPT]}
     for i in range(12):
         settings = {"optimizer.lr": 0.1**i, "trainer.batch_size": 8 * (i // 2 + 1), "view.height": 32 * (i % 2 + 1)}
-        folder = fake_run(top / "runs" / str(i), settings, about=about, skill=0.1 + 0.07 * i, n=60)
+        skill, located_km = 0.1 + 0.07 * i, 50.0 * (i + 1)
+        folder = fake_run(top / "runs" / str(i), settings, about=about, skill=skill, n=60, located_km=located_km)
         (folder / "figures").mkdir()
-        matplotlib.image.imsave(folder / "figures" / "source_type_seen.png", np.zeros((4, 4)))
+        for name in ("source_type_seen", "source_type_test_gradcam"):
+            matplotlib.image.imsave(folder / "figures" / f"{name}.png", np.zeros((4, 4)))
+    fake_clustering(top / "runs" / "clusters")
     assert main(["compare", str(top / "runs"), "--out", str(top / "report.html")]) == 0
     return top / "report.html"
 
@@ -94,11 +97,37 @@ def test_curves_tell_their_values_to_mouse_and_arrow_keys(page):
 
 def test_pictures_open_and_close_without_a_mouse(page):
     page.locator("#pictures summary").press("Enter")
-    page.locator("button.thumb").first.press("Enter")
+    page.locator("#pictures button.thumb").first.press("Enter")
     assert page.locator("dialog").is_visible()
     assert page.locator("dialog img").evaluate("image => image.naturalWidth") > 0
     page.keyboard.press("Escape")
     assert page.locator("dialog").is_hidden()
+
+
+@pytest.mark.parametrize("anchor", ["sources-of-error-0", "location", "importance"])
+def test_new_charts_tell_their_values_to_mouse_and_keyboard(page, anchor):
+    tip = page.locator("#tip")
+    mark = page.locator(f"#{anchor} [data-tip]").first
+    mark.scroll_into_view_if_needed()
+    mark.hover(force=True)
+    assert tip.is_visible()
+    said = tip.inner_text()
+    page.locator(f"#{anchor} svg").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert tip.is_visible() and tip.inner_text() != said
+
+
+def test_what_networks_looked_at_opens_from_the_keyboard(page):
+    page.locator("#looked button.thumb").nth(1).press("Enter")
+    assert page.locator("dialog img").evaluate("image => image.naturalWidth") > 0
+    assert "gradcam" in page.locator("dialog span").inner_text()
+    page.keyboard.press("Escape")
+
+
+def test_clustering_runs_are_tabled(page):
+    assert "ARI with source_type" in page.locator("#clusterings thead").inner_text()
+    assert page.locator("#clusterings tbody tr").count() == 1
 
 
 def test_more_disagreements_unfold(page):

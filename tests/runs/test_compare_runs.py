@@ -258,7 +258,7 @@ def test_the_table_for_programs_has_full_precision(tmp_path):
 def test_patterns_and_folders_name_a_run_once(tmp_path):
     fake_run(tmp_path / "sweep" / "deep" / "a", seed=1)
     fake_run(tmp_path / "sweep" / "b", seed=2)
-    runs, left_out = collect([str(tmp_path / "swe*"), str(tmp_path / "sweep" / "b"), str(tmp_path)])
+    runs, left_out, _ = collect([str(tmp_path / "swe*"), str(tmp_path / "sweep" / "b"), str(tmp_path)])
     assert sorted(run.path.name for run in runs) == ["a", "b"] and not left_out
 
 

@@ -64,7 +64,7 @@ def compare_runs(role: str, folders: Sequence[str]) -> list[dict[str, Any]]:
     from seisvision.runs.comparing.groups import compare
     from seisvision.runs.comparing.pairs import Said, compare_pairs
 
-    runs, _ = collect(folders)
+    runs = collect(folders).runs
     comparison = compare(runs)
     if len(comparison.groups) < 2:
         return []

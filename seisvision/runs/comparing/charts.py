@@ -211,6 +211,68 @@ def histogram_chart(
     return frame.svg(title)
 
 
+@dataclass(frozen=True)
+class Bin:
+    """A value with its interval over a place on the horizontal axis; NaN ends where the interval is not known."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    about: str
+
+
+def interval_chart(
+    title: str, curves: Sequence[tuple[str, str, Sequence[Bin]]], x_label: str, y_label: str, *, percent: bool = False
+) -> str:
+    """Curves (key, style, bins) with intervals, side by side so that bars of one place do not cover each other."""
+    bins = [one for _, _, some in curves for one in some]
+    x_range = spread([one.x for one in bins])
+    highest = max([end for one in bins for end in (one.y, one.high) if math.isfinite(end)], default=1.0)
+    frame = Frame(x_range, (0.0, 1.05 * highest or 1.0), top=18)
+    frame.axes(x_label, y_label, percent=percent)
+    taken: list[float] = []
+    for number, (key, style, some) in enumerate(curves):
+        shift = 3.0 * (number - (len(curves) - 1) / 2)
+        places = [(frame.x(one.x) + shift, one) for one in some]
+        path = " ".join(f"{x:.1f},{frame.y(one.y):.1f}" for x, one in places)
+        frame.parts.append(f'<polyline class="curve {style}" points="{path}"/>')
+        for x, one in places:
+            frame.parts.append(_bin_mark(frame, x, one, style, percent))
+        y = _free(frame.y(some[-1].y) + 4, taken, frame.height - 4)
+        frame.parts.append(f'<text class="key {style}" x="{places[-1][0] + 8:.1f}" y="{y:.1f}">{esc(key)}</text>')
+    return frame.svg(title)
+
+
+def _bin_mark(frame: Frame, x: float, one: Bin, style: str, percent: bool) -> str:
+    def text(value: float) -> str:
+        return f"{value:.1%}" if percent else number_text(value)
+
+    known = math.isfinite(one.low) and math.isfinite(one.high)
+    interval = f" [{text(one.low)}, {text(one.high)}]" if known else ""
+    ends = f'y1="{frame.y(one.low):.1f}" y2="{frame.y(one.high):.1f}"' if known else ""
+    bar = f'<line class="whisk {style}" x1="{x:.1f}" x2="{x:.1f}" {ends}/>' if known else ""
+    tip = esc(f"{text(one.y)}{interval}\n{one.about}")
+    return f'{bar}<circle class="dot {style}" r="3.4" cx="{x:.1f}" cy="{frame.y(one.y):.1f}" data-tip="{tip}"/>'
+
+
+def bar_chart(title: str, shares: Sequence[tuple[str, float]]) -> str:
+    """Horizontal bars of shares, one a line, names to the left."""
+    longest = max((len(name) for name, _ in shares), default=0)
+    left = min(320, 30 + 7 * longest)
+    frame = Frame((0.0, max((share for _, share in shares), default=1.0) or 1.0), (0.0, 1.0),
+                  760, 24 * len(shares) + 8, left=left, right=60, top=4, bottom=4)  # fmt: skip
+    for number, (name, share) in enumerate(shares):
+        y = 4 + 24 * number
+        tip = esc(f"{name}: {share:.1%}")
+        frame.parts.append(
+            f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{esc(name)}</text><rect class="bar c0" x="{left}" '
+            f'y="{y + 3}" width="{max(1.0, frame.x(share) - left):.1f}" height="16" rx="2" data-tip="{tip}"/>'
+            f'<text x="{max(left + 1.0, frame.x(share)) + 6:.1f}" y="{y + 15}">{share:.0%}</text>'
+        )
+    return frame.svg(title)
+
+
 def whisker(low: float, value: float, high: float, limits: tuple[float, float], style: str) -> str:
     """A dot with its interval on a scale that all rows share."""
     frame = Frame(limits, (0, 1), 144, 16, left=4, right=4, top=0, bottom=0)

@@ -9,19 +9,32 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.runs.folder import FAILED, FINISHED, PENDING, RUNNING, RunFolder, read_json
+from seisvision.runs.comparing.clusterings import ClusterRun, cluster_row, is_clustering
+from seisvision.runs.configuration import MACHINE_KEYS
+from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, PENDING, RUNNING, RunFolder, read_json
 from seisvision.runs.results import stored_measures
 from seisvision.runs.sweeps.folder import SweepFolder
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MARKS = ("status.json", "metrics.json")
 """A folder with one of these is a run folder, and nothing below it is."""
-NOT_SCIENTIFIC = ("name", "run", "logger", "system", "launcher", "sweep", "stages", "evaluation")
+NOT_SCIENTIFIC = (
+    "name",
+    "run",
+    "logger",
+    "system",
+    "launcher",
+    "sweep",
+    "stages",
+    "evaluation",
+    "explain",
+    "offset_ckpt",
+)
 """Sections of the configuration that do not change what a network learns or says."""
 REPEATS = ("seed", "split.fold")
 """Settings in which the repetitions of one configuration differ."""
@@ -96,11 +109,19 @@ class ComparedRun:
         return f"{str(git.get('commit', ''))[:10]}{'+' if git.get('dirty') else ''}"
 
 
-Cache = dict[Path, tuple[Any, "ComparedRun | LeftOut"]]
+Cache = dict[Path, tuple[Any, "ComparedRun | ClusterRun | LeftOut"]]
 """Runs that were read before, with the times of their files."""
 
 
-def collect(asked: Sequence[str], cache: Cache | None = None) -> tuple[list[ComparedRun], list[LeftOut]]:
+class Collected(NamedTuple):
+    """What lies in the folders that were asked for, each in the order of its paths."""
+
+    runs: list[ComparedRun]
+    left_out: list[LeftOut]
+    clusterings: list[ClusterRun]
+
+
+def collect(asked: Sequence[str], cache: Cache | None = None) -> Collected:
     """Read the runs of all folders asked for.
 
     Of runs with different tasks, those with the most frequent task are compared and the others are left out.
@@ -109,9 +130,6 @@ def collect(asked: Sequence[str], cache: Cache | None = None) -> tuple[list[Comp
         asked: run folders, folders of sweeps, folders of runs at any depth, or patterns such as ``runs/sweep*``.
         cache: filled, and used for runs whose files did not change.
 
-    Returns:
-        Runs to compare and folders left out, both in the order of their paths.
-
     Raises:
         ConfigurationError: nothing lies under a name.
     """
@@ -119,15 +137,17 @@ def collect(asked: Sequence[str], cache: Cache | None = None) -> tuple[list[Comp
     found = [_read_cached(path, cache) for path in find_run_folders(asked)]
     runs = [one for one in found if isinstance(one, ComparedRun)]
     left_out = [one for one in found if isinstance(one, LeftOut)]
+    clusterings = [one for one in found if isinstance(one, ClusterRun)]
     if not runs:
-        return [], left_out
+        return Collected([], left_out, clusterings)
     task = Counter(run.task for run in runs).most_common(1)[0][0]
     names = ", ".join(row[0] for row in task)
     for run in runs:
         if run.task != task:
             own = ", ".join(f"{row[0]} ({row[1]})" for row in run.task)
             left_out.append(LeftOut(run.path, f"another task: it predicts {own}, most runs predict {names}", FINISHED))
-    return [run for run in runs if run.task == task], sorted(left_out, key=lambda one: one.path)
+    runs = [run for run in runs if run.task == task]
+    return Collected(runs, sorted(left_out, key=lambda one: one.path), clusterings)
 
 
 def find_run_folders(asked: Sequence[str]) -> list[Path]:
@@ -157,19 +177,19 @@ def _below(top: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
-def _read_cached(path: Path, cache: Cache) -> ComparedRun | LeftOut:
+def _read_cached(path: Path, cache: Cache) -> ComparedRun | ClusterRun | LeftOut:
     times = tuple(file.stat().st_mtime_ns for file in (path / mark for mark in MARKS) if file.exists())
     if path not in cache or cache[path][0] != times:
         cache[path] = (times, _read_or_reason(path))
     return cache[path][1]
 
 
-def _read_or_reason(path: Path) -> ComparedRun | LeftOut:
+def _read_or_reason(path: Path) -> ComparedRun | ClusterRun | LeftOut:
     folder = RunFolder(path)
     state = ""
     try:
         state = _check_state(folder)
-        return read_run(folder)
+        return _read_clustering(folder) or read_run(folder)
     except NotComparableError as error:
         return LeftOut(path, str(error), state or _state(folder))
     except SeisvisionError as error:
@@ -197,6 +217,8 @@ def _check_state(folder: RunFolder) -> str:
     state = str(status["state"])
     if state == FAILED:
         raise NotComparableError(f"failed: {status.get('error') or 'no reason was stored'}")
+    if state == INTERRUPTED:
+        raise NotComparableError("interrupted: the same command goes on with it")
     if state in (RUNNING, PENDING):
         since = f" since {status['started']}" if status.get("started") else ""
         raise NotComparableError(f"{state}{since}: no result yet")
@@ -205,6 +227,24 @@ def _check_state(folder: RunFolder) -> str:
     if not folder.metrics_file.exists():
         raise NotComparableError("broken: finished, but metrics.json is missing")
     return state
+
+
+def _read_clustering(folder: RunFolder) -> ClusterRun | None:
+    """The run where it is one of clustering; a KeyError, TypeError or ValueError tells of damage."""
+    metrics = read_json(folder.metrics_file)
+    if not is_clustering(metrics):
+        return None
+    run = ClusterRun(folder.path, metrics, _overrides(folder))
+    cluster_row(run)
+    float(metrics["training"]["seconds"]), str(metrics["data"]["name"])
+    return run
+
+
+def _overrides(folder: RunFolder) -> list[str]:
+    """What was typed."""
+    if not folder.overrides_file.exists():
+        return []
+    return [str(one) for one in yaml.load(folder.overrides_file.read_text(encoding="utf-8"), Loader=Loader) or []]
 
 
 def read_run(folder: RunFolder) -> ComparedRun:
@@ -219,16 +259,13 @@ def read_run(folder: RunFolder) -> ComparedRun:
     settings = flatten({key: value for key, value in config.items() if key not in NOT_SCIENTIFIC})
     settings = {key: value for key, value in settings.items() if not key.startswith("dataset.source.")}
     settings["dataset.fingerprint"] = metrics["data"]["fingerprint"]
-    overrides = folder.overrides_file
     return ComparedRun(
         folder,
         metrics,
         {key: value for key, value in settings.items() if key not in REPEATS},
         int(metrics["training"]["seed"]),
         (config.get("split") or {}).get("fold"),
-        [str(one) for one in yaml.load(overrides.read_text(encoding="utf-8"), Loader=Loader) or []]
-        if overrides.exists()
-        else [],
+        _overrides(folder),
         read_json(folder.environment_file) if folder.environment_file.exists() else {},
     )
 

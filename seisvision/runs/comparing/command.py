@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--out '{args.out}' is not the name of a page; give a name that ends in .html.")
     cache: Cache = {}
     comparison = _write(args, cache)
-    if args.watch is None and not comparison.groups:
+    if args.watch is None and not comparison.groups and not comparison.clusterings:
         reasons = "; ".join(f"{one.path}: {one.reason}" for one in comparison.left_out[:3]) or "there is no run folder"
         raise DataError(f"None of the runs can be compared ({reasons}). See {args.out}.")
     while args.watch is not None:

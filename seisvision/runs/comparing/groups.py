@@ -12,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from seisvision.evaluation.directions import LESS_IS_BETTER
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import is_share
+from seisvision.runs.comparing.clusterings import ClusterRun
 from seisvision.runs.comparing.collect import ComparedRun, LeftOut
 
-LESS_IS_BETTER = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier", "flips_", "loss", "nll", "crps")
-"""Beginnings of the names of measures whose best value is the smallest."""
 NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")
 NEAR_ZERO_IS_BETTER = ("bias",)
 MISSING = "(not set)"
@@ -31,6 +31,8 @@ MACHINE = (
     "logger",
     "run.",
     "evaluation.",
+    "explain",
+    "launcher",
     "hydra",
 )
 """Beginnings of typed settings that do not name a configuration."""
@@ -108,6 +110,8 @@ class Comparison:
     warnings: list[str]
     differing: list[str]
     """Settings that not all groups share."""
+    clusterings: list[ClusterRun] = field(default_factory=list)
+    """Clustering runs, which are listed and not compared."""
 
     @cached_property
     def runs(self) -> list[ComparedRun]:
@@ -129,10 +133,12 @@ class Comparison:
         return next((dict(one["table_columns"]) for one in measured if one and "table_columns" in one), {})
 
 
-def compare(runs: Sequence[ComparedRun], left_out: Sequence[LeftOut] = ()) -> Comparison:
+def compare(
+    runs: Sequence[ComparedRun], left_out: Sequence[LeftOut] = (), clusterings: Sequence[ClusterRun] = ()
+) -> Comparison:
     """Group, order and name runs of one task, and say what speaks against comparing them."""
     if not runs:
-        return Comparison([], "test", "test", list(left_out), [], [])
+        return Comparison([], "test", "test", list(left_out), [], [], list(clusterings))
     runs, repeats = without_repeats(runs)
     left_out = sorted([*left_out, *repeats], key=lambda one: one.path)
     by_settings: dict[str, list[ComparedRun]] = defaultdict(list)
@@ -144,7 +150,8 @@ def compare(runs: Sequence[ComparedRun], left_out: Sequence[LeftOut] = ()) -> Co
     groups.sort(key=lambda group: _rank(group, ordered_by))
     differing = _differing(groups)
     _name(groups, runs)
-    return Comparison(groups, part, ordered_by, list(left_out), find_warnings(runs, groups, part), differing)
+    warnings = find_warnings(runs, groups, part)
+    return Comparison(groups, part, ordered_by, list(left_out), warnings, differing, list(clusterings))
 
 
 def limits(name: str) -> tuple[float, float]:

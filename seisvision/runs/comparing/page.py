@@ -6,11 +6,14 @@ import time
 from importlib.resources import files
 
 from seisvision.runs.comparing.charts import esc
+from seisvision.runs.comparing.clusterings import clusterings_section
 from seisvision.runs.comparing.groups import Comparison
+from seisvision.runs.comparing.more_sections import error_sources_section, importance_section, location_section
 from seisvision.runs.comparing.pairs import Said, compare_pairs
 from seisvision.runs.comparing.samples import (
     disagreements_section,
     errors_section,
+    looked_section,
     pictures_section,
     summary_line,
 )
@@ -37,7 +40,9 @@ def render_page(comparison: Comparison, top: int = 8, reload_s: float | None = N
         top: how many of the best groups are tested against each other and shown in detail.
         reload_s: the page loads itself again after so many seconds.
     """
-    sections, lead = _sections(comparison, top) if comparison.groups else ([], "No run has finished yet.")
+    sections, lead = _sections(comparison, top) if comparison.groups else ([], _empty_lead(comparison))
+    if comparison.clusterings:
+        sections.append(("clusterings", "Clustering runs", clusterings_section(comparison.clusterings)))
     if comparison.left_out:
         sections.append(("left-out", f"Left out ({len(comparison.left_out)})", left_out_section(comparison)))
     targets = ", ".join(str(about["name"]) for about in comparison.outputs) or "runs"
@@ -77,13 +82,22 @@ def _sections(comparison: Comparison, top: int) -> tuple[list[tuple[str, str, st
             content = pairs_section(comparison, best, pairs, comparison.headline(name))
             sections.append((f"tests-{number}", f"Is the difference real?{of}", content))
         sections.append((f"errors-{number}", f"Errors{of}", errors_section(best, said, comparison.part)))
+        sources = error_sources_section(best, name, comparison.part)
+        sections.append((f"sources-of-error-{number}", f"Where errors come from{of}", sources))
         sections.append((f"disagree-{number}", f"Where they disagree{of}", disagreements_section(best, said)))
+    sections.append(("location", "Epicentres", location_section(comparison)))
     sections.append(("curves", "Learning curves", curves_section(comparison)))
     sections.append(("sweep", "The sweep", sweep_section(comparison)))
+    sections.append(("importance", "Which settings matter", importance_section(comparison)))
     sections.append(("settings", "What differs", settings_section(comparison, best)))
+    sections.append(("looked", "What the networks looked at", looked_section(best)))
     sections.append(("pictures", "Pictures", pictures_section(best)))
     sections.append(("sources", "Where the numbers come from", sources_section(comparison)))
     return [section for section in sections if section[2]], lead
+
+
+def _empty_lead(comparison: Comparison) -> str:
+    return "Only clustering runs have finished." if comparison.clusterings else "No run has finished yet."
 
 
 def _facts(comparison: Comparison) -> str:

@@ -25,8 +25,10 @@ MOST_SAMPLES = 40
 """Samples that the gallery lists."""
 SHOWN_AT_ONCE = 8
 PICTURES = ("*_seen.png", "*_wrong.png", "*_confusion.png")
-MOST_PICTURE_BYTES = 400_000
-ALL_PICTURE_BYTES = 3_000_000
+LOOKED = ("*_gradcam.png",)
+MOST_PICTURE_BYTES = 700_000
+ALL_PICTURE_BYTES = 2_500_000
+LOOKED_BYTES = 2_500_000
 
 
 def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
@@ -225,8 +227,30 @@ def _is_close(one: Any, row: int, said: Said) -> bool:
 
 def pictures_section(groups: Sequence[Group]) -> str:
     """Figures of the first run of every group, as many as fit."""
-    cards, left = [], ALL_PICTURE_BYTES
-    for pattern in PICTURES:
+    cards = _picture_cards(groups, PICTURES, ALL_PICTURE_BYTES)
+    if not cards:
+        return ""
+    return f'<details><summary>{len(cards)} pictures</summary><div class="cards">{"".join(cards)}</div></details>'
+
+
+def looked_section(groups: Sequence[Group]) -> str:
+    """Grad-CAM of the same samples, group by group; empty where no run has it."""
+    cards = _picture_cards(groups, LOOKED, LOOKED_BYTES)
+    if not cards:
+        return ""
+    return (
+        '<p class="soft">Grad-CAM on samples of the first run of every configuration: what counted for the class that '
+        "was predicted, or raised (red) and lowered (blue) a number. Where the rank correlation with a network of "
+        "random weights, written above each, is far from zero, the maps tell of the architecture and not of what was "
+        "learnt.</p>"
+        f'<div class="cards looked">{"".join(cards)}</div>'
+    )
+
+
+def _picture_cards(groups: Sequence[Group], patterns: Sequence[str], most_bytes: int) -> list[str]:
+    """Figures that match, inside the page, until they are too many bytes."""
+    cards, left = [], most_bytes
+    for pattern in patterns:
         for number, group in enumerate(groups):
             for path in sorted(group.first.folder.figures.glob(pattern))[:2]:
                 size = path.stat().st_size
@@ -241,9 +265,7 @@ def pictures_section(groups: Sequence[Group]) -> str:
                     f'<button type="button" class="thumb"><img loading="lazy" alt="{title}" '
                     f'src="data:image/png;base64,{content}"></button></figure>'
                 )
-    if not cards:
-        return ""
-    return f'<details><summary>{len(cards)} pictures</summary><div class="cards">{"".join(cards)}</div></details>'
+    return cards
 
 
 def summary_line(comparison: Comparison, pairs: Sequence[Any]) -> str:

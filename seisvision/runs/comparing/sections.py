@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from seisvision.evaluation.intervals import Measure
@@ -27,6 +28,15 @@ from seisvision.runs.comparing.pairs import Pair
 from seisvision.runs.comparing.tables import spread_text
 from seisvision.runs.results import stored_measures
 
+OF_THE_MACHINE = (
+    "system.",
+    "logger",
+    "launcher",
+    "hydra",
+    "trainer.devices",
+    "trainer.num_nodes",
+    "trainer.accelerator",
+)
 MOST_CURVES = 60
 """Runs whose learning curves are drawn."""
 SEEDS_DRAWN = 3
@@ -102,7 +112,7 @@ def _leaderboard_row(
 
 def _name_cell(group: Group) -> str:
     """The name; everything that was typed as a tip."""
-    typed = esc("\n".join(group.first.overrides))
+    typed = esc("\n".join(scientific(group.first.overrides)))
     tip = f' data-tip="{typed}"' if typed else ""
     return f'<th scope="row" class="name"{tip}>{esc(group.name)}</th>'
 
@@ -308,7 +318,8 @@ def sources_section(comparison: Comparison) -> str:
     rows = "".join(_source_row(group, number) for number, group in enumerate(comparison.groups))
     head = "".join(f'<th scope="col">{text}</th>' for text in heads)
     return (
-        '<p class="soft">A + behind a commit: the code had changes that were not committed.</p>'
+        '<p class="soft">A + behind a commit: the code had changes that were not committed. Commands leave out what '
+        "belongs to the machine (system.* and the logger).</p>"
         f'<div class="tall"><table class="wide"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
@@ -316,15 +327,27 @@ def sources_section(comparison: Comparison) -> str:
 def _source_row(group: Group, number: int) -> str:
     rows = []
     for run in group.runs:
-        command = shlex.join(["python", "train.py", *run.overrides])
+        command = shlex.join(["python", "train.py", *scientific(run.overrides)])
         known = [run.commit or "unknown", run.fingerprint, run.split_hash]
         cells = f"<td>{run.seed}</td><td>{'-' if run.fold is None else esc(run.fold)}</td>"
         cells += "".join(f'<td class="id">{_code(text)}</td>' for text in known)
         rows.append(
-            f'<tr><td>{tag(group, number)}</td><td class="folder">{_code(str(run.path))}</td>{cells}'
+            f'<tr><td>{tag(group, number)}</td><td class="folder">{_code(shown_path(run.path))}</td>{cells}'
             f'<td class="command">{_code(command)}</td></tr>'
         )
     return "".join(rows)
+
+
+def scientific(overrides: Sequence[str]) -> list[str]:
+    """Typed settings without those of the machine: folders and devices of another place would only mislead."""
+    return [one for one in overrides if not one.lstrip("+~").startswith(OF_THE_MACHINE)]
+
+
+def shown_path(path: Path) -> str:
+    """A folder as it is seen from where the report is made, if it lies below."""
+    here = Path.cwd()
+    absolute = path.resolve()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 
 
 def _code(text: str) -> str:
@@ -334,7 +357,7 @@ def _code(text: str) -> str:
 def left_out_section(comparison: Comparison) -> str:
     """Folders that are not compared, with the reason."""
     rows = "".join(
-        f"<tr><td>{_code(str(one.path))}</td><td>{esc(one.state)}</td><td>{esc(one.reason[:400])}</td></tr>"
+        f"<tr><td>{_code(shown_path(one.path))}</td><td>{esc(one.state)}</td><td>{esc(one.reason[:400])}</td></tr>"
         for one in comparison.left_out
     )
     return (

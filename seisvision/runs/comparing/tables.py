@@ -9,6 +9,7 @@ from typing import Any
 
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import format_measure, format_seconds, is_share, render_table
+from seisvision.runs.comparing.clusterings import cluster_row
 from seisvision.runs.comparing.groups import Comparison, Summary
 from seisvision.runs.results import is_measure
 
@@ -49,6 +50,10 @@ def _csv_row(run: Any, label: str, name: str, comparison: Comparison) -> dict[st
             for measure, stored in measured.items():
                 if is_measure(stored):
                     row |= {f"{part}/{output}_{measure}{end}": _number(stored[key]) for end, key in ENDS.items()}
+    for locator, found in (run.metrics.get("location") or {}).items():
+        for measure, stored in (found.get("measures") or {}).items() if isinstance(found, dict) else ():
+            if is_measure(stored):
+                row |= {f"location/{locator}_{measure}{end}": _number(stored[key]) for end, key in ENDS.items()}
     return row
 
 
@@ -93,11 +98,20 @@ def comparison_markdown(comparison: Comparison) -> str:
     if len(comparison.groups) > MOST_ROWS:
         lines += [f"{len(comparison.groups) - MOST_ROWS} more configurations are in comparison.csv.", ""]
     lines += [f"- Warning: {plain(warning)}" for warning in comparison.warnings]
+    if comparison.clusterings:
+        some = [cluster_row(run) for run in comparison.clusterings[:MOST_ROWS]]
+        names = list(dict.fromkeys(name for row in some for name in row if not name.endswith(("_low", "_high"))))
+        cells = [[_text(row.get(name, "")) for name in names] for row in some]
+        lines += ["", "## Clustering runs", "", render_table(names, cells, "markdown")]
     if comparison.left_out:
         lines += ["", "## Left out", ""]
         rows = [[str(one.path), one.reason] for one in comparison.left_out]
         lines += [render_table(["run", "reason"], rows, "markdown")]
     return "\n".join(lines) + "\n"
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def plain(text: str) -> str:

@@ -1,0 +1,143 @@
+"""Where a network looks: Grad-CAM of any output, and whether its maps depend on what was learnt."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.tasks.output import Output
+from seisvision.tasks.supervised import SupervisedTask
+
+SMALLEST_MAP = 4
+"""Rows and columns of a feature map in which a place can still be told."""
+
+
+class OutputValue(nn.Module):
+    """Pictures (B, P, H, W) to the one raw value (B, 1) of an output that is explained.
+
+    Classes: the logit of the class that is predicted. Numbers: the raw scalar. Angles: the angle itself, which grows
+    clockwise; the length of the raw vector says nothing of it.
+
+    Args:
+        task: the trained network.
+        output: one of its outputs.
+    """
+
+    def __init__(self, task: SupervisedTask, output: Output) -> None:
+        super().__init__()
+        self.model, self.output = task.model, output
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """The value of every picture."""
+        raw = self.output(self.model(image)).float()
+        if self.output.kind == "class":
+            return raw.gather(1, raw.argmax(1, keepdim=True))
+        if self.output.kind == "angle" and raw.shape[1] == 2:
+            return self._angle(raw)
+        return raw[:, :1]
+
+    @staticmethod
+    def _angle(raw: torch.Tensor) -> torch.Tensor:
+        """Vectors (B, 2) to a value (B, 1) whose gradient is that of their angle: without its jump, it is zero."""
+        fixed = raw.detach()
+        across = torch.stack([-fixed[:, 1], fixed[:, 0]], dim=1) / fixed.square().sum(1, keepdim=True).clamp_min(1e-12)
+        return (raw * across).sum(1, keepdim=True)
+
+
+def is_signed(output: Output) -> bool:
+    """Whether a negative map means something: what lowers a number or turns an angle back. Classes have evidence."""
+    return output.kind != "class"
+
+
+def find_layer(model: nn.Module, image: torch.Tensor, name: str | None = None) -> tuple[str, nn.Module]:
+    """The layer whose feature map is explained, with its name inside ``model``.
+
+    Without ``name``: the last of the outermost modules to give a map of the size that the last convolution gives, which
+    is after its normalisation and activation and, in residual networks, after the sum; of convolutions whose maps have
+    less than 4 x 4 places, an earlier one is taken.
+
+    Args:
+        model: the backbone.
+        image: one picture (1, P, H, W) to try it on.
+        name: as in ``model.named_modules()``, such as ``network.layer4``.
+
+    Raises:
+        ConfigurationError: there is no such layer, or no convolution.
+    """
+    modules = dict(model.named_modules())
+    if name is not None:
+        if name not in modules:
+            similar = [one for one in modules if one.count(".") <= name.count(".") + 1]
+            raise ConfigurationError(f"explain.layer='{name}' is not in the network. {did_you_mean(name, similar)}")
+        return name, modules[name]
+    order: list[tuple[str, tuple[int, ...]]] = []
+
+    def remember(own: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, out: Any) -> None:
+            if isinstance(out, torch.Tensor) and out.ndim == 4:
+                order.append((own, tuple(out.shape[2:])))
+
+        return hook
+
+    hooks = [module.register_forward_hook(remember(own)) for own, module in modules.items() if own]
+    try:
+        with torch.no_grad():
+            model(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    sizes = [size for own, size in order if isinstance(modules[own], nn.Conv2d)]
+    if not sizes:
+        raise ConfigurationError(
+            f"{type(model).__name__} has no two-dimensional convolution, so Grad-CAM has no map to show. "
+            "Set explain=none, or name a layer with explain.layer."
+        )
+    wanted = next((size for size in reversed(sizes) if min(size) >= SMALLEST_MAP), max(sizes, key=math.prod))
+    last_first = [own for own, size in reversed(order) if size == wanted]
+    # The first layers of a stage may still have the size of the one before it: the outermost module is a whole stage.
+    found = min(last_first, key=lambda own: own.count("."))
+    return found, modules[found]
+
+
+def grad_cam(task: SupervisedTask, output: Output, image: torch.Tensor, layer: nn.Module) -> np.ndarray:
+    """Grad-CAM maps (B, h, w) in the size of the layer's feature map, before any rectification.
+
+    Each is the sum of the layer's channels, weighted by the mean gradient of the explained value.
+
+    Args:
+        task: the network, in evaluation mode.
+        output: which output.
+        image: pictures (B, P, H, W).
+        layer: of :func:`find_layer`.
+
+    Needs captum. Reference: Selvaraju et al. (2017), Grad-CAM, arXiv:1610.02391.
+    """
+    from captum.attr import LayerGradCam
+
+    method = LayerGradCam(OutputValue(task, output), layer)
+    with torch.enable_grad():
+        maps = method.attribute(image.detach().clone().requires_grad_(), target=0)
+    return maps.detach()[:, 0].float().cpu().numpy()
+
+
+def upsample(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Maps (B, h, w) in the size of the pictures (B, H, W), linearly between the centres of their places."""
+    tensor = torch.from_numpy(np.ascontiguousarray(maps))[:, None]
+    return nn.functional.interpolate(tensor, (height, width), mode="bilinear", align_corners=False)[:, 0].numpy()
+
+
+def rank_correlations(maps: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Spearman's correlation (B,) of the maps (B, h, w) of two networks; NaN where a map is the same everywhere."""
+    from scipy.stats import rankdata
+
+    found = np.full(len(maps), math.nan)
+    for i, (one, other) in enumerate(zip(maps, others, strict=True)):
+        a, b = (rankdata(values.ravel()) for values in (one, other))
+        if a.std() > 0 and b.std() > 0:
+            found[i] = np.corrcoef(a, b)[0, 1]
+    return found

@@ -1,0 +1,69 @@
+"""What a finished run sends to its dashboards, all of it read from the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seisvision.evaluation.directions import direction
+from seisvision.runs.comparing.history import read_history
+from seisvision.runs.folder import RunFolder
+from seisvision.runs.results import is_measure
+from seisvision.runs.tables import read_table
+
+ENDS = {"": "value", "_low": "low", "_high": "high", "_n": "n"}
+
+
+def send_results(loggers: Sequence[Any], folder: RunFolder, metrics: Mapping[str, Any]) -> None:
+    """Put final values, figures, tables and, where asked for, checkpoints on the dashboards."""
+    shown = [logger for logger in loggers if hasattr(logger, "log_summary")]
+    if not shown:
+        return
+    summary = summarise(folder, metrics)
+    figures = sorted(folder.figures.glob("*.png"))
+    tables = [read_table(path) for path in sorted(folder.tables.glob("*.csv"))]
+    models = {"best": folder.best_checkpoint, "last": folder.last_checkpoint}
+    for logger in shown:
+        logger.log_summary(summary)
+        logger.log_pictures(figures)
+        for table in tables:
+            logger.log_table(table.name, table.columns, table.rows)
+        for alias, path in models.items():
+            if path.exists():
+                logger.log_model(path, [alias])
+
+
+def summarise(folder: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """``final/<name>`` and ``best/<name>`` of everything logged, and all measures with interval ends and n.
+
+    A value is the best where it is known whether more or less is better.
+    """
+    curves = read_history(folder.history_file)
+    history = {name: [value for _, value in points] for name, points in curves.items() if points}
+    names = [str(about["name"]) for about in metrics.get("outputs", [])]
+    summary: dict[str, Any] = {f"final/{name}": values[-1] for name, values in history.items()}
+    for name, values in history.items():
+        sign = direction(name, names)
+        if sign:
+            summary[f"best/{name}"] = sign * max(sign * value for value in values)
+    for part in ("val", "test", "location", "clustering"):
+        for output, measures in _measures(part, metrics).items():
+            for name, found in measures.items():
+                if is_measure(found):
+                    summary |= {f"{part}/{output}_{name}{end}": found[key] for end, key in ENDS.items()}
+    clustering = metrics.get("clustering") or {}
+    summary |= {f"clustering/{name}": clustering[name] for name in ("n_clusters", "kmeans_loss") if name in clustering}
+    training = metrics.get("training", {})
+    return summary | {
+        f"training/{name}": training[name]
+        for name in ("parameters", "seconds", "epochs", "best_epoch", "seed")
+        if name in training
+    }
+
+
+def _measures(part: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Measures of a part by what they are of: outputs, ways to locate, or columns that clusters agree with."""
+    found = metrics.get(part) or {}
+    if part == "location":
+        return {name: one["measures"] for name, one in found.items() if isinstance(one, Mapping) and "measures" in one}
+    return found.get("agreement", {}) if part == "clustering" else found

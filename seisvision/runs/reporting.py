@@ -1,0 +1,132 @@
+"""What a run says about its own results: tables and figures of every output, the same for every run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seisvision.data.datamodule import EventDataModule
+from seisvision.evaluation import class_table, error_sources
+from seisvision.evaluation.class_predictions import ClassPredictions
+from seisvision.evaluation.figures_sources import error_against_figure, picture_file
+from seisvision.evaluation.predictions import Predictions
+from seisvision.runs.figures import draw_figures, pictures
+from seisvision.runs.folder import RunFolder
+from seisvision.runs.results import LOCATORS, stored_measures
+from seisvision.runs.sample_facts import sample_facts
+from seisvision.runs.tables import PICTURE, write_table
+from seisvision.tasks.supervised import SupervisedTask
+
+N_WORST, N_OTHERS = 16, 8
+"""Samples with a picture of their own: the worst, and others evenly chosen."""
+MEASURE_COLUMNS = ("measure", "value", "low", "high", "n")
+
+
+def write_report(
+    folder: RunFolder,
+    data: EventDataModule,
+    task: SupervisedTask,
+    predictions: Mapping[str, Mapping[str, Predictions]],
+    metrics: Mapping[str, Any],
+    level: float = 0.95,
+) -> None:
+    """Write ``tables/*.csv`` and ``figures/*.png`` of the test (else the validation) samples of a run.
+
+    Args:
+        folder: of the run; ``metrics.csv`` must be there.
+        data: the parts.
+        task: the trained network.
+        predictions: by part and output.
+        metrics: what ``metrics.json`` holds.
+        level: confidence level of the intervals.
+    """
+    draw_figures(folder, data, task, predictions)
+    part = next((part for part in ("test", "val") if part in predictions), None)
+    if part is None:
+        return
+    facts = sample_facts(data.parts[part])
+    for output in task.outputs:
+        said = predictions[part][output.name]
+        if not said.n_labelled:
+            continue
+        stem = f"{output.name}_{part}"
+        measured = metrics[part][output.name]
+        _result_tables(folder.tables, stem, said, measured, level)
+        _error_sources(folder, stem, said, facts, level)
+        _sample_table(folder, stem, data, task, part, said)
+    _location_tables(folder.tables, metrics.get("location"))
+
+
+def _result_tables(tables: Path, stem: str, said: Predictions, measured: Mapping[str, Any], level: float) -> None:
+    """All measures with interval and n; of classes also confusion, class table and reliability; else coverage."""
+    measures = stored_measures(measured)
+    rows = [[name, one.value, one.low, one.high, one.n] for name, one in measures.items()]
+    write_table(tables / f"{stem}_measures.csv", MEASURE_COLUMNS, rows)
+    if isinstance(said, ClassPredictions):
+        names = said.class_names
+        rows = [[name, *counts] for name, counts in zip(names, measured["confusion"], strict=True)]
+        write_table(tables / f"{stem}_confusion.csv", ["true class", *(f"called {name}" for name in names)], rows)
+        per_class = class_table.class_table(said, measures, level)
+        write_table(tables / f"{stem}_classes.csv", class_table.COLUMNS, per_class)
+        bins = measured["reliability"]
+        write_table(tables / f"{stem}_reliability.csv", list(bins), zip(*bins.values(), strict=True))
+        return
+    curve = measured["acc_curve"]
+    write_table(tables / f"{stem}_tolerance.csv", list(curve), zip(*curve.values(), strict=True))
+    stated = [[float(name) / 100, share] for name, share in measured["coverage"].items() if share is not None]
+    write_table(tables / f"{stem}_reliability.csv", ["stated", "share_inside"], stated)
+
+
+def _error_sources(
+    folder: RunFolder, stem: str, said: Predictions, facts: Mapping[str, np.ndarray], level: float
+) -> None:
+    bins = error_sources.error_against(said, facts, level)
+    rows = [one.row() for some in bins.values() for one in some]
+    write_table(folder.tables / f"{stem}_error_against.csv", error_sources.COLUMNS, rows)
+    figure = folder.figures / f"{stem}_error_against.png"
+    if bins:
+        error_against_figure(figure, bins)
+    else:
+        figure.unlink(missing_ok=True)
+
+
+def _sample_table(
+    folder: RunFolder, stem: str, data: EventDataModule, task: SupervisedTask, part: str, said: Predictions
+) -> None:
+    """Some samples with picture, target and prediction: the worst first, then others evenly chosen."""
+    worst = said.worst(N_WORST).tolist()
+    others = [i for i in range(len(said.source_ids)) if i not in set(worst)]
+    evenly = np.linspace(0, max(0, len(others) - 1), min(N_OTHERS, len(others))).round().astype(int)
+    chosen = np.array([*worst, *(others[i] for i in evenly)], dtype=int)
+    if not len(chosen):
+        return
+    samples = folder.figures / "samples"
+    drawn = pictures(data, task, part, chosen)
+    # Numbered by their place in the part: ids come from data and need not be file names.
+    files = [picture_file(samples / f"{stem}_{i:06d}.png", image) for i, image in zip(chosen, drawn, strict=True)]
+    columns = said.columns()
+    rows = [
+        [said.source_ids[i], said.sample_ids[i], "worst" if place < len(worst) else "other",
+         f"../figures/samples/{file.name}", *(values[i] for values in columns.values())]
+        for place, (i, file) in enumerate(zip(chosen, files, strict=True))
+    ]  # fmt: skip
+    write_table(folder.tables / f"{stem}_samples.csv", ["event", "sample", "why", PICTURE, *columns], rows)
+
+
+def _location_tables(tables: Path, located: Mapping[str, Any] | None) -> None:
+    """Measures of the epicentres with intervals, and their errors by stations and gap."""
+    for name in LOCATORS:
+        found = (located or {}).get(name)
+        if not found:
+            continue
+        rows = [[key, one.value, one.low, one.high, one.n] for key, one in stored_measures(found["measures"]).items()]
+        write_table(tables / f"location_{name}_measures.csv", MEASURE_COLUMNS, rows)
+        for by in ("by_stations", "by_gap"):
+            binned = found.get(by) or []
+            if binned:
+                write_table(
+                    tables / f"location_{name}_{by}.csv", list(binned[0]), [list(row.values()) for row in binned]
+                )
