@@ -30,7 +30,7 @@ def test_the_command_keeps_a_table_and_skips_finished_points_without_torch(data_
     stored = json.loads((path / "sweep.json").read_text())
     assert [point["overrides"][-1] for point in stored["points"]] == ["seed=1", "seed=2"]
     assert (path / "comparison.txt").read_text().count("resnet18 (seed") >= 2
-    runs, left_out = collect([str(path)])
+    runs, left_out, _ = collect([str(path)])
     assert len(runs) == 2 and not left_out
 
     code = (

@@ -23,18 +23,7 @@ from seisvision.runs.sweeps.folder import SweepFolder
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MARKS = ("status.json", "metrics.json")
 """A folder with one of these is a run folder, and nothing below it is."""
-NOT_SCIENTIFIC = (
-    "name",
-    "run",
-    "logger",
-    "system",
-    "launcher",
-    "sweep",
-    "stages",
-    "evaluation",
-    "explain",
-    "offset_ckpt",
-)
+NOT_SCIENTIFIC = (*MACHINE_KEYS, "stages", "evaluation")
 """Sections of the configuration that do not change what a network learns or says."""
 REPEATS = ("seed", "split.fold")
 """Settings in which the repetitions of one configuration differ."""
