@@ -75,11 +75,11 @@ class StackedSpectrogram(View):
             )
         self.height, self.width = positive("height", height), positive("width", width)
         self.step_s, self.earth_model, self.components = positive("step_s", step_s), earth_model, components
-        self.channels = [_checked(number, channel) for number, channel in enumerate(channels)]
-        if not self.channels:
+        self._channels = [_checked(number, channel) for number, channel in enumerate(channels)]
+        if not self._channels:
             raise ConfigurationError("channels=[] is not allowed; give at least one picture channel")
-        self.out_channels = len(self.channels)
-        self.uses_origin = any(align not in (None, ONSET) for _, align, _ in self.channels)
+        self.out_channels = len(self._channels)
+        self.uses_origin = any(align not in (None, ONSET) for _, align, _ in self._channels)
         self.noise_range_db = (float(range_db[0]), float(range_db[1]))
         self._settings: dict[str, Any] = {
             "height": self.height,
@@ -96,7 +96,7 @@ class StackedSpectrogram(View):
         meaning = f"median power over stations in [0, 1] for {low_db:g} to {high_db:g} dB above the row's noise"
         return {
             f"{component} about {_name(align)} {start_s:+g} to {start_s + self.width * self.step_s:+g} s": meaning
-            for component, align, start_s in self.channels
+            for component, align, start_s in self._channels
         }
 
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
@@ -108,9 +108,9 @@ class StackedSpectrogram(View):
         """Draw the events of ``batch``: float32 (B, P, H, W)."""
         self.check_components(batch[keys.WAVEFORM])
         with torch.autocast(batch[keys.WAVEFORM].device.type, enabled=False):
-            drawn = {component: self._draw(batch, component) for component in {name for name, _, _ in self.channels}}
+            drawn = {component: self._draw(batch, component) for component in {name for name, _, _ in self._channels}}
             return torch.stack(
-                [self._stack(batch, *drawn[component], align, start_s) for component, align, start_s in self.channels],
+                [self._stack(batch, *drawn[component], align, start_s) for component, align, start_s in self._channels],
                 dim=1,
             )
 
