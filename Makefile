@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types bench docs clean
+.PHONY: help setup demo atlas test lint format types bench docs clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +26,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## train, evaluate and report a first experiment on the built-in data set (minutes)
 	$(BIN)/python train.py experiment=demo
+
+atlas: $(READY)  ## every experiment of the Seismic Atlas in reduced size, and a report (about an hour)
+	$(BIN)/seisvision atlas
 
 test: $(READY)  ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
@@ -48,6 +51,9 @@ bench: $(READY)  ## measure speed against what a user would use instead, as rati
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/epoch.py --size 224 224
+	$(BIN)/python benchmarks/launch.py
+	$(BIN)/python benchmarks/sweeps.py
+	$(BIN)/python benchmarks/clustering.py
 
 docs: $(READY)  ## build the pages in docs/ as HTML
 	@$(BIN)/python -m sphinx --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet -e '.[docs]' -c constraints.txt

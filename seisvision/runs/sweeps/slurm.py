@@ -190,7 +190,7 @@ class SlurmLauncher:
         try:
             import submitit
         except ImportError as error:
-            raise ConfigurationError("launcher=slurm needs submitit: pip install 'seisvision[cluster]'.") from error
+            raise ConfigurationError("launcher=slurm needs submitit: pip install 'seisvision[slurm]'.") from error
 
         class Executor(submitit.SlurmExecutor):
             @classmethod
