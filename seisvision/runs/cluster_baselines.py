@@ -31,7 +31,8 @@ DESCRIPTIONS = {
     "band_power": "k-means on log power in frequency bands",
     "physics": "k-means on P, S, Rayleigh and Love power ratios; knows origin time and offsets",
     "spectral_ratio": "k-means on the log power ratio of two frequency bands",
-    "pictures": "k-means on principal components of the pictures",
+    "pictures": "k-means on principal components of the pictures as drawn",
+    "pictures_seen": "k-means on the pictures behind the fixed front end, prepared like the features of the network",
     "untrained": "k-means on the features of the network before its training, prepared like those after it",
 }
 HAND_MADE = {"event": ("band_power", "physics"), "trace": ("spectral_ratio",)}
@@ -56,7 +57,11 @@ def compare_with_simple_clusters(
     """
     log.info("k-means without training, on the same samples")
     level, epochs = config["evaluation"]["level"], config["trainer"]["max_epochs"]
-    points = {**_hand_made(config, data, found), "pictures": _pictures(task, data)}
+    drawn = _pictures(task, data, torch.nn.Identity())
+    points = _hand_made(config, data, found)
+    points["pictures"] = fit_preparation(drawn, task.pca_dim, whiten=False, normalise=False)(drawn)
+    if not isinstance(task.front, torch.nn.Identity):
+        points["pictures_seen"] = task.prepare_points(_pictures(task, data, task.front))[1]
     points["untrained"] = _untrained(config, data, task)
     baselines: dict[str, Any] = {}
     differences: dict[str, Any] = {column: {} for column in known}
@@ -121,16 +126,15 @@ def _standardised(values: np.ndarray) -> np.ndarray:
     return (values - values.mean(0)) / np.maximum(values.std(0), 1e-12)
 
 
-def _pictures(task: DeepClusterTask, data: EventDataModule) -> np.ndarray:
-    """Principal components (N, P) of the pictures, neither whitened nor scaled."""
+def _pictures(task: DeepClusterTask, data: EventDataModule, front: torch.nn.Module) -> np.ndarray:
+    """Pixels (N, F) of the pictures behind a fixed layer."""
     view, n = task.view, len(data.parts["train"])
     coarser = max(1, int(np.ceil(np.sqrt(n * view.out_channels * view.height * view.width / MOST_VALUES))))
     rows = []
     with torch.inference_mode():
         for batch in data.loader("train"):
-            rows.append(torch.nn.functional.avg_pool2d(task.view(batch), coarser).flatten(1).numpy())
-    pictures = np.concatenate(rows)
-    return fit_preparation(pictures, task.pca_dim, whiten=False, normalise=False)(pictures)
+            rows.append(torch.nn.functional.avg_pool2d(front(task.view(batch)), coarser).flatten(1).numpy())
+    return np.concatenate(rows)
 
 
 def _untrained(config: Mapping[str, Any], data: EventDataModule, task: DeepClusterTask) -> np.ndarray:

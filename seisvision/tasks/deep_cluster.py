@@ -65,7 +65,8 @@ class DeepClusterTask(pl.LightningModule):
         whiten: give these components the same variance.
         normalise: put the points on the unit sphere.
         backend: what does k-means, ``sklearn`` or ``faiss``.
-        n_init: starts of k-means.
+        n_init: starts of k-means before an epoch.
+        final_n_init: starts of the k-means that ends a run: there one poor start is not mended by the next epoch.
         min_cluster_size: smaller clusters are dissolved, see :func:`~seisvision.clustering.kmeans.kmeans`.
         head_lr: rate of the plain gradient descent of the head. A new head has only the steps of one epoch to learn in,
             so the fewer samples, the higher; 0.05 in the original, whose epochs have thousands of steps.
@@ -100,6 +101,7 @@ class DeepClusterTask(pl.LightningModule):
         normalise: bool = True,
         backend: str = "sklearn",
         n_init: int = 10,
+        final_n_init: int = 100,
         min_cluster_size: int = 1,
         head_lr: float = 0.5,
         head_weight_decay: float = 1e-5,
@@ -115,6 +117,7 @@ class DeepClusterTask(pl.LightningModule):
             ("train_k", self.train_k, 2),
             ("pca_dim", pca_dim, 1),
             ("n_init", n_init, 1),
+            ("final_n_init", final_n_init, 1),
             ("drawings", drawings or 1, 1),
         ):
             if value < least:
@@ -139,7 +142,6 @@ class DeepClusterTask(pl.LightningModule):
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._preparing: dict[str, Any] = {"n_components": pca_dim, "whiten": whiten, "normalise": normalise}
         self._clustering: dict[str, Any] = {
-            "n_init": n_init,
             "backend": backend,
             "min_cluster_size": min_cluster_size,
         }
@@ -147,6 +149,7 @@ class DeepClusterTask(pl.LightningModule):
         self._n_drawings = drawings or 0
         self._clean: torch.Tensor | None = None
         self._kept: KeptPictures | None = None
+        self._n_init, self._final_n_init = n_init, final_n_init
         self._head_lr, self._head_weight_decay = head_lr, head_weight_decay
         self.seed = seed
         self.about: dict[str, Any] = {}
@@ -195,11 +198,11 @@ class DeepClusterTask(pl.LightningModule):
         Args:
             points: prepared features.
             epoch: chooses the random starts.
-            k: number of clusters; ``None`` takes the one that is wanted in the end.
+            k: number of clusters; ``None`` makes those that are wanted in the end, with more starts.
         """
-        return kmeans(
-            points, self.k if k is None else k, seed=stream_seed(self.seed, "k-means", epoch), **self._clustering
-        )
+        n_init, k = (self._final_n_init, self.k) if k is None else (self._n_init, k)
+        seed = stream_seed(self.seed, "k-means", epoch)
+        return kmeans(points, k, seed=seed, n_init=n_init, **self._clustering)
 
     def train_dataloader(self) -> DataLoader:
         """Cluster all samples, renew the head, and serve the epoch that learns the clusters.
