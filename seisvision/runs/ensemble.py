@@ -113,6 +113,11 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
     members: list[Member] = []
     for path in checkpoints:
         network = open_network(path, asked)
+        if not network.outputs:
+            raise ConfigurationError(
+                f"{path} found clusters, which have no common numbers to average. Use seisvision clusters for groups that "
+                "several runs agree on."
+            )
         _refuse_known_set(network)
         member = _ask(network, asked, part)
         _check_goes_with(member, members[0] if members else member)
