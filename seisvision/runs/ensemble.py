@@ -115,8 +115,8 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         network = open_network(path, asked)
         if not network.outputs:
             raise ConfigurationError(
-                f"{path} found clusters, which have no common numbers to average. Use seisvision clusters for groups that "
-                "several runs agree on."
+                f"{path} found clusters, which have no common numbers to average. Use seisvision clusters for "
+                "groups that several runs agree on."
             )
         _refuse_known_set(network)
         member = _ask(network, asked, part)
