@@ -16,7 +16,7 @@ import yaml
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.comparing.clusterings import ClusterRun, cluster_row, is_clustering
 from seisvision.runs.configuration import MACHINE_KEYS
-from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, PENDING, RUNNING, RunFolder, read_json
+from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, PENDING, PRUNED, RUNNING, RunFolder, read_json
 from seisvision.runs.results import stored_measures
 from seisvision.runs.sweeps.folder import SweepFolder
 
@@ -208,6 +208,8 @@ def _check_state(folder: RunFolder) -> str:
         raise NotComparableError(f"failed: {status.get('error') or 'no reason was stored'}")
     if state == INTERRUPTED:
         raise NotComparableError("interrupted: the same command goes on with it")
+    if state == PRUNED:
+        raise NotComparableError(f"pruned by a search: {status.get('error') or 'no reason was stored'}")
     if state in (RUNNING, PENDING):
         since = f" since {status['started']}" if status.get("started") else ""
         raise NotComparableError(f"{state}{since}: no result yet")
