@@ -34,9 +34,7 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(
 
     with monkeypatch.context() as patched:
         patched.setattr(callbacks, "write_tensors", write)
-        with pytest.raises(
-            SeisvisionError, match=r"cannot be written: .*No space left on device"
-        ):
+        with pytest.raises(SeisvisionError, match=r"cannot be written: .*No space left on device"):
             ensure_run(config, [])
     folder = identify(config)
     assert folder.status()["state"] == FAILED and "No space left" in folder.status()["error"]
