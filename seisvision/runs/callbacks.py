@@ -79,11 +79,6 @@ class KeepCheckpoints(Checkpoint):
     def _seconds(self) -> float:
         return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Take SIGTERM back from Lightning, whose handler makes processes wait for each other and so for ever."""
-        if trainer.world_size > 1:
-            stop_on_signals()
-
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Listen to a second Ctrl-C, to which Lightning turns a deaf ear."""
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -91,6 +86,9 @@ class KeepCheckpoints(Checkpoint):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do not train on when the run was interrupted after it had decided to stop."""
+        if trainer.world_size > 1:
+            # Lightning's handler of SIGTERM, set just before, makes processes wait for each other and so for ever.
+            stop_on_signals()
         self._started = time.monotonic()
         trainer.should_stop = self._is_stopped
 

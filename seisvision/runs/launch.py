@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -104,30 +103,30 @@ def launch_workers(folder: RunFolder, n_workers: int) -> None:
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     folder.forget_errors()
     _set_environment()
-    # Torch would take over all signals for good; ours stop the workers as well.
+    settings = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=n_workers,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        local_addr="127.0.0.1",
+        max_restarts=0,
+        # Torch would take over all signals for good; ours stop the workers as well.
+        signals_to_handle="SIGQUIT",
+        shutdown_timeout=GRACE_S,
+        # No folder of torch's: workers write into the run's, and nobody would clear it away after a kill -9.
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
+    )
     before = signal.getsignal(signal.SIGQUIT)
-    with tempfile.TemporaryDirectory(prefix="seisvision-") as scratch:
-        settings = LaunchConfig(
-            min_nodes=1,
-            max_nodes=1,
-            nproc_per_node=n_workers,
-            run_id=uuid.uuid4().hex,
-            rdzv_backend="c10d",
-            rdzv_endpoint="localhost:0",
-            local_addr="127.0.0.1",
-            max_restarts=0,
-            signals_to_handle="SIGQUIT",
-            shutdown_timeout=GRACE_S,
-            logs_specs=DefaultLogsSpecs(log_dir=scratch),
-        )
-        work = elastic_launch(settings, sys.executable)
-        try:
-            work("-m", "seisvision.runs.work", str(folder.path), "--worker")
-        except ChildFailedError as error:
-            raise _explain(folder, error.failures, n_workers) from None
-        finally:
-            signal.signal(signal.SIGQUIT, before)
-            os.environ.pop(PARENT_VARIABLE, None)
+    work = elastic_launch(settings, sys.executable)
+    try:
+        work("-m", "seisvision.runs.work", str(folder.path), "--worker")
+    except ChildFailedError as error:
+        raise _explain(folder, error.failures, n_workers) from None
+    finally:
+        signal.signal(signal.SIGQUIT, before)
+        os.environ.pop(PARENT_VARIABLE, None)
 
 
 def _set_environment() -> None:

@@ -65,12 +65,19 @@ def current_place() -> Place:
 
 
 def cluster_environment(place: Place) -> Any:
-    """Lightning's environment of whoever started this process."""
+    """Lightning's environment of whoever started this process.
+
+    Raises:
+        ConfigurationError: Lightning does not take the tasks as ``srun`` was told to start them.
+    """
     from pytorch_lightning.plugins import environments
 
     if place.starter == "srun":
         # Requeueing is the launcher's: Lightning's own would write a checkpoint in the middle of an epoch.
-        return environments.SLURMEnvironment(auto_requeue=False)
+        try:
+            return environments.SLURMEnvironment(auto_requeue=False)
+        except RuntimeError as error:
+            raise ConfigurationError(str(error)) from error
     if place.n_ranks > 1:
         return environments.TorchElasticEnvironment()
     return environments.LightningEnvironment()

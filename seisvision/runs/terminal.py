@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import logging
 import os
 import re
@@ -51,6 +52,20 @@ def quiet_libraries() -> None:
     """Keep libraries to their errors; to be repeated once they are imported, for they set levels of their own."""
     for name in QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def quick_imports() -> Iterator[None]:
+    """Import large libraries in this block, in half the time.
+
+    The garbage collector would look through their objects again and again, and once more when the process ends.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @contextlib.contextmanager

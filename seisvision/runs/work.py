@@ -25,6 +25,7 @@ from seisvision.runs.terminal import (
     guarded,
     interrupts,
     last_words,
+    quick_imports,
     set_up_logging,
     stop_on_signals,
 )
@@ -114,16 +115,16 @@ def do_run(folder: RunFolder) -> None:
 def _work(folder: RunFolder) -> None:
     """Train in this process, or in one process for each device."""
     if current_place().n_ranks == 1:
-        from seisvision.runs.launch import launch_workers, n_processes, prepare_data
-
+        with quick_imports():
+            from seisvision.runs.launch import launch_workers, n_processes, prepare_data
         config = folder.config()
         n_workers = n_processes(config)
         if n_workers > 1:
             prepare_data(config)
             launch_workers(folder, n_workers)
             return
-    from seisvision.runs.training import train_and_evaluate
-
+    with quick_imports():
+        from seisvision.runs.training import train_and_evaluate
     train_and_evaluate(folder)
 
 
@@ -156,7 +157,9 @@ def work_together(find: Callable[[], RunFolder], prepare: Callable[[RunFolder], 
             tell({"error": str(error), "exit_code": getattr(error, "exit_code", 1)})
             raise
         tell({"path": str(folder.path), "is_finished": is_finished})
-        if not is_finished:
+        if is_finished:
+            log.info("Run %s is finished.", folder.run_id)
+        else:
             with copied_to(folder.log_file):
                 do_run(folder)
         tell("done")
@@ -184,8 +187,8 @@ def _work_as_rank(folder: RunFolder, place: Place) -> None:
     if place.rank > 0:
         _write_to(folder.worker_log(place.rank))
     try:
-        from seisvision.runs.training import train_and_evaluate
-
+        with quick_imports():
+            from seisvision.runs.training import train_and_evaluate
         join_group(place)
         train_and_evaluate(folder)
     except (KeyboardInterrupt, SystemExit):

@@ -23,6 +23,8 @@ LIMIT_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 STOP_SIGNALS = (*LIMIT_SIGNALS, signal.SIGTERM)
 GRACE_S = 10.0
 """How long a run may take to stop on its own; SLURM kills jobs 30 s (KillWait) after it asked them to end."""
+LEAD_S = 2.0
+"""How much sooner the first task leaves than the others, so that it is not their end that stops it."""
 TIMEOUT_S = 60
 
 
@@ -80,7 +82,7 @@ class WorkOnRun:
         while not set(os.read(read_end, 64)) & set(STOP_SIGNALS):
             select.select([read_end], [], [])
         # The first task goes first: when it has ended, SLURM ends the others.
-        if has_ended.wait(GRACE_S if is_first_task() else 2 * GRACE_S):
+        if has_ended.wait(GRACE_S if is_first_task() else GRACE_S + LEAD_S):
             return
         if not is_first_task():
             os._exit(0)
