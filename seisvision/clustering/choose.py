@@ -4,19 +4,23 @@ A network trained with K pseudo-labels pulls its features into K heaps, on noise
 one run can find K. The heaps of runs with other K and other seeds lie elsewhere, however, unless the data themselves
 have a gap there. So the features of all runs are put side by side: invented boundaries blur, shared ones stay, and
 :mod:`seisvision.clustering.valleys` counts the groups. This is done again and again with half of the runs and most of
-the events; how often the same number comes out is the confidence.
+the events; the median is the recommendation, how often the same number comes out the confidence. Finally clusters of
+so many groups must be nearly the same whichever run's features they are made of, or there is no structure.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from seisvision.clustering.stability import mean_agreement
 from seisvision.clustering.valleys import Groups, find_groups
 from seisvision.errors import DataError
 from seisvision.seeding import DEFAULT_SEED, numpy_stream, stream_seed
@@ -25,6 +29,8 @@ N_REPEATS = 20
 EVENT_SHARE = 0.9
 STRUCTURE_SHARE = 0.8
 """Less often than this more than one group: no structure."""
+AGREEMENT = 0.45
+"""Smaller mean adjusted Rand index of the clusters of different runs: no structure."""
 MOST_DIMENSIONS = 8
 VARIANCE_SHARE = 0.9
 RUN_DIMENSIONS = 16
@@ -36,8 +42,10 @@ class KChoice:
     """How many groups there are.
 
     Args:
-        k: the recommended number; None where there is no structure.
+        k: the recommended number, the median of the repeats; None where there is no structure.
         confidence: share of the repeats that say the same.
+        agreement: mean adjusted Rand index of clusters of ``k`` groups made from one run each, where there are groups
+            that valleys part; NaN for a single run.
         counts: number of groups to the number of repeats that found it.
         labels: int (N,), consensus of the repeats that found ``k`` groups, numbered by size; zeros without structure.
         certainty: float (N,), share of these repeats that put the sample where the consensus does.
@@ -45,6 +53,7 @@ class KChoice:
 
     k: int | None
     confidence: float
+    agreement: float
     counts: dict[int, int]
     labels: np.ndarray
     certainty: np.ndarray
@@ -52,10 +61,15 @@ class KChoice:
     def sentence(self) -> str:
         """The recommendation for people."""
         repeats = sum(self.counts.values())
-        agreeing = round(self.confidence * repeats)
-        if self.k is None:
-            return f"No structure: {agreeing} of {repeats} repeats find no groups that a valley parts."
-        return f"K = {self.k}: {agreeing} of {repeats} repeats find {self.k} groups that valleys part."
+        if self.k is not None:
+            low, high = min(self.counts), max(self.counts)
+            return (
+                f"K = {self.k}: found in {self.counts[self.k]} of {repeats} repeats, which find {low} to {high} groups."
+            )
+        several = repeats - self.counts.get(1, 0)
+        if several < STRUCTURE_SHARE * repeats:
+            return f"No structure: only {several} of {repeats} repeats find more than one group that a valley parts."
+        return f"No structure: every run has groups of its own (adjusted Rand index {self.agreement:.2f} between runs)."
 
 
 def choose_k(features: Sequence[np.ndarray], seed: int = DEFAULT_SEED, n_repeats: int = N_REPEATS) -> KChoice:
@@ -70,23 +84,27 @@ def choose_k(features: Sequence[np.ndarray], seed: int = DEFAULT_SEED, n_repeats
         DataError: too few samples, or runs over different samples.
     """
     _check(features)
-    runs = [_scaled_scores(one) for one in features]
+    runs = _different_scores(features)
     groups = [_repeat(runs, seed, number) for number in range(n_repeats)]
-    counts = Counter(labels.max() + 1 for labels in groups)
-    found = {int(k): n for k, n in sorted(counts.items())}
-    several = sum(n for k, n in found.items() if k > 1)
-    if several < STRUCTURE_SHARE * n_repeats:
+    numbers = sorted(int(labels.max()) + 1 for labels in groups)
+    counts = dict(sorted(Counter(numbers).items()))
+    several = [number for number in numbers if number > 1]
+    k, agreement = 1, math.nan
+    if len(several) >= STRUCTURE_SHARE * n_repeats:
+        k = several[(len(several) - 1) // 2]
+        agreement = _agreement(runs, k, seed)
+    if k == 1 or agreement < AGREEMENT:
         n_samples = len(runs[0])
-        return KChoice(None, 1 - several / n_repeats, found, np.zeros(n_samples, int), np.ones(n_samples))
-    k = max((k for k in found if k > 1), key=lambda k: (found[k], -k))
+        confidence = 1 - len(several) / n_repeats if k == 1 else 1 - max(0.0, agreement)
+        return KChoice(None, confidence, agreement, counts, np.zeros(n_samples, int), np.ones(n_samples))
     labels, certainty = _consensus([labels for labels in groups if labels.max() + 1 == k])
-    return KChoice(k, found[k] / n_repeats, found, labels, certainty)
+    return KChoice(k, counts[k] / n_repeats, agreement, counts, labels, certainty)
 
 
 def pooled_points(features: Sequence[np.ndarray]) -> np.ndarray:
     """Leading principal components (N, P) of the features of all runs, each run counting the same."""
     _check(features)
-    return principal_scores(np.hstack([_scaled_scores(one) for one in features]), MOST_DIMENSIONS, VARIANCE_SHARE)
+    return principal_scores(np.hstack(_different_scores(features)), MOST_DIMENSIONS, VARIANCE_SHARE)
 
 
 def principal_scores(features: np.ndarray, most: int, share: float) -> np.ndarray:
@@ -108,6 +126,18 @@ def _check(features: Sequence[np.ndarray]) -> None:
         raise DataError(f"{min(sizes)} samples are too few to count groups in; at least {FEWEST_POINTS} are needed")
     if not all(np.isfinite(one).all() for one in features):
         raise DataError("features that are not finite cannot be clustered; look at the losses of the runs")
+
+
+def _different_scores(features: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Scores of every network once: runs that differ only in their last clustering have the same features."""
+    different = [one for place, one in enumerate(features) if not any(np.array_equal(one, f) for f in features[:place])]
+    return [_scaled_scores(one) for one in different]
+
+
+def _agreement(runs: list[np.ndarray], k: int, seed: int) -> float:
+    """Mean adjusted Rand index of k-means clusters of every run; NaN for a single one."""
+    state = stream_seed(seed, "agreement of runs") % 2**32
+    return mean_agreement([KMeans(k, n_init=5, random_state=state).fit_predict(scores) for scores in runs])
 
 
 def _scaled_scores(features: np.ndarray) -> np.ndarray:

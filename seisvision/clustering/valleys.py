@@ -78,7 +78,7 @@ def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level:
         n_cells: cells to start with; fewer where points are few.
         level: a valley must be at least this significant.
     """
-    n_cells = max(1, min(n_cells, len(points) // 10))
+    n_cells = max(1, min(n_cells, len(points) // 25))
     folds, cells = _make_folds(points, n_cells, seed)
     bridges = _bridges(points, cells, folds)
     merged: list[tuple[int, ...]] = [(number,) for number in range(n_cells)]
@@ -107,7 +107,7 @@ def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level:
 
 def _make_folds(points: np.ndarray, n_cells: int, seed: int) -> tuple[list[_Fold], np.ndarray]:
     state = stream_seed(seed, "cells") % 2**32
-    whole = KMeans(n_cells, n_init=3, max_iter=100, random_state=state).fit(points)
+    whole = KMeans(n_cells, n_init=10, max_iter=100, random_state=state).fit(points)
     number = numpy_stream(seed, "valley folds").permutation(len(points)) % N_FOLDS
     folds = []
     for fold in range(N_FOLDS):

@@ -90,6 +90,23 @@ def test_clouds_without_groups_have_no_structure(shape: str) -> None:
     assert not choice.labels.any()
 
 
+def test_groups_that_only_one_run_sees_are_no_structure() -> None:
+    rng = np.random.default_rng(0)
+    heaps = [rng.normal(size=(300, 4)) + 30 * rng.integers(0, 2, (300, 1)) for _ in range(4)]
+    choice = choose_k(heaps, n_repeats=6)
+    assert choice.k is None and abs(choice.agreement) < 0.1
+    assert "own" in choice.sentence()
+    shared, group = _groups(2, 300, 0)
+    seen = choose_k([shared @ rng.normal(size=(6, 5)) for _ in range(4)], n_repeats=6)
+    assert seen.k == 2 and seen.agreement > 0.8 and adjusted_rand_score(group, seen.labels) > 0.9
+
+
+def test_the_same_network_counts_once() -> None:
+    points, _ = _groups(3, 200, 0)
+    assert np.array_equal(pooled_points([points, points.copy()]), pooled_points([points]))
+    assert np.isnan(choose_k([points, points], n_repeats=4).agreement)
+
+
 def test_far_points_go_to_the_nearest_group() -> None:
     points, group = _groups(2, 300, 3)
     found = find_groups(points[:200], 1)
