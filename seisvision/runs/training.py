@@ -17,6 +17,7 @@ from seisvision.runs.baselines import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.checkpoint import load_checkpoint, load_last_checkpoint
+from seisvision.runs.cluster_view import draw_clusters, send_cluster_tables
 from seisvision.runs.clustering import Extracted, extract, judge_clusters
 from seisvision.runs.configuration import model_name
 from seisvision.runs.environment import describe_environment, git_state
@@ -215,6 +216,7 @@ def _judge(
     data.trainer = None
     metrics = {**_describe_run(config, data, task, keeper), **judge_clusters(config, folder, data, task, found)}
     draw_figures(folder, data, task, {})
+    metrics["clustering"] |= draw_clusters(folder, data.parts["train"], task.view, config["seed"])
     write_json(folder.metrics_file, metrics)
     return metrics
 
@@ -232,6 +234,7 @@ def _send(loggers: list[Any], folder: RunFolder, metrics: dict[str, Any]) -> Non
         if hasattr(logger, "log_summary"):
             logger.log_summary(summary)
             logger.log_pictures(sorted(folder.figures.glob("*.png")))
+    send_cluster_tables(loggers, folder)
 
 
 def _write_excluded(folder: RunFolder, data: EventDataModule) -> None:
