@@ -110,7 +110,9 @@ def main() -> None:
     for (n, separation), off in sorted(errors.items()):
         share = [np.mean(np.abs(off) <= most) for most in (0, 1)]
         print(f"groups, n={n}, {separation:g} sigma: exact {share[0]:.0%}, within 1 {share[1]:.0%} of {len(off)}")
-    off = np.concatenate(list(errors.values())) if errors else np.zeros(0)
+    if not errors:
+        return
+    off = np.concatenate(list(errors.values()))
     print(f"groups, all: exact {np.mean(off == 0):.0%}, within 1 {np.mean(np.abs(off) <= 1):.0%} of {len(off)}")
 
 

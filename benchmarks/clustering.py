@@ -50,7 +50,7 @@ def measure(n_events: int, k: int, pca_dim: int, device: str) -> dict[str, float
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    float(loss)
+    loss.item()
     trained = time.perf_counter()
     return {"features": extracted - started, "clusters": clustered - extracted, "training": trained - clustered}
 

@@ -12,6 +12,8 @@ from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid,
 
 MARKERS = "os^Dv<>P*Xph"
 N_COLUMNS = 3
+MOST_TRACES = 14
+"""Of a record section."""
 
 
 def curves_figure(
@@ -84,7 +86,7 @@ def times_figure(path: Path, bins: Sequence[str], counts: Mapping[str, Sequence[
     step = max(1, len(bins) // 20)
     axes.set_xticks(range(0, len(bins), step), [plain_text(name) for name in bins[::step]], rotation=60, ha="right")
     axes.set_ylabel("events")
-    axes.legend(fontsize=7, frameon=False, title="cluster", ncols=2)
+    axes.legend(fontsize=7, frameon=False, title="cluster", loc="center left", bbox_to_anchor=(1, 0.5))
     return save_figure(figure, path)
 
 
@@ -96,6 +98,8 @@ def sections_figure(
 ) -> Path:
     """Record sections side by side, as a seismologist draws them: distance to the right, time downwards.
 
+    Of stations at nearly the same distance one is drawn.
+
     Args:
         path: PNG to write.
         sections: per event offsets (S,) in km, NaN where they are not known, and traces float (S, T).
@@ -105,17 +109,30 @@ def sections_figure(
     columns = min(4, len(sections))
     figure, panels = panel_grid(math.ceil(len(sections) / columns), columns, 3.0, 3.2)
     for axes, (offset_km, traces), caption in zip(panels, sections, captions, strict=False):
-        known = np.isfinite(offset_km).all()
+        known = bool(np.isfinite(offset_km).all())
         place = offset_km if known else np.arange(len(traces), dtype=float)
-        room = 0.6 * (np.ptp(place) / max(1, len(place) - 1) or 1.0) * 1.5
+        spacing = np.ptp(place) / MOST_TRACES or 1.0
+        shown = _apart(place, spacing)
         time_s = np.linspace(0, length_s, traces.shape[1])
-        for x, trace in zip(place, traces, strict=True):
+        for x, trace in zip(place[shown], traces[shown], strict=True):
             peak = np.abs(trace).max()
-            axes.plot(x + room * trace / peak if peak > 0 else np.full(len(trace), x), time_s, "k", linewidth=0.35)
+            scaled = 0.7 * spacing * trace / peak if peak > 0 else np.zeros(len(trace))
+            axes.plot(x + scaled, time_s, "k", linewidth=0.3)
         axes.set_ylim(length_s, 0)
         axes.set_title(caption, fontsize=7)
-        axes.set_xlabel("offset (km)" if known else "station", fontsize=7)
+        label = "offset (km)" if known else "station"
+        axes.set_xlabel(f"{label}, {len(shown)} of {len(traces)} stations", fontsize=7)
+        axes.set_ylabel("time (s)", fontsize=7)
         axes.tick_params(labelsize=6)
     for axes in panels[len(sections) :]:
         axes.set_axis_off()
     return save_figure(figure, path)
+
+
+def _apart(places: np.ndarray, spacing: float) -> np.ndarray:
+    """Numbers of places, in rising order, that are at least ``spacing`` from the one before."""
+    kept: list[int] = []
+    for number in np.argsort(places, kind="stable"):
+        if not kept or places[number] - places[kept[-1]] >= spacing:
+            kept.append(int(number))
+    return np.array(kept, int)

@@ -49,7 +49,7 @@ N_SECTIONS = 2
 N_STRANGE = 20
 MOST_CLUSTERS = 20
 """Clusters of which pictures are drawn, the largest; all are in the tables."""
-MOST_MEASURED = 2000
+MOST_MEASURED = 500
 """Samples whose waveforms are read for frequency and duration."""
 FEWEST_FOR_UMAP = 100
 OWN_COLUMNS = ("cluster", "distance", "margin", "strangeness", "map_x", "map_y")

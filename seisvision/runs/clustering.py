@@ -102,8 +102,8 @@ def judge_clusters(
     _save(checkpoint, folder.best_checkpoint)
 
     known = known_classes(config, data.waveform_set, found)
-    assert task.labels is not None
-    nmi = [*(epoch["nmi"] for epoch in task.history[1:]), agreement(task.labels, clustering.labels)]
+    assert task.learnt is not None
+    nmi = [*(epoch["nmi"] for epoch in task.history[1:]), agreement(task.learnt, clustering.labels)]
     metrics: dict[str, Any] = {
         "clustering": {
             **describe(clustering, found.features),

@@ -17,6 +17,7 @@ from seisvision.runs.baselines import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.checkpoint import load_checkpoint, load_last_checkpoint
+from seisvision.runs.cluster_view import draw_clusters, send_cluster_tables
 from seisvision.runs.clustering import Extracted, extract, judge_clusters
 from seisvision.runs.configuration import model_name
 from seisvision.runs.dashboards import send_results
@@ -81,6 +82,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
                 part = next((part for part in ("test", "val") if part in metrics), "train")
                 explain_run(folder, config, data, task, config["explain"], part)
             send_results(loggers, folder, metrics)
+            send_cluster_tables(loggers, folder)
         succeeded = True
     finally:
         for logger in loggers:
@@ -223,6 +225,7 @@ def _judge(
     data.trainer = None
     metrics = {**_describe_run(config, data, task, keeper), **judge_clusters(config, folder, data, task, found)}
     draw_figures(folder, data, task, {})
+    metrics["clustering"] |= draw_clusters(folder, data.parts["train"], task.view, config["seed"])
     write_json(folder.metrics_file, metrics)
     return metrics
 

@@ -156,8 +156,11 @@ class DeepClusterTask(pl.LightningModule):
         """What makes a checkpoint usable by itself: plain containers only."""
         self.labels: np.ndarray | None = None
         """Clusters (N,) that the epoch learns."""
+        self.learnt: np.ndarray | None = None
+        """Clusters (N,) that the last complete epoch has learnt."""
         self.history: list[dict[str, Any]] = []
-        """What every clustering so far was like."""
+        """What the clusters of every epoch so far were like."""
+        self._now: dict[str, Any] = {}
         self._data: EventDataModule | None = None
         self._number_of: dict[str, int] = {}
 
@@ -221,24 +224,18 @@ class DeepClusterTask(pl.LightningModule):
             clustering, rank = self.cluster(points, epoch, self.train_k), effective_rank(features)
         clustering, rank = self.trainer.strategy.broadcast((clustering, rank), src=0)
         assert clustering is not None
-        self.remember(clustering, rank)
+        self.labels = clustering.labels
+        # Lightning may ask twice before a resumed epoch: only an epoch that starts is history.
+        self._now = {
+            "kmeans_loss": clustering.loss,
+            "nmi": None if self.learnt is None else agreement(self.learnt, clustering.labels),
+            "sizes": clustering.sizes.tolist(),
+            "feature_rank": rank,
+        }
         self._renew_head(epoch)
         loader = self._data.loader("train", labels=clustering.labels)
         loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
         return loader
-
-    def remember(self, clustering: Clustering, rank: float) -> None:
-        """Make clusters the current ones, and note what they are like."""
-        previous = self.labels
-        self.labels = clustering.labels
-        self.history.append(
-            {
-                "kmeans_loss": clustering.loss,
-                "nmi": None if previous is None else agreement(previous, clustering.labels),
-                "sizes": clustering.sizes.tolist(),
-                "feature_rank": rank,
-            }
-        )
 
     def _all_features(self, data: EventDataModule) -> np.ndarray:
         """Features float32 (N, F) of all samples, on every rank."""
@@ -296,12 +293,18 @@ class DeepClusterTask(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Log the clusters of the epoch, and seed dropout by epoch."""
         torch.manual_seed(stream_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
-        now = self.history[-1]
-        sizes = [size for size in now["sizes"] if size]
-        values = {"kmeans_loss": now["kmeans_loss"], "nmi": now["nmi"], "feature_rank": now["feature_rank"]}
+        now = self._now
+        self.history.append(now)
+        sizes = now["sizes"]
+        values = {"kmeans_loss": now["kmeans_loss"], "feature_rank": now["feature_rank"]}
         values |= {"n": len(sizes), "smallest": min(sizes), "largest": max(sizes)}
-        values |= {f"size_{number:02d}": size for number, size in enumerate(now["sizes"])}
-        self.log_dict({f"cluster/{name}": float(value) for name, value in values.items() if value is not None})
+        sizes = sizes + [0] * (self.train_k - len(sizes))
+        values |= {f"size_{number:02d}": size for number, size in enumerate(sizes)}
+        self.log_dict({f"cluster/{name}": float(value) for name, value in values.items()})
+
+    def on_train_epoch_end(self) -> None:
+        """Note which clusters were learnt."""
+        self.learnt = self.labels
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> torch.Tensor:
         """Cross-entropy of one batch against the clusters of the epoch."""
@@ -321,6 +324,9 @@ class DeepClusterTask(pl.LightningModule):
         (factor,) = loss_factors([torch.tensor(len(ids))], share)
         loss = functional.cross_entropy(logits.float(), target) * factor
         shown = {"train/loss": loss, "train/loss_over_ln_k": loss.detach() / math.log(self.train_k)}
+        if self._now["nmi"] is not None:
+            # The first epoch has none; logged last, so that a resumed run logs everything in the same order.
+            shown["cluster/nmi"] = torch.tensor(self._now["nmi"])
         size = len(ids) if share is None else share.n_samples
         self.log_dict(shown, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
@@ -386,5 +392,5 @@ class DeepClusterTask(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the clusters of the last epoch."""
-        self.labels = checkpoint["clusters"]["labels"].numpy()
+        self.labels = self.learnt = checkpoint["clusters"]["labels"].numpy()
         self.history = list(checkpoint["clusters"]["history"])

