@@ -19,6 +19,7 @@ from tiny_runs import ROOT, TINY, tiny_config
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder, read_json
+from seisvision.runs.terminal import set_up_logging
 
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "system.num_threads=1"]
 SMALL = ["view.height=16", "view.width=16", "optimizer=sgd", "trainer.batch_size=6"]
@@ -101,6 +102,7 @@ def is_asked_to_end(pid: int) -> bool:
 @pytest.fixture(scope="module")
 def one(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """The run in one process."""
+    set_up_logging()
     folder = ensure_run(tiny_config(data_dir, tmp_path_factory.mktemp("one"), *SMALL, *MORE), [])
     assert read_json(folder.metrics_file)["data"]["samples"]["train"] % 8 == 1
     return folder
