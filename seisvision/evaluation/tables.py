@@ -173,6 +173,13 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def format_number(value: float) -> str:
+    """Three significant digits, without exponent."""
+    if math.isnan(value):
+        return UNDEFINED
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def _count(measure: Measure | None) -> str:
     return UNDEFINED if measure is None else str(measure.n)
 

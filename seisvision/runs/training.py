@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import seisvision
 from seisvision.data.datamodule import EventDataModule
@@ -182,15 +183,30 @@ def _evaluate(
     return metrics
 
 
+def count_flops(task: Task) -> int:
+    """Floating-point operations of the backbone for one picture; a multiplication and an addition count as two."""
+    image = torch.zeros(1, task.view.out_channels, task.view.height, task.view.width, device=task.device)
+    was_training = task.training
+    task.eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        task.model(task.front(image) if isinstance(task, DeepClusterTask) else image)
+    task.train(was_training)
+    return int(counter.get_total_flops())
+
+
 def _describe_run(config: dict[str, Any], data: EventDataModule, task: Task, keeper: KeepCheckpoints) -> dict[str, Any]:
     """What ``metrics.json`` says of training and data."""
+    summary = keeper.summary()
+    seen = len(data.parts["train"]) * summary["epochs"]
     return {
         "training": {
             "model": model_name(config),
             "parameters": sum(parameter.numel() for parameter in task.parameters()),
             "seed": config["seed"],
             "monitor": [task.monitor, task.monitor_mode],
-            **keeper.summary(),
+            "flops": count_flops(task),
+            "samples_per_s": round(seen / summary["seconds"], 1) if summary["seconds"] else None,
+            **summary,
         },
         "outputs": [output.describe() for output in task.outputs],
         "data": {

@@ -84,6 +84,16 @@ class Group:
         """Mean training time."""
         return sum(float(run.training["seconds"]) for run in self.runs) / len(self.runs)
 
+    @property
+    def flops(self) -> float:
+        """Floating-point operations for one picture; NaN where a run of an earlier version did not count them."""
+        return float(self.first.training.get("flops") or math.nan)
+
+    @property
+    def samples_per_s(self) -> float:
+        """Mean training samples a second, reading, drawing and validation included; NaN where not measured."""
+        return sum(float(run.training.get("samples_per_s") or math.nan) for run in self.runs) / len(self.runs)
+
     def summary(self, part: str, output: str, name: str) -> Summary | None:
         """A measure over the runs that have it; None where none has."""
         measured = [run.metrics.get(part, {}).get(output, {}).get(name) for run in self.runs]

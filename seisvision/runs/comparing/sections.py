@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.tables import format_measure, format_seconds, is_share
+from seisvision.evaluation.tables import format_measure, format_number, format_seconds, is_share
 from seisvision.runs.comparing.charts import (
     COLOURS,
     Axis,
@@ -61,11 +61,11 @@ def leaderboard_section(comparison: Comparison, output: str) -> str:
     heads = [("", ""), ("configuration", ""), ("runs", "num")]
     heads += [(f"{part} {text}", "num") for text in columns.values()]
     heads += [(f"val {columns.get(headline, headline)}", "num")] if part != "val" else []
-    heads += [("parameters", "num"), ("training time", "num")]
+    heads += [("parameters", "num"), ("GFLOP a picture", "num"), ("samples/s", "num"), ("training time", "num")]
     best_first = ["ascending", "ascending", "descending"]
     best_first += ["ascending" if badness(key, 1.0) > 0 else "descending" for key in columns]
     best_first += ["ascending" if badness(headline, 1.0) > 0 else "descending"] if part != "val" else []
-    best_first += ["ascending", "ascending"]
+    best_first += ["ascending", "ascending", "descending", "ascending"]
     head = "".join(
         f'<th scope="col" class="{style}" data-first="{first}">'
         f'<button type="button">{esc(text) or "rank"}</button></th>'
@@ -106,6 +106,8 @@ def _leaderboard_row(
         headline = comparison.headline(output)
         cells.append(_measure_cell(group.summary("val", output, headline), headline, None, style))
     cells.append(_sortable(group.parameters, f"{group.parameters:,}"))
+    cells.append(_sortable(group.flops, format_number(group.flops / 1e9)))
+    cells.append(_sortable(group.samples_per_s, format_number(group.samples_per_s)))
     cells.append(_sortable(group.seconds, format_seconds(group.seconds)))
     return f"<tr>{''.join(cells)}</tr>"
 

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.tables import format_measure, format_seconds, is_share, render_table
+from seisvision.evaluation.tables import format_measure, format_number, format_seconds, is_share, render_table
 from seisvision.runs.comparing.clusterings import cluster_row
 from seisvision.runs.comparing.groups import Comparison, Summary
 from seisvision.runs.results import is_measure
@@ -38,6 +38,8 @@ def _csv_row(run: Any, label: str, name: str, comparison: Comparison) -> dict[st
         "seed": run.seed,
         "fold": "" if run.fold is None else run.fold,
         "parameters": training["parameters"],
+        "flops": training.get("flops", ""),
+        "samples_per_s": training.get("samples_per_s", ""),
         "seconds": training["seconds"],
         "epochs": training.get("epochs", ""),
         "git_commit": run.commit,
@@ -81,11 +83,13 @@ def leaderboard(comparison: Comparison, form: Any = "markdown") -> str:
                     for number, key in enumerate(columns)
                 ],
                 f"{group.parameters:,}",
+                format_number(group.flops / 1e9),
+                format_number(group.samples_per_s),
                 format_seconds(group.seconds),
             ]
             for group in comparison.groups[:MOST_ROWS]
         ]
-        lines.append(render_table([*head, "parameters", "training"], body, form))
+        lines.append(render_table([*head, "parameters", "GFLOP", "samples/s", "training"], body, form))
     return "\n\n".join(lines)
 
 
