@@ -196,8 +196,6 @@ def count_flops(task: Task) -> int:
 
 def _describe_run(config: dict[str, Any], data: EventDataModule, task: Task, keeper: KeepCheckpoints) -> dict[str, Any]:
     """What ``metrics.json`` says of training and data."""
-    summary = keeper.summary()
-    seen = len(data.parts["train"]) * summary["epochs"]
     return {
         "training": {
             "model": model_name(config),
@@ -205,8 +203,7 @@ def _describe_run(config: dict[str, Any], data: EventDataModule, task: Task, kee
             "seed": config["seed"],
             "monitor": [task.monitor, task.monitor_mode],
             "flops": count_flops(task),
-            "samples_per_s": round(seen / summary["seconds"], 1) if summary["seconds"] else None,
-            **summary,
+            **keeper.summary(),
         },
         "outputs": [output.describe() for output in task.outputs],
         "data": {

@@ -1,6 +1,7 @@
 """Sections of the comparison beyond the leaderboard: epicentres, error sources, importance, clusterings, Grad-CAM."""
 
 import csv
+import json
 import re
 import time
 
@@ -169,3 +170,19 @@ def test_many_runs_with_all_sections_stay_small(tmp_path) -> None:
     page = page_of(tmp_path / "runs")
     assert len(page) < 2_000_000
     assert time.process_time() - started < 60, "a guard against something quadratic, not a measurement"
+
+
+def test_what_a_network_costs_stands_beside_what_it_is_worth(tmp_path) -> None:
+    folder = fake_run(tmp_path / "a")
+    fake_run(tmp_path / "b", {"optimizer.lr": 0.1})
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["training"]["flops"] = 3.626e9
+    metrics["data"]["samples"]["train"] = 610
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    page = page_of(tmp_path)
+    # 610 samples in each of 3 epochs of 61 s in all; the other run is of a version that counted nothing.
+    assert "GFLOP a picture" in page and 'data-v="3626000000.0">3.63<' in page and 'data-v="30.0">30<' in page
+    assert main(["compare", str(tmp_path), "--out", str(tmp_path / "out" / "report.html")]) == 0
+    with (tmp_path / "out" / "comparison.csv").open(newline="") as handle:
+        rows = {row["flops"]: row["samples_per_s"] for row in csv.DictReader(handle)}
+    assert rows == {"3626000000.0": "30.0", "": ""}

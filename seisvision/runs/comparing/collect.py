@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,6 +70,14 @@ class ComparedRun:
     def training(self) -> dict[str, Any]:
         """Model, parameters, monitor, epochs, seconds."""
         return self.metrics["training"]
+
+    @property
+    def samples_per_s(self) -> float:
+        """Training samples a second, reading, drawing and validation included; NaN where that is not known."""
+        samples, seconds = self.metrics["data"].get("samples"), float(self.training["seconds"])
+        if not isinstance(samples, Mapping) or "train" not in samples or not seconds or "epochs" not in self.training:
+            return math.nan
+        return float(samples["train"]) * float(self.training["epochs"]) / seconds
 
     @property
     def outputs(self) -> list[dict[str, Any]]:

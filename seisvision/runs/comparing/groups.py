@@ -91,8 +91,8 @@ class Group:
 
     @property
     def samples_per_s(self) -> float:
-        """Mean training samples a second, reading, drawing and validation included; NaN where not measured."""
-        return sum(float(run.training.get("samples_per_s") or math.nan) for run in self.runs) / len(self.runs)
+        """Mean over the runs."""
+        return sum(run.samples_per_s for run in self.runs) / len(self.runs)
 
     def summary(self, part: str, output: str, name: str) -> Summary | None:
         """A measure over the runs that have it; None where none has."""

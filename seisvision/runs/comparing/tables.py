@@ -39,7 +39,7 @@ def _csv_row(run: Any, label: str, name: str, comparison: Comparison) -> dict[st
         "fold": "" if run.fold is None else run.fold,
         "parameters": training["parameters"],
         "flops": training.get("flops", ""),
-        "samples_per_s": training.get("samples_per_s", ""),
+        "samples_per_s": _number(round(run.samples_per_s, 1)),
         "seconds": training["seconds"],
         "epochs": training.get("epochs", ""),
         "git_commit": run.commit,
