@@ -9,6 +9,9 @@ import torch
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
 
+STRIDE = 32
+"""By how much residual networks make a picture coarser."""
+
 
 class TimmBackbone(Backbone):
     """A timm network without its classifier: picture (B, P, H, W) to features (B, F).
@@ -45,4 +48,18 @@ class TimmBackbone(Backbone):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Map pictures (B, P, H, W) to features (B, F)."""
-        return self.network(image.contiguous(memory_format=torch.channels_last))
+        image = image.contiguous(memory_format=torch.channels_last)
+        if image.device.type == "cpu" and torch.is_autocast_enabled("cpu") and _ends_in_one_column(image):
+            with torch.autocast("cpu", enabled=False):
+                return self.network(image.float())
+        return self.network(image)
+
+
+def _ends_in_one_column(image: torch.Tensor) -> bool:
+    """Whether the last maps have several rows and one column.
+
+    On them the bfloat16 convolutions of torch 2.14 on processors give NaN after a few steps, in any memory layout;
+    single precision does not.
+    """
+    height, width = image.shape[-2:]
+    return width <= STRIDE < height

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import sys
 import time
@@ -99,6 +100,12 @@ class KeepCheckpoints(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the epoch that just ended and write the files."""
         assert isinstance(pl_module, SupervisedTask | DeepClusterTask)
+        loss = float(trainer.callback_metrics.get("train/loss", 0.0))
+        if not math.isfinite(loss):
+            raise SeisvisionError(
+                f"The training loss of epoch {trainer.current_epoch + 1} is {loss}: the network has diverged. Lower "
+                f"optimizer.lr, or set trainer.precision=32-true; the epoch before is kept in {self._last}."
+            )
         value = self._judge(trainer, pl_module)
         self._n_epochs = trainer.current_epoch + 1
         is_better = self._best_value is None or value is None or value > self._best_value

@@ -338,3 +338,9 @@ def test_folds_share_the_test_events_and_cover_the_rest(data_dir: Path, tmp_path
     assert set(folds[0]["test"]) == set(folds[1]["test"])
     assert set(folds[0]["val"]) | set(folds[1]["val"]) == set(folds[0]["train"]) | set(folds[0]["val"])
     assert not set(folds[0]["val"]) & set(folds[1]["val"])
+
+
+def test_a_training_that_diverges_stops_and_says_so(data_dir: Path, tmp_path: Path) -> None:
+    config = tiny_config(data_dir, tmp_path, "optimizer=sgd", "optimizer.lr=1e30", "trainer.gradient_clip_val=null")
+    with pytest.raises(SeisvisionError, match=r"diverged.*optimizer\.lr"):
+        ensure_run(config, [])
