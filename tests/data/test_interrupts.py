@@ -6,6 +6,14 @@ import pytest
 from seisvision.data.interrupts import postponed_interrupt
 
 
+@pytest.fixture(autouse=True)
+def usual_handling():
+    """Ctrl-C as Python has it, whatever tests of commands in the same process have left behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_interrupt_takes_effect_after_the_block():
     steps = []
     with pytest.raises(KeyboardInterrupt):
