@@ -1,5 +1,6 @@
 """Fixtures of the run tests."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def own_signals():
+    """Commands set handlers for the life of their process; tests share one."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
