@@ -13,14 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch.utils.data import DataLoader, Subset
 
 from seisvision import keys
-from seisvision.data.collate import collate_events
 from seisvision.data.event_index import column_numbers
 from seisvision.data.samples import EventSamples
-from seisvision.data.traces import TraceSamples
 from seisvision.evaluation.cluster_figures import map_figure, sections_figure, times_figure
 from seisvision.evaluation.cluster_tables import (
     Column,
@@ -35,13 +31,12 @@ from seisvision.evaluation.cluster_tables import (
 )
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.evaluation.figures import samples_figure
+from seisvision.runs.figures import Samples, pictures
 from seisvision.runs.folder import RunFolder, write_text
 from seisvision.seeding import DEFAULT_SEED, numpy_stream, stream_seed
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
-
-Samples = EventSamples | TraceSamples
 
 N_NEAREST = 4
 N_BORDER = 4
@@ -236,7 +231,7 @@ def _draw_members(
             f"{kind}\n{plain_text(table.index[place])}\ndistance {distance[place]:.3g}"
             for kind, place in zip(kinds, chosen, strict=True)
         ]
-        samples_figure(figures / f"cluster_{cluster}_pictures.png", _pictures(samples, view, numbers[chosen]), captions)
+        samples_figure(figures / f"cluster_{cluster}_pictures.png", pictures(samples, view, numbers[chosen]), captions)
         if isinstance(samples, EventSamples):
             shown = [place for place, kind in enumerate(kinds) if kind == "centre"][:N_SECTIONS]
             shown += [place for place, kind in enumerate(kinds) if kind == "border"][:N_SECTIONS]
@@ -244,14 +239,6 @@ def _draw_members(
             length_s = samples.n_samples / samples.sampling_rate_hz
             path = figures / f"cluster_{cluster}_sections.png"
             sections_figure(path, sections, [captions[place] for place in shown], length_s)
-
-
-def _pictures(samples: Samples, view: View, numbers: np.ndarray) -> np.ndarray:
-    """Pictures uint8 (N, 3, H, W) as the network sees them."""
-    subset = Subset(samples, numbers.tolist())
-    (batch,) = DataLoader(subset, batch_size=len(numbers), collate_fn=collate_events)
-    with torch.inference_mode():
-        return view.to_uint8(view(batch)).permute(0, 3, 1, 2).cpu().numpy()
 
 
 def _section(sample: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Subset
 
 from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.samples import EventSamples
 from seisvision.data.traces import TraceSamples
 from seisvision.evaluation.error_sources import most_surprising
 from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
@@ -21,8 +22,10 @@ from seisvision.runs.folder import RunFolder
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
+from seisvision.views.view import View
 
 Task = SupervisedTask | DeepClusterTask
+Samples = EventSamples | TraceSamples
 
 PER_CLASS = 4
 N_SEEN = 8
@@ -71,7 +74,7 @@ def _draw_seen(path: Path, data: EventDataModule, task: Task, output: Output, ta
         chosen = known[np.argsort(targets[known], kind="stable")[ranks]]
         unit = output.describe().get("unit", "degrees")
         captions = [f"{targets[i]:.4g} {unit}" for i in chosen]
-    samples_figure(path, pictures(data, task, "train", chosen), captions)
+    samples_figure(path, pictures(data.parts["train"], task.view, chosen), captions)
 
 
 def _draw_some(path: Path, data: EventDataModule, task: Task, part: str, said: Predictions, chosen: np.ndarray) -> None:
@@ -86,17 +89,16 @@ def _draw_some(path: Path, data: EventDataModule, task: Task, part: str, said: P
         f"{plain_text(said.source_ids[i])}\ntrue {texts['target'][i]}\npredicted {texts['prediction'][i]}"
         for i in chosen
     ]
-    samples_figure(path, pictures(data, task, part, chosen), captions)
+    samples_figure(path, pictures(data.parts[part], task.view, chosen), captions)
 
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else plain_text(value)
 
 
-def pictures(data: EventDataModule, task: Task, part: str, numbers: np.ndarray) -> np.ndarray:
-    """Pictures uint8 (N, 3, H, W) of some samples of a part, as the network sees them."""
-    subset = Subset(data.parts[part], numbers.tolist())
-    loader = DataLoader(subset, batch_size=len(numbers), collate_fn=collate_events)
+def pictures(samples: Samples, view: View, numbers: np.ndarray) -> np.ndarray:
+    """Pictures uint8 (N, 3, H, W) of some samples, as the view draws them."""
+    subset = Subset(samples, numbers.tolist())
+    (batch,) = DataLoader(subset, batch_size=len(numbers), collate_fn=collate_events)
     with torch.inference_mode():
-        (image,) = [task.view(batch) for batch in loader]
-    return task.view.to_uint8(image).permute(0, 3, 1, 2).numpy()
+        return view.to_uint8(view(batch)).permute(0, 3, 1, 2).cpu().numpy()

@@ -104,7 +104,7 @@ def _sample_table(
     if not len(chosen):
         return
     samples = folder.figures / "samples"
-    drawn = pictures(data, task, part, chosen)
+    drawn = pictures(data.parts[part], task.view, chosen)
     # Numbered by their place in the part: ids come from data and need not be file names.
     files = [picture_file(samples / f"{stem}_{i:06d}.png", image) for i, image in zip(chosen, drawn, strict=True)]
     columns = said.columns()

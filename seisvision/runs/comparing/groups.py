@@ -101,11 +101,6 @@ class Group:
         folds = len({run.fold for run in self.runs})
         return summarise(known, folds, *limits(name)) if known else None
 
-    def same_samples(self, other: Group) -> bool:
-        """Whether any run of both was evaluated on the same samples."""
-        return bool({(run.fingerprint, run.split_hash) for run in self.runs}
-                    & {(run.fingerprint, run.split_hash) for run in other.runs})  # fmt: skip
-
 
 @dataclass
 class Comparison:
