@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +20,7 @@ from seisvision.runs.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, w
 from seisvision.runs.sweeps.launcher import build_launcher
 from seisvision.runs.sweeps.local import LocalLauncher, settle
 from seisvision.runs.sweeps.states import KILLED, read_state
+from seisvision.runs.terminal import quick_imports
 from seisvision.runs.work import work_on
 
 
@@ -129,3 +132,42 @@ def test_launchers_are_named_by_their_kind() -> None:
     ):
         with pytest.raises(ConfigurationError, match=said):
             build_launcher(settings)
+
+
+def test_runs_of_one_process_do_not_keep_the_networks_of_earlier_ones(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seisvision.runs import training
+
+    networks: list[weakref.ref] = []
+    alive = []
+    build = training.build_task
+
+    def noted(*settings):
+        alive.append(sum(one() is not None for one in networks))
+        task = build(*settings)
+        networks.append(weakref.ref(task))
+        return task
+
+    monkeypatch.setattr(training, "build_task", noted)
+    gc.disable()
+    try:
+        for seed in (1, 2, 3):
+            ensure_run(tiny_config(data_dir, tmp_path, "trainer.max_epochs=1", f"seed={seed}"), [])
+    finally:
+        gc.enable()
+    assert alive == [0, 0, 0]
+
+
+def test_imports_that_are_done_already_keep_no_garbage() -> None:
+    class Node:
+        pass
+
+    node = Node()
+    node.itself = node
+    seen = weakref.ref(node)
+    del node
+    with quick_imports():
+        import seisvision.runs.work  # noqa: F401
+    gc.collect()
+    assert seen() is None
