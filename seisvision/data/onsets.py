@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from scipy.signal import butter, sosfilt
 from seisvision.data.event_index import table_onsets_s
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
+from seisvision.files import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -227,10 +227,5 @@ def _read(path: Path, n_rows: int) -> np.ndarray | None:
 
 
 def _write(path: Path, onsets: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-    try:
-        np.savez_compressed(temporary, onset_s=onsets)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        np.savez_compressed(partial, onset_s=onsets)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from seisvision.data.event_index import EventIndex
 from seisvision.errors import DataError
+from seisvision.files import write_text
 
 COLUMNS = ("trace_id", "source_id", "offset_km", "sigma_km", "reason")
 
@@ -59,10 +59,7 @@ class PredictedOffsets:
         for number, row in enumerate(zip(self.source_ids, self.offset_km, self.sigma_km, self.reasons, strict=True)):
             source_id, offset_km, sigma_km, reason = row
             writer.writerow([number, source_id, _cell(offset_km), _cell(sigma_km), reason])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, text.getvalue())
 
     def put_into(self, index: EventIndex) -> EventIndex:
         """Return the index with the predicted distances and nothing else that is known of the sources.

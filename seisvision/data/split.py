@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from seisvision.errors import DataError, LeakageError
+from seisvision.files import write_text
 from seisvision.keys import SPLITS
 
 UNITS = ("event", "trace")
@@ -65,11 +65,7 @@ class Split:
         writer.writerow(("id", "part", "group"))
         for part, ids in self.parts.items():
             writer.writerows((name, part, self.group_of.get(name, name)) for name in ids)
-        path = Path(path)
-        partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text.getvalue(), encoding="utf-8")
-        partial.replace(path)
+        write_text(path, text.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> Split:

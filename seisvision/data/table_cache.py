@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import uuid
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from seisvision.files import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -72,15 +73,11 @@ def store_table(folder: Path, key: str, table: pd.DataFrame, extra: dict[str, np
         arrays |= packed
         columns.append((str(name), str(table[name].dtype)))
     arrays["about"] = np.array(json.dumps({"key": key, "columns": columns, "extra": list(extra)}))
-    # Processes of several nodes may share the folder, and a number of a process is unique on one node only.
-    partial = folder / f"{FILE_NAME}.partial-{uuid.uuid4().hex}"
     try:
-        with partial.open("wb") as file:
+        with whole_file(folder / FILE_NAME) as partial, partial.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
-        partial.replace(folder / FILE_NAME)
     except OSError as error:
         # A full or foreign disk: the set opens without the copy, only later.
-        partial.unlink(missing_ok=True)
         log.debug("The table copy was not written: %s", error)
         return False
     return True

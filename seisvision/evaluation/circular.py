@@ -106,17 +106,6 @@ def angle_curve(
     return CURVE_DEG, [float((size <= limit).mean()) if len(size) else math.nan for limit in CURVE_DEG]
 
 
-def circular_mean_deg(angle_deg: np.ndarray, period_deg: float = 360.0) -> float:
-    """Direction of the mean vector in [0, period); NaN without angles, or where they cancel."""
-    check_period(period_deg)
-    angle = np.asarray(angle_deg, float)
-    angle = angle[np.isfinite(angle)] * (2 * np.pi / period_deg)
-    east, north = (float(part(angle).mean()) if len(angle) else 0.0 for part in (np.sin, np.cos))
-    if math.hypot(east, north) < 1e-9:
-        return math.nan
-    return math.atan2(east, north) * period_deg / (2 * math.pi) % period_deg
-
-
 def best_constant_deg(angle_deg: np.ndarray, period_deg: float = 360.0) -> float:
     """Whole degree with the least mean absolute wrapped difference to the angles: the circular median.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from seisvision.evaluation.features import (
     physics_features,
 )
 from seisvision.evaluation.trace_features import s_minus_p_features, spectral_ratio_features, two_features
+from seisvision.files import whole_file
 
 log = logging.getLogger(__name__)
 
@@ -188,12 +188,7 @@ def _read(path: Path) -> FeatureTable | None:
 
 
 def _write(path: Path, table: FeatureTable) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-    try:
+    with whole_file(path) as partial:
         np.savez_compressed(
-            temporary, source_ids=np.array(table.source_ids), names=np.array(table.names), values=table.values
+            partial, source_ids=np.array(table.source_ids), names=np.array(table.names), values=table.values
         )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

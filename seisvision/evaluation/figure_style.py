@@ -5,9 +5,10 @@ Figures are drawn without pyplot, so that nothing is shown, kept open or shared 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from seisvision.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,15 +36,9 @@ def panel_grid(n_rows: int, n_columns: int, width_in: float, height_in: float) -
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a PNG under a temporary name and rename it."""
+    """Write a PNG, whole or not at all."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        FigureCanvasAgg(figure).print_figure(temporary, format="png", dpi=110)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        FigureCanvasAgg(figure).print_figure(partial, format="png", dpi=110)
     return path

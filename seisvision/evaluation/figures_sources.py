@@ -11,6 +11,7 @@ import numpy as np
 from seisvision.errors import DataError
 from seisvision.evaluation.error_sources import SHARE_WRONG, ErrorBin
 from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
+from seisvision.files import whole_file
 
 QUANTITIES = {
     "offset_km": "offset (km)",
@@ -113,12 +114,8 @@ def overlay_figure(
 
 def picture_file(path: Path, picture: np.ndarray) -> Path:
     """Write one picture uint8 (3, H, W) as PNG, pixel by pixel."""
-    import os
-
     from matplotlib.image import imsave
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    imsave(temporary, np.ascontiguousarray(picture.transpose(1, 2, 0)), format="png")
-    temporary.replace(path)
+    with whole_file(path) as partial:
+        imsave(partial, np.ascontiguousarray(picture.transpose(1, 2, 0)), format="png")
     return path

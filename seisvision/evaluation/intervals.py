@@ -120,35 +120,6 @@ def bootstrap_interval(
     return percentile_ends(values, level)
 
 
-def paired_bootstrap_difference(
-    statistic: Statistic,
-    arrays_a: Sequence[np.ndarray],
-    arrays_b: Sequence[np.ndarray],
-    *,
-    groups: Sequence[Any] | np.ndarray | None = None,
-    strata: Sequence[Any] | np.ndarray | None = None,
-    seed: int = DEFAULT_SEED,
-    n_resamples: int = 2000,
-    level: float = 0.95,
-) -> Measure:
-    """Difference ``statistic(*arrays_a) - statistic(*arrays_b)`` with its paired bootstrap interval.
-
-    Both models are evaluated on the same resample of the same samples, so what makes a sample hard for both cancels.
-    Row i of every array must be the same sample. Arguments and errors as in `bootstrap_interval`.
-    """
-    split = len(arrays_a)
-    together = (*arrays_a, *arrays_b)
-
-    def difference(*arrays: np.ndarray) -> float:
-        return statistic(*arrays[:split]) - statistic(*arrays[split:])
-
-    n = _common_length(*together)
-    low, high = bootstrap_interval(
-        difference, *together, groups=groups, strata=strata, seed=seed, n_resamples=n_resamples, level=level
-    )
-    return Measure(difference(*together) if n else math.nan, low, high, n)
-
-
 def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> McNemar:
     """Exact McNemar test (McNemar 1947, Psychometrika 12, 153-157) on the samples where two models differ.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.errors import DataError, did_you_mean
+from seisvision.files import whole_file
 from seisvision.location.locate import Locations, Mode, locate
 from seisvision.location.uncertainty import Ellipse
 
@@ -164,15 +164,11 @@ def write_table(table: pd.DataFrame, path: Path) -> Path:
 
 
 def _written(path: Path, write: Callable[[Path], object]) -> Path:
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            write(partial)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error}); choose another place.") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import torch
 
 from seisvision.data.geodesy import geodesic
 from seisvision.errors import DataError
+from seisvision.files import whole_file
 from seisvision.location.geodesy import coordinates_deg, moved, unit_vectors
 from seisvision.location.locate import Locations
 from seisvision.location.uncertainty import Ellipse
@@ -208,12 +208,6 @@ def _two_panels() -> tuple[Figure, Axes, Axes]:
 def _save(figure: Figure, path: Path) -> Path:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        FigureCanvasAgg(figure).print_figure(temporary, format="png", dpi=110)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        FigureCanvasAgg(figure).print_figure(partial, format="png", dpi=110)
     return path

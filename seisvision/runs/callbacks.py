@@ -17,7 +17,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint
 
 from seisvision.data.interrupts import postponed_interrupt
 from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
-from seisvision.runs.folder import put_in_place
+from seisvision.files import put_in_place
 from seisvision.runs.terminal import stop_on_signals
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.supervised import SupervisedTask

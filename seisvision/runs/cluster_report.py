@@ -13,11 +13,11 @@ from typing import Any
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.cluster_figures import curves_figure
 from seisvision.evaluation.tables import render_table
+from seisvision.files import write_text
 from seisvision.runs.cluster_number import COLUMNS, NumberReport, judge_number, paper_sentence
 from seisvision.runs.cluster_page import render_cluster_page
 from seisvision.runs.cluster_runs import ClusterRun, read_cluster_runs
 from seisvision.runs.comparing.collect import LeftOut
-from seisvision.runs.folder import write_text
 
 log = logging.getLogger(__name__)
 

@@ -31,8 +31,9 @@ from seisvision.evaluation.cluster_tables import (
 )
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.evaluation.figures import samples_figure
+from seisvision.files import write_text
 from seisvision.runs.figures import Samples, pictures
-from seisvision.runs.folder import RunFolder, write_text
+from seisvision.runs.folder import RunFolder
 from seisvision.seeding import DEFAULT_SEED, numpy_stream, stream_seed
 from seisvision.views.view import View
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,11 @@ from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.agreement import agreement_measures, cross_table
+from seisvision.files import whole_file, write_text
 from seisvision.runs.build import class_map
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.cluster_baselines import compare_with_simple_clusters
-from seisvision.runs.folder import RunFolder, write_json, write_text
+from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.prediction import from_all_processes, in_data_order
 from seisvision.runs.prediction_table import SAMPLE_COLUMNS
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -291,10 +291,9 @@ def _digits(values: np.ndarray) -> list[str]:
 
 def _write_features(path: Path, found: Extracted, points: np.ndarray, clustering: Clustering) -> None:
     """Write what reports on the number of clusters start from."""
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-    try:
+    with whole_file(path) as partial:
         np.savez_compressed(
-            temporary,
+            partial,
             sample_ids=np.array(found.sample_ids),
             source_ids=np.array(found.source_ids),
             features=found.features.astype(np.float32),
@@ -302,15 +301,11 @@ def _write_features(path: Path, found: Extracted, points: np.ndarray, clustering
             labels=clustering.labels,
             centres=clustering.centres.astype(np.float32),
         )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    torch.save(checkpoint, temporary)
-    temporary.replace(path)
+    with whole_file(path) as partial:
+        torch.save(checkpoint, partial)
 
 
 def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:

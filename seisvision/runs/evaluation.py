@@ -20,6 +20,7 @@ from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
+from seisvision.files import write_text
 from seisvision.keys import SPLITS
 from seisvision.runs.build import (
     build_task,
@@ -32,7 +33,7 @@ from seisvision.runs.build import (
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain
-from seisvision.runs.folder import write_json, write_text
+from seisvision.runs.folder import write_json
 from seisvision.runs.location import locate_events
 from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions

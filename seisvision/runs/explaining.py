@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,7 @@ from seisvision.evaluation.figure_style import plain_text
 from seisvision.evaluation.figures_sources import overlay_figure
 from seisvision.evaluation.predictions import PREDICTIONS, Predictions
 from seisvision.evaluation.saliency import find_layer, grad_cam, is_signed, rank_correlations, upsample
+from seisvision.files import whole_file
 from seisvision.runs.build import build_task
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.tasks.class_output import NO_CLASS
@@ -204,7 +204,5 @@ def _captions(said: Predictions) -> list[str]:
 
 
 def _write_arrays(path: Path, **arrays: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-    np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
-    temporary.replace(path)
+    with whole_file(path) as partial:
+        np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import numpy as np
 
 from seisvision.errors import DataError
 from seisvision.evaluation.predictions import PREDICTIONS, Predictions
-from seisvision.runs.folder import write_text
+from seisvision.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seisvision.runs.folder import write_text
+from seisvision.files import write_text
 
 PICTURE = "picture"
 """Column with paths of PNGs, relative to the table, which dashboards show as pictures."""

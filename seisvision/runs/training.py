@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import seisvision
 from seisvision.data.datamodule import EventDataModule
 from seisvision.evaluation.predictions import Predictions
+from seisvision.files import write_text
 from seisvision.runs.baselines import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
@@ -25,7 +26,7 @@ from seisvision.runs.dashboards import send_results
 from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.figures import draw_figures
-from seisvision.runs.folder import RunFolder, write_json, write_text
+from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.location import locate_parts
 from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions

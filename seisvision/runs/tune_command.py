@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.folder import write_text
+from seisvision.files import write_text
 from seisvision.runs.terminal import show
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,6 @@ from seisvision.evaluation.intervals import (
     Measure,
     bootstrap_interval,
     mcnemar,
-    paired_bootstrap_difference,
     wilson_interval,
 )
 
@@ -105,25 +104,6 @@ def test_mcnemar_equals_the_exact_binomial_test(only_a: int, only_b: int, both: 
     expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     assert (result.n_only_a, result.n_only_b) == (only_a, only_b)
     assert result.p_value == pytest.approx(expected, abs=1e-12)
-
-
-def test_paired_difference_cancels_what_both_models_share() -> None:
-    rng = np.random.default_rng(3)
-    difficulty = rng.normal(0, 10, 200)
-    error_a, error_b = difficulty + rng.normal(1, 0.1, 200), difficulty + rng.normal(0, 0.1, 200)
-    result = paired_bootstrap_difference(np.mean, [error_a], [error_b], n_resamples=300)
-    assert result.value == pytest.approx(error_a.mean() - error_b.mean())
-    assert result.low > 0.9 and result.high < 1.1 and result.n == 200
-
-
-def test_paired_difference_passes_each_model_its_own_arrays() -> None:
-    target = np.array([0, 1, 1, 0])
-
-    def accuracy(truth: np.ndarray, said: np.ndarray) -> float:
-        return float((truth == said).mean())
-
-    result = paired_bootstrap_difference(accuracy, [target, target], [target, 1 - target], n_resamples=20)
-    assert (result.value, result.low, result.high) == (1.0, 1.0, 1.0)
 
 
 def test_measure_survives_json_with_undefined_values() -> None:

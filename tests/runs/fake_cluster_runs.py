@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans
 
-from seisvision.runs.folder import RunFolder, write_json, write_text
+from seisvision.files import write_text
+from seisvision.runs.folder import RunFolder, write_json
 
 
 def make_run(

@@ -13,7 +13,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from tiny_runs import ROOT, TINY
 
-from seisvision.runs.folder import RunFolder, read_json, write_json, write_text
+from seisvision.files import write_text
+from seisvision.runs.folder import RunFolder, read_json, write_json
 from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.runs.sweeps.plan import read_plan
 from seisvision.runs.sweeps.points import compose_point

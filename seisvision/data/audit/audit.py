@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from seisvision.data.audit.table import AuditTable
 from seisvision.data.audit.times import check_times
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
+from seisvision.files import write_text
 from seisvision.seeding import DEFAULT_SEED
 
 Labels = Mapping[str, Sequence[str]] | None
@@ -135,11 +135,8 @@ def audit_set(
 
 def write_audit(audit: Audit, folder: Path) -> Path:
     """Write ``audit.json`` into ``folder`` and return its path."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    partial = folder / f".{FILE_NAME}.partial-{os.getpid()}"
-    partial.write_text(json.dumps(audit.to_dict(), indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_text(path, json.dumps(audit.to_dict(), indent=2, ensure_ascii=False, default=str) + "\n")
     return path
 
 

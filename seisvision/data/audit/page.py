@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -16,6 +15,7 @@ from seisvision.data.audit.findings import SEVERITIES
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
+from seisvision.files import write_text
 
 FILE_NAME = "audit.html"
 N_SECTIONS = 6
@@ -43,11 +43,8 @@ def write_page(audit: Audit, waveform_set: WaveformSet, folder: Path) -> Path:
         f"<style>{STYLE.read_text(encoding='utf-8')}</style></head>"
         f"<body>{body}</body></html>\n"
     )
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    partial = folder / f".{FILE_NAME}.partial-{os.getpid()}"
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_text(path, text)
     return path
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import threading
 import time
 from collections import Counter
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.data.fetching.transport import Answer, Request
+from seisvision.files import whole_file
 
 FILE_NAME = "requests.csv"
 COLUMNS = (
@@ -60,9 +60,8 @@ class RequestLog:
             marker.unlink()
 
     def _replace(self, content: bytes) -> None:
-        partial = self.path.with_name(f".{FILE_NAME}.partial-{os.getpid()}")
-        partial.write_bytes(content)
-        partial.replace(self.path)
+        with whole_file(self.path) as partial:
+            partial.write_bytes(content)
 
     def begin(self, request: Request, attempt: int) -> Started:
         """Note that a request is about to be sent."""

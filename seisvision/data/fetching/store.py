@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +14,7 @@ from urllib.parse import quote
 from seisvision.data.fetching.asking import FINAL, OK, SHORT, Asker, Check, Result
 from seisvision.data.fetching.transport import Request
 from seisvision.errors import DataError
+from seisvision.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,9 @@ class Store:
         Raises:
             DataError: the disk is full or cannot be written to.
         """
-        # Threads share the process id, so it alone would not make the name their own.
-        partial = path.with_name(f".{path.name}.partial-{os.getpid()}-{threading.get_ident()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(body)
-            partial.replace(path)
+            with whole_file(path) as partial:
+                partial.write_bytes(body)
         except OSError as error:
             raise DataError(
                 f"{path} cannot be written: {error.strerror}; mend that and repeat the command, what came is kept"

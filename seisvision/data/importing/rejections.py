@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Protocol
+
+from seisvision.files import whole_file
 
 FILE_NAME = "rejected.csv"
 
@@ -87,12 +88,10 @@ class RejectionLog:
 
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     """Write the list to the CSV file ``path``."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [item.name for item in fields(Rejection)])
         writer.writeheader()
         writer.writerows(asdict(rejection) for rejection in rejections)
-    partial.replace(path)
 
 
 def count_causes(rejections: Iterable[Rejection]) -> list[tuple[str, str, str, int]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from seisvision.data.synthesis.earth import EarthProfile, earth_profile
 from seisvision.data.synthesis.modes import ModeTable, love_modes, rayleigh_modes
 from seisvision.data.synthesis.parameters import GENERATOR_VERSION
 from seisvision.data.synthesis.rays import RayTables, ray_tables
+from seisvision.files import whole_file
 
 _MODE_COLUMNS = ("omega", "phase_velocity", "group_velocity", "energy", "quality")
 
@@ -72,14 +72,8 @@ def _write(path: Path, tables: EarthTables) -> None:
         mode: ModeTable = getattr(tables, wave)
         arrays |= {f"{wave}.{name}": getattr(mode, name) for name in _MODE_COLUMNS}
         arrays |= {f"{wave}.shape.{name}": values for name, values in mode.eigenfunctions.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The process id keeps writers apart; the suffix is what numpy would add.
-    temporary = path.with_name(f".{path.stem}-{os.getpid()}.npz")
-    try:
-        np.savez_compressed(temporary, **arrays)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as partial:
+        np.savez_compressed(partial, **arrays)
 
 
 def _read(path: Path) -> EarthTables:

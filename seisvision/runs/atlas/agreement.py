@@ -15,7 +15,8 @@ from seisvision.clustering.kmeans import kmeans
 from seisvision.errors import DataError
 from seisvision.evaluation.agreement import agreement_measures
 from seisvision.evaluation.tables import format_measure, render_table
-from seisvision.runs.folder import RunFolder, write_json, write_text
+from seisvision.files import write_text
+from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.results import stored_measures
 
 COMPONENTS = 32

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.evaluation.tables import format_measure, format_seconds, is_share, render_table
+from seisvision.files import write_text
 from seisvision.runs.atlas.lines import Line
 from seisvision.runs.atlas.presets import Preset, Stage
 from seisvision.runs.atlas.stages import Done
 from seisvision.runs.atlas.statements import FOOTNOTES, lines_of
-from seisvision.runs.folder import write_json, write_text
+from seisvision.runs.folder import write_json
 
 HEAD = [
     "statement",

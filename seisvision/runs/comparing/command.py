@@ -75,11 +75,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace, cache: Cache) -> Comparison:
     """Read what is new and write the three files, each at once."""
+    from seisvision.files import write_text
     from seisvision.runs.comparing.collect import collect
     from seisvision.runs.comparing.groups import compare
     from seisvision.runs.comparing.page import render_page
     from seisvision.runs.comparing.tables import comparison_csv, comparison_markdown
-    from seisvision.runs.folder import write_text
 
     comparison = compare(*collect(args.runs, cache))
     write_text(args.out.with_name("comparison.csv"), comparison_csv(comparison))

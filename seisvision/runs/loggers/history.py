@@ -10,7 +10,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from seisvision.runs.folder import write_text
+from seisvision.files import write_text
 
 HISTORY_COLUMNS = ("epoch", "step", "name", "value")
 

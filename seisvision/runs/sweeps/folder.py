@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import SeisvisionError
-from seisvision.runs.folder import TIME_FORMAT, RunFolder, read_json, write_json, write_text
+from seisvision.files import write_text
+from seisvision.runs.folder import TIME_FORMAT, RunFolder, read_json, write_json
 from seisvision.runs.sweeps.states import PointState, read_state
 
 POINT_COLUMNS = ("number", "state", "objective", "epoch", "max_epochs", "seconds", "host", "run", "overrides", "error")

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file; the last line of output is its path."""
-    from seisvision.runs.folder import write_text
+    from seisvision.files import write_text
     from seisvision.runs.sweeps.wandb_file import wandb_sweep
     from seisvision.runs.terminal import show
 

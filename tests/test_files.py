@@ -1,0 +1,34 @@
+"""Files that are written whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from seisvision.files import whole_file, write_text
+
+
+def test_a_file_appears_with_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
+    write_text(tmp_path / "new" / "a.csv", "Ω\n")
+    assert (tmp_path / "new" / "a.csv").read_bytes() == "Ω\n".encode()
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("fault", [OSError("no space left"), KeyboardInterrupt()])
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path, fault: BaseException) -> None:
+    path = tmp_path / "a.npz"
+    path.write_text("before")
+    with pytest.raises(type(fault)), whole_file(path) as partial:
+        partial.write_text("half")
+        assert partial.suffix == ".npz" and path.read_text() == "before"
+        raise fault
+    assert path.read_text() == "before"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with whole_file(path) as first, whole_file(path) as second:
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first", "the outer block ended last"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
