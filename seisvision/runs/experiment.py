@@ -35,12 +35,14 @@ def run_experiment(composed: DictConfig) -> float | None:
     if config["stages"] is not None:
         from seisvision.runs.protocol import run_protocol
 
-        show(str(run_protocol(config["stages"], overrides).parent))
+        decided = run_protocol(config["stages"], overrides)
+        if decided is not None:
+            show(str(decided.parent))
         return None
     if config["launcher"]["kind"] == "slurm":
-        from seisvision.runs.sweeps.single import launch_run
+        from seisvision.runs.sweeps.single import launch_runs
 
-        folder = launch_run(config, overrides)
+        (folder,) = launch_runs([(config, overrides)])
         show(str(folder.path))
         return objective(folder) if folder.is_finished() else None
     folder = ensure_run(config, overrides)

@@ -21,17 +21,24 @@ from seisvision.runs.terminal import show
 log = logging.getLogger(__name__)
 
 
-def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path:
+def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path | None:
     """Run all stages and return the file, beside the runs, that says what each stage decided.
+
+    The launcher does the runs of a stage; one that does not wait leaves the protocol at the stage it came to (None).
 
     Args:
         stages: ``models`` (choices of the group model), ``tune`` (key to list of values; all combinations are run)
             and ``seeds`` (the last stage is repeated with each).
         overrides: what was typed; it holds for every run of the protocol.
+
+    Raises:
+        SeisvisionError: a run failed, so that its stage cannot decide.
     """
     base = [*overrides, "stages=null"]
     log.info("Stage 1 of 3: compare %s on the validation events", ", ".join(stages["models"]))
-    compared = [_run([*base, f"model={model}", "run.test=false"]) for model in stages["models"]]
+    compared = _do([[*base, f"model={model}", "run.test=false"] for model in stages["models"]])
+    if compared is None:
+        return None
     show(sweep_table(compared))
     best_model = stages["models"][_best(compared)]
 
@@ -40,24 +47,37 @@ def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path:
         for values in itertools.product(*stages["tune"].values())
     ]
     log.info("Stage 2 of 3: tune %s over %d points", best_model, len(points))
-    tuned = [_run([*base, f"model={best_model}", *point, "run.test=false"]) for point in points]
+    tuned = _do([[*base, f"model={best_model}", *point, "run.test=false"] for point in points])
+    if tuned is None:
+        return None
     chosen = _best(tuned)
     epochs = read_json(tuned[chosen].metrics_file)["training"]["best_epoch"] + 1
 
     log.info("Stage 3 of 3: refit on train and validation for %d epochs with %s", epochs, " ".join(points[chosen]))
     final = [*base, f"model={best_model}", *points[chosen], "split.refit=true"]
     final += [f"trainer.max_epochs={epochs}", "trainer.early_stopping_patience=null", "run.test=true"]
-    refitted = [_run([*final, f"seed={seed}"]) for seed in stages["seeds"]]
+    refitted = _do([[*final, f"seed={seed}"] for seed in stages["seeds"]])
+    if refitted is None:
+        return None
     show(seed_table(refitted))
     decision = {"model": best_model, "point": points[chosen], "epochs": epochs}
     return _record(refitted[0], compared, tuned, refitted, decision)
 
 
-def _run(overrides: list[str]) -> RunFolder:
-    """Compose and do one run of the protocol."""
+def _do(stage: Sequence[list[str]]) -> list[RunFolder] | None:
+    """Compose and do the runs of a stage; None where they were only handed over."""
     from hydra import compose
 
-    return ensure_run(to_plain(compose("train", overrides=overrides)), overrides)
+    runs = [(to_plain(compose("train", overrides=overrides)), overrides) for overrides in stage]
+    if runs[0][0]["launcher"]["kind"] == "local":
+        return [ensure_run(config, overrides) for config, overrides in runs]
+    from seisvision.runs.sweeps.single import launch_runs
+
+    folders = launch_runs(runs)
+    if all(folder.is_finished() for folder in folders):
+        return folders
+    log.info("The runs of this stage are handed over. Repeat the command once they have ended; it goes on from there.")
+    return None
 
 
 def _best(folders: Sequence[RunFolder]) -> int:

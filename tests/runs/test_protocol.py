@@ -1,11 +1,13 @@
 """The three stages of the Atlas: only the last one sees the test events, and it trains on all the others."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hydra import initialize_config_dir
 from tiny_runs import ROOT, TINY
 
+from seisvision.errors import SeisvisionError
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.protocol import run_protocol
 
@@ -55,3 +57,38 @@ def test_the_refit_trains_on_train_and_validation_with_every_seed(protocol: Path
         assert metrics["data"]["split_hash"] == compared["split_hash"]
         assert metrics["test"]["source_type"]["accuracy"]["n"] == compared["events"]["test"]
         assert "val" not in metrics
+
+
+SHORT = {"models": ["resnet18", "resnet34"], "tune": {"optimizer.lr": [1.0e-3]}, "seeds": [1]}
+
+
+def _protocol(data_dir: Path, runs_dir: Path, *overrides: str) -> Path | None:
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={runs_dir}"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return run_protocol(SHORT, [*TINY, *folders, "trainer.max_epochs=1", *overrides])
+
+
+def test_the_launcher_does_the_runs_of_a_stage_side_by_side(data_dir: Path, tmp_path: Path) -> None:
+    written = _protocol(data_dir, tmp_path, "launcher=local_parallel", "launcher.n_jobs=2", "system.num_threads=1")
+    assert written is not None
+    assert all(folder.is_finished() for stage in ("compare", "tune", "refit") for folder in _runs(written, stage))
+    pids = {folder.status()["pid"] for folder in _runs(written, "compare")}
+    assert len(pids) == 2 and os.getpid() not in pids
+    decided = read_json(written)
+    assert _protocol(data_dir, tmp_path) == written and read_json(written) == decided, "in this process the same"
+
+
+def test_a_failed_run_stops_the_protocol_and_not_its_neighbours(data_dir: Path, tmp_path: Path) -> None:
+    broken = ["launcher=local_parallel", "launcher.n_jobs=1", "task.monitor=[val/nothing,max]"]
+    with pytest.raises(SeisvisionError, match=r"is failed: .*So did 1 of the other 1 runs"):
+        _protocol(data_dir, tmp_path, *broken)
+
+
+def test_a_launcher_that_does_not_wait_leaves_the_protocol_at_its_stage(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("submitit", reason="launcher=slurm is an extra")
+    asked = ["launcher=slurm", "launcher.dry_run=true", "trainer.devices=1", "trainer.accelerator=cpu"]
+    assert _protocol(data_dir, tmp_path, *asked) is None
+    said = capsys.readouterr().out
+    assert "#SBATCH" in said and said.count("# /") == 2, "the two architectures of the first stage"

@@ -17,6 +17,8 @@ from seisvision.runs.folder import FAILED, FINISHED, read_json, write_json
 
 log = logging.getLogger(__name__)
 
+HANDED_OVER = "its runs are handed over and not finished yet; repeat the command once they have ended"
+
 
 @dataclass
 class Done:
@@ -113,6 +115,9 @@ def _do_points(stage: Stage, overrides: list[str], done: Done) -> None:
     """Do every point of a sweep; a failed one does not stop the others."""
     folders: list[str] = done.runs.setdefault("runs", [])
     points = stage.points()
+    if composed(overrides)["launcher"]["kind"] != "local":
+        _hand_over([[*overrides, *point] for point in points], folders, done)
+        return
     for number, point in enumerate(points, start=1):
         if point:
             log.info("\nrun %d of %d: %s", number, len(points), " ".join(point))
@@ -123,11 +128,28 @@ def _do_points(stage: Stage, overrides: list[str], done: Done) -> None:
             log.error("run %d of %d failed: %s", number, len(points), _said(error))
 
 
+def _hand_over(asked: list[list[str]], folders: list[str], done: Done) -> None:
+    """Have the launcher do the points."""
+    from seisvision.runs.experiment import identify
+    from seisvision.runs.sweeps.single import launch_runs
+
+    runs = [(composed(overrides), overrides) for overrides in asked]
+    try:
+        launch_runs(runs)
+    except SeisvisionError as error:
+        done.error = _said(error)
+    folders += [str(folder.path) for folder in (identify(config) for config, _ in runs) if folder.is_finished()]
+    if len(folders) < len(runs):
+        done.error = done.error or HANDED_OVER
+
+
 def _do_protocol(stage: Stage, overrides: list[str], done: Done) -> None:
     from seisvision.runs.protocol import run_protocol
 
     stages: Mapping[str, Any] = stage.protocol or composed(overrides)["stages"]
     path = run_protocol(stages, overrides)
+    if path is None:
+        raise SeisvisionError(HANDED_OVER)
     stored = read_json(path)
     done.runs = {role: [str(path.parent / run_id) for run_id in ids] for role, ids in stored["runs"].items()}
     done.decision = stored["decision"]

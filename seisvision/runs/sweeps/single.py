@@ -1,7 +1,9 @@
-"""One run, not a sweep, by a launcher other than this process."""
+"""Runs that are no sweep, by the launcher of their configuration: one run, or a stage of a protocol."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 from seisvision.errors import SeisvisionError
@@ -11,21 +13,31 @@ from seisvision.runs.sweeps.launcher import build_launcher
 from seisvision.runs.sweeps.points import Point
 
 
-def launch_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
-    """Hand a run over to the launcher of its configuration, unless it is finished, and show its result once it is.
+def launch_runs(runs: Sequence[tuple[dict[str, Any], list[str]]]) -> list[RunFolder]:
+    """Hand runs over to the launcher, unless they are finished, and show the result of each that is in the end.
+
+    Args:
+        runs: resolved configuration and overrides of each; at least one.
+
+    Returns:
+        Their folders, in order. Where the launcher does not wait, they may not be finished.
 
     Raises:
-        SeisvisionError: the run failed.
+        SeisvisionError: a run failed; the others were done all the same.
     """
-    launcher = build_launcher(config["launcher"])
-    folder = identify(config)
-    if not folder.is_finished():
-        Point(1, overrides, config, folder).prepare()
-        for _ in launcher.run([folder]):
+    launcher = build_launcher(runs[0][0]["launcher"])
+    points = [Point(number, overrides, config, identify(config)) for number, (config, overrides) in enumerate(runs, 1)]
+    folders = [point.folder for point in points if point.folder is not None]
+    to_do = {point.folder.path: point for point in points if point.folder and not point.folder.is_finished()}
+    with contextlib.closing(launcher.run([point.prepare() for point in to_do.values()])) as doing:
+        for _ in doing:
             pass
-    if folder.is_finished():
-        show_result(folder)
-    elif launcher.waits:
-        status = folder.status()
-        raise SeisvisionError(f"Run {folder.path} is {status['state']}: {status.get('error')}")
-    return folder
+    for folder in folders:
+        if folder.is_finished():
+            show_result(folder)
+    failed = [folder for folder in folders if not folder.is_finished()] if launcher.waits else []
+    if failed:
+        status = failed[0].status()
+        others = f" So did {len(failed) - 1} of the other {len(folders) - 1} runs." if len(failed) > 1 else ""
+        raise SeisvisionError(f"Run {failed[0].path} is {status['state']}: {status.get('error')}.{others}")
+    return folders
