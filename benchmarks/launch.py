@@ -31,6 +31,7 @@ def main() -> None:
         one = timed([*size, f"system.runs_dir={scratch}/one", "system.num_threads=1"])
         together = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "system.num_threads=1"]
         two = timed([*size, f"system.runs_dir={scratch}/two", *together])
+    print(f"importing torch, Lightning and timm alone: {imports_s():.1f} s, part of all that is not training below")
     for name, seconds in (("one process:  ", one), ("two processes:", two)):
         rest_s = seconds.whole - seconds.training
         print(
@@ -38,6 +39,16 @@ def main() -> None:
             f"{seconds.processors:.1f} s of processors"
         )
     print(f"two processes train {one.training / two.training:.2f} times as fast as one of one thread")
+
+
+def imports_s() -> float:
+    """Seconds that the libraries of a training take before any of our code runs; the least of three."""
+    found = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import torch, pytorch_lightning, timm"], check=True, capture_output=True)
+        found.append(time.perf_counter() - started)
+    return min(found)
 
 
 class Seconds(NamedTuple):
