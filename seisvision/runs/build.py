@@ -100,6 +100,21 @@ def data_settings(config: Config, view: View) -> dict[str, Any]:
     }
 
 
+def set_settings(config: Config, view: View, waveform_set: WaveformSet) -> dict[str, Any]:
+    """The same for the samples of a set, with predicted distances where ``offset_ckpt`` names a network.
+
+    Raises:
+        CheckpointError: the network is not there, cannot be used, or is not the one the run began with.
+        ConfigurationError: it does not predict distances in km from single traces.
+    """
+    settings = data_settings(config, view)
+    if config.get("offset_ckpt"):
+        from seisvision.runs.offsets import offsets_of
+
+        settings["samples"]["offsets"] = offsets_of(config, waveform_set)
+    return settings
+
+
 def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
     """The split that the configuration describes; the same for every process and every run that asks for it.
 
@@ -109,7 +124,7 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
     Args:
         config: resolved configuration.
         waveform_set: the set.
-        settings: of :func:`data_settings`.
+        settings: of :func:`set_settings`.
     """
     asked = config["split"]
     unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
@@ -146,11 +161,7 @@ def build_data(config: Config, view: View) -> EventDataModule:
         path = stage_to_scratch(path, config["system"]["scratch"])
     waveform_set = WaveformSet(path)
     check_data(config, waveform_set)
-    settings = data_settings(config, view)
-    if config.get("offset_ckpt"):
-        from seisvision.runs.offsets import offsets_of
-
-        settings["samples"]["offsets"] = offsets_of(config, waveform_set)
+    settings = set_settings(config, view, waveform_set)
     outputs = output_settings(config)
     return EventDataModule(
         waveform_set,

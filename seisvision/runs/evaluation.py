@@ -27,8 +27,8 @@ from seisvision.runs.build import (
     build_view,
     check_location,
     check_origin,
-    data_settings,
     fits_in_memory,
+    set_settings,
 )
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
@@ -76,10 +76,12 @@ class Network:
 
     def about(self) -> dict[str, str]:
         """What was asked about what, for the record."""
+        offsets = {"offset_hash": self.config["offset_hash"]} if self.config.get("offset_ckpt") else {}
         return {
             "checkpoint": str(self.path),
             "run_id": self.content["run_id"],
             "fingerprint": self.data.waveform_set.fingerprint,
+            **offsets,
         }
 
     def predict(self, asked: dict[str, Any], part: str) -> dict[str, Predictions]:
@@ -151,15 +153,22 @@ def _assign(network: Network, task: DeepClusterTask, asked: dict[str, Any], part
 def open_network(path: Path, asked: dict[str, Any]) -> Network:
     """The network of a checkpoint with its own samples, or those of the set that ``asked`` names.
 
+    Sections that it learnt with predicted distances are drawn with those of the same offset network, in any set.
+
     Raises:
-        CheckpointError: the checkpoint cannot be used.
+        CheckpointError: the checkpoint, or that of its distances, cannot be used.
         DataError: the waveform set is not the one the checkpoint knows, or is damaged.
         ConfigurationError: the settings do not fit the checkpoint.
     """
     checkpoint = load_checkpoint(path)
     content = checkpoint["seisvision"]
-    # Published weights would only be overwritten by the checkpoint's own.
-    config = {**content["config"], "model": {**content["config"]["model"], "pretrained": False}}
+    config = {
+        **content["config"],
+        # Published weights would only be overwritten by the checkpoint's own.
+        "model": {**content["config"]["model"], "pretrained": False},
+        "system": asked["system"],
+        **_offset_network(content["config"], asked),
+    }
     view = build_view(config)
     task = build_task(config, view)
     task.load_state_dict(checkpoint["state_dict"])
@@ -172,9 +181,10 @@ def open_network(path: Path, asked: dict[str, Any]) -> Network:
         check_origin(config, view)
     check_location({**config, "location": asked["location"]}, view)
     waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
-    settings = data_settings(config, view)
     if is_own:
         _check_same_data(waveform_set, content)
+    settings = set_settings(config, view, waveform_set)
+    if is_own:
         data = _own_samples(waveform_set, config, content, settings, asked)
     else:
         data = _other_samples(waveform_set, config, settings, asked)
@@ -188,6 +198,18 @@ def result_folder(asked: dict[str, Any], checkpoints: Sequence[Path], name: str,
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
     return folder
+
+
+def _offset_network(config: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Where the network of a checkpoint's distances lies now, if ``asked`` says so; its content must be the same."""
+    if not asked.get("offset_ckpt"):
+        return {}
+    if not config.get("offset_ckpt"):
+        raise ConfigurationError(
+            f"offset_ckpt={asked['offset_ckpt']} has no use here: the checkpoint was not trained on predicted "
+            "distances. Leave it out."
+        )
+    return {"offset_ckpt": asked["offset_ckpt"]}
 
 
 def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None:

@@ -41,7 +41,14 @@ def offsets_of(config: Mapping[str, Any], waveform_set: WaveformSet) -> Predicte
         CheckpointError: there is no such checkpoint, it cannot be used, or it is not the one the run began with.
         ConfigurationError: the checkpoint does not predict distances in km from single traces.
     """
-    checkpoint, asked = find_checkpoint(config["offset_ckpt"]), config["offset_hash"]
+    asked = config["offset_hash"]
+    try:
+        checkpoint = find_checkpoint(config["offset_ckpt"])
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"The distances of the sections are those of the network {asked}, and it is gone: {error} Where it lies "
+            "elsewhere now, say so with offset_ckpt=PATH."
+        ) from error
     digest = checkpoint_hash(checkpoint)
     if digest != asked:
         raise CheckpointError(
@@ -79,6 +86,8 @@ def predict_offsets(
     task = build_task(config, view)
     task.load_state_dict(content["state_dict"])
     output = _offset_output(task, checkpoint_path)
+    if content["seisvision"]["data_fingerprint"] == waveform_set.fingerprint:
+        log.warning("offset_ckpt=%s was trained on this very set: its errors here are too small", checkpoint_path)
     samples = with_cache({**sample_settings(config, view), "targets": {}, "seed": config["seed"]}, cache_dir)
     n_traces = len(waveform_set.metadata)
     problems = unusable_samples(waveform_set, samples=samples, unit="trace")

@@ -8,18 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 import yaml
 from fake_runs import ANGLE, SCALAR, fake_run
-from sklearn.metrics import adjusted_rand_score
 from tiny_runs import ROOT
 
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.runs.atlas import stages as atlas_stages
-from seisvision.runs.atlas.agreement import cluster_event_means, write_agreement
 from seisvision.runs.atlas.presets import Preset, Stage, configurations, load_preset
 from seisvision.runs.atlas.report import write_report
 from seisvision.runs.atlas.stages import Done, Record, composed, run_stages
@@ -133,7 +129,8 @@ class Runner:
 
 
 @pytest.fixture
-def record(tmp_path: Path) -> Record:
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+    monkeypatch.setattr(atlas_stages, "composed", lambda overrides: {"launcher": {"kind": "local"}})
     return Record(tmp_path / "atlas" / "stages.json")
 
 
@@ -149,9 +146,9 @@ def test_a_failed_stage_is_recorded_and_stops_nothing(
         "azimuth_careful": "finished",
         "unlabelled": "failed",
     }
-    report = write_report(SMALL, record.done, tmp_path / "atlas").read_text()
+    report = write_report(SMALL, record.done, tmp_path / "atlas", tmp_path).read_text()
     assert "failed: the disk is full" in report
-    assert "needs the runs of depth" in report
+    assert "it needs the run of depth" in report
     monkeypatch.setattr(atlas_stages, "run_one", Runner(tmp_path))
     run_stages(SMALL, [], record, tmp_path / "atlas", only=["depth_paper"])
     assert Record(record.path).done["depth_paper"].state == "finished"
@@ -193,7 +190,7 @@ def test_progress_is_told(
 def reported(tmp_path: Path, record: Record, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(atlas_stages, "run_one", Runner(tmp_path))
     run_stages(SMALL, [], record, tmp_path / "atlas")
-    return write_report(SMALL, record.done, tmp_path / "atlas")
+    return write_report(SMALL, record.done, tmp_path / "atlas", tmp_path)
 
 
 def test_every_line_says_on_what_it_was_found(reported: Path, tmp_path: Path) -> None:
@@ -234,59 +231,14 @@ def test_the_report_is_rebuilt_from_what_is_stored(
         raise AssertionError("nothing may be trained")
 
     monkeypatch.setattr(atlas_stages, "run_one", forbidden)
-    assert write_report(SMALL, Record(record.path).done, reported.parent).read_text() == before
+    assert write_report(SMALL, Record(record.path).done, reported.parent, reported.parents[1]).read_text() == before
 
 
 def test_a_damaged_run_costs_its_own_lines_only(reported: Path, record: Record) -> None:
     damaged = Path(record.done["depth_paper"].runs["runs"][0])
     (damaged / "metrics.json").write_text("{")
-    text = write_report(SMALL, record.done, reported.parent).read_text()
+    text = write_report(SMALL, record.done, reported.parent, reported.parents[1]).read_text()
     assert "cannot be read" in text and "azimuth of the force" in text
-
-
-def clustering_run(path: Path, labels: np.ndarray, types: Sequence[str], traces: int = 1) -> Path:
-    """The files of a clustering run of which agreement is made."""
-    path.mkdir(parents=True)
-    events = [f"event-{i:03d}" for i in range(len(labels))]
-    source_ids = np.repeat(events, traces)
-    rng = np.random.default_rng(3)
-    features = 5.0 * np.eye(4)[np.repeat(labels, traces)] + rng.normal(0, 1.0, (len(source_ids), 4))
-    table = {"sample_id": range(len(source_ids)), "source_id": source_ids, "cluster": np.repeat(labels, traces)}
-    pd.DataFrame(table | {"source_type": np.repeat(types, traces)}).to_csv(path / "clusters.csv", index=False)
-    np.savez(path / "features.npz", features=features, source_ids=source_ids)
-    config = {"dataset": {"labels": {"source_type": {}}}, "task": {"k": 3}, "seed": 1}
-    (path / "config.yaml").write_text(yaml.safe_dump(config))
-    return path
-
-
-def test_clusterings_are_compared_by_event(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.integers(0, 3, 120)
-    noisy = np.where(rng.random(120) < 0.3, rng.integers(0, 3, 120), truth)
-    types = [f"type {number}" for number in truth]
-    folders = {
-        "sections": clustering_run(tmp_path / "a", truth, types),
-        "noisy": clustering_run(tmp_path / "b", noisy, types),
-        "traces": clustering_run(tmp_path / "c", truth, types, traces=5),
-    }
-    path = write_agreement(folders, tmp_path / "agreement")
-    pairs = {(pair["a"], pair["b"]): pair for pair in read_json(path)["pairs"]}
-    expected = adjusted_rand_score(truth, noisy)
-    assert pairs["sections", "noisy"]["ari"]["value"] == pytest.approx(expected)
-    assert pairs["sections", "noisy"]["ari"]["low"] < expected < pairs["sections", "noisy"]["ari"]["high"]
-    assert pairs["noisy", "known classes"]["ari"]["value"] == pytest.approx(expected)
-    assert pairs["sections", "traces"]["ari"]["value"] == 1.0
-    assert "ARI" in path.with_suffix(".md").read_text()
-
-
-def test_features_of_traces_are_averaged_before_they_are_clustered() -> None:
-    """Traces of every event lie half here and half there; only their mean tells the events apart."""
-    events = np.repeat([f"e{i:02d}" for i in range(40)], 2)
-    group = np.repeat(np.arange(40) % 2, 2)
-    away = np.tile([10.0, -10.0], 40)
-    features = np.stack([away + group, group * 1.0], axis=1)
-    labels = cluster_event_means(features, events, 2, seed=0)
-    assert adjusted_rand_score(np.arange(40) % 2, labels) == 1.0
 
 
 def test_records_survive(tmp_path: Path) -> None:

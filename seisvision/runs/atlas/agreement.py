@@ -12,15 +12,12 @@ import numpy as np
 
 from seisvision.clustering.features import fit_preparation
 from seisvision.clustering.kmeans import kmeans
-from seisvision.errors import DataError
+from seisvision.errors import DataError, SeisvisionError
 from seisvision.evaluation.agreement import agreement_measures
 from seisvision.evaluation.tables import format_measure, render_table
 from seisvision.files import write_text
-from seisvision.runs.folder import RunFolder, write_json
+from seisvision.runs.folder import RunFolder, read_json, write_json
 from seisvision.runs.results import stored_measures
-
-COMPONENTS = 32
-"""Principal components of averaged features that are clustered."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +28,20 @@ class Found:
         source_ids: N events.
         labels: int (N,) cluster of each.
         classes: known class of each as text, "" where there is none; empty where the set has no labels.
+        fingerprint: of the waveform set.
     """
 
     source_ids: list[str]
     labels: np.ndarray
     classes: list[str]
+    fingerprint: str
 
 
 def write_agreement(folders: Mapping[str, Path], out: Path) -> Path:
     """Compare the clusters of runs, pair by pair and with known classes, and write ``out.json`` and ``out.md``.
 
     Runs over single traces are compared by their events: features are averaged over an event's traces and clustered
-    into as many clusters as the run has. Every comparison is over the events that both have.
+    as the run clustered its traces, into as many clusters. Every comparison is over the events that both have.
 
     Args:
         folders: name to finished clustering run.
@@ -50,8 +49,14 @@ def write_agreement(folders: Mapping[str, Path], out: Path) -> Path:
 
     Returns:
         The JSON file.
+
+    Raises:
+        DataError: a run is not finished, or the runs are of different waveform sets.
     """
     found = {name: read_event_clusters(RunFolder(folder)) for name, folder in folders.items()}
+    if len({one.fingerprint for one in found.values()}) > 1:
+        sets = ", ".join(f"{name} of {one.fingerprint}" for name, one in found.items())
+        raise DataError(f"clusters of different waveform sets cannot be compared: {sets}. Give all runs one dataset.")
     pairs = [
         {"a": a, "b": b, **_compared(found[a], dict(zip(found[b].source_ids, map(str, found[b].labels), strict=True)))}
         for a, b in combinations(found, 2)
@@ -83,7 +88,7 @@ def read_event_clusters(folder: RunFolder) -> Found:
     """Clusters of events from the files of a clustering run.
 
     Raises:
-        DataError: the run has no ``clusters.csv`` or ``features.npz``.
+        DataError: the run has no ``clusters.csv``, ``features.npz`` or ``metrics.json``.
     """
     import pandas as pd
 
@@ -91,25 +96,41 @@ def read_event_clusters(folder: RunFolder) -> Found:
         table = pd.read_csv(folder.path / "clusters.csv", dtype={"source_id": str, "sample_id": str})
         with np.load(folder.path / "features.npz", allow_pickle=False) as stored:
             features, source_ids = stored["features"], stored["source_ids"].astype(str)
-    except (OSError, ValueError, KeyError) as error:
+        fingerprint, config = str(read_json(folder.metrics_file)["data"]["fingerprint"]), folder.config()
+    except (OSError, ValueError, KeyError, SeisvisionError) as error:
         raise DataError(f"{folder.path} is no finished clustering run ({error})") from error
-    column = next((name for name in folder.config()["dataset"]["labels"] if name in table), None)
+    column = next((name for name in config["dataset"]["labels"] if name in table), None)
     classes = table[column].fillna("").astype(str).tolist() if column else [""] * len(table)
     events, first = np.unique(source_ids, return_index=True)
     if len(events) == len(source_ids):
-        return Found(source_ids.tolist(), table["cluster"].to_numpy(), classes)
-    labels = cluster_event_means(features, source_ids, folder.config()["task"]["k"], folder.config()["seed"])
-    return Found(events.tolist(), labels, [classes[row] for row in first])
+        return Found(source_ids.tolist(), table["cluster"].to_numpy(), classes, fingerprint)
+    labels = cluster_event_means(features, source_ids, config["task"], config["seed"])
+    return Found(events.tolist(), labels, [classes[row] for row in first], fingerprint)
 
 
-def cluster_event_means(features: np.ndarray, source_ids: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """Clusters (events,) of the features (N, F) of traces averaged by event, events in alphabetical order."""
+def cluster_event_means(features: np.ndarray, source_ids: np.ndarray, task: Mapping[str, Any], seed: int) -> np.ndarray:
+    """Clusters (events,) of the features (N, F) of traces averaged by event, events in alphabetical order.
+
+    Args:
+        features: of the traces.
+        source_ids: N events.
+        task: settings of :class:`~seisvision.tasks.deep_cluster.DeepClusterTask` by which the run ended: clusters that
+            were found otherwise would differ for that alone.
+        seed: of the starts.
+    """
     events, group = np.unique(source_ids, return_inverse=True)
     means = np.zeros((len(events), features.shape[1]))
     np.add.at(means, group, features)
     means /= np.bincount(group)[:, None]
-    points = fit_preparation(means, COMPONENTS)(means)
-    return kmeans(points, k, seed=seed).labels
+    points = fit_preparation(means, task["pca_dim"], whiten=task["whiten"], normalise=task["normalise"])(means)
+    return kmeans(
+        points,
+        task["k"],
+        seed=seed,
+        n_init=task["final_n_init"],
+        backend=task["backend"],
+        min_cluster_size=task["min_cluster_size"],
+    ).labels
 
 
 def _compared(one: Found, other: Mapping[str, str]) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+DEFAULT_PRESET = "reduced"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision atlas``."""
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="settings of every run, such as logger=csv")
     parser.add_argument(
         "--preset",
-        default="reduced",
+        default=DEFAULT_PRESET,
         metavar="NAME",
         help="list of experiments in conf/atlas: reduced (default) or full",
     )
@@ -44,16 +46,23 @@ def run(args: argparse.Namespace) -> int:
         for name in args.only or ():
             if name not in names:
                 raise ConfigurationError(f"--only {name}. {did_you_mean(name, names)}")
-        folder = Path(composed(args.overrides)["system"]["runs_dir"]) / "atlas"
-        record = Record(folder / f"stages-{preset.name}.json")
+        runs_dir = Path(composed(args.overrides)["system"]["runs_dir"])
+        folder = results_folder(runs_dir, preset.name)
+        record = Record(runs_dir / "atlas" / f"stages-{preset.name}.json")
         try:
             if not args.report_only:
                 run_stages(preset, args.overrides, record, folder, only=args.only)
         finally:
             # Also of what was done before an interruption.
-            report = write_report(preset, record.done, folder)
+            report = write_report(preset, record.done, folder, runs_dir)
     failed = [name for name in names if name in record.done and record.done[name].state == FAILED]
     if failed:
         log.error("%d of %d experiments failed: %s", len(failed), len(names), ", ".join(failed))
     show(str(report))
     return 1 if failed else 0
+
+
+def results_folder(runs_dir: Path, preset: str) -> Path:
+    """Where the report of a preset and what it is made of lie; no preset writes over the results of another."""
+    atlas = runs_dir / "atlas"
+    return atlas if preset == DEFAULT_PRESET else atlas / preset

@@ -31,7 +31,8 @@ class Stage:
         sweep: setting to the values it takes; all combinations are run.
         protocol: ``models``, ``tune`` and ``seeds`` in place of those of the experiment.
         needs: stages that must have finished runs.
-        offset_from: stage whose last run gives the offset network (``offset_ckpt``).
+        offset_from: stage with the run that gives the offset network (``offset_ckpt``).
+        offset_point: which of its runs, as values of its ``sweep``; empty where it has one only.
     """
 
     name: str
@@ -44,13 +45,19 @@ class Stage:
     protocol: Mapping[str, Any] | None = None
     needs: Sequence[str] = ()
     offset_from: str | None = None
+    offset_point: Mapping[str, Any] = field(default_factory=dict)
 
     def points(self) -> list[list[str]]:
         """Overrides of every point of the sweep."""
         return [
-            [f"{key}={value}" for key, value in zip(self.sweep, values, strict=True)]
+            point_overrides(dict(zip(self.sweep, values, strict=True)))
             for values in itertools.product(*self.sweep.values())
         ]
+
+
+def point_overrides(point: Mapping[str, Any]) -> list[str]:
+    """Values of a point of a sweep as they are typed."""
+    return [f"{key}={value}" for key, value in point.items()]
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,20 @@ def load_preset(name: str, folder: Path) -> Preset:
         for needed in _needed(stage):
             if needed not in names[:number]:
                 raise ConfigurationError(f"stage '{stage.name}' needs '{needed}', which is no stage before it")
+        if stage.offset_from:
+            _check_offset_point(stage, stages[names.index(stage.offset_from)])
     return Preset(name, " ".join(str(read["note"]).split()), read["overrides"] or (), stages)
+
+
+def _check_offset_point(stage: Stage, source: Stage) -> None:
+    """Refuse to leave open which of several networks gives the distances."""
+    points = [" ".join(point) for point in source.points()]
+    asked = " ".join(point_overrides(stage.offset_point))
+    if asked not in points:
+        raise ConfigurationError(
+            f"offset_point='{asked}' of stage '{stage.name}' is no run of '{source.name}'. "
+            f"{did_you_mean(asked, points)}"
+        )
 
 
 def _stage(name: str, settings: dict[str, Any]) -> Stage:

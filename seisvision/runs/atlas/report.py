@@ -34,13 +34,14 @@ HEAD = [
 PAIR_HEAD = ["a", "b", "a minus b", "p (Holm)", "verdict"]
 
 
-def write_report(preset: Preset, done: Mapping[str, Done], folder: Path) -> Path:
+def write_report(preset: Preset, done: Mapping[str, Done], folder: Path, runs_dir: Path) -> Path:
     """Write ``report.md``, ``report.csv`` and ``report.json`` and return the first.
 
     Args:
         preset: the stages.
         done: what became of them.
-        folder: where to write; run folders are named relative to its parent.
+        folder: where to write.
+        runs_dir: run folders are named relative to it.
     """
     lines = lines_of(preset, done)
     tests = {
@@ -55,7 +56,7 @@ def write_report(preset: Preset, done: Mapping[str, Done], folder: Path) -> Path
     stages = {stage.name: _stage_dict(stage, done.get(stage.name)) for stage in preset.stages}
     write_json(folder / "report.json", {"preset": preset.name, "lines": table, "tests": tests, "stages": stages})
     path = folder / "report.md"
-    write_text(path, _markdown(preset, done, lines, tests, folder.parent))
+    write_text(path, _markdown(preset, done, lines, tests, runs_dir))
     return path
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.tables import format_seconds
 from seisvision.runs.atlas.agreement import write_agreement
-from seisvision.runs.atlas.presets import Preset, Stage
-from seisvision.runs.folder import FAILED, FINISHED, read_json, write_json
+from seisvision.runs.atlas.presets import Preset, Stage, point_overrides
+from seisvision.runs.folder import FAILED, FINISHED, RunFolder, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class Done:
         seconds: of this call.
         files: what was made of the runs, by name.
         decision: of a protocol.
+        points: folder of the finished run of every point of a sweep, by its overrides.
     """
 
     state: str = FAILED
@@ -39,6 +40,12 @@ class Done:
     seconds: float = 0.0
     files: dict[str, str] = field(default_factory=dict)
     decision: dict[str, Any] | None = None
+    points: dict[str, str] = field(default_factory=dict)
+
+    def add(self, point: Sequence[str], folder: Path) -> None:
+        """Note the finished run of a point of a sweep."""
+        self.runs.setdefault("runs", []).append(str(folder))
+        self.points[" ".join(point)] = str(folder)
 
 
 class Record:
@@ -68,7 +75,7 @@ def run_stages(
         preset: the stages.
         typed: overrides that hold for every run, after those of the preset.
         record: filled stage by stage.
-        out: folder of what is made of several stages.
+        out: folder of what is made of several runs or stages.
         only: names of the stages to do; None for all.
 
     Raises:
@@ -96,7 +103,7 @@ def run_stages(
 def _do(stage: Stage, overrides: list[str], record: Record, done: Done, out: Path) -> None:
     _check_needs(stage, record)
     if stage.offset_from:
-        overrides = [*overrides, f"offset_ckpt={record.done[stage.offset_from].runs['runs'][-1]}"]
+        overrides = [*overrides, f"offset_ckpt={_offset_network(stage, record)}"]
     if stage.kind == "protocol":
         _do_protocol(stage, overrides, done)
     elif stage.kind == "agreement":
@@ -113,33 +120,36 @@ def _do(stage: Stage, overrides: list[str], record: Record, done: Done, out: Pat
 
 def _do_points(stage: Stage, overrides: list[str], done: Done) -> None:
     """Do every point of a sweep; a failed one does not stop the others."""
-    folders: list[str] = done.runs.setdefault("runs", [])
+    done.runs["runs"] = []
     points = stage.points()
     if composed(overrides)["launcher"]["kind"] != "local":
-        _hand_over([[*overrides, *point] for point in points], folders, done)
+        _hand_over(overrides, points, done)
         return
     for number, point in enumerate(points, start=1):
         if point:
             log.info("\nrun %d of %d: %s", number, len(points), " ".join(point))
         try:
-            folders.append(str(run_one([*overrides, *point])))
+            done.add(point, run_one([*overrides, *point]))
         except Exception as error:
             done.error = done.error or _said(error)
             log.error("run %d of %d failed: %s", number, len(points), _said(error))
 
 
-def _hand_over(asked: list[list[str]], folders: list[str], done: Done) -> None:
+def _hand_over(overrides: list[str], points: list[list[str]], done: Done) -> None:
     """Have the launcher do the points."""
     from seisvision.runs.experiment import identify
     from seisvision.runs.sweeps.single import launch_runs
 
-    runs = [(composed(overrides), overrides) for overrides in asked]
+    runs = [(composed(asked), asked) for asked in ([*overrides, *point] for point in points)]
     try:
         launch_runs(runs)
     except SeisvisionError as error:
         done.error = _said(error)
-    folders += [str(folder.path) for folder in (identify(config) for config, _ in runs) if folder.is_finished()]
-    if len(folders) < len(runs):
+    for point, (config, _) in zip(points, runs, strict=True):
+        folder = identify(config)
+        if folder.is_finished():
+            done.add(point, folder.path)
+    if len(done.points) < len(points):
         done.error = done.error or HANDED_OVER
 
 
@@ -172,10 +182,22 @@ def composed(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def _check_needs(stage: Stage, record: Record) -> None:
-    needed = [*stage.needs, *([stage.offset_from] if stage.offset_from else [])]
-    missing = [name for name in needed if not (name in record.done and record.done[name].runs.get("runs"))]
+    missing = [name for name in stage.needs if not (name in record.done and record.done[name].runs.get("runs"))]
     if missing:
         raise SeisvisionError(f"it needs the runs of {', '.join(missing)}, of which none is finished")
+
+
+def _offset_network(stage: Stage, record: Record) -> str:
+    """Folder of the run that predicts the distances of a stage: the one it names, never another of the same stage."""
+    assert stage.offset_from is not None
+    point, done = " ".join(point_overrides(stage.offset_point)), record.done.get(stage.offset_from)
+    folder = done.points.get(point) if done else None
+    if folder is None or not RunFolder(Path(folder)).is_finished():
+        asked = f"{stage.offset_from} with {point}" if point else stage.offset_from
+        raise SeisvisionError(
+            f"it needs the run of {asked}, which is not finished; do --only {stage.offset_from} first"
+        )
+    return folder
 
 
 def _said(error: Exception) -> str:
