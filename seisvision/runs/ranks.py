@@ -18,6 +18,8 @@ from seisvision.errors import ConfigurationError, SeisvisionError
 
 PARENT_VARIABLE = "SEISVISION_PARENT"
 """Environment variable in which a worker finds the number of the process that started it."""
+THREADS_VARIABLE = "SEISVISION_THREADS"
+"""Environment variable that says that ``OMP_NUM_THREADS`` is the share of a run, and not what the user asked for."""
 WAIT_MINUTES = 60
 """How long processes wait for each other, such as for the first to make a waveform set."""
 
@@ -62,6 +64,11 @@ def current_place() -> Place:
             f"srun started {n_ranks} tasks on {n_nodes} nodes; give every node equally many (--ntasks-per-node)."
         )
     return Place(int(values["SLURM_PROCID"]), n_ranks, int(values["SLURM_LOCALID"]), n_ranks // n_nodes, "srun")
+
+
+def n_processors() -> int:
+    """Number of processors that this process may use, of all that the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cluster_environment(place: Place) -> Any:

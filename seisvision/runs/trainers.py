@@ -19,7 +19,7 @@ from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.launch import check_shared
 from seisvision.runs.loggers import HistoryLogger
-from seisvision.runs.ranks import Place, cluster_environment, current_place
+from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place, n_processors
 
 Config = Mapping[str, Any]
 
@@ -103,9 +103,10 @@ def build_predictor(config: Config, accelerator: str, system: Config, devices: A
 
 def set_threads(system: Config, place: Place) -> None:
     """Let torch use the threads asked for; by default the processes of a machine share its processors."""
-    n_threads = system["num_threads"]
-    if n_threads is None and place.n_local > 1 and "OMP_NUM_THREADS" not in os.environ:
-        n_threads = max(1, len(os.sched_getaffinity(0)) // place.n_local)
+    n_threads, share = system["num_threads"], os.environ.get(THREADS_VARIABLE)
+    has_user_said = os.environ.get("OMP_NUM_THREADS") != share
+    if n_threads is None and place.n_local > 1 and not has_user_said:
+        n_threads = max(1, (n_processors() if share is None else int(share)) // place.n_local)
     if n_threads is not None:
         torch.set_num_threads(n_threads)
 

@@ -115,8 +115,7 @@ def do_run(folder: RunFolder) -> None:
 
 def _work(folder: RunFolder) -> None:
     """Train in this process, or in one process for each device."""
-    # Trainer, network and optimiser of an earlier run of this process hold each other, hundreds of megabytes at a time.
-    gc.collect()
+    free_memory()
     if current_place().n_ranks == 1:
         with quick_imports():
             from seisvision.runs.launch import launch_workers, n_processes, prepare_data
@@ -129,6 +128,15 @@ def _work(folder: RunFolder) -> None:
     with quick_imports():
         from seisvision.runs.training import train_and_evaluate
     train_and_evaluate(folder)
+
+
+def free_memory() -> None:
+    """Let go of what an earlier run of this process has left, on GPUs too, for others may be at work there."""
+    # Its trainer, network and optimiser hold each other, hundreds of megabytes at a time.
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def work_together(find: Callable[[], RunFolder], prepare: Callable[[RunFolder], None]) -> RunFolder:
