@@ -119,23 +119,56 @@ def join_group(place: Place) -> None:
     atexit.register(distributed.destroy_process_group)
 
 
-def tell(content: Any) -> Any:
-    """What the first process gives, in all processes, which must all call it."""
+def tell(content: Any, what: str) -> Any:
+    """What the first process gives, in all processes, which must all call it.
+
+    Args:
+        content: in the first process; others give anything.
+        what: what the others wait for, for people.
+
+    Raises:
+        SeisvisionError: the first process did not come in time.
+    """
     from torch import distributed
 
     box = [content]
-    distributed.broadcast_object_list(box, src=0)
+    with _waiting_for(what):
+        distributed.broadcast_object_list(box, src=0)
     return box[0]
 
 
 @contextmanager
-def first_rank_first() -> Iterator[None]:
-    """Let the first process do what the others will find done."""
+def first_rank_first(what: str) -> Iterator[None]:
+    """Let the first process do what the others will find done.
+
+    Args:
+        what: what the others wait for, for people.
+
+    Raises:
+        SeisvisionError: the first process did not come in time.
+    """
     from seisvision.tasks.exact import rank_and_size, wait_for_all
 
     rank, n_ranks = rank_and_size()
     if rank > 0:
-        wait_for_all()
+        with _waiting_for(what):
+            wait_for_all()
     yield
     if rank == 0 and n_ranks > 1:
-        wait_for_all()
+        with _waiting_for("the others"):
+            wait_for_all()
+
+
+@contextmanager
+def _waiting_for(what: str) -> Iterator[None]:
+    """Say what was waited for where nobody came."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "timed out" not in str(error).lower():
+            raise
+        place = current_place()
+        raise SeisvisionError(
+            f"Process {place.rank} of {place.n_ranks} waited {WAIT_MINUTES} minutes for {what}, in vain. Where it is a "
+            "waveform set that takes so long, make it beforehand, in one process; then repeat the command."
+        ) from error

@@ -54,7 +54,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
     quiet_libraries()
     config = folder.config()
     view = build_view(config)
-    with first_rank_first():
+    with first_rank_first("the first process to make and check the waveform set"):
         data = build_data(config, view)
     task = _new_task(config, data, view)
     if isinstance(task, DeepClusterTask):
