@@ -25,6 +25,7 @@ from seisvision.runs.clustering import Extracted, extract, judge_clusters
 from seisvision.runs.configuration import model_name
 from seisvision.runs.dashboards import send_results
 from seisvision.runs.environment import describe_environment, git_state
+from seisvision.runs.epoch_clock import epoch_clock
 from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.figures import draw_figures
 from seisvision.runs.folder import RunFolder, write_json
@@ -153,6 +154,7 @@ def _fit(
     source = None if isinstance(task, DeepClusterTask) else data
     trainer.fit(task, datamodule=source, ckpt_path=resume_from, weights_only=True)
     stopper.check()
+    epoch_clock.check()
     return keeper
 
 

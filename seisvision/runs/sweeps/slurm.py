@@ -48,7 +48,7 @@ class SlurmLauncher:
         sbatch: further options of sbatch.
         setup: lines of shell before the run.
         signal_s: how long before the end of its time a job is told to stop.
-        max_requeues: attempts after the first.
+        max_requeues: attempts in a row that end without a new epoch before a job gives up; 0 never requeues.
         wait: stay and tell how the runs end.
         poll_s: how often the queue is looked at.
         dry_run: print the scripts and submit nothing.
@@ -83,7 +83,8 @@ class SlurmLauncher:
         self.at_once = max_parallel
         self.takes_all = True
         self.waits = wait and not dry_run
-        self._dry_run, self._poll_s, self._max_requeues = dry_run, poll_s, max_requeues
+        self._dry_run, self._poll_s = dry_run, poll_s
+        self._max_requeues, self._signal_s = max_requeues, signal_s
         self._cpus_per_task, self._gpus_per_node = cpus_per_task, gpus_per_node
         further = {str(key).replace("-", "_"): value for key, value in (sbatch or {}).items()}
         self._settings = {
@@ -156,7 +157,7 @@ class SlurmLauncher:
             executor = self._executor(shape, some[0])
             try:
                 submitted = executor.submit_array(
-                    [WorkOnRun(str(one.path.resolve()), self._max_requeues) for one in some]
+                    [WorkOnRun(str(one.path.resolve()), self._max_requeues, self._signal_s) for one in some]
                 )
             except (RuntimeError, OSError) as error:
                 raise SeisvisionError(
