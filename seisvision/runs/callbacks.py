@@ -18,6 +18,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint
 from seisvision.data.interrupts import postponed_interrupt
 from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
 from seisvision.files import put_in_place
+from seisvision.runs.epoch_clock import epoch_clock
 from seisvision.runs.terminal import stop_on_signals
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.supervised import SupervisedTask
@@ -91,11 +92,13 @@ class KeepCheckpoints(Checkpoint):
             # Lightning's handler of SIGTERM, set just before, makes processes wait for each other and so for ever.
             stop_on_signals()
         self._started = time.monotonic()
+        epoch_clock.start(self._seconds_before / self._n_epochs if self._n_epochs else None)
         trainer.should_stop = self._is_stopped
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Stop the clock."""
         self._seconds_before, self._started = self._seconds(), None
+        epoch_clock.stop()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the epoch that just ended and write the files."""
@@ -116,6 +119,8 @@ class KeepCheckpoints(Checkpoint):
         if is_better:
             trainer.save_checkpoint(self._best, weights_only=True)
         trainer.save_checkpoint(self._last, weights_only=False)
+        if epoch_clock.epoch_is_stored():
+            trainer.should_stop = True
 
     def _judge(self, trainer: pl.Trainer, task: SupervisedTask | DeepClusterTask) -> list[float] | None:
         """Values in falling order of importance, larger is better; None without validation."""

@@ -142,5 +142,6 @@ def _untrained(config: Mapping[str, Any], data: EventDataModule, task: DeepClust
     from seisvision.runs.clustering import extract
 
     fresh = build_task(config, task.view)
-    trainer = build_predictor(config, config["trainer"].get("accelerator", "auto"), config["system"])
+    trained = config["trainer"]
+    trainer = build_predictor(config, trained.get("accelerator", "auto"), config["system"], trained.get("devices", 1))
     return task.prepare_points(extract(trainer, fresh, data.loader("train")).features)[1]

@@ -140,9 +140,10 @@ class RunFolder:
 
     def _mark_ended(self, state: str, error: str | None) -> None:
         status = self.status()
+        if status["state"] == RUNNING:
+            started = calendar.timegm(time.strptime(status["started"], TIME_FORMAT))
+            status["seconds"] = round(status.pop("seconds_before", 0.0) + time.time() - started, 1)
         status.update(state=state, ended=_now(), error=error)
-        started = calendar.timegm(time.strptime(status["started"], TIME_FORMAT))
-        status["seconds"] = round(status.pop("seconds_before", 0.0) + time.time() - started, 1)
         self._write_status(**status)
 
     def _write_status(self, **fields: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from seisvision import errors
 from seisvision.data.epoch_sampler import local_batch_size
 from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.runs.build import finds_clusters
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.ranks import PARENT_VARIABLE
@@ -72,8 +73,15 @@ def check_shared(config: Mapping[str, Any], n_ranks: int) -> None:
     local_batch_size(settings["batch_size"], n_ranks)
     if settings["overfit_batches"]:
         raise ConfigurationError("trainer.overfit_batches needs one process. Set trainer.devices=1.")
-    if str(settings.get("strategy")).startswith("fsdp") and (settings["accelerator"] == "cpu" or not _n_gpus()):
+    if settings.get("strategy") != "fsdp":
+        return
+    if settings["accelerator"] == "cpu" or not _n_gpus():
         raise ConfigurationError("trainer=fsdp needs GPUs, of which there are none here. Choose trainer=ddp.")
+    if finds_clusters(config):
+        raise ConfigurationError(
+            "trainer=fsdp spreads the weights over processes, but a task that finds clusters needs them whole between "
+            "its epochs. Choose trainer=ddp."
+        )
 
 
 def prepare_data(config: Mapping[str, Any]) -> None:

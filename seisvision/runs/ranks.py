@@ -18,6 +18,8 @@ from seisvision.errors import ConfigurationError, SeisvisionError
 
 PARENT_VARIABLE = "SEISVISION_PARENT"
 """Environment variable in which a worker finds the number of the process that started it."""
+THREADS_VARIABLE = "SEISVISION_THREADS"
+"""Environment variable that says that ``OMP_NUM_THREADS`` is the share of a run, and not what the user asked for."""
 WAIT_MINUTES = 60
 """How long processes wait for each other, such as for the first to make a waveform set."""
 
@@ -62,6 +64,11 @@ def current_place() -> Place:
             f"srun started {n_ranks} tasks on {n_nodes} nodes; give every node equally many (--ntasks-per-node)."
         )
     return Place(int(values["SLURM_PROCID"]), n_ranks, int(values["SLURM_LOCALID"]), n_ranks // n_nodes, "srun")
+
+
+def n_processors() -> int:
+    """Number of processors that this process may use, of all that the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cluster_environment(place: Place) -> Any:
@@ -112,23 +119,56 @@ def join_group(place: Place) -> None:
     atexit.register(distributed.destroy_process_group)
 
 
-def tell(content: Any) -> Any:
-    """What the first process gives, in all processes, which must all call it."""
+def tell(content: Any, what: str) -> Any:
+    """What the first process gives, in all processes, which must all call it.
+
+    Args:
+        content: in the first process; others give anything.
+        what: what the others wait for, for people.
+
+    Raises:
+        SeisvisionError: the first process did not come in time.
+    """
     from torch import distributed
 
     box = [content]
-    distributed.broadcast_object_list(box, src=0)
+    with _waiting_for(what):
+        distributed.broadcast_object_list(box, src=0)
     return box[0]
 
 
 @contextmanager
-def first_rank_first() -> Iterator[None]:
-    """Let the first process do what the others will find done."""
+def first_rank_first(what: str) -> Iterator[None]:
+    """Let the first process do what the others will find done.
+
+    Args:
+        what: what the others wait for, for people.
+
+    Raises:
+        SeisvisionError: the first process did not come in time.
+    """
     from seisvision.tasks.exact import rank_and_size, wait_for_all
 
     rank, n_ranks = rank_and_size()
     if rank > 0:
-        wait_for_all()
+        with _waiting_for(what):
+            wait_for_all()
     yield
     if rank == 0 and n_ranks > 1:
-        wait_for_all()
+        with _waiting_for("the others"):
+            wait_for_all()
+
+
+@contextmanager
+def _waiting_for(what: str) -> Iterator[None]:
+    """Say what was waited for where nobody came."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "timed out" not in str(error).lower():
+            raise
+        place = current_place()
+        raise SeisvisionError(
+            f"Process {place.rank} of {place.n_ranks} waited {WAIT_MINUTES} minutes for {what}, in vain. Where it is a "
+            "waveform set that takes so long, make it beforehand, in one process; then repeat the command."
+        ) from error

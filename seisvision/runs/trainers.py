@@ -8,7 +8,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, SingleDeviceStrategy
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.errors import ConfigurationError
@@ -18,7 +19,7 @@ from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.launch import check_shared
 from seisvision.runs.loggers import HistoryLogger
-from seisvision.runs.ranks import Place, cluster_environment, current_place
+from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place, n_processors
 
 Config = Mapping[str, Any]
 
@@ -37,9 +38,12 @@ def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbac
     place = current_place()
     check_shared(config, place.n_ranks)
     set_threads(config["system"], place)
+    devices = _devices(config["trainer"], place)
+    if isinstance(devices.get("strategy"), FSDPStrategy) and settings["gradient_clip_val"]:
+        callbacks = [*callbacks, ClipSharded(settings.pop("gradient_clip_val"))]
     return _trainer(
         **settings,
-        **_devices(config["trainer"], place),
+        **devices,
         plugins=[cluster_environment(place), WholeCheckpoints()],
         default_root_dir=folder.path,
         logger=[HistoryLogger(folder.history_file), *loggers],
@@ -51,20 +55,42 @@ def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbac
     )
 
 
-def build_predictor(config: Config, accelerator: str, system: Config) -> pl.Trainer:
+class ClipSharded(Callback):
+    """Clips gradients that are spread over processes, each of which has a part of the norm.
+
+    Lightning refuses to do so, because its precision does not know the module that can.
+
+    Args:
+        max_norm: of the gradient of all parameters.
+    """
+
+    def __init__(self, max_norm: float) -> None:
+        self._max_norm = max_norm
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Scale the gradients down where their norm is larger."""
+        assert trainer.strategy.model is not None
+        trainer.strategy.model.clip_grad_norm_(self._max_norm)  # type: ignore[operator]
+
+
+def build_predictor(config: Config, accelerator: str, system: Config, devices: Any = 1) -> pl.Trainer:
     """A quiet trainer that only predicts on the one device of this process, with the precision of the training.
 
     Args:
         config: of the network's training.
         accelerator: kind of device.
         system: settings of this machine.
+        devices: ``trainer.devices`` of a training that went before in this process: a list names the device.
     """
     precision, deterministic = config["trainer"]["precision"], config["trainer"]["deterministic"]
     place = current_place()
     set_threads(system, place)
-    settings: dict[str, Any] = {"accelerator": accelerator, "devices": 1}
+    settings: dict[str, Any] = {"accelerator": accelerator, "devices": devices if isinstance(devices, list) else 1}
     if place.n_ranks > 1:
-        settings = {"strategy": SingleDeviceStrategy(_own_device(accelerator, place))}
+        device = _own_device(accelerator)
+        settings = {"accelerator": device.type, "strategy": SingleDeviceStrategy(device)}
     return _trainer(
         **settings,
         precision=precision,
@@ -77,9 +103,10 @@ def build_predictor(config: Config, accelerator: str, system: Config) -> pl.Trai
 
 def set_threads(system: Config, place: Place) -> None:
     """Let torch use the threads asked for; by default the processes of a machine share its processors."""
-    n_threads = system["num_threads"]
-    if n_threads is None and place.n_local > 1 and "OMP_NUM_THREADS" not in os.environ:
-        n_threads = max(1, len(os.sched_getaffinity(0)) // place.n_local)
+    n_threads, share = system["num_threads"], os.environ.get(THREADS_VARIABLE)
+    has_user_said = os.environ.get("OMP_NUM_THREADS") != share
+    if n_threads is None and place.n_local > 1 and not has_user_said:
+        n_threads = max(1, (n_processors() if share is None else int(share)) // place.n_local)
     if n_threads is not None:
         torch.set_num_threads(n_threads)
 
@@ -95,17 +122,17 @@ def _devices(settings: Config, place: Place) -> dict[str, Any]:
     own = devices if isinstance(devices, list) and len(devices) == place.n_local else place.n_local
     shared = {"accelerator": accelerator, "devices": own, "num_nodes": place.n_nodes}
     if strategy == "fsdp":
-        return {**shared, "strategy": strategy}
+        return {**shared, "strategy": FSDPStrategy()}
     # All processes compute the same statistics, so that there are no buffers to send round.
     finds_unused = strategy == "ddp_find_unused_parameters_true"
     return {**shared, "strategy": DDPStrategy(find_unused_parameters=finds_unused, broadcast_buffers=False)}
 
 
-def _own_device(accelerator: str, place: Place) -> torch.device:
+def _own_device(accelerator: str) -> torch.device:
     """The device of this process among those of its machine, which Lightning has chosen in training."""
     if accelerator == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", torch.cuda.current_device() if place.n_local > 1 else 0)
+    return torch.device("cuda", torch.cuda.current_device())
 
 
 def _trainer(**settings: Any) -> pl.Trainer:

@@ -8,6 +8,7 @@ import logging
 from typing import Any
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -24,6 +25,7 @@ from seisvision.runs.clustering import Extracted, extract, judge_clusters
 from seisvision.runs.configuration import model_name
 from seisvision.runs.dashboards import send_results
 from seisvision.runs.environment import describe_environment, git_state
+from seisvision.runs.epoch_clock import epoch_clock
 from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.figures import draw_figures
 from seisvision.runs.folder import RunFolder, write_json
@@ -38,6 +40,7 @@ from seisvision.runs.trainers import build_predictor, build_trainer
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.exact import rank_and_size
 from seisvision.tasks.supervised import SupervisedTask
+from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +55,11 @@ def train_and_evaluate(folder: RunFolder) -> None:
     quiet_libraries()
     config = folder.config()
     view = build_view(config)
-    with first_rank_first():
+    with first_rank_first("the first process to make and check the waveform set"):
         data = build_data(config, view)
-    task = build_task(config, view)
+    task = _new_task(config, data, view)
     if isinstance(task, DeepClusterTask):
         task.attach(data)
-    for output in task.outputs:
-        output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
     if view.needs_fit:
         view.fit(data.loader("train"))
     if config.get("explain"):
@@ -74,9 +75,8 @@ def train_and_evaluate(folder: RunFolder) -> None:
     succeeded = False
     try:
         keeper = _fit(config, folder, data, task, loggers)
-        said: Any = (
-            _extract(config, folder, data, task) if finds_clusters(config) else _predict(config, folder, data, task)
-        )
+        task = _best_of(config, folder, data, task)
+        said: Any = _extract(config, data, task) if isinstance(task, DeepClusterTask) else _predict(config, data, task)
         if is_first:
             judge: Any = _judge if finds_clusters(config) else _evaluate
             metrics = judge(config, folder, data, task, keeper, said)
@@ -90,6 +90,32 @@ def train_and_evaluate(folder: RunFolder) -> None:
         for logger in loggers:
             if hasattr(logger, "close"):
                 logger.close(succeeded)
+
+
+def _new_task(config: dict[str, Any], data: EventDataModule, view: View) -> Any:
+    """The untrained task, which knows the scales of what it is to predict."""
+    task = build_task(config, view)
+    for output in task.outputs:
+        output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
+    return task
+
+
+def _best_of(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task) -> Any:
+    """The task with the weights of the best epoch.
+
+    Where several processes had a part of every weight, the task that was trained cannot take up whole ones any more,
+    and a new one does.
+    """
+    if config["trainer"].get("strategy") == "fsdp" and rank_and_size()[1] > 1:
+        task = _new_task(config, data, task.view)
+    task.load_state_dict(load_checkpoint(folder.best_checkpoint)["state_dict"])
+    return task
+
+
+def _predictor(config: dict[str, Any]) -> pl.Trainer:
+    """A trainer that predicts where this process has trained."""
+    trained = config["trainer"]
+    return build_predictor(config, trained.get("accelerator", "auto"), config["system"], trained.get("devices", 1))
 
 
 def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task) -> None:
@@ -128,6 +154,7 @@ def _fit(
     source = None if isinstance(task, DeepClusterTask) else data
     trainer.fit(task, datamodule=source, ckpt_path=resume_from, weights_only=True)
     stopper.check()
+    epoch_clock.check()
     return keeper
 
 
@@ -147,13 +174,9 @@ def checkpoint_content(config: dict[str, Any], folder: RunFolder, data: EventDat
     }
 
 
-def _predict(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: SupervisedTask
-) -> dict[str, dict[str, Predictions]]:
+def _predict(config: dict[str, Any], data: EventDataModule, task: SupervisedTask) -> dict[str, dict[str, Predictions]]:
     """What the best epoch says about the validation and test events."""
-    checkpoint = load_checkpoint(folder.best_checkpoint)
-    task.load_state_dict(checkpoint["state_dict"])
-    trainer = build_predictor(config, config["trainer"].get("accelerator", "auto"), config["system"])
+    trainer = _predictor(config)
     parts = [part for part in ("val", "test") if part in data.parts and (part == "val" or config["run"]["test"])]
     return {part: predict(trainer, task, data.loader(part)) for part in parts}
 
@@ -219,11 +242,9 @@ def _describe_run(config: dict[str, Any], data: EventDataModule, task: Task, kee
     }
 
 
-def _extract(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: DeepClusterTask) -> Extracted:
+def _extract(config: dict[str, Any], data: EventDataModule, task: DeepClusterTask) -> Extracted:
     """Features that the trained network makes of everything."""
-    task.load_state_dict(load_checkpoint(folder.best_checkpoint)["state_dict"])
-    trainer = build_predictor(config, config["trainer"].get("accelerator", "auto"), config["system"])
-    return extract(trainer, task, data.loader("train"))
+    return extract(_predictor(config), task, data.loader("train"))
 
 
 def _judge(

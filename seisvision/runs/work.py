@@ -33,6 +33,9 @@ from seisvision.runs.terminal import (
 
 log = logging.getLogger(__name__)
 
+FOLDER = "the first process to name the run folder"
+"""What the processes wait for that srun or torchrun started."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do the run of the folder given on the command line, and return its exit code."""
@@ -115,8 +118,7 @@ def do_run(folder: RunFolder) -> None:
 
 def _work(folder: RunFolder) -> None:
     """Train in this process, or in one process for each device."""
-    # Trainer, network and optimiser of an earlier run of this process hold each other, hundreds of megabytes at a time.
-    gc.collect()
+    free_memory()
     if current_place().n_ranks == 1:
         with quick_imports():
             from seisvision.runs.launch import launch_workers, n_processes, prepare_data
@@ -129,6 +131,15 @@ def _work(folder: RunFolder) -> None:
     with quick_imports():
         from seisvision.runs.training import train_and_evaluate
     train_and_evaluate(folder)
+
+
+def free_memory() -> None:
+    """Let go of what an earlier run of this process has left, on GPUs too, for others may be at work there."""
+    # Its trainer, network and optimiser hold each other, hundreds of megabytes at a time.
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def work_together(find: Callable[[], RunFolder], prepare: Callable[[RunFolder], None]) -> RunFolder:
@@ -157,21 +168,25 @@ def work_together(find: Callable[[], RunFolder], prepare: Callable[[RunFolder], 
                 prepare(folder)
                 folder.forget_errors()
         except Exception as error:
-            tell({"error": str(error), "exit_code": getattr(error, "exit_code", 1)})
+            tell({"error": str(error), "exit_code": getattr(error, "exit_code", 1)}, FOLDER)
             raise
-        tell({"path": str(folder.path), "is_finished": is_finished})
+        tell({"path": str(folder.path), "is_finished": is_finished}, FOLDER)
         if is_finished:
             log.info("Run %s is finished.", folder.run_id)
         else:
             with copied_to(folder.log_file):
                 do_run(folder)
-        tell("done")
     return folder
 
 
 def _follow(place: Place) -> RunFolder:
-    """Be one of the other processes."""
-    heard = tell(None)
+    """Be one of the other processes, which may leave when their part is done: the first evaluates alone."""
+    try:
+        heard = tell(None, FOLDER)
+    except SeisvisionError:
+        # The first process, which otherwise tells everything, does not know of it.
+        logging.getLogger("seisvision").setLevel(logging.ERROR)
+        raise
     if "error" in heard:
         error = SeisvisionError(heard["error"])
         error.exit_code = heard["exit_code"]
@@ -181,7 +196,6 @@ def _follow(place: Place) -> RunFolder:
         _write_to(folder.worker_log(place.rank))
     else:
         _work_as_rank(folder, place)
-    tell(None)
     return folder
 
 

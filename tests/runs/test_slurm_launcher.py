@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from tiny_runs import plain_config
+from tiny_runs import ROOT, plain_config, tiny_config
 
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.runs.folder import FAILED, RunFolder, write_json
+from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.runs.epoch_clock import EpochClock
+from seisvision.runs.experiment import identify
+from seisvision.runs.folder import FAILED, INTERRUPTED, RUNNING, RunFolder, write_json
 from seisvision.runs.sweeps.launcher import build_launcher
 from seisvision.runs.sweeps.slurm import JOB_FILE, SlurmLauncher
-from seisvision.runs.sweeps.slurm_job import requeue
+from seisvision.runs.sweeps.slurm_job import attempts_in_vain, begin_attempt, requeue
 from seisvision.runs.sweeps.slurm_queue import has_ended, job_states
 
 pytest.importorskip("submitit", reason="launcher=slurm is an extra")
@@ -93,7 +103,7 @@ def test_without_the_commands_of_slurm_it_says_so(tmp_path: Path, monkeypatch: p
 def test_only_a_job_that_would_end_for_good_is_requeued(state: str, is_asked: bool, slurm: FakeSlurm) -> None:
     slurm.answers("squeue", f"{state}\\n")
     slurm.answers("scontrol")
-    assert requeue(max_requeues=2) == is_asked
+    assert requeue(max_requeues=2, n_in_vain=1) == is_asked
     assert ("scontrol requeue 7" in slurm.calls) == is_asked
 
 
@@ -102,14 +112,85 @@ def test_a_job_of_an_array_requeues_itself_alone(slurm: FakeSlurm, monkeypatch: 
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
     slurm.answers("squeue", "RUNNING\\n")
     slurm.answers("scontrol")
-    assert requeue(max_requeues=2) and "scontrol requeue 7_3" in slurm.calls
+    assert requeue(max_requeues=2, n_in_vain=1) and "scontrol requeue 7_3" in slurm.calls
 
 
-def test_requeueing_has_an_end(slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+def test_only_attempts_in_a_row_without_a_new_epoch_are_counted(
+    slurm: FakeSlurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "40")
     slurm.answers("squeue", "RUNNING\\n")
     slurm.answers("scontrol")
-    assert not requeue(max_requeues=2) and not any("scontrol" in call for call in slurm.calls)
+    (folder,) = _runs(tmp_path, [])
+    for expected in (1, 2, 3):
+        begin_attempt(folder)
+        assert attempts_in_vain(folder) == expected
+        assert requeue(2, expected) == (expected <= 2)
+    begin_attempt(folder)
+    folder.last_checkpoint.write_text("an epoch")
+    assert attempts_in_vain(folder) == 0 and requeue(2, 0) and not requeue(0, 0)
+    begin_attempt(folder)
+    assert attempts_in_vain(folder) == 1
+    begin_attempt(folder)
+    monkeypatch.setenv("SLURM_JOB_ID", "8")
+    begin_attempt(folder)
+    assert attempts_in_vain(folder) == 1, "of a job that was submitted anew"
+
+
+def test_the_time_of_an_epoch_is_that_of_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, now = EpochClock(), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    assert clock.seconds_left() == math.inf
+    clock.start(None)
+    assert clock.seconds_left() == math.inf
+    for now[0] in (10.0, 40.0, 45.0):
+        assert not clock.epoch_is_stored()
+    now[0] = 60.0
+    assert clock.seconds_left() == 15.0
+    clock.start(25.0)
+    assert clock.seconds_left() == 25.0
+    clock.ask_to_stop()
+    assert clock.epoch_is_stored()
+    with pytest.raises(KeyboardInterrupt):
+        clock.check()
+    clock.stop()
+    assert clock.seconds_left() == math.inf
+    clock.check()
+
+
+def _attempt(folder: RunFolder, signal_s: float, until: Callable[[], bool]) -> tuple[int, str]:
+    """Exit code and words of a job that hears, once something has happened, that its time is nearly up."""
+    code = f"from seisvision.runs.sweeps.slurm_job import WorkOnRun; WorkOnRun({str(folder.path)!r}, 2, {signal_s})()"
+    job = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    deadline = time.monotonic() + 240
+    while not until() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    job.send_signal(signal.SIGUSR1)
+    _, said = job.communicate(timeout=240)
+    return job.returncode, said
+
+
+def test_a_job_ends_its_epoch_before_its_time_is_up_and_fails_where_none_fits(
+    slurm: FakeSlurm, data_dir: Path, tmp_path: Path
+) -> None:
+    slurm.answers("squeue", "RUNNING\\n")
+    slurm.answers("scontrol")
+    config = tiny_config(data_dir, tmp_path, "trainer.max_epochs=500", "trainer.accelerator=cpu")
+    folder = identify(config)
+    folder.prepare(config, [])
+    exit_code, said = _attempt(folder, 120.0, folder.last_checkpoint.exists)
+    assert exit_code == 130 and "it stops after this epoch" in said and "scontrol requeue 7" in slurm.calls, said
+    assert folder.status()["state"] == INTERRUPTED
+    stored = load_checkpoint(folder.last_checkpoint)["seisvision"]["epoch"]
+    history = pd.read_csv(folder.history_file)
+    assert (history["name"] == "train/loss").sum() == stored + 1 == history["epoch"].max() + 1
+
+    # Too late for an epoch, however short.
+    seconds = folder.status()["seconds"]
+    exit_code, said = _attempt(folder, 1.0, lambda: folder.status()["state"] == RUNNING)
+    status = folder.status()
+    assert exit_code == 1 and status["state"] == FAILED and "launcher.time_min" in status["error"], said
+    assert len([call for call in slurm.calls if "requeue" in call]) == 1 and status["seconds"] >= seconds
 
 
 def test_states_are_read_from_the_queue(slurm: FakeSlurm) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from test_workers import SMALL, TWO, assert_same, command, only_run
-from tiny_runs import ROOT, tiny_config
+from tiny_runs import ROOT, plain_config, tiny_config
 
 from seisvision.errors import ConfigurationError
 from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import FAILED, FINISHED
+from seisvision.runs.folder import FAILED, FINISHED, RunFolder
 from seisvision.runs.launch import n_processes
 
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
@@ -72,3 +74,37 @@ def test_what_processes_cannot_share_is_refused_at_once(overrides: list[str], sa
     with pytest.raises(ConfigurationError, match=said):
         n_processes(tiny_config(tmp_path, tmp_path, *overrides))
     assert n_processes(tiny_config(tmp_path, tmp_path)) == 1
+
+
+def two_ranks(what: str, folder: RunFolder, tmp_path: Path) -> list[subprocess.CompletedProcess]:
+    """Two processes as torchrun would start them, of which the first takes long."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [sys.executable, str(ROOT / "tests" / "runs" / "rank_that_takes_long.py"), what, str(folder.path)]
+    variables = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}
+    variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    both = []
+    for rank in range(2):
+        environment = {**os.environ, **variables, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        said = (tmp_path / f"said-{rank}").open("w+")
+        both.append((subprocess.Popen(words, env=environment, stdout=said, stderr=subprocess.STDOUT), said))
+    done = []
+    for process, said in both:
+        process.wait(timeout=300)
+        said.seek(0)
+        done.append(subprocess.CompletedProcess(words, process.returncode, said.read()))
+        said.close()
+    return done
+
+
+def test_others_leave_while_the_first_evaluates_and_say_what_they_waited_for(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "0000000000")
+    folder.prepare(plain_config([]), [])
+    first, second = two_ranks("evaluation", folder, tmp_path)
+    assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
+    assert folder.status()["state"] == FINISHED
+    first, second = two_ranks("folder", folder, tmp_path)
+    assert second.returncode == 1
+    said = second.stdout
+    assert "waited" in said and "for the first process to name the run folder" in said, said

@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.folder import PENDING, RUNNING, RunFolder
+from seisvision.runs.sweeps.gpus import VISIBLE_VARIABLE, LentGpus, visible_gpus
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class LocalLauncher:
 class ParallelLauncher:
     """Several runs at a time, each a process of its own with processes of its own where it uses several devices.
 
+    The GPUs and processors of the machine are shared out among the runs.
+
     Args:
         n_jobs: runs at the same time.
 
@@ -56,25 +59,34 @@ class ParallelLauncher:
 
     def run(self, folders: Iterable[RunFolder]) -> Generator[RunFolder, None, None]:
         """Do every run; those that are done first come first."""
-        waiting, working = iter(folders), dict[subprocess.Popen[bytes], RunFolder]()
+        waiting = iter(folders)
+        working: dict[subprocess.Popen[bytes], RunFolder] = {}
+        gpus: LentGpus | None = None
         try:
             while True:
                 while len(working) < self.at_once and (folder := next(waiting, None)) is not None:
-                    working[self._start(folder)] = folder
+                    # Counting them takes torch, which a sweep whose runs are all finished does not need.
+                    gpus = gpus or LentGpus(visible_gpus() if self.at_once > 1 else [])
+                    working[self._start(folder, gpus)] = folder
                 if not working:
                     return
                 process = _first_ended(working)
                 folder = working.pop(process)
+                assert gpus is not None
+                gpus.take_back(str(folder.path))
                 settle(folder, process.returncode)
                 yield folder
         finally:
             _stop(working)
 
-    def _start(self, folder: RunFolder) -> subprocess.Popen[bytes]:
+    def _start(self, folder: RunFolder, gpus: LentGpus) -> subprocess.Popen[bytes]:
         """Start a worker that ends with this process, and out of the terminal's reach: Ctrl-C is passed on to it."""
         from seisvision.runs.ranks import PARENT_VARIABLE
 
-        threads = max(1, (os.cpu_count() or 1) // self.at_once)
+        variables = {**os.environ, **self._threads(), PARENT_VARIABLE: str(os.getpid())}
+        lent = gpus.lend(str(folder.path), folder.config()["trainer"])
+        if lent is not None:
+            variables[VISIBLE_VARIABLE] = lent
         with (folder.path / OUTPUT_FILE).open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "seisvision.runs.work", str(folder.path)],
@@ -82,8 +94,17 @@ class ParallelLauncher:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={"OMP_NUM_THREADS": str(threads), **os.environ, PARENT_VARIABLE: str(os.getpid())},
+                env=variables,
             )
+
+    def _threads(self) -> dict[str, str]:
+        """Variables that give a run its share of the processors, which its processes share in turn."""
+        from seisvision.runs.ranks import THREADS_VARIABLE, n_processors
+
+        if "OMP_NUM_THREADS" in os.environ:
+            return {}
+        share = str(max(1, n_processors() // self.at_once))
+        return {"OMP_NUM_THREADS": share, THREADS_VARIABLE: share}
 
 
 def settle(folder: RunFolder, exit_code: int) -> None:

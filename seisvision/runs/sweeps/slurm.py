@@ -48,7 +48,7 @@ class SlurmLauncher:
         sbatch: further options of sbatch.
         setup: lines of shell before the run.
         signal_s: how long before the end of its time a job is told to stop.
-        max_requeues: attempts after the first.
+        max_requeues: attempts in a row that end without a new epoch before a job gives up; 0 never requeues.
         wait: stay and tell how the runs end.
         poll_s: how often the queue is looked at.
         dry_run: print the scripts and submit nothing.
@@ -83,7 +83,8 @@ class SlurmLauncher:
         self.at_once = max_parallel
         self.takes_all = True
         self.waits = wait and not dry_run
-        self._dry_run, self._poll_s, self._max_requeues = dry_run, poll_s, max_requeues
+        self._dry_run, self._poll_s = dry_run, poll_s
+        self._max_requeues, self._signal_s = max_requeues, signal_s
         self._cpus_per_task, self._gpus_per_node = cpus_per_task, gpus_per_node
         further = {str(key).replace("-", "_"): value for key, value in (sbatch or {}).items()}
         self._settings = {
@@ -156,7 +157,7 @@ class SlurmLauncher:
             executor = self._executor(shape, some[0])
             try:
                 submitted = executor.submit_array(
-                    [WorkOnRun(str(one.path.resolve()), self._max_requeues) for one in some]
+                    [WorkOnRun(str(one.path.resolve()), self._max_requeues, self._signal_s) for one in some]
                 )
             except (RuntimeError, OSError) as error:
                 raise SeisvisionError(
@@ -211,8 +212,14 @@ class SlurmLauncher:
             "gpus_per_node": shape.gpus_per_node or None,
             "cpus_per_task": shape.cpus_per_task,
             "job_name": f"seisvision-{folder.path.parent.name}",
-            # srun does not take the number of processors from the job; it is to end all tasks when one fails.
-            "srun_args": [f"--cpus-per-task={shape.cpus_per_task}", "--kill-on-bad-exit=1", "--open-mode=append"],
+            # srun does not take the number of processors from the job; it is to end all tasks when one fails, and none
+            # when one has done its part, as it does where a cluster sets WaitTime: the first task evaluates alone.
+            "srun_args": [
+                f"--cpus-per-task={shape.cpus_per_task}",
+                "--kill-on-bad-exit=1",
+                "--wait=0",
+                "--open-mode=append",
+            ],
         }
         settings = {key: value for key, value in {**self._settings, **tasks}.items() if value is not None}
         executor.update_parameters(**settings)
