@@ -123,16 +123,17 @@ class KeepCheckpoints(Checkpoint):
             trainer.should_stop = True
 
     def _judge(self, trainer: pl.Trainer, task: SupervisedTask | DeepClusterTask) -> list[float] | None:
-        """Values in falling order of importance, larger is better; None without validation."""
+        """Values in falling order of importance, larger is better and NaN the worst; None without validation."""
         if "val/loss" not in trainer.callback_metrics:
             return None
         if task.monitor not in trainer.callback_metrics:
             logged = sorted(name for name in trainer.callback_metrics if name.startswith("val/"))
             raise ConfigurationError(f"task.monitor names '{task.monitor}'. {did_you_mean(task.monitor, logged)}")
-        return [
+        values = (
             self._sign * float(trainer.callback_metrics[task.monitor]),
             -float(trainer.callback_metrics["val/loss"]),
-        ]
+        )
+        return [value if math.isfinite(value) else -math.inf for value in values]
 
 
 class WholeCheckpoints(TorchCheckpointIO):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.ranks import current_place
@@ -32,6 +33,7 @@ def run_experiment(composed: DictConfig) -> float | None:
     from hydra.core.hydra_config import HydraConfig
 
     config, overrides = to_plain(composed), list(HydraConfig.get().overrides.task)
+    refuse_sweep(config["sweep"], str(HydraConfig.get().runtime.choices["sweep"]))
     if config["stages"] is not None:
         from seisvision.runs.protocol import run_protocol
 
@@ -48,6 +50,25 @@ def run_experiment(composed: DictConfig) -> float | None:
     folder = ensure_run(config, overrides)
     show(str(folder.path))
     return objective(folder)
+
+
+def refuse_sweep(settings: Mapping[str, Any], preset: str) -> None:
+    """Refuse settings of several runs where one is asked for.
+
+    Args:
+        settings: the group ``sweep``.
+        preset: name of the choice in that group.
+
+    Raises:
+        ConfigurationError: they say how points are made.
+    """
+    asked = [f"sweep.{key}" for key in ("over", "paired") if settings.get(key)]
+    if asked or settings["kind"] != "grid":
+        named = f"sweep={preset}" if preset != "grid" else (asked or ["sweep.kind"])[0]
+        raise ConfigurationError(
+            f"{named} is a sweep; add -m (python train.py -m ...). For a single run leave it out, and give each "
+            "setting one value."
+        )
 
 
 def identify(config: dict[str, Any]) -> RunFolder:
@@ -73,6 +94,11 @@ def identify(config: dict[str, Any]) -> RunFolder:
     return folder
 
 
+def run_id_without_copy(run_id: str) -> str:
+    """The run id that ``run.fresh`` numbered: ``3f2a9c01de`` for ``3f2a9c01de-2``."""
+    return run_id.partition("-")[0]
+
+
 def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
     """Return the finished run of ``config``: stored, resumed or new.
 
@@ -85,8 +111,8 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
         KeyboardInterrupt: it was interrupted; the same call resumes.
     """
     if current_place().n_ranks > 1:
-        folder = work_together(lambda: identify(config), lambda found: found.prepare(config, overrides))
-        show_result(folder)
+        folder = work_together(lambda: identify(config), lambda found: _prepare_whole(found, config, overrides))
+        _show_finished(folder)
         return folder
     folder = identify(config)
     with folder.locked():
@@ -94,12 +120,32 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
             log.info("Run %s is finished; showing its stored result (run.fresh=true runs it again).", folder.run_id)
             show_result(folder)
             return folder
-        folder.prepare(config, overrides)
-        folder.limits_file.unlink(missing_ok=True)
+        _prepare_whole(folder, config, overrides)
         with copied_to(folder.log_file):
             do_run(folder)
-            show_result(folder)
+            _show_finished(folder)
     return folder
+
+
+def _prepare_whole(folder: RunFolder, config: dict[str, Any], overrides: list[str]) -> None:
+    """Write what was asked for; a run that is asked for by itself goes to its end, whatever a search made of it."""
+    folder.prepare(config, overrides)
+    folder.limits_file.unlink(missing_ok=True)
+
+
+def _show_finished(folder: RunFolder) -> None:
+    """Show the result of a run that was just done.
+
+    Raises:
+        SeisvisionError: it ended before it was finished.
+    """
+    if not folder.is_finished():
+        status = folder.status()
+        raise SeisvisionError(
+            f"Run {folder.path} is {status['state']}, not finished: {status.get('error')}. The same command goes on "
+            "with it."
+        )
+    show_result(folder)
 
 
 def objective(folder: RunFolder) -> float | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path | 
     if compared is None:
         return None
     show(sweep_table(compared))
-    best_model = stages["models"][_best(compared)]
+    best_model = stages["models"][best_run(compared)]
 
     points = [
         [f"{key}={value}" for key, value in zip(stages["tune"], values, strict=True)]
@@ -50,7 +51,7 @@ def run_protocol(stages: Mapping[str, Any], overrides: Sequence[str]) -> Path | 
     tuned = _do([[*base, f"model={best_model}", *point, "run.test=false"] for point in points])
     if tuned is None:
         return None
-    chosen = _best(tuned)
+    chosen = best_run(tuned)
     epochs = read_json(tuned[chosen].metrics_file)["training"]["best_epoch"] + 1
 
     log.info("Stage 3 of 3: refit on train and validation for %d epochs with %s", epochs, " ".join(points[chosen]))
@@ -80,12 +81,19 @@ def _do(stage: Sequence[list[str]]) -> list[RunFolder] | None:
     return None
 
 
-def _best(folders: Sequence[RunFolder]) -> int:
+def best_run(folders: Sequence[RunFolder]) -> int:
     """Number of the run with the best validation value; ties go to the lower validation loss, then the earlier run."""
     training = [read_json(folder.metrics_file)["training"] for folder in folders]
     sign = 1.0 if training[0]["monitor"][1] == "max" else -1.0
-    keys = [(sign * values["best_value"], -values["best_val_loss"], -i) for i, values in enumerate(training)]
+    keys = [
+        (_rank(sign * values["best_value"]), _rank(-values["best_val_loss"]), -i) for i, values in enumerate(training)
+    ]
     return keys.index(max(keys))
+
+
+def _rank(value: float) -> float:
+    """The value to compare by; one that is no number is the worst."""
+    return value if math.isfinite(value) else -math.inf
 
 
 def _record(

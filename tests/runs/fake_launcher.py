@@ -34,15 +34,20 @@ class FakeLauncher:
 
     Args:
         spoil: called with the number of the run (from 1) and its configuration before it ends; may raise.
+        value: validation value of a configuration after an epoch (from 0).
     """
 
     at_once = 1
     takes_all = False
     waits = True
 
-    def __init__(self, spoil: Callable[[int, dict[str, Any]], None] = lambda number, config: None) -> None:
+    def __init__(
+        self,
+        spoil: Callable[[int, dict[str, Any]], None] = lambda number, config: None,
+        value: Callable[[dict[str, Any], int], float] = value_after,
+    ) -> None:
         self.done: list[RunFolder] = []
-        self._spoil = spoil
+        self._spoil, self._value = spoil, value
 
     def run(self, folders: Iterable[RunFolder]) -> Iterator[RunFolder]:
         """Write what runs write, one after the other, and heed limits as they do."""
@@ -62,7 +67,7 @@ class FakeLauncher:
         limits = read_json(folder.limits_file)["limits"] if folder.limits_file.exists() else {}
         values: list[float] = []
         for epoch in range(EPOCHS):
-            values.append(value_after(config, epoch))
+            values.append(self._value(config, epoch))
             lines = [f"{number},{number},{name},{value!r}" for number, value in enumerate(values)]
             write_text(folder.history_file, "\n".join(["epoch,step,name,value", *lines]) + "\n")
             if max(values) < limits.get(str(epoch), -math.inf):

@@ -1,5 +1,6 @@
 """The three stages of the Atlas: only the last one sees the test events, and it trains on all the others."""
 
+import math
 import os
 from pathlib import Path
 
@@ -8,8 +9,8 @@ from hydra import initialize_config_dir
 from tiny_runs import ROOT, TINY
 
 from seisvision.errors import SeisvisionError
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.protocol import run_protocol
+from seisvision.runs.folder import RunFolder, read_json, write_json
+from seisvision.runs.protocol import best_run, run_protocol
 
 STAGES = {
     "models": ["resnet18", "resnet34"],
@@ -66,6 +67,15 @@ def _protocol(data_dir: Path, runs_dir: Path, *overrides: str) -> Path | None:
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={runs_dir}"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return run_protocol(SHORT, [*TINY, *folders, "trainer.max_epochs=1", *overrides])
+
+
+def test_a_run_whose_value_is_no_number_is_never_the_best(tmp_path: Path) -> None:
+    folders = [RunFolder(tmp_path / str(number)) for number in range(3)]
+    for folder, value in zip(folders, (math.nan, 0.2, 0.1), strict=True):
+        training = {"monitor": ["val/x", "max"], "best_value": value, "best_val_loss": value}
+        folder.path.mkdir()
+        write_json(folder.metrics_file, {"training": training})
+    assert best_run(folders) == 1
 
 
 def test_the_launcher_does_the_runs_of_a_stage_side_by_side(data_dir: Path, tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import math
 import subprocess
 import sys
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -14,12 +16,17 @@ from fake_launcher import FakeLauncher, sweep
 from tiny_runs import tiny_config
 
 from seisvision.cli import main
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.runs import experiment
+from seisvision.runs.build import build_task, build_view
+from seisvision.runs.callbacks import KeepCheckpoints
 from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, write_json
+from seisvision.runs.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, RunFolder, write_json
+from seisvision.runs.sweeps import single
 from seisvision.runs.sweeps.launcher import build_launcher
 from seisvision.runs.sweeps.local import LocalLauncher, settle
-from seisvision.runs.sweeps.states import KILLED, read_state
+from seisvision.runs.sweeps.report import best_point
+from seisvision.runs.sweeps.states import KILLED, PointState, read_state
 from seisvision.runs.terminal import quick_imports
 from seisvision.runs.work import work_on
 
@@ -54,6 +61,83 @@ def test_a_fresh_sweep_does_its_runs_anew_in_folders_of_their_own(data_dir: Path
     for _ in range(2):
         sweep(data_dir, tmp_path, launcher, "seed=1,2", "run.fresh=true")
     assert len({folder.path for folder in launcher.done}) == 4
+
+
+def test_a_fresh_sweep_that_was_interrupted_goes_on_with_its_own_runs(data_dir: Path, tmp_path: Path) -> None:
+    def stop(number: int, config: dict) -> None:
+        if number == 2:
+            raise KeyboardInterrupt
+
+    words = ["seed=1,2,3", "run.fresh=true"]
+    before, first, second, third = FakeLauncher(), FakeLauncher(stop), FakeLauncher(), FakeLauncher()
+    old, _ = sweep(data_dir, tmp_path, before, words[0])
+    with pytest.raises(KeyboardInterrupt):
+        sweep(data_dir, tmp_path, first, *words)
+    folder, is_done = sweep(data_dir, tmp_path, second, *words)
+    assert is_done and [one.path for one in second.done] == [first.done[1].path, *_paths(second)[1:]]
+    fresh = {*_paths(first), *_paths(second)}
+    assert {state.folder.path for state in folder.states()} == fresh and len(fresh) == 3
+    assert not fresh & {*_paths(before)} and folder.path != old.path
+    other, _ = sweep(data_dir, tmp_path, third, *words)
+    assert len(third.done) == 3 and not fresh & {*_paths(third)} and other.path not in (old.path, folder.path)
+    assert {state.folder.path for state in old.states()} == {*_paths(before)}, "what was there is left as it is"
+
+
+def _paths(launcher: FakeLauncher) -> list[Path]:
+    return [folder.path for folder in launcher.done]
+
+
+def test_who_hands_runs_over_knows_their_folders_even_where_one_fails(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(number: int, config: dict) -> None:
+        if config["seed"] == 2:
+            raise ValueError("the disk is full")
+
+    monkeypatch.setattr(single, "build_launcher", lambda settings: FakeLauncher(fail))
+    monkeypatch.setattr(single, "show_result", lambda folder: None)
+    configs = [tiny_config(data_dir, tmp_path, "run.fresh=true", f"seed={seed}") for seed in (1, 2)]
+    runs = [(config, list[str]()) for config in configs]
+    folders = [identify(config) for config in configs]
+    with pytest.raises(SeisvisionError, match="the disk is full"):
+        single.launch_runs(runs, folders)
+    assert [folder.is_finished() for folder in folders] == [True, False]
+
+
+def test_the_best_point_has_a_value_that_is_a_number(tmp_path: Path) -> None:
+    def point(number: int, objective: float) -> PointState:
+        return PointState(number, FINISHED, [], RunFolder(tmp_path), objective, monitor=["val/x", "min"])
+
+    values = [math.nan, -math.inf, 0.7, 0.3]
+    best = best_point([point(number, value) for number, value in enumerate(values, start=1)])
+    assert best is not None and best.number == 4
+    assert best_point([point(1, math.nan)]) is None
+
+
+def test_an_epoch_without_a_number_is_replaced_by_one_that_has_one(data_dir: Path, tmp_path: Path) -> None:
+    config = tiny_config(data_dir, tmp_path)
+    task = build_task(config, build_view(config))
+    keeper = KeepCheckpoints(tmp_path / "best.ckpt", tmp_path / "last.ckpt", "max")
+    saved: list[tuple[int, Path]] = []
+    for epoch, value in enumerate([math.nan, math.nan, 0.2, math.nan, 0.1]):
+        trainer = SimpleNamespace(
+            callback_metrics={task.monitor: value, "val/loss": value},
+            current_epoch=epoch,
+            save_checkpoint=lambda path, weights_only, epoch=epoch: saved.append((epoch, path)),
+        )
+        keeper.on_train_epoch_end(trainer, task)
+    assert keeper.summary()["best_epoch"] == 2 and keeper.summary()["best_value"] == 0.2
+    assert [epoch for epoch, path in saved if path.name == "best.ckpt"][-1] == 2
+
+
+def test_a_run_that_ends_unfinished_says_so(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def give_up(folder: RunFolder) -> None:
+        folder.mark_running()
+        folder.mark_pruned("others were better")
+
+    monkeypatch.setattr(experiment, "do_run", give_up)
+    with pytest.raises(SeisvisionError, match=r"is pruned, not finished: others were better"):
+        ensure_run(tiny_config(data_dir, tmp_path), [])
 
 
 def test_a_run_stops_at_its_limit_and_goes_on_when_asked_for_by_itself(data_dir: Path, tmp_path: Path) -> None:

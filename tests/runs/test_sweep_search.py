@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from fake_launcher import EPOCHS, FakeLauncher, sweep
+from fake_launcher import EPOCHS, FakeLauncher, sweep, value_after
+from tiny_runs import ROOT, TINY
 
 from seisvision.errors import ConfigurationError
 from seisvision.runs.folder import FINISHED, PRUNED
+from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.runs.sweeps.limits import epoch_limits
 from seisvision.runs.sweeps.search import open_study
 
@@ -119,6 +123,66 @@ def test_limits_are_those_of_optunas_percentile_pruner(mode: str, percentile: fl
             finished.append(values)
             study.tell(trial, values[n_epochs - 1])
     assert 0 < n_pruned < 35
+
+
+def test_a_search_refuses_a_launcher_that_does_not_wait(data_dir: Path, tmp_path: Path) -> None:
+    launcher = FakeLauncher()
+    launcher.waits = False
+    with pytest.raises(ConfigurationError, match=r"launcher\.wait=true"):
+        sweep(data_dir, tmp_path, launcher, LR, "sweep.n_trials=3", preset="optuna")
+    assert launcher.done == [] and not list(tmp_path.rglob("study.db"))
+
+
+def test_a_dry_run_shows_one_job_and_leaves_the_study_alone(data_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("submitit", reason="launcher=slurm is an extra")
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "trainer.accelerator=cpu"]
+    words = ["-m", *TINY, *folders, "sweep=optuna", LR, "launcher=slurm"]
+    dry = subprocess.run(
+        [sys.executable, "train.py", *words, "launcher.dry_run=true"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert dry.returncode == 0, dry.stderr
+    assert dry.stdout.count("#!/bin/bash") == dry.stdout.count("# /") == 1
+    assert not list(tmp_path.rglob("study.db"))
+    launcher = FakeLauncher()
+    sweep(data_dir, tmp_path, launcher, LR, "trainer.accelerator=cpu", "sweep.n_trials=3", preset="optuna")
+    (study,) = tmp_path.rglob("study.db")
+    trials = open_study(SweepFolder(study.parent), "max", {"seed": 1, "startup_trials": 1}).trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 3 and len(launcher.done) == 3
+    assert dry.stdout.splitlines()[-1] == str(study.parent), "the folder that the search has"
+
+
+def test_a_trial_whose_value_is_no_number_is_told_once_and_loses(data_dir: Path, tmp_path: Path) -> None:
+    def value(config: dict, epoch: int) -> float:
+        return math.nan if config["optimizer"]["lr"] > 1e-3 else value_after(config, epoch)
+
+    launcher = FakeLauncher(value=value)
+    folder, is_done = sweep(data_dir, tmp_path, launcher, LR, "sweep.n_trials=8", "sweep.prune=null", preset="optuna")
+    trials = open_study(folder, "max", {"seed": 1, "startup_trials": 1}).trials
+    assert is_done and {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED"}
+    assert math.isfinite(yaml.safe_load(folder.best_file.read_text())["objective"]["value"])
+    again = FakeLauncher(value=value)
+    sweep(data_dir, tmp_path, again, LR, "sweep.n_trials=8", "sweep.prune=null", preset="optuna")
+    trials = open_study(folder, "max", {"seed": 1, "startup_trials": 1}).trials
+    assert again.done == [] and len(trials) == 8
+
+
+def test_a_fresh_search_that_was_interrupted_goes_on_with_its_own_runs(data_dir: Path, tmp_path: Path) -> None:
+    def stop(number: int, config: dict) -> None:
+        if number == 3:
+            raise KeyboardInterrupt
+
+    words = [LR, "sweep.n_trials=5", "run.fresh=true"]
+    before, first, second, third = FakeLauncher(), FakeLauncher(stop), FakeLauncher(), FakeLauncher()
+    sweep(data_dir, tmp_path, before, *words[:2], preset="optuna")
+    with pytest.raises(KeyboardInterrupt):
+        sweep(data_dir, tmp_path, first, *words, preset="optuna")
+    folder, is_done = sweep(data_dir, tmp_path, second, *words, preset="optuna")
+    assert is_done and len(second.done) == 3 and second.done[0].path == first.done[2].path
+    fresh = {one.path for one in first.done + second.done}
+    assert {state.folder.path for state in folder.states()} == fresh and len(fresh) == 5
+    assert not fresh & {one.path for one in before.done}
+    other, _ = sweep(data_dir, tmp_path, third, *words, preset="optuna")
+    assert len(third.done) == 5 and other.path != folder.path and not fresh & {one.path for one in third.done}
 
 
 def test_choices_and_ranges_are_searched_and_a_repeated_point_costs_nothing(data_dir: Path, tmp_path: Path) -> None:

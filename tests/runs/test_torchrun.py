@@ -13,8 +13,8 @@ from test_workers import SMALL, TWO, assert_same, command, only_run
 from tiny_runs import ROOT, plain_config, tiny_config
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import FAILED, FINISHED, RunFolder
+from seisvision.runs.experiment import ensure_run, identify
+from seisvision.runs.folder import FAILED, FINISHED, RunFolder, write_json
 from seisvision.runs.launch import n_processes
 
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]
@@ -41,6 +41,17 @@ def test_torchrun_does_one_run_in_one_folder(data_dir: Path, tmp_path: Path) -> 
     refused = torchrun([*words, "-m", "seed=1,2"])
     assert refused.returncode == 1 and "A sweep (-m) cannot be started by torchrun" in refused.stderr
     assert refused.stderr.count("cannot be started") == 1
+
+
+def test_a_run_that_a_search_gave_up_goes_to_its_end_when_asked_for_by_itself(data_dir: Path, tmp_path: Path) -> None:
+    config = tiny_config(data_dir, tmp_path, *SMALL)
+    folder = identify(config)
+    folder.prepare(config, [])
+    monitor, mode = config["task"]["monitor"]
+    write_json(folder.limits_file, {"monitor": monitor, "mode": mode, "limits": {"0": 2.0}, "n_trials": 7})
+    done = torchrun(command(data_dir, tmp_path, "trainer.accelerator=cpu"))
+    assert done.returncode == 0, done.stderr
+    assert folder.status()["state"] == FINISHED and done.stdout.splitlines()[-1] == str(folder.path)
 
 
 @pytest.mark.parametrize("starter", ["seisvision", "torchrun"])

@@ -15,7 +15,7 @@ from seisvision.evaluation.tables import format_seconds, render_table
 from seisvision.files import write_text
 from seisvision.runs.folder import FINISHED, RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
-from seisvision.runs.sweeps.states import PointState
+from seisvision.runs.sweeps.states import PointState, is_number
 
 SHARE_OF_TIME = 0.05
 """Largest share of a sweep's time that goes into bringing its comparison up to date."""
@@ -72,8 +72,8 @@ def write_comparison(folder: SweepFolder, states: Sequence[PointState]) -> str |
 
 
 def best_point(states: Sequence[PointState]) -> PointState | None:
-    """The finished point with the best objective, the first of equals; None where none has one."""
-    finished = [state for state in states if state.state == FINISHED and state.objective is not None and state.monitor]
+    """The finished point with the best objective, the first of equals; None where none has a finite one."""
+    finished = [state for state in states if state.state == FINISHED and state.monitor and is_number(state.objective)]
     if not finished:
         return None
     sign = 1.0 if finished[0].monitor[1] == "max" else -1.0  # type: ignore[index]

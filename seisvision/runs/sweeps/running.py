@@ -22,6 +22,11 @@ SETTLED = (FINISHED, PRUNED)
 """States that need nothing more."""
 
 
+def settled_states(trial: int | None) -> tuple[str, ...]:
+    """States in which nothing is left to do for a point that is, or is not, a trial of a search."""
+    return (FINISHED,) if trial is None else SETTLED
+
+
 class Sweep:
     """A sweep that this process works on.
 
@@ -100,7 +105,7 @@ class Sweep:
 
     def is_settled(self, point: Point) -> bool:
         """Whether nothing is left to do; what one search gave up another sweep may well want."""
-        return self.state(point).state in ((FINISHED,) if point.trial is None else SETTLED)
+        return self.state(point).state in settled_states(point.trial)
 
     def state(self, point: Point) -> PointState:
         """What has become of a point."""

@@ -6,6 +6,7 @@ Only this process talks to the study. A run neither knows of it nor needs Optuna
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -13,18 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
+from seisvision.runs.experiment import run_id_without_copy
 from seisvision.runs.folder import FINISHED, PRUNED
 from seisvision.runs.sweeps.folder import SweepFolder, sweep_id
+from seisvision.runs.sweeps.fresh import fresh_folder, is_fresh, with_begun_run
 from seisvision.runs.sweeps.launcher import Launcher
 from seisvision.runs.sweeps.limits import epoch_limits
 from seisvision.runs.sweeps.plan import Plan, is_whole_interval
 from seisvision.runs.sweeps.points import Point
 from seisvision.runs.sweeps.running import Sweep
-from seisvision.runs.sweeps.states import monitored_values
+from seisvision.runs.sweeps.states import is_number, monitored_values
 
 if TYPE_CHECKING:
     import optuna
     from hydra.core.override_parser.types import Override
+
+log = logging.getLogger(__name__)
 
 RETRY_OF = "retry_of"
 """User attribute of a trial that repeats one that failed or was interrupted: the number of that one."""
@@ -39,15 +44,32 @@ def do_search(
     settings: Mapping[str, Any],
     launcher: Launcher,
     compose: Compose,
+    is_dry_run: bool = False,
 ) -> tuple[SweepFolder, bool]:
     """Search until the study has as many trials as asked for.
+
+    Args:
+        top: folder of the sweeps of the experiment.
+        about: what ``sweep.json`` says of the sweep beside its points.
+        plan: what all trials share and what is searched over.
+        settings: the group ``sweep``.
+        launcher: does the runs; it must wait for them.
+        compose: makes a point from its number and overrides.
+        is_dry_run: only let the launcher show what it would do with a first point; the study is left alone.
 
     Returns:
         The folder of the sweep and whether all its points are finished or pruned.
 
     Raises:
-        ConfigurationError: Optuna is not installed, there is nothing to search over, or no value to judge by.
+        ConfigurationError: Optuna is not installed, there is nothing to search over, no value to judge by, or the
+            launcher does not wait for results.
     """
+    if not launcher.waits and not is_dry_run:
+        raise ConfigurationError(
+            "A search chooses each trial by the results of those before, so somebody has to wait for them. Set "
+            "launcher.wait=true, and keep the command alive with tmux, screen or a small job of its own; repeated, it "
+            "goes on where it was."
+        )
     if not isinstance(settings["n_trials"], int) or settings["n_trials"] < 1:
         raise ConfigurationError(f"sweep.n_trials={settings['n_trials']} is not allowed; give a number of at least 1.")
     space = search_space(plan)
@@ -58,7 +80,14 @@ def do_search(
         raise ConfigurationError("A search needs task.monitor, the validation value that says how good a trial is.")
     # The study belongs to its space and to what all trials share, however many trials are asked for this time.
     lines = sorted(str(one.input_line) for one in plan.swept.values())
-    folder = SweepFolder(top / sweep_id([first.folder.run_id, *lines]))
+    folder = SweepFolder(top / sweep_id([run_id_without_copy(first.folder.run_id), *lines]))
+    if is_dry_run:
+        log.info("A search chooses its trials one by one; this is what would be done for a first.")
+        for _ in launcher.run([first.folder if first.folder.is_finished() else first.prepare()]):
+            pass
+        return folder, True
+    if is_fresh(first):
+        folder, about = fresh_folder(folder, settings["n_trials"]), {**about, "fresh": True}
     with folder.locked():
         sweep = Sweep(folder, about, launcher, plan.fixed)
         search = Search(sweep, plan.fixed, space, settings, first.monitor, compose, launcher.at_once)
@@ -93,9 +122,11 @@ class Search:
         self._study = open_study(sweep.folder, monitor[1], settings, at_once)
         self._trials: dict[int, optuna.Trial] = {}
         self._working: dict[int, Point] = {}
+        self._begun: dict[str, str] = {}
 
     def points(self) -> Iterator[Point]:
         """Trials that were left before, then new ones, up to the number asked for; each is named when it is taken."""
+        self._begun = self._begun_runs()
         settled = retry_unsettled(self._study)
         known = self._sweep.folder.points() if self._sweep.folder.file.exists() else []
         self._sweep.stored = [point for point in known if point.trial in settled]
@@ -103,7 +134,9 @@ class Search:
             trial = self._study.ask(self._space)
             values = [f"{key}={_written(trial.params[key])}" for key in self._space]
             point = self._compose(trial.number + 1, [*self._fixed, *values], trial=trial.number)
-            point = replace(point, limits=self._limits())
+            point = replace(with_begun_run(point, self._begun), limits=self._limits())
+            if point.folder is not None:
+                self._begun[run_id_without_copy(point.folder.run_id)] = point.folder.run_id
             trial.set_user_attr("run", None if point.folder is None else point.folder.run_id)
             self._trials[trial.number] = trial
             self._working[trial.number] = point
@@ -120,15 +153,25 @@ class Search:
         if point.folder is not None:
             for epoch, value in monitored_values(point.folder, self._monitor[0]).items():
                 trial.report(value, epoch)
-        if state.state == FINISHED and state.objective is not None:
+        if state.state == FINISHED and is_number(state.objective):
             self._study.tell(trial, state.objective)
             for other in self._working.values():
                 replace(other, limits=self._limits()).write_limits()
-        elif state.state == PRUNED:
+        elif state.state in (FINISHED, PRUNED):
+            if state.state == FINISHED:
+                log.warning(
+                    "point %d has no finite %s (%s); the search takes it for one that is worse than the others.",
+                    point.number, self._monitor[0], state.objective,
+                )  # fmt: skip
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             trial.set_user_attr("error", state.error or state.state)
             self._study.tell(trial, state=TrialState.FAIL)
+
+    def _begun_runs(self) -> dict[str, str]:
+        """Run ids of all trials so far, by run id without the number of the copy."""
+        run_ids = [trial.user_attrs.get("run") for trial in self._study.get_trials(deepcopy=False)]
+        return {run_id_without_copy(run_id): run_id for run_id in run_ids if run_id}
 
     def _limits(self) -> dict[str, Any] | None:
         """What a trial must reach by each epoch, from those that finished."""

@@ -13,11 +13,15 @@ from seisvision.runs.sweeps.launcher import build_launcher
 from seisvision.runs.sweeps.points import Point
 
 
-def launch_runs(runs: Sequence[tuple[dict[str, Any], list[str]]]) -> list[RunFolder]:
+def launch_runs(
+    runs: Sequence[tuple[dict[str, Any], list[str]]], folders: Sequence[RunFolder] | None = None
+) -> list[RunFolder]:
     """Hand runs over to the launcher, unless they are finished, and show the result of each that is in the end.
 
     Args:
         runs: resolved configuration and overrides of each; at least one.
+        folders: that ``identify`` gave for each, for who needs them even where this raises; asked again after the
+            runs, ``identify`` names other folders where ``run.fresh`` is set. ``None`` asks it here.
 
     Returns:
         Their folders, in order. Where the launcher does not wait, they may not be finished.
@@ -26,8 +30,11 @@ def launch_runs(runs: Sequence[tuple[dict[str, Any], list[str]]]) -> list[RunFol
         SeisvisionError: a run failed; the others were done all the same.
     """
     launcher = build_launcher(runs[0][0]["launcher"])
-    points = [Point(number, overrides, config, identify(config)) for number, (config, overrides) in enumerate(runs, 1)]
-    folders = [point.folder for point in points if point.folder is not None]
+    folders = [identify(config) for config, _ in runs] if folders is None else list(folders)
+    points = [
+        Point(number, overrides, config, folder)
+        for number, ((config, overrides), folder) in enumerate(zip(runs, folders, strict=True), start=1)
+    ]
     to_do = {point.folder.path: point for point in points if point.folder and not point.folder.is_finished()}
     with contextlib.closing(launcher.run([point.prepare() for point in to_do.values()])) as doing:
         for _ in doing:

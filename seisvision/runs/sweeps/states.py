@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import socket
 import time
@@ -77,8 +78,9 @@ def read_state(
         return PointState(number, "damaged", list(overrides), folder, error=str(damage))
     training = metrics.get("training", {})
     best = training.get("best_value")
-    if best is None and values and monitor:
-        best = max(values.values()) if monitor[1] == "max" else min(values.values())
+    so_far = [value for value in values.values() if is_number(value)]
+    if best is None and so_far and monitor:
+        best = max(so_far) if monitor[1] == "max" else min(so_far)
     return PointState(
         number,
         _true_state(status),
@@ -92,6 +94,11 @@ def read_state(
         error=status.get("error"),
         monitor=monitor,
     )
+
+
+def is_number(value: float | None) -> bool:
+    """Whether an objective can be compared: there is one, and it is neither infinite nor NaN."""
+    return value is not None and math.isfinite(value)
 
 
 def monitored_values(folder: RunFolder, name: str) -> dict[int, float]:

@@ -16,8 +16,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.runs.experiment import run_id_without_copy
 from seisvision.runs.ranks import current_place
 from seisvision.runs.sweeps.folder import SweepFolder, sweep_id
+from seisvision.runs.sweeps.fresh import begun_runs, fresh_folder, is_fresh, with_begun_run
 from seisvision.runs.sweeps.launcher import Launcher, build_launcher
 from seisvision.runs.sweeps.plan import Plan, grid_points, read_plan
 from seisvision.runs.sweeps.points import Point, compose_point
@@ -91,12 +93,13 @@ class PointSweeper(Sweeper):
         if kind == "optuna":
             from seisvision.runs.sweeps.search import do_search
 
-            folder, is_settled = do_search(top, about, plan, config["sweep"], launcher, compose)
+            is_dry_run = bool(config["launcher"].get("dry_run"))
+            folder, is_settled = do_search(top, about, plan, config["sweep"], launcher, compose, is_dry_run)
         else:
             folder, is_settled = do_grid(top, about, plan, config["sweep"], launcher, compose)
         if folder.comparison_file.exists():
             show(folder.comparison_file.read_text(encoding="utf-8").rstrip("\n"))
-        if self.config.task.get("k") is not None:
+        if self.config.task.get("k") is not None and folder.file.exists():
             from seisvision.runs.cluster_report import write_sweep_clusters
 
             write_sweep_clusters(
@@ -117,13 +120,22 @@ def do_grid(
 ) -> tuple[SweepFolder, bool]:
     """Do all combinations of the values, each composed before the first is run.
 
+    The same points have the same folder; with ``run.fresh`` a settled sweep is left and another one begun beside it.
+
     Returns:
         The folder of the sweep and whether all points are finished.
     """
     asked = grid_points(plan, settings["paired"])
     points = [compose(number, overrides) for number, overrides in enumerate(asked, start=1)]
-    names = [" ".join(point.overrides) if point.folder is None else point.folder.run_id for point in points]
+    names = [
+        " ".join(point.overrides) if point.folder is None else run_id_without_copy(point.folder.run_id)
+        for point in points
+    ]
     folder = SweepFolder(top / sweep_id(sorted(names)))
+    if any(is_fresh(point) for point in points):
+        folder, about = fresh_folder(folder, len(points)), {**about, "fresh": True}
+        begun = begun_runs(folder)
+        points = [with_begun_run(point, begun) for point in points]
     with folder.locked():
         sweep = Sweep(folder, about, launcher, plan.fixed)
         sweep.add(points)
