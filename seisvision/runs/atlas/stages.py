@@ -141,12 +141,12 @@ def _hand_over(overrides: list[str], points: list[list[str]], done: Done) -> Non
     from seisvision.runs.sweeps.single import launch_runs
 
     runs = [(composed(asked), asked) for asked in ([*overrides, *point] for point in points)]
+    folders = [identify(config) for config, _ in runs]
     try:
-        launch_runs(runs)
+        launch_runs(runs, folders)
     except SeisvisionError as error:
         done.error = _said(error)
-    for point, (config, _) in zip(points, runs, strict=True):
-        folder = identify(config)
+    for point, folder in zip(points, folders, strict=True):
         if folder.is_finished():
             done.add(point, folder.path)
     if len(done.points) < len(points):
