@@ -61,8 +61,11 @@ class StopHopeless(Callback):
         if not self._file.exists() or not self._values:
             return None
         said = json.loads(self._file.read_text(encoding="utf-8"))
-        limit = said["limits"].get(str(epoch), math.nan)
-        best = max(self._values.values()) if said["mode"] == "max" else min(self._values.values())
+        limit = said["limits"].get(str(epoch))
+        if limit is None:
+            return None
+        values = [value for value in self._values.values() if math.isfinite(value)] or [math.nan]
+        best = max(values) if said["mode"] == "max" else min(values)
         is_worse = best < limit if said["mode"] == "max" else best > limit
         if not (is_worse or math.isnan(best)):
             return None

@@ -1,38 +1,43 @@
-"""Find a learning rate or a batch size for an experiment, and write it as a yaml that train.py takes.
+"""Find a learning rate or a batch size for an experiment, and print it as a setting that train.py takes.
 
 The experiment is given as to train.py: ``seisvision tune lr model=resnet50 task=offset``. Nothing is trained for good.
+The only line on standard output is the setting; typed on the command line it wins over every file.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError
-from seisvision.files import write_text
 from seisvision.runs.terminal import show
 
 log = logging.getLogger(__name__)
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
+LARGEST_BATCH = 8192
+"""Samples of one device beyond which no batch is tried."""
+STEPS = 2
+"""Steps that a batch is trained for; the second has the state of the optimiser in memory as well."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("what", choices=("lr", "batch"), help="learning rate, or the largest batch that fits")
     parser.add_argument("overrides", nargs="*", help="the experiment, as for train.py; before any option")
-    parser.add_argument("--out", type=Path, help="yaml to write (default conf/local/tuned_lr.yaml or tuned_batch.yaml)")
-    parser.add_argument("--steps", type=int, default=100, help="steps of training to look at (default 100)")
+    parser.add_argument("--figure", type=Path, help="PNG to draw of loss against learning rate (lr only)")
+    parser.add_argument("--steps", type=int, default=100, help="steps of training to look at (lr only; default 100)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Find the value, write the yaml and name it in the last line.
+    """Find the value and print it as ``key=value``.
 
     Raises:
-        ConfigurationError: the experiment cannot be composed, or no value stands out.
+        ConfigurationError: the experiment cannot be composed or tuned, or no value stands out.
     """
     from hydra import compose, initialize_config_dir
 
@@ -42,19 +47,17 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(f"--steps={arguments.steps} is too few to see anything; give 10 or more.")
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = to_plain(compose("train", overrides=arguments.overrides))
-    out = arguments.out or CONF / "local" / f"tuned_{arguments.what}.yaml"
+    _check_task(config)
     if arguments.what == "lr":
-        section, key, value = "optimizer", "lr", find_learning_rate(config, arguments.steps, out.with_suffix(".png"))
+        setting = f"optimizer.lr={find_learning_rate(config, arguments.steps, arguments.figure)}"
     else:
-        section, key, value = "trainer", "batch_size", find_batch_size(config)
-    about = f"# Found by: seisvision tune {arguments.what} {' '.join(arguments.overrides)}".rstrip()
-    write_text(out, f"# @package _global_\n{about}\n{section}:\n  {key}: {value}\n")
-    log.info("Use it with: python train.py %s", " ".join([*arguments.overrides, f"{section}.{key}={value}"]))
-    show(str(out))
+        setting = f"trainer.batch_size={find_batch_size(config)}"
+    log.info("Use it with: python train.py %s", " ".join([*arguments.overrides, setting]))
+    show(setting)
     return 0
 
 
-def find_learning_rate(config: dict[str, Any], n_steps: int, figure: Path) -> float:
+def find_learning_rate(config: dict[str, Any], n_steps: int, figure: Path | None = None) -> float:
     """The rate at which the loss falls fastest while the rate grows tenfold and tenfold again (Smith 2017, 3.3).
 
     Args:
@@ -65,30 +68,73 @@ def find_learning_rate(config: dict[str, Any], n_steps: int, figure: Path) -> fl
     Raises:
         ConfigurationError: the loss falls nowhere.
     """
+    from pytorch_lightning.tuner import Tuner
+
+    task, data = _prepare(config)
     with tempfile.TemporaryDirectory(prefix="seisvision-") as scratch:
-        tuner, task, data = _prepare(config, scratch)
+        tuner = Tuner(_trainer(config, default_root_dir=scratch))
         finder = tuner.lr_find(task, datamodule=data, min_lr=1e-7, max_lr=1.0, num_training=n_steps, update_attr=False)
     rate = finder.suggestion() if finder is not None else None
-    if rate is None:
+    if finder is None or rate is None:
         raise ConfigurationError(f"The loss falls at no rate within {n_steps} steps. Give more --steps, or more data.")
-    _draw(finder.results, rate, figure)
+    if figure is not None:
+        _draw(finder.results, rate, figure)
     return float(f"{rate:.3g}")
 
 
 def find_batch_size(config: dict[str, Any]) -> int:
-    """The largest power of two that fits into memory, at most the number of training samples."""
-    with tempfile.TemporaryDirectory(prefix="seisvision-") as scratch:
-        tuner, task, data = _prepare(config, scratch)
-        found = tuner.scale_batch_size(task, datamodule=data, init_val=2, max_trials=16, steps_per_trial=2)
-    return int(min(found or 2, len(data.parts["train"])))
+    """The largest power of two whose training fits into the memory of a device, times the number of devices.
+
+    Every size is tried on one device; none is larger than the training samples that fall to a device.
+
+    Raises:
+        ConfigurationError: there are too few samples, or not even two fit.
+    """
+    n_devices = _n_devices(config)
+    task, data = _prepare(config)
+    limit = min(LARGEST_BATCH, len(data.parts["train"]) // n_devices)
+    if limit < 2:
+        raise ConfigurationError(
+            f"{len(data.parts['train'])} training samples are too few for batches on {n_devices} devices; give fewer."
+        )
+    found, size = 0, 2
+    while size <= limit and _fits(config, task, data, size):
+        found, size = size, 2 * size
+    if not found:
+        raise ConfigurationError(
+            "Not even two samples at a time fit into the memory of a device. Choose a smaller model or view, or "
+            "trainer.precision=bf16-mixed."
+        )
+    reason = f"{size} do not fit" if size <= limit else f"no more than {limit} are asked for"
+    log.info("%d samples fit into a device (%s); devices: %d", found, reason, n_devices)
+    return found * n_devices
 
 
-def _prepare(config: dict[str, Any], scratch: str) -> tuple[Any, Any, Any]:
-    """A tuner and what it is to tune, in this process; untrained weights are put aside in the folder ``scratch``."""
-    import pytorch_lightning as pl
+def _check_task(config: dict[str, Any]) -> None:
+    """Refuse a task whose loss after a few steps says nothing."""
+    from seisvision.runs.build import finds_clusters
+
+    if finds_clusters(config):
+        raise ConfigurationError(
+            "seisvision tune cannot tune a task that finds clusters: what it learns is made anew in every epoch, from "
+            "the features of all samples. Compare runs instead: python train.py -m experiment=cluster "
+            "optimizer.lr=1e-4,1e-3."
+        )
+
+
+def _n_devices(config: dict[str, Any]) -> int:
+    """Devices of a run, on all its machines together."""
+    from seisvision.runs.launch import n_processes
+
+    settings = config["trainer"]
+    # The batch that is configured need not be one for so many devices: another is looked for.
+    here = {**settings, "num_nodes": 1, "batch_size": 0}
+    return n_processes({**config, "trainer": here}) * int(settings["num_nodes"])
+
+
+def _prepare(config: dict[str, Any]) -> tuple[Any, Any]:
+    """The task and the data of an experiment, in this process."""
     import torch
-    from pytorch_lightning.plugins.environments import LightningEnvironment
-    from pytorch_lightning.tuner import Tuner
 
     from seisvision.runs.build import build_data, build_task, build_view
     from seisvision.runs.terminal import quiet_libraries
@@ -101,8 +147,16 @@ def _prepare(config: dict[str, Any], scratch: str) -> tuple[Any, Any, Any]:
         output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
     if view.needs_fit:
         view.fit(data.loader("train"))
+    return task, data
+
+
+def _trainer(config: dict[str, Any], **further: Any) -> Any:
+    """A quiet trainer on one device."""
+    import pytorch_lightning as pl
+    from pytorch_lightning.plugins.environments import LightningEnvironment
+
     settings = config["trainer"]
-    trainer = pl.Trainer(
+    return pl.Trainer(
         accelerator=settings["accelerator"],
         devices=1,
         precision=settings["precision"],
@@ -110,13 +164,36 @@ def _prepare(config: dict[str, Any], scratch: str) -> tuple[Any, Any, Any]:
         max_epochs=100_000,
         limit_val_batches=0,
         plugins=[LightningEnvironment()],
-        default_root_dir=scratch,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
+        **further,
     )
-    return Tuner(trainer), task, data
+
+
+def _fits(config: dict[str, Any], task: Any, data: Any, size: int) -> bool:
+    """Whether whole batches of a size can be trained on one device."""
+    import torch
+    from pytorch_lightning.utilities.memory import is_oom_error
+
+    data.batch_size = size
+    n_batches = min(STEPS, len(data.parts["train"]) // size)
+    trainer = _trainer(config, max_steps=STEPS, limit_train_batches=n_batches, enable_checkpointing=False)
+    try:
+        trainer.fit(task, datamodule=data)
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError) and not is_oom_error(error):
+            raise
+        return False
+    finally:
+        # What this trainer holds would be missing when the next size is tried.
+        del trainer
+        task.trainer = data.trainer = None
+        task.zero_grad()
+        gc.collect()
+        torch.cuda.empty_cache()
+    return True
 
 
 def _draw(results: dict[str, list[float]], rate: float, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import subprocess
@@ -16,12 +17,13 @@ from fake_launcher import FakeLauncher, sweep
 from tiny_runs import tiny_config
 
 from seisvision.cli import main
-from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
 from seisvision.runs import experiment
 from seisvision.runs.build import build_task, build_view
 from seisvision.runs.callbacks import KeepCheckpoints
 from seisvision.runs.experiment import ensure_run, identify
 from seisvision.runs.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, RunFolder, write_json
+from seisvision.runs.pruning import StopHopeless
 from seisvision.runs.sweeps import single
 from seisvision.runs.sweeps.launcher import build_launcher
 from seisvision.runs.sweeps.local import LocalLauncher, settle
@@ -128,6 +130,28 @@ def test_an_epoch_without_a_number_is_replaced_by_one_that_has_one(data_dir: Pat
         keeper.on_train_epoch_end(trainer, task)
     assert keeper.summary()["best_epoch"] == 2 and keeper.summary()["best_value"] == 0.2
     assert [epoch for epoch, path in saved if path.name == "best.ckpt"][-1] == 2
+
+
+def test_one_epoch_without_a_number_does_not_prune_a_run(tmp_path: Path) -> None:
+    write_json(tmp_path / "limits.json", {"monitor": "val/x", "mode": "max", "limits": {"1": 0.3}, "n_trials": 7})
+
+    def reason_after(values: list[float]) -> str | None:
+        stopper = StopHopeless(tmp_path / "limits.json")
+        strategy = SimpleNamespace(broadcast=lambda reason: reason)
+        for epoch, value in enumerate(values):
+            metrics = {"val/x": value}
+            trainer = SimpleNamespace(
+                callback_metrics=metrics, current_epoch=epoch, is_global_zero=True, strategy=strategy
+            )
+            stopper.on_train_epoch_end(trainer, SimpleNamespace(monitor="val/x"))
+            with contextlib.suppress(PrunedError):
+                stopper.check()
+                continue
+            return f"epoch {epoch}"
+        return None
+
+    assert reason_after([math.nan, 0.4]) is None
+    assert reason_after([math.nan, math.nan]) == reason_after([math.nan, 0.2]) == "epoch 1"
 
 
 def test_a_run_that_ends_unfinished_says_so(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

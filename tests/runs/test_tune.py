@@ -1,28 +1,68 @@
-"""The finders write a yaml that composes, with a value that makes sense."""
+"""The finders print a setting that makes sense, and say so where there is none to find."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import model_of_memory
 import pytest
-import yaml
-from tiny_runs import TINY
+from tiny_runs import TINY, tiny_config
 
 from seisvision.cli import main
 from seisvision.errors import ConfigurationError
+from seisvision.runs.configuration import ALLOWED_TARGETS_VARIABLE
+from seisvision.runs.tune_command import find_batch_size
+
+SMALL = ["view.height=16", "view.width=16", "trainer.accelerator=cpu"]
 
 
-def test_finders_write_what_train_takes(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    experiment = [*TINY, f"system.data_dir={data_dir}", "view.height=16", "view.width=16", "trainer.accelerator=cpu"]
-    lr_file, batch_file = tmp_path / "lr.yaml", tmp_path / "batch.yaml"
-    assert main(["tune", "lr", *experiment, "--steps", "40", "--out", str(lr_file)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == str(lr_file)
-    assert 1e-6 < yaml.safe_load(lr_file.read_text())["optimizer"]["lr"] < 1
-    assert lr_file.read_text().startswith("# @package _global_\n") and lr_file.with_suffix(".png").exists()
-    assert main(["tune", "batch", *experiment, "--out", str(batch_file)]) == 0
-    # Sixteen training events fit into any memory.
-    assert yaml.safe_load(batch_file.read_text())["trainer"]["batch_size"] == 16
+def test_a_rate_is_printed_as_train_takes_it(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figure = tmp_path / "figures" / "lr.png"
+    experiment = [*TINY, *SMALL, f"system.data_dir={data_dir}"]
+    assert main(["tune", "lr", *experiment, "--steps", "40", "--figure", str(figure)]) == 0
+    (setting,) = capsys.readouterr().out.splitlines()
+    config = tiny_config(data_dir, tmp_path, *SMALL, setting)
+    assert setting.startswith("optimizer.lr=") and 1e-6 < config["optimizer"]["lr"] < 1
+    assert figure.exists()
 
 
-def test_too_few_steps_are_refused(capsys: pytest.CaptureFixture) -> None:
+def test_every_batch_up_to_the_printed_one_was_tried(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(ALLOWED_TARGETS_VARIABLE, "model_of_memory.")
+    monkeypatch.setattr(model_of_memory, "LARGEST", 64)
+    monkeypatch.setattr(model_of_memory, "tried", [])
+    experiment = [*TINY, *SMALL, f"system.data_dir={data_dir}", "model._target_=model_of_memory.SmallDevice"]
+    assert main(["tune", "batch", *experiment]) == 0
+    # Sixteen training events: the largest batch is all of them.
+    assert capsys.readouterr().out.splitlines() == ["trainer.batch_size=16"]
+    assert set(model_of_memory.tried) == {2, 4, 8, 16}
+
+
+@pytest.mark.parametrize(("n_devices", "largest", "batch"), [(1, 4, 4), (2, 4, 8), (3, 64, 12), (3, 2, 6)])
+def test_the_batch_is_that_of_all_devices(
+    n_devices: int, largest: int, batch: int, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALLOWED_TARGETS_VARIABLE, "model_of_memory.")
+    monkeypatch.setattr(model_of_memory, "LARGEST", largest)
+    target = "model._target_=model_of_memory.SmallDevice"
+    # Of sixteen training events five fall to each of three devices; batches of 8, as configured, none could share.
+    config = tiny_config(data_dir, tmp_path, *SMALL, f"trainer.devices={n_devices}", target)
+    assert find_batch_size(config) == batch
+
+
+def test_what_cannot_be_tuned_is_refused(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["tune", "lr", "--steps", "3"]) == ConfigurationError.exit_code
+    for what in ("lr", "batch"):
+        assert main(["tune", what, "experiment=cluster"]) == ConfigurationError.exit_code
+    monkeypatch.setenv(ALLOWED_TARGETS_VARIABLE, "model_of_memory.")
+    monkeypatch.setattr(model_of_memory, "LARGEST", 1)
+    target = "model._target_=model_of_memory.SmallDevice"
+    with pytest.raises(ConfigurationError, match="Not even two samples"):
+        find_batch_size(tiny_config(data_dir, tmp_path, *SMALL, target))
+    with pytest.raises(ConfigurationError, match="16 training samples are too few for batches on 9 devices"):
+        find_batch_size(tiny_config(data_dir, tmp_path, *SMALL, target, "trainer.devices=9"))
