@@ -68,7 +68,8 @@ def _fit(
     dataset = data.variant(list(data.parts), components=keys.COMPONENTS)
     bands_hz = config["dataset"]["baselines"]["bands_hz"]
     section = "samples" if data.unit == "event" else "traces"
-    cut = [data.waveform_set.fingerprint, data.unit, config["dataset"][section], config["seed"], len(dataset)]
+    samples = [data.unit, config["dataset"][section], config.get("offset_hash"), config["seed"], len(dataset)]
+    cut = [data.waveform_set.fingerprint, *samples]
     common: dict[str, Any] = {
         "cache_dir": Path(config["system"]["data_dir"]) / "features",
         "key": json.dumps(cut, sort_keys=True),

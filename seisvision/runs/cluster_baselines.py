@@ -97,7 +97,8 @@ def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracte
     dataset = data.variant(["train"], components=keys.COMPONENTS)
     bands = config["dataset"]["baselines"]
     section = "samples" if data.unit == "event" else "traces"
-    cut = [data.waveform_set.fingerprint, data.unit, config["dataset"][section], config["seed"], len(dataset)]
+    samples = [data.unit, config["dataset"][section], config.get("offset_hash"), config["seed"], len(dataset)]
+    cut = [data.waveform_set.fingerprint, *samples]
     settings: dict[str, dict[str, Any]] = {
         "band_power": {"bands_hz": bands["bands_hz"]},
         "spectral_ratio": {"bands_hz": bands.get("ratio_bands_hz") or [bands["bands_hz"][-1], bands["bands_hz"][0]]},
