@@ -103,7 +103,7 @@ class ClassPredictions(SamplePredictions):
         resampled = bootstrap.means(difference[:, None])[:, 0] if bootstrap.n else difference
         value = float(difference.mean()) if bootstrap.n else math.nan
         found = difference_dict(self.headline, bootstrap, value, resampled)
-        if not bootstrap.independent:
+        if not bootstrap.independent or not bootstrap.n:
             return found
         return {**found, "p_value": mcnemar(a.correct, b.correct).p_value, "test": "exact McNemar"}
 

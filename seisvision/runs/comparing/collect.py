@@ -6,6 +6,7 @@ import glob
 import json
 import math
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +17,26 @@ import yaml
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.comparing.clusterings import ClusterRun, cluster_row, is_clustering
-from seisvision.runs.configuration import MACHINE_KEYS
-from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, PENDING, PRUNED, RUNNING, RunFolder, read_json
+from seisvision.runs.configuration import scientific_part
+from seisvision.runs.folder import (
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    PENDING,
+    PRUNED,
+    RUNNING,
+    TIME_FORMAT,
+    RunFolder,
+    read_json,
+)
 from seisvision.runs.results import stored_measures
 from seisvision.runs.sweeps.folder import SweepFolder
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MARKS = ("status.json", "metrics.json")
 """A folder with one of these is a run folder, and nothing below it is."""
-NOT_SCIENTIFIC = (*MACHINE_KEYS, "stages", "evaluation")
-"""Sections of the configuration that do not change what a network learns or says."""
+NOT_LEARNT = ("run", "stages", "evaluation")
+"""Sections of the scientific configuration that say what is measured, not what a network learns or says."""
 REPEATS = ("seed", "split.fold")
 """Settings in which the repetitions of one configuration differ."""
 NEEDED = {
@@ -55,11 +66,13 @@ class ComparedRun:
     folder: RunFolder
     metrics: dict[str, Any]
     settings: dict[str, Any]
-    """Scientific settings by dotted key; the data source is replaced by ``dataset.fingerprint``."""
+    """Scientific settings by dotted key, as they make the run id: without the machine, the data named by ``dataset.fingerprint``."""
     seed: int
     fold: int | None
     overrides: list[str]
     environment: dict[str, Any]
+    ended: str = ""
+    """When it ended (UTC, sorts as text)."""
 
     @property
     def path(self) -> Path:
@@ -99,6 +112,11 @@ class ComparedRun:
         """What is predicted: equal for runs whose measures mean the same."""
         names = ("name", "kind", "target", "unit", "period_deg", "class_names")
         return tuple(tuple(str(about.get(name, "")) for name in names) for about in self.outputs)
+
+    @property
+    def n_measured(self) -> int:
+        """How much was measured: validation, test, epicentres."""
+        return sum(bool(self.metrics.get(part)) for part in ("val", "test", "location"))
 
     @property
     def commit(self) -> str:
@@ -256,9 +274,10 @@ def read_run(folder: RunFolder) -> ComparedRun:
     metrics = read_json(folder.metrics_file)
     _check_metrics(metrics)
     config = yaml.load(folder.config_file.read_text(encoding="utf-8"), Loader=Loader)
-    settings = flatten({key: value for key, value in config.items() if key not in NOT_SCIENTIFIC})
-    settings = {key: value for key, value in settings.items() if not key.startswith("dataset.source.")}
-    settings["dataset.fingerprint"] = metrics["data"]["fingerprint"]
+    # Older runs lack sections; what they lack is no setting of theirs.
+    complete = {"dataset": {}, "trainer": {}, **config, "run": {"test": None}}
+    scientific = scientific_part(complete, str(metrics["data"]["fingerprint"]))
+    settings = flatten({key: value for key, value in scientific.items() if key not in NOT_LEARNT})
     return ComparedRun(
         folder,
         metrics,
@@ -267,6 +286,9 @@ def read_run(folder: RunFolder) -> ComparedRun:
         (config.get("split") or {}).get("fold"),
         _overrides(folder),
         read_json(folder.environment_file) if folder.environment_file.exists() else {},
+        str(
+            folder.status().get("ended") or time.strftime(TIME_FORMAT, time.gmtime(folder.metrics_file.stat().st_mtime))
+        ),
     )
 
 

@@ -9,10 +9,9 @@ from typing import Any
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.error_sources import SHARE_WRONG
 from seisvision.evaluation.figures_sources import QUANTITIES
-from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import UNDEFINED, format_measure
 from seisvision.runs.comparing.charts import Bin, bar_chart, colour, esc, interval_chart
-from seisvision.runs.comparing.groups import Comparison, Group, Summary, summarise
+from seisvision.runs.comparing.groups import Comparison, Group, Summary
 from seisvision.runs.comparing.importance import importance
 from seisvision.runs.comparing.sections import sweep_axes, tag
 from seisvision.runs.comparing.tables import spread_text
@@ -52,11 +51,10 @@ def location_section(comparison: Comparison) -> str:
 
 def location_summary(group: Group, locator: str, name: str) -> Summary | None:
     """A measure of the epicentres over the runs of a group; None where none has it."""
-    stored = [((run.metrics.get("location") or {}).get(locator) or {}).get("measures", {}).get(name)
-              for run in group.runs]  # fmt: skip
-    known = [Measure.from_dict(one) for one in stored if one and one.get("value") is not None]
-    highest = math.inf if name.endswith("_km") else 1.0
-    return summarise(known, len({run.fold for run in group.runs}), 0.0, highest) if known else None
+    located = [run.metrics.get("location") or {} for run in group.runs]
+    stored = [(one.get(locator) or {}).get("measures", {}).get(name) for one in located]
+    part = next((str(one["part"]) for one in located if "part" in one), "test")
+    return group.over_runs(stored, part, 0.0, math.inf if name.endswith("_km") else 1.0)
 
 
 def _seen(rows: Sequence[tuple[str, str]], locator: str) -> bool:
