@@ -5,14 +5,17 @@ import math
 
 import numpy as np
 import pytest
-from fake_runs import CLASS, fake_run, predictions
+from fake_runs import ANGLE, CLASS, SCALAR, fake_run, predictions
 
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.runs.comparing.collect import collect
 from seisvision.runs.comparing.groups import compare
 from seisvision.runs.comparing.more_sections import location_summary
-from seisvision.runs.comparing.pairs import Said, compare_pair
+from seisvision.runs.comparing.page import render_page
+from seisvision.runs.comparing.pairs import Pair, Said, _difference, compare_pair, compare_pairs
+from seisvision.runs.comparing.samples import summary_line
+from seisvision.runs.comparing.tables import comparison_csv
 from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
 
 
@@ -153,3 +156,99 @@ def test_nothing_in_common_is_no_difference_at_all():
     found = said.difference(said)
     assert (found["value"], found["p_value"], found["n"]) == (None, None, 0)
     assert math.isnan(Measure.from_dict(found).value)
+
+
+def test_shares_within_other_tolerances_are_measured_again_within_one(tmp_path):
+    wide = {**SCALAR, "tolerance_relative": 0.9}
+    fake_run(tmp_path / "good", {"optimizer.lr": 1}, about=SCALAR, skill=0.8)
+    fake_run(tmp_path / "fair", {"optimizer.lr": 2}, about=SCALAR, skill=0.7)
+    poor = fake_run(tmp_path / "poor", {"optimizer.lr": 3}, about=wide, skill=0.4)
+    headline = "acc_tol_rel0.10_abs10km"
+    comparison = compared(tmp_path)
+    assert [group.first.path.name for group in comparison.groups] == ["good", "fair", "poor"]
+    assert any("1 of 3 runs" in warning and "tolerance" in warning for warning in comparison.warnings)
+    assert comparison.headline("offset") == headline
+    error = read_predictions(poor / "predictions.csv", SCALAR)
+    right = np.abs(error.value - error.target) <= np.maximum(10.0, 0.1 * error.target)
+    found = comparison.groups[2].summary("test", "offset", headline)
+    assert found.mean == pytest.approx(right.mean()) and found.low < found.mean < found.high
+    assert "poor" in comparison_csv(comparison) and "tolerance" in render_page(comparison)
+
+
+def test_a_run_that_cannot_be_measured_within_the_usual_tolerance_is_left_out(tmp_path):
+    for number in (1, 2):
+        fake_run(tmp_path / str(number), {"optimizer.lr": number}, about=SCALAR)
+    other = fake_run(tmp_path / "other", about={**SCALAR, "tolerance_absolute": 500.0})
+    (other / "predictions.csv").unlink()
+    comparison = compared(tmp_path)
+    assert [one.path.name for one in comparison.left_out] == ["other"]
+    assert "tolerance_absolute 500" in comparison.left_out[0].reason
+    assert len(comparison.runs) == 2
+
+
+def test_runs_with_intervals_of_another_level_are_left_out_and_not_called_repeats(tmp_path):
+    for seed in (1, 2):
+        fake_run(tmp_path / f"usual{seed}", {"evaluation.level": 0.9}, seed=seed)
+    fake_run(tmp_path / "other", {"evaluation.level": 0.68}, seed=1)
+    comparison = compared(tmp_path)
+    assert [one.path.name for one in comparison.left_out] == ["other"]
+    assert "level 0.68" in comparison.left_out[0].reason and "repeat" not in comparison.left_out[0].reason
+    page = render_page(comparison)
+    assert "90 % interval" in page and "95 % interval" not in page
+
+
+def scripted(path, lr, said, about=CLASS, val=0.5):
+    """A run with these predictions on test, and this headline on validation."""
+    folder = fake_run(path, {"optimizer.lr": lr}, about=about)
+    write_predictions(folder / "predictions.csv", {about["name"]: said})
+
+    def change(metrics):
+        measures = {name: one.to_dict() for name, one in said.measures().items()}
+        metrics["test"][about["name"]] = {**measures, **said.details()}
+        metrics["val"][about["name"]][said.headline] = {"value": val, "low": val - 0.1, "high": val + 0.1, "n": 60}
+
+    edit_metrics(folder, change)
+
+
+@pytest.mark.parametrize("about", [CLASS, SCALAR, ANGLE], ids=lambda about: about["kind"])
+@pytest.mark.parametrize("first_is_better", [True, False], ids=["better", "worse"])
+def test_the_page_says_whether_the_first_is_better_or_worse(tmp_path, about, first_is_better):
+    less_is_better = about["kind"] == "angle"
+    for lr, best_on_val in ((1, True), (2, False)):
+        said = predictions(about, 100, 0.9 if best_on_val == first_is_better else 0.1)
+        scripted(tmp_path / str(lr), lr, said, about, val=0.3 if best_on_val == less_is_better else 0.6)
+    comparison = compared(tmp_path)
+    assert comparison.groups[0].first.path.name == "1" and comparison.ordered_by == "val"
+    pairs = compare_pairs(comparison.groups, Said(about, "test"))
+    word, other = ("better", "worse") if first_is_better else ("worse", "better")
+    assert f"A is {word} beyond chance on 100 events" in summary_line(comparison, pairs)
+    page = render_page(comparison)
+    assert page.count(f"A is {word} beyond chance") == 4 and f"is {other} beyond" not in page
+    sign = "negative" if less_is_better else "positive"
+    assert f"Row minus column, {sign} where the row is better" in page
+
+
+def traces(about, n_events, right_share):
+    """Two traces of every event, so that the bootstrap over events is the test."""
+    one = predictions(about, 2 * n_events, 1.0)
+    wrong = np.arange(2 * n_events) >= right_share * 2 * n_events
+    decoded = np.where(wrong[:, None], one.decoded[:, ::-1], one.decoded)
+    events = [f"event-{i // 2:04d}" for i in range(2 * n_events)]
+    return type(one).from_decoded(about, [str(i) for i in range(2 * n_events)], events, one.target, decoded)
+
+
+def test_among_many_pairs_a_clear_difference_is_still_found(tmp_path):
+    said = [traces(CLASS, 40, share) for share in (1.0, 0.2)]
+    for n_pairs in (1, 55, 325):
+        found, is_resolved = _difference(said[0], said[1], 0.95, n_pairs)
+        assert found["p_value"] * n_pairs < 0.05 and is_resolved, n_pairs
+
+
+def test_where_no_p_value_could_be_small_enough_the_page_says_so(monkeypatch):
+    monkeypatch.setattr("seisvision.evaluation.resampling.MOST_COUNT_BYTES", 1)
+    said = [traces(CLASS, 40, share) for share in (1.0, 0.2)]
+    found, is_resolved = _difference(said[0], said[1], 0.95, 55)
+    pair = Pair(0, 1, p_value=found["p_value"], p_adjusted=55 * found["p_value"], n_events=40, is_resolved=is_resolved)
+    assert not pair.is_different and "not resolvable" in pair.verdict
+    small, is_resolved = _difference(said[0], traces(CLASS, 40, 0.95), 0.95, 55)
+    assert small["p_value"] > 0.05 and is_resolved, "chance explains it, whatever the number of pairs"

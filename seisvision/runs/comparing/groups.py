@@ -16,8 +16,9 @@ from seisvision.evaluation.directions import LESS_IS_BETTER
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import is_share
 from seisvision.runs.comparing.clusterings import ClusterRun
-from seisvision.runs.comparing.collect import ComparedRun, LeftOut
+from seisvision.runs.comparing.collect import LEVEL, ComparedRun, LeftOut
 from seisvision.runs.comparing.sample_sets import Evaluated, evaluated_samples
+from seisvision.runs.comparing.tolerances import with_one_tolerance
 from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
 
 NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")
@@ -40,7 +41,6 @@ MACHINE = (
 )
 """Beginnings of typed settings that do not name a configuration."""
 NAMED_SETTINGS = 4
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,11 @@ class Group:
         return self.runs[0]
 
     @property
+    def level(self) -> float:
+        """Confidence level of the intervals."""
+        return self.first.level
+
+    @property
     def parameters(self) -> int:
         """Of the network."""
         return int(self.first.training["parameters"])
@@ -115,7 +120,7 @@ class Group:
         if part not in self._evaluated:
             self._evaluated[part] = evaluated_samples(self.runs, part)
         samples = self._evaluated[part].of(list(known), [one.n for one in known.values()])
-        return summarise(list(known.values()), *samples, lowest, highest)
+        return summarise(list(known.values()), *samples, lowest, highest, self.level)
 
 
 @dataclass
@@ -144,6 +149,11 @@ class Comparison:
         """Plain descriptions of what is predicted."""
         return self.groups[0].first.outputs if self.groups else []
 
+    @property
+    def level_text(self) -> str:
+        """Confidence level of the intervals, such as ``95 %``."""
+        return level_text(self.groups[0].level)
+
     def headline(self, output: str) -> str:
         """Name of the measure that is shown first."""
         return next(_headlines(self.runs, self.part, output), "")
@@ -161,7 +171,8 @@ def compare(
     if not runs:
         return Comparison([], "test", "test", list(left_out), [], [], list(clusterings))
     runs, repeats = without_repeats(runs)
-    left_out = sorted([*left_out, *repeats], key=lambda one: one.path)
+    runs, others, warnings = with_one_tolerance(runs)
+    left_out = sorted([*left_out, *repeats, *others], key=lambda one: one.path)
     by_settings: dict[str, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         by_settings[json.dumps(run.settings, sort_keys=True, default=str)].append(run)
@@ -171,8 +182,13 @@ def compare(
     groups.sort(key=lambda group: _rank(group, ordered_by))
     differing = _differing(groups)
     _name(groups, runs)
-    warnings = find_warnings(runs, groups, part)
+    warnings += find_warnings(runs, groups, part)
     return Comparison(groups, part, ordered_by, list(left_out), warnings, differing, list(clusterings))
+
+
+def level_text(level: float) -> str:
+    """A confidence level as text, such as ``95 %``."""
+    return f"{100 * level:g} %"
 
 
 def limits(name: str) -> tuple[float, float]:
@@ -188,6 +204,7 @@ def summarise(
     n_samples: int | None = None,
     lowest: float = -math.inf,
     highest: float = math.inf,
+    level: float = LEVEL,
 ) -> Summary:
     """Mean of the same measure of several runs, with an interval that covers events and repetitions.
 
@@ -201,13 +218,14 @@ def summarise(
         n_samples: samples in all these sets; the most that a run has where that is not given.
         lowest: least possible value.
         highest: greatest possible value.
+        level: confidence level of the runs' own intervals, and of the result.
     """
     from scipy.stats import t
 
     n = len(measures)
     mean = sum(one.value for one in measures) / n
     sd = math.sqrt(sum((one.value - mean) ** 2 for one in measures) / (n - 1)) if n > 1 else math.nan
-    over_runs = float(t.ppf(0.5 + LEVEL / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else 0.0
+    over_runs = float(t.ppf(0.5 + level / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else 0.0
     below, above = (
         sum(widths) / n / math.sqrt(n_sets)
         for widths in ([one.value - one.low for one in measures], [one.high - one.value for one in measures])
