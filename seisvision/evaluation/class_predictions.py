@@ -11,7 +11,7 @@ import numpy as np
 
 from seisvision.evaluation.classification import classification_metrics, confusion_matrix, reliability_bins
 from seisvision.evaluation.intervals import Measure, mcnemar
-from seisvision.evaluation.resampling import EventBootstrap
+from seisvision.evaluation.resampling import N_RESAMPLES, EventBootstrap
 from seisvision.evaluation.sample_predictions import SamplePredictions, difference_dict, figure_path
 from seisvision.seeding import DEFAULT_SEED
 
@@ -87,7 +87,9 @@ class ClassPredictions(SamplePredictions):
         }
         return columns | {f"probability_{name}": self.decoded[:, k].tolist() for k, name in enumerate(names)}
 
-    def difference(self, other: Self, level: float = 0.95, seed: int = DEFAULT_SEED) -> dict[str, Any]:
+    def difference(
+        self, other: Self, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = N_RESAMPLES
+    ) -> dict[str, Any]:
         """Accuracy minus that of ``other`` on the same labelled samples.
 
         Returns:
@@ -98,12 +100,12 @@ class ClassPredictions(SamplePredictions):
             DataError: the predictions are not about the same samples, or disagree on the true classes.
         """
         a, b = self.paired(other)
-        bootstrap = EventBootstrap(a.source_ids, level, seed)
+        bootstrap = EventBootstrap(a.source_ids, level, seed, n_resamples)
         difference = a.correct.astype(float) - b.correct
         resampled = bootstrap.means(difference[:, None])[:, 0] if bootstrap.n else difference
         value = float(difference.mean()) if bootstrap.n else math.nan
         found = difference_dict(self.headline, bootstrap, value, resampled)
-        if not bootstrap.independent:
+        if not bootstrap.independent or not bootstrap.n:
             return found
         return {**found, "p_value": mcnemar(a.correct, b.correct).p_value, "test": "exact McNemar"}
 

@@ -16,6 +16,7 @@ from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.class_predictions import ClassPredictions
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.regression_predictions import AnglePredictions, ScalarPredictions
+from seisvision.evaluation.resampling import N_RESAMPLES
 from seisvision.seeding import DEFAULT_SEED
 
 __all__ = [
@@ -83,7 +84,9 @@ class Predictions(Protocol):
     def columns(self) -> dict[str, list[Any]]:
         """Columns of a table with one row a sample; unknown numbers are NaN, unknown names empty."""
 
-    def difference(self, other: Any, level: float = 0.95, seed: int = DEFAULT_SEED) -> dict[str, Any]:
+    def difference(
+        self, other: Any, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = N_RESAMPLES
+    ) -> dict[str, Any]:
         """Headline of these predictions minus that of ``other`` on the same samples, paired."""
 
     def select(self, sample_ids: Sequence[str]) -> Self:

@@ -21,7 +21,7 @@ from seisvision.evaluation.circular import (
     tolerance_name,
 )
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.resampling import EventBootstrap
+from seisvision.evaluation.resampling import N_RESAMPLES, EventBootstrap
 from seisvision.evaluation.sample_predictions import (
     SamplePredictions,
     difference_dict,
@@ -85,7 +85,9 @@ class _RegressionPredictions(SamplePredictions):
                 columns[part] = self.decoded[:, number].tolist()
         return columns
 
-    def difference(self, other: Self, level: float = 0.95, seed: int = DEFAULT_SEED) -> dict[str, Any]:
+    def difference(
+        self, other: Self, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = N_RESAMPLES
+    ) -> dict[str, Any]:
         """Headline measure minus that of ``other``, on the samples that both answered.
 
         Returns:
@@ -97,7 +99,7 @@ class _RegressionPredictions(SamplePredictions):
         a, b = self.paired(other)
         both = np.flatnonzero(np.isfinite(a.value) & np.isfinite(b.value))
         a, b = a.take(both), b.take(both)
-        bootstrap = EventBootstrap(a.source_ids, level, seed)
+        bootstrap = EventBootstrap(a.source_ids, level, seed, n_resamples)
         if not len(both):
             return difference_dict(self.headline, bootstrap, math.nan, np.zeros(0))
         return difference_dict(self.headline, bootstrap, *self._headline_difference(a, b, bootstrap))

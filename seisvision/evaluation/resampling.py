@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ from seisvision.seeding import DEFAULT_SEED, numpy_stream
 N_RESAMPLES = 2000
 ROWS_AT_ONCE = 128
 """Resamples handled together, which bounds the memory."""
+KEPT_BYTES = 64_000_000
+"""Resamples up to this size are kept, so that many tests on the same number of events draw them once."""
+MOST_COUNT_BYTES = 256_000_000
+"""More resamples than usual are drawn up to this size."""
 
 OfMeans = Callable[[np.ndarray], np.ndarray]
 """Maps means (R, M) to one number (R,) each."""
@@ -129,24 +133,48 @@ class EventBootstrap:
     @cached_property
     def counts(self) -> np.ndarray:
         """How often every event is in every resample, uint16 (R, n_groups)."""
-        rng = numpy_stream(self.seed, "event bootstrap")
-        counts = np.empty((self.n_resamples, self.n_groups), np.uint16)
-        for row in counts:
-            row[:] = np.bincount(rng.integers(0, self.n_groups, self.n_groups), minlength=self.n_groups)
-        return counts
+        small = self.n_resamples * self.n_groups * COUNT_BYTES <= KEPT_BYTES
+        return (_kept_counts if small else _draw_counts)(self.seed, self.n_resamples, self.n_groups)
 
     def _chunks(self) -> Iterator[np.ndarray]:
         for start in range(0, self.n_resamples, ROWS_AT_ONCE):
             yield self.counts[start : start + ROWS_AT_ONCE]
 
 
+def _draw_counts(seed: int, n_resamples: int, n_groups: int) -> np.ndarray:
+    rng = numpy_stream(seed, "event bootstrap")
+    counts = np.empty((n_resamples, n_groups), np.uint16)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(0, n_groups, n_groups), minlength=n_groups)
+    counts.flags.writeable = False
+    return counts
+
+
+_kept_counts = lru_cache(maxsize=2)(_draw_counts)
+COUNT_BYTES = np.dtype(np.uint16).itemsize
+
+
+def smallest_p(n_resamples: int) -> float:
+    """The smallest p-value that R resamples can give."""
+    return 2 / (n_resamples + 1)
+
+
+def enough_resamples(n_tests: int, n_groups: int, alpha: float = 0.05) -> int:
+    """Resamples that let the smallest p-value fall to half of ``alpha`` after adjustment for ``n_tests`` tests.
+
+    Never fewer than usual, and of many events (``n_groups``) never more than fit in `MOST_COUNT_BYTES`.
+    """
+    wanted = math.ceil(4 * n_tests / alpha)
+    return max(N_RESAMPLES, min(wanted, MOST_COUNT_BYTES // (COUNT_BYTES * max(1, n_groups))))
+
+
 def two_sided_p(resampled: np.ndarray) -> float:
-    """Two-sided bootstrap p-value of differences (R,) against none; never below 1 / (R + 1)."""
+    """Two-sided bootstrap p-value of differences (R,) against none; never below 2 / (R + 1)."""
     finite = resampled[np.isfinite(resampled)]
     if not len(finite):
         return math.nan
     tail = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
-    return min(1.0, 2 * (tail + 1) / (len(finite) + 1))
+    return min(1.0, (tail + 1) * smallest_p(len(finite)))
 
 
 def _first_over_second(means: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,25 +58,70 @@ def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
         about: the output, as its ``describe`` gives it.
 
     Raises:
-        DataError: the file holds no such output.
+        DataError: the file holds no such output, or names a class that the output does not have.
+    """
+    name, is_class = about["name"], about["kind"] == "class"
+    columns = [f"probability_{one}" for one in about["class_names"]] if is_class else ["prediction"]
+    needed = [f"{name}_{column}" for column in ("target", "prediction", *columns)]
+    numbers = [f"{name}_{column}" for column in (*columns, *DECODED.get(about["kind"], ()))]
+    table = _read_cells(path, [*numbers] if is_class else [*numbers, f"{name}_target"])
+    missing = [column for column in ("source_id", *needed) if column not in table]
+    if missing:
+        raise DataError(
+            f"{path} holds no predictions of '{name}' ({missing[0]} is missing); evaluate that output again"
+        )
+    target = table[f"{name}_target"].to_numpy()
+    if is_class:
+        target = _class_numbers(target, [str(one) for one in about["class_names"]], path)
+    decoded = table.reindex(columns=numbers).to_numpy(dtype=float)
+    ids = table["trace_id"] if "trace_id" in table else table["source_id"]
+    kind = PREDICTIONS[about["kind"]]
+    return kind.from_decoded(about, ids.tolist(), table["source_id"].tolist(), target, decoded)
+
+
+def read_sample_ids(path: Path) -> frozenset[str]:
+    """Ids of the samples of a table of predictions: of traces where it has them, else of events.
+
+    Raises:
+        DataError: the file has no ids.
+        OSError: it cannot be read.
+    """
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = csv.reader(lines)
+        head = next(rows, [])
+        column = next((name for name in ("trace_id", "source_id") if name in head), None)
+        if column is None:
+            raise DataError(f"{path} has no column source_id; evaluate that run again")
+        number = head.index(column)
+        return frozenset(row[number] for row in rows if len(row) > number)
+
+
+def _read_cells(path: Path, numbers: Sequence[str]) -> pd.DataFrame:
+    """The table as it was written: only the columns of numbers are numbers, and only there is nothing NaN.
+
+    Left to itself, pandas would read classes called 1 and 2 as numbers, true as a boolean, and NA or None as nothing.
     """
     import pandas as pd
 
-    table = pd.read_csv(path, dtype={"source_id": str, "trace_id": str})
-    name = about["name"]
-    if f"{name}_prediction" not in table:
-        raise DataError(f"{path} holds no predictions of '{name}'; evaluate that output again")
-    target = table[f"{name}_target"]
-    if about["kind"] == "class":
-        number_of = {class_name: number for number, class_name in enumerate(about["class_names"])}
-        target = target.map(number_of).fillna(NO_CLASS).astype(int)
-        columns = [f"probability_{class_name}" for class_name in about["class_names"]]
-    else:
-        columns = ["prediction", *DECODED[about["kind"]]]
-    decoded = table.reindex(columns=[f"{name}_{column}" for column in columns]).to_numpy(dtype=float)
-    ids = table["trace_id"] if "trace_id" in table else table["source_id"]
-    kind = PREDICTIONS[about["kind"]]
-    return kind.from_decoded(about, ids.tolist(), table["source_id"].tolist(), target.to_numpy(), decoded)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    for column in set(numbers) & set(table):
+        table[column] = pd.to_numeric(table[column].replace("", "nan"))
+    return table
+
+
+def _class_numbers(names: np.ndarray, class_names: Sequence[str], path: Path) -> np.ndarray:
+    """int (N,): numbers of the classes that were written by name; those without label are empty.
+
+    Raises:
+        DataError: a name is none of the classes.
+    """
+    number_of = {"": NO_CLASS} | {name: number for number, name in enumerate(class_names)}
+    unknown = sorted({str(name) for name in names} - number_of.keys())
+    if unknown:
+        raise DataError(
+            f"{path} names the class '{unknown[0]}', which is none of {', '.join(class_names)}; evaluate that run again"
+        )
+    return np.array([number_of[name] for name in names], dtype=int)
 
 
 def _cell(value: Any) -> Any:

@@ -75,7 +75,7 @@ def _row(run: ClusterRun, columns: Sequence[str], names: Sequence[str]) -> str:
     found, training = run.found, run.metrics["training"]
     history = found.get("nmi_history") or []
     stable = f"{history[-1]:.3f}" if history else UNDEFINED
-    cells = [str(found["n_clusters"]), str(min(found["sizes"], default=0)), _sizes(found["sizes"]), stable]
+    cells = [esc(found["n_clusters"]), str(min(found["sizes"], default=0)), _sizes(found["sizes"]), stable]
     cells += [format_measure(run.agreement(column).get(name)) for column in columns for name in names]
     cells += [esc(training["seed"]), format_seconds(float(training["seconds"]))]
     tip = esc("\n".join(run.overrides))

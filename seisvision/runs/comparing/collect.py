@@ -6,6 +6,7 @@ import glob
 import json
 import math
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,28 +16,38 @@ from typing import Any, NamedTuple
 import yaml
 
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.runs.comparing.clusterings import ClusterRun, cluster_row, is_clustering
-from seisvision.runs.configuration import MACHINE_KEYS
-from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, PENDING, PRUNED, RUNNING, RunFolder, read_json
-from seisvision.runs.results import stored_measures
+from seisvision.runs.comparing.checks import (
+    NotComparableError,
+    check_clustering,
+    check_config,
+    check_environment,
+    check_metrics,
+)
+from seisvision.runs.comparing.clusterings import ClusterRun, is_clustering
+from seisvision.runs.configuration import scientific_part
+from seisvision.runs.folder import (
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    PENDING,
+    PRUNED,
+    RUNNING,
+    TIME_FORMAT,
+    RunFolder,
+    read_json,
+)
 from seisvision.runs.sweeps.folder import SweepFolder
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MARKS = ("status.json", "metrics.json")
 """A folder with one of these is a run folder, and nothing below it is."""
-NOT_SCIENTIFIC = (*MACHINE_KEYS, "stages", "evaluation")
-"""Sections of the configuration that do not change what a network learns or says."""
+NOT_LEARNT = ("run", "stages", "evaluation")
+"""Sections of the scientific configuration that say what is measured, not what a network learns or says."""
+LEVEL = 0.95
+"""Confidence level of the intervals of runs whose configuration names none."""
+SWEEP_FILE = "sweep.json"
 REPEATS = ("seed", "split.fold")
 """Settings in which the repetitions of one configuration differ."""
-NEEDED = {
-    "training": ("model", "parameters", "seed", "seconds", "monitor"),
-    "data": ("name", "fingerprint", "split_hash", "unit", "events"),
-}
-"""What ``metrics.json`` must hold, by section."""
-
-
-class NotComparableError(SeisvisionError):
-    """A run folder cannot be compared; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +66,15 @@ class ComparedRun:
     folder: RunFolder
     metrics: dict[str, Any]
     settings: dict[str, Any]
-    """Scientific settings by dotted key; the data source is replaced by ``dataset.fingerprint``."""
+    """Scientific settings by dotted key, as they make the run id; ``dataset.fingerprint`` names the data."""
     seed: int
     fold: int | None
     overrides: list[str]
     environment: dict[str, Any]
+    ended: str = ""
+    """When it ended (UTC, sorts as text)."""
+    level: float = LEVEL
+    """Confidence level of its intervals."""
 
     @property
     def path(self) -> Path:
@@ -101,6 +116,11 @@ class ComparedRun:
         return tuple(tuple(str(about.get(name, "")) for name in names) for about in self.outputs)
 
     @property
+    def n_measured(self) -> int:
+        """How much was measured: validation, test, epicentres."""
+        return sum(bool(self.metrics.get(part)) for part in ("val", "test", "location"))
+
+    @property
     def commit(self) -> str:
         """Git commit of the code, with ``+`` where it had uncommitted changes; empty if unknown."""
         git = self.environment.get("git") or {}
@@ -122,7 +142,8 @@ class Collected(NamedTuple):
 def collect(asked: Sequence[str], cache: Cache | None = None) -> Collected:
     """Read the runs of all folders asked for.
 
-    Of runs with different tasks, those with the most frequent task are compared and the others are left out.
+    Of runs with different tasks, those with the most frequent task are compared and the others are left out; the same
+    goes for the confidence level of their intervals.
 
     Args:
         asked: run folders, folders of sweeps, folders of runs at any depth, or patterns such as ``runs/sweep*``.
@@ -132,7 +153,7 @@ def collect(asked: Sequence[str], cache: Cache | None = None) -> Collected:
         ConfigurationError: nothing lies under a name.
     """
     cache = {} if cache is None else cache
-    found = [_read_cached(path, cache) for path in find_run_folders(asked)]
+    found = [one if isinstance(one, LeftOut) else _read_cached(one, cache) for one in _find(asked)]
     runs = [one for one in found if isinstance(one, ComparedRun)]
     left_out = [one for one in found if isinstance(one, LeftOut)]
     clusterings = [one for one in found if isinstance(one, ClusterRun)]
@@ -145,6 +166,13 @@ def collect(asked: Sequence[str], cache: Cache | None = None) -> Collected:
             own = ", ".join(f"{row[0]} ({row[1]})" for row in run.task)
             left_out.append(LeftOut(run.path, f"another task: it predicts {own}, most runs predict {names}", FINISHED))
     runs = [run for run in runs if run.task == task]
+    levels = Counter(run.level for run in runs)
+    level = max(levels, key=lambda one: (levels[one], one))
+    for run in runs:
+        if run.level != level:
+            reason = f"its intervals are of level {run.level:g} (evaluation.level), those of most runs of {level:g}"
+            left_out.append(LeftOut(run.path, f"{reason}: evaluate it again with that level", FINISHED))
+    runs = [run for run in runs if run.level == level]
     return Collected(runs, sorted(left_out, key=lambda one: one.path), clusterings)
 
 
@@ -153,26 +181,61 @@ def find_run_folders(asked: Sequence[str]) -> list[Path]:
 
     Raises:
         ConfigurationError: a folder does not exist or a pattern matches nothing.
+        SeisvisionError: there is nothing but a sweep whose points cannot be read.
     """
-    folders: set[Path] = set()
+    found = _find(asked)
+    folders = [one for one in found if isinstance(one, Path)]
+    damaged = next((one for one in found if isinstance(one, LeftOut) and one.path.name == SWEEP_FILE), None)
+    if damaged is not None and not folders:
+        raise SeisvisionError(f"{damaged.path}: {damaged.reason}")
+    return folders
+
+
+def _find(asked: Sequence[str]) -> list[Path | LeftOut]:
+    """Run folders, sorted, then points of sweeps that have none, with the reason."""
+    folders: dict[Path, Path] = {}
+    without: dict[LeftOut, None] = {}
     for name in asked:
         matches = [name] if Path(name).exists() else glob.glob(name, recursive=True)  # noqa: PTH207 (absolute patterns)
         if not matches:
             raise ConfigurationError(f"'{name}' does not exist. Give run folders, folders of runs, or a pattern.")
-        folders |= {path for match in matches for path in _below(Path(match))}
-    return sorted({path.resolve(): path for path in sorted(folders)}.values())
+        for one in (one for match in matches for one in _below(Path(match))):
+            if isinstance(one, LeftOut):
+                without[one] = None
+            else:
+                folders[one.resolve()] = min(one, folders.get(one.resolve(), one))
+    return [*sorted(folders.values()), *without]
 
 
-def _below(top: Path) -> Iterator[Path]:
-    sweep = SweepFolder(top)
-    if sweep.file.is_file():
-        yield from (folder.path for folder in map(sweep.run_folder, sweep.points()) if folder and folder.path.exists())
+def _below(top: Path) -> Iterator[Path | LeftOut]:
+    if (top / SWEEP_FILE).is_file():
+        yield from _points(SweepFolder(top))
         return
     for path, folders, files in os.walk(top):
+        if SWEEP_FILE in files:
+            # Its runs lie elsewhere, and below what was asked for they are found by themselves.
+            yield from (one for one in _points(SweepFolder(Path(path))) if isinstance(one, LeftOut))
         if any(mark in files for mark in MARKS) or {"config.yaml", "overrides.yaml"} <= set(files):
             folders.clear()
             yield Path(path)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+
+
+def _points(sweep: SweepFolder) -> Iterator[Path | LeftOut]:
+    """The runs of a sweep, and the points that have none."""
+    try:
+        points = [(point, sweep.run_folder(point)) for point in sweep.points()]
+    except (SeisvisionError, KeyError, TypeError) as error:
+        yield LeftOut(sweep.file, f"broken: the points of the sweep cannot be read ({error})")
+        return
+    for point, folder in points:
+        about = f"point {point.number} of the sweep ({' '.join(map(str, point.overrides)) or 'no overrides'})"
+        if folder is None:
+            yield LeftOut(sweep.path, f"{about} has no run: {point.error or 'no reason was stored'}", FAILED)
+        elif folder.path.exists():
+            yield folder.path
+        else:
+            yield LeftOut(folder.path, f"{about} was not started yet", PENDING)
 
 
 def _read_cached(path: Path, cache: Cache) -> ComparedRun | ClusterRun | LeftOut:
@@ -230,21 +293,22 @@ def _check_state(folder: RunFolder) -> str:
 
 
 def _read_clustering(folder: RunFolder) -> ClusterRun | None:
-    """The run where it is one of clustering; a KeyError, TypeError or ValueError tells of damage."""
+    """The run where it is one of clustering."""
     metrics = read_json(folder.metrics_file)
     if not is_clustering(metrics):
         return None
-    run = ClusterRun(folder.path, metrics, _overrides(folder))
-    cluster_row(run)
-    float(metrics["training"]["seconds"]), str(metrics["data"]["name"])
-    return run
+    check_clustering(metrics)
+    return ClusterRun(folder.path, metrics, _overrides(folder))
 
 
 def _overrides(folder: RunFolder) -> list[str]:
     """What was typed."""
     if not folder.overrides_file.exists():
         return []
-    return [str(one) for one in yaml.load(folder.overrides_file.read_text(encoding="utf-8"), Loader=Loader) or []]
+    typed = yaml.load(folder.overrides_file.read_text(encoding="utf-8"), Loader=Loader) or []
+    if not isinstance(typed, list):
+        raise NotComparableError(f"broken: {folder.overrides_file.name} does not hold a list")
+    return [str(one) for one in typed]
 
 
 def read_run(folder: RunFolder) -> ComparedRun:
@@ -254,11 +318,16 @@ def read_run(folder: RunFolder) -> ComparedRun:
         SeisvisionError: a file is damaged, or the run was written by another version.
     """
     metrics = read_json(folder.metrics_file)
-    _check_metrics(metrics)
+    check_metrics(metrics)
     config = yaml.load(folder.config_file.read_text(encoding="utf-8"), Loader=Loader)
-    settings = flatten({key: value for key, value in config.items() if key not in NOT_SCIENTIFIC})
-    settings = {key: value for key, value in settings.items() if not key.startswith("dataset.source.")}
-    settings["dataset.fingerprint"] = metrics["data"]["fingerprint"]
+    check_config(config)
+    environment = read_json(folder.environment_file) if folder.environment_file.exists() else {}
+    check_environment(environment)
+    written = time.strftime(TIME_FORMAT, time.gmtime(folder.metrics_file.stat().st_mtime))
+    # Older runs lack sections; what they lack is no setting of theirs.
+    complete = {"dataset": {}, "trainer": {}, **config, "run": {"test": None}}
+    scientific = scientific_part(complete, str(metrics["data"]["fingerprint"]))
+    settings = flatten({key: value for key, value in scientific.items() if key not in NOT_LEARNT})
     return ComparedRun(
         folder,
         metrics,
@@ -266,35 +335,10 @@ def read_run(folder: RunFolder) -> ComparedRun:
         int(metrics["training"]["seed"]),
         (config.get("split") or {}).get("fold"),
         _overrides(folder),
-        read_json(folder.environment_file) if folder.environment_file.exists() else {},
+        environment,
+        str(folder.status().get("ended") or written),
+        float((config.get("evaluation") or {}).get("level", LEVEL)),
     )
-
-
-def _check_metrics(metrics: Any) -> None:
-    """Refuse metrics that lack something; a TypeError or ValueError tells of a value that is no number.
-
-    Raises:
-        NotComparableError: says what is missing.
-    """
-    if not isinstance(metrics, Mapping):
-        raise NotComparableError("broken: metrics.json does not hold a mapping")
-    missing = [f"{section}.{name}" for section, names in NEEDED.items() for name in names
-               if name not in (metrics.get(section) or {})]  # fmt: skip
-    missing += [] if metrics.get("outputs") else ["outputs"]
-    if missing:
-        raise NotComparableError(
-            f"written by another version: metrics.json has no {missing[0]}; run it again with this version"
-        )
-    for part in ("val", "test"):
-        for output, measured in (metrics.get(part) or {}).items():
-            if "headline" not in measured or measured["headline"] not in measured:
-                raise NotComparableError(f"written by another version: {part}.{output} names no headline measure")
-            if not isinstance(measured.get("table_columns"), Mapping):
-                raise NotComparableError(f"written by another version: {part}.{output} has no table_columns")
-            stored_measures(measured)
-    float(metrics["training"]["seconds"]), int(metrics["training"]["parameters"])
-    if not any(metrics.get(part) for part in ("val", "test")):
-        raise NotComparableError("no validation or test sample was measured")
 
 
 def flatten(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:

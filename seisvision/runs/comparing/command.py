@@ -10,7 +10,7 @@ import argparse
 import logging
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from seisvision.runs.comparing.collect import Cache
@@ -56,36 +56,49 @@ def run(args: argparse.Namespace) -> int:
     if args.out.is_dir() or args.out.suffix.lower() not in (".html", ".htm"):
         raise ConfigurationError(f"--out '{args.out}' is not the name of a page; give a name that ends in .html.")
     cache: Cache = {}
-    comparison = _write(args, cache)
+    comparison = _write(args, cache, args.watch)
     if args.watch is None and not comparison.groups and not comparison.clusterings:
         reasons = "; ".join(f"{one.path}: {one.reason}" for one in comparison.left_out[:3]) or "there is no run folder"
         raise DataError(f"None of the runs can be compared ({reasons}). See {args.out}.")
-    while args.watch is not None:
-        log.info("%d runs compared, %d left out: %s", len(comparison.runs), len(comparison.left_out), args.out)
-        time.sleep(args.watch)
-        try:
-            comparison = _write(args, cache)
-        except OSError as error:
-            # A run that is deleted or started afresh while it is read; the next round sees it as it is then.
-            log.warning("not written this time: %s", error)
+    if args.watch is not None:
+        _watch(args, cache, comparison)
     _show(comparison)
     print(args.out)
     return 0
 
 
-def _write(args: argparse.Namespace, cache: Cache) -> Comparison:
+def _watch(args: argparse.Namespace, cache: Cache, comparison: Comparison) -> NoReturn:
+    """Write again and again; when interrupted, once more, so that the page that stays does not load itself again."""
+    try:
+        while True:
+            log.info("%d runs compared, %d left out: %s", len(comparison.runs), len(comparison.left_out), args.out)
+            time.sleep(args.watch)
+            comparison = _write_or_warn(args, cache, args.watch) or comparison
+    except KeyboardInterrupt:
+        _write_or_warn(args, cache, None)
+        raise
+
+
+def _write_or_warn(args: argparse.Namespace, cache: Cache, reload_s: float | None) -> Comparison | None:
+    try:
+        return _write(args, cache, reload_s)
+    except Exception as error:
+        # A run may be deleted or started afresh while it is read; the next round sees it as it is then.
+        log.warning("not written this time: %s: %s", type(error).__name__, error)
+        return None
+
+
+def _write(args: argparse.Namespace, cache: Cache, reload_s: float | None) -> Comparison:
     """Read what is new and write the three files, each at once."""
     from seisvision.files import write_text
     from seisvision.runs.comparing.collect import collect
-    from seisvision.runs.comparing.groups import compare
-    from seisvision.runs.comparing.page import render_page
-    from seisvision.runs.comparing.tables import comparison_csv, comparison_markdown
+    from seisvision.runs.comparing.report import make_report
 
-    comparison = compare(*collect(args.runs, cache))
-    write_text(args.out.with_name("comparison.csv"), comparison_csv(comparison))
-    write_text(args.out.with_name("comparison.md"), comparison_markdown(comparison))
-    write_text(args.out, render_page(comparison, args.top, args.watch))
-    return comparison
+    report = make_report(collect(args.runs, cache), cache, args.top, reload_s)
+    write_text(args.out.with_name("comparison.csv"), report.csv)
+    write_text(args.out.with_name("comparison.md"), report.markdown)
+    write_text(args.out, report.page)
+    return report.comparison
 
 
 def _show(comparison: Comparison) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,10 @@ from seisvision.evaluation.directions import LESS_IS_BETTER
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import is_share
 from seisvision.runs.comparing.clusterings import ClusterRun
-from seisvision.runs.comparing.collect import ComparedRun, LeftOut
+from seisvision.runs.comparing.collect import LEVEL, ComparedRun, LeftOut
+from seisvision.runs.comparing.sample_sets import Evaluated, evaluated_samples
+from seisvision.runs.comparing.tolerances import with_one_tolerance
+from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
 
 NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")
 NEAR_ZERO_IS_BETTER = ("bias",)
@@ -34,10 +37,10 @@ MACHINE = (
     "explain",
     "launcher",
     "hydra",
+    *(f"trainer.{key}=" for key in MACHINE_KEYS_OF_TRAINER),
 )
 """Beginnings of typed settings that do not name a configuration."""
 NAMED_SETTINGS = 4
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,17 @@ class Group:
     name: str = ""
     differing: dict[str, Any] = field(default_factory=dict)
     """Values of the settings that not all groups share."""
+    _evaluated: dict[str, Evaluated] = field(default_factory=dict, repr=False)
 
     @property
     def first(self) -> ComparedRun:
         """The run that stands for the group in pictures."""
         return self.runs[0]
+
+    @property
+    def level(self) -> float:
+        """Confidence level of the intervals."""
+        return self.first.level
 
     @property
     def parameters(self) -> int:
@@ -97,9 +106,21 @@ class Group:
     def summary(self, part: str, output: str, name: str) -> Summary | None:
         """A measure over the runs that have it; None where none has."""
         measured = [run.metrics.get(part, {}).get(output, {}).get(name) for run in self.runs]
-        known = [Measure.from_dict(one) for one in measured if one and one.get("value") is not None]
-        folds = len({run.fold for run in self.runs})
-        return summarise(known, folds, *limits(name)) if known else None
+        return self.over_runs(measured, part, *limits(name))
+
+    def over_runs(
+        self, stored: Sequence[Mapping[str, Any] | None], part: str, lowest: float, highest: float
+    ) -> Summary | None:
+        """One measure of every run, as stored, in one; None where no run has it."""
+        known = {
+            i: Measure.from_dict(dict(one)) for i, one in enumerate(stored) if one and one.get("value") is not None
+        }
+        if not known:
+            return None
+        if part not in self._evaluated:
+            self._evaluated[part] = evaluated_samples(self.runs, part)
+        samples = self._evaluated[part].of(list(known), [one.n for one in known.values()])
+        return summarise(list(known.values()), *samples, lowest, highest, self.level)
 
 
 @dataclass
@@ -128,6 +149,11 @@ class Comparison:
         """Plain descriptions of what is predicted."""
         return self.groups[0].first.outputs if self.groups else []
 
+    @property
+    def level_text(self) -> str:
+        """Confidence level of the intervals, such as ``95 %``."""
+        return level_text(self.groups[0].level)
+
     def headline(self, output: str) -> str:
         """Name of the measure that is shown first."""
         return next(_headlines(self.runs, self.part, output), "")
@@ -145,7 +171,8 @@ def compare(
     if not runs:
         return Comparison([], "test", "test", list(left_out), [], [], list(clusterings))
     runs, repeats = without_repeats(runs)
-    left_out = sorted([*left_out, *repeats], key=lambda one: one.path)
+    runs, others, warnings = with_one_tolerance(runs)
+    left_out = sorted([*left_out, *repeats, *others], key=lambda one: one.path)
     by_settings: dict[str, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         by_settings[json.dumps(run.settings, sort_keys=True, default=str)].append(run)
@@ -155,8 +182,13 @@ def compare(
     groups.sort(key=lambda group: _rank(group, ordered_by))
     differing = _differing(groups)
     _name(groups, runs)
-    warnings = find_warnings(runs, groups, part)
+    warnings += find_warnings(runs, groups, part)
     return Comparison(groups, part, ordered_by, list(left_out), warnings, differing, list(clusterings))
+
+
+def level_text(level: float) -> str:
+    """A confidence level as text, such as ``95 %``."""
+    return f"{100 * level:g} %"
 
 
 def limits(name: str) -> tuple[float, float]:
@@ -167,27 +199,40 @@ def limits(name: str) -> tuple[float, float]:
 
 
 def summarise(
-    measures: Sequence[Measure], n_folds: int = 1, lowest: float = -math.inf, highest: float = math.inf
+    measures: Sequence[Measure],
+    n_sets: float = 1.0,
+    n_samples: int | None = None,
+    lowest: float = -math.inf,
+    highest: float = math.inf,
+    level: float = LEVEL,
 ) -> Summary:
     """Mean of the same measure of several runs, with an interval that covers events and repetitions.
 
     Half its width is the root of the sum of squares of two: the mean half width of the runs' own intervals, which are
-    over events (seeds share their test events, so it does not shrink with them; folds do not, so it shrinks with the
-    root of their number), and the half width of Student's t for the mean over runs.
+    over events, divided by the root of ``n_sets``, and the half width of Student's t for the mean over runs.
+
+    Args:
+        measures: one a run.
+        n_sets: how many sets of other events they were measured on: 1 for seeds, and for the test events of
+            cross-validation, which all folds share; the number of folds for its validation events.
+        n_samples: samples in all these sets; the most that a run has where that is not given.
+        lowest: least possible value.
+        highest: greatest possible value.
+        level: confidence level of the runs' own intervals, and of the result.
     """
     from scipy.stats import t
 
     n = len(measures)
     mean = sum(one.value for one in measures) / n
     sd = math.sqrt(sum((one.value - mean) ** 2 for one in measures) / (n - 1)) if n > 1 else math.nan
-    over_runs = float(t.ppf(0.5 + LEVEL / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else 0.0
+    over_runs = float(t.ppf(0.5 + level / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else 0.0
     below, above = (
-        sum(widths) / n / math.sqrt(n_folds)
+        sum(widths) / n / math.sqrt(n_sets)
         for widths in ([one.value - one.low for one in measures], [one.high - one.value for one in measures])
     )
     low, high = mean - math.hypot(below, over_runs), mean + math.hypot(above, over_runs)
     low, high = (end if math.isnan(end) else min(highest, max(lowest, end)) for end in (low, high))
-    return Summary(mean, sd, low, high, n, max(one.n for one in measures))
+    return Summary(mean, sd, low, high, n, n_samples if n_samples is not None else max(one.n for one in measures))
 
 
 def badness(name: str, value: float) -> float:
@@ -293,12 +338,22 @@ def _short(setting: str) -> str:
 
 
 def without_repeats(runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun], list[LeftOut]]:
-    """One run of each configuration, seed and fold: running the same again teaches nothing about another seed."""
-    kept: dict[str, ComparedRun] = {}
-    left_out = []
+    """One run of each configuration, seed and fold: running the same again teaches nothing about another seed.
+
+    The one with the most results is kept, such as the best point of a sweep that was run again to be tested, and of
+    those the newest.
+    """
+    same: dict[str, list[ComparedRun]] = defaultdict(list)
     for run in runs:
         key = json.dumps([run.settings, run.seed, run.fold, run.split_hash], sort_keys=True, default=str)
-        if key in kept:
-            left_out.append(LeftOut(run.path, f"the same configuration, seed and fold as {kept[key].path}", "finished"))
-        kept.setdefault(key, run)
-    return list(kept.values()), left_out
+        same[key].append(run)
+    kept, left_out = [], []
+    for some in same.values():
+        best = max(some, key=lambda run: (run.n_measured, run.ended))
+        kept.append(best)
+        for run in some:
+            why = "has more results" if run.n_measured < best.n_measured else "is not older"
+            if run is not best:
+                reason = f"the same configuration, seed and fold as {best.path}, which {why}"
+                left_out.append(LeftOut(run.path, reason, "finished"))
+    return kept, left_out

@@ -9,10 +9,9 @@ from typing import Any
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.error_sources import SHARE_WRONG
 from seisvision.evaluation.figures_sources import QUANTITIES
-from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import UNDEFINED, format_measure
 from seisvision.runs.comparing.charts import Bin, bar_chart, colour, esc, interval_chart
-from seisvision.runs.comparing.groups import Comparison, Group, Summary, summarise
+from seisvision.runs.comparing.groups import Comparison, Group, Summary, level_text
 from seisvision.runs.comparing.importance import importance
 from seisvision.runs.comparing.sections import sweep_axes, tag
 from seisvision.runs.comparing.tables import spread_text
@@ -43,8 +42,9 @@ def location_section(comparison: Comparison) -> str:
     body = "".join(row for wanted in LOCATORS for locator, row in rows if locator == wanted)
     style = "tall" if len(rows) >= FEWEST_TO_SCROLL else "scroll"
     return (
-        '<p class="soft">Epicentres from predicted distances, with 95 % intervals; an ellipse is honest where it holds '
-        "the share of true epicentres that it states. S minus P: the same locator on automatic picks.</p>"
+        f'<p class="soft">Epicentres from predicted distances, with {comparison.level_text} intervals; an ellipse '
+        "is honest where it holds the share of true epicentres that it states. S minus P: the same locator on "
+        "automatic picks.</p>"
         f'<div class="{style}"><table class="wide" id="locations"><thead><tr><th scope="col">configuration</th>{head}'
         f"</tr></thead><tbody>{body}</tbody></table></div>{_location_curves(comparison)}"
     )
@@ -52,11 +52,10 @@ def location_section(comparison: Comparison) -> str:
 
 def location_summary(group: Group, locator: str, name: str) -> Summary | None:
     """A measure of the epicentres over the runs of a group; None where none has it."""
-    stored = [((run.metrics.get("location") or {}).get(locator) or {}).get("measures", {}).get(name)
-              for run in group.runs]  # fmt: skip
-    known = [Measure.from_dict(one) for one in stored if one and one.get("value") is not None]
-    highest = math.inf if name.endswith("_km") else 1.0
-    return summarise(known, len({run.fold for run in group.runs}), 0.0, highest) if known else None
+    located = [run.metrics.get("location") or {} for run in group.runs]
+    stored = [(one.get(locator) or {}).get("measures", {}).get(name) for one in located]
+    part = next((str(one["part"]) for one in located if "part" in one), "test")
+    return group.over_runs(stored, part, 0.0, math.inf if name.endswith("_km") else 1.0)
 
 
 def _seen(rows: Sequence[tuple[str, str]], locator: str) -> bool:
@@ -123,9 +122,9 @@ def error_sources_section(groups: Sequence[Group], output: str, part: str) -> st
         for name, some in curves.items()
     )
     return (
-        '<p class="soft">The first run of every configuration, in bins of about equal numbers; bars are 95 % intervals '
-        f'over events. Bins whose intervals overlap widely say nothing of a trend.</p><div class="cards broad">{cards}'
-        "</div>"
+        f'<p class="soft">The first run of every configuration, in bins of about equal numbers; bars are '
+        f"{level_text(groups[0].level)} intervals over events. Bins whose intervals overlap widely say nothing of a "
+        f'trend.</p><div class="cards broad">{cards}</div>'
     )
 
 

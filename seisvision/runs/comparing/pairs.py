@@ -14,8 +14,9 @@ import numpy as np
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.predictions import Predictions, predictions_class
+from seisvision.evaluation.resampling import N_RESAMPLES, enough_resamples, smallest_p
 from seisvision.runs.comparing.collect import ComparedRun
-from seisvision.runs.comparing.groups import Group
+from seisvision.runs.comparing.groups import Group, badness
 from seisvision.runs.prediction_table import read_predictions
 
 MOST_REPEATS = 5
@@ -43,6 +44,9 @@ class Pair:
     n_repeats: int = 0
     reason: str = ""
     """Why there is no test."""
+    less_is_better: bool = False
+    is_resolved: bool = True
+    """False where even the smallest p-value that the test can give, adjusted for the number of pairs, says nothing."""
 
     @property
     def is_different(self) -> bool:
@@ -51,13 +55,20 @@ class Pair:
 
     @property
     def verdict(self) -> str:
-        """The outcome in words."""
+        """The outcome in words, the first group being called a."""
+        return self.verdict_of("a")
+
+    def verdict_of(self, first: str) -> str:
+        """The outcome in words, with the name of the first group."""
         if self.reason:
             return f"not comparable: {self.reason}"
         if not math.isfinite(self.p_value):
             return "no sample is answered by both"
         if self.is_different:
-            return f"a difference beyond chance on {self.n_events} events"
+            how = "better" if (self.difference.value > 0) != self.less_is_better else "worse"
+            return f"{first} is {how} beyond chance on {self.n_events} events"
+        if not self.is_resolved:
+            return "not resolvable: too many pairs for the resamples that fit in memory; compare fewer at once"
         return f"no difference that {self.n_events} events could show"
 
 
@@ -101,22 +112,54 @@ class Said:
 
 def compare_pairs(groups: Sequence[Group], said: Said) -> list[Pair]:
     """Test all pairs of groups; p-values are adjusted for their number (Holm 1979, Scand. J. Stat. 6, 65-70)."""
-    return adjust([compare_pair(a, b, groups, said) for a, b in combinations(range(len(groups)), 2)])
+    numbers = list(combinations(range(len(groups)), 2))
+    return adjust([compare_pair(a, b, groups, said, len(numbers)) for a, b in numbers])
 
 
-def compare_pair(a: int, b: int, groups: Sequence[Group], said: Said) -> Pair:
-    """Test two groups on runs of the same seed and fold, else on their first runs with the same samples."""
+def compare_pair(a: int, b: int, groups: Sequence[Group], said: Said, n_pairs: int = 1) -> Pair:
+    """Test two groups on runs of the same seed and fold, else on their first runs with the same samples.
+
+    ``n_pairs`` is how many pairs are tested: the p-value must be small enough to survive the adjustment for them.
+    """
     matched = matching_runs(groups[a], groups[b])
     if not matched:
         return Pair(a, b, reason="no run of both has the same data and split")
     try:
         first, second = _stacked(matched, said)
-        found = first.difference(second)
+        found, is_resolved = _difference(first, second, groups[a].level, n_pairs)
     except SeisvisionError as error:
         return Pair(a, b, reason=str(error))
     p_value = math.nan if found["p_value"] is None else float(found["p_value"])
     n_events, n_samples = len(set(first.source_ids)), len(first.source_ids) // len(matched)
-    return Pair(a, b, Measure.from_dict(found), p_value, math.nan, found["test"], n_events, n_samples, len(matched))
+    return Pair(
+        a,
+        b,
+        Measure.from_dict(found),
+        p_value,
+        math.nan,
+        found["test"],
+        n_events,
+        n_samples,
+        len(matched),
+        less_is_better=badness(first.headline, 1.0) > 0,
+        is_resolved=is_resolved,
+    )
+
+
+def _difference(first: Predictions, second: Predictions, level: float, n_pairs: int) -> tuple[dict[str, Any], bool]:
+    """The difference, and whether its p-value could be small enough for so many pairs.
+
+    More resamples than usual are drawn only where they could change the outcome.
+    """
+    found = first.difference(second, level)
+    p_value, n_resamples = found["p_value"], N_RESAMPLES
+    if p_value is None or p_value >= ALPHA or not found["test"].startswith("bootstrap"):
+        return found, True
+    enough = enough_resamples(n_pairs, len(set(first.source_ids)), ALPHA)
+    if enough > n_resamples:
+        found, n_resamples = first.difference(second, level, n_resamples=enough), enough
+    least = smallest_p(n_resamples)
+    return found, least * n_pairs < ALPHA or found["p_value"] > 2 * least
 
 
 def matching_runs(a: Group, b: Group) -> list[tuple[ComparedRun, ComparedRun]]:

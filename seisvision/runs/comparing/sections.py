@@ -85,8 +85,9 @@ def leaderboard_section(comparison: Comparison, output: str) -> str:
         comparison.ordered_by == "val" and part == "test"
     ) else ""  # fmt: skip
     return (
-        f'<p class="soft">{order}Mean over the runs of a configuration (its seeds and folds), with the 95 % interval '
-        f"over events and runs together, and the standard deviation (sd) over runs.</p>{search}"
+        f'<p class="soft">{order}Mean over the runs of a configuration (its seeds and folds), with the '
+        f"{comparison.level_text} interval over events and runs together, and the standard deviation (sd) "
+        f"over runs.</p>{search}"
         f'<div class="{"tall" if len(comparison.groups) > 14 else "scroll"}"><table class="wide" id="{table_id}">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{_baselines(comparison, output)}"
     )
@@ -171,18 +172,20 @@ def pairs_section(comparison: Comparison, groups: Sequence[Group], pairs: Sequen
     """Which differences are real: the neighbours of the best in words, and all pairs as a matrix."""
     share = is_share(name)
     words = "".join(f"<li>{_in_words(pair, groups, share)}</li>" for pair in pairs if pair.a == 0)
+    good = "negative" if badness(name, 1.0) > 0 else "positive"
     found = {(pair.a, pair.b): pair for pair in pairs}
     head = "".join(f'<th scope="col">{tag(group, i)}</th>' for i, group in enumerate(groups))
     rows = []
     for i, group in enumerate(groups):
-        cells = "".join(_pair_cell(found, i, j, share) for j in range(len(groups)))
+        cells = "".join(_pair_cell(found, i, j, groups, share) for j in range(len(groups)))
         rows.append(f'<tr><th scope="row">{tag(group, i)}</th>{cells}</tr>')
     tested = next((pair.test for pair in pairs if pair.test), "")
     return (
         f'<p class="soft">{esc(name.replace("_", " "))} on the same {comparison.part} samples, the same seed and fold '
         f"where both have it. p-values are of a paired test ({esc(tested)}) and adjusted for the number of pairs, "
         f'{len(pairs)} (Holm).</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
-        f'<caption class="small">Row minus column; bold where chance is an unlikely cause (p &lt; 0.05).</caption>'
+        f'<caption class="small">Row minus column, {good} where the row is better; bold where '
+        "chance is an unlikely cause (p &lt; 0.05).</caption>"
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -190,26 +193,28 @@ def pairs_section(comparison: Comparison, groups: Sequence[Group], pairs: Sequen
 def _in_words(pair: Pair, groups: Sequence[Group], share: bool) -> str:
     a, b = groups[pair.a], groups[pair.b]
     start = f"{tag(a, pair.a)} against {tag(b, pair.b)} "
+    said = esc(pair.verdict_of(a.label))
     if not math.isfinite(pair.p_value):
-        return f'{start}<span class="soft">{esc(pair.verdict)}</span>'
+        return f'{start}<span class="soft">{said}</span>'
     value = _signed(pair.difference.value, share) + (" points" if share else "")
     interval = f"[{_signed(pair.difference.low, share)}, {_signed(pair.difference.high, share)}]"
-    verdict = f"<b>{esc(pair.verdict)}</b>" if pair.is_different else esc(pair.verdict)
+    verdict = f"<b>{said}</b>" if pair.is_different else said
     about = [f"p {pair.p_value:.2g}", f"adjusted {pair.p_adjusted:.2g}", f"{pair.n_samples:,} common samples"]
     about += [f"{pair.n_repeats} repetitions"] if pair.n_repeats > 1 else []
     return f'{start}{value} {interval}: {verdict} <span class="soft">({", ".join(about)})</span>'
 
 
-def _pair_cell(found: dict[tuple[int, int], Pair], i: int, j: int, share: bool) -> str:
+def _pair_cell(found: dict[tuple[int, int], Pair], i: int, j: int, groups: Sequence[Group], share: bool) -> str:
     pair = found.get((min(i, j), max(i, j)))
     if pair is None:
         return '<td class="open">·</td>'
+    said = esc(pair.verdict_of(groups[pair.a].label))
     if not math.isfinite(pair.p_value):
-        return f'<td class="open" data-tip="{esc(pair.verdict)}">-</td>'
+        return f'<td class="open" data-tip="{said}">-</td>'
     value = pair.difference.value if i < j else -pair.difference.value
     style = "sure" if pair.is_different else "open"
     return (
-        f'<td class="{style}" data-tip="{esc(pair.verdict)}">{_signed(value, share)}'
+        f'<td class="{style}" data-tip="{said}">{_signed(value, share)}'
         f'<span class="sub">p {pair.p_adjusted:.2g}</span></td>'
     )
 
