@@ -30,7 +30,7 @@ class Table:
     name: str
     columns: list[str]
     rows: list[list[Any]]
-    """Numbers where numbers were written, text otherwise, ``None`` for nothing; a ``Path`` in the column of pictures."""
+    """Numbers where such were written, text otherwise, ``None`` for nothing; a ``Path`` in the column of pictures."""
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
