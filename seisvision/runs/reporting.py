@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from seisvision.runs.folder import RunFolder
 from seisvision.runs.results import LOCATORS, stored_measures
 from seisvision.runs.sample_facts import sample_facts
 from seisvision.runs.tables import PICTURE, write_table
+from seisvision.runs.thumbnails import write_thumbnails
 from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.view import View
 
 N_WORST, N_OTHERS = 16, 8
 """Samples with a picture of their own: the worst, and others evenly chosen."""
+N_THUMBNAILS, N_DRAWN_AT_ONCE = 96, 16
+"""Test samples with a small picture for comparisons, and how many are in memory at a time."""
 MEASURE_COLUMNS = ("measure", "value", "low", "high", "n")
 
 
@@ -49,6 +53,8 @@ def write_report(
     if part is None:
         return
     write_part_report(folder, data, task.view, part, predictions[part], metrics, level)
+    if part == "test":
+        _store_thumbnails(folder.thumbnails(part), data.parts[part], task.view, list(predictions[part].values()))
 
 
 def write_part_report(
@@ -88,6 +94,19 @@ def draw_seen(folder: RunFolder, data: EventDataModule, view: View, part: str, s
     for output, one in said.items():
         chosen = evenly_chosen(N_OTHERS, len(one.sample_ids))
         draw_some(folder.figures / f"{output}_{part}_seen.png", _samples_of(data, one), view, one, chosen)
+
+
+def _store_thumbnails(path: Path, samples: Samples, view: View, said: Sequence[Predictions]) -> None:
+    """Small pictures of those samples on which runs may disagree: the worst of every output, then others."""
+    worst = [some for one in zip_longest(*(one.worst(N_THUMBNAILS).tolist() for one in said)) for some in one]
+    evenly = evenly_chosen(N_THUMBNAILS, len(samples)).tolist()
+    chosen = list(dict.fromkeys(place for place in (*worst, *evenly) if place is not None))[:N_THUMBNAILS]
+    drawn = (
+        (said[0].sample_ids[place], image)
+        for few in (chosen[i : i + N_DRAWN_AT_ONCE] for i in range(0, len(chosen), N_DRAWN_AT_ONCE))
+        for place, image in zip(few, pictures(samples, view, np.array(few)), strict=True)
+    )
+    write_thumbnails(path, drawn)
 
 
 def _samples_of(data: EventDataModule, said: Predictions) -> Samples:

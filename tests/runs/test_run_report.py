@@ -19,6 +19,7 @@ from seisvision.errors import ConfigurationError
 from seisvision.runs.configuration import run_identity, scientific_part
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import FINISHED, RunFolder, read_json
+from seisvision.runs.thumbnails import read_thumbnails
 
 pytest.importorskip("captum", reason="explain=gradcam is an extra")
 
@@ -67,6 +68,15 @@ def test_samples_have_pictures_and_the_worst_come_first(classified: RunFolder) -
         assert (classified.tables / row["picture"]).resolve().is_file()
     predicted = pd.read_csv(classified.predictions_file).set_index("source_id")
     assert all(predicted.loc[row["event"], "source_type_prediction"] == row["prediction"] for row in rows)
+
+
+def test_runs_keep_small_pictures_of_test_samples_the_wrong_ones_first(classified: RunFolder) -> None:
+    kept = list(read_thumbnails(classified.thumbnails("test")))
+    predicted = pd.read_csv(classified.predictions_file, dtype={"source_id": str})
+    assert set(kept) == set(predicted["source_id"]), "few test events, so all of them"
+    wrong = predicted["source_id"][predicted["source_type_prediction"] != predicted["source_type_target"]]
+    assert set(kept[: len(wrong)]) == set(wrong)
+    assert not classified.thumbnails("val").exists()
 
 
 def test_regressions_have_the_same_tables_and_error_against_the_true_offset(measured: RunFolder) -> None:
