@@ -187,9 +187,13 @@ class EventDataModule(pl.LightningDataModule):
                 f"no {self.unit} is left in part '{part}' of {self.waveform_set.path}: "
                 f"{_summary(list(reasons.values()))}; check the class map, select, min_stations and the window"
             )
+        return self.samples_of(kept)
+
+    def samples_of(self, ids: Sequence[str]) -> EventSamples | TraceSamples:
+        """Return the samples with these ids, in that order and of any part, cut as those of the parts."""
         if self.unit == "event":
-            return EventSamples(self.waveform_set, kept, **self._arguments)
-        return TraceSamples(self.waveform_set, row_numbers(kept), **self._arguments)
+            return EventSamples(self.waveform_set, ids, **self._arguments)
+        return TraceSamples(self.waveform_set, row_numbers(ids), **self._arguments)
 
     def _report_excluded(self) -> None:
         if self.excluded:

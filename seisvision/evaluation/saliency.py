@@ -67,19 +67,34 @@ def find_layer(model: nn.Module, image: torch.Tensor, name: str | None = None) -
         name: as in ``model.named_modules()``, such as ``network.layer4``.
 
     Raises:
-        ConfigurationError: there is no such layer, or no convolution.
+        ConfigurationError: there is no such layer, it gives no map (1, K, h, w) of several places, or no layer is a
+            convolution.
     """
     modules = dict(model.named_modules())
+    maps = _maps(model, modules, image)
     if name is not None:
-        if name not in modules:
-            similar = [one for one in modules if one.count(".") <= name.count(".") + 1]
-            raise ConfigurationError(f"explain.layer='{name}' is not in the network. {did_you_mean(name, similar)}")
+        _check_named(name, modules, maps)
         return name, modules[name]
+    sizes = [size for own, size in maps if isinstance(modules[own], nn.Conv2d)]
+    if not sizes:
+        raise ConfigurationError(
+            f"{type(model).__name__} has no two-dimensional convolution, so Grad-CAM has no map to show. "
+            "Set explain=none, or name a layer with explain.layer."
+        )
+    wanted = next((size for size in reversed(sizes) if min(size) >= SMALLEST_MAP), max(sizes, key=math.prod))
+    last_first = [own for own, size in reversed(maps) if size == wanted]
+    # The first layers of a stage may still have the size of the one before it: the outermost module is a whole stage.
+    found = min(last_first, key=lambda own: own.count("."))
+    return found, modules[found]
+
+
+def _maps(model: nn.Module, modules: dict[str, nn.Module], image: torch.Tensor) -> list[tuple[str, tuple[int, ...]]]:
+    """Names of the layers that give a map of more than one place, in the order of their work, with its size."""
     order: list[tuple[str, tuple[int, ...]]] = []
 
     def remember(own: str) -> Any:
         def hook(module: nn.Module, inputs: Any, out: Any) -> None:
-            if isinstance(out, torch.Tensor) and out.ndim == 4:
+            if isinstance(out, torch.Tensor) and out.ndim == 4 and math.prod(out.shape[2:]) > 1:
                 order.append((own, tuple(out.shape[2:])))
 
         return hook
@@ -91,17 +106,22 @@ def find_layer(model: nn.Module, image: torch.Tensor, name: str | None = None) -
     finally:
         for hook in hooks:
             hook.remove()
-    sizes = [size for own, size in order if isinstance(modules[own], nn.Conv2d)]
-    if not sizes:
+    return order
+
+
+def _check_named(name: str, modules: dict[str, nn.Module], maps: list[tuple[str, tuple[int, ...]]]) -> None:
+    """Refuse a layer that does not exist or has no map to show."""
+    if name not in modules:
+        similar = [one for one in modules if one.count(".") <= name.count(".") + 1]
+        raise ConfigurationError(f"explain.layer='{name}' is not in the network. {did_you_mean(name, similar)}")
+    sizes = dict(maps)
+    if name not in sizes:
+        depth = min((own.count(".") for own in sizes), default=0)
+        would_do = [f"{own} ({size[0]} x {size[1]})" for own, size in sizes.items() if own.count(".") == depth]
         raise ConfigurationError(
-            f"{type(model).__name__} has no two-dimensional convolution, so Grad-CAM has no map to show. "
-            "Set explain=none, or name a layer with explain.layer."
+            f"explain.layer='{name}' gives no map of more than one place, in which Grad-CAM could show anything. "
+            f"Layers that do: {', '.join(would_do) or 'none; set explain=none'}; or layers inside them."
         )
-    wanted = next((size for size in reversed(sizes) if min(size) >= SMALLEST_MAP), max(sizes, key=math.prod))
-    last_first = [own for own, size in reversed(order) if size == wanted]
-    # The first layers of a stage may still have the size of the one before it: the outermost module is a whole stage.
-    found = min(last_first, key=lambda own: own.count("."))
-    return found, modules[found]
 
 
 def grad_cam(task: SupervisedTask, output: Output, image: torch.Tensor, layer: nn.Module) -> np.ndarray:

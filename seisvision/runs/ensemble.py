@@ -18,7 +18,15 @@ from seisvision.evaluation.ensemble import average_predictions, count_votes
 from seisvision.evaluation.predictions import Predictions
 from seisvision.runs.checkpoint import find_checkpoint
 from seisvision.runs.comparing.collect import find_run_folders
-from seisvision.runs.evaluation import ALL, Network, locate, open_network, report, result_folder
+from seisvision.runs.evaluation import (
+    ALL,
+    Network,
+    locate,
+    open_network,
+    report,
+    result_folder,
+    write_evaluation_report,
+)
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.prediction import measure
 from seisvision.runs.prediction_table import write_predictions
@@ -102,7 +110,7 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
 
     Beside ``predictions.csv`` of the ensemble stand those of each member in ``members/``. Where the members are folds
     with a common test part, ``predictions_out_of_fold.csv`` has every other sample, each predicted by the fold that
-    did not train on it.
+    did not train on it. Tables and figures are those of one network; the last member draws the pictures.
 
     Raises:
         CheckpointError: a checkpoint cannot be used, or does not go with the others.
@@ -145,8 +153,9 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         write_predictions(
             folder / "members" / f"{member.content['run_id']}.csv", member.said[part], waveform_set.metadata
         )
+    reported = {part: predictions}
     if _are_folds(members, part):
-        pooled = _average(members, "val")
+        pooled = reported[OUT_OF_FOLD] = _average(members, "val")
         metrics[OUT_OF_FOLD] = measure(pooled, network.outputs, asked["level"], {})
         write_predictions(folder / f"predictions_{OUT_OF_FOLD}.csv", pooled, waveform_set.metadata)
         report(
@@ -158,6 +167,8 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
     if asked["location"] is not None:
         metrics["location"] = locate(folder, asked, waveform_set, predictions, None, part)
     write_json(folder / "metrics.json", metrics)
+    for name, said in reported.items():
+        write_evaluation_report(folder, network, name, said, metrics, asked["level"])
     show(str(folder))
     return folder
 

@@ -33,10 +33,11 @@ from seisvision.runs.build import (
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain
-from seisvision.runs.folder import write_json
+from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.location import locate_events
 from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
+from seisvision.runs.reporting import draw_seen, write_part_report
 from seisvision.runs.results import describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
@@ -96,7 +97,7 @@ class Network:
 
 
 def evaluate_checkpoint(composed: DictConfig) -> Path:
-    """Predict, measure where there are labels, and write ``metrics.json`` and ``predictions.csv``.
+    """Predict, measure where there are labels, and write ``metrics.json``, ``predictions.csv``, tables and figures.
 
     Several checkpoints are averaged, see :mod:`seisvision.runs.ensemble`.
 
@@ -133,6 +134,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     if asked["location"] is not None:
         metrics["location"] = locate(folder, asked, waveform_set, predictions, validation, part)
     write_json(folder / "metrics.json", metrics)
+    write_evaluation_report(folder, network, part, predictions, metrics, asked["level"])
     show(str(folder))
     return folder
 
@@ -339,6 +341,34 @@ def report(measured: dict[str, Any], predictions: dict[str, Predictions], part: 
             show(f"{name}: {said.headline} {describe_measure(said.headline, headline)} on {part}")
         else:
             show(f"{name}: {len(said.source_ids)} samples predicted; none has a true value the checkpoint knows")
+
+
+def write_evaluation_report(
+    folder: Path,
+    network: Network,
+    part: str,
+    predictions: dict[str, Predictions],
+    metrics: dict[str, Any],
+    level: float,
+) -> None:
+    """Write the tables and figures of a training run, but for its learning curves, and some samples with predictions.
+
+    Samples that ``network`` does not have, such as those that only another member of an ensemble can use, are left out.
+    """
+    view, data = network.task.view, network.data
+    known = {str(sample_id) for samples in data.parts.values() for sample_id in samples.sample_ids}
+    ids = next(iter(predictions.values())).sample_ids
+    kept = [sample_id for sample_id in ids if sample_id in known]
+    if len(kept) < len(ids):
+        log.warning(
+            "%s cannot use %d of %d samples; tables and pictures of samples leave them out, the measures have them.",
+            network.content["run_id"], len(ids) - len(kept), len(ids),
+        )  # fmt: skip
+        predictions = {name: said.select(kept) for name, said in predictions.items()}
+    if not kept:
+        return
+    write_part_report(RunFolder(folder), data, view, part, predictions, metrics, level)
+    draw_seen(RunFolder(folder), data, view, part, predictions)
 
 
 def _short_hash(checkpoints: Sequence[Path], asked: dict[str, Any]) -> str:

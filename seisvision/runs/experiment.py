@@ -15,7 +15,7 @@ from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.ranks import current_place
-from seisvision.runs.terminal import copied_to, show
+from seisvision.runs.terminal import copied_to, quick_imports, quiet_libraries, show
 from seisvision.runs.work import do_run, work_together
 
 log = logging.getLogger(__name__)
@@ -118,6 +118,8 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
     with folder.locked():
         if folder.is_finished():
             log.info("Run %s is finished; showing its stored result (run.fresh=true runs it again).", folder.run_id)
+            if config.get("explain"):
+                _explain_finished(folder, config)
             show_result(folder)
             return folder
         _prepare_whole(folder, config, overrides)
@@ -146,6 +148,19 @@ def _show_finished(folder: RunFolder) -> None:
             "with it."
         )
     show_result(folder)
+
+
+def _explain_finished(folder: RunFolder, config: dict[str, Any]) -> None:
+    """Explain a run whose result is stored, unless it has been; that a run is asked to explain does not rename it."""
+    if any(folder.explain.glob("*.json")):
+        log.info("Explained already; for other samples, parts or layers: seisvision explain %s", folder.path)
+        return
+    with quick_imports():
+        from seisvision.runs.explain_stored import explain_stored
+    quiet_libraries()
+    metrics = read_json(folder.metrics_file)
+    part = next((part for part in ("test", "val") if part in metrics), "train")
+    explain_stored(folder, config["explain"], part, Path(config["system"]["data_dir"]))
 
 
 def objective(folder: RunFolder) -> float | None:

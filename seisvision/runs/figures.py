@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,34 +31,29 @@ N_SEEN = 8
 N_WORST = 12
 
 
-def draw_figures(
-    folder: RunFolder,
-    data: EventDataModule,
-    task: Task,
-    predictions: Mapping[str, Mapping[str, Predictions]],
-) -> None:
-    """Write the PNGs of a run; pictures are drawn only of the few samples that are shown."""
+def draw_training(folder: RunFolder, data: EventDataModule, task: Task) -> None:
+    """Write the learning curves and some training samples of every output."""
     with folder.history_file.open(newline="", encoding="utf-8") as handle:
         rows = [{"epoch": row["epoch"], row["name"]: row["value"]} for row in csv.DictReader(handle)]
     learning_figure(folder.figures / "learning_curves.png", rows)
-    part = next((part for part in ("test", "val") if part in predictions), None)
     for output in task.outputs:
         targets = data.parts["train"].targets[output.target]
         _draw_seen(folder.figures / f"{output.name}_seen.png", data, task, output, targets)
-        if part is None:
-            continue
-        said, stem = predictions[part][output.name], folder.figures / f"{output.name}_{part}"
-        if said.n_labelled:
-            said.draw(stem, _offsets_km(data, part))
-            _draw_some(stem.with_name(f"{stem.name}_wrong.png"), data, task, part, said, said.worst(N_WORST))
-            surprising = most_surprising(said, N_WORST)
-            _draw_some(stem.with_name(f"{stem.name}_confident_wrong.png"), data, task, part, said, surprising)
 
 
-def _offsets_km(data: EventDataModule, part: str) -> np.ndarray | None:
-    """Distances (N,) of the samples of a part, where samples are single traces."""
-    samples = data.parts[part]
-    return samples.index.paths["path_ep_distance_km"] if isinstance(samples, TraceSamples) else None
+def draw_results(stem: Path, samples: Samples, view: View, said: Predictions) -> None:
+    """Write ``<stem>_*.png`` of labelled predictions (N): where they are right and wrong, and the worst samples.
+
+    Args:
+        stem: beginning of the paths.
+        samples: the N samples; pictures are drawn only of the few that are shown.
+        view: draws them.
+        said: what was predicted of them.
+    """
+    said.draw(stem, samples.index.paths["path_ep_distance_km"] if isinstance(samples, TraceSamples) else None)
+    draw_some(stem.with_name(f"{stem.name}_wrong.png"), samples, view, said, said.worst(N_WORST))
+    surprising = most_surprising(said, N_WORST)
+    draw_some(stem.with_name(f"{stem.name}_confident_wrong.png"), samples, view, said, surprising)
 
 
 def _draw_seen(path: Path, data: EventDataModule, task: Task, output: Output, targets: np.ndarray) -> None:
@@ -70,26 +64,30 @@ def _draw_seen(path: Path, data: EventDataModule, task: Task, output: Output, ta
         captions = [plain_text(numbers[targets[i]]) for i in chosen]
     else:
         known = np.flatnonzero(np.isfinite(targets))
-        ranks = np.linspace(0, len(known) - 1, min(N_SEEN, len(known))).round().astype(int)
-        chosen = known[np.argsort(targets[known], kind="stable")[ranks]]
+        chosen = known[np.argsort(targets[known], kind="stable")[evenly_chosen(N_SEEN, len(known))]]
         unit = output.describe().get("unit", "degrees")
         captions = [f"{targets[i]:.4g} {unit}" for i in chosen]
     samples_figure(path, pictures(data.parts["train"], task.view, chosen), captions)
 
 
-def _draw_some(path: Path, data: EventDataModule, task: Task, part: str, said: Predictions, chosen: np.ndarray) -> None:
-    """Some samples with target and prediction: largest errors, greatest confidence in something wrong."""
+def draw_some(path: Path, samples: Samples, view: View, said: Predictions, chosen: np.ndarray) -> None:
+    """Some samples with prediction and, where it is known, target: worst ones, surprising ones, or any."""
     if not len(chosen):
         # An earlier attempt of this run may have drawn one.
         path.unlink(missing_ok=True)
         return
     columns = said.columns()
-    texts = {name: [_short(value) for value in columns[name]] for name in ("target", "prediction")}
-    captions = [
-        f"{plain_text(said.source_ids[i])}\ntrue {texts['target'][i]}\npredicted {texts['prediction'][i]}"
-        for i in chosen
-    ]
-    samples_figure(path, pictures(data.parts[part], task.view, chosen), captions)
+    captions = []
+    for i in chosen:
+        target = _short(columns["target"][i])
+        lines = [plain_text(said.source_ids[i]), *([f"true {target}"] if target not in ("", "nan") else [])]
+        captions.append("\n".join([*lines, f"predicted {_short(columns['prediction'][i])}"]))
+    samples_figure(path, pictures(samples, view, chosen), captions)
+
+
+def evenly_chosen(n: int, of: int) -> np.ndarray:
+    """Up to ``n`` places among ``of``, at equal distances and with both ends."""
+    return np.linspace(0, max(0, of - 1), min(n, of)).round().astype(int)
 
 
 def _short(value: Any) -> str:

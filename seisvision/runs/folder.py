@@ -73,6 +73,10 @@ class RunFolder:
         """Where the predictions for a part lie: ``predictions.csv`` for test, ``predictions_val.csv`` for val."""
         return self.predictions_file if part == "test" else self.path / f"predictions_{part}.csv"
 
+    def thumbnails(self, part: str) -> Path:
+        """Where small pictures of some samples of a part lie."""
+        return self.figures / f"thumbnails_{part}.json"
+
     def worker_log(self, rank: int) -> Path:
         """What the process of that rank says; the first one says it in ``train.log``."""
         return self.workers / f"rank-{rank}.log"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,19 @@ from seisvision.evaluation import class_table, error_sources
 from seisvision.evaluation.class_predictions import ClassPredictions
 from seisvision.evaluation.figures_sources import error_against_figure, picture_file
 from seisvision.evaluation.predictions import Predictions
-from seisvision.runs.figures import draw_figures, pictures
+from seisvision.runs.figures import Samples, draw_results, draw_some, draw_training, evenly_chosen, pictures
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.results import LOCATORS, stored_measures
 from seisvision.runs.sample_facts import sample_facts
 from seisvision.runs.tables import PICTURE, write_table
+from seisvision.runs.thumbnails import write_thumbnails
 from seisvision.tasks.supervised import SupervisedTask
+from seisvision.views.view import View
 
 N_WORST, N_OTHERS = 16, 8
 """Samples with a picture of their own: the worst, and others evenly chosen."""
+N_THUMBNAILS, N_DRAWN_AT_ONCE = 96, 16
+"""Test samples with a small picture for comparisons, and how many are in memory at a time."""
 MEASURE_COLUMNS = ("measure", "value", "low", "high", "n")
 
 
@@ -33,7 +38,7 @@ def write_report(
     metrics: Mapping[str, Any],
     level: float = 0.95,
 ) -> None:
-    """Write ``tables/*.csv`` and ``figures/*.png`` of the test (else the validation) samples of a run.
+    """Write ``tables/*.csv`` and ``figures/*.png`` of the training and the test (else validation) samples of a run.
 
     Args:
         folder: of the run; ``metrics.csv`` must be there.
@@ -43,21 +48,73 @@ def write_report(
         metrics: what ``metrics.json`` holds.
         level: confidence level of the intervals.
     """
-    draw_figures(folder, data, task, predictions)
+    draw_training(folder, data, task)
     part = next((part for part in ("test", "val") if part in predictions), None)
     if part is None:
         return
-    facts = sample_facts(data.parts[part])
-    for output in task.outputs:
-        said = predictions[part][output.name]
-        if not said.n_labelled:
-            continue
-        stem = f"{output.name}_{part}"
-        measured = metrics[part][output.name]
-        _result_tables(folder.tables, stem, said, measured, level)
-        _error_sources(folder, stem, said, facts, level)
-        _sample_table(folder, stem, data, task, part, said)
+    write_part_report(folder, data, task.view, part, predictions[part], metrics, level)
+    if part == "test":
+        _store_thumbnails(folder.thumbnails(part), data.parts[part], task.view, list(predictions[part].values()))
+
+
+def write_part_report(
+    folder: RunFolder,
+    data: EventDataModule,
+    view: View,
+    part: str,
+    predictions: Mapping[str, Predictions],
+    metrics: Mapping[str, Any],
+    level: float = 0.95,
+) -> None:
+    """Write tables and figures of predictions, whether of a run or of an evaluation.
+
+    Args:
+        folder: takes ``tables/`` and ``figures/``.
+        data: whose parts hold all samples that were predicted.
+        view: draws their pictures.
+        part: what ``metrics`` and the names of the files call these samples.
+        predictions: by output, all of the same samples; of those without any label only samples are shown.
+        metrics: what ``metrics.json`` holds.
+        level: confidence level of the intervals.
+    """
+    samples = _samples_of(data, next(iter(predictions.values())))
+    facts = sample_facts(samples)
+    for output, said in predictions.items():
+        stem = f"{output}_{part}"
+        if said.n_labelled:
+            draw_results(folder.figures / stem, samples, view, said)
+            _result_tables(folder.tables, stem, said, metrics[part][output], level)
+            _error_sources(folder, stem, said, facts, level)
+        _sample_table(folder, stem, samples, view, said)
     _location_tables(folder.tables, metrics.get("location"))
+
+
+def draw_seen(folder: RunFolder, data: EventDataModule, view: View, part: str, said: Mapping[str, Predictions]) -> None:
+    """Write ``figures/OUTPUT_PART_seen.png``: some samples with what is predicted of them, labelled or not."""
+    for output, one in said.items():
+        chosen = evenly_chosen(N_OTHERS, len(one.sample_ids))
+        draw_some(folder.figures / f"{output}_{part}_seen.png", _samples_of(data, one), view, one, chosen)
+
+
+def _store_thumbnails(path: Path, samples: Samples, view: View, said: Sequence[Predictions]) -> None:
+    """Small pictures of those samples on which runs may disagree: the worst of every output, then others."""
+    worst = [some for one in zip_longest(*(one.worst(N_THUMBNAILS).tolist() for one in said)) for some in one]
+    evenly = evenly_chosen(N_THUMBNAILS, len(samples)).tolist()
+    chosen = list(dict.fromkeys(place for place in (*worst, *evenly) if place is not None))[:N_THUMBNAILS]
+    drawn = (
+        (said[0].sample_ids[place], image)
+        for few in (chosen[i : i + N_DRAWN_AT_ONCE] for i in range(0, len(chosen), N_DRAWN_AT_ONCE))
+        for place, image in zip(few, pictures(samples, view, np.array(few)), strict=True)
+    )
+    write_thumbnails(path, drawn)
+
+
+def _samples_of(data: EventDataModule, said: Predictions) -> Samples:
+    """The samples that predictions are about, in their order: a part, or several parts together."""
+    for samples in data.parts.values():
+        if list(map(str, samples.sample_ids)) == said.sample_ids:
+            return samples
+    return data.samples_of(said.sample_ids)
 
 
 def _result_tables(tables: Path, stem: str, said: Predictions, measured: Mapping[str, Any], level: float) -> None:
@@ -93,20 +150,17 @@ def _error_sources(
         figure.unlink(missing_ok=True)
 
 
-def _sample_table(
-    folder: RunFolder, stem: str, data: EventDataModule, task: SupervisedTask, part: str, said: Predictions
-) -> None:
+def _sample_table(folder: RunFolder, stem: str, samples: Samples, view: View, said: Predictions) -> None:
     """Some samples with picture, target and prediction: the worst first, then others evenly chosen."""
     worst = said.worst(N_WORST).tolist()
     others = [i for i in range(len(said.source_ids)) if i not in set(worst)]
-    evenly = np.linspace(0, max(0, len(others) - 1), min(N_OTHERS, len(others))).round().astype(int)
-    chosen = np.array([*worst, *(others[i] for i in evenly)], dtype=int)
+    chosen = np.array([*worst, *(others[i] for i in evenly_chosen(N_OTHERS, len(others)))], dtype=int)
     if not len(chosen):
         return
-    samples = folder.figures / "samples"
-    drawn = pictures(data.parts[part], task.view, chosen)
+    shown = folder.figures / "samples"
+    drawn = pictures(samples, view, chosen)
     # Numbered by their place in the part: ids come from data and need not be file names.
-    files = [picture_file(samples / f"{stem}_{i:06d}.png", image) for i, image in zip(chosen, drawn, strict=True)]
+    files = [picture_file(shown / f"{stem}_{i:06d}.png", image) for i, image in zip(chosen, drawn, strict=True)]
     columns = said.columns()
     rows = [
         [said.source_ids[i], said.sample_ids[i], "worst" if place < len(worst) else "other",

@@ -1,4 +1,7 @@
-"""Small tables of a run folder: written as CSV for people and programs, read back for dashboards."""
+"""Small tables of a run folder: written as CSV for people and programs, read back for dashboards.
+
+Text is written in quotes and numbers are not, so that an event called 000123 comes back as that and not as 123.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seisvision.files import write_text
 
 PICTURE = "picture"
 """Column with paths of PNGs, relative to the table, which dashboards show as pictures."""
+OLD_TEXT_COLUMNS = frozenset({"event", "sample", "why", "class", "true class", "quantity", "measure", PICTURE})
+"""Columns of text in tables of versions that wrote it without quotes."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +30,13 @@ class Table:
     name: str
     columns: list[str]
     rows: list[list[Any]]
-    """Numbers where a cell is one, text otherwise; a ``Path`` in the column of pictures."""
+    """Numbers where such were written, text otherwise, ``None`` for nothing; a ``Path`` in the column of pictures."""
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
-    """Write a CSV with numbers in six digits and nothing where there is none."""
+    """Write a CSV with text in quotes, numbers in six digits and nothing where there is none."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in rows)
     write_text(path, text.getvalue())
@@ -38,23 +45,43 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
 def read_table(path: Path) -> Table:
     """Read a table back."""
-    with path.open(newline="", encoding="utf-8") as handle:
-        columns, *rows = csv.reader(handle)
+    columns, *rows = _read_cells(path)
     picture = columns.index(PICTURE) if PICTURE in columns else -1
     read = [[path.parent / cell if place == picture and cell else _value(cell) for place, cell in enumerate(row)]
             for row in rows]  # fmt: skip
     return Table(path.stem, columns, read)
 
 
+def _read_cells(path: Path) -> list[list[Any]]:
+    """Cells as text, or as numbers where they are not in quotes."""
+    content = path.read_text(encoding="utf-8")
+    try:
+        return list(csv.reader(io.StringIO(content, newline=""), quoting=csv.QUOTE_NONNUMERIC))
+    except ValueError:
+        # Earlier versions wrote text without quotes; what each column holds is then known by its name only.
+        columns, *rows = csv.reader(io.StringIO(content, newline=""))
+        return [columns, *([_unquoted(name, cell) for name, cell in zip(columns, row, strict=False)] for row in rows)]
+
+
+def _unquoted(column: str, cell: str) -> Any:
+    if column in OLD_TEXT_COLUMNS:
+        return cell
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
 def _cell(value: Any) -> Any:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, float | np.floating):
+        return "" if math.isnan(value) else float(f"{value:.6g}")
     return value
 
 
-def _value(cell: str) -> Any:
-    try:
-        value = float(cell)
-    except ValueError:
-        return cell or None
-    return value if math.isfinite(value) else cell
+def _value(cell: Any) -> Any:
+    if isinstance(cell, float):
+        # Dashboards write JSON, which has no infinity.
+        return cell if math.isfinite(cell) else str(cell)
+    return cell or None

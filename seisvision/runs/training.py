@@ -27,7 +27,7 @@ from seisvision.runs.dashboards import send_results
 from seisvision.runs.environment import describe_environment, git_state
 from seisvision.runs.epoch_clock import epoch_clock
 from seisvision.runs.explaining import check_explain, explain_run
-from seisvision.runs.figures import draw_figures
+from seisvision.runs.figures import draw_training
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.location import locate_parts
 from seisvision.runs.prediction import measure, predict
@@ -259,7 +259,7 @@ def _judge(
     # From here on this process works alone.
     data.trainer = None
     metrics = {**_describe_run(config, data, task, keeper), **judge_clusters(config, folder, data, task, found)}
-    draw_figures(folder, data, task, {})
+    draw_training(folder, data, task)
     metrics["clustering"] |= draw_clusters(folder, data.parts["train"], task.view, config["seed"])
     write_json(folder.metrics_file, metrics)
     return metrics

@@ -158,3 +158,24 @@ def test_tables_come_back_as_they_were_written(tmp_path) -> None:
     assert table.rows == [['=x,"y"', tmp_path / "tables" / "../p.png", None], ["b", None, 1.5]]
     with path.open(newline="") as handle:
         assert len(list(csv.reader(handle))) == 3
+
+
+def test_names_that_look_like_numbers_stay_names(tmp_path) -> None:
+    from seisvision.runs.tables import read_table, write_table
+
+    rows = [["20160113001234", "000123", "1", 1.0, 0.1234567, 7], ["1e5", "nan", "", np.nan, np.inf, np.int64(8)]]
+    path = write_table(tmp_path / "t.csv", ["event", "sample", "target", "prediction", "p", "n"], rows)
+    assert read_table(path).rows == [
+        ["20160113001234", "000123", "1", 1.0, 0.123457, 7.0],
+        ["1e5", "nan", None, None, "inf", 8.0],
+    ]
+
+
+def test_tables_without_quotes_of_older_versions_are_read_by_the_names_of_their_columns(tmp_path) -> None:
+    from seisvision.runs.tables import read_table
+
+    path = tmp_path / "old.csv"
+    path.write_text("event,sample,why,target,value\n000123,7,worst,a,0.5\n20160113001234,8,other,b,\n")
+    assert read_table(path).rows == [
+        ["000123", "7", "worst", "a", 0.5], ["20160113001234", "8", "other", "b", None]
+    ]  # fmt: skip

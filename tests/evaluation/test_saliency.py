@@ -105,6 +105,9 @@ def test_a_layer_can_be_named_and_a_wrong_name_is_told() -> None:
     assert find_layer(model, image, "network.layer2")[0] == "network.layer2"
     with pytest.raises(ConfigurationError, match=r"explain\.layer='network\.layr2' .*network\.layer2"):
         find_layer(model, image, "network.layr2")
+    for name in ("network.global_pool", "network", "network.global_pool.pool"):
+        with pytest.raises(ConfigurationError, match=rf"{name}' gives no map .*network\.layer4 \(2 x 2\)"):
+            find_layer(model, image, name)
     with pytest.raises(ConfigurationError, match="no two-dimensional convolution"):
         find_layer(nn.Linear(4, 4), torch.rand(1, 4))
 

@@ -8,6 +8,7 @@ import pytest
 from fake_runs import CLASS, fake_clustering, fake_run
 
 from seisvision.cli import main
+from seisvision.runs.thumbnails import write_thumbnails
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -28,6 +29,8 @@ def report(tmp_path_factory):
         (folder / "figures").mkdir()
         for name in ("source_type_seen", "source_type_test_gradcam"):
             matplotlib.image.imsave(folder / "figures" / f"{name}.png", np.zeros((4, 4)))
+        pictures = [(f"event-{number:04d}", np.full((3, 16, 24), 4 * number, np.uint8)) for number in range(0, 60, 2)]
+        write_thumbnails(folder / "figures" / "thumbnails_test.json", pictures)
     fake_clustering(top / "runs" / "clusters")
     assert main(["compare", str(top / "runs"), "--out", str(top / "report.html")]) == 0
     return top / "report.html"
@@ -135,6 +138,33 @@ def test_more_disagreements_unfold(page):
     assert not hidden.is_visible()
     page.locator("#disagree-0 summary").click()
     assert hidden.is_visible() and hidden.inner_text().startswith("event-")
+
+
+def test_samples_on_which_groups_disagree_are_shown_and_open_from_the_keyboard(page):
+    pictures = page.locator("#disagree-0 .sample img")
+    assert pictures.count() > 4
+    pictures.first.scroll_into_view_if_needed()
+    assert pictures.first.evaluate("async image => (await image.decode(), image.naturalWidth)") == 24
+    page.locator("#disagree-0 button.thumb").first.press("Enter")
+    assert "event-" in page.locator("dialog span").inner_text()
+    assert page.locator("dialog img").evaluate("image => image.naturalWidth") == 24
+    page.keyboard.press("Escape")
+
+
+def test_cells_tell_their_tips_without_a_mouse(page):
+    tip = page.locator("#tip")
+    cells = page.locator("table.confusion td[data-tip]")
+    cells.first.focus()
+    assert tip.is_visible() and "called" in tip.inner_text()
+    said = tip.inner_text()
+    page.keyboard.press("Tab")
+    assert tip.is_visible() and tip.inner_text() != said, "the next cell"
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
+    page.locator(f"{ROWS} th[data-tip]").first.focus()
+    assert "optimizer.lr" in tip.inner_text()
+    page.mouse.move(3, 3)
+    assert tip.is_visible(), "a mouse that passes by does not take it away"
 
 
 def test_markup_in_a_class_name_is_shown_as_text(page):

@@ -73,8 +73,8 @@ def test_the_setting_that_matters_is_the_most_important() -> None:
     value = 0.8 - 0.1 * (np.log10(lr) + 2.5) ** 2 + 0.08 * (model == "alexnet") + rng.normal(0, 0.01, 60)
     found = importance({"lr": lr.tolist(), "width": width.tolist(), "model": model.tolist()}, value.tolist())
     assert found is not None and found.explained > 0.5
-    assert list(found.shares) == ["lr", "model", "width"] and found.shares["width"] < 0.1
-    assert sum(found.shares.values()) == pytest.approx(1)
+    assert list(found.shares) == ["lr", "model", "width"] and found.shares["width"] < 0.03
+    assert sum(found.shares.values()) == pytest.approx(found.explained), "the explained variance is divided"
 
 
 def test_settings_that_do_not_matter_explain_nothing_and_few_runs_say_nothing() -> None:
@@ -82,9 +82,24 @@ def test_settings_that_do_not_matter_explain_nothing_and_few_runs_say_nothing() 
     settings = {"lr": rng.uniform(0, 1, 40).tolist(), "width": rng.choice([1, 2], 40).tolist()}
     found = importance(settings, rng.normal(size=40).tolist())
     assert found is not None and found.explained < 0.2
+    assert sum(found.shares.values()) == pytest.approx(max(0.0, found.explained))
     few = {key: values[:8] for key, values in settings.items()}
     assert importance(few, rng.normal(size=8).tolist()) is None
     assert importance(settings, [1.0] * 40) is None, "no difference to explain"
+
+
+def test_pure_noise_earns_nothing_even_where_trees_know_it_by_heart() -> None:
+    totals = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        settings = {name: rng.uniform(0, 1, 80).tolist() for name in ("a", "b", "c")}
+        found = importance(settings, rng.normal(size=80).tolist())
+        assert found is not None and max(found.shares.values()) < 0.1
+        totals.append(sum(found.shares.values()))
+        value = np.asarray(settings["a"]) + rng.normal(0, 0.05, 80)
+        beside = importance(settings, value.tolist())
+        assert beside is not None and beside.shares["a"] > 0.85 and beside.shares["b"] + beside.shares["c"] < 0.03
+    assert np.mean(totals) < 0.05
 
 
 def test_importance_is_drawn_for_sweeps(tmp_path) -> None:

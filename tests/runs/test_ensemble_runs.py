@@ -70,6 +70,10 @@ def test_every_other_sample_is_predicted_by_the_fold_that_did_not_train_on_it(
     pd.testing.assert_frame_equal(pooled[PROBABILITIES], expected[PROBABILITIES], rtol=1e-4)
     assert not set(pooled.index) & set(_table(folder / "predictions.csv").index)
     assert read_json(folder / "metrics.json")["out_of_fold"]["source_type"]["accuracy"]["n"] == len(expected) == 24
+    counts = pd.read_csv(folder / "tables" / "source_type_out_of_fold_confusion.csv").drop(columns="true class")
+    assert counts.to_numpy().sum() == 24
+    for name in ("test_confusion", "test_reliability", "out_of_fold_confusion", "test_seen"):
+        assert (folder / "figures" / f"source_type_{name}.png").is_file()
 
 
 def test_where_test_parts_differ_nobody_votes_on_what_it_trained_on(
@@ -91,6 +95,10 @@ def test_where_test_parts_differ_nobody_votes_on_what_it_trained_on(
     pd.testing.assert_frame_equal(together.loc[only, PROBABILITIES], alone[1].loc[only, PROBABILITIES])
     assert f"(fold 0) has no vote on {len(only)} samples" in caplog.text and "in its train part" in caplog.text
     assert not (folder / "predictions_out_of_fold.csv").exists()
+    counts = pd.read_csv(folder / "tables" / "source_type_test_confusion.csv").drop(columns="true class")
+    assert counts.to_numpy().sum() == len(together)
+    shown = pd.read_csv(folder / "tables" / "source_type_test_samples.csv", dtype=str)
+    assert shown["event"].tolist() and set(shown["event"]) <= set(together.index)
 
 
 def test_all_members_predict_another_set(folds: list[RunFolder], data_dir: Path, tmp_path: Path) -> None:

@@ -286,12 +286,40 @@ def test_evaluate_reproduces_the_stored_test_metrics(finished: RunFolder, data_d
     assert (folder / "predictions.csv").read_text() == finished.predictions_file.read_text()
 
 
+def _names(folder: Path, pattern: str) -> set[str]:
+    return {path.name for path in folder.glob(pattern)}
+
+
+def test_evaluate_writes_the_tables_and_figures_of_a_training_run(
+    finished: RunFolder, data_dir: Path, tmp_path: Path
+) -> None:
+    folder = _evaluate(data_dir, tmp_path, finished.path)
+    tables = _names(finished.tables, "source_type_test_*.csv")
+    assert tables == _names(folder, "tables/*.csv") and "source_type_test_confusion.csv" in tables
+    for name in tables:
+        assert (folder / "tables" / name).read_text() == (finished.tables / name).read_text()
+    drawn = _names(finished.figures, "source_type_test_*.png")
+    assert drawn < _names(folder, "figures/*.png") and "source_type_test_reliability.png" in drawn
+    assert _names(folder, "figures/samples/*.png") == _names(finished.figures, "samples/*.png") != set()
+
+
+def test_evaluate_reports_all_parts_together(finished: RunFolder, data_dir: Path, tmp_path: Path) -> None:
+    folder = _evaluate(data_dir, tmp_path, finished.path, "part=all")
+    confusion = pd.read_csv(folder / "tables" / "source_type_all_confusion.csv")
+    assert confusion.drop(columns="true class").to_numpy().sum() == len(pd.read_csv(folder / "predictions.csv")) == 30
+    shown = pd.read_csv(folder / "tables" / "source_type_all_samples.csv")
+    assert {"worst", "other"} >= set(shown["why"]) and len(shown) >= 8
+
+
 OTHER = ["dataset=synthetic", *(word.replace("=30", "=12") for word in TINY if word.startswith("dataset."))]
 
 
 def test_evaluate_measures_another_labelled_set(finished: RunFolder, data_dir: Path, tmp_path: Path) -> None:
     folder = _evaluate(data_dir, tmp_path, finished.best_checkpoint, *OTHER, "dataset.source.seed=5")
     assert json.loads((folder / "metrics.json").read_text())["all"]["source_type"]["accuracy"]["n"] == 12
+    confusion = pd.read_csv(folder / "tables" / "source_type_all_confusion.csv")
+    assert confusion.drop(columns="true class").to_numpy().sum() == 12
+    assert (folder / "figures" / "source_type_all_confusion.png").is_file()
 
 
 def test_evaluate_only_predicts_where_no_label_is_known(finished: RunFolder, data_dir: Path, tmp_path: Path) -> None:
@@ -300,6 +328,11 @@ def test_evaluate_only_predicts_where_no_label_is_known(finished: RunFolder, dat
     assert json.loads((folder / "metrics.json").read_text())["all"] == {}
     predicted = pd.read_csv(folder / "predictions.csv")
     assert len(predicted) == 12 and predicted["source_type_target"].isna().all()
+    assert _names(folder, "tables/*.csv") == {"source_type_all_samples.csv"}, "nothing can be measured"
+    shown = pd.read_csv(folder / "tables" / "source_type_all_samples.csv")
+    assert shown["target"].isna().all() and set(shown["prediction"]) <= {"tectonic", "glacial"}
+    assert all((folder / "tables" / picture).is_file() for picture in shown["picture"])
+    assert _names(folder, "figures/*.png") == {"source_type_all_seen.png"}
 
 
 def test_a_network_memorises_a_few_events(data_dir: Path, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from seisvision.errors import ConfigurationError
 from seisvision.runs.configuration import run_identity, scientific_part
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import FINISHED, RunFolder, read_json
+from seisvision.runs.thumbnails import read_thumbnails
 
 pytest.importorskip("captum", reason="explain=gradcam is an extra")
 
@@ -65,6 +68,15 @@ def test_samples_have_pictures_and_the_worst_come_first(classified: RunFolder) -
         assert (classified.tables / row["picture"]).resolve().is_file()
     predicted = pd.read_csv(classified.predictions_file).set_index("source_id")
     assert all(predicted.loc[row["event"], "source_type_prediction"] == row["prediction"] for row in rows)
+
+
+def test_runs_keep_small_pictures_of_test_samples_the_wrong_ones_first(classified: RunFolder) -> None:
+    kept = list(read_thumbnails(classified.thumbnails("test")))
+    predicted = pd.read_csv(classified.predictions_file, dtype={"source_id": str})
+    assert set(kept) == set(predicted["source_id"]), "few test events, so all of them"
+    wrong = predicted["source_id"][predicted["source_type_prediction"] != predicted["source_type_target"]]
+    assert set(kept[: len(wrong)]) == set(wrong)
+    assert not classified.thumbnails("val").exists()
 
 
 def test_regressions_have_the_same_tables_and_error_against_the_true_offset(measured: RunFolder) -> None:
@@ -117,6 +129,24 @@ def test_a_stored_run_is_explained_again_with_the_same_maps(
     assert json.loads((classified.explain / "source_type_val.json").read_text())["layer"] == layer
 
 
+def test_a_finished_run_is_explained_when_it_is_asked_for_again(
+    classified: RunFolder, data_dir: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("seisvision"), "propagate", True)
+    caplog.set_level(logging.INFO, "seisvision")
+    monkeypatch.setattr("seisvision.runs.training.train_and_evaluate", lambda folder: pytest.fail("trained again"))
+    shutil.rmtree(classified.explain)
+    (figure,) = classified.figures.glob("source_type_test_gradcam.png")
+    figure.unlink()
+    choices = ["explain=gradcam", "explain.samples=3", "view.height=64", "view.width=64"]
+    config = tiny_config(data_dir, classified.path.parents[1], *choices)
+    assert ensure_run(config, []).path == classified.path
+    assert figure.is_file() and (classified.explain / "source_type_test.npz").is_file()
+    before = figure.stat().st_mtime_ns
+    ensure_run(config, [])
+    assert figure.stat().st_mtime_ns == before and f"seisvision explain {classified.path}" in caplog.text
+
+
 def test_wrong_uses_of_the_command_are_told(
     classified: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -131,9 +161,10 @@ def test_explaining_does_not_make_another_run() -> None:
     assert run_identity(scientific_part(plain, "data")) == run_identity(scientific_part(explained, "data"))
 
 
-def test_what_cannot_be_explained_is_refused_before_training(data_dir: Path, tmp_path: Path) -> None:
-    config = tiny_config(data_dir, tmp_path, "explain=gradcam", "explain.layer=network.nowhere", "seed=99")
-    with pytest.raises(ConfigurationError, match=r"network\.nowhere"):
+@pytest.mark.parametrize("layer", ["nowhere", "global_pool"])
+def test_what_cannot_be_explained_is_refused_before_training(layer: str, data_dir: Path, tmp_path: Path) -> None:
+    config = tiny_config(data_dir, tmp_path, "explain=gradcam", f"explain.layer=network.{layer}", "seed=99")
+    with pytest.raises(ConfigurationError, match=rf"network\.{layer}"):
         ensure_run(config, [])
     (folder,) = [RunFolder(path) for path in (tmp_path / "default").iterdir()]
     assert folder.status()["state"] != FINISHED and not folder.history_file.exists()

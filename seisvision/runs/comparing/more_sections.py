@@ -163,7 +163,8 @@ def importance_section(comparison: Comparison) -> str:
     warning = f" <b>{UNRELIABLE}</b>" if result.explained < LOW_EXPLAINED else ""
     return (
         f'<p class="soft">How much worse a random forest predicts the {esc(part)} {esc(name)} of a configuration when '
-        "a setting is shuffled between configurations, as shares of the sum. The settings explain "
-        f"{max(0.0, result.explained):.0%} of the variance of configurations that the forest did not see.{warning} "
+        "a setting is shuffled between configurations. The settings explain "
+        f"{max(0.0, result.explained):.0%} of the variance of configurations that the forest did not see, and the bars "
+        f"divide it among them.{warning} "
         f'Settings that only change together are one.</p><div class="card">{chart}</div>'
     )

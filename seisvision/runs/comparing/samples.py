@@ -14,6 +14,7 @@ from seisvision.errors import SeisvisionError
 from seisvision.evaluation.predictions import Predictions
 from seisvision.evaluation.tables import UNDEFINED
 from seisvision.runs.comparing.charts import colour, esc, histogram_chart, number_text, scatter_chart, spread
+from seisvision.runs.comparing.gallery import SamplePictures
 from seisvision.runs.comparing.groups import Comparison, Group
 from seisvision.runs.comparing.pairs import Said, common_samples
 from seisvision.runs.comparing.sections import tag
@@ -159,18 +160,19 @@ def disagreements_section(groups: Sequence[Group], said: Said) -> str:
     order = [int(row) for row in np.argsort(-score, kind="stable")[:MOST_SAMPLES] if score[row] > 0]
     if not order:
         return '<p class="soft">The groups say the same on every sample.</p>'
-    head = "".join(f'<th scope="col" class="num">{tag(group, number)}</th>' for number, group, _ in shown)
-    head = f'<thead><tr><th scope="col">event</th><th scope="col">target</th>{head}</tr></thead>'
-    rows = [_sample_row(aligned, row, said) for row in order]
-    tables = [f'<div class="scroll"><table>{head}<tbody>{"".join(some)}</tbody></table></div>'
-              for some in (rows[:SHOWN_AT_ONCE], rows[SHOWN_AT_ONCE:])]  # fmt: skip
-    more = f"<details><summary>{len(rows) - SHOWN_AT_ONCE} more</summary>{tables[1]}</details>"
+    pictures = SamplePictures([(number, group) for number, group, _ in shown], str(said.output["name"]), said.part)
+    tags = [tag(group, number) for number, group, _ in shown]
+    cards = [_sample_card(aligned, row, said, tags, pictures) for row in order]
+    galleries = [f'<div class="cards samples">{"".join(some)}</div>'
+                 for some in (cards[:SHOWN_AT_ONCE], cards[SHOWN_AT_ONCE:])]  # fmt: skip
+    more = f"<details><summary>{len(cards) - SHOWN_AT_ONCE} more</summary>{galleries[1]}</details>"
     what = f"on {n_split} of {len(ids)} samples not all say the same class" if n_split is not None else (
         f"of {len(ids)} samples, those with the widest range of predictions"
     )  # fmt: skip
     return (
-        f'<p class="soft">The first run of every group: {what}. ✓ right (within the tolerance), ✗ wrong.</p>{tables[0]}'
-        f"{more if len(rows) > SHOWN_AT_ONCE else ''}"
+        f'<p class="soft">The first run of every group: {what}. ✓ right (within the tolerance), ✗ wrong. Runs keep '
+        f"pictures of some test samples, the worst first.</p>{galleries[0]}"
+        f"{more if len(cards) > SHOWN_AT_ONCE else ''}"
     )
 
 
@@ -193,11 +195,27 @@ def _disagreement(aligned: Sequence[Predictions], said: Said) -> tuple[np.ndarra
     return spans, None
 
 
-def _sample_row(aligned: Sequence[Predictions], row: int, said: Said) -> str:
+def _sample_card(
+    aligned: Sequence[Predictions], row: int, said: Said, tags: Sequence[str], pictures: SamplePictures
+) -> str:
+    """Picture of a sample, where a run has one, above its target and what every group says."""
     first = aligned[0]
-    cells = "".join(f'<td class="num">{_answer(one, row, said)}</td>' for one in aligned)
-    target = _target_text(first, row, said)
-    return f'<tr><td class="id"><code>{esc(_sample_name(first, row))}</code></td><td>{esc(target)}</td>{cells}</tr>'
+    name, target = _sample_name(first, row), _target_text(first, row, said)
+    picture = pictures.of(first.sample_ids[row])
+    image = '<p class="soft small none">no picture stored</p>'
+    if picture is not None:
+        title = esc(f"{name}, target {target}, as {picture.group.label} saw it")
+        image = (
+            f'<button type="button" class="thumb"><img loading="lazy" alt="{title}" src="{picture.source}"></button>'
+        )
+    answers = "".join(
+        f'<tr><th scope="row">{text}</th><td>{_answer(one, row, said)}</td></tr>'
+        for text, one in zip(tags, aligned, strict=True)
+    )
+    return (
+        f'<figure class="card sample">{image}<table><tbody><tr><td class="id" colspan="2"><code>{esc(name)}</code></td>'
+        f'</tr><tr><th scope="row">target</th><td>{esc(target)}</td></tr>{answers}</tbody></table></figure>'
+    )
 
 
 def _target_text(one: Predictions, row: int, said: Said) -> str:

@@ -38,7 +38,7 @@ for (const field of document.querySelectorAll("input[data-filter]")) {
   });
 }
 
-/* Tips: with the mouse, and with the arrow keys inside a focused chart. Text only, never markup. */
+/* Tips: with the mouse, on a focused cell, and with the arrow keys inside a focused chart. Text only, never markup. */
 const tip = document.getElementById("tip");
 let shown = null;
 function hideTip() {
@@ -59,13 +59,24 @@ function showTip(mark, x, y) {
 document.addEventListener("mousemove", (event) => {
   const mark = event.target.closest ? event.target.closest("[data-tip]") : null;
   if (mark) showTip(mark, event.clientX, event.clientY);
-  else if (shown && !document.activeElement.closest("svg[tabindex]")) hideTip();
+  else if (shown && !document.activeElement.closest("svg[tabindex], [data-tip]")) hideTip();
+});
+for (const cell of document.querySelectorAll("th[data-tip], td[data-tip]")) {
+  cell.tabIndex = 0;
+  cell.setAttribute("aria-describedby", "tip");
+  cell.addEventListener("focus", () => {
+    const box = cell.getBoundingClientRect();
+    showTip(cell, box.left, box.bottom);
+  });
+  cell.addEventListener("blur", hideTip);
+}
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") hideTip();
 });
 for (const chart of document.querySelectorAll("svg[tabindex]")) {
   let place = -1;
   chart.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (event.key === "Escape") hideTip();
     if (!step) return;
     const marks = chart.querySelectorAll("[data-tip]");
     if (!marks.length) return;
