@@ -21,6 +21,11 @@ from seisvision.clustering.kmeans import squared_distances
 from seisvision.seeding import numpy_stream, stream_seed
 
 N_CELLS = 16
+POINTS_OF_CELL = 25
+"""Points of a cell on average, at least, where there are many cells."""
+FEW_CELLS = 8
+POINTS_OF_FEW = 10
+"""So many cells may be made from as few points each: without them ten samples a group could never be seen."""
 N_FOLDS = 5
 WINDOW = 0.3
 """Width of the counting windows, as a share of the way between the two middles."""
@@ -69,16 +74,21 @@ class _Fold:
     held_out: list[np.ndarray]
 
 
+def most_groups(n_points: int, n_cells: int = N_CELLS) -> int:
+    """How many cells, and so groups, ``n_points`` can be cut into; at most ``n_cells``."""
+    return max(1, min(n_cells, max(n_points // POINTS_OF_CELL, min(FEW_CELLS, n_points // POINTS_OF_FEW))))
+
+
 def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level: float = LEVEL) -> Groups:
     """Merge k-means cells until valleys part all that is left.
 
     Args:
         points: float (N, F); few dimensions, such as leading principal components.
         seed: of k-means and folds.
-        n_cells: cells to start with; fewer where points are few.
+        n_cells: cells to start with; fewer where points are few, see :func:`most_groups`.
         level: a valley must be at least this significant.
     """
-    n_cells = max(1, min(n_cells, len(points) // 25))
+    n_cells = most_groups(len(points), n_cells)
     folds, cells = _make_folds(points, n_cells, seed)
     bridges = _bridges(points, cells, folds)
     merged: list[tuple[int, ...]] = [(number,) for number in range(n_cells)]
