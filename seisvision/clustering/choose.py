@@ -21,7 +21,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from seisvision.clustering.stability import mean_agreement
-from seisvision.clustering.valleys import Groups, find_groups, most_groups
+from seisvision.clustering.valleys import FEW_CELLS, Groups, find_groups, most_groups
 from seisvision.errors import DataError
 from seisvision.seeding import DEFAULT_SEED, numpy_stream, stream_seed
 
@@ -102,10 +102,11 @@ class KChoice:
                 text += "; seen by one network only, which makes groups of its own"
             return f"{text}."
         if self._n_several < STRUCTURE_SHARE * repeats:
-            return (
-                f"No structure: only {self._n_several} of {repeats} repeats find more than one group that a valley "
-                "parts."
-            )
+            several = f"{self._n_several} of {repeats} repeats"
+            text = f"No structure: only {several} find more than one group that a valley parts"
+            if self.most < FEW_CELLS:
+                text += f"; so few samples ({len(self.labels)}) show only groups that lie far apart"
+            return f"{text}."
         return f"No structure: every run has groups of its own (adjusted Rand index {self.agreement:.2f} between runs)."
 
 

@@ -90,6 +90,7 @@ def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level:
     """
     n_cells = most_groups(len(points), n_cells)
     folds, cells = _make_folds(points, n_cells, seed)
+    n_cells = int(cells.max()) + 1
     bridges = _bridges(points, cells, folds)
     merged: list[tuple[int, ...]] = [(number,) for number in range(n_cells)]
     known: dict[tuple[tuple[int, ...], tuple[int, ...]], float] = {}
@@ -116,14 +117,17 @@ def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level:
 
 
 def _make_folds(points: np.ndarray, n_cells: int, seed: int) -> tuple[list[_Fold], np.ndarray]:
+    """Folds, and the cells (N,) of all points: up to ``n_cells``, as many as there are different points."""
     state = stream_seed(seed, "cells") % 2**32
     whole = KMeans(n_cells, n_init=10, max_iter=100, random_state=state).fit(points)
+    used, cells = np.unique(whole.labels_, return_inverse=True)
+    n_cells = len(used)
     number = numpy_stream(seed, "valley folds").permutation(len(points)) % N_FOLDS
     folds = []
     for fold in range(N_FOLDS):
         inside = number != fold
         # Started from the cells of all points, so that a cell has the same number in every fold.
-        found = KMeans(n_cells, init=whole.cluster_centers_, n_init=1, max_iter=50).fit(points[inside])
+        found = KMeans(n_cells, init=whole.cluster_centers_[used], n_init=1, max_iter=50).fit(points[inside])
         new = found.predict(points[~inside])
         folds.append(
             _Fold(
@@ -131,7 +135,7 @@ def _make_folds(points: np.ndarray, n_cells: int, seed: int) -> tuple[list[_Fold
                 [points[~inside][new == cell] for cell in range(n_cells)],
             )
         )
-    return folds, whole.labels_
+    return folds, cells
 
 
 def _p_value(folds: list[_Fold], a: tuple[int, ...], b: tuple[int, ...], bridges: np.ndarray) -> float:

@@ -137,6 +137,12 @@ def test_a_number_that_so_many_samples_cannot_exceed_is_a_floor() -> None:
     assert choice.sentence().startswith("At least 8 groups") and "144 samples cannot show more" in choice.sentence()
 
 
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_samples_that_are_all_alike_but_few_break_nothing() -> None:
+    assert choose_k([np.ones((60, 3))], n_repeats=2).k is None
+    assert choose_k([np.eye(3)[np.arange(60) % 3]], n_repeats=2).k == 3
+
+
 def test_larger_sets_are_cut_into_cells_of_25_points() -> None:
     assert [most_groups(n) for n in (9, 36, 86, 200, 240, 270, 400, 10_000)] == [1, 3, 8, 8, 9, 10, 16, 16]
 
@@ -147,6 +153,7 @@ def test_few_samples_of_noise_have_no_structure(n: int) -> None:
         points = np.random.default_rng([n, dims]).normal(size=(n, dims))
         choice = choose_k([points], n_repeats=3)
         assert choice.k is None and choice.confidence_of == "of the repeats find a single group"
+        assert ("far apart" in choice.sentence()) == (n < 89)
 
 
 def test_far_points_go_to_the_nearest_group() -> None:
