@@ -21,7 +21,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from seisvision.clustering.stability import mean_agreement
-from seisvision.clustering.valleys import Groups, find_groups
+from seisvision.clustering.valleys import FEW_CELLS, Groups, find_groups, most_groups
 from seisvision.errors import DataError
 from seisvision.seeding import DEFAULT_SEED, numpy_stream, stream_seed
 
@@ -35,6 +35,8 @@ MOST_DIMENSIONS = 8
 VARIANCE_SHARE = 0.9
 RUN_DIMENSIONS = 16
 FEWEST_POINTS = 40
+SAME_NETWORK = 0.01
+"""Features that differ by less than this share of their spread are of one network, computed twice."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,14 @@ class KChoice:
 
     Args:
         k: the recommended number, the median of the repeats; None where there is no structure.
-        confidence: share of the repeats that say the same.
+        confidence: what :attr:`confidence_of` says.
         agreement: mean adjusted Rand index of clusters of ``k`` groups made from one run each, where there are groups
-            that valleys part; NaN for a single run.
+            that valleys part; NaN for a single network.
         counts: number of groups to the number of repeats that found it.
         labels: int (N,), consensus of the repeats that found ``k`` groups, numbered by size; zeros without structure.
         certainty: float (N,), share of these repeats that put the sample where the consensus does.
+        n_networks: how many networks with features of their own were asked.
+        most: the largest number that so many samples can show.
     """
 
     k: int | None
@@ -57,18 +61,52 @@ class KChoice:
     counts: dict[int, int]
     labels: np.ndarray
     certainty: np.ndarray
+    n_networks: int
+    most: int
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether there may be more groups than ``k``, because so many samples cannot show more."""
+        return self.k is not None and self.k >= self.most
+
+    @property
+    def number(self) -> str:
+        """The recommended number in words."""
+        if self.k is None:
+            return "no structure"
+        return f"at least {self.k}" if self.is_floor else str(self.k)
+
+    @property
+    def confidence_of(self) -> str:
+        """What the confidence is."""
+        if self.k is not None:
+            return f"of the repeats find just {self.k} groups"
+        if self._n_several < STRUCTURE_SHARE * sum(self.counts.values()):
+            return "of the repeats find a single group"
+        return "is 1 minus the agreement between networks (mean adjusted Rand index)"
+
+    @property
+    def _n_several(self) -> int:
+        return sum(self.counts.values()) - self.counts.get(1, 0)
 
     def sentence(self) -> str:
         """The recommendation for people."""
         repeats = sum(self.counts.values())
         if self.k is not None:
             low, high = min(self.counts), max(self.counts)
-            return (
-                f"K = {self.k}: found in {self.counts[self.k]} of {repeats} repeats, which find {low} to {high} groups."
-            )
-        several = repeats - self.counts.get(1, 0)
-        if several < STRUCTURE_SHARE * repeats:
-            return f"No structure: only {several} of {repeats} repeats find more than one group that a valley parts."
+            name = f"At least {self.k} groups" if self.is_floor else f"K = {self.k}"
+            text = f"{name}: found in {self.counts[self.k]} of {repeats} repeats, which find {low} to {high} groups"
+            if self.is_floor:
+                text += f"; {len(self.labels):,} samples cannot show more"
+            if self.n_networks == 1:
+                text += "; seen by one network only, which makes groups of its own"
+            return f"{text}."
+        if self._n_several < STRUCTURE_SHARE * repeats:
+            several = f"{self._n_several} of {repeats} repeats"
+            text = f"No structure: only {several} find more than one group that a valley parts"
+            if self.most < FEW_CELLS:
+                text += f"; so few samples ({len(self.labels)}) show only groups that lie far apart"
+            return f"{text}."
         return f"No structure: every run has groups of its own (adjusted Rand index {self.agreement:.2f} between runs)."
 
 
@@ -90,15 +128,16 @@ def choose_k(features: Sequence[np.ndarray], seed: int = DEFAULT_SEED, n_repeats
     counts = dict(sorted(Counter(numbers).items()))
     several = [number for number in numbers if number > 1]
     k, agreement = 1, math.nan
+    asked = {"n_networks": len(runs), "most": most_groups(round(EVENT_SHARE * len(runs[0])))}
     if len(several) >= STRUCTURE_SHARE * n_repeats:
         k = several[(len(several) - 1) // 2]
         agreement = _agreement(runs, k, seed)
     if k == 1 or agreement < AGREEMENT:
         n_samples = len(runs[0])
         confidence = 1 - len(several) / n_repeats if k == 1 else 1 - max(0.0, agreement)
-        return KChoice(None, confidence, agreement, counts, np.zeros(n_samples, int), np.ones(n_samples))
+        return KChoice(None, confidence, agreement, counts, np.zeros(n_samples, int), np.ones(n_samples), **asked)
     labels, certainty = _consensus([labels for labels in groups if labels.max() + 1 == k])
-    return KChoice(k, counts[k] / n_repeats, agreement, counts, labels, certainty)
+    return KChoice(k, counts[k] / n_repeats, agreement, counts, labels, certainty, **asked)
 
 
 def pooled_points(features: Sequence[np.ndarray]) -> np.ndarray:
@@ -109,7 +148,8 @@ def pooled_points(features: Sequence[np.ndarray]) -> np.ndarray:
 
 def principal_scores(features: np.ndarray, most: int, share: float) -> np.ndarray:
     """Principal components (N, P) of features (N, F): ``share`` of the variance, at most ``most``; not whitened."""
-    centred = np.asarray(features, float) - np.mean(features, axis=0)
+    features = np.asarray(features, float)
+    centred = features - features.mean(axis=0)
     left, strength, _ = np.linalg.svd(centred, full_matrices=False)
     variance = np.cumsum(strength**2)
     if not variance[-1] > 0:
@@ -129,9 +169,20 @@ def _check(features: Sequence[np.ndarray]) -> None:
 
 
 def _different_scores(features: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Scores of every network once: runs that differ only in their last clustering have the same features."""
-    different = [one for place, one in enumerate(features) if not any(np.array_equal(one, f) for f in features[:place])]
+    """Scores of every network once: runs that differ only in their last clustering have nearly the same features."""
+    different: list[np.ndarray] = []
+    for one in features:
+        if not any(_are_of_one_network(one, other) for other in different):
+            different.append(one)
     return [_scaled_scores(one) for one in different]
+
+
+def _are_of_one_network(one: np.ndarray, other: np.ndarray) -> bool:
+    """Not bitwise: the same training on an accelerator need not give the same bits."""
+    if one.shape != other.shape:
+        return False
+    spread = np.linalg.norm(one - one.mean(axis=0))
+    return bool(np.linalg.norm(one - other) <= SAME_NETWORK * spread)
 
 
 def _agreement(runs: list[np.ndarray], k: int, seed: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,9 @@ from seisvision.errors import ConfigurationError, DataError
 
 MIN_EIGENVALUE = 1e-6
 """Principal components with less than this share of the largest variance are rounding errors, and are left out."""
+
+MOST_AT_ONCE = 2**24
+"""More values than these are centred in parts, so that no second and third copy of all features is held."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Preparation:
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Points (N, P) of features (N, F)."""
-        points = (np.asarray(features, float) - self.mean) @ self.axes
+        parts = [_centred(features, self.mean, rows=rows) @ self.axes for rows in _slices(*np.shape(features))]
+        points = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if not self.normalise:
             return points
         length = np.linalg.norm(points, axis=1, keepdims=True)
@@ -60,19 +66,20 @@ def fit_preparation(
     """
     if n_components < 1:
         raise ConfigurationError(f"pca_dim={n_components} must be at least 1")
-    features = np.asarray(features, float)
+    features = _as_float(features)
     if len(features) < 2 or not np.isfinite(features).all():
         raise DataError(
             f"features of shape {features.shape} cannot be clustered: there must be two or more samples and only "
             "finite values. A learning rate that is too high makes networks diverge; lower optimizer.lr."
         )
-    mean = features.mean(0)
-    variance, axes = _principal_axes(features - mean)
+    mean, most = features.mean(0, dtype=float), min(n_components, len(features) - 1)
+    variance, vectors = _spectrum(features, mean)
     kept = variance > MIN_EIGENVALUE * variance[0]
-    kept &= np.arange(len(variance)) < min(n_components, len(features) - 1)
+    kept &= np.arange(len(variance)) < most
     if not (variance[0] > 0 and kept.any()):
         raise DataError("all samples have the same features, so there is nothing to cluster; look at the pictures")
-    axes, variance = axes[:, kept], variance[kept]
+    axes = _principal_axes(features, mean, vectors, most)
+    axes, variance = axes[:, kept[: axes.shape[1]]], variance[kept]
     return Preparation(mean, axes / np.sqrt(variance) if whiten else axes, normalise)
 
 
@@ -86,26 +93,59 @@ def effective_rank(features: np.ndarray) -> float:
 
     The exponential of the entropy of the shares of variance (Roy and Vetterli 2007, EUSIPCO).
     """
-    features = np.asarray(features, float)
-    variance, _ = _principal_axes(features - features.mean(0))
+    features = _as_float(features)
+    variance, _ = _spectrum(features, features.mean(0, dtype=float))
     share = variance[variance > 0] / variance.sum() if variance.sum() > 0 else np.ones(1)
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-def _principal_axes(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variances, falling, and axes (F, M) of centred features (N, F), with M the smaller of N and F.
+def _as_float(features: np.ndarray) -> np.ndarray:
+    """Float64, except of many features, which are converted in parts."""
+    features = np.asarray(features)
+    return features if features.size > MOST_AT_ONCE else np.asarray(features, float)
+
+
+def _spectrum(features: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variances (M,), falling, and the eigenvectors (M, M) they belong to, with M the smaller of N and F.
+
+    The vectors are principal axes where F is the smaller, else weights of the samples.
+    """
+    n, f = features.shape
+    if f <= n:
+        blocks = (_centred(features, mean, rows=rows) for rows in _slices(n, f))
+        product = functools.reduce(np.add, (block.T @ block for block in blocks))
+    else:
+        blocks = (_centred(features, mean, columns=columns) for columns in _slices(f, n))
+        product = functools.reduce(np.add, (block @ block.T for block in blocks))
+    variance, vectors = np.linalg.eigh(product / n)
+    return np.maximum(variance[::-1], 0.0), vectors[:, ::-1]
+
+
+def _principal_axes(features: np.ndarray, mean: np.ndarray, vectors: np.ndarray, most: int) -> np.ndarray:
+    """Axes (F, M) of what :func:`_spectrum` found; where features are many only the first ``most``.
 
     Each axis points to where its largest entry is positive, so that no library decides about signs.
     """
-    n, f = centred.shape
-    if f <= n:
-        variance, axes = np.linalg.eigh(centred.T @ centred / n)
-        variance, axes = variance[::-1], axes[:, ::-1]
-    else:
-        variance, samples = np.linalg.eigh(centred @ centred.T / n)
-        variance, samples = variance[::-1], samples[:, ::-1]
-        axes = centred.T @ samples
+    n, f = features.shape
+    axes = vectors
+    if f > n:
+        # Cut only where it matters: a product with fewer columns may round differently.
+        wanted = vectors if features.size <= MOST_AT_ONCE else vectors[:, :most]
+        blocks = [_centred(features, mean, columns=columns).T @ wanted for columns in _slices(f, n)]
+        axes = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
         axes = axes / np.maximum(np.linalg.norm(axes, axis=0), np.finfo(float).tiny)
     largest = np.abs(axes).argmax(0)
     signs = np.where(axes[largest, np.arange(axes.shape[1])] < 0, -1.0, 1.0)
-    return np.maximum(variance, 0.0), axes * signs
+    return axes * signs
+
+
+def _centred(
+    features: np.ndarray, mean: np.ndarray, rows: slice = slice(None), columns: slice = slice(None)
+) -> np.ndarray:
+    return np.asarray(features[rows, columns], float) - mean[columns]
+
+
+def _slices(length: int, width: int) -> Iterator[slice]:
+    """Parts of an axis of which none holds more than `MOST_AT_ONCE` values where the other axis has ``width``."""
+    step = max(1, MOST_AT_ONCE // max(width, 1))
+    return (slice(first, first + step) for first in range(0, max(length, 1), step))

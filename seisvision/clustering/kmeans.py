@@ -88,6 +88,20 @@ def kmeans(
     return _by_size(points, _dissolve(points, centres, min_cluster_size))
 
 
+def require_samples(n_samples: int, name: str, k: int, min_cluster_size: int) -> None:
+    """Refuse before any work what :func:`kmeans` would refuse.
+
+    Raises:
+        DataError: there are too few samples for the clusters that ``task.<name>`` asks for.
+    """
+    if n_samples < k * min_cluster_size:
+        raise DataError(
+            f"{n_samples} samples cannot form the clusters of task.{name}={k} with at least "
+            f"task.min_cluster_size={min_cluster_size} samples each. Lower task.{name} or task.min_cluster_size, or "
+            f"take at least {k * min_cluster_size} samples."
+        )
+
+
 def assign(points: np.ndarray, centres: np.ndarray) -> Clustering:
     """Put points (N, P) into the clusters of given centres (K, P), which keep their numbers."""
     squared = squared_distances(points, centres)

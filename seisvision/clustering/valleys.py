@@ -21,6 +21,11 @@ from seisvision.clustering.kmeans import squared_distances
 from seisvision.seeding import numpy_stream, stream_seed
 
 N_CELLS = 16
+POINTS_OF_CELL = 25
+"""Points of a cell on average, at least, where there are many cells."""
+FEW_CELLS = 8
+POINTS_OF_FEW = 10
+"""So many cells may be made from as few points each: without them ten samples a group could never be seen."""
 N_FOLDS = 5
 WINDOW = 0.3
 """Width of the counting windows, as a share of the way between the two middles."""
@@ -69,17 +74,23 @@ class _Fold:
     held_out: list[np.ndarray]
 
 
+def most_groups(n_points: int, n_cells: int = N_CELLS) -> int:
+    """How many cells, and so groups, ``n_points`` can be cut into; at most ``n_cells``."""
+    return max(1, min(n_cells, max(n_points // POINTS_OF_CELL, min(FEW_CELLS, n_points // POINTS_OF_FEW))))
+
+
 def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level: float = LEVEL) -> Groups:
     """Merge k-means cells until valleys part all that is left.
 
     Args:
         points: float (N, F); few dimensions, such as leading principal components.
         seed: of k-means and folds.
-        n_cells: cells to start with; fewer where points are few.
+        n_cells: cells to start with; fewer where points are few, see :func:`most_groups`.
         level: a valley must be at least this significant.
     """
-    n_cells = max(1, min(n_cells, len(points) // 25))
+    n_cells = most_groups(len(points), n_cells)
     folds, cells = _make_folds(points, n_cells, seed)
+    n_cells = int(cells.max()) + 1
     bridges = _bridges(points, cells, folds)
     merged: list[tuple[int, ...]] = [(number,) for number in range(n_cells)]
     known: dict[tuple[tuple[int, ...], tuple[int, ...]], float] = {}
@@ -106,14 +117,17 @@ def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level:
 
 
 def _make_folds(points: np.ndarray, n_cells: int, seed: int) -> tuple[list[_Fold], np.ndarray]:
+    """Folds, and the cells (N,) of all points: up to ``n_cells``, as many as there are different points."""
     state = stream_seed(seed, "cells") % 2**32
     whole = KMeans(n_cells, n_init=10, max_iter=100, random_state=state).fit(points)
+    used, cells = np.unique(whole.labels_, return_inverse=True)
+    n_cells = len(used)
     number = numpy_stream(seed, "valley folds").permutation(len(points)) % N_FOLDS
     folds = []
     for fold in range(N_FOLDS):
         inside = number != fold
         # Started from the cells of all points, so that a cell has the same number in every fold.
-        found = KMeans(n_cells, init=whole.cluster_centers_, n_init=1, max_iter=50).fit(points[inside])
+        found = KMeans(n_cells, init=whole.cluster_centers_[used], n_init=1, max_iter=50).fit(points[inside])
         new = found.predict(points[~inside])
         folds.append(
             _Fold(
@@ -121,7 +135,7 @@ def _make_folds(points: np.ndarray, n_cells: int, seed: int) -> tuple[list[_Fold
                 [points[~inside][new == cell] for cell in range(n_cells)],
             )
         )
-    return folds, whole.labels_
+    return folds, cells
 
 
 def _p_value(folds: list[_Fold], a: tuple[int, ...], b: tuple[int, ...], bridges: np.ndarray) -> float:

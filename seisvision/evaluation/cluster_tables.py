@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2_contingency
 
+from seisvision.seeding import DEFAULT_SEED, numpy_stream
+
 N_BINS = 6
 NOTABLE = 0.3
 """Cramer's V from which a column says much about the clusters."""
 LEVEL = 0.01
 NEIGHBOURS = 10
+MOST_NEIGHBOURS = 20_000
+"""Among so many points neighbours are looked for; the search takes the product of this and the number of points."""
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,26 @@ def isolation(points: np.ndarray) -> np.ndarray:
     """How empty the surroundings of each point are (N,): its share among all of the distance to its 10th neighbour.
 
     1 is the loneliest point. Complements the distance from the centre, which calls the rim of a wide cluster strange.
+    Of more than `MOST_NEIGHBOURS` points it is an estimate: the 10th neighbour is looked for among as many of them, the
+    same random ones every time. It sees wider surroundings, so a few lonely points together count as lonely.
+
+    Args:
+        points: float (N, P).
     """
     from sklearn.neighbors import NearestNeighbors
 
     n_neighbours = min(NEIGHBOURS, len(points) - 1)
     if n_neighbours < 1:
         return np.zeros(len(points))
-    distance = NearestNeighbors(n_neighbors=n_neighbours).fit(points).kneighbors()[0][:, -1]
+    if len(points) <= MOST_NEIGHBOURS:
+        distance = NearestNeighbors(n_neighbors=n_neighbours).fit(points).kneighbors()[0][:, -1]
+    else:
+        chosen = np.zeros(len(points), bool)
+        chosen[numpy_stream(DEFAULT_SEED, "isolation").permutation(len(points))[:MOST_NEIGHBOURS]] = True
+        among = NearestNeighbors(n_neighbors=n_neighbours + 1).fit(points[chosen])
+        # A point that was chosen is its own nearest neighbour.
+        distances = among.kneighbors(points)[0]
+        distance = np.where(chosen, distances[:, -1], distances[:, -2])
     return (np.argsort(np.argsort(distance, kind="stable"), kind="stable") + 1) / len(points)
 
 

@@ -110,6 +110,13 @@ class KeepCheckpoints(Checkpoint):
                 f"optimizer.lr, or set trainer.precision=32-true; the epoch before is kept in {self._last}."
             )
         value = self._judge(trainer, pl_module)
+        if value is None and self._patience is not None and self._n_epochs == 0 and trainer.is_global_zero:
+            log.warning(
+                "trainer.early_stopping_patience=%d stops nothing: there are no validation samples by which epochs "
+                "could be compared%s. All epochs are done; set it to null, or lower trainer.max_epochs.",
+                self._patience,
+                ", and clusters are found without any" if isinstance(pl_module, DeepClusterTask) else "",
+            )
         self._n_epochs = trainer.current_epoch + 1
         is_better = self._best_value is None or value is None or value > self._best_value
         if is_better:

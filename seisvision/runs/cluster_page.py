@@ -7,13 +7,13 @@ import time
 from importlib.resources import files
 from typing import Any
 
-from seisvision.runs.cluster_number import COLUMNS, NumberReport, paper_sentence
+from seisvision.runs.cluster_number import COLUMNS, NumberReport, paper_sentence, warnings
 from seisvision.runs.comparing.charts import Curve, esc, line_chart
 from seisvision.runs.comparing.page import PACKAGE, POLICY
 
 PANELS = {
     "Loss (paper mode)": ("cross_entropy", "kmeans_loss"),
-    "Cross-entropy / ln K": ("cross_entropy_over_ln_k",),
+    "Cross-entropy / ln train_k": ("cross_entropy_over_ln_k",),
     "Silhouette": ("silhouette", "own_silhouette"),
     "Calinski-Harabasz": ("calinski_harabasz",),
     "Davies-Bouldin": ("davies_bouldin",),
@@ -67,27 +67,13 @@ def render_cluster_page(report: NumberReport) -> str:
 def _facts(report: NumberReport) -> str:
     facts = [
         (str(len(report.runs)), "runs"),
+        (str(report.choice.n_networks), "different networks"),
         (str(len({run.seed for run in report.runs})), "seeds"),
         (f"{report.ks[0]} to {report.ks[-1]}", "numbers of clusters tried"),
         (f"{len(report.runs[0].sample_ids):,}", "samples"),
-        (f"{report.choice.confidence:.0%}", "of the repeats agree"),
+        (f"{report.choice.confidence:.0%}", report.choice.confidence_of),
     ]
     return f'<ul class="facts">{"".join(f"<li><b>{esc(n)}</b><span>{esc(text)}</span></li>" for n, text in facts)}</ul>'
-
-
-def warnings(report: NumberReport) -> list[str]:
-    """What makes the recommendation weaker than it looks."""
-    found = []
-    if len(report.runs) < 4:
-        found.append(
-            f"Only {len(report.runs)} run(s): the heaps that a network makes cannot be told from gaps in the data. "
-            "Train other numbers of clusters and seeds (-m task.k='range(2,13)' seed=3407,3408,3409)."
-        )
-    if len({run.seed for run in report.runs}) < 2:
-        found.append("Only one seed: nothing is known of how far independent runs agree.")
-    if report.choice.confidence < 0.7:
-        found.append("The repeats disagree: take the number of clusters as a range.")
-    return found
 
 
 def _warnings(report: NumberReport) -> str:

@@ -14,7 +14,7 @@ from seisvision.errors import SeisvisionError
 from seisvision.evaluation.cluster_figures import curves_figure
 from seisvision.evaluation.tables import render_table
 from seisvision.files import write_text
-from seisvision.runs.cluster_number import COLUMNS, NumberReport, judge_number, paper_sentence
+from seisvision.runs.cluster_number import COLUMNS, NumberReport, judge_number, paper_sentence, warnings
 from seisvision.runs.cluster_page import render_cluster_page
 from seisvision.runs.cluster_runs import ClusterRun, read_cluster_runs
 from seisvision.runs.comparing.collect import LeftOut
@@ -84,6 +84,8 @@ def _write(runs: list[ClusterRun], left_out: list[LeftOut], out: Path) -> Path:
     write_text(out / "clusters.md", cluster_markdown(report))
     write_text(out / PAGE, render_cluster_page(report))
     log.info("%s %s", report.choice.sentence(), paper_sentence(report))
+    for warning in warnings(report):
+        log.warning("%s", warning)
     return out / PAGE
 
 
@@ -109,11 +111,15 @@ def _csv(head: list[str], rows: list[list[Any]]) -> str:
 
 def cluster_markdown(report: NumberReport) -> str:
     """The report as Markdown."""
-    lines = [f"# {report.choice.sentence()}", "", paper_sentence(report), ""]
+    choice = report.choice
+    lines = [f"# {choice.sentence()}", "", paper_sentence(report), ""]
+    if found := warnings(report):
+        lines += ["Before you rely on it:", "", *(f"- {text}" for text in found), ""]
+    lines += [f"Confidence: {choice.confidence:.0%} {choice.confidence_of}.", ""]
     lines += [render_table(["rule", "number of clusters"], [list(row) for row in report.verdicts.items()], "markdown")]
     body = [[number_cell(value) for value in row.values()] for row in report.rows]
     lines += ["", "## By number of clusters", "", render_table(list(COLUMNS.values()), body, "markdown")]
-    counts = ", ".join(f"{k}: {n}" for k, n in report.choice.counts.items())
+    counts = ", ".join(f"{k}: {n}" for k, n in choice.counts.items())
     lines += ["", f"Groups found, and in how many repeats: {counts}."]
     if report.left_out:
         rows = [[str(one.path), one.reason] for one in report.left_out]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -14,7 +15,11 @@ import yaml
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.runs.comparing.collect import LeftOut, find_run_folders
 from seisvision.runs.comparing.history import read_history
+from seisvision.runs.configuration import run_identity, scientific_part
 from seisvision.runs.folder import RunFolder, read_json
+
+ONLY_LAST_CLUSTERING = ("k", "final_n_init")
+"""Settings of the task that its training does not see, unless ``train_k`` is null."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +29,23 @@ class ClusterRun:
     Args:
         path: its folder.
         k: number of clusters asked for.
+        train_k: number of clusters that the network learnt to tell apart.
+        network: names the network; runs that differ only in their last clustering share it.
         seed: of the run.
         fingerprint: of the waveform set.
         sample_ids: N ids, sorted; all arrays are in this order.
         source_ids: N ids of their events.
         labels: int (N,).
-        features: float (N, F), as the network gives them.
-        points: float (N, P), as they were clustered.
+        features: float32 (N, F), as the network gives them.
+        points: float32 (N, P), as they were clustered.
         cross_entropy: last training loss; NaN where it was not logged.
         kmeans_loss: mean squared distance from the centres.
     """
 
     path: Path
     k: int
+    train_k: int
+    network: str
     seed: int
     fingerprint: str
     sample_ids: tuple[str, ...]
@@ -92,16 +101,38 @@ def _read(folder: RunFolder) -> ClusterRun:
     order = np.argsort(arrays["sample_ids"], kind="stable")
     arrays = {name: values[order] for name, values in arrays.items()}
     losses = read_history(folder.history_file).get("train/loss")
+    fingerprint = str(metrics["data"]["fingerprint"])
     return ClusterRun(
         folder.path,
         int(config["task"]["k"]),
+        _train_k(config),
+        network_identity(config, fingerprint),
         int(config["seed"]),
-        str(metrics["data"]["fingerprint"]),
+        fingerprint,
         tuple(arrays["sample_ids"].tolist()),
         tuple(arrays["source_ids"].tolist()),
         arrays["labels"].astype(int),
-        arrays["features"].astype(float),
-        arrays["points"].astype(float),
+        arrays["features"].astype(np.float32, copy=False),
+        arrays["points"].astype(np.float32, copy=False),
         losses[-1][1] if losses else float("nan"),
         float(metrics["clustering"]["kmeans_loss"]),
     )
+
+
+def network_identity(config: Mapping[str, Any], fingerprint: str) -> str:
+    """Names the network that a configuration trains: what is done with its features afterwards does not matter.
+
+    Args:
+        config: of a clustering run.
+        fingerprint: of its waveform set.
+    """
+    task = {key: value for key, value in config["task"].items() if key not in ONLY_LAST_CLUSTERING}
+    whole = {"trainer": {}, "run": {}, **config, "task": {**task, "train_k": _train_k(config)}}
+    whole["run"] = {"test": whole["run"].get("test", False)}
+    part = scientific_part(whole, fingerprint)
+    return run_identity({key: value for key, value in part.items() if key != "evaluation"})
+
+
+def _train_k(config: Mapping[str, Any]) -> int:
+    train_k = config["task"].get("train_k")
+    return int(config["task"]["k"] if train_k is None else train_k)

@@ -103,7 +103,10 @@ def judge_clusters(
 
     known = known_classes(config, data.waveform_set, found)
     assert task.learnt is not None
-    nmi = [*(epoch["nmi"] for epoch in task.history[1:]), agreement(task.learnt, clustering.labels)]
+    nmi = [epoch["nmi"] for epoch in task.history[1:]]
+    if task.train_k == task.k:
+        # Of clusterings into different numbers of clusters it could not reach 1.
+        nmi.append(agreement(task.learnt, clustering.labels))
     metrics: dict[str, Any] = {
         "clustering": {
             **describe(clustering, found.features),

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
-from seisvision.clustering.kmeans import BACKENDS, Clustering, agreement, kmeans
+from seisvision.clustering.kmeans import BACKENDS, Clustering, agreement, kmeans, require_samples
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.epoch_sampler import Share
 from seisvision.errors import ConfigurationError, did_you_mean
@@ -141,10 +141,7 @@ class DeepClusterTask(pl.LightningModule):
         self.head = nn.Linear(model.num_features, self.train_k)
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self._preparing: dict[str, Any] = {"n_components": pca_dim, "whiten": whiten, "normalise": normalise}
-        self._clustering: dict[str, Any] = {
-            "backend": backend,
-            "min_cluster_size": min_cluster_size,
-        }
+        self._clustering: dict[str, Any] = {"backend": backend, "min_cluster_size": min_cluster_size}
         self._more_noise_db = more_noise_db
         self._n_drawings = drawings or 0
         self._clean: torch.Tensor | None = None
@@ -165,9 +162,15 @@ class DeepClusterTask(pl.LightningModule):
         self._number_of: dict[str, int] = {}
 
     def attach(self, data: EventDataModule) -> None:
-        """Take the samples that are clustered and learnt from: the part ``train``."""
+        """Take the samples that are clustered and learnt from: the part ``train``.
+
+        Raises:
+            DataError: they are too few for so many clusters.
+        """
         self._data = data
         self._number_of = {sample_id: number for number, sample_id in enumerate(data.parts["train"].sample_ids)}
+        for name, k in (("k", self.k), ("train_k", self.train_k)):
+            require_samples(len(self._number_of), name, k, self._clustering["min_cluster_size"])
 
     def setup(self, stage: str) -> None:
         """Let the samples know how many processes share them."""

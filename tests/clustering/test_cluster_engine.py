@@ -1,5 +1,7 @@
 """Preparation of features and k-means: against other libraries, and where they usually break."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -27,6 +29,28 @@ def test_whitened_components_have_equal_variance_and_are_those_of_sklearn(shape:
     theirs = PCA(10, whiten=True).fit_transform(features)
     correlation = np.abs((points * theirs).sum(0)) / np.linalg.norm(points, axis=0) / np.linalg.norm(theirs, axis=0)
     assert correlation == pytest.approx(np.ones(10))
+
+
+@pytest.mark.parametrize("shape", [(300, 40), (40, 300)], ids=["many samples", "many features"])
+def test_many_features_are_prepared_in_parts_alike(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    features = np.random.default_rng(0).normal(size=shape) @ np.diag(np.linspace(0.1, 5, shape[1])) + 7
+    whole, rank = fit_preparation(features, 10), effective_rank(features)
+    monkeypatch.setattr("seisvision.clustering.features.MOST_AT_ONCE", 1000)
+    parts = fit_preparation(features.astype(np.float32), 10)
+    assert parts.axes.shape == whole.axes.shape
+    assert parts(features) == pytest.approx(whole(features), abs=1e-5)
+    assert effective_rank(features) == pytest.approx(rank)
+
+
+def test_of_many_features_only_what_is_kept_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = np.random.default_rng(0).normal(size=(200, 20_000)).astype(np.float32)
+    monkeypatch.setattr("seisvision.clustering.features.MOST_AT_ONCE", 2**18)
+    tracemalloc.start()
+    points = fit_preparation(features, 16)(features)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert points.shape == (200, 16)
+    assert peak_bytes < 8 * features.size / 2, "a copy in float64, or as many axes as samples, would take twice as much"
 
 
 def test_rows_have_length_one_and_noise_of_rounding_is_left_out() -> None:

@@ -11,7 +11,7 @@ from seisvision.clustering.choose import choose_k, pooled_points
 from seisvision.clustering.gap import gap_statistic
 from seisvision.clustering.indices import cluster_indices
 from seisvision.clustering.stability import bootstrap_stability, mean_agreement
-from seisvision.clustering.valleys import find_groups
+from seisvision.clustering.valleys import find_groups, most_groups
 from seisvision.errors import DataError
 
 
@@ -95,7 +95,8 @@ def test_groups_that_only_one_run_sees_are_no_structure() -> None:
     heaps = [rng.normal(size=(300, 4)) + 30 * rng.integers(0, 2, (300, 1)) for _ in range(4)]
     choice = choose_k(heaps, n_repeats=6)
     assert choice.k is None and abs(choice.agreement) < 0.1
-    assert "own" in choice.sentence()
+    assert "own" in choice.sentence() and "agreement between networks" in choice.confidence_of
+    assert choice.confidence == pytest.approx(1 - max(0.0, choice.agreement))
     shared, group = _groups(2, 300, 0)
     seen = choose_k([shared @ rng.normal(size=(6, 5)) for _ in range(4)], n_repeats=6)
     assert seen.k == 2 and seen.agreement > 0.8 and adjusted_rand_score(group, seen.labels) > 0.9
@@ -105,6 +106,54 @@ def test_the_same_network_counts_once() -> None:
     points, _ = _groups(3, 200, 0)
     assert np.array_equal(pooled_points([points, points.copy()]), pooled_points([points]))
     assert np.isnan(choose_k([points, points], n_repeats=4).agreement)
+
+
+def test_features_that_differ_by_rounding_are_of_one_network() -> None:
+    points, _ = _groups(3, 200, 0)
+    rng = np.random.default_rng(0)
+    nearly = [points, *(points + 1e-6 * rng.normal(size=points.shape) for _ in range(3))]
+    choice = choose_k(nearly, n_repeats=4)
+    assert choice.n_networks == 1 and np.isnan(choice.agreement)
+    assert "one network only" in choice.sentence()
+    other = choose_k([points, points + 0.3 * rng.normal(size=points.shape)], n_repeats=4)
+    assert other.n_networks == 2 and np.isfinite(other.agreement)
+
+
+def _far_groups(k: int, members: int) -> np.ndarray:
+    """Points (k x members, k) of which every group is 200 standard deviations from the others."""
+    return np.random.default_rng(0).normal(size=(k * members, k)) + 200 * np.eye(k)[np.repeat(range(k), members)]
+
+
+@pytest.mark.parametrize("k", [3, 6])
+def test_few_samples_in_groups_far_apart_are_counted(k: int) -> None:
+    choice = choose_k([_far_groups(k, 16)], n_repeats=4)
+    assert choice.k == k and not choice.is_floor
+    assert choice.sentence().startswith(f"K = {k}:")
+
+
+def test_a_number_that_so_many_samples_cannot_exceed_is_a_floor() -> None:
+    choice = choose_k([_far_groups(12, 12)], n_repeats=4)
+    assert choice.k == choice.most == 8 and choice.number == "at least 8"
+    assert choice.sentence().startswith("At least 8 groups") and "144 samples cannot show more" in choice.sentence()
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_samples_that_are_all_alike_but_few_break_nothing() -> None:
+    assert choose_k([np.ones((60, 3))], n_repeats=2).k is None
+    assert choose_k([np.eye(3)[np.arange(60) % 3]], n_repeats=2).k == 3
+
+
+def test_larger_sets_are_cut_into_cells_of_25_points() -> None:
+    assert [most_groups(n) for n in (9, 36, 86, 200, 240, 270, 400, 10_000)] == [1, 3, 8, 8, 9, 10, 16, 16]
+
+
+@pytest.mark.parametrize("n", [40, 60, 110])
+def test_few_samples_of_noise_have_no_structure(n: int) -> None:
+    for dims in (2, 8):
+        points = np.random.default_rng([n, dims]).normal(size=(n, dims))
+        choice = choose_k([points], n_repeats=3)
+        assert choice.k is None and choice.confidence_of == "of the repeats find a single group"
+        assert ("far apart" in choice.sentence()) == (n < 89)
 
 
 def test_far_points_go_to_the_nearest_group() -> None:

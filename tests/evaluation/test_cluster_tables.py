@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from sklearn.metrics import mutual_info_score
+from sklearn.neighbors import NearestNeighbors
 
+from seisvision.evaluation import cluster_tables
 from seisvision.evaluation.cluster_tables import (
     Column,
     columns_of,
@@ -17,6 +20,7 @@ from seisvision.evaluation.cluster_tables import (
     table_text,
     warn_of_confounds,
 )
+from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
 
 def test_columns_that_follow_the_clusters_come_first() -> None:
@@ -57,6 +61,22 @@ def test_unknown_values_are_no_error() -> None:
 def test_the_loneliest_point_is_most_isolated() -> None:
     points = np.vstack([np.random.default_rng(0).normal(size=(50, 2)), [[30, 30]]])
     assert isolation(points).argmax() == 50 and isolation(points).max() == 1
+
+
+def test_isolation_of_very_many_points_is_estimated_from_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = np.vstack([np.random.default_rng(0).normal(size=(2000, 3)), [[30, 30, 30]]])
+    exact = isolation(points)
+    monkeypatch.setattr(cluster_tables, "MOST_NEIGHBOURS", 500)
+    searched: list[int] = []
+    fit = NearestNeighbors.fit
+    monkeypatch.setattr(NearestNeighbors, "fit", lambda self, some: searched.append(len(some)) or fit(self, some))
+    estimate = isolation(points)
+    assert searched == [500]
+    assert estimate.argmax() == 2000 and np.array_equal(estimate, isolation(points))
+    assert spearmanr(exact, estimate).statistic > 0.85
+    # Points of the subset do not count themselves as company.
+    chosen = numpy_stream(DEFAULT_SEED, "isolation").permutation(2001)[:500]
+    assert (estimate - exact)[chosen].mean() == pytest.approx(0, abs=0.02)
 
 
 def test_sizes_by_month_and_by_year() -> None:

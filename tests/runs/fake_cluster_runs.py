@@ -12,26 +12,41 @@ from seisvision.runs.folder import RunFolder, write_json
 
 
 def make_run(
-    path: Path, events: np.ndarray, k: int, seed: int, *, pull: float = 0.6, ids: list[str] | None = None
+    path: Path,
+    events: np.ndarray,
+    k: int,
+    seed: int,
+    *,
+    pull: float = 0.6,
+    ids: list[str] | None = None,
+    train_k: int | None = None,
 ) -> RunFolder:
-    """A run whose network sees random rectified mixtures of ``events`` (N, F) and pulls them into its own K heaps."""
-    rng = np.random.default_rng([seed, k])
+    """A run whose network sees random rectified mixtures of ``events`` (N, F) and pulls them into its own heaps.
+
+    The heaps are K, or ``train_k``: then runs of one seed have one network, up to what an accelerator rounds.
+    """
+    told_apart = train_k or k
+    rng = np.random.default_rng([seed, told_apart])
     scaled = (events - events.mean(axis=0)) / events.std()
     mixed = np.maximum(scaled @ rng.normal(size=(events.shape[1], 12)) + 0.3 * rng.normal(size=12), 0)
-    found = KMeans(k, n_init=3, random_state=seed).fit(mixed)
-    features = (1 - pull) * mixed + pull * found.cluster_centers_[found.labels_]
+    heaps = KMeans(told_apart, n_init=3, random_state=seed).fit(mixed)
+    features = (1 - pull) * mixed + pull * heaps.cluster_centers_[heaps.labels_]
+    if train_k:
+        features = features + 1e-6 * np.random.default_rng(k).normal(size=features.shape)
+    found = KMeans(k, n_init=3, random_state=seed).fit(features) if train_k else heaps
     labels = found.labels_
     names = ids or [f"event-{number:04d}" for number in range(len(events))]
     folder = RunFolder(path)
     path.mkdir(parents=True)
-    write_text(folder.config_file, f"name: fake\nseed: {seed}\ntask: {{k: {k}}}\ndataset: {{labels: {{}}}}\n")
+    task = f"{{k: {k}, train_k: {train_k or 'null'}, final_n_init: {k}}}"
+    write_text(folder.config_file, f"name: fake\nseed: {seed}\ntask: {task}\ndataset: {{labels: {{}}}}\n")
     write_json(folder.status_file, {"state": "finished"})
-    loss = float(((mixed - found.cluster_centers_[labels]) ** 2).sum(axis=1).mean())
+    clustered = features if train_k else mixed
+    loss = float(((clustered - found.cluster_centers_[labels]) ** 2).sum(axis=1).mean())
     clustering = {"k": k, "kmeans_loss": loss, "sizes": np.bincount(labels).tolist()}
     write_json(folder.metrics_file, {"data": {"fingerprint": "abc"}, "clustering": clustering})
-    write_text(
-        folder.history_file, f"epoch,step,name,value\n0,1,train/loss,{np.log(k)}\n1,2,train/loss,{0.5 * np.log(k)}\n"
-    )
+    loss = np.log(told_apart)
+    write_text(folder.history_file, f"epoch,step,name,value\n0,1,train/loss,{loss}\n1,2,train/loss,{0.5 * loss}\n")
     np.savez_compressed(
         path / "features.npz",
         sample_ids=np.array(names),

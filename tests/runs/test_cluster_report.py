@@ -11,9 +11,10 @@ from fake_cluster_runs import make_run, three_groups
 from sklearn.metrics import adjusted_rand_score
 
 from seisvision.cli import main
-from seisvision.runs.cluster_number import NumberReport, judge_number
-from seisvision.runs.cluster_report import write_cluster_report
-from seisvision.runs.cluster_runs import read_cluster_runs
+from seisvision.runs.cluster_number import NumberReport, judge_number, warnings
+from seisvision.runs.cluster_page import render_cluster_page
+from seisvision.runs.cluster_report import cluster_markdown, write_cluster_report
+from seisvision.runs.cluster_runs import network_identity, read_cluster_runs
 
 KS = (2, 3, 4, 5, 6)
 SEEDS = (1, 2)
@@ -80,6 +81,56 @@ def test_command_writes_the_report_and_lists_what_it_left_out(
     consensus = pd.read_csv(tmp_path / "report" / "consensus.csv")
     assert consensus["cluster"].nunique() == 3 and consensus["confidence"].between(0, 1).all()
     assert (tmp_path / "report" / "clusters_by_k.png").stat().st_size > 10_000
+
+
+@pytest.fixture(scope="module")
+def one_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs as ``experiment=cluster -m task.k=2,3,4,5`` leaves them: ``task.train_k`` is 12 whatever K is."""
+    path = tmp_path_factory.mktemp("one_network")
+    for k in KS[:4]:
+        make_run(path / f"k{k}", three_groups()[0], k, 1, train_k=12)
+    return path
+
+
+def test_networks_that_do_not_depend_on_k_count_once_and_give_no_number_by_cross_entropy(
+    one_network: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs, _ = read_cluster_runs([one_network])
+    assert len({run.network for run in runs}) == 1 and not np.array_equal(runs[0].features, runs[1].features)
+    assert {run.train_k for run in runs} == {12} and runs[0].features.dtype == np.float32
+    with caplog.at_level("WARNING"):
+        page = write_cluster_report([one_network], tmp_path / "report")
+    assert page is not None
+    texts = [page.read_text(), (tmp_path / "report" / "clusters.md").read_text()]
+    for text in [*texts, caplog.text]:
+        assert "Only 1 different network(s) in 4 runs" in text
+    for text in texts:
+        assert "by cross-entropy" not in text
+        assert "Cross-entropy says nothing of K here" in text and "task.train_k=null" in text
+    table = pd.read_csv(tmp_path / "report" / "clusters_by_k.csv")
+    assert table["cross_entropy_over_ln_k"].to_numpy() == pytest.approx(0.5)
+
+
+def test_the_report_says_what_its_confidence_is(noise_report: NumberReport) -> None:
+    says = noise_report.choice.confidence_of
+    assert "agreement between networks" in says or "single group" in says
+    assert f"Confidence: {noise_report.choice.confidence:.0%} {says}." in cluster_markdown(noise_report)
+    assert f"<span>{says}</span>" in render_cluster_page(noise_report)
+    assert not any("different network" in text for text in warnings(noise_report))
+
+
+def test_what_the_training_sees_makes_another_network() -> None:
+    task = {"k": 3, "train_k": 12, "final_n_init": 100, "pca_dim": 16}
+    config = {"seed": 1, "task": task, "dataset": {"labels": {}}, "evaluation": {"level": 0.95}}
+    first = network_identity(config, "abc")
+    for same in ({"k": 5}, {"final_n_init": 10}):
+        assert network_identity({**config, "task": {**task, **same}}, "abc") == first
+    assert network_identity({**config, "evaluation": {"level": 0.9}, "name": "other"}, "abc") == first
+    for other in ({"train_k": None}, {"train_k": 6}, {"pca_dim": 8}):
+        assert network_identity({**config, "task": {**task, **other}}, "abc") != first
+    assert network_identity({**config, "seed": 2}, "abc") != first
+    own = [network_identity({**config, "task": {**task, "train_k": None, "k": k}}, "abc") for k in (3, 4)]
+    assert own[0] != own[1]
 
 
 def test_nothing_to_report_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

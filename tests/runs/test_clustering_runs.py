@@ -139,10 +139,13 @@ def test_an_unfinished_training_has_no_clusters_to_assign_to(
 
 
 def test_sets_without_labels_are_clustered_too(data_dir: Path, tmp_path: Path) -> None:
-    overrides = ["dataset.labels.source_type=null", "trainer.max_epochs=1", "evaluation.baselines=true"]
+    overrides = ["dataset.labels.source_type=null", "trainer.max_epochs=2", "evaluation.baselines=true"]
+    overrides.append("task.train_k=5")
     folder = _run(data_dir, tmp_path, *overrides)
     metrics = read_json(folder.metrics_file)
     assert metrics["clustering"]["agreement"] == {} and metrics["differences"] == {}
+    # The last clustering is into fewer clusters than those of the epochs, and not of their kind.
+    assert len(metrics["clustering"]["nmi_history"]) == 1
     assert "source_type" not in _clusters(folder.path)
 
 

@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader
 from seisvision import keys
 from seisvision.data.cluster_sampler import ClusterSampler
 from seisvision.data.epoch_sampler import EpochSampler, Share
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.models.backbone import Backbone
+from seisvision.runs.callbacks import KeepCheckpoints
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.views.view import View
 
@@ -300,3 +301,22 @@ def test_features_of_all_ranks_come_back_in_the_order_of_the_data() -> None:
 def test_settings_that_make_no_sense_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         _task(**setting)
+
+
+@pytest.mark.parametrize(("k", "train_k", "named"), [(2, 12, "task.train_k=12"), (12, 2, "task.k=12")])
+def test_too_few_samples_are_refused_before_anything_is_drawn(k: int, train_k: int, named: str) -> None:
+    task = _task(k, train_k=train_k, min_cluster_size=5)
+    with pytest.raises(DataError, match=f"48 samples.*{named} .*task.min_cluster_size=5.* at least 60 samples"):
+        task.attach(Pictures(_blobs(48)[0]))  # type: ignore[arg-type]
+    task.attach(Pictures(_blobs(60)[0]))  # type: ignore[arg-type]
+
+
+def test_stopping_early_without_validation_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keeper = KeepCheckpoints(tmp_path / "best.ckpt", tmp_path / "last.ckpt", "max", patience=3)
+    for epoch in range(2):
+        trainer: Any = SimpleNamespace(
+            callback_metrics={}, current_epoch=epoch, is_global_zero=True, save_checkpoint=lambda *args, **more: None
+        )
+        keeper.on_train_epoch_end(trainer, _task())
+    (record,) = caplog.records
+    assert "trainer.early_stopping_patience=3" in record.getMessage() and "clusters" in record.getMessage()
