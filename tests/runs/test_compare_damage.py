@@ -151,6 +151,8 @@ def test_points_of_a_sweep_without_a_run_are_listed(tmp_path, asked):
     assert [(one.path.name, one.state) for one in left_out] == [("r2", "pending"), ("s1", "failed")]
     assert "optimizer.lr=2" in left_out[0].reason and "not started" in left_out[0].reason
     assert "a contradicts b" in left_out[1].reason
+    write_sweep(tmp_path / "sweeps" / "s2", [("../../r2", None)])
+    assert len(collect([str(tmp_path)]).left_out) == 2, "a point of two sweeps is one run"
     fake_run(tmp_path / "r2", {"optimizer.lr": 2}, n=10)
     assert len(collect([str(tmp_path / asked)]).runs) == 2
 

@@ -194,17 +194,18 @@ def find_run_folders(asked: Sequence[str]) -> list[Path]:
 def _find(asked: Sequence[str]) -> list[Path | LeftOut]:
     """Run folders, sorted, then points of sweeps that have none, with the reason."""
     folders: dict[Path, Path] = {}
-    without: dict[LeftOut, None] = {}
+    without: dict[tuple[Path, str], LeftOut] = {}
     for name in asked:
         matches = [name] if Path(name).exists() else glob.glob(name, recursive=True)  # noqa: PTH207 (absolute patterns)
         if not matches:
             raise ConfigurationError(f"'{name}' does not exist. Give run folders, folders of runs, or a pattern.")
         for one in (one for match in matches for one in _below(Path(match))):
             if isinstance(one, LeftOut):
-                without[one] = None
+                # Two sweeps may have the same point, whose run is then the same.
+                without.setdefault((one.path, "" if one.state == PENDING else one.reason), one)
             else:
                 folders[one.resolve()] = min(one, folders.get(one.resolve(), one))
-    return [*sorted(folders.values()), *without]
+    return [*sorted(folders.values()), *without.values()]
 
 
 def _below(top: Path) -> Iterator[Path | LeftOut]:

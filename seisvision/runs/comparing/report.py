@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from seisvision.errors import SeisvisionError
 from seisvision.runs.comparing.clusterings import ClusterRun
 from seisvision.runs.comparing.collect import Cache, Collected, ComparedRun, LeftOut
 from seisvision.runs.comparing.groups import Comparison, compare
 from seisvision.runs.comparing.page import render_page
 from seisvision.runs.comparing.tables import comparison_csv, comparison_markdown
 
-DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, SeisvisionError)
 """What code raises on values that are not what they should be."""
 
 
