@@ -152,14 +152,14 @@ def _show_finished(folder: RunFolder) -> None:
 
 def _explain_finished(folder: RunFolder, config: dict[str, Any]) -> None:
     """Explain a run whose result is stored, unless it has been; that a run is asked to explain does not rename it."""
-    if any(folder.explain.glob("*.json")):
+    metrics = read_json(folder.metrics_file)
+    part = next((part for part in ("test", "val") if part in metrics), "train")
+    if any(folder.explain.glob(f"*_{part}.json")):
         log.info("Explained already; for other samples, parts or layers: seisvision explain %s", folder.path)
         return
     with quick_imports():
         from seisvision.runs.explain_stored import explain_stored
     quiet_libraries()
-    metrics = read_json(folder.metrics_file)
-    part = next((part for part in ("test", "val") if part in metrics), "train")
     explain_stored(folder, config["explain"], part, Path(config["system"]["data_dir"]))
 
 
