@@ -106,10 +106,15 @@ def _best_of(config: dict[str, Any], folder: RunFolder, data: EventDataModule, t
     Where several processes had a part of every weight, the task that was trained cannot take up whole ones any more,
     and a new one does.
     """
-    if config["trainer"].get("strategy") == "fsdp" and rank_and_size()[1] > 1:
+    if _are_weights_spread(config):
         task = _new_task(config, data, task.view)
     task.load_state_dict(load_checkpoint(folder.best_checkpoint)["state_dict"])
     return task
+
+
+def _are_weights_spread(config: dict[str, Any]) -> bool:
+    """Whether each of several processes has a part of every weight."""
+    return config["trainer"].get("strategy") == "fsdp" and rank_and_size()[1] > 1
 
 
 def _predictor(config: dict[str, Any]) -> pl.Trainer:
@@ -150,6 +155,9 @@ def _fit(
         log.info("resume   after epoch %d", done)
     data.first_epoch = done
     trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
+    if _are_weights_spread(config):
+        # Resuming, torch deals out the states of the optimiser in this order, whatever that of the weights is.
+        task.to(memory_format=torch.contiguous_format)
     # A task that finds clusters makes the order of every epoch itself.
     source = None if isinstance(task, DeepClusterTask) else data
     trainer.fit(task, datamodule=source, ckpt_path=resume_from, weights_only=True)

@@ -16,8 +16,9 @@ from tiny_runs import ROOT, plain_config, tiny_config
 
 from seisvision.errors import ConfigurationError
 from seisvision.runs import launch, trainers
+from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FINISHED, read_json
+from seisvision.runs.folder import FINISHED, INTERRUPTED, read_json
 from seisvision.runs.launch import n_processes
 from seisvision.runs.ranks import Place
 from seisvision.runs.trainers import build_predictor
@@ -55,18 +56,24 @@ def test_each_process_predicts_on_the_device_it_has_trained_on(four_gpus: None) 
     assert predictor(config, "gpu").strategy.root_device == torch.device("cuda", 0)
 
 
-def test_weights_spread_over_processes_are_clipped_stored_and_predict(data_dir: Path, tmp_path: Path) -> None:
+def test_weights_spread_over_processes_are_clipped_stored_resumed_and_predict(data_dir: Path, tmp_path: Path) -> None:
     # The largest gradients are clipped hard, so that clipping by the norm of one process would show.
-    words = [*SMALL, "trainer.max_epochs=1", "trainer.gradient_clip_val=0.05"]
+    words = [*SMALL, "trainer.gradient_clip_val=0.05"]
     one = ensure_run(tiny_config(data_dir, tmp_path / "one", *words), [])
     config = tiny_config(data_dir, tmp_path / "two", *words, "trainer=fsdp", "trainer.accelerator=auto")
     two = identify(config)
     two.prepare(config, [])
     program = str(ROOT / "tests" / "runs" / "sharded_on_processors.py")
+    stopped = torchrun([sys.executable, program, str(two.path)], PYTHONPATH=str(ROOT), STOP_AFTER_EPOCH="1")
+    assert stopped.returncode and two.status()["state"] == INTERRUPTED, stopped.stderr
     done = torchrun([sys.executable, program, str(two.path)], PYTHONPATH=str(ROOT))
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0 and "resume   after epoch 1" in done.stderr, done.stderr
     assert two.status()["state"] == FINISHED and two.run_id == one.run_id
     assert_same(one, two)
+    momenta = [load_checkpoint(run.last_checkpoint)["optimizer_states"][0]["state"] for run in (one, two)]
+    for number, state in momenta[0].items():
+        expected, found = state["momentum_buffer"], momenta[1][number]["momentum_buffer"]
+        assert torch.linalg.vector_norm(found - expected) < 0.05 * torch.linalg.vector_norm(expected), number
     assert (
         read_json(two.metrics_file)["training"]["parameters"] == read_json(one.metrics_file)["training"]["parameters"]
     )
