@@ -1,7 +1,7 @@
-"""Find a learning rate or a batch size for an experiment, and print it as a setting that train.py takes.
+"""Find a learning rate or a batch size for an experiment; print it as a setting of train.py and write a yaml.
 
 The experiment is given as to train.py: ``seisvision tune lr model=resnet50 task=offset``. Nothing is trained for good.
-The only line on standard output is the setting; typed on the command line it wins over every file.
+The only line on standard output is the setting. The yaml is chosen with ``tuned=lr`` and wins over the experiment.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError
+from seisvision.files import write_text
 from seisvision.runs.terminal import show
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("what", choices=("lr", "batch"), help="learning rate, or the largest batch that fits")
     parser.add_argument("overrides", nargs="*", help="the experiment, as for train.py; before any option")
+    parser.add_argument("--out", type=Path, help="yaml to write (default conf/tuned/lr.yaml or batch.yaml)")
     parser.add_argument("--figure", type=Path, help="PNG to draw of loss against learning rate (lr only)")
     parser.add_argument("--steps", type=int, default=100, help="steps of training to look at (lr only; default 100)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Find the value and print it as ``key=value``.
+    """Find the value, write its yaml and print it as ``key=value``.
 
     Raises:
         ConfigurationError: the experiment cannot be composed or tuned, or no value stands out.
@@ -49,10 +51,14 @@ def run(arguments: argparse.Namespace) -> int:
         config = to_plain(compose("train", overrides=arguments.overrides))
     _check_task(config)
     if arguments.what == "lr":
-        setting = f"optimizer.lr={find_learning_rate(config, arguments.steps, arguments.figure)}"
+        section, key, value = "optimizer", "lr", find_learning_rate(config, arguments.steps, arguments.figure)
     else:
-        setting = f"trainer.batch_size={find_batch_size(config)}"
-    log.info("Use it with: python train.py %s", " ".join([*arguments.overrides, setting]))
+        section, key, value = "trainer", "batch_size", find_batch_size(config)
+    out = arguments.out or CONF / "tuned" / f"{arguments.what}.yaml"
+    about = f"# Found by: seisvision tune {arguments.what} {' '.join(arguments.overrides)}".rstrip()
+    write_text(out, f"# @package _global_\n{about}\n{section}:\n  {key}: {value}\n")
+    setting = f"{section}.{key}={value}"
+    log.info("Written to %s. Use it with: python train.py %s", out, " ".join([*arguments.overrides, setting]))
     show(setting)
     return 0
 

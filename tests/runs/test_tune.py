@@ -1,23 +1,35 @@
-"""The finders print a setting that makes sense, and say so where there is none to find."""
+"""The finders print and write a setting that makes sense, and say so where there is none to find."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import model_of_memory
 import pytest
+from hydra import compose, initialize_config_dir
 from tiny_runs import TINY, tiny_config
 
 from seisvision.cli import main
 from seisvision.errors import ConfigurationError
+from seisvision.runs import tune_command
 from seisvision.runs.configuration import ALLOWED_TARGETS_VARIABLE
 from seisvision.runs.tune_command import find_batch_size
 
 SMALL = ["view.height=16", "view.width=16", "trainer.accelerator=cpu"]
 
 
-def test_a_rate_is_printed_as_train_takes_it(
-    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Configurations that a command may write into."""
+    folder = tmp_path / "conf"
+    shutil.copytree(tune_command.CONF, folder)
+    monkeypatch.setattr(tune_command, "CONF", folder)
+    return folder
+
+
+def test_a_rate_is_printed_and_written_as_train_takes_it(
+    data_dir: Path, tmp_path: Path, own_conf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     figure = tmp_path / "figures" / "lr.png"
     experiment = [*TINY, *SMALL, f"system.data_dir={data_dir}"]
@@ -26,10 +38,15 @@ def test_a_rate_is_printed_as_train_takes_it(
     config = tiny_config(data_dir, tmp_path, *SMALL, setting)
     assert setting.startswith("optimizer.lr=") and 1e-6 < config["optimizer"]["lr"] < 1
     assert figure.exists()
+    with initialize_config_dir(str(own_conf), version_base="1.3"):
+        tuned = compose("train", overrides=["tuned=lr", "experiment=cluster", "optimizer.weight_decay=0.5"])
+        assert tuned.optimizer.lr == config["optimizer"]["lr"], "it wins over the experiment"
+        assert compose("train", overrides=["tuned=lr", "protocol=paper_offset"]).optimizer.lr == tuned.optimizer.lr
+        assert compose("train", overrides=["tuned=lr", "optimizer.lr=0.25"]).optimizer.lr == 0.25, "but what is typed"
 
 
 def test_every_batch_up_to_the_printed_one_was_tried(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data_dir: Path, own_conf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(ALLOWED_TARGETS_VARIABLE, "model_of_memory.")
     monkeypatch.setattr(model_of_memory, "LARGEST", 64)
@@ -39,6 +56,8 @@ def test_every_batch_up_to_the_printed_one_was_tried(
     # Sixteen training events: the largest batch is all of them.
     assert capsys.readouterr().out.splitlines() == ["trainer.batch_size=16"]
     assert set(model_of_memory.tried) == {2, 4, 8, 16}
+    with initialize_config_dir(str(own_conf), version_base="1.3"):
+        assert compose("train", overrides=["tuned=batch", "experiment=cluster"]).trainer.batch_size == 16
 
 
 @pytest.mark.parametrize(("n_devices", "largest", "batch"), [(1, 4, 4), (2, 4, 8), (3, 64, 12), (3, 2, 6)])
