@@ -13,12 +13,14 @@ import gc
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
-from seisvision.runs.folder import RunFolder
+from seisvision.runs.folder import FAILED, RUNNING, RunFolder
+from seisvision.runs.folder import INTERRUPTED as INTERRUPTED_STATE
 from seisvision.runs.ranks import PARENT_VARIABLE, Place, current_place, join_group, tell
 from seisvision.runs.terminal import (
     INTERRUPTED,
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "the first process to name the run folder"
 """What the processes wait for that srun or torchrun started."""
+LOOK_EVERY_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -170,7 +173,8 @@ def work_together(find: Callable[[], RunFolder], prepare: Callable[[RunFolder], 
         except Exception as error:
             tell({"error": str(error), "exit_code": getattr(error, "exit_code", 1)}, FOLDER)
             raise
-        tell({"path": str(folder.path), "is_finished": is_finished}, FOLDER)
+        attempt = folder.status()["attempts"] + 1
+        tell({"path": str(folder.path), "is_finished": is_finished, "attempt": attempt}, FOLDER)
         if is_finished:
             log.info("Run %s is finished.", folder.run_id)
         else:
@@ -180,7 +184,7 @@ def work_together(find: Callable[[], RunFolder], prepare: Callable[[RunFolder], 
 
 
 def _follow(place: Place) -> RunFolder:
-    """Be one of the other processes, which may leave when their part is done: the first evaluates alone."""
+    """Be one of the other processes."""
     try:
         heard = tell(None, FOLDER)
     except SeisvisionError:
@@ -196,7 +200,22 @@ def _follow(place: Place) -> RunFolder:
         _write_to(folder.worker_log(place.rank))
     else:
         _work_as_rank(folder, place)
+        _wait_for_result(folder, heard["attempt"])
     return folder
+
+
+def _wait_for_result(folder: RunFolder, attempt: int) -> None:
+    """Wait, for as long as it takes, until the first process has evaluated the run; its own end stops this one.
+
+    In a collective this process would lose its patience after some time, and so end the job.
+    """
+    # On another machine a file may be seen late, with what an earlier attempt left.
+    while (status := folder.status())["state"] == RUNNING or status["attempts"] < attempt:
+        time.sleep(LOOK_EVERY_S)
+    if status["state"] == INTERRUPTED_STATE:
+        raise KeyboardInterrupt
+    if status["state"] == FAILED:
+        raise SeisvisionError(status["error"])
 
 
 def _work_as_rank(folder: RunFolder, place: Place) -> None:

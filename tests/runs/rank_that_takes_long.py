@@ -34,5 +34,5 @@ if __name__ == "__main__":
     work._work_as_rank = lambda folder, place: None
     if what == "folder":
         work.RunFolder.is_finished = take_long
-    work.do_run = lambda folder: (take_long(), folder.mark_running(), folder.mark_finished())
+    work.do_run = lambda folder: (folder.mark_running(), take_long(), folder.mark_finished())
     sys.exit(work.main())

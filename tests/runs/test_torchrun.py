@@ -109,9 +109,12 @@ def two_ranks(what: str, folder: RunFolder, tmp_path: Path) -> list[subprocess.C
     return done
 
 
-def test_others_leave_while_the_first_evaluates_and_say_what_they_waited_for(tmp_path: Path) -> None:
+def test_others_have_patience_with_the_evaluation_and_say_what_they_waited_for_in_vain(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "0000000000")
     folder.prepare(plain_config([]), [])
+    # An earlier attempt that failed is none of theirs.
+    folder.mark_running()
+    folder.mark_failed("long ago")
     first, second = two_ranks("evaluation", folder, tmp_path)
     assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
     assert folder.status()["state"] == FINISHED

@@ -212,14 +212,8 @@ class SlurmLauncher:
             "gpus_per_node": shape.gpus_per_node or None,
             "cpus_per_task": shape.cpus_per_task,
             "job_name": f"seisvision-{folder.path.parent.name}",
-            # srun does not take the number of processors from the job; it is to end all tasks when one fails, and none
-            # when one has done its part, as it does where a cluster sets WaitTime: the first task evaluates alone.
-            "srun_args": [
-                f"--cpus-per-task={shape.cpus_per_task}",
-                "--kill-on-bad-exit=1",
-                "--wait=0",
-                "--open-mode=append",
-            ],
+            # srun does not take the number of processors from the job; it is to end all tasks when one fails.
+            "srun_args": [f"--cpus-per-task={shape.cpus_per_task}", "--kill-on-bad-exit=1", "--open-mode=append"],
         }
         settings = {key: value for key, value in {**self._settings, **tasks}.items() if value is not None}
         executor.update_parameters(**settings)
