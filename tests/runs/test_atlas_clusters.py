@@ -131,8 +131,8 @@ def test_the_distances_are_those_of_the_picture_that_was_named(tmp_path: Path, m
 def test_runs_that_are_handed_over_keep_their_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first run is done by the launcher, the second is still to come."""
 
-    def launch_runs(runs: Sequence[tuple[dict[str, Any], list[str]]]) -> None:
-        fake_run(identify(runs[0][0]).path, about=SCALAR)
+    def launch_runs(runs: Sequence[tuple[dict[str, Any], list[str]]], folders: Sequence[RunFolder]) -> None:
+        fake_run(folders[0].path, about=SCALAR)
 
     def identify(config: dict[str, Any]) -> RunFolder:
         return RunFolder(tmp_path / config["said"]["view"])

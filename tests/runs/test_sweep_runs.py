@@ -121,6 +121,7 @@ def test_an_epoch_without_a_number_is_replaced_by_one_that_has_one(data_dir: Pat
     task = build_task(config, build_view(config))
     keeper = KeepCheckpoints(tmp_path / "best.ckpt", tmp_path / "last.ckpt", "max")
     saved: list[tuple[int, Path]] = []
+    keeper.on_train_start(SimpleNamespace(world_size=1), task)
     for epoch, value in enumerate([math.nan, math.nan, 0.2, math.nan, 0.1]):
         trainer = SimpleNamespace(
             callback_metrics={task.monitor: value, "val/loss": value},
@@ -128,6 +129,7 @@ def test_an_epoch_without_a_number_is_replaced_by_one_that_has_one(data_dir: Pat
             save_checkpoint=lambda path, weights_only, epoch=epoch: saved.append((epoch, path)),
         )
         keeper.on_train_epoch_end(trainer, task)
+    keeper.on_train_end(SimpleNamespace(), task)
     assert keeper.summary()["best_epoch"] == 2 and keeper.summary()["best_value"] == 0.2
     assert [epoch for epoch, path in saved if path.name == "best.ckpt"][-1] == 2
 
