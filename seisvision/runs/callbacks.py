@@ -19,6 +19,7 @@ from seisvision.data.interrupts import postponed_interrupt
 from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
 from seisvision.files import put_in_place
 from seisvision.runs.epoch_clock import epoch_clock
+from seisvision.runs.loggers import HistoryLogger
 from seisvision.runs.terminal import stop_on_signals
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.supervised import SupervisedTask
@@ -125,6 +126,7 @@ class KeepCheckpoints(Checkpoint):
             self._is_stopped = trainer.should_stop = True
         if is_better:
             trainer.save_checkpoint(self._best, weights_only=True)
+        _write_history(trainer)
         trainer.save_checkpoint(self._last, weights_only=False)
         if epoch_clock.epoch_is_stored():
             trainer.should_stop = True
@@ -141,6 +143,19 @@ class KeepCheckpoints(Checkpoint):
             -float(trainer.callback_metrics["val/loss"]),
         )
         return [value if math.isfinite(value) else -math.inf for value in values]
+
+
+def _write_history(trainer: pl.Trainer) -> None:
+    """Write the training values of an epoch before its checkpoint; Lightning itself does so only after it.
+
+    A run that was killed between the two would miss them for ever, because it goes on with the next epoch.
+    """
+    values = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("train/")}
+    for logger in trainer.loggers:
+        if values and isinstance(logger, HistoryLogger):
+            # The step that Lightning gives the values of the whole epoch.
+            step = trainer.fit_loop.epoch_loop._batches_that_stepped - 1
+            logger.log_metrics({**values, "epoch": trainer.current_epoch}, step)
 
 
 class WholeCheckpoints(TorchCheckpointIO):

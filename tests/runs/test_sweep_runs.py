@@ -126,6 +126,7 @@ def test_an_epoch_without_a_number_is_replaced_by_one_that_has_one(data_dir: Pat
         trainer = SimpleNamespace(
             callback_metrics={task.monitor: value, "val/loss": value},
             current_epoch=epoch,
+            loggers=[],
             save_checkpoint=lambda path, weights_only, epoch=epoch: saved.append((epoch, path)),
         )
         keeper.on_train_epoch_end(trainer, task)

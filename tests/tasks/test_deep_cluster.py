@@ -314,7 +314,11 @@ def test_too_few_samples_are_refused_before_anything_is_drawn(k: int, train_k: i
 def test_stopping_early_without_validation_is_warned_of_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     keeper = KeepCheckpoints(tmp_path / "best.ckpt", tmp_path / "last.ckpt", "max", patience=3)
     trainer: Any = SimpleNamespace(
-        callback_metrics={}, world_size=1, is_global_zero=True, save_checkpoint=lambda *args, **more: None
+        callback_metrics={},
+        world_size=1,
+        is_global_zero=True,
+        loggers=[],
+        save_checkpoint=lambda *args, **more: None,
     )
     keeper.on_train_start(trainer, _task())
     for trainer.current_epoch in range(2):

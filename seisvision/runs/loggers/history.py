@@ -19,7 +19,7 @@ class HistoryLogger(Logger):
     """One line a value in ``metrics.csv``: epoch, optimiser step, name, value.
 
     Lines are added as values come, so a killed run keeps its history; a resumed run first forgets the
-    epochs it is going to repeat.
+    epochs it is going to repeat. A value that is logged twice in an epoch at one step is written once.
 
     Args:
         path: the csv file.
@@ -29,6 +29,7 @@ class HistoryLogger(Logger):
         super().__init__()
         self._path = path
         self._epoch = 0
+        self._written: set[tuple[int | None, str]] = set()
 
     name = "history"
     version = ""
@@ -39,14 +40,17 @@ class HistoryLogger(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append the values of one step."""
-        self._epoch = int(metrics.get("epoch", self._epoch))
+        epoch = int(metrics.get("epoch", self._epoch))
+        if epoch != self._epoch:
+            self._epoch, self._written = epoch, set()
         is_new = not self._path.exists()
         with self._path.open("a", newline="", encoding="utf-8") as handle:
             writer = csv.writer(handle, lineterminator="\n")
             if is_new:
                 writer.writerow(HISTORY_COLUMNS)
             for name, value in metrics.items():
-                if name != "epoch":
+                if name != "epoch" and (step, name) not in self._written:
+                    self._written.add((step, name))
                     writer.writerow([self._epoch, step, name, repr(float(value))])
 
     @rank_zero_only
