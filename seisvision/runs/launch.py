@@ -15,7 +15,6 @@ from typing import Any
 from seisvision import errors
 from seisvision.data.epoch_sampler import local_batch_size
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.runs.build import finds_clusters
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.ranks import PARENT_VARIABLE
@@ -77,6 +76,9 @@ def check_shared(config: Mapping[str, Any], n_ranks: int) -> None:
         return
     if settings["accelerator"] == "cpu" or not _n_gpus():
         raise ConfigurationError("trainer=fsdp needs GPUs, of which there are none here. Choose trainer=ddp.")
+    # The process that only starts the others does without Lightning.
+    from seisvision.runs.build import finds_clusters
+
     if finds_clusters(config):
         raise ConfigurationError(
             "trainer=fsdp spreads the weights over processes, but a task that finds clusters needs them whole between "
