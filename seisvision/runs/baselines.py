@@ -60,6 +60,13 @@ def compare_with_baselines(
     return {"baselines": baselines, "differences": differences}
 
 
+def features_key(config: Mapping[str, Any], data: EventDataModule, n_samples: int) -> str:
+    """All that stored features of the samples depend on."""
+    section = "samples" if data.unit == "event" else "traces"
+    cut = [data.unit, config["dataset"][section], config.get("offset_hash"), config["seed"], n_samples]
+    return json.dumps([data.waveform_set.fingerprint, *cut], sort_keys=True)
+
+
 def _fit(
     config: Mapping[str, Any], data: EventDataModule, output: Output, evaluated: tuple[str, ...]
 ) -> dict[str, Baseline]:
@@ -67,12 +74,9 @@ def _fit(
     about = output.describe()
     dataset = data.variant(list(data.parts), components=keys.COMPONENTS)
     bands_hz = config["dataset"]["baselines"]["bands_hz"]
-    section = "samples" if data.unit == "event" else "traces"
-    samples = [data.unit, config["dataset"][section], config.get("offset_hash"), config["seed"], len(dataset)]
-    cut = [data.waveform_set.fingerprint, *samples]
     common: dict[str, Any] = {
         "cache_dir": Path(config["system"]["data_dir"]) / "features",
-        "key": json.dumps(cut, sort_keys=True),
+        "key": features_key(config, data, len(dataset)),
         "level": config["evaluation"]["level"],
     }
     parts = {part: data.parts[part] for part in ("train", *evaluated)}

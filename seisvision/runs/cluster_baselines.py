@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from seisvision.data.datamodule import EventDataModule
 from seisvision.errors import DataError
 from seisvision.evaluation.agreement import agreement_difference, agreement_measures
 from seisvision.evaluation.feature_table import compute_feature_table
+from seisvision.runs.baselines import features_key
 from seisvision.runs.build import build_task
 from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -96,9 +96,6 @@ def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracte
     """Standardised hand-made features (N, F), missing values at the median; or why there are none."""
     dataset = data.variant(["train"], components=keys.COMPONENTS)
     bands = config["dataset"]["baselines"]
-    section = "samples" if data.unit == "event" else "traces"
-    samples = [data.unit, config["dataset"][section], config.get("offset_hash"), config["seed"], len(dataset)]
-    cut = [data.waveform_set.fingerprint, *samples]
     settings: dict[str, dict[str, Any]] = {
         "band_power": {"bands_hz": bands["bands_hz"]},
         "spectral_ratio": {"bands_hz": bands.get("ratio_bands_hz") or [bands["bands_hz"][-1], bands["bands_hz"][0]]},
@@ -111,7 +108,7 @@ def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracte
                 kind,
                 settings.get(kind),
                 Path(config["system"]["data_dir"]) / "features",
-                json.dumps(cut, sort_keys=True),
+                features_key(config, data, len(dataset)),
             )
         except DataError as error:
             log.info("k-means on %s is left out: %s", kind, error)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,7 +19,6 @@ from tiny_runs import ROOT, TINY, plain_config, tiny_config
 
 from seisvision.data.splits import Split
 from seisvision.errors import CheckpointError, ConfigurationError, DataError, SeisvisionError
-from seisvision.runs.callbacks import WholeCheckpoints
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
@@ -130,26 +128,6 @@ def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(data_dir: Path,
     assert folder.status()["attempts"] == 2
     assert _scores(folder) == _scores(straight)
     assert _history(folder).equals(_history(straight))
-
-
-def test_a_run_that_dies_right_after_a_checkpoint_misses_no_line_of_its_history(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class PowerCutError(Exception):
-        pass
-
-    def die_after_the_second(checkpoints: WholeCheckpoints, checkpoint: dict, path: Path, **options: Any) -> None:
-        store(checkpoints, checkpoint, path, **options)
-        if Path(path).name == "last.ckpt" and checkpoint["epoch"] == 1:
-            raise PowerCutError
-
-    store = WholeCheckpoints.save_checkpoint
-    straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", "trainer.max_epochs=3"), [])
-    config = tiny_config(data_dir, tmp_path / "cut", "trainer.max_epochs=3")
-    with monkeypatch.context() as patched, pytest.raises(PowerCutError):
-        patched.setattr(WholeCheckpoints, "save_checkpoint", die_after_the_second)
-        ensure_run(config, [])
-    assert _history(ensure_run(config, [])).equals(_history(straight))
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=lambda kind: kind.name)

@@ -68,3 +68,25 @@ def test_small_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch
     with pytest.raises(OSError, match="No space left"):
         write_json(path, {"state": "finished"})
     assert path.read_text() == '{\n  "state": "running"\n}\n' and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_that_dies_right_after_a_checkpoint_misses_no_line_of_its_history(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PowerCutError(Exception):
+        pass
+
+    def die_after_the_second(
+        checkpoints: callbacks.WholeCheckpoints, checkpoint: dict, path: Path, **options: Any
+    ) -> None:
+        store(checkpoints, checkpoint, path, **options)
+        if Path(path).name == "last.ckpt" and checkpoint["epoch"] == 1:
+            raise PowerCutError
+
+    store = callbacks.WholeCheckpoints.save_checkpoint
+    straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", "trainer.max_epochs=3"), [])
+    config = tiny_config(data_dir, tmp_path / "cut", "trainer.max_epochs=3")
+    with monkeypatch.context() as patched, pytest.raises(PowerCutError):
+        patched.setattr(callbacks.WholeCheckpoints, "save_checkpoint", die_after_the_second)
+        ensure_run(config, [])
+    assert ensure_run(config, []).history_file.read_text() == straight.history_file.read_text()
