@@ -14,10 +14,10 @@ from obspy.core import AttribDict
 from obspy.io.segy.segy import SEGYTraceHeader
 from recorded_trees import origin, trace, write_events, write_stations, write_tree
 
-from seisvision.data.importing import waveform_files
+from seisvision.data.importing.formats import waveform_files
+from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import Recipe, build_recipe
-from seisvision.data.importing.waveform_files import read_segments
 from seisvision.data.waveform_set import WaveformSet
 
 PROCESSING = {"components": "Z"}

@@ -7,9 +7,9 @@ import pytest
 from damage import executed
 from damaged_inputs import check_input, damaged_inputs, sound_files, sound_input
 
-from seisvision.data.importing.miniseed import check_whole
+from seisvision.data.importing.formats.miniseed import check_whole
+from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.waveform_files import read_segments
 
 PARTS = 12
 PER_PART = 36

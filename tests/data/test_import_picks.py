@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from seisvision.data.importing.importer import run_import
-from seisvision.data.importing.picks import read_picks
 from seisvision.data.importing.recipe import load_recipe
+from seisvision.data.importing.tables.picks import read_picks
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 

@@ -7,7 +7,8 @@ from obspy.core.event import Catalog, Event, Magnitude, Origin, ResourceIdentifi
 from obspy.core.inventory import Channel, Inventory, Network, Station
 from recorded_trees import write_events, write_table
 
-from seisvision.data.importing.tables import read_events, read_stations, source_cell
+from seisvision.data.importing.tables.catalogue import read_events, source_cell
+from seisvision.data.importing.tables.station_table import read_stations
 from seisvision.errors import DataError
 
 

@@ -11,7 +11,7 @@ from seisvision.data.fetching.asking import OK, Asker, DamagedBody
 from seisvision.data.fetching.recipe import EventGroup
 from seisvision.data.fetching.store import Store, file_name
 from seisvision.data.fetching.transport import Request
-from seisvision.data.importing.tables import read_events
+from seisvision.data.importing.tables.catalogue import read_events
 from seisvision.errors import ConfigurationError, DataError
 
 

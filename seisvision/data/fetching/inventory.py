@@ -21,7 +21,7 @@ from seisvision.data.fetching.spans import Spans
 from seisvision.data.fetching.store import Store, Verdict
 from seisvision.data.fetching.transport import Request
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.tables import format_ns
+from seisvision.data.importing.tables.times import format_ns
 from seisvision.errors import DataError
 
 STATIONS_PER_RESPONSE_REQUEST = 20

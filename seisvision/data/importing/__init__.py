@@ -2,10 +2,8 @@
 
 =================== ============================================================================
 ``recipe``          what to import and how: a small YAML file
-``tables``          events and stations from QuakeML, StationXML, CSV or SAC headers
-``waveform_files``  recordings from miniSEED, SAC and whatever obspy reads
-``asdf``, ``segy``  what is special about these two formats
-``picks``           arrival picks
+``formats``         recordings as they lie on disk: miniSEED, SAC, SEG-Y, ASDF and what obspy reads
+``tables``          events, stations and picks from QuakeML, StationXML or CSV
 ``association``     which file belongs to which event
 ``signals``         joining, checking, filtering and resampling one channel
 ``channels``        channels of one event; one sensor per station

@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.importing.formats.waveform_files import NS, Segment, list_files, read_segments
 from seisvision.data.importing.recipe import Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
-from seisvision.data.importing.tables import (
+from seisvision.data.importing.tables.catalogue import (
     FILES,
-    SAC,
     event_from_sac,
     is_plain_id,
     read_events,
     sac_origin_ns,
-    time_ns,
     unknown_event,
 )
-from seisvision.data.importing.waveform_files import NS, Segment, list_files, read_segments
+from seisvision.data.importing.tables.station_table import SAC
+from seisvision.data.importing.tables.times import time_ns
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 
 SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")

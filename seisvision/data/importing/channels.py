@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from seisvision.data.importing.association import EventFiles
+from seisvision.data.importing.formats.waveform_files import NS, Segment, read_segments
 from seisvision.data.importing.recipe import Processing, Recipe
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording, check, join
-from seisvision.data.importing.waveform_files import NS, Segment, read_segments
 
 PAIRS = ("RT", "12")
 """Horizontal components that can be turned to north and east."""

@@ -12,7 +12,8 @@ from seisvision.data.importing.channels import read_recordings
 from seisvision.data.importing.recipe import Quality, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.stations import Station, build_stations
-from seisvision.data.importing.tables import StationTable, format_ns
+from seisvision.data.importing.tables.station_table import StationTable
+from seisvision.data.importing.tables.times import format_ns
 from seisvision.data.importing.windows import cut_station, event_onset, window_starts_ns
 
 

@@ -18,7 +18,7 @@ from seisvision.data.importing.association import Association, EventFiles, assoc
 from seisvision.data.importing.event_builder import EventResult, build_event
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import FILE_NAME, Rejection, count_causes, write_rejections
-from seisvision.data.importing.tables import StationTable, read_stations
+from seisvision.data.importing.tables.station_table import StationTable, read_stations
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 

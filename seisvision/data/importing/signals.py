@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
+from seisvision.data.importing.formats.waveform_files import NS, Segment
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.waveform_files import NS, Segment
 from seisvision.data.resample import resample, same_rate
 
 CLIP_RUN = 3

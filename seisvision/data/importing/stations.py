@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.channels import PAIRS, choose_sensor, turn_to_north_east
+from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.onset import NO_ONSET, detect_onset
-from seisvision.data.importing.picks import PHASES, Picks, read_picks
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording, band_pass, process
-from seisvision.data.importing.tables import NAN, SAC, Place, StationTable, place_from_sac
-from seisvision.data.importing.waveform_files import NS
+from seisvision.data.importing.tables.picks import PHASES, Picks, read_picks
+from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
+from seisvision.data.importing.tables.text_tables import NAN
 from seisvision.keys import COMPONENTS
 
 GROUND_UNITS = {"VEL": "m/s", "DISP": "m", "ACC": "m/s**2"}

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.importing.picks import PHASES
+from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.recipe import Recipe
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording
 from seisvision.data.importing.stations import Station
-from seisvision.data.importing.tables import NAN, Place, format_ns, time_ns
-from seisvision.data.importing.waveform_files import NS
+from seisvision.data.importing.tables.picks import PHASES
+from seisvision.data.importing.tables.station_table import Place
+from seisvision.data.importing.tables.text_tables import NAN
+from seisvision.data.importing.tables.times import format_ns, time_ns
 from seisvision.seeding import numpy_stream
 
 MEAN_SPEED_KM_S = 6.0

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.importing.asdf import asdf_traces, is_asdf
-from seisvision.data.importing.miniseed import check_whole, is_mseed
+from seisvision.data.importing.formats.asdf import asdf_traces, is_asdf
+from seisvision.data.importing.formats.miniseed import check_whole, is_mseed
+from seisvision.data.importing.formats.sac import check_sac
+from seisvision.data.importing.formats.segy import segy_as_sac, segy_codes
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.sac import check_sac
-from seisvision.data.importing.segy import segy_as_sac, segy_codes
 from seisvision.errors import DataError
 
 Reader = Callable[[Path, tuple[int, int] | None, bool], list["Segment"]]

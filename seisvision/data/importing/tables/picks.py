@@ -10,7 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from seisvision.data.importing.tables import CSV_SUFFIXES, open_catalogue, read_csv, time_ns
+from seisvision.data.importing.tables.catalogue import open_catalogue
+from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, read_csv
+from seisvision.data.importing.tables.times import time_ns
 from seisvision.errors import DataError, did_you_mean
 
 PLACEHOLDER = "{event_id}"
