@@ -23,7 +23,7 @@ import numpy as np
 import obspy
 import pandas as pd
 
-from seisvision.data.importing import waveform_files
+from seisvision.data.importing.formats import waveform_files
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import build_recipe
 from seisvision.data.waveform_set import WaveformSet
