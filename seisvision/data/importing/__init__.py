@@ -5,6 +5,8 @@
 ``formats``         recordings as they lie on disk: miniSEED, SAC, SEG-Y, ASDF and what obspy reads
 ``tables``          events, stations and picks from QuakeML, StationXML or CSV
 ``association``     which file belongs to which event
+``pick_events``     which pick belongs to which event
+``pick_matching``   which pick is the P or S of a station, and what becomes of the others
 ``signals``         joining, checking, filtering and resampling one channel
 ``channels``        channels of one event; one sensor per station
 ``stations``        stations of one event: position, processed components, onset

@@ -21,6 +21,7 @@ from seisvision.data.importing.tables.catalogue import (
     sac_origin_ns,
     unknown_event,
 )
+from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC
 from seisvision.data.importing.tables.times import time_ns
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
@@ -41,6 +42,7 @@ class EventFiles:
         files: paths with their names below the folder of the source.
         span_ns: start and end of what is read.
         spans_ns: start and end by name of the file, for files that differ.
+        picks: what was picked of the event, except in a file of its own.
     """
 
     event_id: str
@@ -48,16 +50,28 @@ class EventFiles:
     files: tuple[tuple[Path, str], ...]
     span_ns: tuple[int, int] | None = None
     spans_ns: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    picks: tuple[Pick, ...] = ()
 
 
 @dataclass
 class Association:
-    """Events with files in catalogue order, and what found no partner."""
+    """Events with files in catalogue order, and what found no partner.
+
+    Args:
+        events: events with files.
+        without_files: ids of the events of the catalogue that have none.
+        rejections: files, events and picks without a partner.
+        n_files: files looked at.
+        n_catalogue: events of the catalogue.
+        n_picks: picks of no event, all of which are rejections.
+    """
 
     events: list[EventFiles] = field(default_factory=list)
+    without_files: set[str] = field(default_factory=set)
     rejections: list[Rejection] = field(default_factory=list)
     n_files: int = 0
     n_catalogue: int = 0
+    n_picks: int = 0
 
 
 def associate(source: Source) -> Association:
@@ -103,6 +117,7 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
         if members.get(event_id):
             found.events.append(EventFiles(event_id, event, tuple(members[event_id])))
         else:
+            found.without_files.add(event_id)
             no_file = Refusal("event", "no_recording", "no file belongs to this event")
             log.add(no_file, event_id=source.id_prefix + event_id)
     found.n_catalogue = len(catalogue)
@@ -188,6 +203,7 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
         if members.get(event_id):
             found.events.append(EventFiles(event_id, event, tuple(members[event_id]), spans_ns[event_id]))
             continue
+        found.without_files.add(event_id)
         reason = "no file covers its time" if event_id in spans_ns else "no origin time to look for recordings with"
         log.add(Refusal("event", "no_recording", reason), event_id=source.id_prefix + event_id)
 

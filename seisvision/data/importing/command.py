@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--events", metavar="FILE", help="QuakeML, CSV or ASDF, sac (from headers) or files (no catalogue)"
     )
     one.add_argument("--stations", metavar="FILE", help="StationXML, CSV or ASDF, or sac (from headers)")
-    one.add_argument("--picks", metavar="FILE", help="CSV (one per event: ...{event_id}...csv) or QuakeML; or: events")
+    one.add_argument("--picks", metavar="FILE", help="CSV or QuakeML (one per event: ...{event_id}...), events or sac")
     one.add_argument(
         "--associate", metavar="HOW", help="how files find events: name (default), folder, time, sds or sac"
     )
@@ -146,6 +146,9 @@ def summary(report: ImportReport) -> str:
     if causes:
         lines += ["", f"{'not taken':<12}{'stage':<14}{'cause':<24}{'number':>8}"]
         lines += [f"{kind:<12}{stage:<14}{cause:<24}{number:>8}" for kind, stage, cause, number in causes]
+    if report.n_picks.total():
+        read, used = report.n_picks.total(), report.n_picks_used.total()
+        lines += ["", f"picks: {read} read, {used} used, {read - used} listed in rejected.csv"]
     if report.turned:
         pairs = ", ".join(f"{number} from {pair}" for pair, number in sorted(report.turned.items()))
         lines += ["", f"horizontals turned to north and east at stations: {pairs}"]

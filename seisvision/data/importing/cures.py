@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 CURES: dict[str, str] = {
+    "before_origin": "correct the origin time, or the pick",
     "class_left_out": "map the class to a name in source_type of the source",
     "clipped": "quality.clipped=flag keeps and marks them",
     "component": "processing.components names those that are kept",
@@ -11,15 +12,21 @@ CURES: dict[str, str] = {
     "few_stations": "quality.min_stations",
     "flat": "quality.max_flat_s",
     "gap": "processing.max_gap_s, or a window that the recordings cover",
+    "improbable": "min_pick_probability of the source",
     "no_event": "association.pattern, or --pattern: a regular expression whose first group is the event id",
     "no_event_in_time": "association.before_s and after_s",
     "no_match": "association.pattern, or --pattern",
     "no_origin": "quality.missing_origin=keep",
     "no_position": "quality.missing_station=keep, or a file of stations",
     "no_response": "response: none, or StationXML with the responses",
+    "other_origin": "one clock for the catalogue and the picks; mind leap seconds and time zones",
     "other_sensor": "processing.channels gives the order of preference",
     "outside_recording": "window.length_s, window.before_s, window.jitter_s or window.max_pad_s",
+    "outside_window": "window.length_s, window.before_s or window.jitter_s",
+    "s_before_p": "correct the picks",
     "short": "quality.min_length_s",
     "slow_sampling": "quality.min_nyquist_hz, processing.band_hz",
+    "two_networks": "write the network beside the station in the table of picks",
+    "unknown_event": "the ids of the catalogue in the file of picks, or picks without a column of events",
 }
 """Cause of a :class:`~seisvision.data.importing.rejections.Rejection` to the settings that change the verdict."""

@@ -47,7 +47,9 @@ class Source:
             event of which nothing is known.
         stations: StationXML (or any inventory obspy reads), CSV, an ASDF archive, ``sac``, or none.
         association: how a file finds its event.
-        picks: CSV of P and S picks, or one per event where the path holds ``{event_id}``; a picked P is the onset.
+        picks: CSV or QuakeML of picks, or one file per event where the path holds ``{event_id}``; ``events`` for those
+            of the catalogue, ``sac`` for the named times of SAC headers; a picked P is the onset.
+        min_pick_probability: picks of which the picker says that they are less probable are left out.
         source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
             a class mapped to nothing is left out, a class that is not mapped keeps its name.
         response: ``none`` (keep counts), ``gain`` (divide by the sensitivity) or ``remove``, from StationXML.
@@ -64,6 +66,7 @@ class Source:
     stations: str | None = None
     association: Association = Association()
     picks: str | None = None
+    min_pick_probability: float = 0.0
     source_type: str | dict[str, str | None] | None = None
     response: str = "none"
     output: str = "VEL"

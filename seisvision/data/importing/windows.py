@@ -12,7 +12,7 @@ from seisvision.data.importing.recipe import Recipe
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording
 from seisvision.data.importing.stations import Station
-from seisvision.data.importing.tables.picks import PHASES
+from seisvision.data.importing.tables.phases import PHASES
 from seisvision.data.importing.tables.station_table import Place
 from seisvision.data.importing.tables.text_tables import NAN
 from seisvision.data.importing.tables.times import format_ns, time_ns
@@ -147,13 +147,20 @@ def _check_piece(piece: np.ndarray, lacking_s: float, max_pad_s: float, rate_hz:
         raise Refusal("window", "flat", "zero throughout the window", 0.0)
 
 
-def _pick_columns(station: Station, row: dict[str, Any], length: int) -> dict[str, float]:
+def _pick_columns(station: Station, row: dict[str, Any], length: int) -> dict[str, Any]:
     """Picks as samples of the window, in the columns of SeisBench; NaN for none and for those outside."""
     start_ns, rate = time_ns(row["trace_start_time"]), station.first.rate_hz
-    columns = {}
+    columns: dict[str, Any] = {}
     for phase in PHASES:
-        sample = (station.picks_ns[phase] - start_ns) / NS * rate if phase in station.picks_ns else NAN
-        columns[f"trace_{phase.lower()}_arrival_sample"] = round(sample, 2) if 0 <= sample < length else NAN
+        pick, name = station.picks.get(phase), f"trace_{phase.lower()}"
+        sample = NAN if pick is None or pick.time_ns is None else (pick.time_ns - start_ns) / NS * rate
+        inside = pick is not None and 0 <= sample < length
+        columns[f"{name}_arrival_sample"] = round(sample, 2) if inside else NAN
+        columns[f"{name}_phase"] = pick.phase if inside and pick else ""
+        columns[f"{name}_status"] = pick.judgement if inside and pick else ""
+        columns[f"{name}_author"] = pick.author if inside and pick else ""
+        columns[f"{name}_probability"] = pick.probability if inside and pick else NAN
+        columns[f"{name}_uncertainty_s"] = pick.uncertainty_s if inside and pick else NAN
     return columns
 
 
