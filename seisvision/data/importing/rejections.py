@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -93,7 +93,7 @@ def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [item.name for item in fields(Rejection)])
         writer.writeheader()
-        writer.writerows(asdict(rejection) for rejection in rejections)
+        writer.writerows(vars(rejection) for rejection in rejections)
 
 
 def count_causes(rejections: Iterable[Rejection]) -> list[tuple[str, str, str, int]]:
