@@ -127,6 +127,11 @@ class WaveformSet:
         counts = np.bincount(self._order_of_row, minlength=len(self._orders))
         return {self._orders[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable")}
 
+    @property
+    def first_rows(self) -> np.ndarray:
+        """Metadata row of the first trace of each of :attr:`component_orders`, in the order of the table."""
+        return np.unique(self._order_of_row, return_index=True)[1]
+
     def rows(self, source_id: str) -> np.ndarray:
         """Return the metadata row numbers (S,) of an event, in file order.
 
@@ -274,4 +279,6 @@ class WaveformSet:
     def _unreadable(self, row: int, reason: str) -> DataError:
         path = self._chunks[self._datasets[self._dataset_of_row[row]][0]].waveforms_path
         name = self.metadata["trace_name"].iloc[row]
-        return DataError(f"trace '{name}' cannot be read from {path} ({reason}); {REMEDY}")
+        return DataError(
+            f"trace '{name}' cannot be read from {path} ({reason}); correct what the set says, or {REMEDY}"
+        )

@@ -65,7 +65,7 @@ def remember(folder: Path, hashes: Mapping[str, str]) -> None:
     """Note the hashes of files in ``folder`` that are known because the files are copies or links."""
     folder = folder.absolute()
     entries = {name: {"state": _state(folder / name), "sha256": value} for name, value in hashes.items()}
-    if sum(entry["state"][0] for entry in entries.values()) > MIN_BYTES:
+    if sum((folder / name).stat().st_size for name in hashes) > MIN_BYTES:
         _store(folder, _recall(folder) | entries)
 
 
@@ -89,9 +89,10 @@ def _state(path: Path) -> list[int]:
 
 
 def _looked_at(path: Path) -> dict[str, Any]:
-    before, now_ns = _state(path), time.time_ns()
+    before = _state(path)
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
+    now_ns = time.time_ns()
     settled = before == _state(path) and min(abs(now_ns - then_ns) for then_ns in before[1:]) > CLOCK_TICK_NS
     return {"state": before if settled else None, "sha256": found}
 

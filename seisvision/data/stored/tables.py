@@ -110,7 +110,11 @@ def _read_table(path: Path) -> pd.DataFrame:
     if not isinstance(table.index, pd.RangeIndex):
         raise DataError(f"{path} has rows with more cells than its header names columns; {REMEDY}")
     if "trace_name" not in table or table["trace_name"].isna().any():
-        raise DataError(f"{path} needs a trace_name in every row, to find the samples; {REMEDY}")
+        shown = ", ".join(f"'{column}'" for column in header[:5])
+        raise DataError(
+            f"{path} needs a trace_name in every row, to find the samples (columns, with commas between: {shown}); "
+            f"{REMEDY}"
+        )
     table = table.drop(columns=[column for column in table if str(column).startswith("Unnamed:")])
     table = _without_repeated_columns(table, header, path)
     tidy_texts(table, path)
@@ -158,11 +162,18 @@ def _without_repeated_columns(table: pd.DataFrame, header: list[str], path: Path
 
 def _complete(table: pd.DataFrame, chunk: Chunk) -> None:
     """Fill in place what the format lets a set leave out."""
+    ids = table["source_id"] if "source_id" in table else pd.Series(index=table.index, dtype=str)
     prefix = f"{chunk.name}/" if chunk.name else ""
-    own_id = prefix + table["trace_name"].str.split(",", n=1).str[0]
-    table["source_id"] = table["source_id"].fillna(own_id) if "source_id" in table else own_id
+    own_ids = [prefix + _own_id(name) for name in table["trace_name"][ids.isna()]]
+    table["source_id"] = ids.fillna(pd.Series(own_ids, index=table.index[ids.isna()], dtype=str))
     table["trace_component_order"] = _component_orders(table, chunk)
     table["trace_sampling_rate_hz"] = _sampling_rates(table, chunk)
+
+
+def _own_id(trace_name: str) -> str:
+    """Id of an event of one trace: its name without the limits, commas of the dataset's own name kept."""
+    dataset, dollar, place = trace_name.partition("$")
+    return dataset + dollar + place.partition(",")[0]
 
 
 def _component_orders(table: pd.DataFrame, chunk: Chunk) -> pd.Series:

@@ -29,10 +29,12 @@ class GeneratedSource:
 
     def fingerprint(self, data_dir: str | Path) -> str:
         """Short hash of the content; the set need not exist, but if it does, edits of it count."""
+        folder = self.folder(data_dir)
+        if not _is_complete(folder):
+            return self.parameters.fingerprint()
         from seisvision.data.set_files import set_fingerprint
 
-        folder = self.folder(data_dir)
-        return set_fingerprint(folder) if _is_complete(folder) else self.parameters.fingerprint()
+        return set_fingerprint(folder)
 
     def folder(self, data_dir: str | Path) -> Path:
         """Where the set is or will be."""
@@ -75,7 +77,7 @@ class SyntheticSource(GeneratedSource):
     """
 
     def __init__(self, *, processes: int | None = None, **parameters: Any) -> None:
-        self.parameters = SynthesisParameters.from_mapping(parameters)
+        self.parameters: SynthesisParameters = SynthesisParameters.from_mapping(parameters)
         self.processes = processes
 
     def make(self, folder: Path) -> None:

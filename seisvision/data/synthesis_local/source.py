@@ -23,7 +23,7 @@ class LocalSyntheticSource(GeneratedSource):
     """
 
     def __init__(self, **parameters: Any) -> None:
-        self.parameters = LocalSynthesisParameters.from_mapping(parameters)
+        self.parameters: LocalSynthesisParameters = LocalSynthesisParameters.from_mapping(parameters)
 
     def make(self, folder: Path) -> None:
         """Write the set to ``folder``."""
