@@ -63,10 +63,9 @@ def check_components(waveform_set: WaveformSet, components: str) -> None:
 
     Raises:
         ConfigurationError: a component is in no trace.
-        DataError: samples are not what the set says of them; one trace of each kind is read.
+        DataError: the shapes of samples are not what the set says of them.
     """
-    for row in waveform_set.first_rows:
-        waveform_set.read_trace(int(row), components)
+    waveform_set.check_shapes()
     orders = waveform_set.component_orders
     held = ", ".join(f"{order}: {n}" for order, n in list(orders.items())[:MAX_ORDERS])
     for component in components:

@@ -20,6 +20,8 @@ from seisvision.keys import COMPONENTS
 
 MAX_OPEN_FILES = 32
 MAX_GAP_ROWS = 4
+UNREADABLE = (KeyError, AttributeError, OSError, RuntimeError, TypeError, ValueError)
+"""What h5py raises where a file does not hold what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +129,17 @@ class WaveformSet:
         counts = np.bincount(self._order_of_row, minlength=len(self._orders))
         return {self._orders[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable")}
 
-    @property
-    def first_rows(self) -> np.ndarray:
-        """Metadata row of the first trace of each of :attr:`component_orders`, in the order of the table."""
-        return np.unique(self._order_of_row, return_index=True)[1]
+    def check_shapes(self) -> None:
+        """Compare the stored shape of one trace of each of :attr:`component_orders` with what the set says of it.
+
+        Raises:
+            DataError: they differ; the message names the file and the trace.
+        """
+        for row in np.unique(self._order_of_row, return_index=True)[1]:
+            try:
+                self._dataset(np.array([row]))
+            except UNREADABLE as error:
+                raise self._unreadable(int(row), str(error)) from error
 
     def rows(self, source_id: str) -> np.ndarray:
         """Return the metadata row numbers (S,) of an event, in file order.
@@ -231,7 +240,7 @@ class WaveformSet:
         channels = [order.find(component) for component in components]
         try:
             raw = self._read_slab(rows, channels)
-        except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             raise self._unreadable(int(row), str(error)) from error
         block = np.ascontiguousarray(raw, dtype=np.float32)
         # One sum finds NaN and infinity many times faster than testing each sample.
@@ -249,22 +258,28 @@ class WaveformSet:
 
     def _read_slab(self, rows: np.ndarray, channels: list[int]) -> np.ndarray:
         """Read (stretch, channels from the lowest to the highest wanted, T) as stored, in one call."""
-        chunk_number, name = self._datasets[self._dataset_of_row[rows[0]]]
-        dataset = self._file(chunk_number)["data"][name]
-        flipped = self._chunks[chunk_number].dimension_order == "WC"
+        dataset, flipped = self._dataset(rows)
         present = [channel for channel in channels if channel >= 0]
         wanted = slice(min(present), max(present) + 1) if present else slice(0, 1)
         limits = self._n_samples[rows]
         samples = slice(0, None if (limits < 0).any() else int(limits.max()))
         inner = (samples, wanted) if flipped else (wanted, samples)
         first, last = int(self._index[rows[0]]), int(self._index[rows[-1]])
-        shape = dataset.shape if first < 0 else dataset.shape[1:]
-        if first >= 0 and last >= dataset.shape[0]:
-            raise KeyError(f"row {last} of a dataset with {dataset.shape[0]} rows")
-        order = self._orders[self._order_of_row[rows[0]]]
-        check_shape(shape[::-1] if flipped else shape, dataset.dtype, order, self._n_components[rows[0]], limits)
         raw = dataset[inner][None] if first < 0 else dataset[(slice(first, last + 1), *inner)]
         return raw.swapaxes(1, 2) if flipped else raw
+
+    def _dataset(self, rows: np.ndarray) -> tuple[h5py.Dataset, bool]:
+        """Return the dataset of neighbouring rows, its shape compared, and whether samples are its first dimension."""
+        chunk_number, name = self._datasets[self._dataset_of_row[rows[0]]]
+        dataset = self._file(chunk_number)["data"][name]
+        flipped = self._chunks[chunk_number].dimension_order == "WC"
+        first, last = int(self._index[rows[0]]), int(self._index[rows[-1]])
+        if first >= 0 and last >= dataset.shape[0]:
+            raise KeyError(f"row {last} of a dataset with {dataset.shape[0]} rows")
+        shape = dataset.shape if first < 0 else dataset.shape[1:]
+        order, limits = self._orders[self._order_of_row[rows[0]]], self._n_samples[rows]
+        check_shape(shape[::-1] if flipped else shape, dataset.dtype, order, self._n_components[rows[0]], limits)
+        return dataset, flipped
 
     def _file(self, chunk_number: int) -> h5py.File:
         """Return the open file of a chunk; handles inherited from a parent process are never used."""

@@ -187,3 +187,12 @@ def test_arrivals_by_path_and_distances_in_degrees(tmp_path: Path) -> None:
     index = build_event_index(WaveformSet(tmp_path / "set"), ["e"])
     assert index.onset_after_start_s.tolist() == [2.0, 2.0, 0.5]
     np.testing.assert_allclose(index.offset_km, [111.2, 222.4, 3335.9], atol=0.1)
+
+
+def test_shapes_that_do_not_fit_are_refused_before_training(tmp_path: Path) -> None:
+    table = pd.DataFrame({"trace_name": list("abcd"), "trace_sampling_rate_hz": 20})
+    described = {"dimension_order": "WC", "component_order": "ZNE"}
+    write_foreign(tmp_path / "set", table, dict.fromkeys("abcd", stored("ZNE")), described)
+    split = Split({"train": ("a", "b"), "val": ("c",), "test": ("d",)})
+    with pytest.raises(DataError, match=r"40 components.*perhaps its dimension_order"):
+        EventDataModule(tmp_path / "set", split, samples={"window": Window(length_s=2.0)})
