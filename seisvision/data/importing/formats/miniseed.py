@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,26 +174,46 @@ def _to_next_record(content: Content, at: int, usual: int | None) -> int | None:
 def read_mseed(request: Request) -> list[Segment]:
     """Read the whole records of a file; what else is in it is added to ``request.losses``."""
     with _opened(request.path) as content:
-        if _is_regular(content):
-            return _read_buffer(content, request)
-        records, losses = whole_records(content)
-        request.losses += losses
-        pieces = [bytes(content[record]) for record in records]
-    if not pieces:
-        raise losses[0] if losses else Refusal("read", "empty_file", "holds no recording")
-    return _read_buffer(b"".join(pieces), request)
+        sound = content if _is_regular(content) else _sound_content(content, request.losses)
+        return mark_blank_networks(_read_buffer(sound, request))
 
 
 def mended(request: Request) -> io.BytesIO:
     """Return the whole records of a file for a reader of its own; what else is in it is added to the losses."""
     with _opened(request.path) as content:
-        if _is_regular(content):
-            return io.BytesIO(content[:])
-        records, losses = whole_records(content)
-        request.losses += losses
-        if not records:
-            raise losses[0] if losses else Refusal("read", "empty_file", "holds no recording")
-        return io.BytesIO(b"".join(content[record] for record in records))
+        return io.BytesIO(content[:] if _is_regular(content) else _sound_content(content, request.losses))
+
+
+def mark_blank_networks(segments: list[Segment]) -> list[Segment]:
+    """Mark recordings without a network code, which SEED does not know: a station code alone is not unique."""
+    reason = "the header gives no network code, so its station cannot be told from others of that name"
+    blank = Refusal("read", "blank_code", reason)
+    return [
+        segment if segment.network.strip() or segment.flaw else replace(segment, flaw=blank) for segment in segments
+    ]
+
+
+def _sound_content(content: Content, losses: list[Refusal]) -> bytes:
+    """Whole records, one after the other.
+
+    Raises:
+        Refusal: there is none, or no telling how the samples are stored.
+    """
+    records, lost = whole_records(content)
+    losses += lost
+    if not records:
+        raise lost[0] if lost else Refusal("read", "empty_file", "holds no recording")
+    silent = sum(
+        content[record.start : record.start + 2] != b"MS" and _record_length(content, record.start) is None
+        for record in records
+    )
+    if silent:
+        reason = (
+            f"{silent} of {len(records)} records have no blockette 1000, which says how samples are stored; write the "
+            "file anew with a tool that knows its encoding"
+        )
+        raise Refusal("read", "no_encoding", reason, silent)
+    return b"".join(content[record] for record in records)
 
 
 def _read_buffer(content: Content, request: Request) -> list[Segment]:
@@ -234,7 +255,9 @@ def _segments(content: Content, request: Request) -> list[Segment]:
         content, unpack_data=not headers_only, starttime=span[0], endtime=span[1]
     ) as traces:
         for trace in traces:
-            codes = pymseed.sourceid2nslc(trace.sourceid)
+            *codes, channel = pymseed.sourceid2nslc(trace.sourceid)
+            # Blanks of a channel code come as empty parts, joined by underscores.
+            codes = (*codes, channel.strip("_"))
             for piece in trace:
                 if piece.samprate <= 0 or piece.sampletype == "t" or piece.samplecnt == 0:
                     # Log text: kept as a recording without samples, so that it is listed and not lost.

@@ -28,6 +28,8 @@ SAMPLES = {
 OTHER_SAMPLES = {4: "fixed point with gain", 7: "24 bit", 15: "24 bit without sign"}
 END_TEXT = b"((SEG: EndText))"
 EXTENSION = b"SEG00001"
+MOST_EXTENSIONS = 64
+"""More additional trace headers are what a writer left in bytes that revision 1 had not assigned."""
 FIELDS = {
     "number_in_line": (0, "i4"), "number_in_file": (4, "i4"), "record": (8, "i4"), "number": (12, "i4"),
     "kind": (28, "i2"), "group_elevation": (40, "i4"), "source_depth": (48, "i4"), "height_scalar": (68, "i2"),
@@ -104,7 +106,8 @@ def _layout(content: Content, order: str) -> Layout | None:
         n_samples = number("I", 3269) or n_samples
         exact_us = number("d", 3273)
         interval_us = exact_us if 0 < exact_us < 1e12 else interval_us
-        n_extensions, first_at = max(0, number("i", 3507)), number("Q", 3523)
+        n_extensions, first_at = number("I", 3507), number("Q", 3523)
+        n_extensions = n_extensions if n_extensions <= MOST_EXTENSIONS else 0
     if not FILE_BYTES <= first_at < len(content):
         first_at = _after_texts(content, number("h", 3505) if revision else 0)
     return Layout(

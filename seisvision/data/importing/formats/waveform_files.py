@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.formats.asdf import is_asdf, read_asdf
-from seisvision.data.importing.formats.miniseed import is_mseed, mended, read_mseed
+from seisvision.data.importing.formats.miniseed import is_mseed, mark_blank_networks, mended, read_mseed
 from seisvision.data.importing.formats.packed import is_packed, unpacked
 from seisvision.data.importing.formats.reading import PICKLED, Reading, Request
 from seisvision.data.importing.formats.sac import check_sac, known_sac
@@ -80,15 +80,15 @@ def _read(request: Request) -> list[Segment]:
     return _reader(request.path, request.reading.format)(request)
 
 
-def _reader(path: Path, named: str | None = None) -> Reader:
+def _reader(path: Path, format_name: str | None = None) -> Reader:
     """What reads the file: by its format where the user names it, else by its first bytes."""
-    if named == "MSEED" or (named is None and is_mseed(path)):
+    if format_name == "MSEED" or (format_name is None and is_mseed(path)):
         return read_mseed if importlib.util.find_spec("pymseed") else _read_mended
-    if named == "ASDF" or (named is None and is_asdf(path)):
+    if format_name == "ASDF" or (format_name is None and is_asdf(path)):
         return read_asdf
-    if named in (None, "SAC"):
+    if format_name in (None, "SAC"):
         check_sac(path)
-    return _read_segy if named in ("SEGY", "SU") or (named is None and _is_segy(path)) else _read_obspy
+    return _read_segy if format_name in ("SEGY", "SU") or (format_name is None and _is_segy(path)) else _read_obspy
 
 
 def _read_packed(request: Request) -> list[Segment]:
@@ -110,7 +110,7 @@ def _read_packed(request: Request) -> list[Segment]:
 
 
 def _read_mended(request: Request) -> list[Segment]:
-    return _read_stream(mended(request), request, "MSEED")
+    return mark_blank_networks(_read_stream(mended(request), request, "MSEED"))
 
 
 def _read_obspy(request: Request) -> list[Segment]:
@@ -118,7 +118,7 @@ def _read_obspy(request: Request) -> list[Segment]:
     return _read_stream(glob.escape(str(request.path)), request, request.reading.format)
 
 
-def _read_stream(file: str | io.BytesIO, request: Request, named: str | None) -> list[Segment]:
+def _read_stream(file: str | io.BytesIO, request: Request, format_name: str | None) -> list[Segment]:
     import obspy
 
     span = {}
@@ -128,7 +128,7 @@ def _read_stream(file: str | io.BytesIO, request: Request, named: str | None) ->
         }
     with warnings.catch_warnings(), _without_pickle():
         warnings.simplefilter("ignore")  # obspy warns of header oddities that do not matter here
-        stream = obspy.read(file, format=named, headonly=request.headers_only, **span)
+        stream = obspy.read(file, format=format_name, headonly=request.headers_only, **span)
     if any(trace.stats.get("_format") in ("SEGY", "SU") for trace in stream):
         return _read_segy(request, stream[0].stats._format)
     return [_from_trace(trace, request.headers_only) for trace in stream]
@@ -164,10 +164,12 @@ def _is_segy(path: Path) -> bool:
         return find_segy(content, None) is not None
 
 
-def _read_segy(request: Request, named: str | None = None) -> list[Segment]:
-    named = named or request.reading.format
+def _read_segy(request: Request, format_name: str | None = None) -> list[Segment]:
+    format_name = format_name or request.reading.format
     with request.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        layout = find_segy(content, named)
+        layout = find_segy(content, format_name)
         if layout is None:
-            raise Refusal("read", "unreadable", f"is no {named} file: neither byte order makes sense of its header")
+            raise Refusal(
+                "read", "unreadable", f"is no {format_name} file: neither byte order makes sense of its header"
+            )
         return read_segy(content, layout, request)
