@@ -147,8 +147,8 @@ def _events_of_headers(
                 log.add(refusal, event_id=source.id_prefix + event_id)
                 continue
             kept[event_id] = part
-            for header, refusal in said:
-                log.add(refusal, file=header.name)
+            for header, what in said:
+                log.add(what, file=header.name)
     return catalogue, kept
 
 

@@ -6,7 +6,7 @@ one event need not agree; whatever file happens to come first is no authority.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,7 @@ def _majority(
     key: str,
     what: str,
     headers: list[Header],
-    values: list[tuple[float, ...]],
+    values: Sequence[tuple[float, ...]],
     said: list[tuple[Header, Refusal]],
     shown: list[str] | None = None,
 ) -> int:

@@ -27,8 +27,12 @@ CONTROL = re.compile(rb"[0-9 ]{6}[VAST][ *]")
 """Control headers of full SEED volumes: volume, abbreviations, stations, time spans."""
 BLANK = b"\x00\xff \r\n\t"
 """Bytes that fill blocks without a record."""
-HEADER_BYTES = 48
+HEADER_BYTES, HEAD_BYTES = 48, 256
+FIXED = [0, 1, 2, 3, 4, 5, 6, 46, 47, 48, 49, 54]
+"""Bytes of a record that tell it from samples: number, quality, and a first blockette 1000 with the length."""
 MAX_BLOCKETTES = 16
+MAPPED_BYTES = 1 << 28
+"""Larger files are mapped, which costs small ones more than to read them."""
 SHORTEST, LONGEST = 7, 20
 """Lengths of records as powers of two."""
 
@@ -55,8 +59,12 @@ def check_whole(path: Path) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Content]:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        yield content
+    with path.open("rb") as file:
+        if path.stat().st_size <= MAPPED_BYTES:
+            yield file.read()
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content
 
 
 def _is_regular(content: Content) -> bool:
@@ -70,9 +78,9 @@ def _is_regular(content: Content) -> bool:
     ):
         return False
     records = np.frombuffer(content, np.uint8).reshape(-1, length)
-    digits = records[:, :6]
-    same = (records[:, 46:50] == records[0, 46:50]).all() and (records[:, 54] == records[0, 54]).all()
-    return bool(same and (digits >= 48).all() and (digits <= 57).all() and np.isin(records[:, 6], list(b"DRQM")).all())
+    heads = records[:, FIXED]
+    digits = heads[:, :6]
+    return bool((heads[:, 6:] == heads[0, 6:]).all() and digits.min() >= ord("0") and digits.max() <= ord("9"))
 
 
 def whole_records(content: Content) -> tuple[list[slice], list[Refusal]]:
@@ -173,9 +181,24 @@ def _to_next_record(content: Content, at: int, usual: int | None) -> int | None:
 
 def read_mseed(request: Request) -> list[Segment]:
     """Read the whole records of a file; what else is in it is added to ``request.losses``."""
+    if _may_be_regular(request.path):
+        try:
+            return mark_blank_networks(_segments(request.path, request))
+        except (
+            RuntimeError,
+            UnicodeEncodeError,
+        ):  # what is no record, or cannot be unpacked, or a name that is no UTF-8
+            pass
     with _opened(request.path) as content:
         sound = content if _is_regular(content) else _sound_content(content, request.losses)
         return mark_blank_networks(_read_buffer(sound, request))
+
+
+def _may_be_regular(path: Path) -> bool:
+    """Whether the records of the first one's length fill the file; what else is wrong the reader notices itself."""
+    with path.open("rb") as file:
+        length = _record_length(file.read(HEAD_BYTES), 0)
+    return length is not None and path.stat().st_size % length == 0
 
 
 def mended(request: Request) -> io.BytesIO:
@@ -243,7 +266,7 @@ def _can_be_read(record: bytes) -> bool:
         return False
 
 
-def _segments(content: Content, request: Request) -> list[Segment]:
+def _segments(source: Content | Path, request: Request) -> list[Segment]:
     import pymseed
 
     headers_only = request.headers_only
@@ -251,13 +274,12 @@ def _segments(content: Content, request: Request) -> list[Segment]:
     if request.span_ns is not None:
         span = [pymseed.nstime2timestr(time) for time in request.span_ns]
     segments: list[Segment] = []
-    with pymseed.MS3TraceList.from_buffer(
-        content, unpack_data=not headers_only, starttime=span[0], endtime=span[1]
-    ) as traces:
+    opener: Any = pymseed.MS3TraceList.from_file if isinstance(source, Path) else pymseed.MS3TraceList.from_buffer
+    with opener(source, unpack_data=not headers_only, starttime=span[0], endtime=span[1]) as traces:
         for trace in traces:
-            *codes, channel = pymseed.sourceid2nslc(trace.sourceid)
+            network, station, location, channel = pymseed.sourceid2nslc(trace.sourceid)
             # Blanks of a channel code come as empty parts, joined by underscores.
-            codes = (*codes, channel.strip("_"))
+            codes = (network, station, location, channel.strip("_"))
             for piece in trace:
                 if piece.samprate <= 0 or piece.sampletype == "t" or piece.samplecnt == 0:
                     # Log text: kept as a recording without samples, so that it is listed and not lost.

@@ -20,7 +20,7 @@ MAX_BYTES = 1 << 30
 MAX_MEMBERS = 10_000
 MAX_DEPTH = 3
 """A .tar.gz is two, an archive in it three."""
-BLOCK_BYTES = 1 << 20
+HEAD_BYTES, BLOCK_BYTES = 512, 1 << 20
 OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -30,11 +30,9 @@ OPENERS: dict[bytes, Callable[[Path], Any]] = {
 SUFFIXES = (".gz", ".bz2", ".xz", ".zip", ".tar", ".tgz")
 
 
-def is_packed(path: Path) -> bool:
-    """Whether the file is compressed, or a zip or tar archive."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    return any(head.startswith(magic) for magic in (*OPENERS, b"PK\x03\x04")) or head[257:262] == b"ustar"
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins so is compressed, or a zip or tar archive."""
+    return head.startswith((*OPENERS, b"PK\x03\x04")) or head[257:262] == b"ustar"
 
 
 @contextmanager
@@ -61,11 +59,13 @@ def _members(path: Path, folder: Path, depth: int) -> Iterator[tuple[Path, str]]
         # Never under the name of the archive, which may climb out of the folder.
         target = folder / f"{depth}-{number}"
         _copy(source, target, MAX_BYTES - sum(item.stat().st_size for item in folder.iterdir()))
-        if is_packed(target):
+        with target.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if is_packed(head):
             inner = folder / f"{depth}-{number}.files"
             inner.mkdir()
             yield from _members(target, inner, depth - 1)
-        elif target.stat().st_size:
+        elif head:
             yield target, name
 
 

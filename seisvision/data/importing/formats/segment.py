@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from seisvision.data.importing.rejections import Refusal
 
+Codes = tuple[str, str, str, str]
+NAMES = ("network", "station", "location", "channel")
 NS = 1_000_000_000
 EARLIEST_NS, LATEST_NS = -2_208_988_800 * NS, 7_258_118_400 * NS
 """1900 and 2200: whatever lies outside is a damaged header, and may not fit into 64 bits."""
@@ -57,32 +60,32 @@ def flawed(codes: tuple[str, str, str, str], cause: str, reason: str, sac: dict[
 
 def checked(segment: Segment) -> Segment:
     """Return the segment with its codes stripped of blanks, and marked where its header cannot be true."""
-    codes = [code.strip(" \x00") for code in (segment.network, segment.station, segment.location, segment.channel)]
-    if codes[2] == NO_LOCATION:
-        codes[2] = ""
-    if codes != [segment.network, segment.station, segment.location, segment.channel]:
-        segment = replace(segment, network=codes[0], station=codes[1], location=codes[2], channel=codes[3])
-    flaw = segment.flaw or _flaw(segment)
-    if flaw is None:
+    codes = (segment.network, segment.station, segment.location, segment.channel)
+    plain, flaw = _plain_codes(codes)
+    flaw = segment.flaw or flaw or _flaw(segment)
+    if plain == codes and flaw is segment.flaw:
         return segment
-    # What is no text would not come back from a table as it went in.
-    codes = [code if _is_plain(code) else ascii(code).strip("'") for code in codes]
-    return replace(segment, network=codes[0], station=codes[1], location=codes[2], channel=codes[3], flaw=flaw)
+    return replace(segment, network=plain[0], station=plain[1], location=plain[2], channel=plain[3], flaw=flaw)
 
 
-def _is_plain(code: str) -> bool:
-    return code.isascii() and (code.isprintable() or not code)
+@lru_cache(maxsize=4096)
+def _plain_codes(codes: Codes) -> tuple[Codes, Refusal | None]:
+    """Strip codes; what is no text is escaped, because it would not come back from a table as it went in."""
+    network, station, location, channel = (code.strip(" \x00") for code in codes)
+    stripped = (network, station, "" if location == NO_LOCATION else location, channel)
+    for name, code in zip(NAMES, stripped, strict=True):
+        if code and not (code.isascii() and code.isprintable()):
+            escaped = [ascii(code)[1:-1] for code in stripped]
+            flaw = Refusal("read", "damaged_header", f"the {name} code {code[:40]!a} is no plain text")
+            return (escaped[0], escaped[1], escaped[2], escaped[3]), flaw
+        if not code and name in ("station", "channel"):
+            reason = f"the header gives no {name} code, so it is unknown what was recorded"
+            return stripped, Refusal("read", "blank_code", reason)
+    return stripped, None
 
 
 def _flaw(segment: Segment) -> Refusal | None:
-    """Return why the header cannot be true, or None."""
-    for name in ("network", "station", "location", "channel"):
-        code = getattr(segment, name)
-        if not _is_plain(code):
-            return Refusal("read", "damaged_header", f"the {name} code {code[:40]!a} is no plain text")
-    for name in ("station", "channel"):
-        if not getattr(segment, name):
-            return Refusal("read", "blank_code", f"the header gives no {name} code, so it is unknown what was recorded")
+    """Return why the numbers of the header cannot be true, or None."""
     if not 0 < segment.rate_hz <= MAX_RATE_HZ:
         reason = f"the header of {segment.trace_id} says a sampling rate of {segment.rate_hz:g} Hz"
         return Refusal("read", "damaged_header", reason, segment.rate_hz)

@@ -16,7 +16,7 @@ import numpy as np
 
 from seisvision.data.importing.formats.asdf import is_asdf, read_asdf
 from seisvision.data.importing.formats.miniseed import is_mseed, mark_blank_networks, mended, read_mseed
-from seisvision.data.importing.formats.packed import is_packed, unpacked
+from seisvision.data.importing.formats.packed import HEAD_BYTES, is_packed, unpacked
 from seisvision.data.importing.formats.reading import PICKLED, Reading, Request
 from seisvision.data.importing.formats.sac import check_sac, known_sac
 from seisvision.data.importing.formats.segment import NS, Segment, checked, cut
@@ -71,11 +71,11 @@ def read_segments(
 
 
 def _read(request: Request) -> list[Segment]:
-    if request.path.is_dir():
-        raise Refusal("read", "unreadable", "is a folder that may not be opened")
-    if request.path.stat().st_size == 0:
+    with request.path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
         raise Refusal("read", "empty_file", "is empty")
-    if is_packed(request.path):
+    if is_packed(head):
         return _read_packed(request)
     return _reader(request.path, request.reading.format)(request)
 
