@@ -17,6 +17,7 @@ HEADER_BYTES = 632
 VERSION_AT, VERSIONS = 304, (6, 7)
 UNDEFINED = -12345
 PLACES_AT = {"STLA": 124, "STLO": 128, "EVLA": 140, "EVLO": 144}
+CODES_AT = {"KSTNM": 440, "KHOLE": 464, "KCMPNM": 600, "KNETWK": 608}
 BEGIN_AT, TIME_AT, TYPE_AT, EVEN_AT = 20, 280, 340, 420
 TIME_LIMITS = {"NZHOUR": 23, "NZMIN": 59, "NZSEC": 60, "NZMSEC": 999}
 LIMIT_DEG = 360.0
@@ -32,7 +33,8 @@ def check_sac(path: Path) -> None:
     """Leave files that are no SAC alone.
 
     Raises:
-        Refusal: a latitude or longitude is no angle, the file is no even time series, or its start is not known.
+        Refusal: a latitude or longitude is no angle, a code no text, the file is no even time series, or its start is
+            not known.
     """
     with path.open("rb") as file:
         head = file.read(HEADER_BYTES)
@@ -43,6 +45,10 @@ def check_sac(path: Path) -> None:
         value = struct.unpack_from(f"{order}f", head, at)[0]
         if value != UNDEFINED and not abs(value) <= LIMIT_DEG:
             raise Refusal("read", "damaged_header", f"the SAC header says {name}={value:g}", value)
+    for name, at in CODES_AT.items():
+        code = head[at : at + 8].partition(b"\x00")[0]
+        if not all(32 <= byte < 127 for byte in code):
+            raise Refusal("read", "damaged_header", f"{name} of the SAC header, {ascii(code)[2:-1]}, is no plain text")
     _check_type(*struct.unpack_from(f"{order}i", head, TYPE_AT), *struct.unpack_from(f"{order}i", head, EVEN_AT))
     _check_time(struct.unpack_from(f"{order}6i", head, TIME_AT), struct.unpack_from(f"{order}f", head, BEGIN_AT)[0])
 

@@ -70,8 +70,8 @@ def checked(segment: Segment) -> Segment:
 
 @lru_cache(maxsize=4096)
 def _plain_codes(codes: Codes) -> tuple[Codes, Refusal | None]:
-    """Strip codes; what is no text is escaped, because it would not come back from a table as it went in."""
-    network, station, location, channel = (code.strip(" \x00") for code in codes)
+    """Strip codes, which end at a zero byte; what is no text is escaped, as it would not come back from a table."""
+    network, station, location, channel = (code.partition("\x00")[0].strip() for code in codes)
     stripped = (network, station, "" if location == NO_LOCATION else location, channel)
     for name, code in zip(NAMES, stripped, strict=True):
         if code and not (code.isascii() and code.isprintable()):
