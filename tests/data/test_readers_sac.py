@@ -154,6 +154,14 @@ def test_two_events_of_one_name_are_parted(tmp_path: Path) -> None:
     check_counts(report)
 
 
+def test_origins_that_differ_by_rounding_name_one_event(tmp_path: Path) -> None:
+    for station, origin_s in (("AAA", 39.999), ("BBB", 40.001), ("CCC", 41.5)):
+        write_sac(tmp_path / "wav" / f"{station}.sac", station, kevnm=None, o=origin_s)
+    table, report = imported(tmp_path)
+    assert table.groupby("source_id")["station_code"].agg(list).tolist() == [["AAA", "BBB"], ["CCC"]]
+    check_counts(report)
+
+
 def test_a_depth_in_metres_is_left_unknown_and_told(tmp_path: Path) -> None:
     write_sac(tmp_path / "wav" / "a.sac", "AAA", evdp=8100.0)
     table, report = imported(tmp_path)

@@ -15,7 +15,14 @@ from seisvision.data.importing.formats.reading import Reading
 from seisvision.data.importing.formats.segment import NS, Segment
 from seisvision.data.importing.formats.trace_table import read_trace_table
 from seisvision.data.importing.formats.waveform_files import read_segments
-from seisvision.data.importing.header_events import Header, names_in, part_by_origin, settle, with_header
+from seisvision.data.importing.header_events import (
+    Header,
+    join_by_origin,
+    names_in,
+    part_by_origin,
+    settle,
+    with_header,
+)
 from seisvision.data.importing.recipe import Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.tables.catalogue import (
@@ -134,6 +141,8 @@ def _events_of_headers(
     """Settle what the headers of each event say, and part those that share a name."""
     catalogue: dict[str, dict[str, Any]] = {}
     kept: dict[str, list[Header]] = {}
+    if source.association.by == "sac":
+        members = join_by_origin(members)
     for name, headers in members.items():
         parts, lost = part_by_origin(name, headers) if source.association.by == "sac" else ({name: headers}, [])
         for header in lost:

@@ -63,6 +63,19 @@ def _second(origin_ns: int) -> str:
     return str(np.datetime64(origin_ns // NS, "s").item().strftime("%Y%m%dT%H%M%S"))
 
 
+def join_by_origin(members: dict[str, list[Header]]) -> dict[str, list[Header]]:
+    """Join events named by the time of their origin that differ by rounding: 59.999 s and 0.001 s are one."""
+    unnamed = [(name, headers) for name, headers in members.items() if not headers[0].segment.sac.get("kevnm")]
+    joined = {name: headers for name, headers in members.items() if headers[0].segment.sac.get("kevnm")}
+    last_ns, last = None, ""
+    for name, headers in sorted(unnamed, key=lambda item: item[1][0].origin_ns or 0):
+        origin_ns = headers[0].origin_ns or 0
+        near = last_ns is not None and origin_ns - last_ns <= SAME["origin"] * NS
+        last_ns, last = origin_ns, last if near else name
+        joined.setdefault(last, []).extend(headers)
+    return joined
+
+
 def part_by_origin(event_id: str, headers: list[Header]) -> tuple[dict[str, list[Header]], list[Header]]:
     """Part files of one event name whose origins lie far apart; a part bears its origin time in its id.
 

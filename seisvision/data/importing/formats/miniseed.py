@@ -135,7 +135,7 @@ def _is_cut_short(content: Content, at: int, end: int) -> bool:
 
 def _lost(content: Content, at: int, end: int, n_before: int) -> list[Refusal]:
     piece = bytes(content[at:end])
-    if not piece.strip(BLANK) or CONTROL.match(piece):
+    if not piece.strip(BLANK) or CONTROL.match(piece) or (DATA.match(piece) and not piece[8:].strip(BLANK)):
         return []
     if DATA.match(piece) and end == len(content):
         reason = "ends within a record, recordings may be missing"
@@ -226,17 +226,21 @@ def _sound_content(content: Content, losses: list[Refusal]) -> bytes:
     losses += lost
     if not records:
         raise lost[0] if lost else Refusal("read", "empty_file", "holds no recording")
-    silent = sum(
-        content[record.start : record.start + 2] != b"MS" and _record_length(content, record.start) is None
-        for record in records
-    )
-    if silent:
+    told = [record for record in records if _says_encoding(content, record.start)]
+    if len(told) < len(records):
+        silent = len(records) - len(told)
         reason = (
             f"{silent} of {len(records)} records have no blockette 1000, which says how samples are stored; write the "
             "file anew with a tool that knows its encoding"
         )
-        raise Refusal("read", "no_encoding", reason, silent)
-    return b"".join(content[record] for record in records)
+        losses.append(Refusal("read", "no_encoding", reason, silent))
+    if not told:
+        raise losses.pop()
+    return b"".join(content[record] for record in told)
+
+
+def _says_encoding(content: Content, at: int) -> bool:
+    return content[at : at + 2] == b"MS" or _record_length(content, at) is not None
 
 
 def _read_buffer(content: Content, request: Request) -> list[Segment]:
