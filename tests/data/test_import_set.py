@@ -290,7 +290,7 @@ def test_channels_too_slow_for_the_band_and_log_text_are_listed(tmp_path):
     report, made, rejected = imported(folder, processing={"band_hz": [1, 10]})
     assert made.metadata.station_code.tolist() == ["AAA"] and add_up(report)
     assert dict(zip(rejected.trace_id, rejected.cause, strict=True)) == {
-        "XX.AAA..LOG": "component", "XX.BBB..LHZ": "slow_sampling",
+        "XX.AAA..LOG": "no_samples", "XX.BBB..LHZ": "slow_sampling",
     }  # fmt: skip
 
 

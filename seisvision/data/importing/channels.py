@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,12 +21,10 @@ def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: Rejection
     """Return the usable channels of an event, in the order of their ids, and the number that was read."""
     groups: dict[tuple[str, float], list[Segment]] = {}
     file_of: dict[tuple[str, float], str] = {}
+    n_refused = 0
     for path, name in files.files:
-        try:
-            segments = read_segments(path, files.spans_ns.get(name, files.span_ns))
-        except Refusal as refusal:
-            log.add(refusal, file=name)
-            continue
+        segments, n_flawed = _sound_segments(path, name, files, log)
+        n_refused += n_flawed
         for segment in segments:
             key = (segment.trace_id, segment.rate_hz)
             groups.setdefault(key, []).append(segment)
@@ -43,7 +42,25 @@ def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: Rejection
             recordings.append(check(recording, recipe.quality))
         except Refusal as refusal:
             log.add(refusal, file=file, trace_id=trace_id)
-    return recordings, len(groups)
+    return recordings, len(groups) + n_refused
+
+
+def _sound_segments(path: Path, name: str, files: EventFiles, log: RejectionLog) -> tuple[list[Segment], int]:
+    """Read one file; list what of it cannot be read or used, and return the rest and the number of channels listed."""
+    losses: list[Refusal] = []
+    try:
+        segments = read_segments(path, files.spans_ns.get(name, files.span_ns), False, files.reading, losses)
+    except Refusal as refusal:
+        log.add(refusal, file=name)
+        return [], 0
+    for loss in losses:
+        log.add(loss, file=name)
+    if files.record:
+        segments = [segment for segment in segments if segment.sac.get("kevnm") == files.record]
+    flaws = {segment.trace_id: segment.flaw for segment in segments if segment.flaw is not None}
+    for trace_id, flaw in flaws.items():
+        log.add(flaw, file=name, trace_id=trace_id)
+    return [segment for segment in segments if segment.flaw is None], len(flaws)
 
 
 def _main_rates(groups: dict[tuple[str, float], list[Segment]]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from seisvision.data.importing.formats.reading import Reading, known_formats
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
@@ -56,6 +57,10 @@ class Source:
         output: ground motion asked of ``response=remove``: VEL, DISP or ACC.
         unit: unit of the recordings where ``response`` is ``none``.
         id_prefix: put before every event id, so that the ids of several sources differ.
+        format: name of the format of the files (``SEGY``, ``SU``, ``MSEED``, ... as obspy calls them), where they
+            cannot be recognised; none looks at each file.
+        traces: CSV with the columns trace (a number or a range), network, station, location, channel, and
+            latitude_deg, longitude_deg, elevation_m where the traces have no places: what SEG-Y and SU traces are.
         licence: licence of the recordings, kept in the card.
         citation: what to cite, kept in the card.
     """
@@ -72,8 +77,15 @@ class Source:
     output: str = "VEL"
     unit: str = "counts"
     id_prefix: str = ""
+    format: str | None = None
+    traces: str | None = None
     licence: str = "not stated"
     citation: str = "not stated"
+
+    @property
+    def reading(self) -> Reading:
+        """How its files are to be understood."""
+        return Reading(self.format, self.traces)
 
 
 @dataclass(frozen=True)
@@ -252,6 +264,8 @@ def _build_source(content: Mapping[str, Any], index: int) -> Source:
         plain["picks"] = plain.get("events")
     plain["association"] = build_settings(Association, plain.get("association") or {}, f"{where}.association")
     plain.setdefault("name", f"source{index}")
+    if isinstance(plain.get("format"), str):
+        plain["format"] = plain["format"].upper()
     return build_settings(Source, plain, where)
 
 
@@ -284,6 +298,8 @@ def _check(recipe: Recipe) -> None:
         one_of(f"association.by of source '{source.name}'", source.association.by, ASSOCIATIONS)
         one_of(f"response of source '{source.name}'", source.response, ("none", "gain", "remove"))
         one_of(f"output of source '{source.name}'", source.output, ("VEL", "DISP", "ACC"))
+        if source.format is not None:
+            one_of(f"format of source '{source.name}'", source.format, known_formats())
         if not source.waveforms:
             raise ConfigurationError(f"source '{source.name}' names no waveforms; give a folder, files or a pattern")
     names = [source.name for source in recipe.sources]
