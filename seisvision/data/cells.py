@@ -57,7 +57,7 @@ class LinkedSources:
         known = np.isfinite(self.position_km).all(axis=1)
         box_km = LINK_KM / BOXES_PER_LINK
         corners = np.floor(self.position_km[known] / box_km)
-        boxes, box_of, counts = np.unique(corners, axis=0, return_inverse=True, return_counts=True)
+        boxes, box_of = np.unique(corners, axis=0, return_inverse=True)
         box_of, centres = box_of.ravel(), (boxes + 0.5) * box_km
         if atoms is None:
             atoms = np.full(len(known), -1)
