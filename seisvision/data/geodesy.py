@@ -28,12 +28,12 @@ def geodesic(
     opposite = np.argwhere(_cosine_of_arc(*points) < OPPOSITE)
     if not len(opposite):
         return found
-    points = np.broadcast_arrays(*points)
-    found = tuple(np.array(values) for values in found)
+    distance_km, azimuth, back = (np.array(values) for values in found)
+    spread = np.broadcast_arrays(*points)
     for place in map(tuple, opposite):
-        for values, value in zip(found, _around_the_globe(*(float(point[place]) for point in points)), strict=True):
-            values[place] = value
-    return found[0][()], found[1][()], found[2][()]
+        shortest = _around_the_globe(*(float(values[place]) for values in spread))
+        distance_km[place], azimuth[place], back[place] = shortest
+    return distance_km[()], azimuth[()] % 360, back[()] % 360
 
 
 def _cosine_of_arc(

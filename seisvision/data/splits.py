@@ -181,7 +181,7 @@ def _cells(table: pd.DataFrame, ids: list[str]) -> list[str]:
     found = [str(value) for value in cells]
     for i, name in zip(lacking, cell_names(latitude[lacking], longitude[lacking]), strict=True):
         found[i] = name or f"none:{ids[i]}"
-    n_alone = sum(name.startswith("none:") for name in found)
+    n_alone = len([name for name in found if name.startswith("none:")])
     if n_alone:
         logger.warning("%d of %d rows have no %s and no place; each is a group of its own", n_alone, len(ids), PLACE)
     return found
@@ -209,7 +209,7 @@ def _draw_places(
     Returns:
         Group of each source, and the rows of each part.
     """
-    n_parts = np.count_nonzero(asked)
+    n_parts = int(np.count_nonzero(asked))
     # A class of one place can be in one part only.
     n_possible = sum(min(n_parts, len({groups[i] for i in np.flatnonzero(classes == k)})) for k in np.unique(classes))
     tried: list[tuple[tuple[int, float], list[str], list[np.ndarray]]] = []

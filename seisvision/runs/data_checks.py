@@ -109,7 +109,10 @@ def _refuse(fatal: list[Finding], allowed: set[str], waveform_set: WaveformSet) 
     if not fatal:
         return
     codes = ",".join(sorted({*allowed, *(finding.code for finding in fatal)}))
-    said = " ".join(f"{finding.code}: {finding.sentence()}" for finding in fatal)
+    said = " ".join(
+        f"{finding.code}: {finding.sentence()}" + "".join(f" Such as {text}." for text in finding.examples[:1])
+        for finding in fatal
+    )
     raise DataError(
         f"{waveform_set.path} would give wrong results. {said} Look at it with 'seisvision data audit "
         f"{waveform_set.path}' and mend it, or train all the same with +dataset.allow_findings=[{codes}]"

@@ -17,12 +17,11 @@ FAMILIES = (("mw", "Mw"), ("ml", "ML"), ("md", "Md"), ("mc", "Md"), ("ms", "Ms")
 """Beginnings of the names of types, as ComCat and QuakeML write them, and the scale they belong to."""
 
 
-def check_magnitudes(table: AuditTable, learnt_rows: np.ndarray | None) -> Iterator[Finding]:
-    """Findings on mixed types and authors; ``learnt_rows`` (N,) is given where the magnitude is learnt."""
-    learnt = learnt_rows is not None
-    wanted = learnt_rows if learnt_rows is not None else np.ones(table.n_traces, dtype=bool)
-    rows = table.first_row[wanted[table.first_row] & np.isfinite(table.numbers("source_magnitude")[table.first_row])]
-    types = magnitude_scales(table)[0][rows]
+def check_magnitudes(table: AuditTable, learnt: bool, rows: np.ndarray | None = None) -> Iterator[Finding]:
+    """Findings on mixed types and authors, of the traces ``rows`` (N,); ``learnt`` says whether magnitude is learnt."""
+    wanted = np.ones(table.n_traces, dtype=bool) if rows is None else rows
+    first = table.first_row[wanted[table.first_row] & np.isfinite(table.numbers("source_magnitude")[table.first_row])]
+    types = magnitude_scales(table)[0][first]
     names = magnitude_scales(table)[1]
     counts = np.bincount(types[types >= 0], minlength=len(names))
     if np.count_nonzero(counts) > 1:
@@ -37,7 +36,7 @@ def check_magnitudes(table: AuditTable, learnt_rows: np.ndarray | None) -> Itera
         title = f"magnitudes of {np.count_nonzero(counts)} types"
         yield Finding("magnitude_types_mixed", severity, title, others, total, "events", remedy, shown)
     codes, authors = table.codes(AUTHOR_COLUMN)
-    counts = np.bincount(codes[rows][codes[rows] >= 0], minlength=len(authors))
+    counts = np.bincount(codes[first][codes[first] >= 0], minlength=len(authors))
     if np.count_nonzero(counts) > 1:
         shown = tuple(f"{authors[i]}: {counts[i]} events" for i in np.argsort(-counts, kind="stable")[:5] if counts[i])
         remedy = "Agencies calibrate their scales differently: compare events that both have."

@@ -13,8 +13,8 @@ from seisvision.data.audit.table import AuditTable
 
 COLUMNS = {"source_depth_km": "depth", "source_magnitude": "magnitude", "path_ep_distance_km": "distance"}
 """What is looked at whether it is learnt or not, and what its findings are called."""
-STAND_INS = (0, -1, -5, -9, -9.9, -9.99, 9.9, 9.99, 99, 99.9, 99.99, 999, 999.9, 999.99, 9999, 99999, 12345)
-STAND_INS += tuple(-value for value in STAND_INS if value >= 99)
+POSITIVE_STAND_INS = (99, 99.9, 99.99, 999, 999.9, 999.99, 9999, 99999, 12345)
+STAND_INS = (0, -1, -5, -9, -9.9, -9.99, 9.9, 9.99, *POSITIVE_STAND_INS, *(-value for value in POSITIVE_STAND_INS))
 """Numbers that catalogues write for "none"; where they are also possible, they stand apart from the other values."""
 PLAIN = 99
 """From here on such a number is suspicious among the other values too."""
@@ -67,7 +67,8 @@ def check_targets(table: AuditTable, learnt: Sequence[Learnt] = ()) -> Iterator[
     for item in (*columns.values(), *others):
         yield from _stand_ins(table, item, item.column in columns)
     yield from _fixed_depths(table, columns.get("source_depth_km"))
-    yield from check_magnitudes(table, columns["source_magnitude"].rows if "source_magnitude" in columns else None)
+    magnitude = columns.get("source_magnitude")
+    yield from check_magnitudes(table, magnitude is not None, magnitude.rows if magnitude else None)
 
 
 def _chosen(table: AuditTable, item: Learnt) -> np.ndarray:
