@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.cells import source_cell
 from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.channels import read_recordings
 from seisvision.data.importing.pick_matching import EventPicks, match_picks, settle
@@ -117,7 +118,7 @@ def _event_columns(files: EventFiles, source: Source) -> dict[str, Any]:
     kinds, kind = source.source_type, files.event.get("source_type", "")
     event["source_type"] = kinds.get(kind, kind) if isinstance(kinds, dict) else (kinds or kind)
     # An event without a place is a group of its own, or it would keep company with every other such event.
-    event["source_cell"] = event.get("source_cell") or f"none-{event_id}"
+    event["source_cell"] = event.get("source_cell") or source_cell(event) or f"none-{event_id}"
     return {"source_id": event_id, "source_dataset": source.name} | event
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from seisvision.data.importing.formats.segment import NS, Segment
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.tables.catalogue import event_from_sac, sac_origin_ns, source_cell
+from seisvision.data.importing.tables.catalogue import event_from_sac, sac_origin_ns
 from seisvision.data.importing.tables.text_tables import NAN
 
 PARTED_S = 60.0
@@ -121,7 +121,7 @@ def settle(headers: list[Header]) -> tuple[dict[str, Any], list[tuple[Header, Re
     seconds = [(NAN,) if origin is None else ((origin - first) / NS,) for origin in origins]
     chosen = _majority("origin", "origin time", headers, seconds, said, [one["source_origin_time"] for one in columns])
     event["source_origin_time"] = columns[chosen]["source_origin_time"]
-    event["source_cell"] = source_cell(event)
+    event["source_cell"] = ""
     return event, said
 
 

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seisvision.data.cells import name_cells
 from seisvision.data.importing.association import Association, EventFiles, associate
 from seisvision.data.importing.event_builder import EventResult, build_event
 from seisvision.data.importing.pick_events import give_picks
@@ -134,7 +135,7 @@ def run_import(
             )
     report = ImportReport()
     if found is None:
-        found = [give_picks(source, associate(source)) for source in recipe.sources]
+        found = associate_all(recipe)
     jobs = event_jobs(recipe, found, report)
     if out is not None and Path(out).exists() and not overwrite:
         raise DataError(f"{out} exists already; choose another folder or add --overwrite")
@@ -153,6 +154,16 @@ def run_import(
     _consume(results, report, writer)
     report.seconds = time.monotonic() - begun
     return report
+
+
+def associate_all(recipe: Recipe) -> list[Association]:
+    """Give each source's files and picks to its events, and name the source cells of all events together.
+
+    So the cells depend neither on the order of the sources nor on which shard imports an event.
+    """
+    found = [give_picks(source, associate(source)) for source in recipe.sources]
+    name_cells(files.event for association in found for files in association.events)
+    return found
 
 
 def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:

@@ -10,9 +10,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from seisvision.data.importing.association import Association, associate
-from seisvision.data.importing.importer import ImportReport, NothingLeftError, Progress, event_jobs, run_import
-from seisvision.data.importing.pick_events import give_picks
+from seisvision.data.importing.association import Association
+from seisvision.data.importing.importer import (
+    ImportReport,
+    NothingLeftError,
+    Progress,
+    associate_all,
+    event_jobs,
+    run_import,
+)
 from seisvision.data.importing.recipe import Recipe
 from seisvision.data.importing.rejections import FILE_NAME
 from seisvision.data.set_files import describe_files, find_chunks, read_card, set_fingerprint
@@ -70,8 +76,7 @@ def import_shard(
         raise DataError(f"{folder} is of another recipe; add --overwrite, or choose another --out")
     if folder.exists() and present is not None:
         shutil.rmtree(folder)
-    found = [give_picks(source, associate(source)) for source in recipe.sources]
-    found = _part(found, recipe, index, number)
+    found = _part(associate_all(recipe), recipe, index, number)
     try:
         return folder, run_import(
             recipe, folder, workers=workers, progress=progress, found=found, about={"shard": about}

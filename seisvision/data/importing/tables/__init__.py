@@ -12,3 +12,7 @@
 ``picks``         picks from tables, QuakeML or SAC headers
 ================= ==================================================================
 """
+
+from seisvision.data.cells import source_cell
+
+__all__ = ["source_cell"]
