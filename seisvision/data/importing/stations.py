@@ -13,6 +13,7 @@ from seisvision.data.importing.onset import NO_ONSET, detect_onset
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording, band_pass, process
+from seisvision.data.importing.station_grid import to_one_grid
 from seisvision.data.importing.tables.picks import PHASES, Picks, read_picks
 from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
 from seisvision.data.importing.tables.text_tables import NAN
@@ -78,6 +79,7 @@ def build_stations(
             continue
         station = Station(choose_sensor(members, recipe.processing, log), place, *_geometry(event, place))
         _process(station, recipe, source, table, log)
+        station.recordings = to_one_grid(station.recordings, log)
         _turn(station, recipe.processing.components, table, log)
         if station.recordings:
             _find_onset(station, recipe)
