@@ -10,7 +10,8 @@ from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.formats.waveform_files import NS, Segment, read_segments
 from seisvision.data.importing.recipe import Processing, Recipe
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.importing.signals import Recording, check, join, marks_of
+from seisvision.data.importing.signals import Reading, Recording, check, join, marks_of
+from seisvision.data.importing.tables.times import time_ns
 from seisvision.data.importing.time_grid import near
 
 PAIRS = ("RT", "12")
@@ -30,6 +31,7 @@ def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: Rejection
         for segment in found:
             segments.setdefault(segment.trace_id, []).append(segment)
             file_of.setdefault((segment.trace_id, segment.rate_hz), name)
+    reading = None if files.span_ns is None else Reading(time_ns(files.event["source_origin_time"]), *files.span_ns)
     recordings, n_read = [], 0
     for trace_id, pieces in sorted(segments.items()):
         families = _by_rate(pieces)
@@ -40,7 +42,7 @@ def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: Rejection
                 _check_component(members[0].channel, recipe.processing.components)
                 _check_main_rate(rate, families)
                 recording = join(members, recipe.processing.max_gap_s, file, unit)
-                recordings.append(check(replace(recording, span_ns=files.span_ns), recipe.quality))
+                recordings.append(check(replace(recording, reading=reading), recipe.quality))
             except Refusal as refusal:
                 log.add(refusal, file=file, trace_id=trace_id)
     return recordings, n_read

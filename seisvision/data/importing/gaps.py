@@ -47,8 +47,12 @@ def gap_mask(samples: np.ndarray, rate_hz: float) -> tuple[np.ndarray | None, li
     number = int if samples.dtype.kind in "iu" else float  # whole numbers are compared many times faster as such
     candidates: dict[float, np.ndarray] = {}
     for value in (*FULL_SCALES, *FILLERS):
-        at = samples == number(value) if low <= value <= high and (value or low * high == 0) else None
-        if at is not None and (n := int(at.sum())) and (n >= LONG_RUN or 4 * abs(value) >= max(-low, high)):
+        # Zero lies outside all else only where all else has one sign.
+        if not low <= value <= high or (value == 0 and low * high != 0):
+            continue
+        at = samples == number(value)
+        n = int(at.sum())
+        if n >= LONG_RUN or (n and 4 * abs(value) >= max(-low, high)) or (n and value == 0):
             candidates[value] = at
     if candidates:
         _mark_fillers(samples, mask, candidates, values)

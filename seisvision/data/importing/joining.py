@@ -10,7 +10,7 @@ import numpy as np
 from seisvision.data.importing.formats.waveform_files import NS, Segment
 from seisvision.data.importing.gaps import check_gap, gap_mask
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.time_grid import HALF_SAMPLE, at_positions, clean_rate, drift, near
+from seisvision.data.importing.time_grid import HALF_SAMPLE, at_positions, clean_rate, drift, near, simplest
 
 TEAR = 1.0
 """Packets whose times miss one another by no more samples follow one another: their clock is not read any better."""
@@ -49,11 +49,12 @@ class Layout:
 
 
 def main_rate(segments: list[Segment]) -> float:
-    """Rate in the headers of most of the recording."""
+    """Rate in the headers of most of the recording; the simplest of those that hold as much."""
     seconds: dict[float, float] = {}
     for segment in segments:
         seconds[segment.rate_hz] = seconds.get(segment.rate_hz, 0.0) + segment.n_samples / segment.rate_hz
-    return max(seconds, key=lambda rate: (seconds[rate], rate))
+    most_s = max(seconds.values())
+    return simplest(rate for rate, length_s in seconds.items() if length_s > 0.99 * most_s)
 
 
 def lay_out(segments: list[Segment], max_gap_s: float) -> Layout:

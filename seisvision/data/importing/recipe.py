@@ -252,7 +252,7 @@ def build_recipe(content: Mapping[str, Any]) -> Recipe:
 def _reaching(source: Source, window: Window, processing: Processing | None) -> Source:
     """Let what is read of a source by time reach over the window, and over the taper beyond it, where it falls short.
 
-    With the reference ``onset`` this is a window about the origin: later onsets need a longer ``after_s``.
+    With the reference ``onset`` it then reaches over the window about any onset in the time span that was asked for.
     """
     if source.association.by not in ("time", "sds"):
         return source
@@ -262,10 +262,11 @@ def _reaching(source: Source, window: Window, processing: Processing | None) -> 
     needed_after_s = window.length_s - window.before_s + window.jitter_s
     if window.reference == "trace":
         needed_before_s, needed_after_s = before_s, needed_after_s - before_s
+    onset = window.reference == "onset"
     if needed_before_s > before_s:
-        before_s = needed_before_s + taper_s
+        before_s = needed_before_s + taper_s + (before_s if onset else 0.0)
     if needed_after_s > after_s:
-        after_s = needed_after_s + taper_s
+        after_s = needed_after_s + taper_s + (after_s if onset else 0.0)
     return replace(source, association=replace(association, before_s=before_s, after_s=after_s))
 
 

@@ -30,6 +30,15 @@ FLAT_RUN = 20
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Origin time of an event, and start and end of what is read of files about it."""
+
+    origin_ns: int
+    begin_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True)
 class Recording:
     """One channel of one station, joined to a single series.
 
@@ -43,7 +52,7 @@ class Recording:
         sac: the SAC header, {} for other formats.
         gaps_ns: start and end of each gap that was filled.
         overlap_differs: pieces of it that overlap hold different samples.
-        span_ns: start and end of what was asked of the file, where less than all was.
+        reading: what was asked of the file, where less than all was.
     """
 
     network: str
@@ -61,7 +70,7 @@ class Recording:
     sac: dict[str, Any]
     gaps_ns: tuple[tuple[int, int], ...] = ()
     overlap_differs: bool = False
-    span_ns: tuple[int, int] | None = None
+    reading: Reading | None = None
 
     @property
     def trace_id(self) -> str:

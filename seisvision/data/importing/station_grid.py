@@ -10,7 +10,7 @@ import numpy as np
 from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording, resampled
-from seisvision.data.importing.time_grid import SAME_SAMPLE, later
+from seisvision.data.importing.time_grid import SAME_SAMPLE, later, near, simplest
 from seisvision.keys import COMPONENTS
 
 
@@ -37,7 +37,8 @@ def to_one_grid(recordings: dict[str, Recording], log: RejectionLog) -> dict[str
 
 def _common_rate(recordings: dict[str, Recording]) -> float:
     counts = Counter(recording.rate_hz for recording in recordings.values())
-    return max(counts, key=lambda rate: (counts[rate], -rate))
+    most = [rate for rate, number in counts.items() if number == max(counts.values())]
+    return simplest(rate for rate in most if near(rate, min(most)))
 
 
 def _rank(letter: str) -> int:

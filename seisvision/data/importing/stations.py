@@ -163,7 +163,8 @@ def _find_onset(station: Station, recipe: Recipe) -> None:
     recording = station.first
     low, high = recipe.onset_band_hz
     onset = NO_ONSET
-    if low < 0.45 * recording.rate_hz:
+    # Less than an octave of the band shows the start of its filter rather than an arrival.
+    if 4 * low <= recording.rate_hz:
         filtered = band_pass(recording.samples, recording.rate_hz, (low, high))
         onset = detect_onset(filtered, recording.rate_hz, recipe.quality.min_snr)
     station.snr = onset.snr

@@ -5,6 +5,7 @@ Times are told in samples of the rate in question; a sample may never be more th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 
@@ -14,6 +15,8 @@ from seisvision.data.resample import RATE_TOLERANCE, resample
 
 NEAR = 0.0101
 """Rates of one channel that differ by less than this fraction are one rate, told inexactly or drifting."""
+SIMPLE = ((1, 1e-3), *((parts, RATE_TOLERANCE) for parts in (2, 3, 4, 5, 8, 10, 100)))
+"""Parts of 1 Hz (or, of slow rates, of 1 s) in which recorders count, and how far a rate may be from them."""
 HALF_SAMPLE = 0.5
 SAME_SAMPLE = 0.05
 """Shifts of the grid below this part of a sample are left: the filter of the recorder is not known any better."""
@@ -30,9 +33,9 @@ def clean_rate(rate_hz: float) -> float:
     """Nearest simple rate: 100 for 99.9999, 40 for 39.999996, 0.1 for a period of 9.99999 s; else the rate itself."""
     if rate_hz < 1:
         return 1 / clean_rate(1 / rate_hz)
-    for denominator in (1, 10, 100):
-        simple = float(Fraction(rate_hz).limit_denominator(denominator))
-        if abs(simple - rate_hz) <= RATE_TOLERANCE * simple:
+    for parts, tolerance in SIMPLE:
+        simple = round(rate_hz * parts) / parts
+        if abs(simple - rate_hz) <= tolerance * simple:
             return simple
     return rate_hz
 
@@ -40,6 +43,11 @@ def clean_rate(rate_hz: float) -> float:
 def near(rate_hz: float, other_hz: float) -> bool:
     """Whether two rates are one, told inexactly."""
     return abs(rate_hz - other_hz) <= NEAR * other_hz
+
+
+def simplest(rates_hz: Iterable[float]) -> float:
+    """Of rates that are one, told inexactly, a whole number where there is one, else the highest."""
+    return max(rates_hz, key=lambda rate: (float(rate).is_integer(), rate))
 
 
 def drift(length: int, rate_hz: float, other_hz: float) -> float:

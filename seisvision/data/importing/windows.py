@@ -121,13 +121,16 @@ def cut_station(
 
 
 def _leave_out_strangers(station: Station, recipe: Recipe, log: RejectionLog) -> None:
-    """Of whole recordings, leave out those that share too little time with the components before them."""
-    begin_ns, end_ns = station.first.start_ns, station.first.end_ns
+    """Of whole recordings, leave out those that would cut a row below ``min_length_s`` or half of its first one."""
+    first = station.first
+    needed_s = max(recipe.quality.min_length_s, len(first.samples) / first.rate_hz / 2)
+    begin_ns, end_ns = first.start_ns, first.end_ns
     for letter, recording in list(station.recordings.items()):
         begin, end = max(begin_ns, recording.start_ns), min(end_ns, recording.end_ns)
         shared_s = max(0.0, (end - begin) / NS)
-        if recording is not station.first and shared_s < max(recipe.quality.min_length_s, 1 / recording.rate_hz):
-            reason = f"shares {shared_s:.3g} s with component {next(iter(station.recordings))} of the same sensor"
+        if recording is not first and shared_s < needed_s:
+            shown = next(iter(station.recordings))
+            reason = f"shares {shared_s:.3g} s with component {shown} of the same sensor < {needed_s:.3g} s"
             log.add_recordings([station.recordings.pop(letter)], Refusal("window", "short", reason, shared_s))
             continue
         begin_ns, end_ns = begin, end
@@ -185,17 +188,16 @@ def _check_piece(
 
 def _why_lacking(recording: Recording, begin_ns: int, length: int, window: Window) -> list[str]:
     """Which settings put the window beyond the recording, or the end of the reading within the window."""
-    step_ns = NS / recording.rate_hz
-    early_s = (recording.start_ns - begin_ns) / NS
-    late_s = (begin_ns + length * step_ns - recording.end_ns) / NS
-    notes = []
-    for lacking_s, side, setting in ((early_s, 0, "before_s"), (late_s, 1, "after_s")):
-        edge_ns = (recording.start_ns, recording.end_ns)[side]
-        cut = recording.span_ns is not None and abs(recording.span_ns[side] - edge_ns) <= 2 * step_ns
-        if cut and lacking_s > step_ns / NS:
-            verb = ("begins", "ends")[side]
-            notes.append(f"association.{setting} says where the reading {verb}: raise it by {lacking_s:.3g}")
-    if early_s > step_ns / NS and window.reference == "trace" and window.before_s > 0:
+    end_ns, step_ns = begin_ns + round(length / recording.rate_hz * NS), NS / recording.rate_hz
+    early, late = recording.start_ns - begin_ns > step_ns, end_ns - recording.end_ns > step_ns
+    notes, reading = [], recording.reading
+    if begin_ns >= recording.end_ns or end_ns <= recording.start_ns:
+        notes.append("it lies beyond the recording altogether")
+    if reading is not None and early and recording.start_ns - reading.begin_ns <= 2 * step_ns:
+        notes.append(f"association.before_s ends the reading: {(reading.origin_ns - begin_ns) / NS:.4g} s are needed")
+    if reading is not None and late and reading.end_ns - recording.end_ns <= 2 * step_ns:
+        notes.append(f"association.after_s ends the reading: {(end_ns - reading.origin_ns) / NS:.4g} s are needed")
+    if early and window.reference == "trace" and window.before_s > 0:
         notes.append(f"window.before_s={window.before_s:g} asks for time before the recording")
     if window.jitter_s:
         notes.append(f"window.jitter_s={window.jitter_s:g} moves the window by up to that")
