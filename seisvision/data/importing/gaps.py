@@ -113,21 +113,16 @@ def _mark_zeros(samples: np.ndarray, mask: np.ndarray, rate_hz: float, values: l
     if not (where[ZEROS - 1 :] - where[: 1 - ZEROS] == ZEROS - 1).any():
         return
     inner = [(begin, end) for begin, end in runs_of(zero) if begin > 0 and end < len(samples)]
-    runs = [(begin, end) for begin, end in inner if ZEROS <= end - begin <= ZEROS_S * rate_hz]
+    runs = [(begin, end) for begin, end in inner if ZEROS <= end - begin <= max(ZEROS, ZEROS_S * rate_hz)]
     if not runs:
         return
     steps = np.abs(np.diff(samples.astype(np.float64)))
-    outside = np.ones(len(steps), dtype=bool)
-    for begin, end in runs_of(zero):
-        if end - begin >= ZEROS:
-            outside[begin : end - 1] = False
-    outside &= np.isfinite(steps)
-    if not outside.any():
-        return
-    repeats, step = float((steps[outside] == 0).mean()), float(np.median(steps[outside]))
+    steps = steps[np.isfinite(steps)]
+    # Counted with the runs themselves, so that a recording which is zero most of the time keeps its zeros.
+    repeats, step = float((steps == 0).mean()), float(np.median(steps[steps > 0])) if steps.any() else np.inf
     for begin, end in runs:
         # Motion that dies away into zeros, as computed, makes no jump.
-        broken = max(steps[begin - 1], steps[end - 1]) > step / 4
+        broken = max(abs(float(samples[begin - 1])), abs(float(samples[end]))) > step / 4
         if broken and len(samples) * repeats ** (end - begin - 1) < CHANCE:
             mask[begin:end] = True
             if 0.0 not in values:

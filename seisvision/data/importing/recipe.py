@@ -82,8 +82,8 @@ class Processing:
         components: components of the set, some of ZNE.
         channels: band and instrument codes in order of preference; a station gives one of them. Codes that are not
             listed are taken last.
-        rate_hz: sampling rate of the set; none keeps the rate of each recording.
-        band_hz: corners of the Butterworth band-pass; none leaves it out.
+        rate_hz: sampling rate of the set; none keeps the rate of each station.
+        band_hz: corners of the Butterworth band-pass; none leaves it out. Recordings that do not hold it are refused.
         corners: poles at each corner.
         zerophase: filter forwards and backwards (which moves energy ahead of the onset).
         max_gap_s: longer gaps reject the recording, shorter ones are interpolated.
@@ -147,7 +147,8 @@ class Window:
             of the earliest recording).
         before_s: start of the window before the reference.
         length_s: length of the window.
-        jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], drawn per event.
+        jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], drawn per event; with ``trace`` only by
+            times that do not lead before the recording.
         per_station: cut each station about its own onset or start, with a shift of its own, so that travel times
             between stations are lost; for collections whose records are cut that way already.
         max_pad_s: zeros that may stand for missing recording; a station that lacks more is refused.
