@@ -12,6 +12,7 @@ FULL_SCALES = (-(2.0**31), 2.0**31 - 1, 1 - 2.0**31, 2.0**31, -(2.0**15), 2.0**1
 """Ends of 32 and 16 bits, which fill gaps, but at which a recorder clips too."""
 FILLERS = (0.0, -12345.0, *(sign * (10.0**digits - 1) for digits in range(3, 9) for sign in (-1, 1)))
 """Nothing; undefined in SAC; 999, 9999 and so on of either sign."""
+KNOWN = (*FULL_SCALES, *FILLERS)
 LONG_RUN = 5
 """So many fillers in a row, with a jump on either side, are a gap whatever the size of the motion."""
 JUMP = 5.0
@@ -46,13 +47,14 @@ def gap_mask(samples: np.ndarray, rate_hz: float) -> tuple[np.ndarray | None, li
     low, high = float(known.min()), float(known.max())
     number = int if samples.dtype.kind in "iu" else float  # whole numbers are compared many times faster as such
     candidates: dict[float, np.ndarray] = {}
-    for value in (*FULL_SCALES, *FILLERS):
+    for value in KNOWN:
         # Zero lies outside all else only where all else has one sign.
         if not low <= value <= high or (value == 0 and low * high != 0):
             continue
         at = samples == number(value)
-        n = int(at.sum())
-        if n >= LONG_RUN or (n and 4 * abs(value) >= max(-low, high)) or (n and value == 0):
+        n = np.count_nonzero(at)
+        outermost = value in (low, high) or (low if value < 0 else high) in KNOWN
+        if n and (outermost or (n >= LONG_RUN and runs_of(at, LONG_RUN))):
             candidates[value] = at
     if candidates:
         _mark_fillers(samples, mask, candidates, values)
@@ -91,17 +93,22 @@ def _mark_fillers(
             values.append(value)
 
 
-def runs_of(at: np.ndarray) -> list[tuple[int, int]]:
-    """First index and the one after the last of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], at, [False]]).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+def runs_of(at: np.ndarray, shortest: int = 1) -> list[tuple[int, int]]:
+    """First index and the one after the last of each run of True, without runs that are too short."""
+    where = np.flatnonzero(at)
+    if not len(where):
+        return []
+    breaks = np.flatnonzero(np.diff(where) > 1)
+    begins, ends = where[np.concatenate([[0], breaks + 1])], where[np.append(breaks, len(where) - 1)] + 1
+    long_enough = ends - begins >= shortest
+    return list(zip(begins[long_enough].tolist(), ends[long_enough].tolist(), strict=True))
 
 
 def _long_runs(samples: np.ndarray, at: np.ndarray, jump: float) -> np.ndarray:
     found = np.zeros(len(at), dtype=bool)
-    for begin, end in runs_of(at):
+    for begin, end in runs_of(at, LONG_RUN):
         sides = [float(samples[i]) for i in (begin - 1, end) if 0 <= i < len(samples)]
-        if end - begin >= LONG_RUN and sides and all(abs(side - float(samples[begin])) > jump for side in sides):
+        if sides and all(abs(side - float(samples[begin])) > jump for side in sides):
             found[begin:end] = True
     return found
 
@@ -109,14 +116,13 @@ def _long_runs(samples: np.ndarray, at: np.ndarray, jump: float) -> np.ndarray:
 def _mark_zeros(samples: np.ndarray, mask: np.ndarray, rate_hz: float, values: list[float]) -> None:
     """Runs at the very ends are left: there they pad a recording, or a computed one is not yet in motion."""
     zero = samples == 0
-    where = np.flatnonzero(zero)
-    if not (where[ZEROS - 1 :] - where[: 1 - ZEROS] == ZEROS - 1).any():
+    if np.count_nonzero(zero) < ZEROS:
         return
-    inner = [(begin, end) for begin, end in runs_of(zero) if begin > 0 and end < len(samples)]
-    runs = [(begin, end) for begin, end in inner if ZEROS <= end - begin <= max(ZEROS, ZEROS_S * rate_hz)]
+    inner = [(begin, end) for begin, end in runs_of(zero, ZEROS) if begin > 0 and end < len(samples)]
+    runs = [(begin, end) for begin, end in inner if end - begin <= max(ZEROS, ZEROS_S * rate_hz)]
     if not runs:
         return
-    steps = np.abs(np.diff(samples.astype(np.float64)))
+    steps = np.abs(np.diff(np.where(mask, np.nan, samples)))
     steps = steps[np.isfinite(steps)]
     # Counted with the runs themselves, so that a recording which is zero most of the time keeps its zeros.
     repeats, step = float((steps == 0).mean()), float(np.median(steps[steps > 0])) if steps.any() else np.inf

@@ -70,19 +70,30 @@ def lay_out(segments: list[Segment], max_gap_s: float) -> Layout:
     ordered = [segment for segment in ordered if segment.n_samples]
     if not ordered:
         raise Refusal("quality", "empty", "holds no samples")
+    for segment in ordered:
+        if segment.samples.dtype.kind not in "iufb" or segment.samples.ndim != 1:
+            kind = f"{segment.samples.dtype} of shape {segment.samples.shape}"
+            raise Refusal("read", "unreadable", f"holds {kind}, no series of real numbers")
     told_hz = main_rate(ordered)
     rate_hz = clean_rate(told_hz)
     pieces, fillers = _pieces(ordered, rate_hz)
     parts = [_on_grid(piece, rate_hz) for piece in _chains(pieces, rate_hz)]
     _check_gaps(parts, rate_hz, max_gap_s, fillers)
     samples, differs = _overlay(parts)
+    first, last = _ends(samples)
+    start_ns = ordered[0].start_ns + round((min(start for start, _ in parts) + first) / rate_hz * NS)
+    moved = drift(max(segment.n_samples for segment in ordered), told_hz, rate_hz) > HALF_SAMPLE
+    return Layout(start_ns, rate_hz, told_hz if moved else rate_hz, samples[first:last], fillers, differs)
+
+
+def _ends(samples: np.ndarray) -> tuple[int, int]:
+    """Index of the first sample that is none of a gap, and the one after the last."""
+    if not np.isnan(samples[[0, -1]]).any():
+        return 0, len(samples)
     known = np.flatnonzero(~np.isnan(samples))
     if not len(known):
         raise Refusal("quality", "not_finite", "holds nothing but gaps (NaN, infinite or filled samples)", len(samples))
-    first, last = int(known[0]), int(known[-1])
-    start_ns = ordered[0].start_ns + round((min(start for start, _ in parts) + first) / rate_hz * NS)
-    moved = drift(max(segment.n_samples for segment in ordered), told_hz, rate_hz) > HALF_SAMPLE
-    return Layout(start_ns, rate_hz, told_hz if moved else rate_hz, samples[first : last + 1], fillers, differs)
+    return int(known[0]), int(known[-1]) + 1
 
 
 def _pieces(ordered: list[Segment], rate_hz: float) -> tuple[list[Piece], list[float]]:

@@ -221,10 +221,12 @@ def resampled(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     """Samples (T,) at another rate.
 
     Raises:
-        Refusal: the rates are too far from one another to believe the header.
+        Refusal: the rates are too far from one another to believe the header, or there is one sample only.
     """
     if from_hz == to_hz:
         return samples
+    if len(samples) < 2:
+        raise Refusal("quality", "short", "holds one sample, which is not enough to change its rate", len(samples))
     if not from_hz / MAX_FALL <= to_hz <= from_hz * MAX_RISE:
         reason = f"sampled at {from_hz:g} Hz, too far from {to_hz:g} Hz"
         raise Refusal("processing", "far_rate", reason, from_hz)

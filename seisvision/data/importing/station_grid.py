@@ -27,8 +27,7 @@ def to_one_grid(recordings: dict[str, Recording], log: RejectionLog) -> dict[str
     kept: dict[str, Recording] = {}
     for letter, recording in recordings.items():
         try:
-            samples = resampled(recording.samples, recording.rate_hz, rate_hz)
-            kept[letter] = replace(recording, samples=samples, rate_hz=rate_hz)
+            kept[letter] = _at_rate(recording, rate_hz)
         except Refusal as refusal:
             log.add_recordings([recording], refusal)
     grid_ns = kept[min(kept, key=_rank)].start_ns
@@ -41,11 +40,19 @@ def _common_rate(recordings: dict[str, Recording]) -> float:
     return simplest(rate for rate in most if near(rate, min(most)))
 
 
+def _at_rate(recording: Recording, rate_hz: float) -> Recording:
+    if recording.rate_hz == rate_hz:
+        return recording
+    return replace(recording, samples=resampled(recording.samples, recording.rate_hz, rate_hz), rate_hz=rate_hz)
+
+
 def _rank(letter: str) -> int:
     return COMPONENTS.index(letter) if letter in COMPONENTS else len(COMPONENTS)
 
 
 def _on_grid(recording: Recording, grid_ns: int) -> Recording:
+    if recording.start_ns == grid_ns:
+        return recording
     offset = (recording.start_ns - grid_ns) * recording.rate_hz / NS
     nearest = round(offset)
     if abs(offset - nearest) <= SAME_SAMPLE:

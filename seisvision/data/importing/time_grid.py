@@ -57,14 +57,19 @@ def drift(length: int, rate_hz: float, other_hz: float) -> float:
 
 def to_rate(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     """Resample (T,) without aliasing; the first sample keeps its time, and the last one its own to half a sample."""
-    ratio = Fraction(to_hz / from_hz).limit_denominator(WHOLE_RATIO)
-    reached_hz = from_hz * float(ratio)
+    ratio = _whole_ratio(to_hz / from_hz)
+    reached_hz = from_hz * ratio
     if ratio != 1:
         samples = resample(samples, from_hz, to_hz)
     if drift(len(samples), reached_hz, to_hz) <= HALF_SAMPLE:
         return samples
     step = reached_hz / to_hz
     return at_positions(samples, np.arange(int((len(samples) - 1) / step) + 1) * step)
+
+
+@lru_cache(maxsize=64)
+def _whole_ratio(ratio: float) -> float:
+    return float(Fraction(ratio).limit_denominator(WHOLE_RATIO))
 
 
 def at_positions(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -94,9 +99,9 @@ def at_positions(samples: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 def later(samples: np.ndarray, fraction: float) -> np.ndarray:
     """Values (T - 1,) that lie ``fraction`` of a sample, from 0 to 1, after each sample but the last."""
-    padded = np.pad(np.asarray(samples, dtype=np.float64), HALF_LENGTH, mode="edge")
     weights = _weights()[round(fraction * PHASES)]
-    return np.convolve(padded, weights[::-1], mode="valid")[1 : len(samples)]
+    first, last = np.full(HALF_LENGTH - 1, samples[0]), np.full(HALF_LENGTH, samples[-1])
+    return np.convolve(np.concatenate([first, samples, last]), weights[::-1], mode="valid")[: len(samples) - 1]
 
 
 @lru_cache(maxsize=1)
