@@ -13,6 +13,7 @@ from seisvision.data.importing.onset import NO_ONSET, detect_onset
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording, band_pass, process
+from seisvision.data.importing.station_grid import to_one_grid
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
 from seisvision.data.importing.tables.text_tables import NAN
@@ -73,6 +74,7 @@ def build_stations(
             continue
         station = Station(choose_sensor(members, recipe.processing, log), place, *_geometry(event, place))
         _process(station, recipe, source, table, log)
+        station.recordings = to_one_grid(station.recordings, log)
         _turn(station, recipe.processing.components, table, log)
         if station.recordings:
             _find_onset(station, recipe)
@@ -155,7 +157,8 @@ def _find_onset(station: Station, recipe: Recipe) -> None:
     recording = station.first
     low, high = recipe.onset_band_hz
     onset = NO_ONSET
-    if low < 0.45 * recording.rate_hz:
+    # Less than an octave of the band shows the start of its filter rather than an arrival.
+    if 4 * low <= recording.rate_hz:
         filtered = band_pass(recording.samples, recording.rate_hz, (low, high))
         onset = detect_onset(filtered, recording.rate_hz, recipe.quality.min_snr)
     station.snr = onset.snr

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.formats.reading import Request
-from seisvision.data.importing.formats.segment import Segment
+from seisvision.data.importing.formats.segment import NS, Segment
 from seisvision.data.importing.rejections import Refusal
 
 Content = bytes | mmap.mmap
@@ -35,6 +35,8 @@ MAPPED_BYTES = 1 << 28
 """Larger files are mapped, which costs small ones more than to read them."""
 SHORTEST, LONGEST = 7, 20
 """Lengths of records as powers of two."""
+MAX_DRIFT = 0.01
+"""Part by which the clock of a recorder may run fast or slow and still be believed."""
 
 
 def is_mseed(path: Path) -> bool:
@@ -290,5 +292,15 @@ def _segments(source: Content | Path, request: Request) -> list[Segment]:
                     segments.append(Segment(*codes, piece.starttime, 1.0, 0, np.empty(0)))
                     continue
                 samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
-                segments.append(Segment(*codes, piece.starttime, piece.samprate, piece.samplecnt, samples))
+                segments.append(Segment(*codes, piece.starttime, _true_rate(piece), piece.samplecnt, samples))
     return segments
+
+
+def _true_rate(piece: Any) -> float:
+    """Rate between the times of the first and the last record, where the one told ends more than a sample beside."""
+    told_hz = float(piece.samprate)
+    length_s = (piece.endtime - piece.starttime) / NS
+    late = length_s * told_hz - (piece.samplecnt - 1)
+    if abs(late) <= 1 or length_s <= 0 or abs(late) > MAX_DRIFT * piece.samplecnt:
+        return told_hz
+    return float((piece.samplecnt - 1) / length_s)
