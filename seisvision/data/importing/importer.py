@@ -72,9 +72,11 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     seconds: float = 0.0
+    tables: dict[str, StationTable] = field(default_factory=dict, repr=False)
 
     def understood(self, source: str, association: Association, table: StationTable) -> None:
         """Keep what the columns of the tables of a source were taken for, and what was assumed."""
+        self.tables[source] = table
         columns = {"events": association.columns, "stations": table.columns}
         self.columns[source] = {what: names for what, names in columns.items() if names}
         self.notes += [f"{source}: {note}" for note in (*association.notes, *table.notes)]
@@ -102,6 +104,11 @@ class ImportReport:
             key = (result.source, row["station_network_code"], row["station_code"])
             self.stations[key] = self.stations.get(key, False) or placed
             self.n_traces_placed += placed
+
+    def without_position(self) -> dict[str, str]:
+        """Stations (NET.STA) without a position, and why."""
+        lost = [key for key, placed in self.stations.items() if not placed]
+        return {f"{net}.{sta}": self.tables[source].why_missing(net, sta) for source, net, sta in lost}
 
     @property
     def n_events(self) -> int:

@@ -111,8 +111,8 @@ def _part(found: list[Association], recipe: Recipe, index: int, number: int) -> 
     parts = []
     for i, association in enumerate(found):
         events = [files for source, files in mine if source == i]
-        understood = {"columns": association.columns, "notes": association.notes}
-        first = association if index == 1 else Association(**understood)
+        understood = Association(columns=association.columns, notes=association.notes)
+        first = association if index == 1 else understood
         parts.append(replace(first, events=events))
     return parts
 

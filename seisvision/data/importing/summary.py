@@ -9,6 +9,7 @@ from seisvision.data.importing.importer import ImportReport
 from seisvision.data.importing.rejections import Rejection, count_causes
 
 SHOWN_NOTES = 12
+SHOWN_STATIONS = 5
 LONGEST_REASON = 160
 
 
@@ -39,6 +40,9 @@ def _understood(report: ImportReport) -> Iterator[str]:
     placed, origins = sum(report.stations.values()), sum(report.n_with_origin.values())
     stations = f"{placed} of {len(report.stations)} stations have a position"
     yield f"{stations}, {origins} of {report.n_events} events an origin"
+    for reason, codes in _by_reason(report.without_position()).items():
+        more = f" and {len(codes) - SHOWN_STATIONS} more" if len(codes) > SHOWN_STATIONS else ""
+        yield f"    {', '.join(codes[:SHOWN_STATIONS])}{more}: {reason}"
     if report.magnitude_types:
         types = ", ".join(f"{kind or 'no type'} {n}" for kind, n in sorted(report.magnitude_types.items()))
         mixed = " (types differ: do not learn them as one)" if len(report.magnitude_types) > 1 else ""
@@ -52,6 +56,13 @@ def _understood(report: ImportReport) -> Iterator[str]:
     yield from report.notes[:SHOWN_NOTES]
     if len(report.notes) > SHOWN_NOTES:
         yield f"and {len(report.notes) - SHOWN_NOTES} more notes in the card of the set"
+
+
+def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:
+    codes: dict[str, list[str]] = {}
+    for code, reason in reasons.items():
+        codes.setdefault(reason, []).append(code)
+    return codes
 
 
 def _classes(report: ImportReport) -> Iterator[str]:

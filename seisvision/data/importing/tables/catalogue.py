@@ -147,32 +147,44 @@ def _items(file: Path) -> list[tuple[str, Any]]:
             f"{file} is no catalogue obspy can read: {said}"
             + ("; nor is it a table with known columns" * is_table_name(file))
         ) from error
-    return [(_event_id(item), item) for item in catalogue]
+    ids: list[str] = []
+    times: Counter[str] = Counter()
+    for item in catalogue:
+        event_id, is_time = _event_id(item)
+        times[event_id] += is_time
+        ids.append(f"{event_id}_{times[event_id]}" if times[event_id] > 1 else event_id)
+    return list(zip(ids, catalogue, strict=True))
 
 
-def _event_id(item: Any) -> str:
-    """Last part of a resource id; the value of ``eventid`` where it is a query, as in what data centres send.
+def _event_id(item: Any) -> tuple[str, bool]:
+    """Id, and whether the origin time stands for one.
 
+    The id is the last part of a resource id, or the value of ``eventid`` where that is a query of a data centre.
     Formats that end all ids in ``event`` have the name before it; an event that obspy has named at random is called
     by its origin time, as those of SAC headers are.
     """
     resource_id = str(item.resource_id)
     query = re.search(r"[?&;]eventid=([^&;]+)", resource_id)
     if query:
-        return query[1]
+        return query[1], False
     parts = resource_id.split("/")
     last = parts[-2] if parts[-1] == "event" and len(parts) > 2 else parts[-1]
     event_id = last.rpartition("=")[2]
     origin = next(iter(item.origins), None)
-    if origin is None or origin.time is None or not RANDOM_ID.fullmatch(event_id) or item._format in NAMING_FORMATS:
-        return event_id
-    return str(origin.time.strftime("%Y%m%dT%H%M%S"))
+    if (
+        origin is None
+        or origin.time is None
+        or not RANDOM_ID.fullmatch(event_id)
+        or getattr(item, "_format", None) in NAMING_FORMATS
+    ):
+        return event_id, False
+    return str(origin.time.strftime("%Y%m%dT%H%M%S")), True
 
 
 def _event_columns(item: Any) -> tuple[list[str], dict[str, Any]]:
     """Columns of an obspy event, and what was chosen of several."""
     notes: list[str] = []
-    origin, magnitude = choose_origin(item, notes), None
+    origin = choose_origin(item, notes)
     magnitude = choose_magnitude(item, origin, notes)
     event: dict[str, Any] = {"source_type": item.event_type or ""}
     event |= dict.fromkeys(EVENT_NUMBERS, NAN) | {"source_origin_time": ""}

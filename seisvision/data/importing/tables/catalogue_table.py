@@ -16,17 +16,19 @@ from seisvision.data.importing.tables.event_columns import (
     DEEPEST_KM,
     EVENT_NUMBERS,
     MAGNITUDE_ORDER,
+    PLACE,
+    REJECTED,
     TEXT_COLUMNS,
     Catalogue,
     is_plain_id,
     is_sentinel,
     magnitude_kind,
 )
-from seisvision.data.importing.tables.table_times import TIME_MEANINGS, RowTimes
+from seisvision.data.importing.tables.table_times import TIME_MEANINGS, RowTimes, without_parts
 from seisvision.data.importing.tables.text_tables import (
     NO_VALUE,
     TextTable,
-    has_decimal_comma,
+    has_decimal_commas,
     plain_number,
     read_table,
 )
@@ -40,6 +42,8 @@ MAGNITUDE = re.compile(r"(?P<before>[A-Za-z]{1,4})?\s*(?P<number>[+-]?\d+\.?\d*)
 HEMISPHERE = re.compile(r"(?P<number>\d+\.?\d*)\s*°?\s*(?P<side>[NSEW])", re.IGNORECASE)
 OWN = ("source_id", "source_dataset", "source_onset_time", "source_onset_method", "source_onset_stations")
 """Columns that the import writes itself."""
+NONE_IS_ZERO = ("mw", "ms", "mb")
+"""Types of which the GCMT catalogue writes 0.0 where there is none."""
 DEGREES = {"": 1.0, "deg": 1.0}
 MEANINGS = (
     Meaning(
@@ -120,7 +124,10 @@ def events_from_table(file: Path) -> Catalogue:
 
 
 def _columns(table: TextTable, file: Path) -> dict[str, Column]:
-    columns = understand(table, MEANINGS, file)
+    columns = without_parts(understand(table, MEANINGS, file))
+    if {"ET", "GT", "MAG", "M"} <= set(table.columns):
+        # The lists of the SCEDC.
+        columns["source_magnitude_type"] = Column("M", table.columns.index("M"))
     if {"DT", "COA", *QUAKEMIGRATE} <= set(table.columns):
         columns |= {key: Column(name, table.columns.index(name)) for name, key in QUAKEMIGRATE.items()}
     kind = columns.get("source_type")
@@ -144,7 +151,9 @@ class _Reader:
     def __init__(self, file: Path, table: TextTable, columns: dict[str, Column]) -> None:
         self.file, self.table, self.columns = file, table, columns
         self.times = RowTimes(table, columns)
-        self.commas = {column.index for column in columns.values() if has_decimal_comma(table, column.index)}
+        numbers = [columns[key].index for key in (*EVENT_NUMBERS, *MAGNITUDE_ORDER) if key in columns]
+        places = [columns[key].index for key in PLACE if key in columns]
+        self.commas = has_decimal_commas(table, places, numbers)
         self.missing: Counter[str] = Counter()
         self.known = {column.index: key for key, column in columns.items()}
         self.extra = {
@@ -162,6 +171,8 @@ class _Reader:
         n_repeats = 0
         for line, row in zip(self.table.lines, self.table.rows, strict=True):
             event_id = self._id(row)
+            if ID not in self.columns and event_id in first:
+                event_id = f"{event_id}_{1 + sum(name.partition('_')[0] == event_id for name in first)}"
             try:
                 if not is_plain_id(event_id):
                     raise _refusal("bad_id", f"has the id {event_id[:40]!r}; an id is plain text", line)
@@ -209,20 +220,18 @@ class _Reader:
         return event if not named else {"source_magnitude_type": named} | event
 
     def _number(self, key: str, text: str, line: int) -> dict[str, Any]:
-        column = self.columns[key]
-        comma = column.index in self.commas
+        column, kind = self.columns[key], ""
         try:
             if key == "source_magnitude":
-                value, kind = _magnitude(text, comma)
-                found = {key: value} | ({"_magnitude_type": kind} if kind else {})
+                value, kind = _magnitude(text, self.commas)
             else:
-                found = {key: _angle_or_depth(text, comma) * column.factor}
+                value = _angle_or_depth(text, self.commas)
         except ValueError as error:
             raise _refusal("bad_value", f"{column.name} is {error}", line) from error
-        if is_sentinel(key, found[key] / column.factor, column.unit == "m"):
+        if is_sentinel(key, value, column.unit == "m"):
             self.missing[column.name] += 1
             return {key: np.nan}
-        return found
+        return {key: value * column.factor} | ({"_magnitude_type": kind} if kind else {})
 
     def _time(self, row: list[str], line: int) -> str:
         try:
@@ -238,10 +247,10 @@ class _Reader:
                 continue
             column = self.columns[kind]
             try:
-                value = plain_number(row[column.index], column.index in self.commas)
+                value = plain_number(row[column.index], self.commas)
             except ValueError as error:
                 raise _refusal("bad_value", f"{column.name} is {error}", line) from error
-            if is_sentinel("source_magnitude", value):
+            if is_sentinel("source_magnitude", value) or (value == 0 and kind in NONE_IS_ZERO):
                 self.missing[column.name] += 1
             elif np.isfinite(value):
                 return {"source_magnitude": value, "source_magnitude_type": column.name}
@@ -277,6 +286,9 @@ class _Reader:
 
     def _note(self, catalogue: Catalogue, n_repeats: int) -> None:
         name = self.file.name
+        rejected = sum(event.get("source_origin_status", "").lower() in REJECTED for event in catalogue.events.values())
+        if rejected:
+            catalogue.notes.append(f"{name}: {rejected} events are marked as rejected, so their origins are missing")
         for column, number in sorted(self.missing.items()):
             catalogue.notes.append(
                 f"{name}: {number} values of {column} stand for none (such as -999), and are missing"

@@ -80,9 +80,11 @@ def understand(table: TextTable, meanings: tuple[Meaning, ...], file: Path) -> d
 
 def split_name(name: str) -> tuple[str, str]:
     """Lower case name without anything between its words, and the unit it ends in, as in ``Depth/km``."""
-    words = _words(name)
-    unit = UNIT_WORDS.get(words[-1], "") if len(words) > 1 else ""
-    return "".join(words[:-1] if unit else words), unit
+    words, unit = _words(name), ""
+    while len(words) > 1 and words[-1] in UNIT_WORDS:
+        unit = unit if unit not in ("", "deg") else UNIT_WORDS[words[-1]]
+        words = words[:-1]
+    return "".join(words), unit
 
 
 def _words(name: str) -> list[str]:
@@ -126,10 +128,10 @@ def _refuse_near_misses(table: TextTable, meanings: tuple[Meaning, ...], found: 
             continue
         for i, name in enumerate(table.columns):
             if i not in taken and _is_near(name, meaning.near):
-                units = " or ".join(f"'{name}' in {unit}" for unit in meaning.units if unit)
+                metres = f" (or {meaning.names[1]}_m where it is in metres)" if "m" in meaning.units else ""
                 raise DataError(
                     f"{file} has a column '{name}', which looks like {meaning.key} but is not known; name it "
-                    f"'{meaning.key}'{f' (known are {units})' if units else ''}, or give it a name of another kind"
+                    f"'{meaning.key}'{metres}, or give it a name that is not like it"
                 )
 
 

@@ -16,7 +16,7 @@ from seisvision.data.importing.tables.text_tables import (
     NAN,
     NO_VALUE,
     TextTable,
-    has_decimal_comma,
+    has_decimal_commas,
     plain_number,
     read_table,
 )
@@ -140,7 +140,9 @@ class _Reader:
     def __init__(self, table: TextTable, known: dict[str, Column]) -> None:
         self.table, self.known = table, known
         self.notes: list[str] = []
-        self.commas = {column.index for column in known.values() if has_decimal_comma(table, column.index)}
+        places = [known[key].index for key in ("latitude_deg", "longitude_deg")]
+        numbers = [known[key].index for key in ("elevation_m", "azimuth_deg", "dip_deg") if key in known]
+        self.commas = has_decimal_commas(table, places, numbers)
         dates = [text for key in ("start", "end") if key in known for text in table.column(known[key].index)]
         self.day_first = day_comes_first(dates)
         self.elevation_known = self._elevation_has_unit()
@@ -180,8 +182,9 @@ class _Reader:
         span = (self._time(cells, "start", -np.inf), self._time(cells, "end", np.inf))
         if span[0] > span[1]:
             raise ValueError("it ends before it starts")
-        angles = [self._number(cells, key) for key in ("azimuth_deg", "dip_deg")]
-        return StationRow(network, station, location, channel, latitude, longitude, elevation, *angles, span)
+        azimuth, dip = self._number(cells, "azimuth_deg"), self._number(cells, "dip_deg")
+        place = (latitude, longitude, elevation, azimuth, dip)
+        return StationRow(network, station, location, channel, *place, span)
 
     def codes(self, cells: list[str]) -> tuple[str, str, str | None, str | None]:
         """Network (empty for every), station, location and channel (None where the row is of a whole station)."""
@@ -211,7 +214,7 @@ class _Reader:
         if column is None:
             return NAN
         try:
-            value = plain_number(cells[column.index], column.index in self.commas)
+            value = plain_number(cells[column.index], self.commas)
         except ValueError as error:
             raise ValueError(f"{key} is {error}") from error
         place = {"latitude_deg": "source_latitude_deg", "longitude_deg": "source_longitude_deg"}.get(key, key)

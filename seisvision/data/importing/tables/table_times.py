@@ -31,9 +31,20 @@ TIME_MEANINGS = (
     Meaning("day", ("day", "dy", "dom", "originday"), weak=("dd", "d")),
     Meaning("yearday", ("yearday", "julday", "julianday", "doy", "jday", "dayofyear")),
     Meaning("hour", ("hour", "hr", "hh", "originhour"), weak=("h",)),
-    Meaning("minute", ("minute", "min", "mi", "mn", "originminute"), weak=("m",)),
+    Meaning("minute", ("minute", "min", "mi", "mn", "originminute")),
     Meaning("second", ("second", "sec", "seconds", "ss", "originsecond"), weak=("s",)),
 )  # fmt: skip
+
+
+def without_parts(columns: dict[str, Column]) -> dict[str, Column]:
+    """Leave out the parts of a time that do not make one: a column ``min`` alone is no minute."""
+    parts = {"time_of_day", *DATE_PARTS, "yearday", *CLOCK_PARTS}
+    dated = "date" in columns or {"year", "month", "day"} <= columns.keys() or {"year", "yearday"} <= columns.keys()
+    if not dated:
+        return {key: column for key, column in columns.items() if key not in parts}
+    if "source_origin_time" in columns or "time_of_day" in columns:
+        return {key: column for key, column in columns.items() if key not in CLOCK_PARTS}
+    return columns
 
 
 class RowTimes:
@@ -46,7 +57,6 @@ class RowTimes:
 
     def __init__(self, table: TextTable, columns: dict[str, Column]) -> None:
         self.columns = columns
-        self.in_parts = "year" in columns and "hour" in columns and "source_origin_time" not in columns
         texts = [self._written(row) for row in table.rows]
         self.day_first = day_comes_first(texts)
         self.notes: list[str] = []
@@ -57,9 +67,7 @@ class RowTimes:
     @property
     def name(self) -> str:
         """Columns that hold the time, for messages."""
-        keys = (
-            (*DATE_PARTS, "yearday", *CLOCK_PARTS) if self.in_parts else ("date", "source_origin_time", "time_of_day")
-        )
+        keys = ("date", *DATE_PARTS, "yearday", "source_origin_time", "time_of_day", *CLOCK_PARTS)
         return " and ".join(self.columns[key].name for key in keys if key in self.columns)
 
     def meaning(self, key: str) -> str:
@@ -96,28 +104,29 @@ class RowTimes:
 
     def _written(self, row: list[str]) -> str:
         """Date and time of a row as one text."""
-        if self.in_parts:
-            return self._from_parts(row)
-        date, clock = self._cell(row, "date"), self._cell(row, "time_of_day")
-        time = self._cell(row, "source_origin_time") or clock
-        if not date or not (clock or CLOCK.fullmatch(time) or DIGITS.fullmatch(time)):
-            return time or date
+        time = self._cell(row, "source_origin_time") or self._cell(row, "time_of_day") or self._clock(row)
+        date = self._cell(row, "date") or self._date(row)
         digits = DIGITS.fullmatch(time)
+        if not date or not time or not (digits or CLOCK.fullmatch(time)):
+            return time or date
         if digits is not None:
             whole = digits[1].zfill(6)
             time = f"{whole[:2]}:{whole[2:4]}:{whole[4:]}{digits[2] or ''}"
         # Spreadsheets write the date of a column of days with midnight behind it.
         return f"{re.sub(r'[T ]00:00(:00(.0*)?)?$', '', date)} {time}"
 
-    def _from_parts(self, row: list[str]) -> str:
+    def _date(self, row: list[str]) -> str:
         year, month, day, yearday = (_whole(self._cell(row, key)) for key in (*DATE_PARTS, "yearday"))
+        if yearday and year:
+            return f"{year}-{yearday.zfill(3)}"
+        return f"{year}-{month.zfill(2)}-{day.zfill(2)}" if year or month or day else ""
+
+    def _clock(self, row: list[str]) -> str:
         hour, minute, second = (self._cell(row, key) for key in CLOCK_PARTS)
-        if not year or not (yearday or (month and day)) or not hour:
-            return "" if not (year or month or day or yearday) else f"{year}-{month}-{day} {hour}:{minute}:{second}"
+        if not (hour or minute or second):
+            return ""
         whole, mark, fraction = second.partition(".")
-        date = f"{year}-{yearday.zfill(3)}" if yearday else f"{year}-{month.zfill(2)}-{day.zfill(2)}"
-        clock = ":".join(part.zfill(2) for part in (_whole(hour), _whole(minute), whole or "0"))
-        return f"{date} {clock}{mark}{fraction}"
+        return ":".join(part.zfill(2) for part in (_whole(hour), _whole(minute), whole or "0")) + mark + fraction
 
     def _cell(self, row: list[str], key: str) -> str:
         column = self.columns.get(key)

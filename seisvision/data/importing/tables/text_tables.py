@@ -120,6 +120,11 @@ def read_table(file: Path) -> TextTable:
         columns.pop()
     if not columns:
         raise DataError(f"{file} is no table: its header names no column")
+    values = [name for name in columns if NUMBER.fullmatch(name)]
+    if values:
+        raise DataError(
+            f"{file} has no header: its first line holds the number {values[0]}; add a line of column names"
+        )
     table = TextTable(_unique(columns), [], [], separator)
     for line, cells in _records(lines[at + 1 :], separator):
         _add(table, line + at + 1, cells, columns)
@@ -264,11 +269,12 @@ def plain_number(text: str, decimal_comma: bool = False) -> float:
     return float(plain)
 
 
-def has_decimal_comma(table: TextTable, index: int) -> bool:
-    """Whether a column writes 10,5 for ten and a half: never beside a decimal point, and not where commas separate."""
-    cells = table.column(index)
-    return (
-        table.separator != ","
-        and any(DECIMAL_COMMA.fullmatch(cell) for cell in cells)
-        and not any("." in cell for cell in cells)
-    )
+def has_decimal_commas(table: TextTable, places: list[int], others: list[int]) -> bool:
+    """Whether a table writes 10,5 for ten and a half: never beside a decimal point, nor where commas separate.
+
+    8,000 alone could be eight thousand; in a column of ``places`` (latitudes or longitudes) it could not.
+    """
+    cells = [(i in places, cell) for i in (*places, *others) for cell in table.column(i) if "," in cell or "." in cell]
+    if table.separator == "," or any("." in cell for _, cell in cells):
+        return False
+    return any(is_place or len(cell.partition(",")[2]) != 3 for is_place, cell in cells)

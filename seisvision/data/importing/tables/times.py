@@ -6,10 +6,8 @@ A time is read where it can be read in one way only; every other is refused with
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
-
-import pandas as pd
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 NS = 1_000_000_000
@@ -57,20 +55,14 @@ class AmbiguousTimeError(ValueError):
     """A time that can be read in two ways."""
 
 
-def format_time(value: Any) -> str:
-    """Time as ISO 8601 with microseconds and Z."""
-    time = pd.Timestamp(value)
-    time = time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
-    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def format_ns(ns: int) -> str:
     """Nanoseconds since 1970 as ISO 8601 with microseconds and Z, rounded."""
-    return format_time(pd.Timestamp(round(ns, -3), tz="UTC"))
+    time = datetime(1970, 1, 1) + timedelta(microseconds=round(ns, -3) // 1000)
+    return f"{time.isoformat(timespec='microseconds')}Z"
 
 
 def time_ns(text: str, *, day_first: bool | None = None, zone_h: float = 0.0, whole_day: bool = False) -> int:
-    """Nanoseconds since 1970 of a time that a person, a table or :func:`format_time` wrote.
+    """Nanoseconds since 1970 of a time that a person, a table or :func:`format_ns` wrote.
 
     Seconds of 60 (a leap second, or a rounding) and 24:00 are the start of what follows.
 
