@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,7 +152,7 @@ def _is_table(file: Path) -> bool:
 
 
 def _stations_from_table(file: Path) -> StationTable:
-    stations = StationTable()
+    stations = StationTable(inventory=_responses_in_text(file))
     rows = read_station_rows(file, stations.problems, stations.columns, stations.notes)
     for row in rows:
         angles = (row.azimuth_deg, row.dip_deg) if row.channel is not None else (NAN, NAN)
@@ -160,6 +161,19 @@ def _stations_from_table(file: Path) -> StationTable:
         if row.channel is not None:
             stations.add((row.network, row.station, None, None), Place(*place), row.span)
     return stations
+
+
+def _responses_in_text(file: Path) -> Any:
+    """The obspy inventory of text of an FDSN service that gives sensitivities of channels, else None."""
+    import obspy
+
+    content = re.sub(rb"[ \t]*\|[ \t]*", b"|", read_bytes(file))
+    if b"scalefreq" not in content[:4096].lower():
+        return None
+    try:
+        return obspy.read_inventory(io.BytesIO(content), format="STATIONTXT")
+    except Exception:  # whatever the parser raises: the places are read all the same
+        return None
 
 
 def _stations_from_inventory(file: Path) -> StationTable:
