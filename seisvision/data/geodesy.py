@@ -58,7 +58,10 @@ def geodesic(
 
 def within_half_turn(longitude_deg: float) -> float:
     """Longitude in [-180, 180): 185.02 and -174.98 are one place."""
-    return longitude_deg if not abs(longitude_deg) >= 180 else (longitude_deg + 180) % 360 - 180
+    if not abs(longitude_deg) >= 180:
+        return longitude_deg
+    # A tenth of a millimetre: 185.02 - 360 is not -174.98 to the last digit.
+    return round((longitude_deg + 180) % 360 - 180, 9)
 
 
 def path(

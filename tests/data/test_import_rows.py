@@ -13,6 +13,7 @@ from recorded_trees import origin, recipe, trace, write_events, write_stations, 
 from seisvision.cli import main
 from seisvision.data import writer as writer_module
 from seisvision.data.geodesy import HALF_MERIDIAN_KM, path
+from seisvision.data.importing import importer
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.summary import summary
 from seisvision.data.waveform_set import WaveformSet
@@ -152,6 +153,20 @@ def test_shards_list_the_bad_rows_once(tmp_path):
     assert list(rejected[rejected.stage == "event"].event_id) == ["ev1"]
     counts = json.loads((folder / "set" / "card.json").read_text())["import"]["counts"]
     assert counts["catalogue_events"] == 3 and counts["events_with_origin"] == 2
+
+
+def test_what_nobody_thought_of_is_the_loss_of_one_event(tmp_path, monkeypatch):
+    folder = write_tree(tmp_path, 2)
+    build = importer.build_event
+
+    def stumble(files, *others):
+        return build(files, *others) if files.event_id == "ev0" else {}["a key that is not there"]
+
+    monkeypatch.setattr(importer, "build_event", stumble)
+    _, made, rejected = imported(folder)
+    assert made.source_ids == ["ev0"]
+    assert list(zip(rejected.event_id, rejected.cause, strict=True)) == [("ev1", "program_error")]
+    assert "KeyError" in rejected.reason[0]
 
 
 def test_a_missing_file_names_its_source(tmp_path):

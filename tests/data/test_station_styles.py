@@ -73,6 +73,7 @@ def test_epochs_and_channels_of_a_table(tmp_path):
         (("2000-01-01,2010-01-01", "2010-01-02,"), 10.5),
         (("2000001,2010001", "2010002,2599365"), 10.5),
         (("2019-01-01 00:00:00,", "1990-01-01,2018-12-31"), 40.5),
+        (("1000-01-01,2010-01-01", "2010-01-02,9999-12-31"), 10.5),
         (("2000-01-01,2020-03-03", "2020-03-05,now"), None),
     ],
 )
@@ -106,6 +107,8 @@ def test_one_bad_row_is_the_loss_of_one_station(tmp_path):
     ("head", "row", "message"),
     [
         ("network,station,latitud,longitude", "XX,AAA,1,2", "'latitud', which looks like latitude_deg"),
+        ("station,latitude,longitude,elevation_ft", "AAA,1,2,3", "elevation_km where it is in kilometres"),
+        ("network,station,station_latitud,longitude", "XX,AAA,1,2", "'station_latitud', which looks like"),
         ("network,station,lat,latitude,lon", "XX,AAA,1,2,3", "'lat' and 'latitude', and they differ"),
         ("network,station,lat", "XX,AAA,1", "no column 'longitude_deg'"),
     ],

@@ -26,6 +26,7 @@ CURES: dict[str, str] = {
     "not_existing": "another type of event in the catalogue, where it is one",
     "other_sensor": "processing.channels gives the order of preference",
     "outside_recording": "window.length_s, window.before_s, window.jitter_s or window.max_pad_s",
+    "program_error": "please report it with the file: the program, not the file, may be at fault",
     "refused_event": "correct the event in the catalogue",
     "short": "quality.min_length_s",
     "slow_sampling": "quality.min_nyquist_hz, processing.band_hz",

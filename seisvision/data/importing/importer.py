@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -19,10 +20,19 @@ import numpy as np
 from seisvision.data.importing.association import Association, EventFiles, associate
 from seisvision.data.importing.event_builder import EventResult, build_event
 from seisvision.data.importing.recipe import Recipe, Source
-from seisvision.data.importing.rejections import FILE_NAME, Rejection, count_causes, write_rejections
+from seisvision.data.importing.rejections import (
+    FILE_NAME,
+    Refusal,
+    Rejection,
+    RejectionLog,
+    count_causes,
+    write_rejections,
+)
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
 from seisvision.data.writer import WaveformSetWriter
-from seisvision.errors import ConfigurationError, DataError
+from seisvision.errors import ConfigurationError, DataError, SeisvisionError
+
+log = logging.getLogger(__name__)
 
 Job = tuple[int, EventFiles]
 """Number of the source in the recipe, and an event of it."""
@@ -307,11 +317,26 @@ def _steps(recipe: Recipe) -> list[str]:
     return steps if processing.normalise == "none" else [*steps, f"divided by {processing.normalise}"]
 
 
+def _build(files: EventFiles, recipe: Recipe, source: Source, table: StationTable) -> EventResult:
+    """Build an event; a recording that nobody has thought of is the loss of its event, not of the import."""
+    try:
+        return build_event(files, recipe, source, table)
+    except (SeisvisionError, MemoryError):
+        raise
+    except Exception as error:
+        event_id = source.id_prefix + files.event_id
+        log.warning("Event '%s' of source '%s' could not be read", event_id, source.name, exc_info=True)
+        rejections = RejectionLog(source.name, event_id)
+        said = (str(error).strip() or "no message").splitlines()[0]
+        rejections.add(Refusal("event", "program_error", f"reading it ended in {type(error).__name__}: {said}"))
+        return EventResult(source.name, event_id, "", rejections=rejections.items)
+
+
 def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], workers: int) -> Iterator[EventResult]:
     """Build the events in order, in this process or in several."""
     if workers <= 1 or len(jobs) < 2 * workers:
         for number, files in jobs:
-            yield build_event(files, recipe, recipe.sources[number], tables[number])
+            yield _build(files, recipe, recipe.sources[number], tables[number])
         return
     # Fresh interpreters: a forked one would share threads and open HDF5 files with this process.
     context = multiprocessing.get_context("spawn")
@@ -335,4 +360,4 @@ def _work(job: Job) -> EventResult:
     number, files = job
     recipe: Recipe = _state["recipe"]
     source: Source = recipe.sources[number]
-    return build_event(files, recipe, source, _state["tables"][number])
+    return _build(files, recipe, source, _state["tables"][number])

@@ -45,6 +45,14 @@ OWN = ("source_id", "source_dataset", "source_onset_time", "source_onset_method"
 NONE_IS_ZERO = ("mw", "ms", "mb")
 """Types of which the GCMT catalogue writes 0.0 where there is none."""
 DEGREES = {"": 1.0, "deg": 1.0}
+SPELLINGS = {
+    "mw": ("mww", "mwc", "mwb", "mwr", "mwp"),
+    "ms": ("msz", "msbb", "ms20"),
+    "mb": ("mblg", "mbbb"),
+    "ml": ("mlv", "mlh", "mjma", "mj"),
+    "md": ("mc", "mcoda"),
+}
+"""Names of columns of magnitudes of one type, by family."""
 MEANINGS = (
     Meaning(
         ID,
@@ -73,12 +81,13 @@ MEANINGS = (
     Meaning(
         "source_magnitude",
         ("sourcemagnitude", "magnitude", "mag", "eventmagnitude", "eventmag", "prefmag", "preferredmagnitude",
-         "evmag", "magvalue", "sourcemag"),
+         "preferredsourcemagnitude", "evmag", "magvalue", "sourcemag"),
         weak=("m",), near=("magnitude", "mag"),
     ),
     *TIME_MEANINGS,
     Meaning("source_magnitude_type", ("sourcemagnitudetype", "magtype", "magnitudetype", "magt", "typemag", "magtyp",
-            "magscale", "magnitudescale", "eventmagtype", "eventmagnitudetype")),
+            "magscale", "magnitudescale", "eventmagtype", "eventmagnitudetype",
+            "preferredsourcemagnitudetype")),
     Meaning("source_magnitude_author", ("sourcemagnitudeauthor", "magauthor", "magnitudeauthor", "magsource",
             "magnitudesource")),
     Meaning("source_origin_author", ("sourceoriginauthor", "originauthor", "locationsource", "author")),
@@ -89,7 +98,7 @@ MEANINGS = (
     Meaning("source_cell", ()),
     Meaning("source_subtype", ()),
     *(
-        Meaning(kind, (kind, f"mag{kind}", f"magnitude{kind}", f"{kind}mag", f"{kind}magnitude"))
+        Meaning(kind, (kind, f"mag{kind}", f"magnitude{kind}", f"{kind}mag", f"{kind}magnitude", *SPELLINGS[kind]))
         for kind in MAGNITUDE_ORDER
     ),
 )  # fmt: skip
@@ -120,6 +129,11 @@ def events_from_table(file: Path) -> Catalogue:
     columns = _columns(table, file)
     if ID not in columns and not any(key in columns for key in ("source_origin_time", "year", "time_of_day")):
         raise DataError(f"{file} has no column '{ID}'. {did_you_mean(ID, table.columns)}")
+    for one, other in (PLACE, PLACE[::-1]):
+        if one in columns and other not in columns:
+            raise DataError(
+                f"{file} has a column '{columns[one].name}', but none that is known for {other}; name it so"
+            )
     if not table.rows and not table.misfits:
         raise DataError(f"{file} names columns, but has no row of an event")
     return _Reader(file, table, columns).read()
@@ -255,9 +269,8 @@ class _Reader:
             if is_sentinel("source_magnitude", value) or (value == 0 and kind in NONE_IS_ZERO):
                 self.missing[column.name] += 1
             elif np.isfinite(value):
-                # The name tells the type, as mw, Mw or magnitude_Mw.
-                kind_as_written = re.search(f"(?i){kind}", column.name)
-                named = kind_as_written[0] if kind_as_written else kind
+                # The name tells the type, as mw, Mw, MLv or magnitude_Mw.
+                named = re.sub(r"(?i)mag(nitude)?|[^a-z]", "", column.name)
                 return {"source_magnitude": value, "source_magnitude_type": named}
         return {}
 
@@ -304,6 +317,9 @@ class _Reader:
             catalogue.notes.append(f"{name}: {n_repeats} rows repeat an event as they name its stations or picks")
         if self.table.n_comments:
             catalogue.notes.append(f"{name}: {self.table.n_comments} lines that begin with # were left out")
+        for what, keys in (("places", PLACE), ("origin times", ("source_origin_time", "date", "year", "time_of_day"))):
+            if not self.columns.keys() & set(keys):
+                catalogue.notes.append(f"{name}: no column is known for {what} of events, so they are missing")
         if ID not in self.columns:
             catalogue.notes.append(f"{name}: no column names the events, so their origin times do (20140824T000108)")
         depth = self.columns.get("source_depth_km")

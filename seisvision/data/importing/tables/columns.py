@@ -25,6 +25,8 @@ NOT_MEANT = frozenset({
     "std", "stderr", "trace", "type", "unc", "uncertainty", "update", "updated",
 })  # fmt: skip
 """Words that tell of a quantity that goes with what a column is named after, but is not it."""
+SCOPES = ("source", "station", "event", "receiver")
+"""First words that say of what a quantity is."""
 CLOSE = 0.8
 REPEATING = "DEPFIX"
 """A column of the ISC's list, which repeats those of magnitudes; of these the first counts."""
@@ -137,15 +139,17 @@ def _refuse_near_misses(table: TextTable, meanings: tuple[Meaning, ...], found: 
             continue
         for i, name in enumerate(table.columns):
             if i not in taken and _is_near(name, meaning.near):
-                metres = f" (or {meaning.names[1]}_m where it is in metres)" if "m" in meaning.units else ""
+                other = ("km", "kilometres") if meaning.key.endswith("_m") else ("m", "metres")
+                unit = f" (or {meaning.names[1]}_{other[0]} where it is in {other[1]})" if "m" in meaning.units else ""
                 raise DataError(
                     f"{file} has a column '{name}', which looks like {meaning.key} but is not known; name it "
-                    f"'{meaning.key}'{metres}, or give it a name that is not like it"
+                    f"'{meaning.key}'{unit}, or give it a name that is not like it"
                 )
 
 
 def _is_near(name: str, near: tuple[str, ...]) -> bool:
     words = _words(name)
+    words = words[1:] if words[0] in SCOPES else words
     if NOT_MEANT.intersection(words):
         return False
     candidates = [*words, "".join(words)]

@@ -20,7 +20,7 @@ from seisvision.data.importing.tables.text_tables import (
     plain_number,
     read_table,
 )
-from seisvision.data.importing.tables.times import day_comes_first, time_ns
+from seisvision.data.importing.tables.times import FIRST_YEAR, LAST_YEAR, day_comes_first, time_ns
 from seisvision.errors import DataError, did_you_mean
 
 DEGREES = {"": 1.0, "deg": 1.0}
@@ -32,8 +32,8 @@ IN_KILOMETRES = 9.0
 """Elevations without a unit that all lie below this, and are no whole numbers, could be in kilometres."""
 DAY_NS = 86400 * 10**9
 TIME_OF_DAY = re.compile(r"\d:\d|\d{9}|T\d")
-OPEN_ENDS = ("2599", "2999", "3000", "9999", "-1")
-"""How dates begin that stand for no end."""
+YEAR = re.compile(r"(\d{4})(\D.*|\d{3}|\d{4})?")
+OPEN_WORDS = ("now", "present", "open", "-1")
 ANY = ("", "*", "--", "-")
 MEANINGS = (
     Meaning("network", ("network", "net", "networkcode", "stationnetworkcode", "netcode", "knetwk", "nw")),
@@ -225,9 +225,10 @@ class _Reader:
 
     def _time(self, cells: list[str], key: str, without: float) -> float:
         text = self._text(cells, key)
-        if text.lower() in (*NO_VALUE, "now", "present", "open") or text.startswith(
-            ("2599", "2999", "3000", "9999", "-1")
-        ):
+        year = YEAR.fullmatch(text)
+        # 2599-12-31 is no end, and 1000-01-01 no start.
+        without_date = year is not None and not FIRST_YEAR <= int(year[1]) < LAST_YEAR
+        if without_date or text.lower() in (*NO_VALUE, *OPEN_WORDS):
             return without
         moment = time_ns(text, day_first=self.day_first, whole_day=True)
         # A date is the whole of that day.
