@@ -10,6 +10,8 @@ WGS84_RADIUS_KM: Final = 6378.137
 WGS84_FLATTENING: Final = 1 / 298.257223563
 OPPOSITE: Final = np.cos(np.radians(179))
 """Cosine of the arc from which points count as opposite."""
+SAME_DEG: Final = 1e-6
+"""A tenth of a metre: what is as close as that to the antipode is there."""
 
 
 def geodesic(
@@ -102,3 +104,40 @@ def _vincenty(
     azimuth = np.arctan2(east, north)
     back = np.arctan2(-cos1 * np.sin(auxiliary), cos2 * sin1 - sin2 * cos1 * np.cos(auxiliary))
     return distance_km, np.degrees(azimuth) % 360, np.degrees(back) % 360
+
+
+def within_half_turn(longitude_deg: float) -> float:
+    """Longitude in [-180, 180): 185.02 and -174.98 are one place."""
+    if not abs(longitude_deg) >= 180:
+        return longitude_deg
+    # A tenth of a millimetre: 185.02 - 360 is not -174.98 to the last digit.
+    return round((longitude_deg + 180) % 360 - 180, 9)
+
+
+def path(
+    latitude1_deg: float, longitude1_deg: float, latitude2_deg: float, longitude2_deg: float
+) -> tuple[float, float, float]:
+    """Distance (km), azimuth and back azimuth (degrees) on WGS84 of one pair of any two points.
+
+    Angles are NaN where there is no direction: at one point, at a pole (from there), and at the antipode.
+    """
+    from obspy.geodetics import gps2dist_azimuth
+
+    places = (latitude1_deg, within_half_turn(longitude1_deg), latitude2_deg, within_half_turn(longitude2_deg))
+    if _cosine_of_arc(*places) < OPPOSITE:
+        # There the formula that obspy uses does not converge.
+        distance_km, azimuth, back_azimuth = (float(value) for value in geodesic(*places))
+    else:
+        distance_m, azimuth, back_azimuth = gps2dist_azimuth(*places)
+        distance_km, azimuth, back_azimuth = distance_m / 1000, azimuth % 360, back_azimuth % 360
+    if distance_km < 1e-3 or _are_antipodes(*places):
+        return distance_km, np.nan, np.nan
+    azimuth = np.nan if abs(latitude1_deg) == 90 else azimuth
+    return distance_km, azimuth, np.nan if abs(latitude2_deg) == 90 else back_azimuth
+
+
+def _are_antipodes(latitude1_deg: float, longitude1_deg: float, latitude2_deg: float, longitude2_deg: float) -> bool:
+    if abs(latitude1_deg + latitude2_deg) > SAME_DEG:
+        return False
+    turn = abs((longitude2_deg - longitude1_deg) % 360 - 180)
+    return bool(turn * np.cos(np.radians(latitude1_deg)) <= SAME_DEG)

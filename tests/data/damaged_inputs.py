@@ -279,6 +279,8 @@ def _check_counts(report: Any, listed: pd.DataFrame, n_files: int) -> None:
     """Whatever came in is in the set or has a line with a reason."""
     assert (listed["reason"].str.len() > 0).all()
     assert len(listed) == len(report.rejections)
+    # The import goes on after a crash in one event, but there should be none.
+    assert "program_error" not in set(listed["cause"])
     kinds = [rejection.kind for rejection in report.rejections]
     assert report.n_files.total() == n_files
     assert report.n_recordings.total() == report.n_components.total() + kinds.count("recording")

@@ -27,10 +27,10 @@ from seisvision.data.importing.recipe import Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.tables.catalogue import (
     FILES,
-    is_plain_id,
     read_events,
     unknown_event,
 )
+from seisvision.data.importing.tables.event_columns import Catalogue, is_plain_id
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC
 from seisvision.data.importing.tables.times import time_ns
@@ -80,6 +80,8 @@ class Association:
         n_files: files looked at.
         n_catalogue: events of the catalogue.
         n_picks: picks of no event, all of which are rejections.
+        columns: what each column of the catalogue was taken for.
+        notes: how the catalogue was understood.
     """
 
     events: list[EventFiles] = field(default_factory=list)
@@ -88,6 +90,15 @@ class Association:
     n_files: int = 0
     n_catalogue: int = 0
     n_picks: int = 0
+    columns: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def take(self, catalogue: Catalogue, source: Source, log: RejectionLog) -> None:
+        """Count the events of a catalogue, and list those that it refuses."""
+        self.n_catalogue = len(catalogue)
+        self.columns, self.notes = dict(catalogue.columns), list(catalogue.notes)
+        for event_id, refusal in catalogue.refused:
+            log.add(refusal, file=Path(source.events).name, event_id=source.id_prefix + event_id)
 
 
 def associate(source: Source) -> Association:
@@ -110,15 +121,18 @@ def associate(source: Source) -> Association:
 
 def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, log: RejectionLog) -> None:
     """Associate by an id in the file name, the folder name or the SAC header."""
-    catalogue = {} if source.events in (SAC, FILES) else read_events(source.events)
-    ids = {plain_name(event_id): event_id for event_id in catalogue}
+    read = Catalogue() if source.events in (SAC, FILES) else read_events(source.events)
+    found.take(read, source, log)
+    catalogue = read.events
+    refused = {event_id: refusal for event_id, refusal in read.refused if event_id not in catalogue}
+    ids = {plain_name(event_id): event_id for event_id in (*catalogue, *refused)}
     members: dict[str, list[Header]] = {event_id: [] for event_id in catalogue}
     pattern = _compile(source)
     for path, name in files:
         try:
             named = _events_named(source, pattern, path)
             for text in named:
-                _check_id(source, ids, text)
+                _check_id(source, ids, refused, text)
         except Refusal as refusal:
             log.add(refusal, file=name)
             continue
@@ -128,6 +142,8 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
         catalogue = {event_id: unknown_event() for event_id in members}
     if source.events == SAC:
         catalogue, members = _events_of_headers(source, members, found, log)
+    if source.events in (SAC, FILES):
+        found.n_catalogue += len(catalogue)
     for event_id, event in catalogue.items():
         if members.get(event_id):
             found.events.append(_event_files(source, event_id, event, members[event_id]))
@@ -135,7 +151,6 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
             found.without_files.add(event_id)
             no_file = Refusal("event", "no_recording", "no file belongs to this event")
             log.add(no_file, event_id=source.id_prefix + event_id)
-    found.n_catalogue += len(catalogue)
 
 
 def _event_files(source: Source, event_id: str, event: dict[str, Any], headers: list[Header]) -> EventFiles:
@@ -176,10 +191,13 @@ def _events_of_headers(
     return catalogue, kept
 
 
-def _check_id(source: Source, ids: Mapping[str, str], event_id: str) -> None:
+def _check_id(source: Source, ids: Mapping[str, str], refused: Mapping[str, Refusal], event_id: str) -> None:
     """Refuse an id that is no text, or not in the catalogue where there is one."""
     if not is_plain_id(event_id):
         raise Refusal("association", "no_event", f"names the event {event_id[:40]!a}, which is no plain text")
+    if ids.get(event_id) in refused:
+        reason = f"its event '{event_id}' is refused: {refused[ids[event_id]]}"
+        raise Refusal("association", "refused_event", reason)
     if source.events in (SAC, FILES) or event_id in ids:
         return
     hint = did_you_mean(event_id, list(ids)).partition(" Allowed")[0]
@@ -225,8 +243,9 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
         raise ConfigurationError(
             f"association '{source.association.by}' of source '{source.name}' needs a catalogue, not '{source.events}'"
         )
-    catalogue = read_events(source.events)
-    found.n_catalogue = len(catalogue)
+    read = read_events(source.events)
+    found.take(read, source, log)
+    catalogue = read.events
     timed = [event_id for event_id, event in catalogue.items() if event["source_origin_time"]]
     if not timed:
         raise DataError(f"no event of {source.events} has an origin time, so none can be found by time; use 'name'")

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 CURES: dict[str, str] = {
+    "ambiguous_time": "write times like 2014-08-24T00:01:08.920Z",
+    "bad_id": "ids of plain text without blanks around",
+    "bad_row": "a row with a cell for each column",
+    "bad_time": "write times like 2014-08-24T00:01:08.920Z, or leave them empty",
+    "bad_value": "correct the cell, or leave it empty",
     "before_origin": "correct the origin time, or the pick",
     "blank_code": "write the codes into the headers",
     "class_left_out": "map the class to a name in source_type of the source",
@@ -10,6 +15,7 @@ CURES: dict[str, str] = {
     "component": "processing.components names those that are kept",
     "damaged_block": "fetch or copy the file again",
     "doubtful_depth": "write EVDP in kilometres, or name a catalogue with events",
+    "duplicate_id": "one row for each event",
     "far_rate": "processing.rate_hz",
     "few_signals": "quality.min_signal_stations, quality.min_snr",
     "few_stations": "quality.min_stations",
@@ -31,12 +37,15 @@ CURES: dict[str, str] = {
     "no_samples": "nothing: log messages hold none",
     "no_start_time": "write the time of the recording into its header",
     "no_time_series": "keep spectra and uneven series out of waveforms",
+    "not_existing": "another type of event in the catalogue, where it is one",
     "not_in_table": "add the trace to the table named by traces",
     "other_origin": "one clock for the catalogue and the picks; mind leap seconds and time zones",
     "other_sensor": "processing.channels gives the order of preference",
     "outside_recording": "window.length_s, window.before_s, window.jitter_s or window.max_pad_s; association.after_s",
     "outside_window": "window.length_s, window.before_s or window.jitter_s",
     "overlap": "quality.overlaps=flag keeps and marks them, the later piece counts",
+    "program_error": "please report it with the file: the program, not the file, may be at fault",
+    "refused_event": "correct the event in the catalogue",
     "s_before_p": "correct the picks",
     "short": "quality.min_length_s",
     "short_window": "window.length_s",
@@ -45,5 +54,6 @@ CURES: dict[str, str] = {
     "two_networks": "write the network beside the station in the table of picks",
     "unknown_event": "the ids of the catalogue in the file of picks, or picks without a column of events",
     "unreadable": "format names the format where it is not recognised; leave other files out of waveforms",
+    "unusable_position": "correct the rows of the station in its table",
 }
 """Cause of a :class:`~seisvision.data.importing.rejections.Rejection` to the settings that change the verdict."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -9,20 +10,31 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seisvision.data.cells import name_cells
 from seisvision.data.importing.association import Association, EventFiles, associate
 from seisvision.data.importing.event_builder import EventResult, build_event
 from seisvision.data.importing.pick_events import give_picks
 from seisvision.data.importing.recipe import Recipe, Source
-from seisvision.data.importing.rejections import FILE_NAME, Rejection, count_causes, write_rejections
+from seisvision.data.importing.rejections import (
+    FILE_NAME,
+    Refusal,
+    Rejection,
+    RejectionLog,
+    count_causes,
+    write_rejections,
+)
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
 from seisvision.data.writer import WaveformSetWriter
-from seisvision.errors import ConfigurationError, DataError
+from seisvision.errors import ConfigurationError, DataError, SeisvisionError
+
+log = logging.getLogger(__name__)
 
 Job = tuple[int, EventFiles]
 """Number of the source in the recipe, and an event of it."""
@@ -67,8 +79,22 @@ class ImportReport:
     classes: dict[str, list[int]] = field(default_factory=dict)
     onset_methods: Counter[str] = field(default_factory=Counter)
     turned: Counter[str] = field(default_factory=Counter)
+    n_with_origin: Counter[str] = field(default_factory=Counter)
+    n_traces_placed: int = 0
+    magnitude_types: Counter[str] = field(default_factory=Counter)
+    stations: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+    columns: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     seconds: float = 0.0
+    tables: dict[str, StationTable] = field(default_factory=dict, repr=False)
+
+    def understood(self, source: str, association: Association, table: StationTable) -> None:
+        """Keep what the columns of the tables of a source were taken for, and what was assumed."""
+        self.tables[source] = table
+        columns = {"events": association.columns, "stations": table.columns}
+        self.columns[source] = {what: names for what, names in columns.items() if names}
+        self.notes += [f"{source}: {note}" for note in (*association.notes, *table.notes)]
 
     def add(self, result: EventResult) -> None:
         """Count one event."""
@@ -83,6 +109,23 @@ class ImportReport:
         self.classes.setdefault(result.source_type, []).append(len(result.rows))
         self.onset_methods[result.rows[0]["source_onset_method"]] += 1
         self.turned.update(row["trace_turned_from"] for row in result.rows if row["trace_turned_from"])
+        self._add_places(result)
+
+    def _add_places(self, result: EventResult) -> None:
+        event = result.rows[0]
+        self.n_with_origin[result.source] += _has_place(event, "source")
+        if np.isfinite(event.get("source_magnitude", np.nan)):
+            self.magnitude_types[event.get("source_magnitude_type", "")] += 1
+        for row in result.rows:
+            placed = _has_place(row, "station")
+            key = (result.source, row["station_network_code"], row["station_code"])
+            self.stations[key] = self.stations.get(key, False) or placed
+            self.n_traces_placed += placed
+
+    def without_position(self) -> dict[str, str]:
+        """Stations (NET.STA) without a position, and why."""
+        lost = [key for key, placed in self.stations.items() if not placed]
+        return {f"{net}.{sta}": self.tables[source].why_missing(net, sta) for source, net, sta in lost}
 
     @property
     def n_events(self) -> int:
@@ -97,11 +140,18 @@ class ImportReport:
             "recordings_read": sum(self.n_recordings.values()),
             "picks_read": sum(self.n_picks.values()),
             "picks_used": sum(self.n_picks_used.values()),
+            "events_with_origin": sum(self.n_with_origin.values()),
+            "traces_with_station_position": self.n_traces_placed,
+            "magnitude_types": {kind or "none": n for kind, n in sorted(self.magnitude_types.items())},
             "events_by_class": {name: len(stations) for name, stations in sorted(self.classes.items())},
             "onset_methods": dict(sorted(self.onset_methods.items())),
             "turned_to_north_east": dict(sorted(self.turned.items())),
             "rejected": {f"{kind}/{stage}/{cause}": n for kind, stage, cause, n in count_causes(self.rejections)},
         }
+
+
+def _has_place(row: Mapping[str, Any], scope: str) -> bool:
+    return bool(np.isfinite(row[f"{scope}_latitude_deg"] + row[f"{scope}_longitude_deg"]))
 
 
 def run_import(
@@ -127,15 +177,12 @@ def run_import(
         ConfigurationError: the recipe contradicts itself or its files.
     """
     begun = time.monotonic()
-    tables = [read_stations(source.stations) for source in recipe.sources]
-    for source, table in zip(recipe.sources, tables, strict=True):
-        if source.response != "none" and table.inventory is None:
-            raise ConfigurationError(
-                f"source '{source.name}' asks for response={source.response}, which needs StationXML"
-            )
+    tables = _station_tables(recipe)
     report = ImportReport()
     if found is None:
         found = associate_all(recipe)
+    for source, association, table in zip(recipe.sources, found, tables, strict=True):
+        report.understood(source.name, association, table)
     jobs = event_jobs(recipe, found, report)
     if out is not None and Path(out).exists() and not overwrite:
         raise DataError(f"{out} exists already; choose another folder or add --overwrite")
@@ -144,7 +191,7 @@ def run_import(
     results: Iterable[EventResult] = _results(recipe, tables, jobs, workers)
     if progress is not None:
         results = progress(results, len(jobs))
-    card = _card(recipe) | dict(about or {})
+    card = _card(recipe, report) | dict(about or {})
     writer = None
     if out is not None:
         order = recipe.processing.components
@@ -156,14 +203,43 @@ def run_import(
     return report
 
 
+def _station_tables(recipe: Recipe) -> list[StationTable]:
+    tables = []
+    for source in recipe.sources:
+        with _named(source, recipe):
+            tables.append(read_stations(source.stations))
+        if source.response != "none" and tables[-1].inventory is None:
+            raise ConfigurationError(
+                f"source '{source.name}' asks for response={source.response}, which needs StationXML"
+            )
+    return tables
+
+
 def associate_all(recipe: Recipe) -> list[Association]:
     """Give each source's files and picks to its events, and name the source cells of all events together.
 
     So the cells depend neither on the order of the sources nor on which shard imports an event.
+
+    Raises:
+        DataError: as :func:`associate`; it names the source where there are several.
     """
-    found = [give_picks(source, associate(source)) for source in recipe.sources]
+    found = []
+    for source in recipe.sources:
+        with _named(source, recipe):
+            found.append(give_picks(source, associate(source)))
     name_cells(files.event for association in found for files in association.events)
     return found
+
+
+@contextmanager
+def _named(source: Source, recipe: Recipe) -> Iterator[None]:
+    """Name the source in what its files are refused for, where there are several."""
+    try:
+        yield
+    except DataError as error:
+        if len(recipe.sources) == 1:
+            raise
+        raise DataError(f"source '{source.name}': {error}") from error
 
 
 def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:
@@ -192,7 +268,7 @@ def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -
 
 
 def _consume(results: Iterable[EventResult], report: ImportReport, writer: WaveformSetWriter | None) -> None:
-    """Write the events as they come; the set appears only once it is complete."""
+    """Write the events as they come; the set appears only once it is complete, with the list of what was refused."""
     with ExitStack() as stack:
         entered = False
         for result in results:
@@ -205,17 +281,15 @@ def _consume(results: Iterable[EventResult], report: ImportReport, writer: Wavef
             writer.add_event(result.rows, result.waveforms)
         if entered and writer is not None:
             writer.card["import"] = writer.card["import"] | {"counts": report.counts()}
-    if writer is None:
-        return
-    if report.n_events == 0:
+            write_rejections(writer.partial / FILE_NAME, report.rejections)
+    if writer is not None and report.n_events == 0:
         beside = writer.path.with_name(f"{writer.path.name}.{FILE_NAME}")
         beside.parent.mkdir(parents=True, exist_ok=True)
         write_rejections(beside, report.rejections)
         raise NothingLeftError(beside, report)
-    write_rejections(writer.path / FILE_NAME, report.rejections)
 
 
-def _card(recipe: Recipe) -> dict[str, Any]:
+def _card(recipe: Recipe, report: ImportReport) -> dict[str, Any]:
     units = {source.unit for source in recipe.sources}
     unit = "normalised" if recipe.processing.normalise != "none" else " or ".join(sorted(units))
     responses = sorted({source.response for source in recipe.sources})
@@ -228,7 +302,12 @@ def _card(recipe: Recipe) -> dict[str, Any]:
         "instrument_response": " or ".join(responses),
         "licence": sorted({source.licence for source in recipe.sources}),
         "citation": sorted({source.citation for source in recipe.sources}),
-        "import": {"sources": [asdict(source) for source in recipe.sources], "parameters": recipe.parameters()},
+        "import": {
+            "sources": [asdict(source) for source in recipe.sources],
+            "parameters": recipe.parameters(),
+            "columns": report.columns,
+            "notes": report.notes,
+        },
     }
 
 
@@ -251,11 +330,26 @@ def _steps(recipe: Recipe) -> list[str]:
     return steps if processing.normalise == "none" else [*steps, f"divided by {processing.normalise}"]
 
 
+def _build(files: EventFiles, recipe: Recipe, source: Source, table: StationTable) -> EventResult:
+    """Build an event; a recording that nobody has thought of is the loss of its event, not of the import."""
+    try:
+        return build_event(files, recipe, source, table)
+    except (SeisvisionError, MemoryError):
+        raise
+    except Exception as error:
+        event_id = source.id_prefix + files.event_id
+        log.warning("Event '%s' of source '%s' could not be read", event_id, source.name, exc_info=True)
+        rejections = RejectionLog(source.name, event_id)
+        said = (str(error).strip() or "no message").splitlines()[0]
+        rejections.add(Refusal("event", "program_error", f"reading it ended in {type(error).__name__}: {said}"))
+        return EventResult(source.name, event_id, "", rejections=rejections.items)
+
+
 def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], workers: int) -> Iterator[EventResult]:
     """Build the events in order, in this process or in several."""
     if workers <= 1 or len(jobs) < 2 * workers:
         for number, files in jobs:
-            yield build_event(files, recipe, recipe.sources[number], tables[number])
+            yield _build(files, recipe, recipe.sources[number], tables[number])
         return
     # Fresh interpreters: a forked one would share threads and open HDF5 files with this process.
     context = multiprocessing.get_context("spawn")
@@ -279,4 +373,4 @@ def _work(job: Job) -> EventResult:
     number, files = job
     recipe: Recipe = _state["recipe"]
     source: Source = recipe.sources[number]
-    return build_event(files, recipe, source, _state["tables"][number])
+    return _build(files, recipe, source, _state["tables"][number])

@@ -83,9 +83,12 @@ def import_shard(
         )
     except NothingLeftError as nothing:
         # A part may well hold only what is refused; it must not be done again and again for that.
-        folder.mkdir(parents=True)
-        nothing.rejections.replace(folder / FILE_NAME)
-        (folder / EMPTY).write_text(json.dumps({"shard": about, "import": {"counts": nothing.report.counts()}}))
+        partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        nothing.rejections.replace(partial / FILE_NAME)
+        (partial / EMPTY).write_text(json.dumps({"shard": about, "import": {"counts": nothing.report.counts()}}))
+        partial.replace(folder)
         return folder, nothing.report
 
 
@@ -109,7 +112,8 @@ def _part(found: list[Association], recipe: Recipe, index: int, number: int) -> 
     parts = []
     for i, association in enumerate(found):
         events = [files for source, files in mine if source == i]
-        first = association if index == 1 else Association()
+        understood = Association(columns=association.columns, notes=association.notes)
+        first = association if index == 1 else understood
         parts.append(replace(first, events=events))
     return parts
 

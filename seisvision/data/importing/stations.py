@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.geodesy import path
 from seisvision.data.importing.channels import PAIRS, choose_sensor, turn_to_north_east
 from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.onset import NO_ONSET, detect_onset
@@ -69,9 +70,12 @@ def build_stations(
     stations = []
     for members in by_station.values():
         place = _place(members[0], source, table)
-        if place is None and recipe.quality.missing_station == "reject":
-            log.add_recordings(members, Refusal("station", "no_position", "the position of this station is not known"))
-            continue
+        if place is None:
+            codes = (members[0].network, members[0].station)
+            cause = "unusable_position" if table.problem(*codes) else "no_position"
+            if cause == "unusable_position" or recipe.quality.missing_station == "reject":
+                log.add_recordings(members, Refusal("station", cause, table.why_missing(*codes)))
+                continue
         station = Station(choose_sensor(members, recipe.processing, log), place, *_geometry(event, place))
         _process(station, recipe, source, table, log)
         station.recordings = to_one_grid(station.recordings, log)
@@ -90,13 +94,10 @@ def _place(recording: Recording, source: Source, table: StationTable) -> Place |
 
 def _geometry(event: dict[str, Any], place: Place | None) -> tuple[float, float, float]:
     """Epicentral distance in km, azimuth and back azimuth in degrees, on the WGS84 ellipsoid."""
-    from obspy.geodetics import gps2dist_azimuth
-
     source = (event["source_latitude_deg"], event["source_longitude_deg"])
     if place is None or not np.isfinite(sum(source)):
         return NAN, NAN, NAN
-    distance_m, azimuth, back_azimuth = gps2dist_azimuth(*source, place.latitude_deg, place.longitude_deg)
-    return distance_m / 1000, azimuth % 360, back_azimuth % 360
+    return path(*source, place.latitude_deg, place.longitude_deg)
 
 
 def _process(station: Station, recipe: Recipe, source: Source, table: StationTable, log: RejectionLog) -> None:
