@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--source-type", metavar="CLASS", help="class of all events, instead of the catalogue's")
     one.add_argument("--unit", help="unit of the recordings (default counts)")
     one.add_argument("--response", metavar="HOW", help="none (default), gain or remove, from StationXML")
+    one.add_argument(
+        "--channel-codes", metavar="NAME=CODE,...", help="codes of channels named otherwise, as in UD=HHZ,NS=HHN,EW=HHE"
+    )
+    one.add_argument(
+        "--orientation", metavar="HOW", help="angles of stations or headers (default), or letters at their word"
+    )
     parser.add_argument("--dry-run", action="store_true", help="go through everything and tell, but write nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing set")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: chosen by the amount of work)")
@@ -99,7 +105,10 @@ def _run_shard(args: argparse.Namespace, recipe: Recipe) -> int:
 def _recipe(args: argparse.Namespace) -> Recipe:
     from seisvision.data.importing.recipe import build_recipe, load_recipe
 
-    flags = ("waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response")
+    flags = (
+        "waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response",
+        "orientation", "channel_codes",
+    )  # fmt: skip
     given = {name: getattr(args, name) for name in flags if getattr(args, name) is not None}
     changes = args.changes + ([] if args.seed is None else [f"seed={args.seed}"])
     if args.recipe is not None:
@@ -114,9 +123,19 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     from omegaconf import OmegaConf
 
     association = {key: given.pop(flag) for key, flag in (("by", "associate"), ("pattern", "pattern")) if flag in given}
+    if "channel_codes" in given:
+        given["channel_codes"] = _pairs("--channel-codes", given["channel_codes"])
     name = Path(args.out or "import").name
     settings: Any = OmegaConf.to_container(OmegaConf.from_dotlist(changes))
     return build_recipe({"name": name, "sources": [{"name": name, "association": association} | given]} | settings)
+
+
+def _pairs(option: str, text: str) -> dict[str, str]:
+    """The pairs of ``A=B,C=D``."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise ConfigurationError(f"{option}={text} must be pairs such as UD=HHZ,NS=HHN,EW=HHE")
+    return {name: value for name, _, value in pairs}
 
 
 def _show_progress(results: Iterable[EventResult], total: int) -> Iterator[EventResult]:
@@ -148,7 +167,13 @@ def summary(report: ImportReport) -> str:
         lines += [f"{kind:<12}{stage:<14}{cause:<24}{number:>8}" for kind, stage, cause, number in causes]
     if report.turned:
         pairs = ", ".join(f"{number} from {pair}" for pair, number in sorted(report.turned.items()))
-        lines += ["", f"horizontals turned to north and east at stations: {pairs}"]
+        lines += ["", f"turned to vertical, north and east at stations: {pairs}"]
+    taken = report.orientations["letters_against_angles"]
+    if taken:
+        lines += ["", f"{taken} traces have zeros for azimuth and dip, so Z, N and E were taken at their word"]
+    if len(report.units) > 1:
+        units = ", ".join(f"{unit} {number}" for unit, number in sorted(report.units.items()))
+        lines += ["", f"units differ, as column trace_unit says (traces): {units}"]
     methods = ", ".join(f"{name} {number}" for name, number in sorted(report.onset_methods.items()))
     lines += ["", f"onset of events: {methods or 'none'}", f"{report.n_events} events in {report.seconds:.1f} s"]
     return "\n".join(lines)

@@ -45,7 +45,7 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
     event = _event_columns(files, source)
     log = RejectionLog(source.name, event["source_id"])
     result = EventResult(source.name, event["source_id"], event["source_type"] or "", rejections=log.items)
-    recordings, result.n_recordings = read_recordings(files, recipe, source.unit, log)
+    recordings, result.n_recordings = read_recordings(files, recipe, source, table.channels, log)
     stations = build_stations(recordings, event, files.event_id, recipe, source, table, log)
     kept: list[tuple[Station, dict[str, Any], np.ndarray]] = []
     try:

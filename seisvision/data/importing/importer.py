@@ -62,6 +62,8 @@ class ImportReport:
     classes: dict[str, list[int]] = field(default_factory=dict)
     onset_methods: Counter[str] = field(default_factory=Counter)
     turned: Counter[str] = field(default_factory=Counter)
+    orientations: Counter[str] = field(default_factory=Counter)
+    units: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -75,6 +77,8 @@ class ImportReport:
         self.n_components[result.source] += sum(len(waveform) for waveform in result.waveforms)
         self.classes.setdefault(result.source_type, []).append(len(result.rows))
         self.onset_methods[result.rows[0]["source_onset_method"]] += 1
+        self.units.update(row["trace_unit"] for row in result.rows)
+        self.orientations.update(row["trace_orientation"] for row in result.rows)
         self.turned.update(row["trace_turned_from"] for row in result.rows if row["trace_turned_from"])
 
     @property
@@ -91,6 +95,8 @@ class ImportReport:
             "events_by_class": {name: len(stations) for name, stations in sorted(self.classes.items())},
             "onset_methods": dict(sorted(self.onset_methods.items())),
             "turned_to_north_east": dict(sorted(self.turned.items())),
+            "orientations": dict(sorted(self.orientations.items())),
+            "units": dict(sorted(self.units.items())),
             "rejected": {f"{kind}/{stage}/{cause}": n for kind, stage, cause, n in count_causes(self.rejections)},
         }
 
@@ -118,9 +124,9 @@ def run_import(
         ConfigurationError: the recipe contradicts itself or its files.
     """
     begun = time.monotonic()
-    tables = [read_stations(source.stations) for source in recipe.sources]
+    tables = [read_stations(source.stations, source.channel_codes) for source in recipe.sources]
     for source, table in zip(recipe.sources, tables, strict=True):
-        if source.response != "none" and table.inventory is None:
+        if source.response != "none" and not table.has_responses:
             raise ConfigurationError(
                 f"source '{source.name}' asks for response={source.response}, which needs StationXML"
             )
@@ -185,6 +191,7 @@ def _consume(results: Iterable[EventResult], report: ImportReport, writer: Wavef
             writer.add_event(result.rows, result.waveforms)
         if entered and writer is not None:
             writer.card["import"] = writer.card["import"] | {"counts": report.counts()}
+            writer.card["unit"] = " or ".join(sorted(report.units))
     if writer is None:
         return
     if report.n_events == 0:
@@ -196,15 +203,12 @@ def _consume(results: Iterable[EventResult], report: ImportReport, writer: Wavef
 
 
 def _card(recipe: Recipe) -> dict[str, Any]:
-    units = {source.unit for source in recipe.sources}
-    unit = "normalised" if recipe.processing.normalise != "none" else " or ".join(sorted(units))
     responses = sorted({source.response for source in recipe.sources})
     return {
         "name": recipe.name,
         "description": recipe.description,
         "source": [source.name for source in recipe.sources],
         "processing": _steps(recipe),
-        "unit": unit,
         "instrument_response": " or ".join(responses),
         "licence": sorted({source.licence for source in recipe.sources}),
         "citation": sorted({source.citation for source in recipe.sources}),

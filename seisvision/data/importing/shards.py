@@ -187,6 +187,7 @@ def _joint_card(shards: list[Path], full: list[Path]) -> dict[str, Any]:
     for shard in shards:
         counts = _sum(counts, _card_of(shard)["import"]["counts"])
     card["import"] = card["import"] | {"counts": counts, "shards": len(shards)}
+    card["unit"] = " or ".join(sorted(counts["units"]))
     prints = "".join(str(one["fingerprint"]) for one in cards)
     return card | {"fingerprint": hashlib.sha256(prints.encode()).hexdigest()[:16]}
 

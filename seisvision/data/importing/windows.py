@@ -191,5 +191,8 @@ def _row(station: Station, start_ns: int, length: int) -> dict[str, Any]:
         "trace_interpolated_s": max(item.interpolated_s for item in station.recordings.values()),
         "trace_clipped_suspect": any(item.clipped for item in station.recordings.values()),
         "trace_turned_from": station.turned_from,
+        "trace_orientation": station.orientation,
+        "trace_misorientation_deg": station.misorientation_deg,
+        "trace_metadata_channel": station.metadata_channel,
         "trace_file": first.file,
     }
