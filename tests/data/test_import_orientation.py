@@ -53,9 +53,10 @@ def imported(folder, traces, stations, source=None, **sections):
     return finished(folder, stations, source, **sections)
 
 
-def finished(folder, stations, source=None, **sections):
+def finished(folder, stations, source=None, events=True, **sections):
     """Import what lies in the folder."""
-    write_events(folder / "events.csv", ["ev0"])
+    if events:
+        write_events(folder / "events.csv", ["ev0"])
     path = folder / "stations.xml"
     if stations is None:
         path = write_stations(folder / "stations.csv", ["AAA", "BBB"])
@@ -70,6 +71,7 @@ def finished(folder, stations, source=None, **sections):
     return made.metadata, lambda row=0: made.read_trace(row, "ZNE")[0], rejected
 
 
+LEVEL = {"HHZ": (0, -90), "HHN": (0, 0), "HHE": (90, 0)}
 CROOKED = {
     "level_sensor_of_a_borehole": {"BHZ": (0, -90), "BH1": (213.5, 0), "BH2": (303.5, 0)},
     "named_north_and_east": {"HHZ": (0, -90), "HHN": (41, 0), "HHE": (131, 0)},
@@ -179,19 +181,17 @@ def test_only_what_is_wanted_is_kept_of_what_is_turned(tmp_path):
 
 def test_zeros_of_lazy_writers_are_told_from_angles(tmp_path):
     zeros = {f"HH{letter}": (0, 0) for letter in "ZNE"}
-    plain = {"HHZ": (0, -90), "HHN": (0, 0), "HHE": (90, 0)}
-    table, read_row, _ = imported(tmp_path, channels(plain), [listed(zeros)])
+    table, read_row, _ = imported(tmp_path, channels(LEVEL), [listed(zeros)])
     assert np.allclose(read_row(), ground(), atol=1) and table.trace_orientation[0] == "letters_against_angles"
     # Where one horizontal is known to be off, the letter of the other says nothing.
-    table, _, rejected = imported(tmp_path, channels(plain), [listed({"HHZ": (0, -90), "HHN": (30, 0)})])
+    table, _, rejected = imported(tmp_path, channels(LEVEL), [listed({"HHZ": (0, -90), "HHN": (30, 0)})])
     assert table.trace_component_order[0] == "Z" and set(rejected.cause) == {"half_of_a_pair", "no_azimuth"}
 
 
 def test_polarity_of_a_negative_gain_counts_once_in_counts_and_in_metres(tmp_path):
-    angles = {"HHZ": (0, -90), "HHN": (0, 0), "HHE": (90, 0)}
-    traces = channels(angles)
+    traces = channels(LEVEL)
     traces[0].data *= -1
-    station = listed(angles)
+    station = listed(LEVEL)
     for channel in station:
         gain = -1000.0 if channel.code == "HHZ" else 1000.0
         channel.response = Response(instrument_sensitivity=InstrumentSensitivity(gain, 1, "M/S", "COUNTS"))
@@ -218,6 +218,14 @@ def test_angles_are_those_of_the_epoch_and_location(tmp_path):
     assert rejected.cause.tolist() == ["epoch_boundary"] * 2
 
 
+def test_a_channel_known_at_other_times_only_is_taken_at_its_word_where_it_kept_it(tmp_path):
+    before = {"end_date": origin(0) - 86400}
+    _, read_row, rejected = imported(tmp_path, channels(LEVEL), [listed(LEVEL, **before)])
+    assert np.allclose(read_row(), ground(), atol=1) and rejected.empty
+    table, _, rejected = imported(tmp_path, channels(LEVEL), [listed(CROOKED["named_north_and_east"], **before)])
+    assert table.trace_component_order[0] == "Z" and set(rejected.cause) == {"no_azimuth"}
+
+
 def test_radial_and_transverse_follow_the_header_and_its_conventions(tmp_path):
     (tmp_path / "waveforms").mkdir()
     back_azimuth = 70.0
@@ -231,9 +239,17 @@ def test_radial_and_transverse_follow_the_header_and_its_conventions(tmp_path):
     table, read_row, _ = finished(tmp_path, None, named)
     assert np.allclose(read_row(), ground(), atol=1)
     assert (table.trace_turned_from[0], table.trace_orientation[0]) == ("RT", "back_azimuth")
+    for path in (tmp_path / "waveforms").glob("*.sac"):
+        item = read(str(path))[0]
+        del item.stats.sac["baz"]
+        item.stats.sac.cmpaz = angles[item.stats.channel][0]
+        item.write(str(path), format="SAC")
+    write_events(tmp_path / "events.csv", ["ev0"], source_latitude_deg=[""])
+    _, read_row, _ = finished(tmp_path, None, named, events=False)
+    assert np.allclose(read_row(), ground(), atol=1)
     path = tmp_path / "waveforms" / "ev0.BHR.sac"
     towards = read(str(path))[0]
-    towards.stats.sac.cmpaz = back_azimuth
+    towards.stats.sac.cmpaz = towards.stats.sac.baz = back_azimuth
     towards.write(str(path), format="SAC")
     _, _, rejected = finished(tmp_path, None, named)
     assert "angles_disagree" in set(rejected.cause)

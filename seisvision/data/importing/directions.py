@@ -107,6 +107,9 @@ def _known_angles(
             continue
         if epoch is not None:
             listed[letter] = epoch.azimuth_deg, epoch.dip_deg
+        elif any(_is_astray(letter, other.azimuth_deg, other.dip_deg) for other in table.at_other_times(item)):
+            reason = f"the stations have {item.channel} at other times only, and then it was not what its letter says"
+            refused[letter] = Refusal("processing", "no_azimuth", reason)
     listed, zeros = _meant(listed)
     headers, more = _sac_angles({letter: item.sac for letter, item in sensor.items() if letter not in "RT"})
     for letter in listed.keys() & headers.keys():
@@ -173,6 +176,11 @@ def _off_letter_deg(letter: str, angles: Angles) -> float:
     return angle_deg(np.abs(vector) if letter == "Z" else vector, NOMINAL[letter])
 
 
+def _is_astray(letter: str, azimuth_deg: float, dip_deg: float) -> bool:
+    usable = _usable(letter, azimuth_deg, dip_deg)
+    return usable is not None and usable != (0, 0) and _off_letter_deg(letter, usable) > LEAK_DEG
+
+
 def _radial(letter: str, item: Recorded, back_azimuth_deg: float | None) -> Direction | Refusal:
     """R points away from the source, T ninety degrees clockwise of it, as in obspy and SAC.
 
@@ -183,12 +191,15 @@ def _radial(letter: str, item: Recorded, back_azimuth_deg: float | None) -> Dire
         return Direction(axis(0 if letter == "R" else 90, 0), BACK_AZIMUTH)
     stated = _number(item.sac, "baz")
     back_azimuth = stated if abs(stated) <= 360 else back_azimuth_deg
+    header = _number(item.sac, "cmpaz")
+    is_own = 0 < header <= 360 and header != 90
+    if np.isnan(back_azimuth) and is_own:
+        return Direction(axis(header, 0), ANGLES)
     if np.isnan(back_azimuth):
         reason = f"cannot be turned to north and east: the back azimuth of {item.channel} is not known"
         return Refusal("processing", "no_azimuth", reason)
     azimuth = (back_azimuth + (180 if letter == "R" else 270)) % 360
-    header = _number(item.sac, "cmpaz")
-    if 0 < header <= 360 and header != 90 and angle_deg(axis(header, 0), axis(azimuth, 0)) > RADIAL_SLACK_DEG:
+    if is_own and angle_deg(axis(header, 0), axis(azimuth, 0)) > RADIAL_SLACK_DEG:
         reason = f"points to {azimuth:.4g} degrees by the back azimuth, to {header:.4g} by the SAC header"
         return Refusal("station", "angles_disagree", reason, header)
     return Direction(axis(azimuth, 0), BACK_AZIMUTH)

@@ -22,6 +22,8 @@ from seisvision.data.importing.tables.units import ground_unit
 
 Recorded = Segment | Recording
 """What has SEED codes, a time and perhaps a SAC header."""
+SLACK_NS = 1_000_000_000
+"""Files begin with the record that was open when the epoch began."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,14 @@ class ChannelTable:
         # Of epochs that are left open by mistake the one that began last holds.
         found = max(current, key=lambda epoch: epoch.start_ns)
         for epoch in own:
-            if item.start_ns < epoch.start_ns < item.end_ns and not epoch.same_as(found):
+            if item.start_ns + SLACK_NS < epoch.start_ns < item.end_ns and not epoch.same_as(found):
                 reason = f"{item.trace_id} changed its sensor during the recording"
                 raise Refusal("station", "epoch_boundary", reason)
         return found
+
+    def at_other_times(self, item: Recorded) -> list[ChannelEpoch]:
+        """Epochs of the channel, whenever they were."""
+        return [epoch for epoch in self._known(item) if epoch.location in (item.location, None)]
 
     def borrowed_channel(self, item: Recorded) -> str:
         """NET.STA.LOC.CHA of the epoch of a recording where its location is another one, else empty."""
@@ -184,7 +190,7 @@ def within_limits(station_xml: bytes) -> bytes:
 
 
 def _holds(epoch: ChannelEpoch, time_ns: int) -> bool:
-    return epoch.start_ns <= time_ns <= epoch.end_ns
+    return epoch.start_ns - SLACK_NS <= time_ns <= epoch.end_ns
 
 
 def _only_location(item: Recorded, epochs: list[ChannelEpoch]) -> list[ChannelEpoch]:
