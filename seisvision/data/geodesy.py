@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Final
 
 import numpy as np
 
 WGS84_RADIUS_KM: Final = 6378.137
 WGS84_FLATTENING: Final = 1 / 298.257223563
+HALF_MERIDIAN_KM: Final = 20003.931459
+"""From pole to pole, and between any two antipodes, on WGS84."""
+UNSTABLE_KM: Final = 20004.3145
+"""What obspy says where Vincenty's formula does not converge, near the antipode."""
 
 
 def geodesic(
@@ -49,3 +54,41 @@ def geodesic(
     azimuth = np.arctan2(east, north)
     back = np.arctan2(-cos1 * np.sin(auxiliary), cos2 * sin1 - sin2 * cos1 * np.cos(auxiliary))
     return distance_km, np.degrees(azimuth) % 360, np.degrees(back) % 360
+
+
+def within_half_turn(longitude_deg: float) -> float:
+    """Longitude in [-180, 180): 185.02 and -174.98 are one place."""
+    return longitude_deg if not abs(longitude_deg) >= 180 else (longitude_deg + 180) % 360 - 180
+
+
+def path(
+    latitude1_deg: float, longitude1_deg: float, latitude2_deg: float, longitude2_deg: float
+) -> tuple[float, float, float]:
+    """Distance (km), azimuth and back azimuth (degrees) on WGS84 of one pair of any two points.
+
+    Angles are NaN where there is no direction: at one point, at a pole (from there), and near the antipode, where the
+    distance is that on a sphere with the meridian of WGS84 (0.1 % off).
+    """
+    from obspy.geodetics import gps2dist_azimuth
+
+    places = (latitude1_deg, within_half_turn(longitude1_deg), latitude2_deg, within_half_turn(longitude2_deg))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of antipodes
+        distance_m, azimuth, back_azimuth = gps2dist_azimuth(*places)
+    distance_km = distance_m / 1000
+    if not np.isfinite(distance_km) or distance_km == UNSTABLE_KM:
+        return HALF_MERIDIAN_KM * _angle_rad(*places) / np.pi, np.nan, np.nan
+    if distance_km < 1e-3:
+        return distance_km, np.nan, np.nan
+    azimuth = np.nan if abs(latitude1_deg) == 90 else azimuth % 360
+    return distance_km, azimuth, np.nan if abs(latitude2_deg) == 90 else back_azimuth % 360
+
+
+def _angle_rad(latitude1_deg: float, longitude1_deg: float, latitude2_deg: float, longitude2_deg: float) -> float:
+    """Angle between two points of a sphere."""
+    phi1, lambda1, phi2, lambda2 = np.radians([latitude1_deg, longitude1_deg, latitude2_deg, longitude2_deg])
+    first, second = (
+        np.array([np.cos(phi) * np.cos(turn), np.cos(phi) * np.sin(turn), np.sin(phi)])
+        for phi, turn in ((phi1, lambda1), (phi2, lambda2))
+    )
+    return float(np.arctan2(np.linalg.norm(np.cross(first, second)), first @ second))

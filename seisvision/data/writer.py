@@ -101,6 +101,17 @@ class WaveformSetWriter:
         self._folder = folder
         return self
 
+    @property
+    def partial(self) -> Path:
+        """Folder that becomes the set; files written there appear with it.
+
+        Raises:
+            DataError: outside the ``with`` block there is none.
+        """
+        if self._folder is None:
+            raise DataError("WaveformSetWriter writes inside a 'with' block only")
+        return self._folder
+
     def add_event(self, metadata: Sequence[Mapping[str, Any]], waveforms: np.ndarray | Sequence[np.ndarray]) -> None:
         """Append one event.
 

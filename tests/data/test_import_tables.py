@@ -16,7 +16,7 @@ def test_csv_events_keep_extra_columns_with_their_kind(tmp_path):
     path = write_events(
         tmp_path / "events.csv", ["007", "NA"], volume_m3=[12.5, ""], source_subtype=["rock, ice", ""], note=["1", "x"]
     )
-    events = read_events(str(path))
+    events = read_events(str(path)).events
     assert list(events) == ["007", "NA"]
     assert events["007"]["source_volume_m3"] == 12.5
     assert np.isnan(events["NA"]["source_volume_m3"])
@@ -28,7 +28,7 @@ def test_csv_events_keep_extra_columns_with_their_kind(tmp_path):
 
 def test_a_cell_of_the_table_is_kept(tmp_path):
     path = write_events(tmp_path / "events.csv", ["a"], source_cell=["glacier 3"])
-    assert read_events(str(path))["a"]["source_cell"] == "glacier 3"
+    assert read_events(str(path)).events["a"]["source_cell"] == "glacier 3"
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_impossible_events_are_refused(tmp_path, columns, message):
 
 
 def test_duplicate_events_and_missing_columns_are_refused(tmp_path):
-    with pytest.raises(DataError, match="more than once"):
-        read_events(str(write_events(tmp_path / "events.csv", ["a", "a"])))
+    twice = read_events(str(write_events(tmp_path / "events.csv", ["a", "a"])))
+    assert list(twice.events) == ["a"] and [refusal.cause for _, refusal in twice.refused] == ["duplicate_id"]
     with pytest.raises(DataError, match="no column 'event_id'"):
-        read_events(str(write_table(tmp_path / "x.csv", [{"event": "a"}])))
+        read_events(str(write_table(tmp_path / "x.csv", [{"happening": "a"}])))
     with pytest.raises(DataError, match="not found"):
         read_events(str(tmp_path / "none.xml"))
     (tmp_path / "bad.xml").write_text("<a/>")
@@ -79,7 +79,7 @@ def test_quakeml_takes_the_preferred_origin_and_keeps_events_without_one(tmp_pat
     bare = Event(resource_id=ResourceIdentifier("smi:local/uw2"), event_type="earthquake")
     path = tmp_path / "events.xml"
     Catalog([full, bare]).write(str(path), format="QUAKEML")
-    events = read_events(str(path))
+    events = read_events(str(path)).events
     assert list(events) == ["uw1", "uw2"]
     assert events["uw1"]["source_type"] == "explosion"
     assert events["uw1"]["source_depth_km"] == 5.5
@@ -100,7 +100,7 @@ def test_quakeml_takes_the_preferred_origin_and_keeps_events_without_one(tmp_pat
 def test_event_ids_of_data_centres(tmp_path, resource, event_id):
     path = tmp_path / "events.xml"
     Catalog([Event(resource_id=ResourceIdentifier(resource))]).write(str(path), format="QUAKEML")
-    assert list(read_events(str(path))) == [event_id]
+    assert list(read_events(str(path)).events) == [event_id]
 
 
 def test_network_na_is_a_network_and_an_empty_one_serves_all(tmp_path):

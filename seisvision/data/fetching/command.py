@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         report = run_fetch(recipe, out, **options)
     print(summary(report))
     if report.imported is not None:
-        from seisvision.data.importing.command import summary as import_summary
+        from seisvision.data.importing.summary import summary as import_summary
 
         print("\n" + import_summary(report.imported))
     print(_estimate(report, recipe.requests) if args.dry_run else report.out)

@@ -12,6 +12,7 @@ from seisvision.data.fetching.recipe import EventGroup
 from seisvision.data.fetching.store import Store, file_name
 from seisvision.data.fetching.transport import Request
 from seisvision.data.importing.tables.catalogue import read_events
+from seisvision.data.importing.tables.event_columns import Catalogue
 from seisvision.errors import ConfigurationError, DataError
 
 
@@ -20,12 +21,14 @@ class GroupEvents:
     """A group, the file its events stand in, and their ``source_*`` columns by event id.
 
     ``left_out`` are ids of events whose class the recipe maps to nothing, with that class; nothing is asked for them.
+    ``catalogue`` is what the file holds, with the events that cannot be used.
     """
 
     group: EventGroup
     file: Path
     events: dict[str, dict[str, Any]]
     left_out: dict[str, str]
+    catalogue: Catalogue
 
 
 def read_groups(groups: tuple[EventGroup, ...], store: Store, asker: Asker) -> list[GroupEvents]:
@@ -39,7 +42,8 @@ def read_groups(groups: tuple[EventGroup, ...], store: Store, asker: Asker) -> l
     owner: dict[str, str] = {}
     for group in groups:
         file = Path(group.file) if group.file is not None else _ask_for_events(group, store, asker)
-        events = read_events(str(file))
+        catalogue = read_events(str(file))
+        events = catalogue.events
         for event_id in events:
             full_id = group.id_prefix + event_id
             if full_id in owner:
@@ -50,7 +54,7 @@ def read_groups(groups: tuple[EventGroup, ...], store: Store, asker: Asker) -> l
             owner[full_id] = group.name
         left_out = {name: kind for name, event in events.items() if (kind := _unwanted(event, group)) is not None}
         wanted = {event_id: event for event_id, event in events.items() if event_id not in left_out}
-        found.append(GroupEvents(group, file, wanted, left_out))
+        found.append(GroupEvents(group, file, wanted, left_out, catalogue))
     return found
 
 

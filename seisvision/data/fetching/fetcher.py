@@ -147,8 +147,9 @@ def _import(
 def _associate(number: int, plan: Plan, store: Store) -> Association:
     """The events of one group with their files, and what was refused or could not be had."""
     group = plan.groups[number]
-    n_events = len(group.events) + len(group.left_out)
-    found = Association(n_catalogue=n_events, rejections=list(plan.rejections[number]))
+    catalogue = group.catalogue
+    found = Association(n_catalogue=len(catalogue), rejections=list(plan.rejections[number]))
+    found.columns, found.notes = catalogue.columns, catalogue.notes
     own: dict[str, list[Item]] = {}
     for item in plan.items:
         if item.group == number:

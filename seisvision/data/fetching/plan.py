@@ -94,6 +94,8 @@ def _left_out(group: GroupEvents) -> list[Rejection]:
     for event_id, kind in group.left_out.items():
         refusal = Refusal("event", "class_left_out", f"class '{kind}' is left out by the recipe")
         log.add(refusal, event_id=group.group.id_prefix + event_id)
+    for event_id, refusal in group.catalogue.refused:
+        log.add(refusal, file=group.file.name, event_id=group.group.id_prefix + event_id)
     return log.items
 
 

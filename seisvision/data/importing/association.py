@@ -16,11 +16,11 @@ from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLo
 from seisvision.data.importing.tables.catalogue import (
     FILES,
     event_from_sac,
-    is_plain_id,
     read_events,
     sac_origin_ns,
     unknown_event,
 )
+from seisvision.data.importing.tables.event_columns import Catalogue, is_plain_id
 from seisvision.data.importing.tables.station_table import SAC
 from seisvision.data.importing.tables.times import time_ns
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
@@ -52,12 +52,24 @@ class EventFiles:
 
 @dataclass
 class Association:
-    """Events with files in catalogue order, and what found no partner."""
+    """Events with files in catalogue order, and what found no partner.
+
+    ``columns`` and ``notes`` tell how the catalogue was understood.
+    """
 
     events: list[EventFiles] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     n_files: int = 0
     n_catalogue: int = 0
+    columns: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def take(self, catalogue: Catalogue, source: Source, log: RejectionLog) -> None:
+        """Count the events of a catalogue, and list those that it refuses."""
+        self.n_catalogue = len(catalogue)
+        self.columns, self.notes = dict(catalogue.columns), list(catalogue.notes)
+        for event_id, refusal in catalogue.refused:
+            log.add(refusal, file=Path(source.events).name, event_id=source.id_prefix + event_id)
 
 
 def associate(source: Source) -> Association:
@@ -78,7 +90,9 @@ def associate(source: Source) -> Association:
 
 def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, log: RejectionLog) -> None:
     """Associate by an id in the file name, the folder name or the SAC header."""
-    catalogue = {} if source.events in (SAC, FILES) else read_events(source.events)
+    read = Catalogue() if source.events in (SAC, FILES) else read_events(source.events)
+    found.take(read, source, log)
+    catalogue, refused = read.events, dict(read.refused)
     pattern = _compile(source)
     members: dict[str, list[tuple[Path, str]]] = {event_id: [] for event_id in catalogue}
     for path, name in files:
@@ -91,6 +105,8 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
                 catalogue[event_id] = event_from_sac(header.sac, header.start_ns)
             if source.events == FILES:
                 catalogue.setdefault(event_id, unknown_event())
+            if event_id in refused and event_id not in catalogue:
+                raise Refusal("association", "refused_event", f"its event '{event_id}' is refused: {refused[event_id]}")
             if event_id not in catalogue:
                 hint = did_you_mean(event_id, list(catalogue)).partition(" Allowed")[0]
                 close = hint if hint.startswith("Did") else ""
@@ -105,7 +121,7 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
         else:
             no_file = Refusal("event", "no_recording", "no file belongs to this event")
             log.add(no_file, event_id=source.id_prefix + event_id)
-    found.n_catalogue = len(catalogue)
+    found.n_catalogue = len(catalogue) + len(read.refused)
 
 
 def _compile(source: Source) -> re.Pattern[str] | None:
@@ -160,8 +176,9 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
         raise ConfigurationError(
             f"association '{source.association.by}' of source '{source.name}' needs a catalogue, not '{source.events}'"
         )
-    catalogue = read_events(source.events)
-    found.n_catalogue = len(catalogue)
+    read = read_events(source.events)
+    found.take(read, source, log)
+    catalogue = read.events
     timed = [event_id for event_id, event in catalogue.items() if event["source_origin_time"]]
     if not timed:
         raise DataError(f"no event of {source.events} has an origin time, so none can be found by time; use 'name'")

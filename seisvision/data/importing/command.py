@@ -12,12 +12,12 @@ from seisvision.seeding import DEFAULT_SEED
 
 if TYPE_CHECKING:
     from seisvision.data.importing.event_builder import EventResult
-    from seisvision.data.importing.importer import ImportReport
     from seisvision.data.importing.recipe import Recipe
 
 SHOWN_REJECTIONS = 15
-DESCRIPTION = """Import miniSEED, SAC, SEG-Y, ASDF (or what else obspy reads) with events from QuakeML or CSV and
-stations from StationXML or CSV.
+DESCRIPTION = """Import miniSEED, SAC, SEG-Y, ASDF (or what else obspy reads) with events from QuakeML or a table and
+stations from StationXML or a table. Tables are understood by the column names of USGS, FDSN text, SeisBench and
+others, may be packed (.csv.gz), and need no renaming; the summary says what each column was taken for.
 
 Several sources, each with its own files and class names, are named in a recipe (see conf/import):
   seisvision data import conf/import/pnw_exotic.yaml --root ../recordings --out data/pnw_exotic
@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one = parser.add_argument_group("one source, without a recipe")
     one.add_argument("--waveforms", metavar="PATH", action="append", help="folder, file or pattern; may be repeated")
     one.add_argument(
-        "--events", metavar="FILE", help="QuakeML, CSV or ASDF, sac (from headers) or files (no catalogue)"
+        "--events", metavar="FILE", help="QuakeML, a table or ASDF, sac (from headers) or files (no catalogue)"
     )
-    one.add_argument("--stations", metavar="FILE", help="StationXML, CSV or ASDF, or sac (from headers)")
+    one.add_argument("--stations", metavar="FILE", help="StationXML, a table or ASDF, or sac (from headers)")
     one.add_argument("--picks", metavar="FILE", help="CSV (one per event: ...{event_id}...csv) or QuakeML; or: events")
     one.add_argument(
         "--associate", metavar="HOW", help="how files find events: name (default), folder, time, sds or sac"
@@ -69,7 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import, print what became of everything and, last, the path of the set."""
-    from seisvision.data.importing.importer import run_import
+    from seisvision.data.importing.importer import NothingLeftError, run_import
+    from seisvision.data.importing.summary import summary
 
     if args.out is None and not args.dry_run:
         raise ConfigurationError("name the folder of the new set with --out DIR, or add --dry-run to write nothing")
@@ -78,7 +79,11 @@ def run(args: argparse.Namespace) -> int:
         return _run_shard(args, recipe)
     out = None if args.dry_run else args.out
     settings = {"workers": args.workers, "overwrite": args.overwrite, "events_per_chunk": args.events_per_chunk}
-    report = run_import(recipe, out, progress=_show_progress, **settings)
+    try:
+        report = run_import(recipe, out, progress=_show_progress, **settings)
+    except NothingLeftError as nothing:
+        print(summary(nothing.report))
+        raise
     print(summary(report))
     if args.dry_run:
         for rejection in report.rejections[:SHOWN_REJECTIONS]:
@@ -92,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_shard(args: argparse.Namespace, recipe: Recipe) -> int:
     from seisvision.data.importing.shards import import_shard, parse_shard
+    from seisvision.data.importing.summary import summary
 
     if args.out is None or args.dry_run or args.events_per_chunk is not None:
         raise ConfigurationError("--shard needs --out, and goes with neither --dry-run nor --events-per-chunk")
@@ -144,36 +150,3 @@ def _show_progress(results: Iterable[EventResult], total: int) -> Iterator[Event
 
     console = Console(stderr=True)
     yield from track(results, description="importing events", total=total, console=console, transient=True)
-
-
-def summary(report: ImportReport) -> str:
-    """Tables of what came in, what was kept and why the rest was not."""
-    from seisvision.data.importing.rejections import count_causes
-
-    lines = [f"{'source':<24}{'files':>8}{'events':>8}{'channels':>10}{'kept':>8}{'traces':>8}"]
-    for name in report.n_files:
-        numbers = (report.n_files, report.n_catalogue, report.n_recordings, report.n_components, report.n_traces)
-        lines.append(
-            f"{name:<24}" + "".join(f"{count[name]:>{w}}" for count, w in zip(numbers, (8, 8, 10, 8, 8), strict=True))
-        )
-    lines += ["", f"{'class':<24}{'events':>8}{'stations per event (least, median, most)':>44}"]
-    for name, stations in sorted(report.classes.items()):
-        ordered = sorted(stations)
-        spread = f"{ordered[0]}, {ordered[len(ordered) // 2]}, {ordered[-1]}"
-        lines.append(f"{name or '(none)':<24}{len(ordered):>8}{spread:>44}")
-    causes = count_causes(report.rejections)
-    if causes:
-        lines += ["", f"{'not taken':<12}{'stage':<14}{'cause':<24}{'number':>8}"]
-        lines += [f"{kind:<12}{stage:<14}{cause:<24}{number:>8}" for kind, stage, cause, number in causes]
-    if report.turned:
-        pairs = ", ".join(f"{number} from {pair}" for pair, number in sorted(report.turned.items()))
-        lines += ["", f"turned to vertical, north and east at stations: {pairs}"]
-    taken = report.orientations["letters_against_angles"]
-    if taken:
-        lines += ["", f"{taken} traces have zeros for azimuth and dip, so Z, N and E were taken at their word"]
-    if len(report.units) > 1:
-        units = ", ".join(f"{unit} {number}" for unit, number in sorted(report.units.items()))
-        lines += ["", f"units differ, as column trace_unit says (traces): {units}"]
-    methods = ", ".join(f"{name} {number}" for name, number in sorted(report.onset_methods.items()))
-    lines += ["", f"onset of events: {methods or 'none'}", f"{report.n_events} events in {report.seconds:.1f} s"]
-    return "\n".join(lines)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 CURES: dict[str, str] = {
+    "ambiguous_time": "write times like 2014-08-24T00:01:08.920Z",
     "angles_disagree": "correct one of them, or orientation: letters",
+    "bad_id": "ids of plain text without blanks around",
+    "bad_row": "a row with a cell for each column",
+    "bad_time": "write times like 2014-08-24T00:01:08.920Z, or leave them empty",
+    "bad_value": "correct the cell, or leave it empty",
     "class_left_out": "map the class to a name in source_type of the source",
     "clipped": "quality.clipped=flag keeps and marks them",
     "component": "processing.components names those that are kept, channel_codes (--channel-codes) what a name means",
+    "duplicate_id": "one row for each event",
     "epoch_boundary": "a window that one epoch covers",
     "far_rate": "processing.rate_hz",
     "few_signals": "quality.min_signal_stations, quality.min_snr",
@@ -22,13 +28,16 @@ CURES: dict[str, str] = {
     "no_origin": "quality.missing_origin=keep",
     "no_position": "quality.missing_station=keep, or a file of stations",
     "no_response": "response: none, or StationXML with the responses",
+    "not_existing": "another type of event in the catalogue, where it is one",
     "not_ground_motion": "response: none, or channel_codes if the code means another thing",
     "other_sensor": "processing.channels gives the order of preference",
     "outside_recording": "window.length_s, window.before_s, window.jitter_s or window.max_pad_s",
     "parallel": "azimuth and dip in the station file, or orientation: letters",
+    "refused_event": "correct the event in the catalogue",
     "short": "quality.min_length_s",
     "slow_sampling": "quality.min_nyquist_hz, processing.band_hz",
     "tilted": "orientation: letters, or recordings with the missing channels",
     "unknown_location": "the location code in the station file, or channel_codes with a location such as 00.HHZ",
+    "unusable_position": "correct the rows of the station in its table",
 }
 """Cause of a :class:`~seisvision.data.importing.rejections.Rejection` to the settings that change the verdict."""

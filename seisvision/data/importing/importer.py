@@ -9,10 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from seisvision.data.importing.association import Association, EventFiles, associate
 from seisvision.data.importing.event_builder import EventResult, build_event
@@ -64,8 +66,22 @@ class ImportReport:
     turned: Counter[str] = field(default_factory=Counter)
     orientations: Counter[str] = field(default_factory=Counter)
     units: Counter[str] = field(default_factory=Counter)
+    n_with_origin: Counter[str] = field(default_factory=Counter)
+    n_traces_placed: int = 0
+    magnitude_types: Counter[str] = field(default_factory=Counter)
+    stations: dict[tuple[str, str, str], bool] = field(default_factory=dict)
+    columns: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     seconds: float = 0.0
+    tables: dict[str, StationTable] = field(default_factory=dict, repr=False)
+
+    def understood(self, source: str, association: Association, table: StationTable) -> None:
+        """Keep what the columns of the tables of a source were taken for, and what was assumed."""
+        self.tables[source] = table
+        columns = {"events": association.columns, "stations": table.columns}
+        self.columns[source] = {what: names for what, names in columns.items() if names}
+        self.notes += [f"{source}: {note}" for note in (*association.notes, *table.notes)]
 
     def add(self, result: EventResult) -> None:
         """Count one event."""
@@ -80,6 +96,23 @@ class ImportReport:
         self.units.update(row["trace_unit"] for row in result.rows)
         self.orientations.update(row["trace_orientation"] for row in result.rows)
         self.turned.update(row["trace_turned_from"] for row in result.rows if row["trace_turned_from"])
+        self._add_places(result)
+
+    def _add_places(self, result: EventResult) -> None:
+        event = result.rows[0]
+        self.n_with_origin[result.source] += _has_place(event, "source")
+        if np.isfinite(event.get("source_magnitude", np.nan)):
+            self.magnitude_types[event.get("source_magnitude_type", "")] += 1
+        for row in result.rows:
+            placed = _has_place(row, "station")
+            key = (result.source, row["station_network_code"], row["station_code"])
+            self.stations[key] = self.stations.get(key, False) or placed
+            self.n_traces_placed += placed
+
+    def without_position(self) -> dict[str, str]:
+        """Stations (NET.STA) without a position, and why."""
+        lost = [key for key, placed in self.stations.items() if not placed]
+        return {f"{net}.{sta}": self.tables[source].why_missing(net, sta) for source, net, sta in lost}
 
     @property
     def n_events(self) -> int:
@@ -92,6 +125,9 @@ class ImportReport:
             "files": sum(self.n_files.values()),
             "catalogue_events": sum(self.n_catalogue.values()),
             "recordings_read": sum(self.n_recordings.values()),
+            "events_with_origin": sum(self.n_with_origin.values()),
+            "traces_with_station_position": self.n_traces_placed,
+            "magnitude_types": {kind or "none": n for kind, n in sorted(self.magnitude_types.items())},
             "events_by_class": {name: len(stations) for name, stations in sorted(self.classes.items())},
             "onset_methods": dict(sorted(self.onset_methods.items())),
             "turned_to_north_east": dict(sorted(self.turned.items())),
@@ -99,6 +135,10 @@ class ImportReport:
             "units": dict(sorted(self.units.items())),
             "rejected": {f"{kind}/{stage}/{cause}": n for kind, stage, cause, n in count_causes(self.rejections)},
         }
+
+
+def _has_place(row: Mapping[str, Any], scope: str) -> bool:
+    return bool(np.isfinite(row[f"{scope}_latitude_deg"] + row[f"{scope}_longitude_deg"]))
 
 
 def run_import(
@@ -124,7 +164,10 @@ def run_import(
         ConfigurationError: the recipe contradicts itself or its files.
     """
     begun = time.monotonic()
-    tables = [read_stations(source.stations, source.channel_codes) for source in recipe.sources]
+    tables = []
+    for source in recipe.sources:
+        with _named(source, recipe):
+            tables.append(read_stations(source.stations, source.channel_codes))
     for source, table in zip(recipe.sources, tables, strict=True):
         if source.response != "none" and not table.has_responses:
             raise ConfigurationError(
@@ -132,7 +175,9 @@ def run_import(
             )
     report = ImportReport()
     if found is None:
-        found = [associate(source) for source in recipe.sources]
+        found = associate_all(recipe)
+    for source, association, table in zip(recipe.sources, found, tables, strict=True):
+        report.understood(source.name, association, table)
     jobs = event_jobs(recipe, found, report)
     if out is not None and Path(out).exists() and not overwrite:
         raise DataError(f"{out} exists already; choose another folder or add --overwrite")
@@ -141,7 +186,7 @@ def run_import(
     results: Iterable[EventResult] = _results(recipe, tables, jobs, workers)
     if progress is not None:
         results = progress(results, len(jobs))
-    card = _card(recipe) | dict(about or {})
+    card = _card(recipe, report) | dict(about or {})
     writer = None
     if out is not None:
         order = recipe.processing.components
@@ -151,6 +196,30 @@ def run_import(
     _consume(results, report, writer)
     report.seconds = time.monotonic() - begun
     return report
+
+
+def associate_all(recipe: Recipe) -> list[Association]:
+    """Find the files of the events of all sources.
+
+    Raises:
+        DataError: as :func:`associate`; it names the source where there are several.
+    """
+    found = []
+    for source in recipe.sources:
+        with _named(source, recipe):
+            found.append(associate(source))
+    return found
+
+
+@contextmanager
+def _named(source: Source, recipe: Recipe) -> Iterator[None]:
+    """Name the source in what its files are refused for, where there are several."""
+    try:
+        yield
+    except DataError as error:
+        if len(recipe.sources) == 1:
+            raise
+        raise DataError(f"source '{source.name}': {error}") from error
 
 
 def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:
@@ -178,7 +247,7 @@ def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -
 
 
 def _consume(results: Iterable[EventResult], report: ImportReport, writer: WaveformSetWriter | None) -> None:
-    """Write the events as they come; the set appears only once it is complete."""
+    """Write the events as they come; the set appears only once it is complete, with the list of what was refused."""
     with ExitStack() as stack:
         entered = False
         for result in results:
@@ -192,17 +261,15 @@ def _consume(results: Iterable[EventResult], report: ImportReport, writer: Wavef
         if entered and writer is not None:
             writer.card["import"] = writer.card["import"] | {"counts": report.counts()}
             writer.card["unit"] = " or ".join(sorted(report.units))
-    if writer is None:
-        return
-    if report.n_events == 0:
+            write_rejections(writer.partial / FILE_NAME, report.rejections)
+    if writer is not None and report.n_events == 0:
         beside = writer.path.with_name(f"{writer.path.name}.{FILE_NAME}")
         beside.parent.mkdir(parents=True, exist_ok=True)
         write_rejections(beside, report.rejections)
         raise NothingLeftError(beside, report)
-    write_rejections(writer.path / FILE_NAME, report.rejections)
 
 
-def _card(recipe: Recipe) -> dict[str, Any]:
+def _card(recipe: Recipe, report: ImportReport) -> dict[str, Any]:
     responses = sorted({source.response for source in recipe.sources})
     return {
         "name": recipe.name,
@@ -212,7 +279,12 @@ def _card(recipe: Recipe) -> dict[str, Any]:
         "instrument_response": " or ".join(responses),
         "licence": sorted({source.licence for source in recipe.sources}),
         "citation": sorted({source.citation for source in recipe.sources}),
-        "import": {"sources": [asdict(source) for source in recipe.sources], "parameters": recipe.parameters()},
+        "import": {
+            "sources": [asdict(source) for source in recipe.sources],
+            "parameters": recipe.parameters(),
+            "columns": report.columns,
+            "notes": report.notes,
+        },
     }
 
 

@@ -10,8 +10,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from seisvision.data.importing.association import Association, associate
-from seisvision.data.importing.importer import ImportReport, NothingLeftError, Progress, event_jobs, run_import
+from seisvision.data.importing.association import Association
+from seisvision.data.importing.importer import (
+    ImportReport,
+    NothingLeftError,
+    Progress,
+    associate_all,
+    event_jobs,
+    run_import,
+)
 from seisvision.data.importing.recipe import Recipe
 from seisvision.data.importing.rejections import FILE_NAME
 from seisvision.data.set_files import describe_files, find_chunks, read_card
@@ -68,16 +75,19 @@ def import_shard(
         raise DataError(f"{folder} is of another recipe; add --overwrite, or choose another --out")
     if folder.exists() and present is not None:
         shutil.rmtree(folder)
-    found = _part([associate(source) for source in recipe.sources], recipe, index, number)
+    found = _part(associate_all(recipe), recipe, index, number)
     try:
         return folder, run_import(
             recipe, folder, workers=workers, progress=progress, found=found, about={"shard": about}
         )
     except NothingLeftError as nothing:
         # A part may well hold only what is refused; it must not be done again and again for that.
-        folder.mkdir(parents=True)
-        nothing.rejections.replace(folder / FILE_NAME)
-        (folder / EMPTY).write_text(json.dumps({"shard": about, "import": {"counts": nothing.report.counts()}}))
+        partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        nothing.rejections.replace(partial / FILE_NAME)
+        (partial / EMPTY).write_text(json.dumps({"shard": about, "import": {"counts": nothing.report.counts()}}))
+        partial.replace(folder)
         return folder, nothing.report
 
 
@@ -101,7 +111,8 @@ def _part(found: list[Association], recipe: Recipe, index: int, number: int) -> 
     parts = []
     for i, association in enumerate(found):
         events = [files for source, files in mine if source == i]
-        first = association if index == 1 else Association()
+        understood = Association(columns=association.columns, notes=association.notes)
+        first = association if index == 1 else understood
         parts.append(replace(first, events=events))
     return parts
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.geodesy import path
 from seisvision.data.importing.channels import Sensor, not_wanted, rank_sensors, turn_recordings
 from seisvision.data.importing.directions import (
     AGAINST_ANGLES,
@@ -88,9 +89,12 @@ def build_stations(
     stations = []
     for members in by_station.values():
         ranked = rank_sensors(members, recipe.processing, table.channels, source.orientation)
-        if recipe.quality.missing_station == "reject" and _place(ranked[0].first, source, table) is None:
-            log.add_recordings(members, Refusal("station", "no_position", "the position of this station is not known"))
-            continue
+        if _place(ranked[0].first, source, table) is None:
+            codes = (members[0].network, members[0].station)
+            cause = "unusable_position" if table.problem(*codes) else "no_position"
+            if cause == "unusable_position" or recipe.quality.missing_station == "reject":
+                log.add_recordings(members, Refusal("station", cause, table.why_missing(*codes)))
+                continue
         station = _from_best(ranked, event, recipe, source, table, log)
         if station.recordings:
             _find_onset(station, recipe)
@@ -157,13 +161,10 @@ def _place(recording: Recording, source: Source, table: StationTable) -> Place |
 
 def _geometry(event: dict[str, Any], place: Place | None) -> tuple[float, float, float]:
     """Epicentral distance in km, azimuth and back azimuth in degrees, on the WGS84 ellipsoid."""
-    from obspy.geodetics import gps2dist_azimuth
-
     source = (event["source_latitude_deg"], event["source_longitude_deg"])
     if place is None or not np.isfinite(sum(source)):
         return NAN, NAN, NAN
-    distance_m, azimuth, back_azimuth = gps2dist_azimuth(*source, place.latitude_deg, place.longitude_deg)
-    return distance_m / 1000, azimuth % 360, back_azimuth % 360
+    return path(*source, place.latitude_deg, place.longitude_deg)
 
 
 def _process(station: Station, recipe: Recipe, source: Source, table: StationTable, log: RejectionLog) -> None:

@@ -1,10 +1,16 @@
 """Events, stations and picks from the tables and files that come beside recordings.
 
-================= ==================================================================
-``times``         times as text and as nanoseconds
-``text_tables``   CSV tables as text, and the files they stand in
-``catalogue``     events from QuakeML (and what else obspy reads), CSV or SAC headers
-``station_table`` stations from StationXML (and what else obspy reads) or CSV
-``picks``         arrival times from CSV or QuakeML
-================= ==================================================================
+=================== ================================================================
+``times``           times as text and as nanoseconds
+``text_tables``     tables as text, whatever separates and packs them
+``columns``         what columns mean, by the names they have in other programs
+``event_columns``   events as columns of a set, and what no event can have
+``table_times``     origin times in one column or in several
+``catalogue_table`` events from tables
+``origins``         which origin and magnitude of an event of QuakeML is taken
+``catalogue``       events from QuakeML (and what else obspy reads), tables or SAC headers
+``station_rows``    rows of station tables
+``station_table``   stations from StationXML (and what else obspy reads) or tables
+``picks``           arrival times from CSV or QuakeML
+=================== ================================================================
 """

@@ -1,7 +1,8 @@
-"""Events from QuakeML (and what else obspy reads), CSV tables or SAC headers."""
+"""Events from QuakeML (and what else obspy reads), tables or SAC headers."""
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -9,14 +10,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_quakeml
+from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.tables.catalogue_table import events_from_table, is_event_table
+from seisvision.data.importing.tables.event_columns import (
+    EVENT_NUMBERS,
+    Catalogue,
+    check_event,
+    is_plain_id,
+    is_sentinel,
+)
+from seisvision.data.importing.tables.origins import choose_magnitude, choose_origin
 from seisvision.data.importing.tables.station_table import on_earth
-from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, NAN, existing, number, read_csv, refuse_entities
-from seisvision.data.importing.tables.times import format_ns, format_time, time_ns
-from seisvision.errors import DataError, did_you_mean
+from seisvision.data.importing.tables.text_tables import (
+    COMPRESSED,
+    NAN,
+    existing,
+    is_table_name,
+    read_bytes,
+    read_table,
+    refuse_entities,
+)
+from seisvision.data.importing.tables.times import format_ns
+from seisvision.errors import DataError
 
 CELL_DEG = 0.1
 """Side of the cells that group sources by place: 7 to 11 km in middle latitudes."""
@@ -26,31 +45,49 @@ FILES = "files"
 """In place of a catalogue: every id found in the file names is an event."""
 MAX_SAC_S = 1e8
 """Three years: an origin so far from its recording is a damaged header."""
-EVENT_NUMBERS = ("source_latitude_deg", "source_longitude_deg", "source_depth_km", "source_magnitude")
-TEXT_COLUMNS = ("source_type", "source_cell", "source_subtype", "source_origin_time")
+RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What obspy calls an event of a format that names none: another at each reading."""
+NAMING_FORMATS = ("QUAKEML", "SCML", "SC3ML")
+"""Formats whose ids stand in the file, whatever they look like."""
 
 
-def read_events(path: str) -> dict[str, dict[str, Any]]:
-    """Read a catalogue: event id to its ``source_*`` columns, in file order.
+def read_events(path: str) -> Catalogue:
+    """Read a catalogue; events that cannot be used are listed in it with their reasons.
 
     Raises:
-        DataError: the file is missing, no catalogue, or has a duplicate id, an impossible time or place.
+        DataError: the file is missing, no catalogue, or holds no event that can be used.
     """
     file = existing(path, "events")
-    events = _events_from_csv(file) if file.suffix.lower() in CSV_SUFFIXES else _events_from_catalogue(file)
-    for event_id, event in events.items():
-        if not is_plain_id(event_id):
-            raise DataError(
-                f"{file} has an event with the id {event_id[:40]!r}; an id is plain text without blanks around"
-            )
-        _check_event(file, event_id, event)
-        event["source_cell"] = event.get("source_cell") or source_cell(event)
-    return events
+    catalogue = events_from_table(file) if _is_table(file) else _events_from_catalogue(file)
+    for event_id, event in list(catalogue.events.items()):
+        try:
+            if not is_plain_id(event_id):
+                raise Refusal("event", "bad_id", f"the id {event_id[:40]!r} is no plain text without blanks around")
+            check_event(event)
+            event["source_cell"] = event.get("source_cell") or source_cell(event)
+        except Refusal as refusal:
+            del catalogue.events[event_id]
+            catalogue.refuse(event_id if is_plain_id(event_id) else repr(event_id[:40]), refusal)
+    if catalogue.refused and not catalogue.events:
+        event_id, first = catalogue.refused[0]
+        raise DataError(
+            f"{file} has no event that can be used: all {len(catalogue)} are refused, the first, '{event_id}', because "
+            f"{first}"
+        )
+    return catalogue
 
 
-def is_plain_id(text: str) -> bool:
-    """Whether a text comes back from a table as it went in."""
-    return bool(text) and text.isprintable() and text == text.strip()
+def _is_table(file: Path) -> bool:
+    """By the name, or by a header in a file that obspy could take for another format, as the text of FDSN services."""
+    name = file.name.lower().removesuffix(file.suffix.lower() if file.suffix.lower() in COMPRESSED else "")
+    if name.endswith((".csv", ".tsv")):
+        return True
+    if name.endswith((".xml", ".quakeml", ".qml", *ASDF_SUFFIXES)):
+        return False
+    try:
+        return is_event_table(read_table(file))
+    except DataError:
+        return False
 
 
 def source_cell(event: Mapping[str, Any]) -> str:
@@ -62,79 +99,126 @@ def source_cell(event: Mapping[str, Any]) -> str:
     return ",".join(f"{round(value / CELL_DEG) * CELL_DEG:.1f}" for value in (latitude, longitude))
 
 
-def _events_from_csv(file: Path) -> dict[str, dict[str, Any]]:
-    table = read_csv(file)
-    id_column = next((name for name in ("event_id", "source_id") if name in table), None)
-    if id_column is None:
-        raise DataError(f"{file} has no column 'event_id'. {did_you_mean('event_id', list(table))}")
-    twice = table[id_column][table[id_column].duplicated()]
-    if len(twice):
-        raise DataError(f"{file} lists event '{twice.iloc[0]}' more than once; ids must be unique")
-    extra = [name for name in table if name not in (id_column, *EVENT_NUMBERS, *TEXT_COLUMNS)]
-    numbers = {name: pd.to_numeric(table[name].replace("", NAN), errors="coerce") for name in extra}
-    numeric = {name for name in extra if (numbers[name].notna() == (table[name] != "")).all()}
-    events: dict[str, dict[str, Any]] = {}
-    for row in table.to_dict("records"):
-        event_id = row.pop(id_column)
-        event: dict[str, Any] = {}
-        for name, text in row.items():
-            column = name if name.startswith("source_") else f"source_{name}"
-            is_number = name in EVENT_NUMBERS or name in numeric
-            event[column] = number(text, f"{name} of event '{event_id}' in {file}") if is_number else text
-        events[event_id] = event
-    return events
-
-
-def _events_from_catalogue(file: Path) -> dict[str, dict[str, Any]]:
-    return {event_id: _event_columns(item) for event_id, item in open_catalogue(file)}
+def _events_from_catalogue(file: Path) -> Catalogue:
+    catalogue = Catalogue()
+    seen: Counter[str] = Counter()
+    for event_id, item in _items(file):
+        seen[event_id] += 1
+        if seen[event_id] > 1:
+            catalogue.refuse(event_id, Refusal("event", "duplicate_id", f"event {event_id} stands before in the file"))
+            continue
+        notes, event = _event_columns(item)
+        catalogue.events[event_id] = event
+        seen.update(f"{file.name}: {note}" for note in notes)
+    counted = {text: n for text, n in seen.items() if text.startswith(f"{file.name}: ")}
+    catalogue.notes += [f"{text} ({n} event{'s' if n > 1 else ''})" for text, n in sorted(counted.items())]
+    return catalogue
 
 
 def open_catalogue(file: Path) -> list[tuple[str, Any]]:
-    """Return ids and obspy events of a catalogue, or of the QuakeML in an ASDF archive.
+    """Return ids and obspy events of a catalogue, or of the QuakeML in an ASDF archive; of two with one id the first.
 
     Raises:
-        DataError: the file is no catalogue, or lists an event twice.
+        DataError: the file is no catalogue.
     """
+    events: dict[str, Any] = {}
+    for event_id, item in _items(file):
+        events.setdefault(event_id, item)
+    return list(events.items())
+
+
+def _items(file: Path) -> list[tuple[str, Any]]:
     import obspy
 
     archive = file.suffix.lower() in ASDF_SUFFIXES
     refuse_entities(file)
     try:
-        catalogue = obspy.read_events(asdf_quakeml(file) if archive else str(file))
+        if archive:
+            catalogue = obspy.read_events(asdf_quakeml(file))
+        elif file.suffix.lower() in COMPRESSED:
+            catalogue = obspy.read_events(io.BytesIO(read_bytes(file)))
+        else:
+            catalogue = obspy.read_events(str(file))
     except DataError:
         raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
-        raise DataError(f"{file} is no catalogue obspy can read: {str(error).splitlines()[0]}") from error
-    events = [(_event_id(str(item.resource_id)), item) for item in catalogue]
-    twice = [event_id for event_id, number in Counter(event_id for event_id, _ in events).items() if number > 1]
-    if twice:
-        raise DataError(f"{file} lists event '{twice[0]}' more than once; ids must be unique")
-    return events
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"{file} is no catalogue obspy can read: {said}"
+            + ("; nor is it a table with known columns" * is_table_name(file))
+        ) from error
+    ids: list[str] = []
+    times: Counter[str] = Counter()
+    for item in catalogue:
+        event_id, is_time = _event_id(item)
+        times[event_id] += is_time
+        ids.append(f"{event_id}_{times[event_id]}" if times[event_id] > 1 else event_id)
+    return list(zip(ids, catalogue, strict=True))
 
 
-def _event_id(resource_id: str) -> str:
-    """Last part of a resource id; the value of ``eventid`` where it is a query, as in what data centres send."""
+def _event_id(item: Any) -> tuple[str, bool]:
+    """Id, and whether the origin time stands for one.
+
+    The id is the last part of a resource id, or the value of ``eventid`` where that is a query of a data centre.
+    Formats that end all ids in ``event`` have the name before it; an event that obspy has named at random is called
+    by its origin time, as those of SAC headers are.
+    """
+    resource_id = str(item.resource_id)
     query = re.search(r"[?&;]eventid=([^&;]+)", resource_id)
-    return query[1] if query else resource_id.rpartition("/")[2].rpartition("=")[2]
+    if query:
+        return query[1], False
+    parts = resource_id.split("/")
+    last = parts[-2] if parts[-1] == "event" and len(parts) > 2 else parts[-1]
+    event_id = last.rpartition("=")[2]
+    origin = next(iter(item.origins), None)
+    if (
+        origin is None
+        or origin.time is None
+        or not RANDOM_ID.fullmatch(event_id)
+        or getattr(item, "_format", None) in NAMING_FORMATS
+    ):
+        return event_id, False
+    return str(origin.time.strftime("%Y%m%dT%H%M%S")), True
 
 
-def _event_columns(item: Any) -> dict[str, Any]:
-    """Columns of an obspy event: preferred origin and magnitude, else the first of each."""
-    origin = item.preferred_origin() or next(iter(item.origins), None)
-    magnitude = item.preferred_magnitude() or next(iter(item.magnitudes), None)
+def _event_columns(item: Any) -> tuple[list[str], dict[str, Any]]:
+    """Columns of an obspy event, and what was chosen of several."""
+    notes: list[str] = []
+    origin = choose_origin(item, notes)
+    magnitude = choose_magnitude(item, origin, notes)
     event: dict[str, Any] = {"source_type": item.event_type or ""}
     event |= dict.fromkeys(EVENT_NUMBERS, NAN) | {"source_origin_time": ""}
     if origin is not None:
-        event["source_origin_time"] = str(origin.time)
+        event["source_origin_time"] = "" if origin.time is None else format_ns(origin.time.ns)
         for column, value, unit in (
             ("source_latitude_deg", origin.latitude, 1.0),
             ("source_longitude_deg", origin.longitude, 1.0),
             ("source_depth_km", origin.depth, 1000.0),
         ):
             event[column] = NAN if value is None else value / unit
+        event |= {
+            "source_origin_author": _author(origin),
+            "source_origin_status": origin.evaluation_status or "",
+            "source_origin_mode": origin.evaluation_mode or "",
+        }
     if magnitude is not None:
-        event |= {"source_magnitude": magnitude.mag, "source_magnitude_type": magnitude.magnitude_type or ""}
-    return event
+        event |= {
+            "source_magnitude": NAN if magnitude.mag is None else magnitude.mag,
+            "source_magnitude_type": magnitude.magnitude_type or "",
+            "source_magnitude_author": _author(magnitude),
+        }
+    for column in EVENT_NUMBERS:
+        in_metres = column == "source_depth_km"
+        values = (event[column], event[column] * 1000) if in_metres else (event[column],)
+        if any(is_sentinel(column, value, in_metres) for value in values):
+            notes.append(f"{column} is a number that stands for none (such as -999), and is missing")
+            event[column] = NAN
+    return notes, event
+
+
+def _author(item: Any) -> str:
+    info = item.creation_info
+    return "" if info is None else str(info.agency_id or info.author or "")
 
 
 def unknown_event() -> dict[str, Any]:
@@ -150,6 +234,7 @@ def event_from_sac(header: Mapping[str, Any], start_ns: int) -> dict[str, Any]:
     }
     if not on_earth(event["source_latitude_deg"], event["source_longitude_deg"]):
         event["source_latitude_deg"] = event["source_longitude_deg"] = NAN
+    event["source_longitude_deg"] = within_half_turn(event["source_longitude_deg"])
     origin_ns = sac_origin_ns(header, start_ns)
     event["source_origin_time"] = "" if origin_ns is None else format_ns(origin_ns)
     event["source_type"] = ""
@@ -163,19 +248,3 @@ def sac_origin_ns(header: Mapping[str, Any], start_ns: int) -> int | None:
     if not abs(after_s) < MAX_SAC_S:
         return None
     return start_ns + round(after_s * 1e6) * 1000
-
-
-def _check_event(file: Path, event_id: str, event: dict[str, Any]) -> None:
-    where = f"event '{event_id}' in {file}"
-    time = event.get("source_origin_time", "")
-    try:
-        event["source_origin_time"] = format_time(time) if time else ""
-        if time:
-            time_ns(event["source_origin_time"])
-    except ValueError as error:
-        raise DataError(f"source_origin_time of {where} is '{time}'; write it like 2014-08-24T00:01:08.920Z") from error
-    for column in EVENT_NUMBERS:
-        event.setdefault(column, NAN)
-    for column, limit in (("source_latitude_deg", 90), ("source_longitude_deg", 360)):
-        if abs(event[column]) > limit:
-            raise DataError(f"{column} of {where} is {event[column]:g}; it must lie within ±{limit}")

@@ -1,4 +1,4 @@
-"""Stations from StationXML (and what else obspy reads) or CSV tables, and from SAC headers."""
+"""Stations from StationXML (and what else obspy reads) or tables, and from SAC headers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.channel_codes import clean_channel
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_inventory
 from seisvision.data.importing.tables.channel_table import ChannelTable, within_limits
-from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, NAN, existing, number, read_csv, refuse_entities
-from seisvision.errors import DataError, did_you_mean
+from seisvision.data.importing.tables.station_rows import is_station_table, read_station_rows
+from seisvision.data.importing.tables.text_tables import (
+    COMPRESSED,
+    NAN,
+    existing,
+    read_bytes,
+    read_table,
+    refuse_entities,
+)
+from seisvision.errors import DataError
 
 SAC = "sac"
 """In place of a file: take stations from SAC headers."""
@@ -23,11 +32,14 @@ SAC = "sac"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a station stands."""
+    """Where a station stands. The longitude is brought into [-180, 180)."""
 
     latitude_deg: float
     longitude_deg: float
     elevation_m: float = NAN
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "longitude_deg", within_half_turn(self.longitude_deg))
 
 
 Key = tuple[str, str, str | None, str | None]
@@ -42,12 +54,18 @@ class StationTable:
         epochs: (network, station, location, channel) to (start_ns, end_ns, place); location and channel are None for
             what holds for the whole station. A table without network codes serves every network.
         channels: angles and responses of channels.
-        has_responses: whether the file may hold responses, as StationXML does and CSV does not.
+        has_responses: whether the file may hold responses, as StationXML does and tables do not.
+        problems: (network, station) to why what the table says of it cannot be used.
+        columns: name of each column of a table to what it was taken for; empty for those that are not used.
+        notes: sentences about what was assumed or left out.
     """
 
     epochs: dict[Key, list[tuple[float, float, Place]]] = field(default_factory=dict)
     channels: ChannelTable = field(default_factory=ChannelTable)
     has_responses: bool = False
+    problems: dict[tuple[str, str], str] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def find(self, network: str, station: str, location: str, channel: str, time_ns: int) -> Place | None:
         """Place of a channel at a time, else of its station, else None."""
@@ -57,6 +75,23 @@ class StationTable:
                     if start_ns <= time_ns <= end_ns and np.isfinite(place.latitude_deg + place.longitude_deg):
                         return place
         return None
+
+    def why_missing(self, network: str, station: str) -> str:
+        """Why :meth:`find` gave no place of a station."""
+        problem = self.problem(network, station)
+        if problem:
+            return problem
+        known = [key for key in self.epochs if key[0] in (network, "") and key[1] == station]
+        if known:
+            return "the position of this station is known for other times only, or is not finite"
+        if any(key[1] == station for key in self.epochs):
+            networks = sorted({key[0] for key in self.epochs if key[1] == station})
+            return f"the position of this station is not known; a {station} is listed of network {', '.join(networks)}"
+        return "the position of this station is not known"
+
+    def problem(self, network: str, station: str) -> str:
+        """Why what the table says of a station cannot be used; empty where it can."""
+        return self.problems.get((network, station)) or self.problems.get(("", station), "")
 
     def add(self, key: Key, place: Place, span: tuple[float, float]) -> None:
         """Add an epoch."""
@@ -84,40 +119,36 @@ def read_stations(path: str | None, channel_codes: Mapping[str, str] | None = No
         return StationTable()
     stations = StationTable(channels=ChannelTable(dict(channel_codes or {})))
     file = existing(path, "stations")
-    add_all = _add_csv if file.suffix.lower() in CSV_SUFFIXES else _add_inventory
+    add_all = _add_table if _is_table(file) else _add_inventory
     add_all(file, stations)
     return stations
 
 
-def _add_csv(file: Path, stations: StationTable) -> None:
-    table = read_csv(file).rename(columns=lambda name: name.removeprefix("station_").removesuffix("_code"))
-    if "station" not in table and "code" in table:
-        table = table.rename(columns={"code": "station"})
-    for column in ("station", "latitude_deg", "longitude_deg"):
-        if column not in table:
-            raise DataError(f"{file} has no column '{column}'. {did_you_mean(column, list(table))}")
-    for row in table.to_dict("records"):
-        where = f"of station '{row['station']}' in {file}"
-        numbers = [
-            number(row.get(key, ""), f"{key} {where}") for key in ("latitude_deg", "longitude_deg", "elevation_m")
-        ]
-        place = Place(*numbers)
-        for column, value, limit in (("latitude_deg", numbers[0], 90), ("longitude_deg", numbers[1], 360)):
-            if abs(value) > limit:
-                raise DataError(f"{column} {where} is {value:g}; it must lie within ±{limit}")
-        codes = (row.get("network", "").strip(), row["station"].strip())
-        stations.add((*codes, None, None), place, (-np.inf, np.inf))
-        if row.get("channel", "").strip():
-            angles: dict[str, Any] = {
-                key: number(_either(row, key), f"{key} {where}") for key in ("azimuth_deg", "dip_deg")
-            }
-            location = row.get("location")
-            stations.channels.add(*codes, location, row["channel"], start_ns=-np.inf, end_ns=np.inf, **angles)
+def _is_table(file: Path) -> bool:
+    name = file.name.lower().removesuffix(file.suffix.lower() if file.suffix.lower() in COMPRESSED else "")
+    if name.endswith((".csv", ".tsv")):
+        return True
+    if name.endswith((".xml", *ASDF_SUFFIXES)):
+        return False
+    try:
+        return is_station_table(read_table(file))
+    except DataError:
+        return False
 
 
-def _either(row: Mapping[str, str], name: str) -> str:
-    """Value of a column that may lack the unit in its name."""
-    return row.get(name) or row.get(name.removesuffix("_deg"), "")
+def _add_table(file: Path, stations: StationTable) -> None:
+    for row in read_station_rows(file, stations.problems, stations.columns, stations.notes):
+        place = Place(row.latitude_deg, row.longitude_deg, row.elevation_m)
+        stations.add((row.network, row.station, None, None), place, row.span)
+        if row.channel is None:
+            continue
+        location, code = clean_channel(row.channel, stations.channels.codes, row.location or "")
+        stations.add((row.network, row.station, location, code), place, row.span)
+        angles = {"azimuth_deg": row.azimuth_deg, "dip_deg": row.dip_deg}
+        start_ns, end_ns = row.span
+        stations.channels.add(
+            row.network, row.station, row.location, row.channel, start_ns=start_ns, end_ns=end_ns, **angles
+        )
 
 
 def _add_inventory(file: Path, stations: StationTable) -> None:
@@ -128,7 +159,8 @@ def _add_inventory(file: Path, stations: StationTable) -> None:
     except DataError:
         raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
-        raise DataError(f"{file} is no station file obspy can read: {str(error).splitlines()[0]}") from error
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(f"{file} is no station file obspy can read: {said}") from error
     stations.has_responses = True
     for network in inventory:
         for station in network:
@@ -142,22 +174,25 @@ def _read_inventory(file: Path) -> Any:
     """What obspy reads; once more without angles beyond its limits, for which it refuses a whole file."""
     import obspy
 
+    packed = file.suffix.lower() in COMPRESSED
     try:
-        return obspy.read_inventory(str(file))
+        return obspy.read_inventory(io.BytesIO(read_bytes(file)) if packed else str(file))
     except ValueError as error:
         if "out of bounds" not in str(error):
             raise
-        return obspy.read_inventory(io.BytesIO(within_limits(file.read_bytes())))
+        return obspy.read_inventory(io.BytesIO(within_limits(read_bytes(file))))
 
 
 def _add_channel(stations: StationTable, network: str, station: str, channel: Any) -> None:
-    location, code = clean_channel(channel.code, {}, channel.location_code)
+    location, code = clean_channel(channel.code, stations.channels.codes, channel.location_code)
     place = Place(channel.latitude, channel.longitude, channel.elevation)
     span = _epoch(channel)
     stations.add((network, station, location, code), place, span)
     azimuth, dip = (NAN if angle is None else float(angle) for angle in (channel.azimuth, channel.dip))
     what = {"azimuth_deg": azimuth, "dip_deg": dip, "response": channel.response}
-    stations.channels.add(network, station, location, code, start_ns=span[0], end_ns=span[1], **what)
+    stations.channels.add(
+        network, station, channel.location_code or "", channel.code, start_ns=span[0], end_ns=span[1], **what
+    )
 
 
 def _epoch(item: Any) -> tuple[float, float]:
