@@ -153,7 +153,7 @@ def _usable(letter: str, azimuth_deg: float, dip_deg: float) -> Angles | None:
     return (azimuth_deg, dip_deg) if abs(azimuth_deg) <= 360 and abs(dip_deg) <= 90 else None
 
 
-def _sac_angles(headers: Mapping[str, Mapping[str, object]]) -> tuple[dict[str, Angles], set[str]]:
+def _sac_angles(headers: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Angles], set[str]]:
     """Angles of SAC headers. Some programs write the dip of SEED into CMPINC: no inclination is below 0."""
     stated = {letter: (_number(header, "cmpaz"), _number(header, "cmpinc")) for letter, header in headers.items()}
     stated = {letter: pair for letter, pair in stated.items() if not np.isnan(pair).all()}
@@ -164,8 +164,8 @@ def _sac_angles(headers: Mapping[str, Mapping[str, object]]) -> tuple[dict[str, 
     return _meant({letter: (azimuth, inclination - 90) for letter, (azimuth, inclination) in stated.items()})
 
 
-def _number(header: Mapping[str, object], key: str) -> float:
-    return float(str(header.get(key, NAN)))
+def _number(header: Mapping[str, Any], key: str) -> float:
+    return float(header.get(key, NAN))
 
 
 def _off_letter_deg(letter: str, angles: Angles) -> float:

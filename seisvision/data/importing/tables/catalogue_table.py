@@ -102,9 +102,8 @@ def is_event_table(table: TextTable) -> bool:
         found = understand(table, MEANINGS, Path())
     except DataError:
         return True
-    return (
-        len({"source_latitude_deg", "source_longitude_deg", "source_origin_time", ID, "year"}.intersection(found)) > 1
-    )
+    telling = {ID, "source_type", "source_latitude_deg", "source_longitude_deg", "source_origin_time", "year"}
+    return len(telling.intersection(found)) > 1
 
 
 def events_from_table(file: Path) -> Catalogue:
@@ -274,7 +273,8 @@ class _Reader:
         meanings = dict.fromkeys(self.table.columns, "")
         for key, column in self.columns.items():
             unit = f" ({column.unit})" if column.unit and column.unit != "deg" else ""
-            meanings[column.name] = self.times.meaning(key) + unit
+            meaning = "source_magnitude" if key in MAGNITUDE_ORDER else self.times.meaning(key)
+            meanings[column.name] = meaning + unit
         return meanings
 
     def _refuse_misfits(self, catalogue: Catalogue) -> None:

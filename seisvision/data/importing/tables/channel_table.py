@@ -68,10 +68,12 @@ class ChannelTable:
     codes: Mapping[str, str] = field(default_factory=dict)
     epochs: dict[tuple[str, str, str], list[ChannelEpoch]] = field(default_factory=dict)
 
-    def add(self, network: str, station: str, location: str | None, channel: str, **what: Any) -> None:
-        """Add an epoch; ``what`` are the other arguments of :class:`ChannelEpoch`."""
+    def add(
+        self, network: str, station: str, location: str | None, channel: str, span: tuple[float, float], **what: Any
+    ) -> None:
+        """Add an epoch from start to end in ns; ``what`` are the other arguments of :class:`ChannelEpoch`."""
         place, code = clean_channel(channel, self.codes, location or "")
-        epoch = ChannelEpoch(None if location is None and not place else place, **what)
+        epoch = ChannelEpoch(None if location is None and not place else place, *span, **what)
         self.epochs.setdefault((network, station, code), []).append(epoch)
 
     def find(self, item: Recorded) -> ChannelEpoch | None:

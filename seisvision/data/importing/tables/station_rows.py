@@ -121,6 +121,7 @@ def read_station_rows(
         for code, places in contradictory.items()
     }
     notes += [f"{file.name}: {note}" for note in reader.notes]
+    notes += [f"station {'.'.join(code)}: {reason}" for code, reason in problems.items()]
     return [row for row in rows if (row.network, row.station) not in contradictory]
 
 
@@ -218,8 +219,8 @@ class _Reader:
         except ValueError as error:
             raise ValueError(f"{key} is {error}") from error
         place = {"latitude_deg": "source_latitude_deg", "longitude_deg": "source_longitude_deg"}.get(key, key)
-        # Zero is a height and -999 is none; 999 m is a height as well.
-        empty = is_sentinel(place, value) and not (key == "elevation_m" and value > 0)
+        # Unlike -999, 999 m is a height.
+        empty = is_sentinel(place, value) and not (key == "elevation_m" and 0 < value <= HIGHEST_M)
         return NAN if empty else value * column.factor
 
     def _time(self, cells: list[str], key: str, without: float) -> float:

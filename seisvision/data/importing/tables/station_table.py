@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,6 +138,7 @@ def _is_table(file: Path) -> bool:
 
 
 def _add_table(file: Path, stations: StationTable) -> None:
+    described = _responses_in_text(file)
     for row in read_station_rows(file, stations.problems, stations.columns, stations.notes):
         place = Place(row.latitude_deg, row.longitude_deg, row.elevation_m)
         stations.add((row.network, row.station, None, None), place, row.span)
@@ -144,11 +146,35 @@ def _add_table(file: Path, stations: StationTable) -> None:
             continue
         location, code = clean_channel(row.channel, stations.channels.codes, row.location or "")
         stations.add((row.network, row.station, location, code), place, row.span)
-        angles = {"azimuth_deg": row.azimuth_deg, "dip_deg": row.dip_deg}
-        start_ns, end_ns = row.span
-        stations.channels.add(
-            row.network, row.station, row.location, row.channel, start_ns=start_ns, end_ns=end_ns, **angles
-        )
+        if described is None:
+            what = {"azimuth_deg": row.azimuth_deg, "dip_deg": row.dip_deg, "span": row.span}
+            stations.channels.add(row.network, row.station, row.location, row.channel, **what)
+    if described is not None:
+        stations.has_responses = True
+        _add_channels(described, stations)
+
+
+def _responses_in_text(file: Path) -> Any:
+    """The obspy inventory of text of an FDSN service that gives sensitivities of channels, else None."""
+    import obspy
+
+    content = re.sub(rb"[ \t]*\|[ \t]*", b"|", read_bytes(file))
+    if b"scalefreq" not in content[:4096].lower():
+        return None
+    try:
+        return obspy.read_inventory(io.BytesIO(content), format="STATIONTXT")
+    except Exception:  # whatever the parser raises: the places are read all the same
+        return None
+
+
+def _add_channels(inventory: Any, stations: StationTable) -> None:
+    """Angles and responses of the channels of an obspy inventory."""
+    for network in inventory:
+        for station in network:
+            for channel in station:
+                azimuth, dip = (NAN if angle is None else float(angle) for angle in (channel.azimuth, channel.dip))
+                what = {"azimuth_deg": azimuth, "dip_deg": dip, "response": channel.response, "span": _epoch(channel)}
+                stations.channels.add(network.code, station.code, channel.location_code or "", channel.code, **what)
 
 
 def _add_inventory(file: Path, stations: StationTable) -> None:
@@ -167,7 +193,10 @@ def _add_inventory(file: Path, stations: StationTable) -> None:
             place = Place(station.latitude, station.longitude, station.elevation)
             stations.add((network.code, station.code, None, None), place, _epoch(station))
             for channel in station:
-                _add_channel(stations, network.code, station.code, channel)
+                location, code = clean_channel(channel.code, stations.channels.codes, channel.location_code)
+                place = Place(channel.latitude, channel.longitude, channel.elevation)
+                stations.add((network.code, station.code, location, code), place, _epoch(channel))
+    _add_channels(inventory, stations)
 
 
 def _read_inventory(file: Path) -> Any:
@@ -181,18 +210,6 @@ def _read_inventory(file: Path) -> Any:
         if "out of bounds" not in str(error):
             raise
         return obspy.read_inventory(io.BytesIO(within_limits(read_bytes(file))))
-
-
-def _add_channel(stations: StationTable, network: str, station: str, channel: Any) -> None:
-    location, code = clean_channel(channel.code, stations.channels.codes, channel.location_code)
-    place = Place(channel.latitude, channel.longitude, channel.elevation)
-    span = _epoch(channel)
-    stations.add((network, station, location, code), place, span)
-    azimuth, dip = (NAN if angle is None else float(angle) for angle in (channel.azimuth, channel.dip))
-    what = {"azimuth_deg": azimuth, "dip_deg": dip, "response": channel.response}
-    stations.channels.add(
-        network, station, channel.location_code or "", channel.code, start_ns=span[0], end_ns=span[1], **what
-    )
 
 
 def _epoch(item: Any) -> tuple[float, float]:

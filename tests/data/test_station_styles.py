@@ -1,0 +1,130 @@
+"""Station tables are read by the column names of those who wrote them, with epochs and units."""
+
+import numpy as np
+import pytest
+from obspy import UTCDateTime
+from obspy.core.inventory import Inventory, Network, Station
+
+from seisvision.data.importing.formats.waveform_files import Segment
+from seisvision.data.importing.tables.station_table import place_from_sac, read_stations
+from seisvision.errors import DataError
+
+TIME = UTCDateTime("2020-03-04").ns
+CODES = ("XX", "AAA", "", "HHZ")
+FDSN = (
+    "#Network | Station | Latitude | Longitude | Elevation | SiteName | StartTime | EndTime\n"
+    "XX|AAA|40.5|20.0|100.0|Old, hill|2000-01-01T00:00:00|2010-01-01T00:00:00\n"
+    "XX|AAA|10.5|185.02|1614.5|New|2010-01-02T00:00:00|2599-12-31T23:59:59\n"
+)
+CHANNELS = (
+    "#Network | Station | Location | Channel | Latitude | Longitude | Elevation | Depth | Azimuth | Dip | "
+    "SensorDescription | Scale | ScaleFreq | ScaleUnits | SampleRate | StartTime | EndTime\n"
+    "XX|AAA||HHZ|10.5|-174.98|1614.5|0.0|0.0|-90.0|Some, sensor|6.2E8|1.0|M/S|100.0|2010-01-02T00:00:00|\n"
+    "XX|AAA|10|HH1|10.5|-174.98|1614.5|50.0|33.0|0.0|Other|6.2E8|1.0|M/S|100.0|2010-01-02T00:00:00|\n"
+)
+
+
+def read(tmp_path, text, name="stations.csv"):
+    (tmp_path / name).write_text(text)
+    return read_stations(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("fdsn.txt", FDSN),
+        ("channels.txt", CHANNELS),
+        ("a.csv", "net,sta,lat,lon,elevation_km\nXX,AAA,10.5,185.02,1.6145\n"),
+        ("b.csv", "Network;Station;Latitude;Longitude;Elevation (m)\nXX;AAA;10,5;-174,98;1614,5\n"),
+        ("c.csv", "id,longitude,latitude,elevation(m)\nXX.AAA..HH,185.02,10.5,1614.5\n"),
+        ("d.csv", "Latitude,Longitude,Altitude_m,Name\n10.5,-174.98,1614.5,AAA\n"),
+        ("e.csv", "knetwk,kstnm,stla,stlo,stel\n*,AAA,10.5,185.02,1614.5\n"),
+        ("f.dat", "network station latitude longitude elevation\nXX AAA 10.5 -174.98 1614.5\n"),
+    ],
+)
+def test_places_need_no_renaming(tmp_path, name, text):
+    place = read(tmp_path, text, name).find(*CODES, TIME)
+    assert (place.latitude_deg, place.elevation_m) == (10.5, pytest.approx(1614.5))
+    assert place.longitude_deg == pytest.approx(-174.98)
+
+
+def test_the_same_from_stationxml(tmp_path):
+    station = Station("AAA", 10.5, -174.98, 1614.5, start_date=UTCDateTime(0))
+    path = tmp_path / "stations.xml"
+    Inventory([Network("XX", [station])], source="test").write(str(path), format="STATIONXML")
+    assert read_stations(str(path)).find(*CODES, TIME).longitude_deg == pytest.approx(-174.98)
+    assert place_from_sac({"stla": 10.5, "stlo": 185.02}).longitude_deg == pytest.approx(-174.98)
+
+
+def test_epochs_and_channels_of_a_table(tmp_path):
+    table = read(tmp_path, FDSN, "fdsn.txt")
+    assert table.find(*CODES, UTCDateTime("2005-01-01").ns).latitude_deg == 40.5
+    assert table.find(*CODES, UTCDateTime("1999-01-01").ns) is None
+    assert "for other times only" in table.why_missing("XX", "AAA")
+    channels = read(tmp_path, CHANNELS, "channels.txt")
+    tilted = channels.channels.find(Segment("XX", "AAA", "10", "HH1", TIME, 100.0, 0, np.empty(0), {}))
+    assert (tilted.azimuth_deg, tilted.dip_deg) == (33.0, 0.0)
+    assert channels.find("XX", "AAA", "77", "HHZ", TIME).latitude_deg == 10.5
+    vertical = Segment("XX", "AAA", "", "HHZ", TIME, 100.0, 0, np.empty(0), {})
+    assert channels.channels.sensitivity(vertical) == (6.2e8, "m/s")
+
+
+@pytest.mark.parametrize(
+    ("dates", "latitude"),
+    [
+        (("2000-01-01,2010-01-01", "2010-01-02,"), 10.5),
+        (("2000001,2010001", "2010002,2599365"), 10.5),
+        (("2019-01-01 00:00:00,", "1990-01-01,2018-12-31"), 40.5),
+        (("2000-01-01,2020-03-03", "2020-03-05,now"), None),
+    ],
+)
+def test_the_epoch_of_the_recording_is_taken(tmp_path, dates, latitude):
+    rows = "".join(f"XX,AAA,{place},20,{span}\n" for place, span in zip((40.5, 10.5), dates, strict=True))
+    place = read(tmp_path, "network,station,latitude,longitude,start_date,end_date\n" + rows).find(*CODES, TIME)
+    assert (place and place.latitude_deg) == latitude
+
+
+def test_two_places_at_one_time_are_no_place(tmp_path):
+    table = read(tmp_path, "network,station,latitude,longitude\nXX,AAA,10,20\nXX,AAA,40,20\nXX,BBB,1,2\nXX,BBB,1,2\n")
+    assert table.find(*CODES, TIME) is None
+    assert "two places at one time (10, 20 and 40, 20)" in table.problem("XX", "AAA")
+    assert table.find("XX", "BBB", "", "HHZ", TIME).latitude_deg == 1 and not table.problem("XX", "BBB")
+    overlapping = "network,station,lat,lon,start,end\nXX,AAA,1,2,2000-01-01,2010-01-01\nXX,AAA,9,2,2009-01-01,\n"
+    assert read(tmp_path, overlapping).problem("XX", "AAA")
+
+
+def test_one_bad_row_is_the_loss_of_one_station(tmp_path):
+    head = "network,station,latitude,longitude,elevation\n"
+    table = read(tmp_path, head + "XX,AAA,95,20,1\nXX,BBB,ten,20,1\nXX,CCC,1,2\nXX,DDD,1,2,-9999\nXX,EEE,-999,-999,1\n")
+    assert set(table.problems) == {("XX", "AAA"), ("XX", "BBB"), ("XX", "CCC")}
+    assert table.find("XX", "DDD", "", "HHZ", TIME).latitude_deg == 1
+    assert np.isnan(table.find("XX", "DDD", "", "HHZ", TIME).elevation_m)
+    assert table.find("XX", "EEE", "", "HHZ", TIME) is None
+    with pytest.raises(DataError, match=r"no station of .* can be used"):
+        read(tmp_path, head + "XX,AAA,95,20,1\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "message"),
+    [
+        ("network,station,latitud,longitude", "XX,AAA,1,2", "'latitud', which looks like latitude_deg"),
+        ("network,station,lat,latitude,lon", "XX,AAA,1,2,3", "'lat' and 'latitude', and they differ"),
+        ("network,station,lat", "XX,AAA,1", "no column 'longitude_deg'"),
+    ],
+)
+def test_columns_in_doubt_are_refused_with_what_was_meant(tmp_path, head, row, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, f"{head}\n{row}\n")
+
+
+def test_elevations_that_could_be_kilometres_are_missing_and_told(tmp_path):
+    table = read(tmp_path, "station,latitude,longitude,elevation\nAAA,1,2,1.614\nBBB,3,4,0.9\n")
+    assert np.isnan(table.find(*CODES, TIME).elevation_m) and table.find(*CODES, TIME).latitude_deg == 1
+    assert "elevation_m or elevation_km" in table.notes[0]
+    assert read(tmp_path, "station,latitude,longitude,elevation\nAAA,1,2,5\n").find(*CODES, TIME).elevation_m == 5
+
+
+def test_another_network_is_named(tmp_path):
+    table = read(tmp_path, "network,station,latitude,longitude\nYY,AAA,10,20\n")
+    assert table.find(*CODES, TIME) is None
+    assert "a AAA is listed of network YY" in table.why_missing("XX", "AAA")
