@@ -7,10 +7,10 @@ from obspy import Stream
 from recorded_trees import recipe, trace, write_events, write_stations
 
 from seisvision.cli import main
-from seisvision.data.importing.channel_codes import check_code, clean_channel
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import build_recipe
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.sensors.channel_codes import check_code, clean_channel
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 

@@ -13,7 +13,7 @@ from obspy.signal.rotate import rotate2zne
 from recorded_trees import origin, recipe, trace, write_events, write_stations
 
 from seisvision.data.importing.importer import run_import
-from seisvision.data.importing.orientation import axis, plan_turns
+from seisvision.data.importing.sensors.orientation import axis, plan_turns
 from seisvision.data.waveform_set import WaveformSet
 
 PLAIN = {"taper_fraction": 0}

@@ -8,7 +8,7 @@ import pytest
 from obspy import Stream, Trace, UTCDateTime, read
 from obspy.geodetics import gps2dist_azimuth
 from obspy.signal.rotate import rotate_ne_rt
-from recorded_trees import BEFORE_S, origin, recipe, trace, write_events, write_stations, write_tree
+from recorded_trees import BEFORE_S, add_up, origin, recipe, trace, write_events, write_stations, write_tree
 
 from seisvision.data.importing.importer import run_import
 from seisvision.data.waveform_set import WaveformSet
@@ -23,13 +23,6 @@ def imported(folder, source=None, **sections):
     out = folder / "set"
     report = run_import(recipe(folder, source, **sections), out, overwrite=True)
     return report, WaveformSet(out), pd.read_csv(out / "rejected.csv", keep_default_na=False)
-
-
-def add_up(report):
-    """Whether every channel, event and file that came in is in the set or in the list."""
-    kinds = [rejection.kind for rejection in report.rejections]
-    channels = sum(report.n_components.values()) + kinds.count("recording") == sum(report.n_recordings.values())
-    return channels and report.n_events + kinds.count("event") == sum(report.n_catalogue.values())
 
 
 def test_whole_records_are_what_the_files_hold(tmp_path):

@@ -12,10 +12,10 @@ import numpy as np
 from seisvision.data.fetching.recipe import FetchRecipe
 from seisvision.data.fetching.servers import Server
 from seisvision.data.fetching.spans import Spans
-from seisvision.data.importing.channel_codes import LETTERS
 from seisvision.data.importing.channels import needed_letters
-from seisvision.data.importing.directions import listed_directions
 from seisvision.data.importing.rejections import Refusal, RejectionLog
+from seisvision.data.importing.sensors.channel_codes import LETTERS
+from seisvision.data.importing.sensors.directions import listed_directions
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from seisvision.data.importing.association import EventFiles
-from seisvision.data.importing.channel_codes import LETTERS, check_code, clean_codes
-from seisvision.data.importing.directions import Direction, sensor_directions
 from seisvision.data.importing.formats.waveform_files import NS, Segment, read_segments
-from seisvision.data.importing.orientation import Turn, plan_turns
 from seisvision.data.importing.recipe import Processing, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.importing.signals import Recording, check, join
+from seisvision.data.importing.sensors.channel_codes import LETTERS, check_code, clean_codes
+from seisvision.data.importing.sensors.directions import Direction, sensor_directions
+from seisvision.data.importing.sensors.orientation import Turn, plan_turns
+from seisvision.data.importing.signals import Reading, Recording, check, join, marks_of
 from seisvision.data.importing.tables.channel_table import ChannelTable, Recorded
+from seisvision.data.importing.tables.times import time_ns
 from seisvision.data.importing.tables.units import COUNTS
+from seisvision.data.importing.time_grid import near
 from seisvision.keys import COMPONENTS
 
 FAMILIES = ("ZNE", "Z12", "123", "Z23", "Z13", "UVW", "ABC", "XYZ", "ZRT", "ZLQT")
@@ -31,44 +32,59 @@ def read_recordings(
     files: EventFiles, recipe: Recipe, source: Source, table: ChannelTable, log: RejectionLog
 ) -> tuple[list[Recording], int]:
     """Return the usable channels of an event, in the order of their ids, and the number that was read."""
-    groups: dict[tuple[str, float], list[Segment]] = {}
+    segments: dict[str, list[Segment]] = {}
     file_of: dict[tuple[str, float], str] = {}
     for path, name in files.files:
         try:
-            segments = read_segments(path, files.spans_ns.get(name, files.span_ns))
+            found = read_segments(path, files.spans_ns.get(name, files.span_ns))
         except Refusal as refusal:
             log.add(refusal, file=name)
             continue
-        for segment in segments:
-            segment = clean_codes(segment, source.channel_codes)
-            key = (segment.trace_id, segment.rate_hz)
-            groups.setdefault(key, []).append(segment)
-            file_of.setdefault(key, name)
-    main_rates = _main_rates(groups)
-    unwanted = _unwanted([segments[0] for segments in groups.values()], recipe.processing.components, source, table)
-    recordings = []
-    for (trace_id, rate), segments in sorted(groups.items()):
-        file = file_of[trace_id, rate]
-        try:
-            if trace_id in unwanted:
-                raise unwanted[trace_id]
-            if rate != main_rates[trace_id]:
-                reason = f"sampled at {rate:g} Hz, most of this channel at {main_rates[trace_id]:g} Hz"
-                raise Refusal("merge", "mixed_rates", reason, rate)
-            recording = join(segments, recipe.processing.max_gap_s, file, source.unit or COUNTS)
-            recordings.append(check(recording, recipe.quality))
-        except Refusal as refusal:
-            log.add(refusal, file=file, trace_id=trace_id)
-    return recordings, len(groups)
+        for segment in (clean_codes(item, source.channel_codes) for item in found):
+            segments.setdefault(segment.trace_id, []).append(segment)
+            file_of.setdefault((segment.trace_id, segment.rate_hz), name)
+    reading = None if files.span_ns is None else Reading(time_ns(files.event["source_origin_time"]), *files.span_ns)
+    unwanted = _unwanted([pieces[0] for pieces in segments.values()], recipe.processing.components, source, table)
+    recordings, n_read = [], 0
+    for trace_id, pieces in sorted(segments.items()):
+        families = _by_rate(pieces)
+        n_read += len(families)
+        for rate, members in families.items():
+            file = file_of[trace_id, rate]
+            try:
+                if trace_id in unwanted:
+                    raise unwanted[trace_id]
+                _check_main_rate(rate, families)
+                recording = join(members, recipe.processing.max_gap_s, file, source.unit or COUNTS)
+                recordings.append(check(replace(recording, reading=reading), recipe.quality))
+            except Refusal as refusal:
+                log.add(refusal, file=file, trace_id=trace_id)
+    return recordings, n_read
 
 
-def _main_rates(groups: dict[tuple[str, float], list[Segment]]) -> dict[str, float]:
-    """Sampling rate of most of each channel."""
-    longest: dict[str, tuple[float, float]] = {}
-    for (trace_id, rate), segments in groups.items():
-        length_s = sum(segment.n_samples for segment in segments) / rate
-        longest[trace_id] = max(longest.get(trace_id, (-1.0, 0.0)), (length_s, rate))
-    return {trace_id: rate for trace_id, (_, rate) in longest.items()}
+def _by_rate(segments: list[Segment]) -> dict[float, list[Segment]]:
+    """Pieces of one channel by sampling rate; rates that are one, told inexactly, go with the one of most seconds."""
+    seconds: dict[float, float] = {}
+    for segment in segments:
+        seconds[segment.rate_hz] = seconds.get(segment.rate_hz, 0.0) + segment.n_samples / segment.rate_hz
+    heads: list[float] = []
+    head_of: dict[float, float] = {}
+    for rate in sorted(seconds, key=lambda rate: (-seconds[rate], -rate)):
+        head_of[rate] = next((head for head in heads if near(rate, head)), rate)
+        heads += [rate] if head_of[rate] == rate else []
+    families: dict[float, list[Segment]] = {head: [] for head in heads}
+    for segment in segments:
+        families[head_of[segment.rate_hz]].append(segment)
+    return families
+
+
+def _check_main_rate(rate_hz: float, families: dict[float, list[Segment]]) -> None:
+    """Refuse all but the rate of most of a channel, the higher one of two equally long."""
+    lengths_s = {head: sum(item.n_samples / item.rate_hz for item in members) for head, members in families.items()}
+    main = max(lengths_s, key=lambda head: (lengths_s[head], head))
+    if rate_hz != main:
+        reason = f"sampled at {rate_hz:g} Hz, most of this channel at {main:g} Hz"
+        raise Refusal("merge", "mixed_rates", reason, rate_hz)
 
 
 def _unwanted(channels: Iterable[Segment], components: str, source: Source, table: ChannelTable) -> dict[str, Refusal]:
@@ -220,11 +236,7 @@ def turn_recordings(recordings: list[Recording], turn: Turn) -> dict[str, Record
         reason = "the channels to be turned share no time or differ in sampling rate"
         raise Refusal("processing", "half_of_a_pair", reason)
     turned = turn.matrix @ np.stack([part[:length] for part in samples])
-    marks: dict[str, Any] = {
-        "clipped": any(recording.clipped for recording in chosen),
-        "interpolated_s": max(recording.interpolated_s for recording in chosen),
-        "start_ns": start_ns,
-    }
+    marks = marks_of(chosen) | {"start_ns": start_ns}
     return {
         COMPONENTS[component]: replace(
             recording, channel=recording.channel[:-1] + COMPONENTS[component], samples=data, **marks

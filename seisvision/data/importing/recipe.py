@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from seisvision.data.importing.channel_codes import check_mapping
+from seisvision.data.importing.sensors.channel_codes import check_mapping
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
@@ -27,7 +27,8 @@ class Association:
             header, or its origin time written as YYYYMMDDTHHMMSS; the field record of SEG-Y).
         pattern: regular expression whose first group is the event id, searched in the file (or folder) name.
         before_s: with ``time`` and ``sds``, start of the time span before the origin time.
-        after_s: with ``time`` and ``sds``, end of the time span after the origin time.
+        after_s: with ``time`` and ``sds``, end of the time span after the origin time. Both are raised where the window
+            reaches further.
     """
 
     by: str = "name"
@@ -88,8 +89,8 @@ class Processing:
         components: components of the set, some of ZNE.
         channels: band and instrument codes in order of preference; a station gives one of them. Codes that are not
             listed are taken last.
-        rate_hz: sampling rate of the set; none keeps the rate of each recording.
-        band_hz: corners of the Butterworth band-pass; none leaves it out.
+        rate_hz: sampling rate of the set; none keeps the rate of each station.
+        band_hz: corners of the Butterworth band-pass; none leaves it out. Recordings that do not hold it are refused.
         corners: poles at each corner.
         zerophase: filter forwards and backwards (which moves energy ahead of the onset).
         max_gap_s: longer gaps reject the recording, shorter ones are interpolated.
@@ -121,6 +122,8 @@ class Quality:
         min_length_s: shorter recordings are refused.
         min_nyquist_hz: recordings sampled too slowly for the band of the set are refused.
         max_flat_s: recordings that hold one value for longer are dead, or were for a while.
+        max_interpolated_fraction: part of a recording, and of the window, that may be filled gaps.
+        overlaps: ``reject`` or ``flag`` recordings of which two pieces hold different samples of one time.
         clipped: ``flag`` or ``reject`` recordings that look clipped.
         missing_station: ``keep`` (offset NaN) or ``reject`` recordings of a station without position.
         missing_origin: ``keep`` (offset NaN) or ``reject`` events without origin.
@@ -132,6 +135,8 @@ class Quality:
     min_length_s: float = 10.0
     min_nyquist_hz: float = 0.0
     max_flat_s: float = 5.0
+    max_interpolated_fraction: float = 0.1
+    overlaps: str = "reject"
     clipped: str = "flag"
     missing_station: str = "keep"
     missing_origin: str = "keep"
@@ -149,7 +154,8 @@ class Window:
             of the earliest recording).
         before_s: start of the window before the reference.
         length_s: length of the window.
-        jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], drawn per event.
+        jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], drawn per event; with ``trace`` only by
+            times that do not lead before the recording.
         per_station: cut each station about its own onset or start, with a shift of its own, so that travel times
             between stations are lost; for collections whose records are cut that way already.
         max_pad_s: zeros that may stand for missing recording; a station that lacks more is refused.
@@ -244,7 +250,32 @@ def build_recipe(content: Mapping[str, Any]) -> Recipe:
     for key, kind in (("processing", Processing), ("quality", Quality), ("window", Window)):
         if plain.get(key) is not None:
             plain[key] = build_settings(kind, plain[key], key)
+    if isinstance(plain.get("window"), Window):
+        plain["sources"] = tuple(
+            _reaching(source, plain["window"], plain.get("processing")) for source in plain["sources"]
+        )
     return build_settings(Recipe, plain, "recipe")
+
+
+def _reaching(source: Source, window: Window, processing: Processing | None) -> Source:
+    """Let what is read of a source by time reach over the window, and over the taper beyond it, where it falls short.
+
+    With the reference ``onset`` it then reaches over the window about any onset in the time span that was asked for.
+    """
+    if source.association.by not in ("time", "sds"):
+        return source
+    association, taper_s = source.association, (processing or Processing()).taper_max_s
+    before_s, after_s = association.before_s, association.after_s
+    needed_before_s = window.before_s + window.jitter_s
+    needed_after_s = window.length_s - window.before_s + window.jitter_s
+    if window.reference == "trace":
+        needed_before_s, needed_after_s = before_s, needed_after_s - before_s
+    onset = window.reference == "onset"
+    if needed_before_s > before_s:
+        before_s = needed_before_s + taper_s + (before_s if onset else 0.0)
+    if needed_after_s > after_s:
+        after_s = needed_after_s + taper_s + (after_s if onset else 0.0)
+    return replace(source, association=replace(association, before_s=before_s, after_s=after_s))
 
 
 def _build_source(content: Mapping[str, Any], index: int) -> Source:
@@ -296,6 +327,11 @@ def _check(recipe: Recipe) -> None:
     if len(set(names)) != len(names):
         raise ConfigurationError(f"source names must differ; got {', '.join(names)}")
     one_of("processing.normalise", processing.normalise, ("none", "trace_max", "trace_rms"))
+    one_of("quality.overlaps", quality.overlaps, ("reject", "flag"))
+    if not 0 <= quality.max_interpolated_fraction <= 1:
+        raise ConfigurationError(
+            f"quality.max_interpolated_fraction={quality.max_interpolated_fraction:g} must be a part, from 0 to 1"
+        )
     one_of("quality.clipped", quality.clipped, ("flag", "reject"))
     one_of("quality.missing_station", quality.missing_station, ("keep", "reject"))
     one_of("quality.missing_origin", quality.missing_origin, ("keep", "reject"))
@@ -303,6 +339,7 @@ def _check(recipe: Recipe) -> None:
     if not components or components != "".join(c for c in COMPONENTS if c in components):
         raise ConfigurationError(f"processing.components={components!r} must be some of '{COMPONENTS}', in that order")
     _check_rates(processing)
+    _check_onset_band(recipe.onset_band_hz, processing.rate_hz)
     if window is not None:
         one_of("window.reference", window.reference, REFERENCES)
         if window.length_s <= 0 or window.jitter_s < 0 or window.max_pad_s < 0:
@@ -323,6 +360,17 @@ def _check_rates(processing: Processing) -> None:
         raise ConfigurationError(
             f"processing.band_hz ends at {band[1]} Hz, too close to half the sampling rate {rate} Hz; "
             f"end at {0.45 * rate:g} Hz or raise processing.rate_hz to {band[1] / 0.45:g} Hz"
+        )
+
+
+def _check_onset_band(band_hz: tuple[float, float], rate_hz: float | None) -> None:
+    """The band of the default may end beyond what slow sets hold; one that was chosen is meant."""
+    if len(band_hz) != 2 or not 0 < band_hz[0] < band_hz[1]:
+        raise ConfigurationError(f"onset_band_hz={list(band_hz)} must be two rising, positive frequencies")
+    if rate_hz is not None and band_hz[1] > rate_hz / 2 and band_hz != Recipe.onset_band_hz:
+        raise ConfigurationError(
+            f"onset_band_hz ends at {band_hz[1]:g} Hz, above half the sampling rate {rate_hz:g} Hz of the set; "
+            f"end at {rate_hz / 2:g} Hz or raise processing.rate_hz to {2 * band_hz[1]:g} Hz"
         )
 
 

@@ -10,7 +10,11 @@ import numpy as np
 
 from seisvision.data.geodesy import path
 from seisvision.data.importing.channels import Sensor, not_wanted, rank_sensors, turn_recordings
-from seisvision.data.importing.directions import (
+from seisvision.data.importing.formats.waveform_files import NS
+from seisvision.data.importing.onset import NO_ONSET, detect_onset
+from seisvision.data.importing.recipe import Recipe, Source
+from seisvision.data.importing.rejections import Refusal, RejectionLog
+from seisvision.data.importing.sensors.directions import (
     AGAINST_ANGLES,
     ANGLES,
     BACK_AZIMUTH,
@@ -18,12 +22,9 @@ from seisvision.data.importing.directions import (
     Direction,
     sensor_directions,
 )
-from seisvision.data.importing.formats.waveform_files import NS
-from seisvision.data.importing.onset import NO_ONSET, detect_onset
-from seisvision.data.importing.orientation import LEAK_DEG, azimuth_and_dip, plan_turns
-from seisvision.data.importing.recipe import Recipe, Source
-from seisvision.data.importing.rejections import Refusal, RejectionLog
+from seisvision.data.importing.sensors.orientation import LEAK_DEG, azimuth_and_dip, plan_turns
 from seisvision.data.importing.signals import Recording, band_pass, process
+from seisvision.data.importing.station_grid import to_one_grid
 from seisvision.data.importing.tables.picks import PHASES, Picks, read_picks
 from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
 from seisvision.data.importing.tables.text_tables import NAN
@@ -42,7 +43,7 @@ class Station:
         azimuth_deg: from the source to the station.
         back_azimuth_deg: from the station to the source.
         turned_from: letters of the channels that were turned or reversed to give Z, N and E, such as ``RT`` or ``Z12``.
-        orientation: how the directions of its channels are known, see :mod:`~seisvision.data.importing.directions`.
+        orientation: how the directions of its channels are known: a word of ``sensors.directions``.
         misorientation_deg: largest angle between a component and Z, N or E that could not be corrected.
         metadata_channel: channel whose metadata were taken, where its location code is not that of the recordings.
         onset_ns: time of the onset, picked or found; None where there is none.
@@ -144,6 +145,7 @@ def _build(station: Station, recipe: Recipe, source: Source, table: StationTable
     station.metadata_channel = max(map(table.channels.borrowed_channel, station.recordings.values()), default="")
     _process(station, recipe, source, table, log)
     _one_unit(station, log)
+    station.recordings = to_one_grid(station.recordings, log)
     if source.response == "none":
         # The sign of a response that is taken away is taken away with it.
         axes = {
@@ -238,7 +240,8 @@ def _find_onset(station: Station, recipe: Recipe) -> None:
     recording = station.first
     low, high = recipe.onset_band_hz
     onset = NO_ONSET
-    if low < 0.45 * recording.rate_hz:
+    # Less than an octave of the band shows the start of its filter rather than an arrival.
+    if 4 * low <= recording.rate_hz:
         filtered = band_pass(recording.samples, recording.rate_hz, (low, high))
         onset = detect_onset(filtered, recording.rate_hz, recipe.quality.min_snr)
     station.snr = onset.snr

@@ -24,6 +24,8 @@ NS = 1_000_000_000
 EARLIEST_NS, LATEST_NS = -2_208_988_800 * NS, 7_258_118_400 * NS
 """1900 and 2200: whatever lies outside is a damaged header, and may not fit into 64 bits."""
 MAX_RATE_HZ = 1e6
+MAX_DRIFT = 0.01
+"""Part by which the clock of a recorder may run fast or slow and still be believed."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +157,18 @@ def _read_mseed(path: Path, span_ns: tuple[int, int] | None, headers_only: bool)
                     segments.append(Segment(*codes, piece.starttime, 1.0, 0, np.empty(0), {}))
                     continue
                 samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
-                segments.append(Segment(*codes, piece.starttime, piece.samprate, piece.samplecnt, samples, {}))
+                segments.append(Segment(*codes, piece.starttime, _true_rate(piece), piece.samplecnt, samples, {}))
     return segments
+
+
+def _true_rate(piece: Any) -> float:
+    """Rate between the times of the first and the last record, where the one told ends more than a sample beside."""
+    told_hz = float(piece.samprate)
+    length_s = (piece.endtime - piece.starttime) / NS
+    late = length_s * told_hz - (piece.samplecnt - 1)
+    if abs(late) <= 1 or length_s <= 0 or abs(late) > MAX_DRIFT * piece.samplecnt:
+        return told_hz
+    return float((piece.samplecnt - 1) / length_s)
 
 
 def _read_obspy(path: Path, span_ns: tuple[int, int] | None, headers_only: bool) -> list[Segment]:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.geodesy import within_half_turn
-from seisvision.data.importing.channel_codes import clean_channel
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_inventory
+from seisvision.data.importing.sensors.channel_codes import clean_channel
 from seisvision.data.importing.tables.channel_table import ChannelTable, within_limits
 from seisvision.data.importing.tables.station_rows import is_station_table, read_station_rows
 from seisvision.data.importing.tables.text_tables import (

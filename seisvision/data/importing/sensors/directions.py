@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.importing.channel_codes import LETTERS, unnamed
-from seisvision.data.importing.orientation import LEAK_DEG, NOMINAL, angle_deg, axis
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.sensors.channel_codes import LETTERS, unnamed
+from seisvision.data.importing.sensors.orientation import LEAK_DEG, NOMINAL, angle_deg, axis
 from seisvision.data.importing.tables.channel_table import ChannelTable, Recorded
 from seisvision.data.importing.tables.text_tables import NAN
 
