@@ -147,8 +147,8 @@ def _add_table(file: Path, stations: StationTable) -> None:
         location, code = clean_channel(row.channel, stations.channels.codes, row.location or "")
         stations.add((row.network, row.station, location, code), place, row.span)
         if described is None:
-            what = {"azimuth_deg": row.azimuth_deg, "dip_deg": row.dip_deg, "span": row.span}
-            stations.channels.add(row.network, row.station, row.location, row.channel, **what)
+            angles = {"azimuth_deg": row.azimuth_deg, "dip_deg": row.dip_deg}
+            stations.channels.add(row.network, row.station, row.location, row.channel, row.span, **angles)
     if described is not None:
         stations.has_responses = True
         _add_channels(described, stations)
