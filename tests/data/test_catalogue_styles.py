@@ -113,6 +113,8 @@ def test_the_tables_of_seisbench_name_an_event_once_for_each_trace(tmp_path):
         ("id,time,lat,lon,dpth", "e,2020-01-01T00:00:00,1,2,3", "depth_m where it is in metres"),
         ("id,time,lat,latitude,lon", "e,2020-01-01T00:00:00,1,2,3", "'lat' and 'latitude', and they differ"),
         ("id,time,lat,lon,depth", "e,2020-01-01T00:00:00,1,2,8000", "name it depth_m where they are metres"),
+        ("id,time,lat,lon,lat", "e,2020-01-01T00:00:00,1,2,3", "and they differ"),
+        ("id,time_local,lat,lon", "e,2020-01-01T00:00:00,1,2", "'time_local', which looks like"),
         ("e0,2020-01-01T00:00:00,1,2", "e1,2020-01-01T00:00:00,1,2", "has no header"),
     ],
 )
@@ -158,9 +160,9 @@ def test_magnitudes_come_with_their_types_and_numbers_for_none_are_missing(tmp_p
 
 
 def test_of_several_typed_magnitudes_the_first_in_a_fixed_order_is_taken(tmp_path):
-    text = "id,time,lat,lon,ml,mb,mw\na,2020-01-01T00:00:00,1,2,4.1,4.5,4.8\nb,2020-01-01T00:00:00,1,2,4.1,4.5,\n"
-    events = read(tmp_path, text).events
-    assert (events["a"]["source_magnitude"], events["a"]["source_magnitude_type"]) == (4.8, "mw")
+    rows = "a,2020-01-01T00:00:00,1,2,4.1,4.5,4.8\nb,2020-01-01T00:00:00,1,2,4.1,4.5,\n"
+    events = read(tmp_path, "id,time,lat,lon,ML,mb,magnitude_Mw\n" + rows).events
+    assert (events["a"]["source_magnitude"], events["a"]["source_magnitude_type"]) == (4.8, "Mw")
     assert (events["b"]["source_magnitude"], events["b"]["source_magnitude_type"]) == (4.5, "mb")
 
 
@@ -173,3 +175,35 @@ def test_thousands_are_not_taken_for_decimals(tmp_path):
 def test_without_ids_the_origin_times_name_events(tmp_path):
     text = "time,lat,lon\n2020-01-01T00:00:00.2,1,2\n2020-01-01T00:00:00.9,3,4\n2020-01-01T00:00:02,5,6\n"
     assert list(read(tmp_path, text).events) == ["20200101T000000", "20200101T000000_2", "20200101T000002"]
+
+
+def test_the_list_of_the_isc_repeats_columns(tmp_path):
+    head = "EVENTID,TYPE,AUTHOR   ,DATE      ,TIME       ,LAT     ,LON,DEPTH,DEPFIX" + ",AUTHOR   ,TYPE  ,MAG" * 2
+    row = "617,ke,ISC,2020-03-04,05:06:30.50,10.1,20.2,10.0,TRUE,IDC,mb,4.1,NEIC,Ms,3.9"
+    event = read(tmp_path, f"{head}\n{row}\n").events["617"]
+    assert (event["source_magnitude"], event["source_magnitude_type"], event["source_magnitude_author"]) == (
+        4.1,
+        "mb",
+        "IDC",
+    )
+    assert (event["source_origin_time"][11:23], event["source_origin_author"]) == ("05:06:30.500", "ISC")
+
+
+def test_rows_of_empty_cells_and_comments_are_no_events(tmp_path):
+    rows = "a,2020-01-01T00:00:00,1,2,\n,,,,\n#b,2020-01-01T00:00:00,1,2,\n\n"
+    catalogue = read(tmp_path, "sep=,\n# by hand\n\nid,time,lat,lon,\n" + rows)
+    assert list(catalogue.events) == ["a"] and not catalogue.refused
+    assert "events.csv: 1 lines that begin with # were left out" in catalogue.notes
+
+
+def test_a_stray_quote_does_not_swallow_rows(tmp_path):
+    rows = 'a,2020-01-01T00:00:00,1,2,"5 km\nb,2020-01-01T00:00:00,1,2,x\nc,2020-01-01T00:00:00,1,2,"y, z"\n'
+    assert list(read(tmp_path, "id,time,lat,lon,place\n" + rows).events) == ["a", "b", "c"]
+
+
+def test_depths_that_are_heights_are_told(tmp_path):
+    rows = "a,2020-01-01T00:00:00,1,2,-4\nb,2020-01-01T00:00:00,1,2,-7\nc,2020-01-01T00:00:00,1,2,-33\n"
+    catalogue = read(tmp_path, "id,time,lat,lon,depth_km\n" + rows)
+    assert [name for name, _ in catalogue.refused] == ["c"] and any(
+        "above sea level" in note for note in catalogue.notes
+    )

@@ -1,5 +1,6 @@
 """The whole fetch against a real dataselect server on the loopback, behind a proxy that misbehaves."""
 
+import gzip
 from collections import Counter
 from pathlib import Path
 
@@ -161,6 +162,22 @@ def test_events_from_a_table_stations_in_a_box_or_a_file(centre, tmp_path):
     table = write_stations(tmp_path / "own.csv", ["AAA"])
     with pytest.raises(DataError, match=r"own\.csv is no station file"):
         fetch(centre, tmp_path / "none", events=group, stations={"file": str(table)})
+
+
+def test_a_packed_table_of_another_style_and_its_bad_row(centre, tmp_path):
+    rows = [f"{origin(i)},46.0,238.0,5,1.5,ml,us{i},earthquake" for i in range(2)] + [
+        f"{origin(2)},460,238,5,1,ml,us2,x"
+    ]
+    text = "\n".join(["time,latitude,longitude,depth,mag,magType,id,type", *rows])
+    (tmp_path / "events.csv.gz").write_bytes(gzip.compress(text.encode()))
+    group = {"name": "list", "file": str(tmp_path / "events.csv.gz"), "id_prefix": "x_"}
+    report = fetch(centre, tmp_path / "set", events=[group])
+    made = WaveformSet(tmp_path / "set")
+    assert made.source_ids == ["x_us0", "x_us1"] and set(made.metadata.source_longitude_deg) == {-122.0}
+    assert report.imported.n_catalogue["list"] == 3
+    lost = rejected(tmp_path / "set")
+    assert list(zip(lost.event_id, lost.cause, lost.file, strict=True)) == [("x_us2", "bad_value", "events.csv.gz")]
+    assert made.card["import"]["columns"]["list"]["events"]["mag"] == "source_magnitude"
 
 
 def test_nothing_is_asked_for_events_of_a_class_that_is_left_out(centre, tmp_path):

@@ -164,15 +164,7 @@ def run_import(
         ConfigurationError: the recipe contradicts itself or its files.
     """
     begun = time.monotonic()
-    tables = []
-    for source in recipe.sources:
-        with _named(source, recipe):
-            tables.append(read_stations(source.stations, source.channel_codes))
-    for source, table in zip(recipe.sources, tables, strict=True):
-        if source.response != "none" and not table.has_responses:
-            raise ConfigurationError(
-                f"source '{source.name}' asks for response={source.response}, which needs StationXML"
-            )
+    tables = _station_tables(recipe)
     report = ImportReport()
     if found is None:
         found = associate_all(recipe)
@@ -196,6 +188,18 @@ def run_import(
     _consume(results, report, writer)
     report.seconds = time.monotonic() - begun
     return report
+
+
+def _station_tables(recipe: Recipe) -> list[StationTable]:
+    tables = []
+    for source in recipe.sources:
+        with _named(source, recipe):
+            tables.append(read_stations(source.stations, source.channel_codes))
+        if source.response != "none" and not tables[-1].has_responses:
+            raise ConfigurationError(
+                f"source '{source.name}' asks for response={source.response}, which needs StationXML"
+            )
+    return tables
 
 
 def associate_all(recipe: Recipe) -> list[Association]:

@@ -88,7 +88,10 @@ MEANINGS = (
     Meaning("source_type", ("sourcetype", "eventtype", "type", "evtype", "etype", "et"), weak=("class", "label")),
     Meaning("source_cell", ()),
     Meaning("source_subtype", ()),
-    *(Meaning(kind, (kind,)) for kind in MAGNITUDE_ORDER),
+    *(
+        Meaning(kind, (kind, f"mag{kind}", f"magnitude{kind}", f"{kind}mag", f"{kind}magnitude"))
+        for kind in MAGNITUDE_ORDER
+    ),
 )  # fmt: skip
 QUAKEMIGRATE = {"X": "source_longitude_deg", "Y": "source_latitude_deg", "Z": "source_depth_km"}
 """Places in the events of QuakeMigrate, beside DT and COA."""
@@ -252,7 +255,10 @@ class _Reader:
             if is_sentinel("source_magnitude", value) or (value == 0 and kind in NONE_IS_ZERO):
                 self.missing[column.name] += 1
             elif np.isfinite(value):
-                return {"source_magnitude": value, "source_magnitude_type": column.name}
+                # The name tells the type, as mw, Mw or magnitude_Mw.
+                kind_as_written = re.search(f"(?i){kind}", column.name)
+                named = kind_as_written[0] if kind_as_written else kind
+                return {"source_magnitude": value, "source_magnitude_type": named}
         return {}
 
     def _check_depths(self) -> None:
@@ -303,6 +309,11 @@ class _Reader:
         depth = self.columns.get("source_depth_km")
         if depth is not None and not depth.unit and depth.name != "source_depth_km":
             catalogue.notes.append(f"{name}: {depth.name} names no unit and is taken for kilometres")
+        depths = [
+            depth for event in catalogue.events.values() if np.isfinite(depth := event.get("source_depth_km", np.nan))
+        ]
+        if len(depths) > 1 and max(depths) < 0:
+            catalogue.notes.append(f"{name}: all depths are negative, so above sea level; below it they are positive")
         typed = [self.columns[kind].name for kind in MAGNITUDE_ORDER if kind in self.columns]
         if len(typed) > 1:
             catalogue.notes.append(f"{name}: the magnitude is the first that an event has of {', '.join(typed)}")

@@ -26,6 +26,8 @@ NOT_MEANT = frozenset({
 })  # fmt: skip
 """Words that tell of a quantity that goes with what a column is named after, but is not it."""
 CLOSE = 0.8
+REPEATING = "DEPFIX"
+"""A column of the ISC's list, which repeats those of magnitudes; of these the first counts."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,13 @@ def _alias(
         for i, (name, unit) in enumerate(split)
         if name in names and unit in meaning.units
     ]
+    if meaning.near and matches and REPEATING not in table.columns:
+        first = matches[0]
+        matches += [
+            Column(f"{first.name} (column {i + 1})", i, first.factor, first.unit)
+            for i in table.repeated
+            if table.columns[i].rpartition(".")[0] == first.name
+        ]
     different = [column for column in matches[1:] if not _agree(table, matches[0], column)]
     if different:
         one, other = matches[0].name, different[0].name

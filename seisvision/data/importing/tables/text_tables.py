@@ -26,6 +26,8 @@ BLANKS = " "
 COMMENTS = ("#", "%", "!")
 RULE = re.compile(r"[-=+|\s]+")
 """A line that underlines the header."""
+SEPARATOR_LINE = re.compile(r'"?sep=."?\s*', re.IGNORECASE)
+"""What spreadsheets put before a header."""
 NO_VALUE = ("", "nan", "none", "null", "nat", "na", "n/a", "-", "--")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
@@ -41,6 +43,7 @@ class TextTable:
         lines: the line of the file in which each row ends.
         separator: one of ``SEPARATORS``, or ``BLANKS``.
         misfits: line and what is wrong with it, for rows that have not as many cells as the header names columns.
+        repeated: numbers of the columns whose name, as it is written, another has before them.
         n_comments: lines after the header that begin with ``#`` and were left out.
     """
 
@@ -49,6 +52,7 @@ class TextTable:
     lines: list[int]
     separator: str = ","
     misfits: list[tuple[int, str, list[str]]] = field(default_factory=list)
+    repeated: frozenset[int] = frozenset()
     n_comments: int = 0
 
     def column(self, index: int) -> list[str]:
@@ -106,7 +110,7 @@ def read_table(file: Path) -> TextTable:
     Raises:
         DataError: the file cannot be read, or has no header.
     """
-    lines = _text(file).splitlines()
+    lines = re.split(r"\r\n|\r|\n", _text(file))
     at = _header_line(lines)
     if at is None:
         raise DataError(f"{file} is no table: it has no header that names columns")
@@ -125,7 +129,8 @@ def read_table(file: Path) -> TextTable:
         raise DataError(
             f"{file} has no header: its first line holds the number {values[0]}; add a line of column names"
         )
-    table = TextTable(_unique(columns), [], [], separator)
+    repeated = frozenset(i for i, name in enumerate(columns) if name in columns[:i])
+    table = TextTable(_unique(columns), [], [], separator, repeated=repeated)
     for line, cells in _records(lines[at + 1 :], separator):
         _add(table, line + at + 1, cells, columns)
     return table
@@ -137,17 +142,19 @@ def _text(file: Path) -> str:
         return content.decode("utf-16", "replace")
     if b"\x00" in content:
         raise DataError(f"{file} is no table of text: it holds bytes that are no letters")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
 
 
 def _header_line(lines: list[str]) -> int | None:
     """The first line that is no comment, or the comment above it where that names the columns."""
     comments: list[int] = []
     for i, line in enumerate(lines):
-        if not line.strip():
+        if not line.strip() or SEPARATOR_LINE.fullmatch(line):
             continue
         if line.startswith(COMMENTS):
             comments.append(i)
@@ -208,6 +215,8 @@ def _records(lines: list[str], separator: str) -> list[tuple[int, list[str]]]:
 
 def _add(table: TextTable, line: int, cells: list[str], header: list[str]) -> None:
     width = len(header)
+    if not any(cells):
+        return
     if cells and cells[0].startswith("#"):
         if cells[0].lstrip("# ") != header[0]:
             table.n_comments += 1
