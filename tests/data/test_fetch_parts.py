@@ -79,6 +79,19 @@ def choose(found, event=EVENT, span=None, components="ZNE", **rules):
     return {sensor.name: [channel.code for channel in sensor.channels] for sensor in sensors}, log.items
 
 
+def test_channels_are_asked_for_by_where_they_point():
+    found = stations(AAA="HHZ HHN HHE", BBB="HHZ HHN HHE", CCC="HHZ HHN HHE")
+    second, third = found[0][1], found[0][2]
+    for channel, code, angles in zip(second, ("HH1", "HH2", "HH3"), ((17, 0), (107, 0), (0, -90)), strict=True):
+        channel.code, (channel.azimuth, channel.dip) = code, angles
+    third[0].dip = -70
+    codes = {"XX.AAA": ["HHE", "HHN", "HHZ"], "XX.BBB": ["HH1", "HH2", "HH3"], "XX.CCC": ["HHE", "HHN", "HHZ"]}
+    assert choose(found)[0] == codes
+    assert choose(found, components="Z")[0] == {"XX.AAA": ["HHZ"], "XX.BBB": ["HH3"], "XX.CCC": ["HHN", "HHZ"]}
+    third[2].azimuth = 5
+    assert list(choose(found)[0]) == ["XX.AAA", "XX.BBB"]
+
+
 def test_one_sensor_a_station_by_components_then_by_order():
     found = stations(AAA="BHZ BHN BHE HHZ HHN HHE", BBB="HHZ BHZ BHN BHE", CCC="EHZ", DDD="LHZ")
     assert choose(found)[0] == {

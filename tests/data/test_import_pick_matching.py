@@ -12,9 +12,9 @@ import pytest
 from obspy.core.event import Arrival, Catalog, CreationInfo, Event, Origin, Pick, QuantityError, WaveformStreamID
 from recorded_trees import origin, recipe, trace, write_events, write_stations, write_table, write_tree
 
-from seisvision.data.importing.summary import summary
 from seisvision.data.importing.importer import ImportReport, run_import
 from seisvision.data.importing.shards import import_shard, merge_shards
+from seisvision.data.importing.summary import summary
 from seisvision.data.set_files import read_card
 from seisvision.data.waveform_set import WaveformSet
 

@@ -143,7 +143,7 @@ def instrument():
 def test_response_removal_is_that_of_obspy(output):
     samples = noise(6000)
     settings = Processing(taper_fraction=0, band_hz=None, water_level_db=60)
-    ours = process(recording(samples), settings, instrument(), output)
+    ours = process(recording(samples), settings, instrument()[0][0][0].response, output)
     header = {"network": "XX", "station": "AAA", "channel": "HHZ", "starttime": START, "sampling_rate": RATE}
     theirs = Trace(samples.astype(float), header).detrend("linear")
     theirs.remove_response(instrument(), output=output, water_level=60, zero_mean=False, taper=False)
@@ -154,7 +154,7 @@ def test_response_removal_is_that_of_obspy(output):
 def test_a_channel_without_response_is_refused():
     other = recording(noise(2000))
     with pytest.raises(Refusal, match="response cannot be removed"):
-        process(other, Processing(), Inventory([], source="none"))
+        process(other, Processing(), Response())
 
 
 def test_gain_divides():

@@ -5,6 +5,7 @@ import pytest
 from obspy import UTCDateTime
 from obspy.core.inventory import Inventory, Network, Station
 
+from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.tables.station_table import place_from_sac, read_stations
 from seisvision.errors import DataError
 
@@ -61,10 +62,11 @@ def test_epochs_and_channels_of_a_table(tmp_path):
     assert table.find(*CODES, UTCDateTime("1999-01-01").ns) is None
     assert "for other times only" in table.why_missing("XX", "AAA")
     channels = read(tmp_path, CHANNELS, "channels.txt")
-    tilted = channels.find("XX", "AAA", "10", "HH1", TIME)
+    tilted = channels.channels.find(Segment("XX", "AAA", "10", "HH1", TIME, 100.0, 0, np.empty(0), {}))
     assert (tilted.azimuth_deg, tilted.dip_deg) == (33.0, 0.0)
     assert channels.find("XX", "AAA", "77", "HHZ", TIME).latitude_deg == 10.5
-    assert channels.sensitivity("XX.AAA..HHZ", TIME)[0] == 6.2e8
+    vertical = Segment("XX", "AAA", "", "HHZ", TIME, 100.0, 0, np.empty(0), {})
+    assert channels.channels.sensitivity(vertical) == (6.2e8, "m/s")
 
 
 @pytest.mark.parametrize(

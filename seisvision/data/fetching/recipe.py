@@ -133,6 +133,7 @@ class FetchRecipe:
         response: ``none`` (keep counts), ``gain`` or ``remove``; the metadata needed are fetched as well.
         output: ground motion asked of ``response: remove``: VEL, DISP or ACC.
         unit: unit of the recordings where ``response`` is ``none``.
+        orientation: ``angles`` of the stations, or ``letters`` (Z, N and E at their word).
         licence: licence of the recordings, kept in the card.
         citation: what to cite for the recordings (networks have DOIs), kept in the card.
 
@@ -150,6 +151,7 @@ class FetchRecipe:
     response: str = "none"
     output: str = "VEL"
     unit: str = "counts"
+    orientation: str = "angles"
     licence: str = "not stated"
     citation: str = "not stated"
     processing: Processing = field(default_factory=Processing)
@@ -183,6 +185,7 @@ class FetchRecipe:
                 response=self.response,
                 output=self.output,
                 unit=self.unit,
+                orientation=self.orientation,
                 id_prefix=group.id_prefix,
                 licence=self.licence,
                 citation=f"events: {group.citation}; recordings: {self.citation}",
@@ -248,6 +251,7 @@ def _build_group(content: Any, index: int, first: Server) -> EventGroup:
 
 
 def _check(recipe: FetchRecipe) -> None:
+    one_of("orientation", recipe.orientation, ("angles", "letters"))
     names = [group.name for group in recipe.events]
     if len(set(names)) != len(names):
         raise ConfigurationError(f"names of event groups must differ; got {', '.join(names)}")

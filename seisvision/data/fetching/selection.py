@@ -12,7 +12,10 @@ import numpy as np
 from seisvision.data.fetching.recipe import FetchRecipe
 from seisvision.data.fetching.servers import Server
 from seisvision.data.fetching.spans import Spans
+from seisvision.data.importing.channels import needed_letters
 from seisvision.data.importing.rejections import Refusal, RejectionLog
+from seisvision.data.importing.sensors.channel_codes import LETTERS
+from seisvision.data.importing.sensors.directions import listed_directions
 
 
 @dataclass(frozen=True)
@@ -128,23 +131,14 @@ def _best(channels: list[Any], recipe: FetchRecipe) -> tuple[Any, ...]:
         band, letter = channel.code[:-1], channel.code[-1:]
         location = (channel.location_code or "").strip("-")
         rank = next((i for i, code in enumerate(rules.locations) if fnmatchcase(location, code.strip("-"))), None)
-        if band in rules.channels and rank is not None and letter in "ZNE12":
+        if band in rules.channels and rank is not None and letter in set(LETTERS) - set("RT"):
             sensors.setdefault((rules.channels.index(band), rank, location), {})[letter] = channel
     ranked = []
     for order, sensor in sensors.items():
-        letters = _letters(sensor, recipe.processing.components)
-        if letters:
-            ranked.append((-len(letters), order, tuple(sensor[letter] for letter in letters)))
+        letters, made = needed_letters(listed_directions(sensor, recipe.orientation), recipe.processing.components)
+        if made:
+            ranked.append((-len(made), order, tuple(sensor[letter] for letter in letters)))
     return min(ranked, key=lambda item: item[:2])[2] if ranked else ()
-
-
-def _letters(sensor: Mapping[str, Any], components: str) -> str:
-    """Channels to ask for: those that are components, or 1 and 2 where these can be turned to north and east."""
-    have = "".join(letter for letter in "ENZ" if letter in components and letter in sensor)
-    horizontal = {"N", "E"} & set(components)
-    if horizontal and not horizontal <= set(sensor) and {"1", "2"} <= set(sensor):
-        return "12" + have.replace("E", "").replace("N", "")
-    return have
 
 
 def _limit(sensors: list[Sensor], maximum: int | None, choice: str) -> list[Sensor]:

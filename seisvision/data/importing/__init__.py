@@ -11,6 +11,7 @@
 ``gaps``            samples that stand for gaps, and their filling
 ``joining``         the pieces of one channel on one time grid
 ``signals``         joining, checking, filtering and resampling one channel
+``sensors``         what channels are called, which way they point, and how they are turned
 ``channels``        channels of one event; one sensor per station
 ``station_grid``    the components of one station at one rate and on one time grid
 ``stations``        stations of one event: position, processed components, onset

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.formats.waveform_files import NS, Segment, read_segments
-from seisvision.data.importing.recipe import Processing, Recipe
+from seisvision.data.importing.recipe import Processing, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
+from seisvision.data.importing.sensors.channel_codes import LETTERS, check_code, clean_codes
+from seisvision.data.importing.sensors.directions import Direction, sensor_directions
+from seisvision.data.importing.sensors.orientation import Turn, plan_turns
 from seisvision.data.importing.signals import ReadSpan, Recording, check, join, marks_of
+from seisvision.data.importing.tables.channel_table import ChannelTable, Recorded
 from seisvision.data.importing.tables.times import time_ns
+from seisvision.data.importing.tables.units import COUNTS
 from seisvision.data.importing.time_grid import near
+from seisvision.keys import COMPONENTS
 
-PAIRS = ("RT", "12")
-"""Horizontal components that can be turned to north and east."""
+FAMILIES = ("ZNE", "Z12", "123", "Z23", "Z13", "UVW", "ABC", "XYZ", "ZRT", "ZLQT")
+"""Letters that channels of one sensor have at one time; what else it has was made of these."""
+HORIZONTALS = "NERT12"
+"""Letters that are of no use for Z where no angles are known."""
 
 
-def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: RejectionLog) -> tuple[list[Recording], int]:
+def read_recordings(
+    files: EventFiles, recipe: Recipe, source: Source, table: ChannelTable, log: RejectionLog
+) -> tuple[list[Recording], int]:
     """Return the usable channels of an event, in the order of their ids, and the number that was read."""
     segments: dict[str, list[Segment]] = {}
     file_of: dict[tuple[str, float], str] = {}
@@ -27,10 +39,11 @@ def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: Rejection
     for path, name in files.files:
         found, n_flawed = _sound_segments(path, name, files, log)
         n_read += n_flawed
-        for segment in found:
+        for segment in (clean_codes(item, source.channel_codes) for item in found):
             segments.setdefault(segment.trace_id, []).append(segment)
             file_of.setdefault((segment.trace_id, segment.rate_hz), name)
     read_span = None if files.span_ns is None else ReadSpan(time_ns(files.event["source_origin_time"]), *files.span_ns)
+    unwanted = _unwanted([pieces[0] for pieces in segments.values()], recipe.processing.components, source, table)
     recordings = []
     for trace_id, pieces in sorted(segments.items()):
         families = _by_rate(pieces)
@@ -38,9 +51,10 @@ def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: Rejection
         for rate, members in families.items():
             file = file_of[trace_id, rate]
             try:
-                _check_component(members[0].channel, recipe.processing.components)
+                if trace_id in unwanted:
+                    raise unwanted[trace_id]
                 _check_main_rate(rate, families)
-                recording = join(members, recipe.processing.max_gap_s, file, unit)
+                recording = join(members, recipe.processing.max_gap_s, file, source.unit or COUNTS)
                 recordings.append(check(replace(recording, read_span=read_span), recipe.quality))
             except Refusal as refusal:
                 log.add(refusal, file=file, trace_id=trace_id)
@@ -90,93 +104,161 @@ def _check_main_rate(rate_hz: float, families: dict[float, list[Segment]]) -> No
         raise Refusal("merge", "mixed_rates", reason, rate_hz)
 
 
-def _check_component(channel: str, components: str) -> None:
-    letter = channel[-1:].upper()
-    horizontal = "N" in components or "E" in components
-    if letter in components or (horizontal and letter in "RT12" and letter):
-        return
-    if letter and letter in "ZNERT12":
-        raise Refusal("selection", "component", f"component {letter} is not wanted, only {components}")
-    raise Refusal("selection", "component", f"channel '{channel}' names no component ({components}, RT or 12)")
+def _unwanted(channels: Iterable[Segment], components: str, source: Source, table: ChannelTable) -> dict[str, Refusal]:
+    """Channels that name no component, or that no wanted component is made of, by their id."""
+    refused: dict[str, Refusal] = {}
+    useful = LETTERS if set(components) & {"N", "E"} else set(LETTERS) - set(HORIZONTALS)
+    sensors: dict[tuple[str, ...], dict[str, Recorded]] = {}
+    for item in channels:
+        try:
+            check_code(item.channel)
+        except Refusal as refusal:
+            refused[item.trace_id] = refusal
+            continue
+        key = (item.network, item.station, item.location, item.channel[:-1])
+        sensors.setdefault(key, {})[item.channel[-1]] = item
+    for sensor in sensors.values():
+        found = sensor_directions(sensor, table, source.orientation)
+        needed = set().union(*(_needed(family, found, components) for family in _families(frozenset(sensor))))
+        for letter, member in sensor.items():
+            verdict = found[letter]
+            if isinstance(verdict, Refusal) and letter not in LETTERS:
+                refused[member.trace_id] = verdict
+            elif letter not in (needed if isinstance(verdict, Direction) else useful):
+                refused[member.trace_id] = not_wanted(letter, components)
+    return refused
 
 
-def choose_sensor(recordings: list[Recording], processing: Processing, log: RejectionLog) -> dict[str, Recording]:
-    """Choose one sensor of a station and list the channels of the others; component letter to recording.
+def not_wanted(letter: str, components: str) -> Refusal:
+    """Refusal of a component that the set does not have."""
+    return Refusal("selection", "component", f"component {letter} is not wanted, only {components}")
 
-    The sensor with most of the wanted components wins, then the order of ``processing.channels``, then the first
+
+@lru_cache(maxsize=1024)
+def _families(sensor: frozenset[str]) -> list[str]:
+    """Letters of a sensor that belong together; those that belong to no family are one, if there is no other."""
+    found = ["".join(letter for letter in family if letter in sensor) for family in FAMILIES]
+    if not set("".join(found)).issuperset(sensor) and len(sensor) <= len(COMPONENTS):
+        found.append("".join(sorted(sensor)))
+    largest = [letters for letters in found if not any(set(letters) < set(other) for other in found)]
+    return sorted(dict.fromkeys(filter(None, largest)), key=len, reverse=True)
+
+
+def _needed(family: str, found: Mapping[str, Direction | Refusal], components: str) -> set[str]:
+    """Letters of a family that wanted components are made of, or would be if there were more channels."""
+    letters = [letter for letter in family if isinstance(found[letter], Direction)]
+    needed = set(letters)
+    for turn in _plan(letters, found):
+        if not _gives(turn, components):
+            needed -= {letters[row] for row in turn.channels}
+    return needed
+
+
+def _plan(letters: list[str], found: Mapping[str, Direction | Refusal]) -> tuple[Turn, ...]:
+    return plan_turns([item.axis for letter in letters if isinstance(item := found[letter], Direction)])
+
+
+def best_letters(found: Mapping[str, Direction | Refusal], components: str) -> tuple[str, str]:
+    """The letters of a sensor that give most of the wanted components, else of which there are most; what they give."""
+    choices = []
+    for family in _families(frozenset(found)):
+        letters = [letter for letter in family if isinstance(found[letter], Direction)]
+        made = {COMPONENTS[i] for turn in _plan(letters, found) for i in turn.components} & set(components)
+        choices.append((family, "".join(letter for letter in components if letter in made)))
+    return max(choices, key=lambda choice: len(choice[1]))
+
+
+def needed_letters(found: Mapping[str, Direction | Refusal], components: str) -> tuple[str, str]:
+    """Letters of one sensor to ask for, in the order of the codes, and the components that they give."""
+    family, made = best_letters(found, components)
+    letters = [letter for letter in family if isinstance(found[letter], Direction)]
+    rows = {row for turn in _plan(letters, found) for row in turn.channels if _gives(turn, components)}
+    return "".join(sorted(letters[row] for row in rows)), made
+
+
+def _gives(turn: Turn, components: str) -> bool:
+    """Whether a turn gives any of the wanted components."""
+    return any(COMPONENTS[i] in components for i in turn.components)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Channels of one sensor of a station that belong together.
+
+    Args:
+        recordings: by component letter.
+        others: channels of the same band, instrument and location that are left out.
+        components: what can be made of them.
+    """
+
+    recordings: dict[str, Recording]
+    others: tuple[Recording, ...]
+    components: str
+
+    @property
+    def first(self) -> Recording:
+        """The channel that comes first."""
+        return next(iter(self.recordings.values()))
+
+    @property
+    def name(self) -> str:
+        """Its codes, for people."""
+        location = self.first.location
+        return f"channel {self.first.channel[:-1]}" + (f" at location {location}" if location else "")
+
+
+def rank_sensors(
+    recordings: list[Recording], processing: Processing, table: ChannelTable, orientation: str
+) -> list[Sensor]:
+    """Sensors of a station, the one to take first.
+
+    The sensor that gives most of the wanted components wins, then the order of ``processing.channels``, then the first
     location code; so components of different sensors are never mixed.
     """
-    sensors: dict[tuple[str, str], dict[str, Recording]] = {}
+    groups: dict[tuple[str, str], dict[str, Recording]] = {}
     for recording in recordings:
-        sensor = sensors.setdefault((recording.channel[:-1].upper(), recording.location), {})
-        sensor[recording.channel[-1].upper()] = recording
+        groups.setdefault((recording.channel[:-1], recording.location), {})[recording.channel[-1]] = recording
     order = {band: rank for rank, band in enumerate(processing.channels)}
+    sensors = {
+        key: _best_family(members, sensor_directions(members, table, orientation), processing.components)
+        for key, members in groups.items()
+    }
 
     def rank(key: tuple[str, str]) -> tuple[int, int, str, str]:
-        found = _components_of(sensors[key], processing.components)
-        return (-len(found), order.get(key[0], len(order)), key[1], key[0])
+        return (-len(sensors[key].components), order.get(key[0], len(order)), key[1], key[0])
 
-    best = min(sensors, key=rank)
-    name = f"channel {best[0]}" + (f" at location {best[1]}" if best[1] else "")
-    for key, sensor in sensors.items():
-        if key != best:
-            log.add_recordings(
-                sensor.values(), Refusal("selection", "other_sensor", f"{name} of this station is taken")
-            )
-    return _complete_pairs(sensors[best], log)
+    return [sensors[key] for key in sorted(sensors, key=rank)]
 
 
-def _components_of(sensor: dict[str, Recording], components: str) -> set[str]:
-    found = {letter for letter in sensor if letter in components}
-    for pair in PAIRS:
-        if all(letter in sensor for letter in pair):
-            found |= set(components) & {"N", "E"}
-    return found
+def _best_family(members: dict[str, Recording], found: Mapping[str, Direction | Refusal], components: str) -> Sensor:
+    family, made = best_letters(found, components)
+    others = tuple(item for letter, item in members.items() if letter not in family)
+    return Sensor({letter: members[letter] for letter in family}, others, made)
 
 
-def _complete_pairs(sensor: dict[str, Recording], log: RejectionLog) -> dict[str, Recording]:
-    """Leave out horizontals that cannot be turned: half of a pair, or a pair beside true north and east."""
-    kept = dict(sensor)
-    for pair in PAIRS:
-        members = [letter for letter in pair if letter in kept]
-        if not members:
-            continue
-        direct = [letter for letter in kept if letter in "NE"]
-        if direct or len(members) == 1:
-            why = (
-                f"component {direct[0]} of the same sensor is taken" if direct else "its horizontal partner is missing"
-            )
-            refusal = Refusal("selection", "half_of_a_pair" if not direct else "other_sensor", why)
-            log.add_recordings([kept.pop(letter) for letter in members], refusal)
-    return kept
-
-
-def turn_to_north_east(pair: list[Recording], azimuths_deg: tuple[float, float]) -> dict[str, Recording]:
-    """Turn two horizontal recordings, whose positive motion points to ``azimuths_deg``, to north and east.
+def turn_recordings(recordings: list[Recording], turn: Turn) -> dict[str, Recording]:
+    """Turn channels to the components of ``turn``, over the time that all of them share.
 
     Raises:
-        Refusal: an azimuth is not known, the two are within 20 degrees of parallel, or they share no time.
+        Refusal: they share no time.
     """
-    first, second = np.radians(azimuths_deg)
-    determinant = float(np.sin(second - first))
-    if not abs(determinant) > np.sin(np.radians(20)):
-        shown = " and ".join(f"{azimuth:g}" for azimuth in azimuths_deg)
-        raise Refusal("processing", "no_azimuth", f"cannot be turned to north and east with azimuths {shown} degrees")
-    start_ns = max(recording.start_ns for recording in pair)
-    samples = [_from(recording, start_ns) for recording in pair]
+    chosen = [recordings[row] for row in turn.channels]
+    if turn.is_plain and len(chosen) == 1:
+        letter = COMPONENTS[turn.components[0]]
+        return {letter: replace(chosen[0], channel=chosen[0].channel[:-1] + letter)}
+    start_ns = max(recording.start_ns for recording in chosen)
+    samples = [_from(recording, start_ns) for recording in chosen]
     length = min(len(part) for part in samples)
-    if length < 2 or pair[0].rate_hz != pair[1].rate_hz:
-        raise Refusal("processing", "half_of_a_pair", "the two horizontals share no time or differ in sampling rate")
-    one, two = (part[:length] for part in samples)
-    turned = {
-        "N": (np.sin(second) * one - np.sin(first) * two) / determinant,
-        "E": (np.cos(first) * two - np.cos(second) * one) / determinant,
-    }
+    if length < 2 or len({recording.rate_hz for recording in chosen}) > 1:
+        reason = "the channels to be turned share no time or differ in sampling rate"
+        raise Refusal("processing", "half_of_a_pair", reason)
+    turned = turn.matrix @ np.stack([part[:length] for part in samples])
+    marks = marks_of(chosen) | {"start_ns": start_ns}
     return {
-        letter: replace(
-            pair[0], channel=pair[0].channel[:-1] + letter, start_ns=start_ns, samples=data, **marks_of(pair)
+        COMPONENTS[component]: replace(
+            recording, channel=recording.channel[:-1] + COMPONENTS[component], samples=data, **marks
         )
-        for letter, data in turned.items()
+        for component, recording, data in zip(turn.components, chosen, turned, strict=True)
     }
 
 

@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--response", metavar="HOW", help="none (default), gain or remove, from StationXML")
     one.add_argument("--format", metavar="NAME", help="format of the files, such as SEGY or SU, if not recognised")
     one.add_argument("--traces", metavar="FILE", help="CSV of station codes by trace number, for SEG-Y and SU")
+    one.add_argument(
+        "--channel-codes", metavar="NAME=CODE,...", help="codes of channels named otherwise, as in UD=HHZ,NS=HHN,EW=HHE"
+    )
+    one.add_argument(
+        "--orientation", metavar="HOW", help="angles of stations or headers (default), or letters at their word"
+    )
     parser.add_argument("--dry-run", action="store_true", help="go through everything and tell, but write nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing set")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: chosen by the amount of work)")
@@ -109,7 +115,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
     flags = (
         "waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response", "format",
-        "traces",
+        "traces", "orientation", "channel_codes",
     )  # fmt: skip
     given = {name: getattr(args, name) for name in flags if getattr(args, name) is not None}
     changes = args.changes + ([] if args.seed is None else [f"seed={args.seed}"])
@@ -125,9 +131,19 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     from omegaconf import OmegaConf
 
     association = {key: given.pop(flag) for key, flag in (("by", "associate"), ("pattern", "pattern")) if flag in given}
+    if "channel_codes" in given:
+        given["channel_codes"] = _pairs("--channel-codes", given["channel_codes"])
     name = Path(args.out or "import").name
     settings: Any = OmegaConf.to_container(OmegaConf.from_dotlist(changes))
     return build_recipe({"name": name, "sources": [{"name": name, "association": association} | given]} | settings)
+
+
+def _pairs(option: str, text: str) -> dict[str, str]:
+    """The pairs of ``A=B,C=D``."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise ConfigurationError(f"{option}={text} must be pairs such as UD=HHZ,NS=HHN,EW=HHE")
+    return {name: value for name, _, value in pairs}
 
 
 def _show_progress(results: Iterable[EventResult], total: int) -> Iterator[EventResult]:

@@ -57,7 +57,7 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
     event = _event_columns(files, source)
     log = RejectionLog(source.name, event["source_id"])
     result = EventResult(source.name, event["source_id"], event["source_type"] or "", rejections=log.items)
-    recordings, result.n_recordings = read_recordings(files, recipe, source.unit, log)
+    recordings, result.n_recordings = read_recordings(files, recipe, source, table.channels, log)
     picks = EventPicks(_picks(files, source, recordings, log), log, source.min_pick_probability)
     result.n_picks = len(picks.picks)
     stations = build_stations(recordings, event, recipe, source, table, log)

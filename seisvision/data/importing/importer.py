@@ -79,6 +79,8 @@ class ImportReport:
     classes: dict[str, list[int]] = field(default_factory=dict)
     onset_methods: Counter[str] = field(default_factory=Counter)
     turned: Counter[str] = field(default_factory=Counter)
+    orientations: Counter[str] = field(default_factory=Counter)
+    units: Counter[str] = field(default_factory=Counter)
     n_with_origin: Counter[str] = field(default_factory=Counter)
     n_traces_placed: int = 0
     magnitude_types: Counter[str] = field(default_factory=Counter)
@@ -108,6 +110,8 @@ class ImportReport:
         self.n_components[result.source] += sum(len(waveform) for waveform in result.waveforms)
         self.classes.setdefault(result.source_type, []).append(len(result.rows))
         self.onset_methods[result.rows[0]["source_onset_method"]] += 1
+        self.units.update(row["trace_unit"] for row in result.rows)
+        self.orientations.update(row["trace_orientation"] for row in result.rows)
         self.turned.update(row["trace_turned_from"] for row in result.rows if row["trace_turned_from"])
         self._add_places(result)
 
@@ -146,6 +150,8 @@ class ImportReport:
             "events_by_class": {name: len(stations) for name, stations in sorted(self.classes.items())},
             "onset_methods": dict(sorted(self.onset_methods.items())),
             "turned_to_north_east": dict(sorted(self.turned.items())),
+            "orientations": dict(sorted(self.orientations.items())),
+            "units": dict(sorted(self.units.items())),
             "rejected": {f"{kind}/{stage}/{cause}": n for kind, stage, cause, n in count_causes(self.rejections)},
         }
 
@@ -207,8 +213,8 @@ def _station_tables(recipe: Recipe) -> list[StationTable]:
     tables = []
     for source in recipe.sources:
         with _named(source, recipe):
-            tables.append(read_stations(source.stations))
-        if source.response != "none" and tables[-1].inventory is None:
+            tables.append(read_stations(source.stations, source.channel_codes))
+        if source.response != "none" and not tables[-1].has_responses:
             raise ConfigurationError(
                 f"source '{source.name}' asks for response={source.response}, which needs StationXML"
             )
@@ -281,6 +287,7 @@ def _consume(results: Iterable[EventResult], report: ImportReport, writer: Wavef
             writer.add_event(result.rows, result.waveforms)
         if entered and writer is not None:
             writer.card["import"] = writer.card["import"] | {"counts": report.counts()}
+            writer.card["unit"] = " or ".join(sorted(report.units))
             write_rejections(writer.partial / FILE_NAME, report.rejections)
     if writer is not None and report.n_events == 0:
         beside = writer.path.with_name(f"{writer.path.name}.{FILE_NAME}")
@@ -290,15 +297,12 @@ def _consume(results: Iterable[EventResult], report: ImportReport, writer: Wavef
 
 
 def _card(recipe: Recipe, report: ImportReport) -> dict[str, Any]:
-    units = {source.unit for source in recipe.sources}
-    unit = "normalised" if recipe.processing.normalise != "none" else " or ".join(sorted(units))
     responses = sorted({source.response for source in recipe.sources})
     return {
         "name": recipe.name,
         "description": recipe.description,
         "source": [source.name for source in recipe.sources],
         "processing": _steps(recipe),
-        "unit": unit,
         "instrument_response": " or ".join(responses),
         "licence": sorted({source.licence for source in recipe.sources}),
         "citation": sorted({source.citation for source in recipe.sources}),

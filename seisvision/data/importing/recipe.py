@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.data.importing.formats.reading import Reading, known_formats
+from seisvision.data.importing.sensors.channel_codes import check_mapping
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
@@ -56,7 +57,11 @@ class Source:
             a class mapped to nothing is left out, a class that is not mapped keeps its name.
         response: ``none`` (keep counts), ``gain`` (divide by the sensitivity) or ``remove``, from StationXML.
         output: ground motion asked of ``response=remove``: VEL, DISP or ACC.
-        unit: unit of the recordings where ``response`` is ``none``.
+        unit: unit of the recordings where ``response`` is ``none``; none: what SAC headers say (IDEP), else counts.
+        orientation: ``angles`` (azimuth and dip of StationXML, CSV or SAC headers, where there are any) or ``letters``
+            (Z, N and E are vertical, north and east whatever the angles).
+        channel_codes: names of channels in the files to codes, such as ``{UD: HHZ, NS: HHN, EW: HHE}``; a location
+            may stand before the code (``01.HHZ``).
         id_prefix: put before every event id, so that the ids of several sources differ.
         format: name of the format of the files (``SEGY``, ``SU``, ``MSEED``, ... as obspy calls them), where they
             cannot be recognised; none looks at each file.
@@ -76,7 +81,9 @@ class Source:
     source_type: str | dict[str, str | None] | None = None
     response: str = "none"
     output: str = "VEL"
-    unit: str = "counts"
+    unit: str | None = None
+    orientation: str = "angles"
+    channel_codes: dict[str, str] = field(default_factory=dict)
     id_prefix: str = ""
     format: str | None = None
     traces: str | None = None
@@ -294,6 +301,7 @@ def _build_source(content: Mapping[str, Any], index: int) -> Source:
     if plain.get("picks") == "events":
         plain["picks"] = plain.get("events")
     plain["association"] = build_settings(Association, plain.get("association") or {}, f"{where}.association")
+    plain["channel_codes"] = check_mapping(plain.get("channel_codes") or {}, f"{where}.channel_codes")
     plain.setdefault("name", f"source{index}")
     if isinstance(plain.get("format"), str):
         plain["format"] = plain["format"].upper()
@@ -328,6 +336,7 @@ def _check(recipe: Recipe) -> None:
     for source in recipe.sources:
         one_of(f"association.by of source '{source.name}'", source.association.by, ASSOCIATIONS)
         one_of(f"response of source '{source.name}'", source.response, ("none", "gain", "remove"))
+        one_of(f"orientation of source '{source.name}'", source.orientation, ("angles", "letters"))
         one_of(f"output of source '{source.name}'", source.output, ("VEL", "DISP", "ACC"))
         if source.format is not None:
             one_of(f"format of source '{source.name}'", source.format, known_formats())

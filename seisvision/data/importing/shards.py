@@ -208,6 +208,7 @@ def _joint_card(shards: list[Path], full: list[Path], prints: list[str]) -> dict
     for shard in shards:
         counts = _sum(counts, _card_of(shard)["import"]["counts"])
     card["import"] = card["import"] | {"counts": counts, "shards": len(shards)}
+    card["unit"] = " or ".join(sorted(counts["units"]))
     return card | {"fingerprint": hashlib.sha256("".join(prints).encode()).hexdigest()[:16]}
 
 

@@ -183,8 +183,8 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
     """Detrend, taper, remove the response, filter and resample, each as far as it is asked for.
 
     Args:
-        response: None, a sensitivity in counts per unit, or an obspy inventory.
-        output: VEL, DISP or ACC, where the inventory is used.
+        response: None, a sensitivity in counts per unit, or an obspy response.
+        output: VEL, DISP or ACC, where the response is used.
 
     Raises:
         Refusal: the band lies beyond the recorded one, there is no usable response, or the result is not finite.
@@ -253,23 +253,14 @@ def _taper(length: int, rate_hz: float, processing: Processing) -> np.ndarray:
 
 
 def _remove_response(
-    recording: Recording, samples: np.ndarray, inventory: Any, output: str, processing: Processing
+    recording: Recording, samples: np.ndarray, response: Any, output: str, processing: Processing
 ) -> np.ndarray:
     import obspy
 
-    header = {
-        "network": recording.network,
-        "station": recording.station,
-        "location": recording.location,
-        "channel": recording.channel,
-        "starttime": obspy.UTCDateTime(ns=recording.start_ns),
-        "sampling_rate": recording.rate_hz,
-    }
-    trace = obspy.Trace(samples, header)
+    trace = obspy.Trace(samples, {"sampling_rate": recording.rate_hz})
+    trace.stats.response = response
     try:
-        trace.remove_response(
-            inventory, output=output, water_level=processing.water_level_db, zero_mean=False, taper=False
-        )
+        trace.remove_response(output=output, water_level=processing.water_level_db, zero_mean=False, taper=False)
     except Exception as error:  # obspy raises plain exceptions and errors of its evalresp library
         message = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Refusal("processing", "no_response", f"response cannot be removed: {message}") from error

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from seisvision.data.geodesy import path
-from seisvision.data.importing.channels import PAIRS, choose_sensor, turn_to_north_east
+from seisvision.data.importing.channels import Sensor, not_wanted, rank_sensors, turn_recordings
 from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.onset import NO_ONSET, detect_onset
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
+from seisvision.data.importing.sensors.directions import (
+    AGAINST_ANGLES,
+    ANGLES,
+    BACK_AZIMUTH,
+    LETTER,
+    Direction,
+    sensor_directions,
+)
+from seisvision.data.importing.sensors.orientation import LEAK_DEG, azimuth_and_dip, plan_turns
 from seisvision.data.importing.signals import Recording, band_pass, process
 from seisvision.data.importing.station_grid import to_one_grid
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
 from seisvision.data.importing.tables.text_tables import NAN
+from seisvision.data.importing.tables.units import COUNTS, GROUND_UNITS, sac_unit
 from seisvision.keys import COMPONENTS
-
-GROUND_UNITS = {"VEL": "m/s", "DISP": "m", "ACC": "m/s**2"}
 
 
 @dataclass
@@ -33,7 +42,10 @@ class Station:
         distance_km: epicentral distance; NaN where a position is missing, like the angles.
         azimuth_deg: from the source to the station.
         back_azimuth_deg: from the station to the source.
-        turned_from: ``RT`` or ``12`` where the horizontals were turned to north and east, else empty.
+        turned_from: letters of the channels that were turned or reversed to give Z, N and E, such as ``RT`` or ``Z12``.
+        orientation: how the directions of its channels are known: a word of ``sensors.directions``.
+        misorientation_deg: largest angle between a component and Z, N or E that could not be corrected.
+        metadata_channel: channel whose metadata were taken, where its location code is not that of the recordings.
         onset_ns: time of the onset, picked or found; None where there is none.
         snr: amplitude ratio of the strongest motion to the noise.
     """
@@ -44,6 +56,9 @@ class Station:
     azimuth_deg: float
     back_azimuth_deg: float
     turned_from: str = ""
+    orientation: str = ""
+    misorientation_deg: float = 0.0
+    metadata_channel: str = ""
     onset_ns: int | None = None
     snr: float = 0.0
     picks: dict[str, Pick] = field(default_factory=dict)
@@ -69,21 +84,69 @@ def build_stations(
         by_station.setdefault((recording.network, recording.station), []).append(recording)
     stations = []
     for members in by_station.values():
-        place = _place(members[0], source, table)
-        if place is None:
+        ranked = rank_sensors(members, recipe.processing, table.channels, source.orientation)
+        if _place(ranked[0].first, source, table) is None:
             codes = (members[0].network, members[0].station)
             cause = "unusable_position" if table.problem(*codes) else "no_position"
             if cause == "unusable_position" or recipe.quality.missing_station == "reject":
                 log.add_recordings(members, Refusal("station", cause, table.why_missing(*codes)))
                 continue
-        station = Station(choose_sensor(members, recipe.processing, log), place, *_geometry(event, place))
-        _process(station, recipe, source, table, log)
-        station.recordings = to_one_grid(station.recordings, log)
-        _turn(station, recipe.processing.components, table, log)
+        station = _from_best(ranked, event, recipe, source, table, log)
         if station.recordings:
             _find_onset(station, recipe)
             stations.append(station)
     return stations
+
+
+def _from_best(
+    ranked: list[Sensor], event: dict[str, Any], recipe: Recipe, source: Source, table: StationTable, log: RejectionLog
+) -> Station:
+    """The station from its first sensor that gives what it promises, else from the one that gives most."""
+    tried: list[tuple[Sensor, Station, RejectionLog]] = []
+    for sensor in ranked:
+        own_log = RejectionLog(log.source, log.event_id)
+        place = _place(sensor.first, source, table)
+        station = Station(dict(sensor.recordings), place, *_geometry(event, place))
+        _build(station, recipe, source, table, own_log)
+        tried.append((sensor, station, own_log))
+        if station.recordings and len(station.recordings) == len(sensor.components):
+            break
+    best = max(tried, key=lambda trial: len(trial[1].recordings))
+    chosen, station, _ = best
+    taken = Refusal("selection", "other_sensor", f"{chosen.name} of this station is taken")
+    for trial in tried:
+        log.items += trial[2].items
+        if trial is not best:
+            log.add_recordings(trial[1].recordings.values(), taken)
+    for sensor in ranked[len(tried) :]:
+        log.add_recordings(sensor.recordings.values(), taken)
+    for sensor in ranked:
+        letters = " ".join(sensor.recordings)
+        same = Refusal("selection", "other_sensor", f"components {letters} of the same sensor are taken")
+        log.add_recordings(sensor.others, same if sensor is chosen else taken)
+    return station
+
+
+def _build(station: Station, recipe: Recipe, source: Source, table: StationTable, log: RejectionLog) -> None:
+    """Process the channels of one sensor and turn them to the components of the set."""
+    found = sensor_directions(station.recordings, table.channels, source.orientation, station.back_azimuth_deg)
+    axes: dict[str, Direction] = {}
+    for letter, verdict in found.items():
+        if isinstance(verdict, Refusal):
+            log.add_recordings([station.recordings.pop(letter)], verdict)
+        else:
+            axes[letter] = verdict
+    station.metadata_channel = max(map(table.channels.borrowed_channel, station.recordings.values()), default="")
+    _process(station, recipe, source, table, log)
+    _one_unit(station, log)
+    station.recordings = to_one_grid(station.recordings, log)
+    if source.response == "none":
+        # The sign of a response that is taken away is taken away with it.
+        axes = {
+            letter: replace(axes[letter], axis=axes[letter].axis * table.channels.polarity(recording))
+            for letter, recording in station.recordings.items()
+        }
+    _turn(station, axes, recipe.processing.components, log)
 
 
 def _place(recording: Recording, source: Source, table: StationTable) -> Place | None:
@@ -102,56 +165,69 @@ def _geometry(event: dict[str, Any], place: Place | None) -> tuple[float, float,
 
 def _process(station: Station, recipe: Recipe, source: Source, table: StationTable, log: RejectionLog) -> None:
     for letter, recording in list(station.recordings.items()):
-        response, unit = None, source.unit
+        response: Any = None
         try:
+            unit = source.unit or sac_unit(recording.sac) or COUNTS
             if source.response == "remove":
-                response, unit = table.inventory, GROUND_UNITS[source.output]
+                response, unit = table.channels.plain_response(recording), GROUND_UNITS[source.output]
             elif source.response == "gain":
-                response, unit = table.sensitivity(recording.trace_id, recording.start_ns)
+                response, unit = table.channels.sensitivity(recording)
             processed = process(recording, recipe.processing, response, source.output)
             station.recordings[letter] = replace(processed, unit=unit)
         except Refusal as refusal:
             log.add_recordings([station.recordings.pop(letter)], refusal)
 
 
-def _turn(station: Station, components: str, table: StationTable, log: RejectionLog) -> None:
-    """Turn R and T, or 1 and 2, to north and east; leave out what cannot be turned or is not wanted."""
-    for pair in PAIRS:
-        members = [station.recordings.pop(letter) for letter in pair if letter in station.recordings]
-        if not members:
-            continue
+def _one_unit(station: Station, log: RejectionLog) -> None:
+    """Leave out channels whose unit is not that of the first: they cannot stand in one row."""
+    units = {letter: recording.unit for letter, recording in station.recordings.items()}
+    for letter, unit in units.items():
+        if unit != station.first.unit:
+            reason = f"its unit is {unit}, that of {station.first.channel} {station.first.unit}"
+            refusal = Refusal("processing", "mixed_units", reason)
+            log.add_recordings([station.recordings.pop(letter)], refusal)
+
+
+def _turn(station: Station, axes: Mapping[str, Direction], components: str, log: RejectionLog) -> None:
+    """Turn the channels to Z, N and E; leave out what cannot be turned or is not wanted."""
+    letters = list(station.recordings)
+    recordings = list(station.recordings.values())
+    station.orientation = _weakest([axes[letter].known_from for letter in letters])
+    turned: dict[str, Recording] = {}
+    used: set[int] = set()
+    changed: set[str] = set()
+    for turn in plan_turns([axes[letter].axis for letter in letters]):
         try:
-            if len(members) == 1:
-                raise Refusal("processing", "half_of_a_pair", "its horizontal partner was refused")
-            azimuths = _radial_azimuths(station, members[0]) if pair == "RT" else _sensor_azimuths(members, table)
-            turned = turn_to_north_east(members, azimuths)
-            station.recordings |= turned
-            station.turned_from = pair
+            turned |= turn_recordings(recordings, turn)
         except Refusal as refusal:
-            log.add_recordings(members, refusal)
-    for letter in [letter for letter in station.recordings if letter not in components]:
-        unwanted = Refusal("selection", "component", f"component {letter} is not wanted, only {components}")
-        log.add_recordings([station.recordings.pop(letter)], unwanted)
-    station.recordings = {key: station.recordings[key] for key in COMPONENTS if key in station.recordings}
+            log.add_recordings([recordings[row] for row in turn.channels], refusal)
+        else:
+            station.misorientation_deg = max(station.misorientation_deg, round(turn.left_deg, 3))
+            names = [letters[row] for row in turn.channels]
+            if not turn.is_plain or names != [COMPONENTS[i] for i in turn.components]:
+                changed |= set(names)
+        used |= set(turn.channels)
+    for row in sorted(set(range(len(letters))) - used):
+        log.add_recordings([recordings[row]], _lost(letters[row], axes[letters[row]], len(letters)))
+    for letter in [letter for letter in turned if letter not in components]:
+        log.add_recordings([turned.pop(letter)], not_wanted(letter, components))
+    station.turned_from = "".join(letter for letter in letters if letter in changed)
+    station.recordings = {letter: turned[letter] for letter in COMPONENTS if letter in turned}
 
 
-def _radial_azimuths(station: Station, recording: Recording) -> tuple[float, float]:
-    """R points away from the source, T ninety degrees clockwise of it, as in obspy and SAC.
-
-    The back azimuth of a SAC header comes first, because it is what the recordings were turned with.
-    """
-    back_azimuth = float(recording.sac.get("baz", station.back_azimuth_deg))
-    return (back_azimuth + 180) % 360, (back_azimuth + 270) % 360
+def _weakest(sources: list[str]) -> str:
+    """How the directions of a sensor are known, by the one known least."""
+    return next((name for name in (AGAINST_ANGLES, LETTER, BACK_AZIMUTH, ANGLES) if name in sources), "")
 
 
-def _sensor_azimuths(members: list[Recording], table: StationTable) -> tuple[float, float]:
-    azimuths = []
-    for recording in members:
-        codes = (recording.network, recording.station, recording.location, recording.channel)
-        place = table.find(*codes, recording.start_ns)
-        known = NAN if place is None else place.azimuth_deg
-        azimuths.append(known if np.isfinite(known) else float(recording.sac.get("cmpaz", NAN)))
-    return azimuths[0], azimuths[1]
+def _lost(letter: str, direction: Direction, n_channels: int) -> Refusal:
+    """Why a channel cannot be turned."""
+    azimuth, dip = azimuth_and_dip(direction.axis)
+    where = f"{letter} points to azimuth {azimuth:.4g} and dip {dip:.4g} degrees"
+    if n_channels == len(COMPONENTS):
+        return Refusal("processing", "parallel", f"{where}, too near to another channel of its sensor to be turned")
+    cause = "tilted" if abs(dip) > LEAK_DEG else "half_of_a_pair"
+    return Refusal("processing", cause, f"{where}, and its partners to turn it with are missing")
 
 
 def _find_onset(station: Station, recipe: Recipe) -> None:

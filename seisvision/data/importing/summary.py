@@ -24,7 +24,13 @@ def summary(report: ImportReport) -> str:
         lines += ["", f"picks: {read} read, {used} used, {read - used} listed in rejected.csv"]
     if report.turned:
         pairs = ", ".join(f"{number} from {pair}" for pair, number in sorted(report.turned.items()))
-        lines += ["", f"horizontals turned to north and east at stations: {pairs}"]
+        lines += ["", f"turned to vertical, north and east at stations: {pairs}"]
+    zeros = report.orientations["letters_against_angles"]
+    if zeros:
+        lines += ["", f"{zeros} traces have zeros for azimuth and dip, so Z, N and E were taken at their word"]
+    if len(report.units) > 1:
+        units = ", ".join(f"{unit} {number}" for unit, number in sorted(report.units.items()))
+        lines += ["", f"units differ, as column trace_unit says (traces): {units}"]
     methods = ", ".join(f"{name} {number}" for name, number in sorted(report.onset_methods.items()))
     lines += ["", f"onset of events: {methods or 'none'}", f"{report.n_events} events in {report.seconds:.1f} s"]
     return "\n".join(lines)

@@ -267,5 +267,8 @@ def _row(station: Station, start_ns: int, length: int) -> dict[str, Any]:
         "trace_overlap_differs": any(item.overlap_differs for item in items),
         "trace_clipped_suspect": any(item.clipped for item in items),
         "trace_turned_from": station.turned_from,
+        "trace_orientation": station.orientation,
+        "trace_misorientation_deg": station.misorientation_deg,
+        "trace_metadata_channel": station.metadata_channel,
         "trace_file": first.file,
     }

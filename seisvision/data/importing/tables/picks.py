@@ -17,7 +17,7 @@ from seisvision.errors import DataError
 
 PLACEHOLDER = "{event_id}"
 """In the path of a file that exists once for each event."""
-TABLE_SUFFIXES = (*CSV_SUFFIXES, ".csv.gz", ".picks", ".tsv")
+TABLE_SUFFIXES = (*CSV_SUFFIXES, ".picks")
 SAC_TIMES = ("a", *(f"t{number}" for number in range(10)))
 """Header words of times; ``ka``, ``kt0``, ... name their phases."""
 UNDEFINED = -12345

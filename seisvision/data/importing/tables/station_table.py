@@ -14,7 +14,8 @@ import numpy as np
 from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_inventory
-from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.sensors.channel_codes import clean_channel
+from seisvision.data.importing.tables.channel_table import ChannelTable, within_limits
 from seisvision.data.importing.tables.station_rows import is_station_table, read_station_rows
 from seisvision.data.importing.tables.text_tables import (
     COMPRESSED,
@@ -32,16 +33,11 @@ SAC = "sac"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a station stands; ``azimuth_deg`` and ``dip_deg`` of the channel are NaN where they are not known.
-
-    The longitude is brought into [-180, 180).
-    """
+    """Where a station stands. The longitude is brought into [-180, 180)."""
 
     latitude_deg: float
     longitude_deg: float
     elevation_m: float = NAN
-    azimuth_deg: float = NAN
-    dip_deg: float = NAN
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "longitude_deg", within_half_turn(self.longitude_deg))
@@ -58,14 +54,16 @@ class StationTable:
     Args:
         epochs: (network, station, location, channel) to (start_ns, end_ns, place); location and channel are None for
             what holds for the whole station. A table without network codes serves every network.
-        inventory: the obspy inventory, for responses; None for tables.
+        channels: angles and responses of channels.
+        has_responses: whether the file may hold responses, as StationXML does and tables do not.
         problems: (network, station) to why what the table says of it cannot be used.
         columns: name of each column of a table to what it was taken for; empty for those that are not used.
         notes: sentences about what was assumed or left out.
     """
 
     epochs: dict[Key, list[tuple[float, float, Place]]] = field(default_factory=dict)
-    inventory: Any = None
+    channels: ChannelTable = field(default_factory=ChannelTable)
+    has_responses: bool = False
     problems: dict[tuple[str, str], str] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -96,21 +94,6 @@ class StationTable:
         """Why what the table says of a station cannot be used; empty where it can."""
         return self.problems.get((network, station)) or self.problems.get(("", station), "")
 
-    def sensitivity(self, trace_id: str, time_ns: int) -> tuple[float, str]:
-        """Overall sensitivity of a channel and the unit of ground motion it refers to.
-
-        Raises:
-            Refusal: the station file has none at that time.
-        """
-        import obspy
-
-        try:
-            response = self.inventory.get_response(trace_id, obspy.UTCDateTime(ns=time_ns))
-            whole = response.instrument_sensitivity
-            return float(whole.value), str(whole.input_units).lower()
-        except Exception as error:  # obspy raises plain exceptions, and attributes may be None
-            raise Refusal("processing", "no_response", f"no sensitivity of {trace_id} at that time") from error
-
     def add(self, key: Key, place: Place, span: tuple[float, float]) -> None:
         """Add an epoch."""
         self.epochs.setdefault(key, []).append((*span, place))
@@ -127,16 +110,19 @@ def on_earth(latitude_deg: float, longitude_deg: float) -> bool:
     return abs(latitude_deg) <= 90 and abs(longitude_deg) <= 360
 
 
-def read_stations(path: str | None) -> StationTable:
-    """Read station positions; an empty table for None and ``sac``.
+def read_stations(path: str | None, channel_codes: Mapping[str, str] | None = None) -> StationTable:
+    """Read stations; an empty table for None and ``sac``. ``channel_codes`` is the mapping of names in the recipe.
 
     Raises:
         DataError: the file is missing, no station table, or lacks a column.
     """
     if path is None or path == SAC:
         return StationTable()
+    stations = StationTable(channels=ChannelTable(dict(channel_codes or {})))
     file = existing(path, "stations")
-    return _stations_from_table(file) if _is_table(file) else _stations_from_inventory(file)
+    add_all = _add_table if _is_table(file) else _add_inventory
+    add_all(file, stations)
+    return stations
 
 
 def _is_table(file: Path) -> bool:
@@ -151,16 +137,21 @@ def _is_table(file: Path) -> bool:
         return False
 
 
-def _stations_from_table(file: Path) -> StationTable:
-    stations = StationTable(inventory=_responses_in_text(file))
-    rows = read_station_rows(file, stations.problems, stations.columns, stations.notes)
-    for row in rows:
-        angles = (row.azimuth_deg, row.dip_deg) if row.channel is not None else (NAN, NAN)
-        place = (row.latitude_deg, row.longitude_deg, row.elevation_m)
-        stations.add((row.network, row.station, row.location, row.channel), Place(*place, *angles), row.span)
-        if row.channel is not None:
-            stations.add((row.network, row.station, None, None), Place(*place), row.span)
-    return stations
+def _add_table(file: Path, stations: StationTable) -> None:
+    described = _responses_in_text(file)
+    for row in read_station_rows(file, stations.problems, stations.columns, stations.notes):
+        place = Place(row.latitude_deg, row.longitude_deg, row.elevation_m)
+        stations.add((row.network, row.station, None, None), place, row.span)
+        if row.channel is None:
+            continue
+        location, code = clean_channel(row.channel, stations.channels.codes, row.location or "")
+        stations.add((row.network, row.station, location, code), place, row.span)
+        if described is None:
+            angles = {"azimuth_deg": row.azimuth_deg, "dip_deg": row.dip_deg}
+            stations.channels.add(row.network, row.station, row.location, row.channel, row.span, **angles)
+    if described is not None:
+        stations.has_responses = True
+        _add_channels(described, stations)
 
 
 def _responses_in_text(file: Path) -> Any:
@@ -176,31 +167,49 @@ def _responses_in_text(file: Path) -> Any:
         return None
 
 
-def _stations_from_inventory(file: Path) -> StationTable:
-    import obspy
+def _add_channels(inventory: Any, stations: StationTable) -> None:
+    """Angles and responses of the channels of an obspy inventory."""
+    for network in inventory:
+        for station in network:
+            for channel in station:
+                azimuth, dip = (NAN if angle is None else float(angle) for angle in (channel.azimuth, channel.dip))
+                what = {"azimuth_deg": azimuth, "dip_deg": dip, "response": channel.response, "span": _epoch(channel)}
+                stations.channels.add(network.code, station.code, channel.location_code or "", channel.code, **what)
 
+
+def _add_inventory(file: Path, stations: StationTable) -> None:
     refuse_entities(file)
     try:
         archive = file.suffix.lower() in ASDF_SUFFIXES
-        packed = file.suffix.lower() in COMPRESSED
-        plain: Any = io.BytesIO(read_bytes(file)) if packed else str(file)
-        inventory = asdf_inventory(file) if archive else obspy.read_inventory(plain)
+        inventory = asdf_inventory(file) if archive else _read_inventory(file)
     except DataError:
         raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(f"{file} is no station file obspy can read: {said}") from error
-    stations = StationTable(inventory=inventory)
+    stations.has_responses = True
     for network in inventory:
         for station in network:
             place = Place(station.latitude, station.longitude, station.elevation)
             stations.add((network.code, station.code, None, None), place, _epoch(station))
             for channel in station:
-                angles = [NAN if angle is None else float(angle) for angle in (channel.azimuth, channel.dip)]
-                place = Place(channel.latitude, channel.longitude, channel.elevation, *angles)
-                key = (network.code, station.code, channel.location_code or "", channel.code)
-                stations.add(key, place, _epoch(channel))
-    return stations
+                location, code = clean_channel(channel.code, stations.channels.codes, channel.location_code)
+                place = Place(channel.latitude, channel.longitude, channel.elevation)
+                stations.add((network.code, station.code, location, code), place, _epoch(channel))
+    _add_channels(inventory, stations)
+
+
+def _read_inventory(file: Path) -> Any:
+    """What obspy reads; once more without angles beyond its limits, for which it refuses a whole file."""
+    import obspy
+
+    packed = file.suffix.lower() in COMPRESSED
+    try:
+        return obspy.read_inventory(io.BytesIO(read_bytes(file)) if packed else str(file))
+    except ValueError as error:
+        if "out of bounds" not in str(error):
+            raise
+        return obspy.read_inventory(io.BytesIO(within_limits(read_bytes(file))))
 
 
 def _epoch(item: Any) -> tuple[float, float]:
