@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from seisvision.data.cluster_sampler import ClusterSampler
 from seisvision.data.collate import collate_events
-from seisvision.data.epoch_sampler import DealtSamples, EpochSampler, local_batch_size
+from seisvision.data.epoch_sampler import DealtSamples, EpochSampler, TrainingBatches, local_batch_size
 from seisvision.data.memory import SamplesInMemory
 from seisvision.data.samples import EventSamples
 from seisvision.data.split import UNITS, Split
@@ -237,6 +237,8 @@ class EventDataModule(pl.LightningDataModule):
     def loader(self, part: str, *, shuffle: bool = False, labels: np.ndarray | None = None) -> DataLoader:
         """Return a loader of one part for this process; all ranks together serve each sample once.
 
+        An order that is drawn is one to train in: there a last batch of one sample joins the one before it.
+
         Args:
             part: name of the part.
             shuffle: draw a new order every epoch.
@@ -253,13 +255,17 @@ class EventDataModule(pl.LightningDataModule):
         num_workers = 0 if self.in_memory else self.num_workers
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         ranks = {"rank": rank, "n_ranks": n_ranks, "batch_size": self.batch_size}
-        sampler = EpochSampler(len(samples), shuffle=shuffle, seed=self.seed, **ranks)
+        # Lightning puts a sampler without shuffling in the place of one with it, but knows nothing of our batches.
+        drawn = shuffle and not (self.trainer and self.trainer.overfit_batches)
+        sampler = EpochSampler(len(samples), shuffle=drawn, seed=self.seed, joins=shuffle, **ranks)
         if labels is not None:
-            sampler = ClusterSampler(labels, seed=self.seed, **ranks)
+            sampler = ClusterSampler(labels, seed=self.seed, joins=True, **ranks)
+        batches: dict[str, Any] = {"batch_size": local_batch_size(self.batch_size, n_ranks), "sampler": sampler}
+        if sampler.is_joined:
+            batches = {"batch_sampler": TrainingBatches(sampler)}
         return DataLoader(
             DealtSamples(samples) if n_ranks > 1 else samples,
-            batch_size=local_batch_size(self.batch_size, n_ranks),
-            sampler=sampler,
+            **batches,
             num_workers=num_workers,
             collate_fn=collate_events,
             persistent_workers=num_workers > 0,
@@ -273,7 +279,7 @@ class EventDataModule(pl.LightningDataModule):
         """Return the shuffled loader of the training part."""
         loader = self.loader("train", shuffle=True)
         # Reading processes draw their first batches at once, before Lightning tells the sampler its epoch.
-        loader.sampler.set_epoch(self.first_epoch)  # type: ignore[attr-defined]
+        loader.batch_sampler.sampler.set_epoch(self.first_epoch)  # type: ignore[union-attr, attr-defined]
         return loader
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
