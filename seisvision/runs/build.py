@@ -17,7 +17,8 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import LEVELS, MODES
-from seisvision.runs.configuration import instantiate
+from seisvision.runs.bands import check_bands
+from seisvision.runs.configuration import check_targets, instantiate, takes
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
 from seisvision.seeding import stream_seed
@@ -72,13 +73,18 @@ def sample_settings(config: Config, view: View, components: str | None = None) -
     }
 
 
+def cut_section(view: View) -> str:
+    """Where ``dataset`` says how the samples of a view are cut: ``samples`` or ``traces``."""
+    return {"event": "samples", "trace": "traces"}[view.unit]
+
+
 def cut_settings(config: Config, view: View) -> dict[str, Any]:
     """``dataset.samples`` or ``dataset.traces``, whichever the view draws.
 
     Raises:
         ConfigurationError: the data set says nothing of single traces.
     """
-    section = {"event": "samples", "trace": "traces"}[view.unit]
+    section = cut_section(view)
     settings = config["dataset"].get(section)
     if not settings:
         raise ConfigurationError(
@@ -160,6 +166,7 @@ def build_data(config: Config, view: View) -> EventDataModule:
     if config["system"].get("scratch"):
         path = stage_to_scratch(path, config["system"]["scratch"])
     waveform_set = WaveformSet(path)
+    check_bands(config, cut_section(view), waveform_set)
     check_data(config, waveform_set)
     settings = set_settings(config, view, waveform_set)
     outputs = output_settings(config)
@@ -267,13 +274,30 @@ def build_task(config: Config, view: View) -> Any:
     channels = view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
     return instantiate(
         config["task"],
-        model=instantiate(config["model"], in_channels=channels),
+        model=build_model(config["model"], channels),
         view=view,
         optimizer=instantiate(config["optimizer"]),
         scheduler=instantiate(config["scheduler"]),
         augment=instantiate(config["augment"], seed=config["seed"]),
         seed=config["seed"],
     )
+
+
+def build_model(settings: Config, in_channels: int) -> Any:
+    """The backbone for pictures of ``in_channels`` channels; one that takes no number of channels is built as it is.
+
+    Raises:
+        ConfigurationError: it cannot be built, or does not say how many features it gives.
+    """
+    check_targets(settings)
+    given = {"in_channels": in_channels} if takes(str(settings["_target_"]), "in_channels") else {}
+    model = instantiate(settings, **given)
+    if not isinstance(getattr(model, "num_features", None), int):
+        raise ConfigurationError(
+            f"model._target_={settings['_target_']} does not say how many features it gives. Set num_features in the "
+            "class: an integer F, where it turns pictures (B, P, H, W) into features (B, F)."
+        )
+    return model
 
 
 def _check_monitor(config: Config) -> None:

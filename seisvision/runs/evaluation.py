@@ -22,17 +22,19 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
 from seisvision.files import write_text
 from seisvision.keys import SPLITS
+from seisvision.runs.bands import check_bands
 from seisvision.runs.build import (
     build_task,
     build_view,
     check_location,
     check_origin,
+    cut_section,
     fits_in_memory,
     set_settings,
 )
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
-from seisvision.runs.configuration import instantiate, to_plain
+from seisvision.runs.configuration import instantiate, to_plain, with_own_weights
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.location import locate_events
 from seisvision.runs.prediction import measure, predict
@@ -165,9 +167,7 @@ def open_network(path: Path, asked: dict[str, Any]) -> Network:
     checkpoint = load_checkpoint(path)
     content = checkpoint["seisvision"]
     config = {
-        **content["config"],
-        # Published weights would only be overwritten by the checkpoint's own.
-        "model": {**content["config"]["model"], "pretrained": False},
+        **with_own_weights(content["config"]),
         "system": asked["system"],
         **_offset_network(content["config"], asked),
     }
@@ -185,6 +185,7 @@ def open_network(path: Path, asked: dict[str, Any]) -> Network:
     waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
     if is_own:
         _check_same_data(waveform_set, content)
+    check_bands({**config, "evaluation": {"baselines": False}}, cut_section(view), waveform_set)
     settings = set_settings(config, view, waveform_set)
     if is_own:
         data = _own_samples(waveform_set, config, content, settings, asked)

@@ -23,6 +23,7 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.runs.build import build_task, build_view, sample_settings
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint
+from seisvision.runs.configuration import with_own_weights
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -112,11 +113,7 @@ def trace_config(config: dict[str, Any]) -> dict[str, Any]:
     traces = dict(config["dataset"].get("traces") or {})
     traces["sampling_rate_hz"] = traces.get("sampling_rate_hz") or config["dataset"]["source"].get("sampling_rate_hz")
     traces["max_traces_per_event"] = None
-    return {
-        **config,
-        "model": {**config["model"], "pretrained": False},
-        "dataset": {**config["dataset"], "traces": traces},
-    }
+    return {**with_own_weights(config), "dataset": {**config["dataset"], "traces": traces}}
 
 
 def _offset_output(task: SupervisedTask, path: Path) -> str:

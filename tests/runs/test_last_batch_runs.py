@@ -20,8 +20,10 @@ RUNS: dict[str, list[str]] = {
     "two processes' worth of steps": [*ONE_LEFT, "trainer.accumulate_grad_batches=2"],
     "all as they are": [*ONE_LEFT, "trainer.overfit_batches=1.0"],
     "AlexNet": [*ONE_LEFT, "model=alexnet_bn", "view.height=63", "view.width=63"],
-    "clusters": ["task=cluster", "task.k=3", "task.pca_dim=6", "task.n_init=2", "task.min_cluster_size=2"]
-    + ["dataset.source.n_events=29", "trainer.batch_size=7", "trainer.max_epochs=1"],
+    "clusters": [
+        *["task=cluster", "task.k=3", "task.pca_dim=6", "task.n_init=2", "task.min_cluster_size=2"],
+        *["dataset.source.n_events=29", "trainer.batch_size=7", "trainer.max_epochs=1"],
+    ],
 }
 
 
