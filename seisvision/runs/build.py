@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.labels import check_labels, check_values
 from seisvision.data.scratch import stage_to_scratch
 from seisvision.data.splits import Split, make_split
 from seisvision.data.usability import usable_table
@@ -43,8 +44,13 @@ def build_view(config: Config) -> View:
 
 
 def class_map(config: Config, column: str) -> dict[str, int]:
-    """Values of ``column`` and the class numbers they mean, in the order of ``dataset.labels``."""
+    """Values of ``column`` and the class numbers they mean, in the order of ``dataset.labels``.
+
+    Raises:
+        ConfigurationError: the labels are not well-formed, see :func:`check_labels`.
+    """
     labels = config["dataset"]["labels"].get(column) or {}
+    check_labels(labels, column)
     return {str(value): number for number, values in enumerate(labels.values()) for value in values}
 
 
@@ -162,11 +168,13 @@ def build_data(config: Config, view: View) -> EventDataModule:
     check_split(config, view)
     check_origin(config, view)
     check_location(config, view)
+    check_classes(config)
     path = instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
     if config["system"].get("scratch"):
         path = stage_to_scratch(path, config["system"]["scratch"])
     waveform_set = WaveformSet(path)
     check_bands(config, cut_section(view), waveform_set)
+    check_classes(config, waveform_set)
     check_data(config, waveform_set)
     settings = set_settings(config, view, waveform_set)
     outputs = output_settings(config)
@@ -181,6 +189,30 @@ def build_data(config: Config, view: View) -> EventDataModule:
         seed=config["seed"],
         refit=config["split"]["refit"],
     )
+
+
+def check_classes(config: Config, waveform_set: WaveformSet | None = None) -> None:
+    """Refuse classes that are not well defined, or of which a set has no event.
+
+    Raises:
+        ConfigurationError: names the class, the value and the setting.
+    """
+    for output in output_settings(config):
+        if "class_names" not in output:
+            continue
+        column = output["target"]
+        labels = config["dataset"]["labels"].get(column) or {}
+        check_labels(labels, column)
+        if len(labels) == 1:
+            raise ConfigurationError(
+                f"dataset.labels.{column} names one class, {next(iter(labels))}; classification needs two or more."
+            )
+        if waveform_set is None:
+            continue
+        table = waveform_set.event_table()
+        table = table if column in table else waveform_set.metadata
+        if column in table:
+            check_values(labels, column, table[column], waveform_set.path)
 
 
 def check_split(config: Config, view: View) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.labels import check_labels
 from seisvision.data.splits import Split
 from seisvision.data.targets import target_arrays, trace_target_arrays
 from seisvision.data.traces import build_trace_index
@@ -303,7 +304,8 @@ def _targets(said: Predictions, column: str, class_map: dict[str, int] | None, w
 
 def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:
     """Values of the other set's column and the class numbers of the checkpoint that they mean."""
-    labels = config["dataset"]["labels"].get(output.target) or {}
+    labels = {name: values for name, values in (config["dataset"]["labels"].get(output.target) or {}).items() if values}
+    check_labels(labels, output.target)
     number_of = {class_name: number for number, class_name in enumerate(output.describe()["class_names"])}
     unknown = [class_name for class_name in labels if class_name not in number_of]
     if unknown:

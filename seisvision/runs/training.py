@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import seisvision
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.labels import tell_rare_classes
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.predictions import Predictions
 from seisvision.files import write_text
@@ -159,6 +160,7 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
     )
     for target, counts in data.counts["train"].items():
         log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
+    tell_rare_classes(data.counts, unit)
     picture = f"{task.view.out_channels} x {task.view.height} x {task.view.width}"
     log.info("network  %s, %s parameters, pictures %s", model_name(config), f"{parameters:,}", picture)
 
