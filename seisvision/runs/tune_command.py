@@ -44,11 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
     from hydra import compose, initialize_config_dir
 
     from seisvision.runs.configuration import to_plain
+    from seisvision.runs.quoting import quoted_paths
 
     if arguments.steps < 10:
         raise ConfigurationError(f"--steps={arguments.steps} is too few to see anything; give 10 or more.")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = to_plain(compose("train", overrides=arguments.overrides))
+        config = to_plain(compose("train", overrides=quoted_paths(arguments.overrides)))
     _check_task(config)
     if arguments.what == "lr":
         section, key, value = "optimizer", "lr", find_learning_rate(config, arguments.steps, arguments.figure)
