@@ -23,6 +23,7 @@ from seisvision.data.sources import FolderSource
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
+from seisvision.files import check_writable
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -135,6 +136,9 @@ class CombinedSource:
         """
         fingerprint = self.fingerprint(data_dir)
         folder = Path(data_dir).expanduser() / f"combined-{fingerprint}"
+        if (folder / "card.json").is_file():
+            return folder
+        check_writable(folder.parent, "system.data_dir")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locked(folder.with_name(f".{folder.name}.lock")):
             if not (folder / "card.json").is_file():

@@ -21,7 +21,7 @@ from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
-from seisvision.files import write_text
+from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS
 from seisvision.runs.bands import check_bands
 from seisvision.runs.build import (
@@ -115,6 +115,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
 
     quiet_libraries()
     asked = to_plain(composed)
+    check_writable(Path(asked["system"]["runs_dir"]) / "evaluate", "system.runs_dir")
     paths = member_checkpoints(asked["ckpt"])
     if len(paths) > 1:
         return evaluate_ensemble(asked, paths)

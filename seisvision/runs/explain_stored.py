@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.files import check_writable
 from seisvision.runs.build import build_data, build_task, build_view
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.configuration import with_own_weights
@@ -29,6 +30,7 @@ def explain_stored(folder: RunFolder, settings: Mapping[str, Any], part: str, da
         ConfigurationError: the settings do not fit the network, which may have found clusters.
         DataError: the set is not the one the run was trained on.
     """
+    check_writable(folder.path, "the run folder")
     checkpoint = load_checkpoint(folder.best_checkpoint)
     config = with_own_weights(folder.config())
     if data_dir is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import gc
 import logging
@@ -175,7 +176,7 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     if isinstance(error, SeisvisionError):
         log.error("Error: %s", error)
         return error.exit_code
-    message = _explain_hydra(error, config_name)
+    message = _explain_folder(error) if isinstance(error, OSError) else _explain_hydra(error, config_name)
     if message is not None:
         log.error("Error: %s", message)
         return ConfigurationError.exit_code
@@ -185,6 +186,19 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     else:
         log.error("This was not expected. Set SEISVISION_TRACEBACK=1 to see where it happened.")
     return 1
+
+
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+
+
+def _explain_folder(error: OSError) -> str | None:
+    """Say what cannot be read or written; None where the disk is at fault and not its rights."""
+    if error.errno not in NOT_ALLOWED or error.filename is None:
+        return None
+    return (
+        f"{error.filename} cannot be read or written ({error.strerror}). Name folders that allow it: --out, "
+        "system.runs_dir or system.data_dir."
+    )
 
 
 def _explain_hydra(error: Exception, config_name: str) -> str | None:
