@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch.utils.data import DataLoader
 from seisvision.data.cluster_sampler import ClusterSampler
 from seisvision.data.collate import collate_events
 from seisvision.data.epoch_sampler import DealtSamples, EpochSampler, TrainingBatches, local_batch_size
+from seisvision.data.left_out import summary
 from seisvision.data.memory import SamplesInMemory
 from seisvision.data.samples import EventSamples
 from seisvision.data.split import UNITS, Split
@@ -185,7 +185,7 @@ class EventDataModule(pl.LightningDataModule):
         if not kept:
             raise DataError(
                 f"no {self.unit} is left in part '{part}' of {self.waveform_set.path}: "
-                f"{_summary(list(reasons.values()))}; check the class map, select, min_stations and the window"
+                f"{summary(list(reasons.values()), self.unit)}; check these settings, or draw another split"
             )
         return self.samples_of(kept)
 
@@ -197,10 +197,8 @@ class EventDataModule(pl.LightningDataModule):
 
     def _report_excluded(self) -> None:
         if self.excluded:
-            summary = _summary([exclusion.reason for exclusion in self.excluded])
-            logger.warning(
-                "%d %ss of %s are left out: %s", len(self.excluded), self.unit, self.waveform_set.path, summary
-            )
+            told = summary([exclusion.reason for exclusion in self.excluded], self.unit)
+            logger.warning("%d %ss of %s are left out: %s", len(self.excluded), self.unit, self.waveform_set.path, told)
 
     def _count_classes(self, part: str) -> dict[str, dict[str, int]]:
         targets = self.parts[part].targets
@@ -299,7 +297,3 @@ def _class_names(column: str, class_map: ClassMap, given: Sequence[str] | None) 
             f"'{column}' has {len(numbers)} classes but the names {list(given)}; give one name each"
         )
     return [str(name) for name in given]
-
-
-def _summary(reasons: Sequence[str]) -> str:
-    return "; ".join(f"{n} x {reason}" for reason, n in Counter(reasons).most_common(5))

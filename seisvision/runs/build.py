@@ -13,7 +13,7 @@ from seisvision.data.datamodule import EventDataModule
 from seisvision.data.labels import check_labels, check_values
 from seisvision.data.scratch import stage_to_scratch
 from seisvision.data.splits import Split, make_split
-from seisvision.data.usability import usable_table
+from seisvision.data.usability import refuse_nothing, usable_table
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
@@ -143,6 +143,8 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
     if asked["column"] is not None:
         return Split.from_column(waveform_set.metadata, asked["column"], unit)
     table = usable_table(waveform_set, unit, **settings)
+    if table.empty:
+        refuse_nothing(waveform_set, **settings)
     if asked["test_fraction"] == asked["val_fraction"] == 0 and asked["n_folds"] is None:
         return Split({"train": tuple(str(name) for name in table.index)}, unit)
     first = next(iter(output_settings(config)), {})
