@@ -254,7 +254,7 @@ class EventDataModule(pl.LightningDataModule):
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         ranks = {"rank": rank, "n_ranks": n_ranks, "batch_size": self.batch_size}
         # Lightning puts a sampler without shuffling in the place of one with it, but knows nothing of our batches.
-        drawn = shuffle and not (self.trainer and self.trainer.overfit_batches)
+        drawn = shuffle and not getattr(self.trainer, "overfit_batches", 0)
         sampler = EpochSampler(len(samples), shuffle=drawn, seed=self.seed, joins=shuffle, **ranks)
         if labels is not None:
             sampler = ClusterSampler(labels, seed=self.seed, joins=True, **ranks)
@@ -277,7 +277,7 @@ class EventDataModule(pl.LightningDataModule):
         """Return the shuffled loader of the training part."""
         loader = self.loader("train", shuffle=True)
         # Reading processes draw their first batches at once, before Lightning tells the sampler its epoch.
-        loader.batch_sampler.sampler.set_epoch(self.first_epoch)  # type: ignore[union-attr, attr-defined]
+        loader.batch_sampler.sampler.set_epoch(self.first_epoch)  # type: ignore[union-attr]
         return loader
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:

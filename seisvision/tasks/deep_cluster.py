@@ -237,7 +237,7 @@ class DeepClusterTask(pl.LightningModule):
         }
         self._renew_head(epoch)
         loader = self._data.loader("train", labels=clustering.labels)
-        loader.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[union-attr, attr-defined]
+        loader.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[union-attr]
         return loader
 
     def _all_features(self, data: EventDataModule) -> np.ndarray:

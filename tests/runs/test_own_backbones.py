@@ -10,9 +10,11 @@ import pytest
 from omegaconf import OmegaConf
 from tiny_runs import plain_config, tiny_config
 
-from seisvision.errors import ConfigurationError
+from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.runs.build import build_task, build_view
+from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.configuration import ALLOWED_TARGETS_VARIABLE
+from seisvision.runs.ensemble import member_checkpoints
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.explain_stored import explain_stored
@@ -73,3 +75,19 @@ def test_a_network_that_hides_its_number_of_features_is_refused() -> None:
     config = plain_config(["~model", f"+model._target_={OWN}NoFeatures"])
     with pytest.raises(ConfigurationError, match=r"NoFeatures does not say how many features.*Set num_features"):
         build_task(config, build_view(config))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"hello\n", "no checkpoint at all"), (b"", "no checkpoint at all"), (b"x", "no checkpoint at all")],
+)
+def test_what_is_no_checkpoint_is_told_in_one_message(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"notes\.txt is damaged or {said}.*Give a run folder"):
+        load_checkpoint(path)
+
+
+def test_no_checkpoint_named_is_told() -> None:
+    with pytest.raises(CheckpointError, match="ckpt names no checkpoint"):
+        member_checkpoints(None)  # type: ignore[arg-type]
