@@ -67,7 +67,7 @@ def main() -> None:
             train(image, target)
 
     def from_waveforms(epoch: int) -> None:
-        loader.sampler.set_epoch(epoch)
+        loader.batch_sampler.sampler.set_epoch(epoch)
         for step, batch in enumerate(loader):
             train(view(task.augment(batch, epoch, step)), batch[keys.TARGETS]["source_type"])
 

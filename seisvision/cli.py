@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 
 import seisvision
-from seisvision.errors import SeisvisionError
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 finished, 1 failed, 2 bad usage, 130 interrupted."""
-    from seisvision.runs.terminal import INTERRUPTED, set_up_logging
+    from seisvision.runs.terminal import INTERRUPTED, set_up_logging, tell_error
 
     parsed = build_parser().parse_args(arguments)
     set_up_logging()
@@ -64,9 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.error("Interrupted. Nothing half-written was left behind.")
         return INTERRUPTED
-    except SeisvisionError as error:
-        log.error("Error: %s", error)
-        return error.exit_code
+    except Exception as error:
+        return tell_error(error)
 
 
 if __name__ == "__main__":

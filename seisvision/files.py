@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from seisvision.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
@@ -52,3 +58,49 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def check_writable(folder: str | Path, setting: str) -> None:
+    """Refuse a folder in which nothing can be written, before any work is done for it; nothing is left there.
+
+    A folder that is not there yet is judged by the one in which it would be made. Written is what is tried: rights say
+    little on read-only mounts, and to a superuser.
+
+    Args:
+        folder: where results will go.
+        setting: option or key that names it, such as ``--out`` or ``system.runs_dir``.
+
+    Raises:
+        ConfigurationError: names the folder, the reason and the setting.
+    """
+    path = Path(folder).expanduser().absolute()
+    there = path
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        within = "" if there == path else f", because {there} cannot"
+        raise ConfigurationError(
+            f"{setting}={folder} cannot be written to{within} ({error.strerror or error}). Give a folder in which you "
+            "may write."
+        ) from error
+
+
+def check_writable_file(path: str | Path, setting: str) -> None:
+    """Refuse the name of a file that could not be written, as :func:`check_writable` does a folder's."""
+    if Path(path).is_dir():
+        raise ConfigurationError(f"{setting}={path} is a folder. Give the name of a file.")
+    try:
+        check_writable(Path(path).expanduser().absolute().parent, setting)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{setting}={path} cannot be written: {error}") from error
+
+
+def keep_if_possible(write: Callable[[Path], object], path: Path) -> None:
+    """Write a file that only saves time later; where it cannot be written, say so and go on without it."""
+    try:
+        write(path)
+    except OSError as error:
+        log.warning("%s cannot be kept (%s); it is computed anew next time", path, error.strerror or error)

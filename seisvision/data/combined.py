@@ -23,6 +23,7 @@ from seisvision.data.sources import FolderSource
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
+from seisvision.files import check_writable
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -142,6 +143,8 @@ class CombinedSource:
         """
         fingerprint = self._wanted(data_dir)
         folder = _folder(data_dir, fingerprint)
+        if not (folder / "card.json").is_file():
+            check_writable(folder.parent, "system.data_dir")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locked(folder.with_name(f".{folder.name}.lock")):
             if not (folder / "card.json").is_file():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from torch.utils.data import DataLoader
 
 from seisvision.data.cluster_sampler import ClusterSampler
 from seisvision.data.collate import collate_events
-from seisvision.data.epoch_sampler import DealtSamples, EpochSampler, local_batch_size
+from seisvision.data.epoch_sampler import DealtSamples, EpochSampler, TrainingBatches, local_batch_size
+from seisvision.data.left_out import summary
 from seisvision.data.memory import SamplesInMemory
 from seisvision.data.samples import EventSamples
 from seisvision.data.split import UNITS, Split
@@ -186,7 +186,7 @@ class EventDataModule(pl.LightningDataModule):
         if not kept:
             raise DataError(
                 f"no {self.unit} is left in part '{part}' of {self.waveform_set.path}: "
-                f"{_summary(list(reasons.values()))}; check the class map, select, min_stations and the window"
+                f"{summary(list(reasons.values()), self.unit)}; check these settings, or draw another split"
             )
         return self.samples_of(kept)
 
@@ -198,10 +198,8 @@ class EventDataModule(pl.LightningDataModule):
 
     def _report_excluded(self) -> None:
         if self.excluded:
-            summary = _summary([exclusion.reason for exclusion in self.excluded])
-            logger.warning(
-                "%d %ss of %s are left out: %s", len(self.excluded), self.unit, self.waveform_set.path, summary
-            )
+            told = summary([exclusion.reason for exclusion in self.excluded], self.unit)
+            logger.warning("%d %ss of %s are left out: %s", len(self.excluded), self.unit, self.waveform_set.path, told)
 
     def _count_classes(self, part: str) -> dict[str, dict[str, int]]:
         targets = self.parts[part].targets
@@ -238,6 +236,8 @@ class EventDataModule(pl.LightningDataModule):
     def loader(self, part: str, *, shuffle: bool = False, labels: np.ndarray | None = None) -> DataLoader:
         """Return a loader of one part for this process; all ranks together serve each sample once.
 
+        An order that is drawn is one to train in: there a last batch of one sample joins the one before it.
+
         Args:
             part: name of the part.
             shuffle: draw a new order every epoch.
@@ -254,13 +254,17 @@ class EventDataModule(pl.LightningDataModule):
         num_workers = 0 if self.in_memory else self.num_workers
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         ranks = {"rank": rank, "n_ranks": n_ranks, "batch_size": self.batch_size}
-        sampler = EpochSampler(len(samples), shuffle=shuffle, seed=self.seed, **ranks)
+        # Lightning puts a sampler without shuffling in the place of one with it, but knows nothing of our batches.
+        drawn = shuffle and not getattr(self.trainer, "overfit_batches", 0)
+        sampler = EpochSampler(len(samples), shuffle=drawn, seed=self.seed, joins=shuffle, **ranks)
         if labels is not None:
-            sampler = ClusterSampler(labels, seed=self.seed, **ranks)
+            sampler = ClusterSampler(labels, seed=self.seed, joins=True, **ranks)
+        batches: dict[str, Any] = {"batch_size": local_batch_size(self.batch_size, n_ranks), "sampler": sampler}
+        if sampler.is_joined:
+            batches = {"batch_sampler": TrainingBatches(sampler)}
         return DataLoader(
             DealtSamples(samples) if n_ranks > 1 else samples,
-            batch_size=local_batch_size(self.batch_size, n_ranks),
-            sampler=sampler,
+            **batches,
             num_workers=num_workers,
             collate_fn=collate_events,
             persistent_workers=num_workers > 0,
@@ -274,7 +278,7 @@ class EventDataModule(pl.LightningDataModule):
         """Return the shuffled loader of the training part."""
         loader = self.loader("train", shuffle=True)
         # Reading processes draw their first batches at once, before Lightning tells the sampler its epoch.
-        loader.sampler.set_epoch(self.first_epoch)  # type: ignore[attr-defined]
+        loader.batch_sampler.sampler.set_epoch(self.first_epoch)  # type: ignore[union-attr]
         return loader
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
@@ -294,7 +298,3 @@ def _class_names(column: str, class_map: ClassMap, given: Sequence[str] | None) 
             f"'{column}' has {len(numbers)} classes but the names {list(given)}; give one name each"
         )
     return [str(name) for name in given]
-
-
-def _summary(reasons: Sequence[str]) -> str:
-    return "; ".join(f"{n} x {reason}" for reason, n in Counter(reasons).most_common(5))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import BatchSampler, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from seisvision import keys
@@ -32,6 +32,8 @@ class EpochSampler(DistributedSampler):
         rank: number of this process.
         n_ranks: number of processes R.
         batch_size: samples of a global batch, a multiple of R; default one for each rank.
+        joins: the last global batch joins the one before it where it would be a single sample, see
+            :class:`TrainingBatches`.
 
     Raises:
         ConfigurationError: ``rank`` does not lie in 0 to R - 1, or R does not divide ``batch_size``.
@@ -46,6 +48,7 @@ class EpochSampler(DistributedSampler):
         rank: int = 0,
         n_ranks: int = 1,
         batch_size: int | None = None,
+        joins: bool = False,
     ) -> None:
         if not 0 <= rank < n_ranks:
             raise ConfigurationError(f"rank={rank} must lie in 0 to n_ranks - 1 = {n_ranks - 1}")
@@ -53,6 +56,9 @@ class EpochSampler(DistributedSampler):
         self.n_total = n_total
         self.batch_size = n_ranks if batch_size is None else batch_size
         local_batch_size(self.batch_size, n_ranks)
+        whole = -(-n_total // self.batch_size)
+        self.n_batches = count_batches(n_total, self.batch_size) if joins else whole
+        self.is_joined = self.n_batches < whole
 
     def __iter__(self) -> Iterator[int]:
         """Yield the sample numbers of this rank in the epoch chosen by ``set_epoch``."""
@@ -68,9 +74,44 @@ class EpochSampler(DistributedSampler):
 
     def __len__(self) -> int:
         """Return how many samples this rank serves, with the one that does not count."""
-        n_batches = -(-self.n_total // self.batch_size)
-        at_least = (n_batches - 1) * (self.batch_size // self.num_replicas) + 1
+        at_least = (self.n_batches - 1) * (self.batch_size // self.num_replicas) + 1
         return max(len(range(self.rank, self.n_total, self.num_replicas)), at_least)
+
+
+def count_batches(n_total: int, batch_size: int) -> int:
+    """Global batches of an epoch of training, in which none but the only one is a single sample.
+
+    Where batches of one are asked for, all are.
+    """
+    whole, rest = divmod(n_total, batch_size)
+    return whole + (rest > 1 or (rest == 1 and whole == 0))
+
+
+class TrainingBatches(BatchSampler):
+    """Batches of a rank's samples, in order; a last global batch of one sample joins the one before it.
+
+    Batch norm has no statistics of one picture whose maps have shrunk to a pixel, and poor ones of any one picture.
+    So the last batch is longer by one, on whichever rank has the sample, and each sample is still seen once.
+
+    Args:
+        sampler: gives the samples of the rank, and says how many batches they make.
+    """
+
+    sampler: EpochSampler
+
+    def __init__(self, sampler: EpochSampler) -> None:
+        super().__init__(sampler, local_batch_size(sampler.batch_size, sampler.num_replicas), drop_last=False)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the sample numbers of one batch after the other."""
+        numbers = list(self.sampler)
+        starts = [number * self.batch_size for number in range(len(self))]
+        for start, end in zip(starts, [*starts[1:], len(numbers)], strict=True):
+            yield numbers[start:end]
+
+    def __len__(self) -> int:
+        """Return the number of batches, the same on every rank."""
+        return self.sampler.n_batches
 
 
 class DealtSamples(Dataset):

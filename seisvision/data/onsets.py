@@ -19,7 +19,7 @@ from scipy.signal import butter, sosfilt
 from seisvision.data.event_index import table_onsets_s
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
-from seisvision.files import whole_file
+from seisvision.files import keep_if_possible, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _stored_or_detected(waveform_set: WaveformSet, settings: OnsetSettings, cach
     onsets = _read(path, len(waveform_set.metadata))
     if onsets is None:
         onsets = _detect(waveform_set, settings)
-        _write(path, onsets)
+        keep_if_possible(lambda path: _write(path, onsets), path)
     return onsets
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.data.event_index import EventIndex, build_event_index
+from seisvision.data.left_out import summary
 from seisvision.data.onsets import known_onsets
 from seisvision.data.samples import reference_s
 from seisvision.data.targets import event_column, target_arrays, trace_column, trace_target_arrays
@@ -106,6 +107,26 @@ def usable_table(waveform_set: WaveformSet, split_unit: str, **settings: Any) ->
         return traces
     events = waveform_set.event_table()
     return events[events.index.isin(traces["source_id"])]
+
+
+def refuse_nothing(waveform_set: WaveformSet, **settings: Any) -> None:
+    """Refuse a set of which nothing can be served, with the reasons and the settings that cure them.
+
+    Args:
+        waveform_set: the set.
+        **settings: keywords of :func:`unusable_samples`.
+
+    Raises:
+        DataError: so it is.
+    """
+    unit = settings.get("unit", "event")
+    n_samples = len(waveform_set.metadata) if unit == "trace" else len(waveform_set)
+    reasons = unusable_samples(waveform_set, **settings)
+    if len(reasons) == n_samples:
+        raise DataError(
+            f"none of the {n_samples} {unit}s of {waveform_set.path} can be used: "
+            f"{summary(list(reasons.values()), unit)}"
+        )
 
 
 def with_cache(samples: Mapping[str, Any], cache_dir: str | Path | None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from seisvision.evaluation.features import (
     physics_features,
 )
 from seisvision.evaluation.trace_features import s_minus_p_features, spectral_ratio_features, two_features
-from seisvision.files import whole_file
+from seisvision.files import keep_if_possible, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def compute_feature_table(
     table = FeatureTable(list(dataset.sample_ids), results[0].names, values)
     problems = [problem for result in results for problem in result.problems]
     _refuse_or_report(kind, table, problems)
-    _write(path, table)
+    keep_if_possible(lambda path: _write(path, table), path)
     return table
 
 

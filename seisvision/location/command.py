@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Locate, write, and print counts and, last, the path of the table of epicentres."""
     from seisvision.errors import ConfigurationError
+    from seisvision.files import check_writable_file
     from seisvision.location import catalogue
 
     rejected_path = args.out.with_suffix(".rejected.csv")
@@ -44,6 +45,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(
             "OBS.csv, --out, its .rejected.csv and --quakeml are the same file; give different names."
         )
+    check_writable_file(args.out, "--out")
+    if args.quakeml is not None:
+        check_writable_file(args.quakeml, "--quakeml")
     observations = catalogue.read_observations(args.observations)
     locations = catalogue.locate_table(observations, args.mode)
     rejected = catalogue.rejected_table(observations, locations)

@@ -15,3 +15,34 @@ class Backbone(nn.Module):
     def unrectified(self, image: torch.Tensor) -> torch.Tensor:
         """Features (B, F) before the last ReLU, where the network ends in one: what DeepCluster clusters."""
         return self(image)
+
+
+@torch.no_grad()
+def norm_of_one_value(network: nn.Module, picture: torch.Tensor) -> str | None:
+    """Name of a batch norm that sees one value a channel of one picture, so that it has nothing to normalise.
+
+    Args:
+        network: what pictures go through; its weights and statistics stay.
+        picture: (1, P, H, W).
+
+    Returns:
+        The name within ``network``, ``None`` where all have several values.
+    """
+    found: list[str] = []
+    handles = []
+    for name, module in network.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            # Bound now: the loop's name is another one when the picture comes through.
+            def look(_: nn.Module, inputs: tuple[torch.Tensor, ...], name: str = name) -> None:
+                if inputs[0].numel() == inputs[0].shape[1]:
+                    found.append(name)
+
+            handles.append(module.register_forward_pre_hook(look))
+    was_training = network.training
+    try:
+        network.eval()(picture)
+    finally:
+        network.train(was_training)
+        for handle in handles:
+            handle.remove()
+    return found[0] if found else None

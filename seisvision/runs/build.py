@@ -10,14 +10,16 @@ from typing import Any
 import torch
 
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.labels import check_labels, check_values
 from seisvision.data.scratch import stage_to_scratch
 from seisvision.data.splits import Split, make_split
-from seisvision.data.usability import usable_table
+from seisvision.data.usability import refuse_nothing, usable_table
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import LEVELS, MODES
-from seisvision.runs.configuration import instantiate
+from seisvision.runs.bands import check_bands
+from seisvision.runs.configuration import check_targets, instantiate, takes
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
 from seisvision.seeding import stream_seed
@@ -42,8 +44,13 @@ def build_view(config: Config) -> View:
 
 
 def class_map(config: Config, column: str) -> dict[str, int]:
-    """Values of ``column`` and the class numbers they mean, in the order of ``dataset.labels``."""
+    """Values of ``column`` and the class numbers they mean, in the order of ``dataset.labels``.
+
+    Raises:
+        ConfigurationError: the labels are not well-formed, see :func:`check_labels`.
+    """
     labels = config["dataset"]["labels"].get(column) or {}
+    check_labels(labels, column)
     return {str(value): number for number, values in enumerate(labels.values()) for value in values}
 
 
@@ -72,13 +79,18 @@ def sample_settings(config: Config, view: View, components: str | None = None) -
     }
 
 
+def cut_section(view: View) -> str:
+    """Where ``dataset`` says how the samples of a view are cut: ``samples`` or ``traces``."""
+    return {"event": "samples", "trace": "traces"}[view.unit]
+
+
 def cut_settings(config: Config, view: View) -> dict[str, Any]:
     """``dataset.samples`` or ``dataset.traces``, whichever the view draws.
 
     Raises:
         ConfigurationError: the data set says nothing of single traces.
     """
-    section = {"event": "samples", "trace": "traces"}[view.unit]
+    section = cut_section(view)
     settings = config["dataset"].get(section)
     if not settings:
         raise ConfigurationError(
@@ -131,6 +143,8 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
     if asked["column"] is not None:
         return Split.from_column(waveform_set.metadata, asked["column"], unit)
     table = usable_table(waveform_set, unit, **settings)
+    if table.empty:
+        refuse_nothing(waveform_set, **settings)
     if asked["test_fraction"] == asked["val_fraction"] == 0 and asked["n_folds"] is None:
         return Split({"train": tuple(str(name) for name in table.index)}, unit)
     first = next(iter(output_settings(config)), {})
@@ -156,10 +170,13 @@ def build_data(config: Config, view: View) -> EventDataModule:
     check_split(config, view)
     check_origin(config, view)
     check_location(config, view)
+    check_classes(config)
     path = instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
     if config["system"].get("scratch"):
         path = stage_to_scratch(path, config["system"]["scratch"])
     waveform_set = WaveformSet(path)
+    check_bands(config, cut_section(view), waveform_set)
+    check_classes(config, waveform_set)
     check_data(config, waveform_set)
     settings = set_settings(config, view, waveform_set)
     outputs = output_settings(config)
@@ -174,6 +191,30 @@ def build_data(config: Config, view: View) -> EventDataModule:
         seed=config["seed"],
         refit=config["split"]["refit"],
     )
+
+
+def check_classes(config: Config, waveform_set: WaveformSet | None = None) -> None:
+    """Refuse classes that are not well defined, or of which a set has no event.
+
+    Raises:
+        ConfigurationError: names the class, the value and the setting.
+    """
+    for output in output_settings(config):
+        if "class_names" not in output:
+            continue
+        column = output["target"]
+        labels = config["dataset"]["labels"].get(column) or {}
+        check_labels(labels, column)
+        if len(labels) == 1:
+            raise ConfigurationError(
+                f"dataset.labels.{column} names one class, {next(iter(labels))}; classification needs two or more."
+            )
+        if waveform_set is None:
+            continue
+        table = waveform_set.event_table()
+        table = table if column in table else waveform_set.metadata
+        if column in table:
+            check_values(labels, column, table[column], waveform_set.path)
 
 
 def check_split(config: Config, view: View) -> None:
@@ -267,13 +308,30 @@ def build_task(config: Config, view: View) -> Any:
     channels = view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
     return instantiate(
         config["task"],
-        model=instantiate(config["model"], in_channels=channels),
+        model=build_model(config["model"], channels),
         view=view,
         optimizer=instantiate(config["optimizer"]),
         scheduler=instantiate(config["scheduler"]),
         augment=instantiate(config["augment"], seed=config["seed"]),
         seed=config["seed"],
     )
+
+
+def build_model(settings: Config, in_channels: int) -> Any:
+    """The backbone for pictures of ``in_channels`` channels; one that takes no number of channels is built as it is.
+
+    Raises:
+        ConfigurationError: it cannot be built, or does not say how many features it gives.
+    """
+    check_targets(settings)
+    given = {"in_channels": in_channels} if takes(str(settings["_target_"]), "in_channels") else {}
+    model = instantiate(settings, **given)
+    if not isinstance(getattr(model, "num_features", None), int):
+        raise ConfigurationError(
+            f"model._target_={settings['_target_']} does not say how many features it gives. Set num_features in the "
+            "class: an integer F, where it turns pictures (B, P, H, W) into features (B, F)."
+        )
+    return model
 
 
 def _check_monitor(config: Config) -> None:

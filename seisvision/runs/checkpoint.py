@@ -12,6 +12,9 @@ from seisvision.errors import CheckpointError
 CONTENT_KEYS = ("version", "config", "outputs", "view", "run_id", "data_fingerprint", "split_hash", "split", "git")
 """What stands under ``seisvision`` in a checkpoint, beside the weights and the state of the training."""
 
+PICKLES = (b"PK", *(bytes([0x80, protocol]) for protocol in range(1, 6)))
+"""First bytes of archives, such as those of torch, and of bare pickles, which hold what they are asked to run."""
+
 
 def find_checkpoint(path: str | Path) -> Path:
     """Return the checkpoint file that ``path`` names; a run folder means its best one.
@@ -66,16 +69,20 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     path = find_checkpoint(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        reason = f" such as {named[1]}" if named else ""
+    except Exception as error:
+        # torch finds files that are none in many ways: as a bad pickle, a bad index, a missing key, an end.
+        if isinstance(error, pickle.UnpicklingError) and path.read_bytes()[:2] in PICKLES:
+            named = re.search(r"GLOBAL ([\w.]+)", str(error))
+            reason = f" such as {named[1]}" if named else ""
+            raise CheckpointError(
+                f"{path} is refused: it contains objects other than tensors and plain containers{reason}, "
+                "and loading those could run code. Use a checkpoint written by seisvision."
+            ) from error
+        reason = type(error).__name__ if len(str(error)) < 5 else str(error).splitlines()[0][:100]
         raise CheckpointError(
-            f"{path} is refused: it contains objects other than tensors and plain containers{reason}, "
-            "and loading those could run code. Use a checkpoint written by seisvision."
+            f"{path} is damaged or no checkpoint at all ({reason}). Give a run folder, or a .ckpt file of its "
+            "checkpoints/."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise CheckpointError(f"{path} is damaged or no checkpoint at all ({reason}).") from error
     content = checkpoint.get("seisvision") if isinstance(checkpoint, dict) else None
     if not isinstance(content, dict) or any(key not in content for key in CONTENT_KEYS):
         raise CheckpointError(

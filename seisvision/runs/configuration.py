@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import inspect
 import json
 import math
 import os
@@ -45,7 +46,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
         ConfigurationError: a mandatory value is missing or an interpolation cannot be resolved.
     """
     unresolved = OmegaConf.to_container(config, resolve=False)
-    missing = [path for path, value in _leaves(unresolved) if value == "???"]
+    missing = [path for path, value in leaves(unresolved) if value == "???"]
     if missing:
         raise ConfigurationError(f"These settings have no value yet: {', '.join(missing)}. Give each as key=value.")
     try:
@@ -68,7 +69,7 @@ def check_moved(config: Any) -> None:
     Raises:
         ConfigurationError: names the setting and where it is now.
     """
-    for key, _ in _leaves(config):
+    for key, _ in leaves(config):
         if key in MOVED:
             raise ConfigurationError(moved(key))
 
@@ -100,17 +101,17 @@ def allowed_prefixes() -> tuple[str, ...]:
 
 
 def _targets(config: Any) -> Iterator[tuple[str, Any]]:
-    return ((path, value) for path, value in _leaves(config) if path.rpartition(".")[2] == "_target_")
+    return ((path, value) for path, value in leaves(config) if path.rpartition(".")[2] == "_target_")
 
 
-def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted paths and values of everything that is neither a mapping nor a list."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
     elif isinstance(node, list | tuple):
         for index, value in enumerate(node):
-            yield from _leaves(value, f"{path}[{index}]")
+            yield from leaves(value, f"{path}[{index}]")
     else:
         yield path, node
 
@@ -136,7 +137,7 @@ def check_numbers(config: Mapping[str, Any]) -> None:
     Raises:
         ConfigurationError: names the setting, its value and what is allowed.
     """
-    values = dict(_leaves(config))
+    values = dict(leaves(config))
     for key, (kind, low, high) in LIMITS.items():
         value = values.get(key)
         is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
@@ -197,6 +198,31 @@ def _find(target: str) -> Any:
     """Import what a dotted path names: a module as far as it goes, then attributes."""
     module_name, _, attribute = target.rpartition(".")
     return getattr(importlib.import_module(module_name), attribute)
+
+
+def takes(target: str, name: str, by_name_only: bool = False) -> bool:
+    """Whether the class or function that a dotted path names takes an argument of some name.
+
+    Args:
+        target: the dotted path.
+        name: of the argument.
+        by_name_only: whether ``**kwargs``, which takes everything, is not enough.
+    """
+    parameters = inspect.signature(_find(target)).parameters.values()
+    named = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
+    return name in named or (not by_name_only and any(one.kind is one.VAR_KEYWORD for one in parameters))
+
+
+def with_own_weights(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a network whose weights come from a checkpoint, so that none are fetched for it.
+
+    Networks that know of no published weights, such as a user's own, are built from their settings as they are.
+    """
+    model = dict(config["model"])
+    check_targets(model)
+    if "pretrained" in model or takes(str(model["_target_"]), "pretrained", by_name_only=True):
+        model["pretrained"] = False
+    return {**config, "model": model}
 
 
 def model_name(config: Mapping[str, Any]) -> str:

@@ -75,7 +75,7 @@ def member_checkpoints(asked: str | Sequence[str]) -> list[Path]:
         CheckpointError: there is none.
         ConfigurationError: a folder does not exist or a pattern matches nothing.
     """
-    names = [asked] if isinstance(asked, str) else [str(name) for name in asked]
+    names = [str(name) for name in asked] if isinstance(asked, list | tuple) else [str(asked)] * (asked is not None)
     if not names:
         raise CheckpointError("ckpt names no checkpoint. Give a .ckpt file, run folders, a sweep folder or a pattern.")
     paths: list[Path] = []

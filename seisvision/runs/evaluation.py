@@ -14,25 +14,28 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.labels import check_labels
 from seisvision.data.splits import Split
 from seisvision.data.targets import target_arrays, trace_target_arrays
 from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
-from seisvision.files import write_text
+from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS
+from seisvision.runs.bands import check_bands
 from seisvision.runs.build import (
     build_task,
     build_view,
     check_location,
     check_origin,
+    cut_section,
     fits_in_memory,
     set_settings,
 )
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
-from seisvision.runs.configuration import instantiate, to_plain
+from seisvision.runs.configuration import instantiate, to_plain, with_own_weights
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.location import locate_events
@@ -113,6 +116,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
 
     quiet_libraries()
     asked = to_plain(composed)
+    check_writable(Path(asked["system"]["runs_dir"]) / "evaluate", "system.runs_dir")
     paths = member_checkpoints(asked["ckpt"])
     if len(paths) > 1:
         return evaluate_ensemble(asked, paths)
@@ -166,9 +170,7 @@ def open_network(path: Path, asked: dict[str, Any]) -> Network:
     checkpoint = load_checkpoint(path)
     content = checkpoint["seisvision"]
     config = {
-        **content["config"],
-        # Published weights would only be overwritten by the checkpoint's own.
-        "model": {**content["config"]["model"], "pretrained": False},
+        **with_own_weights(content["config"]),
         "system": asked["system"],
         **_offset_network(content["config"], asked),
     }
@@ -188,6 +190,7 @@ def open_network(path: Path, asked: dict[str, Any]) -> Network:
         _check_same_data(waveform_set, content)
     else:
         check_data(config, waveform_set, fits=False)
+    check_bands({**config, "evaluation": {"baselines": False}}, cut_section(view), waveform_set)
     settings = set_settings(config, view, waveform_set)
     if is_own:
         data = _own_samples(waveform_set, config, content, settings, asked)
@@ -305,7 +308,8 @@ def _targets(said: Predictions, column: str, class_map: dict[str, int] | None, w
 
 def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:
     """Values of the other set's column and the class numbers of the checkpoint that they mean."""
-    labels = config["dataset"]["labels"].get(output.target) or {}
+    labels = {name: values for name, values in (config["dataset"]["labels"].get(output.target) or {}).items() if values}
+    check_labels(labels, output.target)
     number_of = {class_name: number for number, class_name in enumerate(output.describe()["class_names"])}
     unknown = [class_name for class_name in labels if class_name not in number_of]
     if unknown:

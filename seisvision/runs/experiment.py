@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.files import check_writable
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.ranks import current_place
@@ -110,6 +111,7 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
         SeisvisionError: the run cannot be done; its ``status.json`` says why.
         KeyboardInterrupt: it was interrupted; the same call resumes.
     """
+    check_folders(config["system"])
     if current_place().n_ranks > 1:
         folder = work_together(lambda: identify(config), lambda found: _prepare_whole(found, config, overrides))
         _show_finished(folder)
@@ -127,6 +129,19 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
             do_run(folder)
             _show_finished(folder)
     return folder
+
+
+def check_folders(system: Mapping[str, Any]) -> None:
+    """Refuse folders of this machine in which a run could not write, before any work.
+
+    That of the data need not be: a set that lies there is read, and what would save time is computed anew.
+
+    Raises:
+        ConfigurationError: names the folder and the setting.
+    """
+    check_writable(system["runs_dir"], "system.runs_dir")
+    if system.get("scratch"):
+        check_writable(system["scratch"], "system.scratch")
 
 
 def _prepare_whole(folder: RunFolder, config: dict[str, Any], overrides: list[str]) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.files import check_writable
 from seisvision.runs.build import build_data, build_task, build_view
 from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.runs.configuration import with_own_weights
 from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.folder import RunFolder
 from seisvision.tasks.supervised import SupervisedTask
@@ -28,10 +30,9 @@ def explain_stored(folder: RunFolder, settings: Mapping[str, Any], part: str, da
         ConfigurationError: the settings do not fit the network, which may have found clusters.
         DataError: the set is not the one the run was trained on.
     """
+    check_writable(folder.path, "the run folder")
     checkpoint = load_checkpoint(folder.best_checkpoint)
-    config = folder.config()
-    # Published weights would only be overwritten by the checkpoint's own.
-    config["model"]["pretrained"] = False
+    config = with_own_weights(folder.config())
     if data_dir is not None:
         config["system"]["data_dir"] = str(data_dir)
     view = build_view(config)

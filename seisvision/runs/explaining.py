@@ -22,6 +22,7 @@ from seisvision.evaluation.predictions import PREDICTIONS, Predictions
 from seisvision.evaluation.saliency import find_layer, grad_cam, is_signed, rank_correlations, upsample
 from seisvision.files import whole_file
 from seisvision.runs.build import build_task
+from seisvision.runs.configuration import with_own_weights
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.tasks.class_output import NO_CLASS
 from seisvision.tasks.output import Output
@@ -68,7 +69,7 @@ def explain_run(
         raise ConfigurationError(f"part='{part}' is not in this run. {did_you_mean(part, list(data.parts))}")
     task = task.cpu().eval()
     # A second network of the same shape, never trained; published weights would not be random.
-    plain = {**config, "model": {**config["model"], "pretrained": False}, "seed": config["seed"] + RANDOM_SEED_STEP}
+    plain = {**with_own_weights(config), "seed": config["seed"] + RANDOM_SEED_STEP}
     random = build_task(plain, task.view).eval()
     found = {}
     for output, untrained in zip(task.outputs, random.outputs, strict=True):

@@ -21,8 +21,10 @@ from seisvision.data.traces import TraceSamples
 from seisvision.data.usability import row_numbers, unusable_samples, with_cache
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
+from seisvision.files import check_writable
 from seisvision.runs.build import build_task, build_view, sample_settings
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint
+from seisvision.runs.configuration import with_own_weights
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -56,15 +58,26 @@ def offsets_of(config: Mapping[str, Any], waveform_set: WaveformSet) -> Predicte
             "makes a run for the new network."
         )
     path = Path(config["system"]["data_dir"]) / "features" / f"offsets-{digest}-{waveform_set.fingerprint}.csv"
-    with _locked(path):
-        if not path.exists():
-            predict_offsets(waveform_set, checkpoint, path.parent).write(path)
-    offsets = PredictedOffsets.read(path)
+    offsets = _kept_or_predicted(waveform_set, checkpoint, path)
     known = np.isfinite(offsets.offset_km)
     log.info("offsets  of %d of %d traces by checkpoint %s: %s", known.sum(), len(known), digest, path)
     for reason, count in Counter(reason for reason in offsets.reasons if reason).most_common():
         log.info("         %d traces have none: %s", count, reason)
     return offsets
+
+
+def _kept_or_predicted(waveform_set: WaveformSet, checkpoint: Path, path: Path) -> PredictedOffsets:
+    """Distances from a file, which is made first; where none can be made they are predicted anew."""
+    if not path.exists():
+        try:
+            check_writable(path.parent, "system.data_dir")
+        except ConfigurationError as error:
+            log.warning("offsets  are predicted anew each time: %s", error)
+            return predict_offsets(waveform_set, checkpoint)
+        with _locked(path):
+            if not path.exists():
+                predict_offsets(waveform_set, checkpoint, path.parent).write(path)
+    return PredictedOffsets.read(path)
 
 
 def predict_offsets(
@@ -112,11 +125,7 @@ def trace_config(config: dict[str, Any]) -> dict[str, Any]:
     traces = dict(config["dataset"].get("traces") or {})
     traces["sampling_rate_hz"] = traces.get("sampling_rate_hz") or config["dataset"]["source"].get("sampling_rate_hz")
     traces["max_traces_per_event"] = None
-    return {
-        **config,
-        "model": {**config["model"], "pretrained": False},
-        "dataset": {**config["dataset"], "traces": traces},
-    }
+    return {**with_own_weights(config), "dataset": {**config["dataset"], "traces": traces}}
 
 
 def _offset_output(task: SupervisedTask, path: Path) -> str:

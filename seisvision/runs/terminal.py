@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import gc
 import logging
@@ -18,6 +19,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
+from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
 
 log = logging.getLogger("seisvision")
@@ -101,7 +103,7 @@ def telling(job: Callable[..., Result]) -> Callable[..., Result | None]:
         try:
             return job(config)
         except Exception as error:
-            exit_codes.append(_tell(error, ""))
+            exit_codes.append(tell_error(error, ""))
             return None
 
     return told
@@ -118,7 +120,7 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         config_name: root configuration, for suggestions where a key is misspelt.
     """
     # Python's argument parser wants all overrides in one row; people also type them on both sides of -m.
-    sys.argv[1:] = sorted(sys.argv[1:], key=_is_override)
+    sys.argv[1:] = sorted(quoted_paths(sys.argv[1:]), key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     return guarded(command, config_name)
@@ -137,7 +139,7 @@ def guarded(action: Callable[[], object], config_name: str = "") -> int:
         log.error("Interrupted. The same command resumes.")
         return INTERRUPTED
     except Exception as error:
-        return _tell(error, config_name)
+        return tell_error(error, config_name)
     return exit_codes[0] if exit_codes else 0
 
 
@@ -164,12 +166,17 @@ def _is_override(word: str) -> bool:
     return not word.startswith("-") and ("=" in word or word.startswith("~"))
 
 
-def _tell(error: Exception, config_name: str) -> int:
-    """Log an error for people and return the exit code it stands for."""
+def tell_error(error: Exception, config_name: str = "") -> int:
+    """Log an error for people and return the exit code it stands for.
+
+    Args:
+        error: any error.
+        config_name: root configuration of a Hydra application, for suggestions where a key is misspelt.
+    """
     if isinstance(error, SeisvisionError):
         log.error("Error: %s", error)
         return error.exit_code
-    message = _explain_hydra(error, config_name)
+    message = _explain_folder(error) if isinstance(error, OSError) else _explain_hydra(error, config_name)
     if message is not None:
         log.error("Error: %s", message)
         return ConfigurationError.exit_code
@@ -181,19 +188,53 @@ def _tell(error: Exception, config_name: str) -> int:
     return 1
 
 
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+
+
+def _explain_folder(error: OSError) -> str | None:
+    """Say what cannot be read or written; None where the disk is at fault and not its rights."""
+    if error.errno not in NOT_ALLOWED or error.filename is None:
+        return None
+    return (
+        f"{error.filename} cannot be read or written ({error.strerror}). Name folders that allow it: --out, "
+        "system.runs_dir or system.data_dir."
+    )
+
+
 def _explain_hydra(error: Exception, config_name: str) -> str | None:
     """Say what is wrong with a command line that Hydra cannot compose; None for other errors."""
-    from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+    from hydra.errors import (
+        ConfigCompositionException,
+        HydraException,
+        MissingConfigException,
+        OverrideParseException,
+    )
     from omegaconf.errors import OmegaConfBaseException
 
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
         return f"{group}={choice} does not exist. {did_you_mean(choice, list(error.options))}"
+    if isinstance(error, OverrideParseException):
+        return _explain_grammar(error.override, str(error))
     if isinstance(error, ConfigCompositionException):
         return _explain_override(error, config_name)
     if isinstance(error, HydraException | OmegaConfBaseException):
         return " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
     return None
+
+
+def _explain_grammar(word: str, message: str) -> str:
+    """Say how a value is written that is not one word."""
+    key, is_given, value = word.partition("=")
+    reason = message.strip().splitlines()[0]
+    if not is_given:
+        return f"'{word}' cannot be read ({reason}). Give settings as key=value."
+    mark = "'" if '"' in value else '"'
+    outside = '"' if mark == "'" else "'"
+    return (
+        f"'{word}' cannot be read ({reason}). A value that holds =, commas, quotes or unpaired brackets stands in "
+        f"quotes of its own, inside those of the shell: {outside}{key}={mark}{value.strip(mark)}{mark}{outside}."
+    )
 
 
 def _explain_override(error: Exception, config_name: str) -> str:

@@ -14,8 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import seisvision
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.labels import tell_rare_classes
+from seisvision.errors import ConfigurationError
 from seisvision.evaluation.predictions import Predictions
 from seisvision.files import write_text
+from seisvision.models.backbone import norm_of_one_value
 from seisvision.runs.baselines import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
@@ -70,6 +73,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
         data.split.save(folder.split_file)
         _write_excluded(folder, data)
         _introduce(config, folder, data, task)
+    refuse_single_pictures(data, task)
 
     loggers = build_loggers(config, folder) if is_first else []
     succeeded = False
@@ -98,6 +102,27 @@ def _new_task(config: dict[str, Any], data: EventDataModule, view: View) -> Any:
     for output in task.outputs:
         output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
     return task
+
+
+def refuse_single_pictures(data: EventDataModule, task: Task) -> None:
+    """Refuse to train on one picture at a time where a batch norm could make nothing of it.
+
+    Raises:
+        ConfigurationError: names the layer and what gives larger batches.
+    """
+    n_samples, size = len(data.parts["train"]), data.batch_size
+    if min(n_samples, size) > 1:
+        return
+    picture = torch.zeros(1, task.view.out_channels, task.view.height, task.view.width, device=task.device)
+    layer = norm_of_one_value(task.model, task.front(picture) if isinstance(task, DeepClusterTask) else picture)
+    if layer is None:
+        return
+    why = f"trainer.batch_size={size}" if size == 1 else f"the training part holds {n_samples} {task.view.unit}"
+    cure = "Set trainer.batch_size to 2 or more" if size == 1 else "Use more data or another split"
+    raise ConfigurationError(
+        f"{why}, so every batch is a single picture, and the batch norm '{layer}' sees one value a channel of it: "
+        f"nothing could be learnt. {cure}, or larger pictures (view.height, view.width)."
+    )
 
 
 def _best_of(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task) -> Any:
@@ -135,6 +160,7 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
     )
     for target, counts in data.counts["train"].items():
         log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
+    tell_rare_classes(data.counts, unit)
     picture = f"{task.view.out_channels} x {task.view.height} x {task.view.width}"
     log.info("network  %s, %s parameters, pictures %s", model_name(config), f"{parameters:,}", picture)
 

@@ -43,18 +43,23 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from hydra import compose, initialize_config_dir
 
+    from seisvision.files import check_writable_file
     from seisvision.runs.configuration import to_plain
+    from seisvision.runs.quoting import quoted_paths
 
     if arguments.steps < 10:
         raise ConfigurationError(f"--steps={arguments.steps} is too few to see anything; give 10 or more.")
+    out = arguments.out or CONF / "tuned" / f"{arguments.what}.yaml"
+    check_writable_file(out, "--out")
+    if arguments.figure is not None:
+        check_writable_file(arguments.figure, "--figure")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = to_plain(compose("train", overrides=arguments.overrides))
+        config = to_plain(compose("train", overrides=quoted_paths(arguments.overrides)))
     _check_task(config)
     if arguments.what == "lr":
         section, key, value = "optimizer", "lr", find_learning_rate(config, arguments.steps, arguments.figure)
     else:
         section, key, value = "trainer", "batch_size", find_batch_size(config)
-    out = arguments.out or CONF / "tuned" / f"{arguments.what}.yaml"
     about = f"# Found by: seisvision tune {arguments.what} {' '.join(arguments.overrides)}".rstrip()
     write_text(out, f"# @package _global_\n{about}\n{section}:\n  {key}: {value}\n")
     setting = f"{section}.{key}={value}"

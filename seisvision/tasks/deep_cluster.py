@@ -19,7 +19,7 @@ from seisvision import keys
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
 from seisvision.clustering.kmeans import BACKENDS, Clustering, agreement, kmeans, require_samples
 from seisvision.data.datamodule import EventDataModule
-from seisvision.data.epoch_sampler import Share
+from seisvision.data.epoch_sampler import Share, count_batches
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
 from seisvision.models.contrast import Contrast
@@ -237,7 +237,7 @@ class DeepClusterTask(pl.LightningModule):
         }
         self._renew_head(epoch)
         loader = self._data.loader("train", labels=clustering.labels)
-        loader.sampler.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[union-attr]
         return loader
 
     def _all_features(self, data: EventDataModule) -> np.ndarray:
@@ -384,7 +384,7 @@ class DeepClusterTask(pl.LightningModule):
         """Steps of the whole training; Lightning's own count would ask for the samples, and so make clusters."""
         assert self._data is not None
         trainer = self.trainer
-        batches, limit = -(-len(self._number_of) // self._data.batch_size), trainer.limit_train_batches
+        batches, limit = count_batches(len(self._number_of), self._data.batch_size), trainer.limit_train_batches
         batches = min(batches, limit) if isinstance(limit, int) else max(1, int(batches * limit))
         return (trainer.max_epochs or 1) * -(-batches // trainer.accumulate_grad_batches)
 

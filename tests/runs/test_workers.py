@@ -23,7 +23,7 @@ from seisvision.runs.terminal import set_up_logging
 
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "system.num_threads=1"]
 SMALL = ["view.height=16", "view.width=16", "optimizer=sgd", "trainer.batch_size=6"]
-# 17 training events in batches of 8 leave one: the second process has nothing of the last batch.
+# 17 training events in batches of 8 leave one, which joins the last batch: the first process has five of it.
 MORE = ["dataset.source.n_events=31", "trainer.max_epochs=3", "trainer.batch_size=8", "augment.noise_fraction=0.1"]
 MORE += ["view.height=48", "view.width=48"]
 WAIT_S = 120.0

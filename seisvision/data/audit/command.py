@@ -31,11 +31,13 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.data.audit.page import write_page
     from seisvision.data.sources import FolderSource
     from seisvision.data.waveform_set import WaveformSet
+    from seisvision.files import check_writable
 
     waveform_set = WaveformSet(FolderSource(args.set).prepare(args.data_dir))
     labels = None if args.classes is None else {name: [name] for name in args.classes}
-    audit = audit_set(waveform_set, args.target, labels, args.max_traces or None)
     folder = Path(args.out) if args.out else waveform_set.path / "audit"
+    check_writable(folder, "--out")
+    audit = audit_set(waveform_set, args.target, labels, args.max_traces or None)
     write_audit(audit, folder)
     page = write_page(audit, waveform_set, folder)
     print_summary(audit)

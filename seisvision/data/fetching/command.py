@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
+from seisvision.files import check_writable
 
 if TYPE_CHECKING:
     from seisvision.data.fetching.recipe import Requests
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigurationError(f"'{change}' is no setting; write KEY=VALUE, such as stations.maximum=8")
     recipe = load_recipe(args.recipe, args.root, args.changes)
     out = Path(args.out or f"data/{recipe.name}")
+    if not args.dry_run:
+        check_writable(out.absolute().parent, "--out")
     report = None if args.retry or args.dry_run else finished_report(out, recipe)
     if report is None:
         from seisvision.data.fetching.fetcher import run_fetch

@@ -42,6 +42,7 @@ class FetchSource:
         """
         from seisvision.data.fetching.fetcher import run_fetch
         from seisvision.data.fetching.recipe import load_recipe
+        from seisvision.files import check_writable
 
         folder = Path(data_dir).expanduser() / self.name
         if (folder / "card.json").is_file():
@@ -51,6 +52,7 @@ class FetchSource:
                 f"waveform set {folder} does not exist, and nothing is fetched unasked; run 'seisvision data fetch "
                 f"{self.recipe} --out {folder}', or set dataset.source.allow_network=true"
             )
+        check_writable(folder.parent, "system.data_dir")
         return run_fetch(load_recipe(self.recipe, self.root, self.changes), folder).out
 
     def fingerprint(self, data_dir: str | Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
+from seisvision.files import check_writable
 from seisvision.seeding import DEFAULT_SEED
 
 if TYPE_CHECKING:
@@ -76,6 +77,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.out is None and not args.dry_run:
         raise ConfigurationError("name the folder of the new set with --out DIR, or add --dry-run to write nothing")
+    if args.out is not None and not args.dry_run:
+        # Sets are made beside their place and renamed.
+        check_writable(Path(args.out).absolute().parent, "--out")
     recipe = _recipe(args)
     if args.shard is not None:
         return _run_shard(args, recipe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,9 @@ def run(args: argparse.Namespace) -> int:
     """Merge, and print the path of the set last."""
     from seisvision.data.importing.shards import merge_shards
     from seisvision.data.waveform_set import WaveformSet
+    from seisvision.files import check_writable
 
+    check_writable(Path(args.out or args.shards).absolute().parent, "--out")
     path = merge_shards(args.shards, args.out, args.overwrite)
     merged = WaveformSet(path)
     print(f"{len(merged)} events, {len(merged.metadata)} traces")

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from seisvision.data.synthesis.parameters import EARTH_MODELS, GEOMETRIES, SOURCE_TYPES, SynthesisParameters
+from seisvision.files import check_writable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     """Make the set unless it exists, print a summary and, last, its folder."""
     names = [field.name for field in fields(SynthesisParameters)]
     parameters = SynthesisParameters.from_mapping({name: getattr(args, name) for name in names})
+    if args.out is not None:
+        check_writable(args.out.absolute().parent, "--out")
     started = time.perf_counter()
     path = _make(parameters, args)
     _print_summary(path, time.perf_counter() - started)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.errors import DataError
+from seisvision.files import check_writable
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class GeneratedSource:
         if _is_complete(folder):
             return folder
         _refuse_within_start()
+        check_writable(folder.parent, "system.data_dir")
         folder.parent.mkdir(parents=True, exist_ok=True)
         # In the folder of the set's neighbours, because the set itself appears by renaming.
         with _lock(folder.with_name(f".{folder.name}.lock")):

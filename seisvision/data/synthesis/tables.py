@@ -13,7 +13,7 @@ from seisvision.data.synthesis.earth import EarthProfile, earth_profile
 from seisvision.data.synthesis.modes import ModeTable, love_modes, rayleigh_modes
 from seisvision.data.synthesis.parameters import GENERATOR_VERSION
 from seisvision.data.synthesis.rays import RayTables, ray_tables
-from seisvision.files import whole_file
+from seisvision.files import keep_if_possible, whole_file
 
 _MODE_COLUMNS = ("omega", "phase_velocity", "group_velocity", "energy", "quality")
 
@@ -43,7 +43,7 @@ def earth_tables(model: str, cache_dir: Path | None = None) -> EarthTables:
     # Absent or damaged: either way it is made again.
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         tables = make_earth_tables(model)
-        _write(path, tables)
+        keep_if_possible(lambda path: _write(path, tables), path)
         return tables
 
 

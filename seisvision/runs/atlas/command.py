@@ -38,8 +38,10 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.runs.atlas.report import write_report
     from seisvision.runs.atlas.stages import Record, composed, run_stages
     from seisvision.runs.folder import FAILED
+    from seisvision.runs.quoting import quoted_paths
     from seisvision.runs.terminal import show
 
+    args.overrides = quoted_paths(args.overrides)
     with configurations(args.conf):
         preset = load_preset(args.preset, args.conf)
         names = [stage.name for stage in preset.stages]

@@ -26,10 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file; the last line of output is its path."""
-    from seisvision.files import write_text
+    from seisvision.files import check_writable_file, write_text
     from seisvision.runs.sweeps.wandb_file import wandb_sweep
     from seisvision.runs.terminal import show
 
+    check_writable_file(arguments.out, "--out")
     write_text(arguments.out, wandb_sweep(arguments.preset, arguments.overrides, arguments.method))
     show(str(arguments.out))
     return 0
