@@ -143,8 +143,9 @@ class CombinedSource:
         """
         fingerprint = self._wanted(data_dir)
         folder = _folder(data_dir, fingerprint)
-        if not (folder / "card.json").is_file():
-            check_writable(folder.parent, "system.data_dir")
+        if (folder / "card.json").is_file():
+            return folder
+        check_writable(folder.parent, "system.data_dir")
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locked(folder.with_name(f".{folder.name}.lock")):
             if not (folder / "card.json").is_file():
