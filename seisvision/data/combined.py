@@ -115,11 +115,18 @@ class CombinedSource:
             raise ConfigurationError(f"components={self.cut.components!r} must be some of {COMPONENTS!r}")
 
     def fingerprint(self, data_dir: str | Path) -> str:
-        """Short hash of the sets and settings; the combined set need not exist.
+        """Short hash of the sets and settings; the combined set need not exist, but if it does, edits of it count.
 
         Raises:
             DataError: a set is missing or damaged.
         """
+        from seisvision.data.set_files import set_fingerprint
+
+        wanted = self._wanted(data_dir)
+        folder = _folder(data_dir, wanted)
+        return set_fingerprint(folder) if (folder / "card.json").is_file() else wanted
+
+    def _wanted(self, data_dir: str | Path) -> str:
         from seisvision.data.set_files import set_fingerprint
 
         prints = [set_fingerprint(FolderSource(member.path).prepare(data_dir)) for member in self.members]
@@ -133,8 +140,8 @@ class CombinedSource:
         Raises:
             DataError: a set is missing or damaged, or nothing is left of all of them.
         """
-        fingerprint = self.fingerprint(data_dir)
-        folder = Path(data_dir).expanduser() / f"combined-{fingerprint}"
+        fingerprint = self._wanted(data_dir)
+        folder = _folder(data_dir, fingerprint)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locked(folder.with_name(f".{folder.name}.lock")):
             if not (folder / "card.json").is_file():
@@ -160,6 +167,10 @@ class CombinedSource:
         write_rejections(folder / FILE_NAME, rejections)
         for cause, number in sorted(counts.items()):
             log.info("Left out of the combined set: %s %d", cause, number)
+
+
+def _folder(data_dir: str | Path, fingerprint: str) -> Path:
+    return Path(data_dir).expanduser() / f"combined-{fingerprint}"
 
 
 def _build(kind: type, content: dict[str, Any], where: str) -> Any:

@@ -23,7 +23,7 @@ from seisvision.data.samples import EventSamples
 from seisvision.data.split import UNITS, Split
 from seisvision.data.targets import ClassMap
 from seisvision.data.traces import TraceSamples
-from seisvision.data.usability import Selection, row_numbers, unusable_samples, with_cache
+from seisvision.data.usability import Selection, check_components, row_numbers, unusable_samples, with_cache
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.keys import SPLITS
@@ -112,6 +112,7 @@ class EventDataModule(pl.LightningDataModule):
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
         self._arguments = with_cache({"seed": seed, "onset": onset, **samples}, cache_dir)
         self._check_settings()
+        check_components(self.waveform_set, self._arguments.get("components", "Z"))
         self.excluded: list[Exclusion] = []
         self.parts = {part: self._make_samples(part, ids) for part, ids in self._ids_by_part().items()}
         self._report_excluded()

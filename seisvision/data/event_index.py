@@ -15,6 +15,10 @@ from seisvision.errors import DataError
 COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
 PATH_COLUMNS = ("path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_deg")
 ARRIVAL_COLUMNS = ("trace_p_arrival_sample", "trace_P_arrival_sample")
+REGIONAL_COLUMNS = tuple(f"trace_{phase}_arrival_sample" for phase in ("Pn", "Pb", "Pg", "P1", "Pdiff", "PKP", "PKiKP"))
+"""P waves by their path, as ETHZ and GEOFON name them; the earliest is the onset."""
+KM_A_DEG = 111.195
+"""On a sphere of 6371 km."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def build_event_index(
 
     A set without ``trace_start_time`` is taken to start all traces of an event together. Where the table lacks
     distance and azimuths they are computed from the coordinates, where it lacks ``trace_onset_s`` the P arrival
-    sample of SeisBench sets is taken, else what was detected.
+    sample of SeisBench sets is taken (of Pn, Pg and the like the earliest), else what was detected.
 
     Args:
         waveform_set: the set.
@@ -112,10 +116,11 @@ def column_numbers(table: pd.DataFrame, column: str) -> np.ndarray:
 
 def table_onsets_s(table: pd.DataFrame) -> np.ndarray:
     """Onset after trace start of each trace, NaN where not known."""
-    onset_s = column_numbers(table, "trace_onset_s")
-    for column in ARRIVAL_COLUMNS:
-        arrival_s = column_numbers(table, column) / column_numbers(table, "trace_sampling_rate_hz")
-        onset_s = np.where(np.isnan(onset_s), arrival_s, onset_s)
+    onset_s, rate_hz = column_numbers(table, "trace_onset_s"), column_numbers(table, "trace_sampling_rate_hz")
+    regional = [column_numbers(table, column) for column in REGIONAL_COLUMNS if column in table]
+    arrivals = [column_numbers(table, column) for column in ARRIVAL_COLUMNS if column in table]
+    for sample in [*arrivals, *([np.fmin.reduce(regional)] if regional else [])]:
+        onset_s = np.where(np.isnan(onset_s), sample / rate_hz, onset_s)
     return onset_s
 
 
@@ -128,6 +133,8 @@ def _paths(table: pd.DataFrame) -> np.ndarray:
         computed = np.full(paths.shape, np.nan)
         computed[:, wanted] = geodesic(*places[:, wanted])
         paths = np.where(np.isnan(paths), computed, paths)
+    in_degrees = KM_A_DEG * column_numbers(table, "path_ep_distance_deg")
+    paths[0] = np.where(np.isnan(paths[0]), in_degrees, paths[0])
     paths[1:] %= 360
     return paths
 

@@ -8,6 +8,8 @@ import numpy as np
 
 WGS84_RADIUS_KM: Final = 6378.137
 WGS84_FLATTENING: Final = 1 / 298.257223563
+OPPOSITE: Final = np.cos(np.radians(179))
+"""Cosine of the arc from which points count as opposite."""
 
 
 def geodesic(
@@ -16,10 +18,61 @@ def geodesic(
     latitude2_deg: np.ndarray | float,
     longitude2_deg: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance (km), azimuth and back azimuth (degrees) on WGS84, for points less than 170 degrees apart.
+    """Distance (km), azimuth and back azimuth (degrees) on WGS84.
 
-    Inverse formula of Vincenty (1975), Survey Review 23, 88-93; good to a millimetre.
+    Inverse formula of Vincenty (1975), Survey Review 23, 88-93; good to a millimetre. Nearly opposite points, for which
+    it does not converge, are good to 10 m; between a point and itself, or its antipode, any azimuth is right.
     """
+    points = (latitude1_deg, longitude1_deg, latitude2_deg, longitude2_deg)
+    found = _vincenty(*points)
+    opposite = np.argwhere(_cosine_of_arc(*points) < OPPOSITE)
+    if not len(opposite):
+        return found
+    distance_km, azimuth, back = (np.array(values) for values in found)
+    spread = np.broadcast_arrays(*points)
+    for place in map(tuple, opposite):
+        shortest = _around_the_globe(*(float(values[place]) for values in spread))
+        distance_km[place], azimuth[place], back[place] = shortest
+    return distance_km[()], azimuth[()] % 360, back[()] % 360
+
+
+def _cosine_of_arc(
+    latitude1_deg: np.ndarray | float,
+    longitude1_deg: np.ndarray | float,
+    latitude2_deg: np.ndarray | float,
+    longitude2_deg: np.ndarray | float,
+) -> np.ndarray:
+    latitude1, latitude2 = np.radians(latitude1_deg), np.radians(latitude2_deg)
+    turn = np.cos(np.radians(np.subtract(longitude2_deg, longitude1_deg)))
+    return np.sin(latitude1) * np.sin(latitude2) + np.cos(latitude1) * np.cos(latitude2) * turn
+
+
+def _around_the_globe(
+    latitude1_deg: float, longitude1_deg: float, latitude2_deg: float, longitude2_deg: float
+) -> tuple[float, float, float]:
+    """Shortest way through a point 90 degrees away: the geodesic crosses that circle, and both halves converge."""
+    reach = np.linspace(-180, 180, 721)
+    best, step = 0.0, 180.0
+    while True:
+        turn = np.radians(best + reach * step / 180)
+        latitude = np.degrees(np.arcsin(np.cos(np.radians(latitude1_deg)) * np.cos(turn)))
+        east = np.sin(turn) * np.cos(np.radians(latitude1_deg))
+        ahead = -np.sin(np.radians(latitude1_deg)) * np.sin(np.radians(latitude))
+        longitude = longitude1_deg + np.degrees(np.arctan2(east, ahead))
+        out_km, azimuth, _ = _vincenty(latitude1_deg, longitude1_deg, latitude, longitude)
+        home_km, _, back = _vincenty(latitude, longitude, latitude2_deg, longitude2_deg)
+        chosen = int(np.argmin(out_km + home_km))
+        if step < 0.01:
+            return float(out_km[chosen] + home_km[chosen]), float(azimuth[chosen]), float(back[chosen])
+        best, step = float(np.degrees(turn[chosen])), step / 100
+
+
+def _vincenty(
+    latitude1_deg: np.ndarray | float,
+    longitude1_deg: np.ndarray | float,
+    latitude2_deg: np.ndarray | float,
+    longitude2_deg: np.ndarray | float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     f = WGS84_FLATTENING
     reduced1 = np.arctan((1 - f) * np.tan(np.radians(latitude1_deg)))
     reduced2 = np.arctan((1 - f) * np.tan(np.radians(latitude2_deg)))

@@ -11,13 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seisvision.data.set_files import find_chunks, set_fingerprint
+from seisvision.data.stored.hashes import FILE_NAME as HASHES
+from seisvision.data.stored.hashes import content_hashes, remember
 from seisvision.data.table_cache import FILE_NAME as TABLE_COPY
 from seisvision.errors import DataError
 
 log = logging.getLogger(__name__)
 
 BLOCK_BYTES = 16 * 1024 * 1024
-SMALL_FILES = ("card.json", "chunks", "rejected.csv", TABLE_COPY)
+SMALL_FILES = ("card.json", "chunks", "rejected.csv", TABLE_COPY, HASHES)
 SPARE_BYTES = 100 * 1024 * 1024
 """Left free on the disk of the node."""
 
@@ -55,7 +57,7 @@ def _files(source: Path) -> list[Path]:
 
 
 def _is_whole(target: Path, files: list[Path]) -> bool:
-    copies = [(file, target / file.name) for file in files if file.name != TABLE_COPY]
+    copies = [(file, target / file.name) for file in files if file.name not in (TABLE_COPY, HASHES)]
     return all(copy.is_file() and copy.stat().st_size == file.stat().st_size for file, copy in copies)
 
 
@@ -73,6 +75,8 @@ def _copy(source: Path, files: list[Path], target: Path) -> None:
     try:
         for file in files:
             _copy_file(file, partial / file.name)
+        # They were read back and found equal, so nobody has to read them again.
+        remember(partial, content_hashes([file for file in files if file.name not in SMALL_FILES]))
         shutil.rmtree(target, ignore_errors=True)
         partial.replace(target)
     except OSError as error:

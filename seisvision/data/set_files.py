@@ -1,4 +1,4 @@
-"""The files of a waveform set in the SeisBench data format: chunks, metadata tables, trace addresses, card."""
+"""The files of a waveform set in the SeisBench data format: chunks, card and what the set is known by."""
 
 from __future__ import annotations
 
@@ -11,24 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
-import pandas as pd
 
-from seisvision.data.table_cache import files_key, load_table, store_table
+from seisvision.data.stored.axes import component_letters, dimension_order, rate_of, read_data_format
+from seisvision.data.stored.hashes import content_hashes, first_seen
 from seisvision.errors import DataError
-from seisvision.keys import COMPONENTS
 
 log = logging.getLogger(__name__)
 
-TEXT_SUFFIXES = ("_id", "_code", "_name", "_type", "_cell", "_time", "_order", "_unit", "_channel", "_category")
-TEXT_COLUMNS = frozenset({"split", "trace_chunk"})
-NO_VALUE = ("", "NaN", "nan", "None", "null", "NA", "N/A", "<NA>", "-")
 REMEDY = "make, import or download the set again"
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """One pair of metadata and waveform files, with what its ``data_format`` group says."""
+    """One pair of metadata and waveform files, with what its ``data_format`` group says.
+
+    Attributes:
+        name: what tells the chunk from others, "" in a set of one.
+        metadata_path: table.
+        waveforms_path: samples.
+        dimension_order: ``CW`` or ``WC``, "" where it is not said.
+        component_order: letters, "" where it is not said.
+        sampling_rate_hz: NaN where it is not said.
+    """
 
     name: str
     metadata_path: Path
@@ -71,166 +75,16 @@ def _open_chunk(folder: Path, name: str) -> Chunk:
         with h5py.File(waveforms_path, "r") as file:
             if not isinstance(file.get("data"), h5py.Group):
                 raise DataError(f"{waveforms_path} has no group 'data', so it is no SeisBench file; {REMEDY}")
-            described = {key: _plain(item[()]) for key, item in file.get("data_format", {}).items()}
-        rate_hz = float(described.get("sampling_rate") or np.nan)
+            described = read_data_format(file)
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{waveforms_path} cannot be read, perhaps it is truncated ({error}); {REMEDY}") from error
-    dimensions = str(described.get("dimension_order", "CW")).replace("N", "")
-    if dimensions not in ("CW", "WC"):
-        raise DataError(f"dimension_order={dimensions!r} of {waveforms_path} is not supported; allowed: CW, WC")
-    order = "".join(described.get("component_order") or COMPONENTS)
-    return Chunk(name, metadata_path, waveforms_path, dimensions, order, rate_hz)
-
-
-def _plain(value: Any) -> Any:
-    """Turn what HDF5 returns (bytes, arrays of bytes) into str or number."""
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, np.ndarray):
-        return "".join(str(_plain(item)) for item in value.ravel())
-    return value
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """The metadata rows of a set (N) and where their samples lie.
-
-    Attributes:
-        table: one row per trace in file order.
-        chunk: number of the chunk of each row (N,).
-        dataset: number of the HDF5 dataset of each row (N,), in ``datasets``.
-        datasets: chunk number and name of each dataset.
-        index: row in the dataset (N,), -1 for the whole dataset.
-        limits: entries of its next two dimensions (N, 2), -1 for all.
-    """
-
-    table: pd.DataFrame
-    chunk: np.ndarray
-    dataset: np.ndarray
-    datasets: list[tuple[int, str]]
-    index: np.ndarray
-    limits: np.ndarray
-
-
-def read_metadata(chunks: list[Chunk]) -> Metadata:
-    """Read the metadata rows of all chunks in file order.
-
-    Ids, codes and times stay text, so that network ``NA`` or location ``00`` survive. ``source_id``,
-    ``trace_sampling_rate_hz`` and ``trace_component_order`` are always there and complete afterwards. A row without
-    ``source_id`` becomes an event of its own, named by its trace (preceded by the chunk in chunked sets). Large tables
-    are read from a binary copy where there is one, see :mod:`seisvision.data.table_cache`.
-
-    Raises:
-        DataError: a table is damaged, has no ``trace_name``, or gives no sampling rate.
-    """
-    folder = chunks[0].metadata_path.parent
-    paths = [path for chunk in chunks for path in (chunk.metadata_path, chunk.waveforms_path)]
-    key = files_key(paths, *((chunk.name, chunk.component_order, chunk.sampling_rate_hz) for chunk in chunks))
-    copy = load_table(folder, key)
-    if copy is not None:
-        table, arrays = copy
-        names = bytes(arrays["dataset_names"]).decode().split("\n")
-        datasets = list(zip(arrays["dataset_chunks"].tolist(), names, strict=True))
-        return Metadata(table, arrays["chunk"], arrays["dataset"], datasets, arrays["index"], arrays["limits"])
-    metadata = _read_tables(chunks)
-    arrays = {name: getattr(metadata, name) for name in ("chunk", "dataset", "index", "limits")}
-    arrays["dataset_chunks"] = np.array([number for number, _ in metadata.datasets])
-    arrays["dataset_names"] = np.frombuffer("\n".join(name for _, name in metadata.datasets).encode(), np.uint8)
-    store_table(folder, key, metadata.table, arrays)
-    return metadata
-
-
-def _read_tables(chunks: list[Chunk]) -> Metadata:
-    tables = [_read_table(chunk) for chunk in chunks]
-    for table, chunk in zip(tables, chunks, strict=True):
-        _complete(table, chunk)
-    metadata = pd.concat(tables, ignore_index=True)
-    if metadata.empty:
-        raise DataError(f"{chunks[0].metadata_path} holds no trace; {REMEDY}")
-    chunk_of_row = np.repeat(np.arange(len(chunks)), [len(table) for table in tables])
-    addresses = [parse_trace_name(name) for name in metadata["trace_name"]]
-    names, texts = pd.factorize(np.array([address.dataset for address in addresses], dtype=object))
-    dataset, pairs = pd.factorize(chunk_of_row * len(texts) + names)
-    datasets = [(int(pair // len(texts)), str(texts[pair % len(texts)])) for pair in pairs]
-    index = np.array([address.index for address in addresses])
-    limits = np.array([(address.n_first, address.n_second) for address in addresses])
-    return Metadata(metadata, chunk_of_row, dataset, datasets, index, limits)
-
-
-def _read_table(chunk: Chunk) -> pd.DataFrame:
-    path = chunk.metadata_path
     try:
-        columns = list(pd.read_csv(path, nrows=0, encoding="utf-8").columns)
-        text = [column for column in columns if column in TEXT_COLUMNS or column.endswith(TEXT_SUFFIXES)]
-        missing_values = {column: [""] if column in text else list(NO_VALUE) for column in columns}
-        table = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(text, str),
-            na_values=missing_values,
-            keep_default_na=False,
-            low_memory=False,
-            encoding="utf-8",
-        )
-    except (ValueError, pd.errors.ParserError) as error:
-        raise DataError(f"{path} is not a readable table ({error}); {REMEDY}") from error
-    if not isinstance(table.index, pd.RangeIndex):
-        raise DataError(f"{path} has rows with more cells than its header names columns; {REMEDY}")
-    if "trace_name" not in table or table["trace_name"].isna().any():
-        raise DataError(f"{path} needs a trace_name in every row, to find the samples; {REMEDY}")
-    return table.drop(columns=[column for column in table if str(column).startswith("Unnamed:")])
-
-
-def _complete(table: pd.DataFrame, chunk: Chunk) -> None:
-    """Fill in place what the format lets a set leave out."""
-    prefix = f"{chunk.name}/" if chunk.name else ""
-    own_id = prefix + table["trace_name"].str.split(",", n=1).str[0]
-    table["source_id"] = table["source_id"].fillna(own_id) if "source_id" in table else own_id
-    order = table["trace_component_order"] if "trace_component_order" in table else pd.Series(index=table.index)
-    table["trace_component_order"] = order.astype(object).fillna(chunk.component_order).astype(str)
-    table["trace_sampling_rate_hz"] = _sampling_rates(table, chunk)
-
-
-def _sampling_rates(table: pd.DataFrame, chunk: Chunk) -> np.ndarray:
-    rates = np.full(len(table), np.nan)
-    if "trace_sampling_rate_hz" in table:
-        rates = pd.to_numeric(table["trace_sampling_rate_hz"], errors="coerce").to_numpy(dtype=float)
-    if "trace_dt_s" in table:
-        steps_s = pd.to_numeric(table["trace_dt_s"], errors="coerce").to_numpy(dtype=float)
-        rates = np.where(np.isnan(rates), 1 / steps_s, rates)
-    rates = np.where(np.isnan(rates), chunk.sampling_rate_hz, rates)
-    bad = ~(np.isfinite(rates) & (rates > 0))
-    if bad.any():
-        raise DataError(
-            f"{chunk.metadata_path}: {int(bad.sum())} traces have no positive sampling rate, first "
-            f"'{table['trace_name'].iloc[int(bad.argmax())]}'; add a column trace_sampling_rate_hz or trace_dt_s, "
-            "or sampling_rate to the data_format group of the HDF5 file"
-        )
-    return rates
-
-
-@dataclass(frozen=True)
-class TraceAddress:
-    """Place of one trace: dataset under ``data``, row (-1: the whole dataset) and limits of the others (-1: none)."""
-
-    dataset: str
-    index: int
-    n_first: int
-    n_second: int
-
-
-def parse_trace_name(name: str) -> TraceAddress:
-    """Parse ``bucket0$5,:3,:6000``: row 5 of ``bucket0``, the first 3 and 6000 entries of the next dimensions.
-
-    Raises:
-        DataError: the part after ``$`` is not of this form.
-    """
-    dataset, dollar, location = name.partition("$")
-    if not dollar:
-        return TraceAddress(name, -1, -1, -1)
-    match = re.fullmatch(r"\s*(\d+)\s*(?:,\s*0?:(\d*)\s*)?(?:,\s*0?:(\d*)\s*)?", location)
-    if match is None:
-        raise DataError(f"trace_name '{name}' is not of the form 'bucket$row,:components,:samples'; {REMEDY}")
-    return TraceAddress(dataset, int(match[1]), int(match[2] or -1), int(match[3] or -1))
+        dimensions = dimension_order(str(described.get("dimension_order") or ""))
+        components = described.get("component_order")
+        letters = component_letters(str(components)) if components else ""
+    except DataError as error:
+        raise DataError(f"{waveforms_path}: {error}; correct its data_format group") from error
+    return Chunk(name, metadata_path, waveforms_path, dimensions, letters, rate_of(described.get("sampling_rate")))
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -251,32 +105,26 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Return what a card keeps of the files of a set: sizes, and a hash of each metadata table.
+def describe_files(folder: Path, *, own: bool = False) -> dict[str, dict[str, Any]]:
+    """Return what a card keeps of the files of a set: size and sha256 of each metadata and waveform file.
+
+    Args:
+        folder: the set.
+        own: it was written just now, see :func:`~seisvision.data.stored.hashes.content_hashes`.
 
     Raises:
-        DataError: a file is missing or damaged.
+        DataError: a file is missing or damaged, or keeps samples in other files.
     """
-    described: dict[str, dict[str, Any]] = {}
-    for chunk in find_chunks(folder):
-        described[chunk.metadata_path.name] = {
-            "bytes": chunk.metadata_path.stat().st_size,
-            "sha256": _file_hash(chunk.metadata_path),
-        }
-        described[chunk.waveforms_path.name] = {"bytes": chunk.waveforms_path.stat().st_size}
-    return described
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    paths = [path for chunk in find_chunks(folder) for path in (chunk.metadata_path, chunk.waveforms_path)]
+    hashes = content_hashes(paths, own=own)
+    return {path.name: {"bytes": path.stat().st_size, "sha256": hashes[path.name]} for path in paths}
 
 
 def set_fingerprint(folder: Path) -> str:
-    """Fingerprint of a set: that of its card, else a hash of the metadata bytes and the waveform file sizes.
+    """Fingerprint of a set: that of its card, else a hash of the content of its metadata and waveform files.
 
     Where the files are no longer those that the card describes, the set has been edited: that is logged as a warning,
-    and the fingerprint is a new one.
+    and the fingerprint is a new one. Files are read once and again when their size or times change.
     """
     card = read_card(folder)
     # It becomes part of file names.
@@ -287,13 +135,10 @@ def set_fingerprint(folder: Path) -> str:
     given, described = card.get("fingerprint"), card.get("files")
     if given and not isinstance(described, dict):
         return str(given)
-    digest = hashlib.sha256()
-    if not isinstance(described, dict):
-        for chunk in find_chunks(folder):
-            digest.update(chunk.metadata_path.read_bytes())
-            digest.update(str(chunk.waveforms_path.stat().st_size).encode())
-        return digest.hexdigest()[:16]
     found = describe_files(folder)
+    if not isinstance(described, dict):
+        return _short_hash(found)
+    found = _as_described(folder, found, described, str(given))
     if given and found == described:
         return str(given)
     changed = sorted(name for name in {*found, *described} if found.get(name) != described.get(name))
@@ -301,5 +146,22 @@ def set_fingerprint(folder: Path) -> str:
         "%s was changed after it was written (%s), so its fingerprint is no longer %s: runs on it are new runs",
         folder, ", ".join(changed), given,
     )  # fmt: skip
-    digest.update(json.dumps([given, found], sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+    return _short_hash([given, found])
+
+
+def _as_described(
+    folder: Path, found: dict[str, dict[str, Any]], described: dict[str, Any], given: str
+) -> dict[str, dict[str, Any]]:
+    """Leave out hashes that the card of an earlier version does not tell, of files that are as when first seen."""
+    untold = {
+        name: item["sha256"] for name, item in found.items() if "sha256" not in described.get(name, {"sha256": 0})
+    }
+    if not untold:
+        return found
+    first = first_seen(folder, given, untold)
+    same = [name for name, value in untold.items() if first.get(name) == value]
+    return {name: {"bytes": item["bytes"]} if name in same else item for name, item in found.items()}
+
+
+def _short_hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

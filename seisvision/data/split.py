@@ -17,7 +17,11 @@ from seisvision.files import write_text
 from seisvision.keys import SPLITS
 
 UNITS = ("event", "trace")
-PART_OF_NAME = {"train": "train", "val": "val", "dev": "val", "valid": "val", "validation": "val", "test": "test"}
+PART_OF_NAME = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "development"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 MAX_NAMED = 5
 
 
@@ -106,14 +110,15 @@ class Split:
         if column not in table:
             raise DataError(f"the set has no column '{column}' to split by; draw a split instead")
         named = table[table[column].notna()]
-        unknown = sorted({str(value) for value in named[column]} - set(PART_OF_NAME))
+        words = [str(value).strip().lower() for value in named[column]]
+        unknown = sorted(set(words) - set(PART_OF_NAME))
         if unknown:
             raise DataError(f"column '{column}' holds {unknown[:MAX_NAMED]}; allowed: {', '.join(PART_OF_NAME)}")
         events = named["source_id"] if "source_id" in named else named.index.to_series()
         ids = [str(name) for name in (events if unit == "event" else named.index)]
         found: dict[str, dict[str, None]] = {}
-        for name, value in zip(ids, named[column], strict=True):
-            found.setdefault(PART_OF_NAME[str(value)], {})[name] = None
+        for name, value in zip(ids, words, strict=True):
+            found.setdefault(PART_OF_NAME[value], {})[name] = None
         parts: dict[str, tuple[str, ...]] = {part: tuple(found[part]) for part in SPLITS if part in found}
         return cls(parts, unit, "event", None, dict(zip(ids, map(str, events), strict=True)))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from seisvision.data.cells import CLOSE_KM, cell_names, close_apart, coarser_groups
 from seisvision.data.split import UNITS, Split, check_leakage
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
@@ -20,6 +22,10 @@ logger = logging.getLogger(__name__)
 
 MOST_STATIONS_SHARE = 0.5
 """With more stations than this share of the traces, a split by station tests nothing."""
+PLACE = "source_cell"
+PLACES = ("source_latitude_deg", "source_longitude_deg")
+MOST_OFF = 0.05
+"""A part may miss the share asked for by so much before linked places are cut to fill it."""
 
 
 def make_split(
@@ -48,7 +54,9 @@ def make_split(
         val_fraction: share of the rest for val, 0 for none.
         by: what stays whole: ``"event"``, ``"station"`` (traces only), ``"time"`` (train before val before test),
             ``"trace"`` (nothing: traces of one event on both sides, which leaks; traces only) or any column,
-            such as ``"source_cell"``. A row without a value is a group of its own.
+            such as ``"source_cell"``. A row without a value is a group of its own. Source cells with sources closer
+            than 2 km are joined as far as the parts can be filled then, and a table without cells is grouped by its
+            coordinates alone.
         stratify_by: column whose classes keep their shares in every part.
         seed: base seed.
         fold: with ``n_folds``, which fold of what is left beside test is val. Test is the same in all folds.
@@ -68,6 +76,7 @@ def make_split(
     if len(set(ids)) < len(ids):
         raise DataError(f"the table has {len(ids)} rows but {len(set(ids))} different ids; index it by {unit}")
     groups = _groups(table, ids, by, unit)
+    places = _places(table) if by == PLACE else None
     if by == "station" and len(set(groups)) > MOST_STATIONS_SHARE * len(ids):
         raise DataError(
             f"by='station' needs stations that recorded several events, but {len(ids)} traces come from "
@@ -81,16 +90,27 @@ def make_split(
         order, group_sizes = _chronological(table, groups)
         test, rest = _last_groups(order, group_sizes, test_fraction)
         val, train = _last_groups(rest, group_sizes, val_fraction)
-    elif stratify_by is None and len(set(groups)) == len(groups):
-        test, rest = _take(numpy_stream(seed, "split").permutation(len(ids)), test_fraction)
-        val, train = _folded(np.array_split(rest, n_folds), fold) if n_folds else _take(rest, val_fraction)
     else:
-        test, rest = _deal(np.arange(len(ids)), [test_fraction, 1 - test_fraction], groups, classes, seed)
         shares = [1 / n_folds] * n_folds if n_folds else [val_fraction, 1 - val_fraction]
-        dealt = _deal(rest, shares, groups, classes, seed)
-        val, train = _folded(dealt, fold) if n_folds else dealt
+        fractions = [test_fraction, *(share * (1 - test_fraction) for share in shares)]
+        draw = partial(
+            _draw,
+            classes=classes,
+            stratified=stratify_by is not None,
+            test=test_fraction,
+            shares=shares,
+            folds=bool(n_folds),
+            seed=seed,
+        )
+        if places is None:
+            test, *others = draw(groups)
+        else:
+            groups, (test, *others) = _draw_places(groups, places, classes, np.array(fractions), draw)
+        val, train = _folded(others, fold) if n_folds else others
     parts = {"train": train, "val": val, "test": test}
     _refuse_empty(parts, test_fraction, val_fraction, len(set(groups)), by)
+    if places is not None:
+        _tell_close(places, parts)
     group_of = dict(zip(ids, groups, strict=True))
     return Split({name: tuple(ids[i] for i in chosen) for name, chosen in parts.items()}, unit, by, seed, group_of)
 
@@ -141,6 +161,8 @@ def _groups(table: pd.DataFrame, ids: list[str], by: str, unit: str) -> list[str
     if by == "station":
         networks = table["station_network_code"] if "station_network_code" in table else [""] * len(table)
         return [f"{network}.{code}" for network, code in zip(networks, _column(table, "station_code"), strict=True)]
+    if by == PLACE and _places(table) is not None:
+        return _cells(table, ids)
     values = _column(table, by, " To split by event, which needs no column, set split.by=event.")
     n_missing = int(values.isna().sum())
     if n_missing:
@@ -149,6 +171,90 @@ def _groups(table: pd.DataFrame, ids: list[str], by: str, unit: str) -> list[str
         f"none:{name}" if missing else str(value)
         for name, value, missing in zip(ids, values, values.isna(), strict=True)
     ]
+
+
+def _cells(table: pd.DataFrame, ids: list[str]) -> list[str]:
+    """Source cell of each row, made from its place where the table names none."""
+    cells = table[PLACE].astype(object) if PLACE in table else pd.Series(None, index=table.index, dtype=object)
+    lacking = np.flatnonzero(cells.isna() | (cells == ""))
+    latitude, longitude = _places(table) or (np.full(len(ids), np.nan),) * 2
+    found = [str(value) for value in cells]
+    for i, name in zip(lacking, cell_names(latitude[lacking], longitude[lacking]), strict=True):
+        found[i] = name or f"none:{ids[i]}"
+    n_alone = len([name for name in found if name.startswith("none:")])
+    if n_alone:
+        logger.warning("%d of %d rows have no %s and no place; each is a group of its own", n_alone, len(ids), PLACE)
+    return found
+
+
+def _places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
+    """Latitude and longitude of the sources (N,); None where no row has a place."""
+    if not set(PLACES) <= set(table):
+        return None
+    latitude, longitude = (
+        pd.to_numeric(table[name], errors="coerce").to_numpy(float, na_value=np.nan) for name in PLACES
+    )
+    return (latitude, longitude) if np.isfinite(latitude + longitude).any() else None
+
+
+def _draw_places(
+    groups: list[str],
+    places: tuple[np.ndarray, np.ndarray],
+    classes: np.ndarray,
+    asked: np.ndarray,
+    draw: Callable[[list[str]], list[np.ndarray]],
+) -> tuple[list[str], list[np.ndarray]]:
+    """Draw with the places joined as far as the parts can then be filled; ``asked`` is their share of all.
+
+    Returns:
+        Group of each source, and the rows of each part.
+    """
+    n_parts = int(np.count_nonzero(asked))
+    # A class of one place can be in one part only.
+    n_possible = sum(min(n_parts, len({groups[i] for i in np.flatnonzero(classes == k)})) for k in np.unique(classes))
+    tried: list[tuple[tuple[int, float], list[str], list[np.ndarray]]] = []
+    for joined in coarser_groups(groups, *places):
+        dealt = draw(joined)
+        off = float(np.abs(np.array([len(part) for part in dealt]) / len(groups) - asked).max())
+        n_served = sum(len(set(classes[part])) for part in dealt)
+        tried.append(((-n_served, off), joined, dealt))
+        if off <= MOST_OFF and n_served >= n_possible:
+            return joined, dealt
+    return min(tried, key=lambda item: item[0])[1:]
+
+
+def _tell_close(places: tuple[np.ndarray, np.ndarray], parts: Mapping[str, np.ndarray]) -> None:
+    """Say how many sources lie close to one of another part, as in dense catalogues they must."""
+    part = np.full(len(places[0]), -1)
+    for number, rows in enumerate(parts.values()):
+        part[rows] = number
+    n_close = int(close_apart(*places, part).sum())
+    if n_close:
+        logger.warning(
+            "%d of %d sources lie within %g km of one in another part: they form groups too large for the parts, which "
+            "were cut where fewest sources lie",
+            n_close,
+            len(part),
+            CLOSE_KM,
+        )
+
+
+def _draw(
+    groups: list[str],
+    *,
+    classes: np.ndarray,
+    stratified: bool,
+    test: float,
+    shares: Sequence[float],
+    folds: bool,
+    seed: int,
+) -> list[np.ndarray]:
+    """Return the rows of test, and of the parts of the rest that have these shares of it."""
+    if not stratified and len(set(groups)) == len(groups):
+        chosen, rest = _take(numpy_stream(seed, "split").permutation(len(groups)), test)
+        return [chosen, *(np.array_split(rest, len(shares)) if folds else _take(rest, shares[0]))]
+    chosen, rest = _deal(np.arange(len(groups)), [test, 1 - test], groups, classes, seed)
+    return [chosen, *_deal(rest, shares, groups, classes, seed)]
 
 
 def _take(order: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from seisvision.data.window import Window, WindowReader
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.seeding import DEFAULT_SEED
 
+logger = logging.getLogger(__name__)
+
+MAX_ORDERS = 8
 Selection = Mapping[str, Sequence[Any]]
 
 
@@ -52,6 +56,31 @@ def unusable_samples(
         return _unusable_traces(waveform_set, ids, samples, select or {})
     ids = waveform_set.source_ids if ids is None else ids
     return _unusable_events(waveform_set, ids, samples, min_stations, select or {})
+
+
+def check_components(waveform_set: WaveformSet, components: str) -> None:
+    """Refuse components that no trace recorded, and tell of those that only some did.
+
+    Raises:
+        ConfigurationError: a component is in no trace.
+        DataError: the shapes of samples are not what the set says of them.
+    """
+    waveform_set.check_shapes()
+    orders = waveform_set.component_orders
+    held = ", ".join(f"{order}: {n}" for order, n in list(orders.items())[:MAX_ORDERS])
+    for component in components:
+        n_without = sum(n for order, n in orders.items() if component not in order)
+        if n_without == len(waveform_set.metadata):
+            raise ConfigurationError(
+                f"components='{components}': no trace of {waveform_set.path} holds '{component}' (traces by their "
+                f"components: {held}). Ask for what is there; 1 and 2, R and T are not turned to N and E here, but by "
+                "'seisvision data import'"
+            )
+        if n_without:
+            logger.info(
+                "%d of %d traces of %s do not hold %s, which is zero and masked there (traces by their components: %s)",
+                n_without, len(waveform_set.metadata), waveform_set.path, component, held,
+            )  # fmt: skip
 
 
 def usable_table(waveform_set: WaveformSet, split_unit: str, **settings: Any) -> pd.DataFrame:

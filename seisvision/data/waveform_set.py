@@ -12,19 +12,16 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from seisvision.data.set_files import (
-    REMEDY,
-    Metadata,
-    find_chunks,
-    read_card,
-    read_metadata,
-    set_fingerprint,
-)
+from seisvision.data.set_files import REMEDY, find_chunks, read_card, set_fingerprint
+from seisvision.data.stored.layout import check_shape, check_widths, tell_others, with_dimension_orders
+from seisvision.data.stored.tables import Metadata, read_metadata
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
 
 MAX_OPEN_FILES = 32
 MAX_GAP_ROWS = 4
+UNREADABLE = (KeyError, AttributeError, OSError, RuntimeError, TypeError, ValueError)
+"""What h5py raises where a file does not hold what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,11 @@ class WaveformSet:
         self._chunks = find_chunks(self.path)
         self._metadata: pd.DataFrame | None
         read = read_metadata(self._chunks)
+        self._chunks = with_dimension_orders(self._chunks, read)
         self._metadata = read.table
         self._index_traces(read)
         self._index_events(read.table)
+        tell_others(self.path, self.component_orders)
         self._files: dict[int, h5py.File] = {}
         self._process_id = os.getpid()
 
@@ -84,6 +83,7 @@ class WaveformSet:
         self._n_components, self._n_samples = np.where(flipped[:, None], read.limits[:, ::-1], read.limits).T
         self._order_of_row, orders = pd.factorize(metadata["trace_component_order"])
         self._orders = [str(order) for order in orders]
+        check_widths(self.path, metadata["trace_name"], self._order_of_row, self._orders, self._n_components)
         self._sampling_rate_hz = metadata["trace_sampling_rate_hz"].to_numpy(dtype=float)
 
     def _index_events(self, metadata: pd.DataFrame) -> None:
@@ -122,6 +122,24 @@ class WaveformSet:
     def fingerprint(self) -> str:
         """Short hash that tells this set from others and from earlier states of itself."""
         return set_fingerprint(self.path)
+
+    @cached_property
+    def component_orders(self) -> dict[str, int]:
+        """Components recorded, as letters in the order stored, to the number of traces; most frequent first."""
+        counts = np.bincount(self._order_of_row, minlength=len(self._orders))
+        return {self._orders[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable")}
+
+    def check_shapes(self) -> None:
+        """Compare the stored shape of one trace of each of :attr:`component_orders` with what the set says of it.
+
+        Raises:
+            DataError: they differ; the message names the file and the trace.
+        """
+        for row in np.unique(self._order_of_row, return_index=True)[1]:
+            try:
+                self._dataset(np.array([row]))
+            except UNREADABLE as error:
+                raise self._unreadable(int(row), str(error)) from error
 
     def rows(self, source_id: str) -> np.ndarray:
         """Return the metadata row numbers (S,) of an event, in file order.
@@ -219,48 +237,49 @@ class WaveformSet:
         """Read the stretch of one dataset that holds ``rows``: float32 (stretch, C, T), and which C are recorded."""
         row = rows[0]
         order = self._orders[self._order_of_row[row]]
-        if self._n_components[row] >= 0:
-            order = order[: self._n_components[row]]
         channels = [order.find(component) for component in components]
         try:
             raw = self._read_slab(rows, channels)
-        except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             raise self._unreadable(int(row), str(error)) from error
         block = np.ascontiguousarray(raw, dtype=np.float32)
         # One sum finds NaN and infinity many times faster than testing each sample.
         if not keep_gaps and not np.isfinite(block.sum(dtype=np.float32)):
             np.nan_to_num(block, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-        present = [channel for channel in channels if channel >= 0]
-        lowest = min(present, default=0)
-        found = [0 <= channel - lowest < block.shape[1] for channel in channels]
-        if all(found) and present == list(range(lowest, lowest + block.shape[1])):
-            return block, found
+        recorded = [channel >= 0 for channel in channels]
+        lowest = min((channel for channel in channels if channel >= 0), default=0)
+        if channels == list(range(lowest, lowest + block.shape[1])):
+            return block, recorded
         full = np.zeros((block.shape[0], len(components), block.shape[2]), dtype=np.float32)
         for i, channel in enumerate(channels):
-            if found[i]:
+            if channel >= 0:
                 full[:, i] = block[:, channel - lowest]
-        return full, found
+        return full, recorded
 
     def _read_slab(self, rows: np.ndarray, channels: list[int]) -> np.ndarray:
         """Read (stretch, channels from the lowest to the highest wanted, T) as stored, in one call."""
-        chunk_number, name = self._datasets[self._dataset_of_row[rows[0]]]
-        dataset = self._file(chunk_number)["data"][name]
-        flipped = self._chunks[chunk_number].dimension_order == "WC"
+        dataset, flipped = self._dataset(rows)
         present = [channel for channel in channels if channel >= 0]
         wanted = slice(min(present), max(present) + 1) if present else slice(0, 1)
         limits = self._n_samples[rows]
         samples = slice(0, None if (limits < 0).any() else int(limits.max()))
         inner = (samples, wanted) if flipped else (wanted, samples)
         first, last = int(self._index[rows[0]]), int(self._index[rows[-1]])
-        if first < 0:
-            raw = dataset[inner][None]
-        elif last >= dataset.shape[0]:
-            raise KeyError(f"row {last} of a dataset with {dataset.shape[0]} rows")
-        else:
-            raw = dataset[(slice(first, last + 1), *inner)]
-        if raw.ndim != 3:
-            raise ValueError(f"samples of {raw.ndim - 1} dimensions instead of components and time")
+        raw = dataset[inner][None] if first < 0 else dataset[(slice(first, last + 1), *inner)]
         return raw.swapaxes(1, 2) if flipped else raw
+
+    def _dataset(self, rows: np.ndarray) -> tuple[h5py.Dataset, bool]:
+        """Return the dataset of neighbouring rows, its shape compared, and whether samples are its first dimension."""
+        chunk_number, name = self._datasets[self._dataset_of_row[rows[0]]]
+        dataset = self._file(chunk_number)["data"][name]
+        flipped = self._chunks[chunk_number].dimension_order == "WC"
+        first, last = int(self._index[rows[0]]), int(self._index[rows[-1]])
+        if first >= 0 and last >= dataset.shape[0]:
+            raise KeyError(f"row {last} of a dataset with {dataset.shape[0]} rows")
+        shape = dataset.shape if first < 0 else dataset.shape[1:]
+        order, limits = self._orders[self._order_of_row[rows[0]]], self._n_samples[rows]
+        check_shape(shape[::-1] if flipped else shape, dataset.dtype, order, self._n_components[rows[0]], limits)
+        return dataset, flipped
 
     def _file(self, chunk_number: int) -> h5py.File:
         """Return the open file of a chunk; handles inherited from a parent process are never used."""
@@ -275,4 +294,6 @@ class WaveformSet:
     def _unreadable(self, row: int, reason: str) -> DataError:
         path = self._chunks[self._datasets[self._dataset_of_row[row]][0]].waveforms_path
         name = self.metadata["trace_name"].iloc[row]
-        return DataError(f"trace '{name}' cannot be read from {path} ({reason}); {REMEDY}")
+        return DataError(
+            f"trace '{name}' cannot be read from {path} ({reason}); correct what the set says, or {REMEDY}"
+        )

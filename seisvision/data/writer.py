@@ -226,7 +226,7 @@ class WaveformSetWriter:
     def _write_card(self, folder: Path) -> None:
         counts = {"n_events": self.n_events, "n_traces": self.n_traces, "n_samples": self.n_samples}
         card = dict.fromkeys(STATED_KEYS, NOT_STATED) | self.card
-        card |= {"component_order": self.component_order, "counts": counts, "files": describe_files(folder)}
+        card |= {"component_order": self.component_order, "counts": counts, "files": describe_files(folder, own=True)}
         card.setdefault("fingerprint", self._digest.hexdigest()[:16])
         text = json.dumps(card, indent=2, sort_keys=True, default=str, ensure_ascii=False)
         (folder / "card.json").write_text(text + "\n", encoding="utf-8")

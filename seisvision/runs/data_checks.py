@@ -1,13 +1,22 @@
-"""What is checked of a waveform set before a network is trained on it."""
+"""What is checked of a waveform set before a network is trained on it, or measured with it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from seisvision.data.audit.audit import check_set
-from seisvision.data.audit.findings import Finding
+import numpy as np
+
+from seisvision.data.audit.audit import check_table
+from seisvision.data.audit.confounds import class_confounds, confound_findings, set_confounds
+from seisvision.data.audit.copies import copy_findings, set_copies
+from seisvision.data.audit.findings import Finding, by_severity
+from seisvision.data.audit.labels import check_labels
+from seisvision.data.audit.table import AuditTable
+from seisvision.data.audit.targets import Learnt
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
@@ -15,40 +24,95 @@ log = logging.getLogger(__name__)
 
 MAX_WARNINGS = 5
 CONFOUND = "confound_"
+CLASS_COLUMN = "source_type"
+OF_CLASSES = ("labels_contradict", "duplicate_event_contradicts")
+"""Fatal only where a class is learnt."""
+OF_NUMBERS = ("depth_impossible", "magnitude_impossible")
+"""Fatal unless nothing but the waveforms is learnt from."""
+SAID = ("target_", "angle_", "depth_", "magnitude_", "distance_", "origin_contradicts")
+"""Beginnings of the codes of warnings that concern what is learnt, and are said before the training."""
 
 
-def check_data(config: Mapping[str, Any], waveform_set: WaveformSet) -> None:
-    """Refuse sets whose metadata show a fatal fault, and warn of what tells the class without the waveform.
+def check_data(config: Mapping[str, Any], waveform_set: WaveformSet, *, fits: bool = True) -> None:
+    """Refuse sets that show a fatal fault, and warn of what tells the class without the waveform.
 
-    Looks at the classes of every output that has classes; reads no waveform. ``dataset.allow_findings`` lists the
-    codes of faults that are known and accepted.
+    Looks at every output: classes, numbers and angles, in the events that ``dataset.select`` keeps; for clusters at
+    what needs no label. Copies of one recording under two events are searched among the waveforms, once for each
+    state of a set. ``dataset.allow_findings`` lists the codes of faults that are known and accepted.
+
+    Args:
+        config: resolved configuration.
+        waveform_set: the set.
+        fits: whether a network is trained on it; else it is only measured, and no waveform is read.
 
     Raises:
         DataError: the audit has a fatal finding that is not allowed.
     """
-    findings: dict[tuple[str, str], Finding] = {}
-    for output in config["task"].get("outputs") or []:
-        if "class_names" not in output:
-            continue
-        labels = config["dataset"]["labels"].get(output["target"])
-        for finding in check_set(waveform_set, output["target"], labels):
-            findings.setdefault((finding.code, finding.title), finding)
-    fatal = [finding for finding in findings.values() if finding.severity == "fatal"]
+    findings = by_severity({(item.code, item.title): item for item in _findings(config, waveform_set, fits)}.values())
+    fatal = [finding for finding in findings if finding.severity == "fatal"]
     allowed = {str(code) for code in config["dataset"].get("allow_findings") or ()}
     _refuse([finding for finding in fatal if finding.code not in allowed], allowed, waveform_set)
     for finding in fatal:
         log.warning("Allowed although fatal: %s", finding.sentence())
-    _warn(
-        [item for item in findings.values() if item.severity == "warning" and item.code.startswith(CONFOUND)],
-        waveform_set,
-    )
+    warnings = [item for item in findings if item.severity == "warning"]
+    if any("class_names" not in output for output in _outputs(config)):
+        for finding in warnings:
+            if finding.code.startswith(SAID):
+                log.warning("%s: %s", finding.code, finding.sentence())
+    if fits:
+        _warn([item for item in warnings if item.code.startswith(CONFOUND)], waveform_set)
+
+
+def _outputs(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(config["task"].get("outputs") or [])
+
+
+def _findings(config: Mapping[str, Any], waveform_set: WaveformSet, fits: bool) -> Iterator[Finding]:
+    outputs = _outputs(config)
+    table = AuditTable(waveform_set, CLASS_COLUMN)
+    rows = _selected(config, table)
+    learnt = [
+        Learnt(output["target"], "angle" if "period_deg" in output else "scalar", rows, fits)
+        for output in outputs
+        if "class_names" not in output
+    ]
+    classes = [output["target"] for output in outputs if "class_names" in output]
+    harmless = () if outputs else OF_NUMBERS
+    yield from _softened(check_table(table, learnt), harmless)
+    for column in classes:
+        labelled = AuditTable(waveform_set, column, config["dataset"]["labels"].get(column))
+        yield from check_labels(labelled)
+        yield from confound_findings(class_confounds(labelled) if fits else [], set_confounds(labelled))
+    if not classes:
+        yield from _softened(check_labels(table), OF_CLASSES)
+    if fits:
+        pairs = set_copies(waveform_set, table, Path(config["system"]["data_dir"]) / "features")
+        yield from copy_findings(table, [pair for pair in pairs if rows[list(pair)].all()], int(rows.sum()))
+
+
+def _selected(config: Mapping[str, Any], table: AuditTable) -> np.ndarray:
+    """Bool (N,): traces of events that ``dataset.select`` keeps; all where it names a column the set lacks."""
+    rows = np.ones(table.n_traces, dtype=bool)
+    for column, values in (config["dataset"].get("select") or {}).items():
+        if table.has(column):
+            rows &= table.metadata[column].astype(str).isin([str(value) for value in values]).to_numpy()
+    return rows
+
+
+def _softened(findings: list[Finding] | Iterator[Finding], codes: tuple[str, ...]) -> Iterator[Finding]:
+    """The findings, those of ``codes`` no more than warnings."""
+    for finding in findings:
+        yield replace(finding, severity="warning") if finding.code in codes else finding
 
 
 def _refuse(fatal: list[Finding], allowed: set[str], waveform_set: WaveformSet) -> None:
     if not fatal:
         return
     codes = ",".join(sorted({*allowed, *(finding.code for finding in fatal)}))
-    said = " ".join(f"{finding.code}: {finding.sentence()}" for finding in fatal)
+    said = " ".join(
+        f"{finding.code}: {finding.sentence()}" + "".join(f" Such as {text}." for text in finding.examples[:1])
+        for finding in fatal
+    )
     raise DataError(
         f"{waveform_set.path} would give wrong results. {said} Look at it with 'seisvision data audit "
         f"{waveform_set.path}' and mend it, or train all the same with +dataset.allow_findings=[{codes}]"

@@ -33,6 +33,7 @@ from seisvision.runs.build import (
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain
+from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.location import locate_events
 from seisvision.runs.prediction import measure, predict
@@ -185,6 +186,8 @@ def open_network(path: Path, asked: dict[str, Any]) -> Network:
     waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
     if is_own:
         _check_same_data(waveform_set, content)
+    else:
+        check_data(config, waveform_set, fits=False)
     settings = set_settings(config, view, waveform_set)
     if is_own:
         data = _own_samples(waveform_set, config, content, settings, asked)

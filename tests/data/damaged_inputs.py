@@ -283,6 +283,7 @@ def _check_counts(report: Any, listed: pd.DataFrame, n_files: int) -> None:
     assert report.n_files.total() == n_files
     assert report.n_recordings.total() == report.n_components.total() + kinds.count("recording")
     assert report.n_catalogue.total() == report.n_events + kinds.count("event")
+    assert report.n_picks.total() == report.n_picks_used.total() + kinds.count("pick")
 
 
 def _use_set(damaged: Input, room: Path) -> None:

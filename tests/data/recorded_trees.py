@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from obspy import Stream, Trace, UTCDateTime
 
+from seisvision.data.importing.importer import ImportReport
 from seisvision.data.importing.recipe import Recipe, build_recipe
 
 ORIGIN = UTCDateTime("2020-01-01T00:00:00")
@@ -97,3 +98,10 @@ def recipe(folder: Path, source: dict[str, Any] | None = None, **sections: Any) 
         "stations": str(folder / "stations.csv"),
     }
     return build_recipe({"name": "test", "sources": [plain | (source or {})]} | sections)
+
+
+def add_up(report: ImportReport) -> bool:
+    """Whether every channel, event and file that came in is in the set or in the list."""
+    kinds = [rejection.kind for rejection in report.rejections]
+    channels = sum(report.n_components.values()) + kinds.count("recording") == sum(report.n_recordings.values())
+    return channels and report.n_events + kinds.count("event") == sum(report.n_catalogue.values())

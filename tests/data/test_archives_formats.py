@@ -92,7 +92,7 @@ def test_without_pymseed_obspy_reads(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = write_records(tmp_path / "x.mseed", [cut(0, "AAA", 0, 60)], ["STEIM2"])
     with_it = read_segments(path)[0]
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert waveform_files._reader(path) is waveform_files._read_obspy
+    assert waveform_files._reader(path) is waveform_files._read_mended
     np.testing.assert_array_equal(read_segments(path)[0].samples, with_it.samples)
 
 
@@ -123,7 +123,7 @@ def test_seiscomp_archives_are_found_by_day(tmp_path: Path, monkeypatch: pytest.
     stations = write_stations(tmp_path / "stations.csv", ["AAA", "BBB"])
     opened: list[str] = []
     real = waveform_files._reader
-    monkeypatch.setattr(waveform_files, "_reader", lambda path: opened.append(path.name) or real(path))
+    monkeypatch.setattr(waveform_files, "_reader", lambda path, named: opened.append(path.name) or real(path, named))
     made = recipe(
         waveforms=str(archive), events=str(events), stations=str(stations),
         association={"by": "sds", "before_s": 10, "after_s": 50},

@@ -8,7 +8,7 @@ import pytest
 from obspy import Stream, Trace, UTCDateTime, read
 from obspy.geodetics import gps2dist_azimuth
 from obspy.signal.rotate import rotate_ne_rt
-from recorded_trees import BEFORE_S, origin, recipe, trace, write_events, write_stations, write_tree
+from recorded_trees import BEFORE_S, add_up, origin, recipe, trace, write_events, write_stations, write_tree
 
 from seisvision.data.importing.importer import run_import
 from seisvision.data.waveform_set import WaveformSet
@@ -23,13 +23,6 @@ def imported(folder, source=None, **sections):
     out = folder / "set"
     report = run_import(recipe(folder, source, **sections), out, overwrite=True)
     return report, WaveformSet(out), pd.read_csv(out / "rejected.csv", keep_default_na=False)
-
-
-def add_up(report):
-    """Whether every channel, event and file that came in is in the set or in the list."""
-    kinds = [rejection.kind for rejection in report.rejections]
-    channels = sum(report.n_components.values()) + kinds.count("recording") == sum(report.n_recordings.values())
-    return channels and report.n_events + kinds.count("event") == sum(report.n_catalogue.values())
 
 
 def test_whole_records_are_what_the_files_hold(tmp_path):
@@ -290,7 +283,7 @@ def test_channels_too_slow_for_the_band_and_log_text_are_listed(tmp_path):
     report, made, rejected = imported(folder, processing={"band_hz": [1, 10]})
     assert made.metadata.station_code.tolist() == ["AAA"] and add_up(report)
     assert dict(zip(rejected.trace_id, rejected.cause, strict=True)) == {
-        "XX.AAA..LOG": "component", "XX.BBB..LHZ": "slow_sampling",
+        "XX.AAA..LOG": "no_samples", "XX.BBB..LHZ": "slow_sampling",
     }  # fmt: skip
 
 

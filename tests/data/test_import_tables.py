@@ -7,7 +7,7 @@ from obspy.core.event import Catalog, Event, Magnitude, Origin, ResourceIdentifi
 from obspy.core.inventory import Channel, Inventory, Network, Station
 from recorded_trees import write_events, write_table
 
-from seisvision.data.importing.tables.catalogue import read_events, source_cell
+from seisvision.data.importing.tables.catalogue import read_events
 from seisvision.data.importing.tables.station_table import read_stations
 from seisvision.errors import DataError
 
@@ -23,20 +23,12 @@ def test_csv_events_keep_extra_columns_with_their_kind(tmp_path):
     assert events["007"]["source_subtype"] == "rock, ice"
     assert events["007"]["source_note"] == "1"
     assert events["007"]["source_origin_time"] == "2020-01-01T00:00:00.000000Z"
-    assert events["NA"]["source_cell"] == "46.1,-122.0"
+    assert events["NA"]["source_cell"] == ""
 
 
 def test_a_cell_of_the_table_is_kept(tmp_path):
     path = write_events(tmp_path / "events.csv", ["a"], source_cell=["glacier 3"])
     assert read_events(str(path))["a"]["source_cell"] == "glacier 3"
-
-
-@pytest.mark.parametrize(
-    ("latitude", "longitude", "cell"),
-    [(46.0, -122.04, "46.0,-122.0"), (-0.04, 0.04, "0.0,0.0"), (-10.06, 179.96, "-10.1,180.0"), (np.nan, 3.0, "")],
-)
-def test_cells_are_a_tenth_of_a_degree(latitude, longitude, cell):
-    assert source_cell({"source_latitude_deg": latitude, "source_longitude_deg": longitude}) == cell
 
 
 @pytest.mark.parametrize(

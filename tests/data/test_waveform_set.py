@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from small_sets import event_waveforms, write_foreign, write_set
 
-from seisvision.data.set_files import parse_trace_name
+from seisvision.data.stored.tables import parse_trace_name
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
@@ -108,15 +108,6 @@ def test_component_order_of_the_trace_goes_before_that_of_the_file(tmp_path: Pat
     write_foreign(tmp_path / "set", table, {"b": data}, {"component_order": "NEZ"})
     vertical = WaveformSet(tmp_path / "set").read_event("a", "Z").waveforms
     np.testing.assert_array_equal(np.concatenate(vertical), data[[0, 1, 2], [0, 1, 2]])
-
-
-def test_fewer_channels_than_the_order_promises(tmp_path: Path) -> None:
-    data = event_waveforms(0, 2)[:, :1]
-    table = pd.DataFrame({"trace_name": ["b$0", "b$1"], "source_id": "a", "trace_sampling_rate_hz": 20})
-    write_foreign(tmp_path / "set", table, {"b": data}, {"component_order": "ZNE"})
-    event = WaveformSet(tmp_path / "set").read_event("a")
-    assert event.component_mask.tolist() == [[True, False, False]] * 2
-    np.testing.assert_array_equal(np.stack(event.waveforms)[:, :1], data)
 
 
 def test_gaps_become_zeros(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 import logging
 from pathlib import Path
 
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from tiny_runs import plain_config
 
@@ -105,3 +107,58 @@ def test_sets_are_read_from_the_disk_of_the_node_if_asked(tmp_path: Path) -> Non
     data = build_data(asked, build_view(asked))
     assert data.waveform_set.path.parent == tmp_path / "scratch"
     assert data.waveform_set.fingerprint == WaveformSet(path).fingerprint
+
+
+def regression(path: Path, task: str, *more: str) -> dict:
+    """The same set for a number instead of a class."""
+    return config(path, f"task={task}", "view=density", *more)
+
+
+def edit(path: Path, **columns: object) -> Path:
+    table = pd.read_csv(path / "metadata.csv")
+    table.assign(**{name: make(table) if callable(make) else make for name, make in columns.items()}).to_csv(
+        path / "metadata.csv", index=False
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "code"),
+    [
+        ("depth", {"source_depth_km": lambda t: 900.0 + 100 * t.index}, "depth_impossible"),
+        ("depth", {"source_depth_km": 5.0}, "target_constant"),
+        ("magnitude", {"source_magnitude": lambda t: np.where(t.source_id == "ev3", -999, 2 + t.index / 400)}, "magn"),
+        ("force_azimuth", {"source_force_azimuth_deg": lambda t: 400.0 + t.index}, "angle_impossible"),
+        ("cluster", {"path_ep_distance_km": -5.0}, "distance_negative"),
+    ],
+)
+def test_numbers_are_audited_as_classes_are(tmp_path: Path, task: str, columns: dict, code: str) -> None:
+    path = edit(write_set(tmp_path / "set"), **columns)
+    with pytest.raises(DataError, match=code):
+        check_data(regression(path, task), WaveformSet(path))
+
+
+def test_a_set_that_is_only_measured_is_audited_too(tmp_path: Path) -> None:
+    path = edit(write_set(tmp_path / "set"), source_magnitude=lambda t: 1e15 + t.index)
+    with pytest.raises(DataError, match="magnitude_impossible"):
+        check_data(regression(path, "magnitude"), WaveformSet(path), fits=False)
+    one = edit(write_set(tmp_path / "one"), source_depth_km=5.0)
+    check_data(regression(one, "depth"), WaveformSet(one), fits=False)
+
+
+def test_classes_that_contradict_are_no_fault_where_none_is_learnt(tmp_path: Path) -> None:
+    path = edit(fatal_set(tmp_path / "set"), source_depth_km=lambda t: 1.0 + t.source_id.str[2:].astype(int))
+    check_data(regression(path, "depth"), WaveformSet(path))
+    with pytest.raises(DataError, match="labels_contradict"):
+        check_data(config(path), WaveformSet(path))
+
+
+@pytest.mark.parametrize("task", ["source_type", "depth", "cluster"])
+def test_copies_of_a_recording_are_refused_before_any_training(tmp_path: Path, task: str) -> None:
+    path = edit(write_set(tmp_path / "set"), source_depth_km=lambda t: 1.0 + t.source_id.str[2:].astype(int))
+    with h5py.File(path / "waveforms.hdf5", "r+") as file:
+        file["data/bucket7"][1] = 3 * file["data/bucket2"][0]
+    asked = config(path) if task == "source_type" else regression(path, task)
+    with pytest.raises(DataError, match=r"copy_between_events.*ev2 .*ev7 "):
+        check_data(asked, WaveformSet(path))
+    check_data({**asked, "dataset": {**asked["dataset"], "allow_findings": ["copy_between_events"]}}, WaveformSet(path))

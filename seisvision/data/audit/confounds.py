@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.audit.findings import Finding
+from seisvision.data.audit.magnitudes import magnitude_scales
 from seisvision.data.audit.table import SET_COLUMNS, AuditTable
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -124,6 +125,7 @@ def _recording(table: AuditTable) -> Iterator[Attribute]:
         ("collection", next((name for name in SET_COLUMNS if table.has(name)), "source_dataset")),
     ):
         yield name, "recording", "traces", table.codes(column)[0]
+    yield "magnitude type", "recording", "events", magnitude_scales(table)[0]
     for name, column in (
         ("sampling rate", "trace_sampling_rate_hz"),
         ("original rate", "trace_original_sampling_rate_hz"),

@@ -9,6 +9,7 @@ import numpy as np
 from seisvision.data.audit.findings import Finding
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.geodesy import geodesic
+from seisvision.keys import COMPONENTS
 
 FEW_EVENTS = 10
 """Below that a class has too few events for training, validation and test."""
@@ -32,6 +33,7 @@ def check_labels(table: AuditTable) -> Iterator[Finding]:
     yield from _traces_told_twice(table)
     yield from _shared_recordings(table)
     yield from _mixtures(table)
+    yield from _other_components(table)
     yield from _fixed_places(table)
 
 
@@ -177,6 +179,16 @@ def _mixtures(table: AuditTable) -> Iterator[Finding]:
             shown = tuple(f"{names[i]}: {counts[i]} traces" for i in order[:5])
             others = int(counts.sum() - counts.max())
             yield Finding(code, "note", f"{len(names)} {what}", others, table.n_traces, "traces", remedy, shown)
+
+
+def _other_components(table: AuditTable) -> Iterator[Finding]:
+    """Traces such as Z12 and ZRT, whose horizontals are zeros for whoever asks for N and E."""
+    codes, orders = table.codes("trace_component_order")
+    other = np.array([bool(set(order) - set(COMPONENTS) and set(COMPONENTS) - set(order)) for order in orders])
+    bad = other[codes] & (codes >= 0) if len(orders) else np.zeros(table.n_traces, dtype=bool)
+    remedy = "Ask for Z, or import with orientations: sets are read by their letters, 1 and 2, R and T are not turned."
+    title = f"traces with components other than {COMPONENTS}"
+    yield from table.trace_finding("components_other", "warning", title, bad, remedy)
 
 
 def _fixed_places(table: AuditTable) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ import numpy as np
 from seisvision.angles import wrapped_difference_deg
 from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.table import AuditTable
+from seisvision.data.audit.units import check_units, unit_of
+from seisvision.data.cells import positions_km
 from seisvision.data.geodesy import geodesic
 
 COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
@@ -18,7 +20,6 @@ MAGNITUDE_LIMITS = (-5.0, 10.0)
 MAX_COMPUTED = 20000
 """Distances are computed again for at most so many traces, evenly chosen."""
 MOVED_KM = 1.0
-KM_PER_DEG = 111.2
 SHARED_SHARE = 0.2
 """Share of the events in a cell with others from which that is said."""
 
@@ -26,7 +27,9 @@ SHARED_SHARE = 0.2
 def check_places(table: AuditTable) -> Iterator[Finding]:
     """Findings on places."""
     yield from _coordinates(table)
+    yield from _longitudes(table)
     yield from _sizes(table)
+    yield from check_units(table)
     yield from _paths(table)
     yield from _moved_stations(table)
     yield from _shared_places(table)
@@ -45,6 +48,16 @@ def _coordinates(table: AuditTable) -> Iterator[Finding]:
     lacking = np.isnan(values[0] + values[1] + values[2] + values[3])
     remedy = "These have no distance or azimuth: tasks that need one leave them out. Add coordinates if you can."
     yield from table.trace_finding("coordinates_missing", "note", "traces without distance", lacking, remedy)
+
+
+def _longitudes(table: AuditTable) -> Iterator[Finding]:
+    for column in (COORDINATES[1], COORDINATES[3]):
+        values = table.numbers(column)
+        beyond = values > 180
+        if (values < 0).any():
+            remedy = "Both are read right, but not by every program: count them one way."
+            title = f"{column} counted from -180 to 180 and from 0 to 360"
+            yield from table.trace_finding("longitudes_mixed", "note", title, beyond, remedy)
 
 
 def _sizes(table: AuditTable) -> Iterator[Finding]:
@@ -73,8 +86,10 @@ def _paths(table: AuditTable) -> Iterator[Finding]:
     distance, azimuth, back = geodesic(*(place[rows] for place in places))
     given = table.numbers("path_ep_distance_km")[rows]
     wrong = np.abs(given - distance) > 2 + 0.02 * distance
+    unit = unit_of(given[wrong], distance[wrong])
+    title = "distances that contradict the coordinates" + (f": they are in {unit}" if unit else "")
     remedy = "Delete path_ep_distance_km to have it computed, or correct the coordinates; mind metres and degrees."
-    yield from _of_rows(table, "distance_contradicts", "distances that contradict the coordinates", rows, wrong, remedy)
+    yield from _of_rows(table, "distance_contradicts", title, rows, wrong, remedy)
     # Near the source an error of metres turns the azimuth.
     far = distance > 5
     for column, own, other in (("path_azimuth_deg", azimuth, back), ("path_back_azimuth_deg", back, azimuth)):
@@ -103,18 +118,16 @@ def _of_rows(
 
 def _moved_stations(table: AuditTable) -> Iterator[Finding]:
     number, names = table.station
-    latitude, longitude = table.numbers(COORDINATES[2]), table.numbers(COORDINATES[3])
-    known = np.flatnonzero((number >= 0) & np.isfinite(latitude + longitude))
+    position_km = positions_km(table.numbers(COORDINATES[2]), table.numbers(COORDINATES[3]))
+    known = np.flatnonzero((number >= 0) & np.isfinite(position_km).all(axis=1))
     if not len(known):
         return
+    stations, first = np.unique(number[known], return_index=True)
+    where_km = np.zeros((len(names), 3))
+    where_km[stations] = position_km[known[first]]
     spread_km = np.zeros(len(names))
-    for values, scale in ((latitude, 1.0), (longitude, np.cos(np.radians(latitude)))):
-        low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
-        km = values * scale * KM_PER_DEG
-        np.minimum.at(low, number[known], km[known])
-        np.maximum.at(high, number[known], km[known])
-        spread_km = np.fmax(spread_km, high - low)
-    moved = np.flatnonzero(np.isfinite(spread_km) & (spread_km > MOVED_KM))
+    np.maximum.at(spread_km, number[known], np.linalg.norm(position_km[known] - where_km[number[known]], axis=1))
+    moved = np.flatnonzero(spread_km > MOVED_KM)
     if len(moved):
         examples = tuple(f"{names[i]} by {spread_km[i]:.1f} km" for i in moved[:5])
         remedy = "Two stations of one name, or one that moved; give station_network_code if it is missing."

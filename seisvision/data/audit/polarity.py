@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seisvision.data.audit.findings import Finding
-from seisvision.data.audit.places import KM_PER_DEG
+from seisvision.data.audit.origins import KM_PER_DEG
 from seisvision.data.audit.table import AuditTable
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from seisvision.data.audit.findings import MAX_EXAMPLES, Finding, worst_of
+from seisvision.data.audit.copies import Signatures, chosen_events, copy_findings, find_copies
+from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.polarity import polarity_votes
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.importing.signals import CLIP_PEAKS, CLIP_RUN, looks_clipped
@@ -72,9 +72,8 @@ def check_samples(waveform_set: WaveformSet, table: AuditTable, max_traces: int 
     checks.for_votes, checks.against_votes = np.zeros(table.n_traces), np.zeros(table.n_traces)
     faults = {name: np.zeros(table.n_traces, dtype=bool) for name in FAULTS}
     peak, padding_s = np.full(table.n_traces, np.nan), np.full(table.n_traces, np.nan)
-    owner: dict[bytes, int] = {}
-    copies: list[tuple[int, int]] = []
-    for rows in _chosen(waveform_set, table, max_traces):
+    signatures = Signatures()
+    for rows in chosen_events(waveform_set, max_traces):
         try:
             components = _components(table, rows)
             waveforms, mask = waveform_set.read_rows(rows, components, keep_gaps=True)
@@ -89,13 +88,12 @@ def check_samples(waveform_set: WaveformSet, table: AuditTable, max_traces: int 
             peak[row] = np.log10(max(float(np.nanmax(np.abs(waveform), initial=0)), 1e-30))
             padding_s[row] = _padding(waveform) / rate_hz
             if not faults["dead"][row]:
-                key = hashlib.blake2b(waveform.tobytes(), digest_size=12).digest()
-                first = owner.setdefault(key, int(row))
-                copies += [(first, int(row))] if first != row else []
+                signatures.add(int(row), waveform)
         if components.startswith("Z"):
             checks.for_votes[rows], checks.against_votes[rows] = polarity_votes(table, rows, waveforms, mask)
     checks.attributes = {"largest amplitude": peak, "padding": padding_s}
-    checks.findings = [*_fault_findings(table, faults, checks.n_read), *_copies(table, copies, checks.n_read)]
+    copies = find_copies(waveform_set, signatures, table)
+    checks.findings = [*_fault_findings(table, faults, checks.n_read), *copy_findings(table, copies, checks.n_read)]
     checks.findings += _padding_finding(table, padding_s, checks.n_read)
     return checks
 
@@ -104,14 +102,6 @@ def _components(table: AuditTable, rows: np.ndarray) -> str:
     codes, orders = table.codes("trace_component_order")
     found = {letter for code in set(codes[rows]) for letter in orders[code]}
     return "".join(letter for letter in COMPONENTS if letter in found) + "".join(sorted(found - set(COMPONENTS)))
-
-
-def _chosen(waveform_set: WaveformSet, table: AuditTable, max_traces: int | None) -> Iterator[np.ndarray]:
-    """Rows of the events to read, evenly spread over the set."""
-    share = 1.0 if max_traces is None else min(1.0, max_traces / table.n_traces)
-    n_events = max(1, round(share * len(waveform_set)))
-    for number in np.unique(np.linspace(0, len(waveform_set) - 1, n_events).astype(int)):
-        yield waveform_set.rows(waveform_set.source_ids[number])
 
 
 def _look(row: int, waveform: np.ndarray, rate_hz: float, faults: dict[str, np.ndarray]) -> None:
@@ -169,17 +159,3 @@ def _padding_finding(table: AuditTable, padding_s: np.ndarray, n_read: int) -> l
     padded = padding_s > np.maximum(0.5, 0.02 * table.length_s)
     remedy = "Zeros at an end tell where the recording began, so often the distance: take samples.window.complete=true."
     return table.trace_finding("padding", "note", "recordings padded with zeros", padded, remedy, n_read)
-
-
-def _copies(table: AuditTable, pairs: list[tuple[int, int]], n_read: int) -> Iterator[Finding]:
-    """Equal samples under two rows."""
-    apart = [pair for pair in pairs if table.event[pair[0]] != table.event[pair[1]]]
-    within = [pair for pair in pairs if table.event[pair[0]] == table.event[pair[1]]]
-    between, inside = "recordings copied into another event", "recordings copied within their event"
-    for chosen, code, severity, title, remedy in (
-        (apart, "copy_between_events", "fatal", between, "Leave one of each out: else it is trained on and tested."),
-        (within, "copy_within_event", "warning", inside, "Leave one of each out; two equal stations are one."),
-    ):
-        if chosen:
-            examples = tuple(f"{table.name(a)} and {table.name(b)}" for a, b in chosen[:MAX_EXAMPLES])
-            yield Finding(code, severity, title, len(chosen), n_read, "traces", remedy, examples)

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+from seisvision.data.cells import name_cells
 from seisvision.data.fetching.asking import Asker
 from seisvision.data.fetching.events import GroupEvents, read_groups
 from seisvision.data.fetching.inventory import StationBook
@@ -134,6 +135,8 @@ def _import(
     folder = store.folder / KIND
     stations = str(store.folder / "stations.xml")
     importing = recipe.import_recipe([str(group.file) for group in plan.groups], [str(folder)], stations)
+    # Of all that was wanted, so that a download that ends early or is continued gives the same cells.
+    name_cells(event for group in plan.groups for event in group.events.values())
     found = [_associate(number, plan, store) for number in range(len(plan.groups))]
     counts = {"asked": report.asked, "had": report.had, "not_had": dict(report.not_had), "requests": report.requests}
     servers = {server.name: {"dataselect": server.dataselect, "station": server.station} for server in recipe.servers}

@@ -10,23 +10,36 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.importing.formats.waveform_files import NS, Segment, list_files, read_segments
+from seisvision.data.importing.formats.file_lists import list_files, plain_name, stem
+from seisvision.data.importing.formats.reading import Reading
+from seisvision.data.importing.formats.segment import NS, Segment
+from seisvision.data.importing.formats.trace_table import read_trace_table
+from seisvision.data.importing.formats.waveform_files import read_segments
+from seisvision.data.importing.header_events import (
+    Header,
+    join_by_origin,
+    names_in,
+    part_by_origin,
+    settle,
+    with_header,
+)
 from seisvision.data.importing.recipe import Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.tables.catalogue import (
     FILES,
-    event_from_sac,
     is_plain_id,
     read_events,
-    sac_origin_ns,
     unknown_event,
 )
+from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC
 from seisvision.data.importing.tables.times import time_ns
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 
 SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")
 """A day file of a SeisComP data structure: year and day of the year."""
+NO_HEADER = Segment("", "", "", "", 0, 1.0, 0, np.empty(0))
+"""In place of the header of a file that was not opened."""
 SDS_SLACK_S = 600
 """Recorders close a day file with the record that is open at midnight."""
 
@@ -41,6 +54,9 @@ class EventFiles:
         files: paths with their names below the folder of the source.
         span_ns: start and end of what is read.
         spans_ns: start and end by name of the file, for files that differ.
+        picks: what was picked of the event, except in a file of its own.
+        reading: how the files are to be understood.
+        record: name of the event in the headers of its traces, where a file holds the traces of many; else empty.
     """
 
     event_id: str
@@ -48,16 +64,30 @@ class EventFiles:
     files: tuple[tuple[Path, str], ...]
     span_ns: tuple[int, int] | None = None
     spans_ns: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    picks: tuple[Pick, ...] = ()
+    reading: Reading = field(default_factory=Reading)
+    record: str = ""
 
 
 @dataclass
 class Association:
-    """Events with files in catalogue order, and what found no partner."""
+    """Events with files in catalogue order, and what found no partner.
+
+    Args:
+        events: events with files.
+        without_files: ids of the events of the catalogue that have none.
+        rejections: files, events and picks without a partner.
+        n_files: files looked at.
+        n_catalogue: events of the catalogue.
+        n_picks: picks of no event, all of which are rejections.
+    """
 
     events: list[EventFiles] = field(default_factory=list)
+    without_files: set[str] = field(default_factory=set)
     rejections: list[Rejection] = field(default_factory=list)
     n_files: int = 0
     n_catalogue: int = 0
+    n_picks: int = 0
 
 
 def associate(source: Source) -> Association:
@@ -67,6 +97,8 @@ def associate(source: Source) -> Association:
         DataError: no file, or no readable catalogue.
         ConfigurationError: a pattern that is no regular expression with one group.
     """
+    if source.traces is not None:
+        read_trace_table(source.traces)
     files = list_files(source.waveforms)
     found = Association(n_files=len(files))
     log = RejectionLog(source.name)
@@ -79,33 +111,80 @@ def associate(source: Source) -> Association:
 def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, log: RejectionLog) -> None:
     """Associate by an id in the file name, the folder name or the SAC header."""
     catalogue = {} if source.events in (SAC, FILES) else read_events(source.events)
+    ids = {plain_name(event_id): event_id for event_id in catalogue}
+    members: dict[str, list[Header]] = {event_id: [] for event_id in catalogue}
     pattern = _compile(source)
-    members: dict[str, list[tuple[Path, str]]] = {event_id: [] for event_id in catalogue}
     for path, name in files:
         try:
-            event_id = _key(source, pattern, path)
-            if not is_plain_id(event_id):
-                raise Refusal("association", "no_event", f"names the event {event_id[:40]!r}, which is no plain text")
-            if source.events == SAC and event_id not in catalogue:
-                header = _sac_segment(path)
-                catalogue[event_id] = event_from_sac(header.sac, header.start_ns)
-            if source.events == FILES:
-                catalogue.setdefault(event_id, unknown_event())
-            if event_id not in catalogue:
-                hint = did_you_mean(event_id, list(catalogue)).partition(" Allowed")[0]
-                close = hint if hint.startswith("Did") else ""
-                raise Refusal("association", "no_event", f"no event '{event_id}' in the catalogue. {close}".strip())
+            named = _events_named(source, pattern, path)
+            for text in named:
+                _check_id(source, ids, text)
         except Refusal as refusal:
             log.add(refusal, file=name)
             continue
-        members.setdefault(event_id, []).append((path, name))
+        for text, segment in named.items():
+            members.setdefault(ids.get(text, text), []).append(Header(path, name, segment))
+    if source.events == FILES:
+        catalogue = {event_id: unknown_event() for event_id in members}
+    if source.events == SAC:
+        catalogue, members = _events_of_headers(source, members, found, log)
     for event_id, event in catalogue.items():
         if members.get(event_id):
-            found.events.append(EventFiles(event_id, event, tuple(members[event_id])))
+            found.events.append(_event_files(source, event_id, event, members[event_id]))
         else:
+            found.without_files.add(event_id)
             no_file = Refusal("event", "no_recording", "no file belongs to this event")
             log.add(no_file, event_id=source.id_prefix + event_id)
-    found.n_catalogue = len(catalogue)
+    found.n_catalogue += len(catalogue)
+
+
+def _event_files(source: Source, event_id: str, event: dict[str, Any], headers: list[Header]) -> EventFiles:
+    records = {_record(header.segment) for header in headers} if source.association.by == "sac" else set()
+    files = tuple((header.path, header.name) for header in headers)
+    # A gather holds the traces of many events, which the number of the record tells apart.
+    record = records.pop() if len(records) == 1 else ""
+    return EventFiles(event_id, event, files, reading=source.reading, record=record)
+
+
+def _record(segment: Segment) -> str:
+    return str(segment.sac["kevnm"]) if segment.sac.get("segy") else ""
+
+
+def _events_of_headers(
+    source: Source, members: dict[str, list[Header]], found: Association, log: RejectionLog
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[Header]]]:
+    """Settle what the headers of each event say, and part those that share a name."""
+    catalogue: dict[str, dict[str, Any]] = {}
+    kept: dict[str, list[Header]] = {}
+    if source.association.by == "sac":
+        members = join_by_origin(members)
+    for name, headers in members.items():
+        parts, lost = part_by_origin(name, headers) if source.association.by == "sac" else ({name: headers}, [])
+        for header in lost:
+            reason = f"several events are named '{name}', and this header has no origin time (O) to tell which it is"
+            log.add(Refusal("association", "no_event", reason), file=header.name)
+        for event_id, part in parts.items():
+            try:
+                catalogue[event_id], said = settle(part)
+            except Refusal as refusal:
+                found.n_catalogue += 1
+                log.add(refusal, event_id=source.id_prefix + event_id)
+                continue
+            kept[event_id] = part
+            for header, what in said:
+                log.add(what, file=header.name)
+    return catalogue, kept
+
+
+def _check_id(source: Source, ids: Mapping[str, str], event_id: str) -> None:
+    """Refuse an id that is no text, or not in the catalogue where there is one."""
+    if not is_plain_id(event_id):
+        raise Refusal("association", "no_event", f"names the event {event_id[:40]!a}, which is no plain text")
+    if source.events in (SAC, FILES) or event_id in ids:
+        return
+    hint = did_you_mean(event_id, list(ids)).partition(" Allowed")[0]
+    close = hint if hint.startswith("Did") else ""
+    raise Refusal("association", "no_event", f"no event '{event_id}' in the catalogue. {close}".strip())
 
 
 def _compile(source: Source) -> re.Pattern[str] | None:
@@ -122,36 +201,22 @@ def _compile(source: Source) -> re.Pattern[str] | None:
     return pattern
 
 
-def _key(source: Source, pattern: re.Pattern[str] | None, path: Path) -> str:
+def _events_named(source: Source, pattern: re.Pattern[str] | None, path: Path) -> dict[str, Segment]:
+    """Id of the event that a file belongs to, with the header that speaks of it; several for a gather of records."""
     if source.association.by == "sac":
-        return _sac_key(_sac_segment(path))
-    text, plain = (path.parent.name,) * 2 if source.association.by == "folder" else (path.name, path.stem)
-    if pattern is None:
-        return plain
-    match = pattern.search(text)
-    if match is None:
-        raise Refusal("association", "no_match", f"'{text}' does not match the pattern '{pattern.pattern}'")
-    return match.group(1)
+        return {plain_name(name): segment for name, segment in names_in(_headers(source, path)).items()}
+    text = plain_name(path.parent.name if source.association.by == "folder" else path.name)
+    key = text if source.association.by == "folder" else stem(text)
+    if pattern is not None:
+        match = pattern.search(text)
+        if match is None:
+            raise Refusal("association", "no_match", f"'{text}' does not match the pattern '{pattern.pattern}'")
+        key = match.group(1) or ""
+    return {key: with_header(_headers(source, path))[0] if source.events == SAC else NO_HEADER}
 
 
-def _sac_segment(path: Path) -> Segment:
-    segment = read_segments(path, headers_only=True)[0]
-    if not segment.sac:
-        raise Refusal("association", "no_sac_header", "is no SAC file, so it names no event")
-    return segment
-
-
-def _sac_key(segment: Segment) -> str:
-    """Event name of the header, else the origin time to the second."""
-    name = str(segment.sac.get("kevnm", "")).strip()
-    if name:
-        return name
-    origin_ns = sac_origin_ns(segment.sac, segment.start_ns)
-    if origin_ns is None:
-        raise Refusal(
-            "association", "no_event", "the SAC header has neither an event name (KEVNM) nor an origin time (O)"
-        )
-    return np.datetime64(origin_ns // NS, "s").item().strftime("%Y%m%dT%H%M%S")
+def _headers(source: Source, path: Path) -> list[Segment]:
+    return read_segments(path, headers_only=True, reading=source.reading, losses=[])
 
 
 def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, log: RejectionLog) -> None:
@@ -169,10 +234,9 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
     starts = origins - round(source.association.before_s * NS)
     ends = origins + round(source.association.after_s * NS)
     members: dict[str, list[tuple[Path, str]]] = {event_id: [] for event_id in timed}
-    spans_of = _day_span if source.association.by == "sds" else _recorded_spans
     for path, name in files:
         try:
-            spans = spans_of(path)
+            spans = _day_span(path) if source.association.by == "sds" else _recorded_spans(source, path)
             hit = np.zeros(len(timed), dtype=bool)
             for start, end in spans:
                 hit |= (starts < end) & (ends > start)
@@ -186,14 +250,22 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
     spans_ns = dict(zip(timed, zip(starts.tolist(), ends.tolist(), strict=True), strict=True))
     for event_id, event in catalogue.items():
         if members.get(event_id):
-            found.events.append(EventFiles(event_id, event, tuple(members[event_id]), spans_ns[event_id]))
+            found.events.append(
+                EventFiles(event_id, event, tuple(members[event_id]), spans_ns[event_id], reading=source.reading)
+            )
             continue
+        found.without_files.add(event_id)
         reason = "no file covers its time" if event_id in spans_ns else "no origin time to look for recordings with"
         log.add(Refusal("event", "no_recording", reason), event_id=source.id_prefix + event_id)
 
 
-def _recorded_spans(path: Path) -> set[tuple[int, int]]:
-    return {(segment.start_ns, segment.end_ns) for segment in read_segments(path, headers_only=True)}
+def _recorded_spans(source: Source, path: Path) -> set[tuple[int, int]]:
+    segments = _headers(source, path)
+    spans = {(segment.start_ns, segment.end_ns) for segment in segments if segment.flaw is None}
+    flaw = next((segment.flaw for segment in segments if segment.flaw is not None), None)
+    if not spans and flaw is not None:
+        raise flaw
+    return spans
 
 
 def _day_span(path: Path) -> set[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,9 @@ from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.formats.waveform_files import NS, Segment, read_segments
 from seisvision.data.importing.recipe import Processing, Recipe
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.importing.signals import Recording, check, join
+from seisvision.data.importing.signals import ReadSpan, Recording, check, join, marks_of
+from seisvision.data.importing.tables.times import time_ns
+from seisvision.data.importing.time_grid import near
 
 PAIRS = ("RT", "12")
 """Horizontal components that can be turned to north and east."""
@@ -18,41 +21,73 @@ PAIRS = ("RT", "12")
 
 def read_recordings(files: EventFiles, recipe: Recipe, unit: str, log: RejectionLog) -> tuple[list[Recording], int]:
     """Return the usable channels of an event, in the order of their ids, and the number that was read."""
-    groups: dict[tuple[str, float], list[Segment]] = {}
+    segments: dict[str, list[Segment]] = {}
     file_of: dict[tuple[str, float], str] = {}
+    n_read = 0
     for path, name in files.files:
-        try:
-            segments = read_segments(path, files.spans_ns.get(name, files.span_ns))
-        except Refusal as refusal:
-            log.add(refusal, file=name)
-            continue
-        for segment in segments:
-            key = (segment.trace_id, segment.rate_hz)
-            groups.setdefault(key, []).append(segment)
-            file_of.setdefault(key, name)
-    main_rates = _main_rates(groups)
+        found, n_flawed = _sound_segments(path, name, files, log)
+        n_read += n_flawed
+        for segment in found:
+            segments.setdefault(segment.trace_id, []).append(segment)
+            file_of.setdefault((segment.trace_id, segment.rate_hz), name)
+    read_span = None if files.span_ns is None else ReadSpan(time_ns(files.event["source_origin_time"]), *files.span_ns)
     recordings = []
-    for (trace_id, rate), segments in sorted(groups.items()):
-        file = file_of[trace_id, rate]
-        try:
-            _check_component(segments[0].channel, recipe.processing.components)
-            if rate != main_rates[trace_id]:
-                reason = f"sampled at {rate:g} Hz, most of this channel at {main_rates[trace_id]:g} Hz"
-                raise Refusal("merge", "mixed_rates", reason, rate)
-            recording = join(segments, recipe.processing.max_gap_s, file, unit)
-            recordings.append(check(recording, recipe.quality))
-        except Refusal as refusal:
-            log.add(refusal, file=file, trace_id=trace_id)
-    return recordings, len(groups)
+    for trace_id, pieces in sorted(segments.items()):
+        families = _by_rate(pieces)
+        n_read += len(families)
+        for rate, members in families.items():
+            file = file_of[trace_id, rate]
+            try:
+                _check_component(members[0].channel, recipe.processing.components)
+                _check_main_rate(rate, families)
+                recording = join(members, recipe.processing.max_gap_s, file, unit)
+                recordings.append(check(replace(recording, read_span=read_span), recipe.quality))
+            except Refusal as refusal:
+                log.add(refusal, file=file, trace_id=trace_id)
+    return recordings, n_read
 
 
-def _main_rates(groups: dict[tuple[str, float], list[Segment]]) -> dict[str, float]:
-    """Sampling rate of most of each channel."""
-    longest: dict[str, tuple[float, float]] = {}
-    for (trace_id, rate), segments in groups.items():
-        length_s = sum(segment.n_samples for segment in segments) / rate
-        longest[trace_id] = max(longest.get(trace_id, (-1.0, 0.0)), (length_s, rate))
-    return {trace_id: rate for trace_id, (_, rate) in longest.items()}
+def _sound_segments(path: Path, name: str, files: EventFiles, log: RejectionLog) -> tuple[list[Segment], int]:
+    """Read one file; list what of it cannot be read or used, and return the rest and the number of channels listed."""
+    losses: list[Refusal] = []
+    try:
+        segments = read_segments(path, files.spans_ns.get(name, files.span_ns), False, files.reading, losses)
+    except Refusal as refusal:
+        log.add(refusal, file=name)
+        return [], 0
+    for loss in losses:
+        log.add(loss, file=name)
+    if files.record:
+        segments = [segment for segment in segments if segment.sac.get("kevnm") == files.record]
+    flaws = {segment.trace_id: segment.flaw for segment in segments if segment.flaw is not None}
+    for trace_id, flaw in flaws.items():
+        log.add(flaw, file=name, trace_id=trace_id)
+    return [segment for segment in segments if segment.flaw is None], len(flaws)
+
+
+def _by_rate(segments: list[Segment]) -> dict[float, list[Segment]]:
+    """Pieces of one channel by sampling rate; rates that are one, told inexactly, go with the one of most seconds."""
+    seconds: dict[float, float] = {}
+    for segment in segments:
+        seconds[segment.rate_hz] = seconds.get(segment.rate_hz, 0.0) + segment.n_samples / segment.rate_hz
+    heads: list[float] = []
+    head_of: dict[float, float] = {}
+    for rate in sorted(seconds, key=lambda rate: (-seconds[rate], -rate)):
+        head_of[rate] = next((head for head in heads if near(rate, head)), rate)
+        heads += [rate] if head_of[rate] == rate else []
+    families: dict[float, list[Segment]] = {head: [] for head in heads}
+    for segment in segments:
+        families[head_of[segment.rate_hz]].append(segment)
+    return families
+
+
+def _check_main_rate(rate_hz: float, families: dict[float, list[Segment]]) -> None:
+    """Refuse all but the rate of most of a channel, the higher one of two equally long."""
+    lengths_s = {head: sum(item.n_samples / item.rate_hz for item in members) for head, members in families.items()}
+    main = max(lengths_s, key=lambda head: (lengths_s[head], head))
+    if rate_hz != main:
+        reason = f"sampled at {rate_hz:g} Hz, most of this channel at {main:g} Hz"
+        raise Refusal("merge", "mixed_rates", reason, rate_hz)
 
 
 def _check_component(channel: str, components: str) -> None:
@@ -138,7 +173,9 @@ def turn_to_north_east(pair: list[Recording], azimuths_deg: tuple[float, float])
         "E": (np.cos(first) * two - np.cos(second) * one) / determinant,
     }
     return {
-        letter: replace(pair[0], channel=pair[0].channel[:-1] + letter, start_ns=start_ns, samples=data)
+        letter: replace(
+            pair[0], channel=pair[0].channel[:-1] + letter, start_ns=start_ns, samples=data, **marks_of(pair)
+        )
         for letter, data in turned.items()
     }
 

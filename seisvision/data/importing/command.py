@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--events", metavar="FILE", help="QuakeML, CSV or ASDF, sac (from headers) or files (no catalogue)"
     )
     one.add_argument("--stations", metavar="FILE", help="StationXML, CSV or ASDF, or sac (from headers)")
-    one.add_argument("--picks", metavar="FILE", help="CSV (one per event: ...{event_id}...csv) or QuakeML; or: events")
+    one.add_argument("--picks", metavar="FILE", help="CSV or QuakeML (one per event: ...{event_id}...), events or sac")
     one.add_argument(
         "--associate", metavar="HOW", help="how files find events: name (default), folder, time, sds or sac"
     )
@@ -51,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--source-type", metavar="CLASS", help="class of all events, instead of the catalogue's")
     one.add_argument("--unit", help="unit of the recordings (default counts)")
     one.add_argument("--response", metavar="HOW", help="none (default), gain or remove, from StationXML")
+    one.add_argument("--format", metavar="NAME", help="format of the files, such as SEGY or SU, if not recognised")
+    one.add_argument("--traces", metavar="FILE", help="CSV of station codes by trace number, for SEG-Y and SU")
     parser.add_argument("--dry-run", action="store_true", help="go through everything and tell, but write nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing set")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: chosen by the amount of work)")
@@ -99,7 +101,10 @@ def _run_shard(args: argparse.Namespace, recipe: Recipe) -> int:
 def _recipe(args: argparse.Namespace) -> Recipe:
     from seisvision.data.importing.recipe import build_recipe, load_recipe
 
-    flags = ("waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response")
+    flags = (
+        "waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response", "format",
+        "traces",
+    )  # fmt: skip
     given = {name: getattr(args, name) for name in flags if getattr(args, name) is not None}
     changes = args.changes + ([] if args.seed is None else [f"seed={args.seed}"])
     if args.recipe is not None:
@@ -146,6 +151,9 @@ def summary(report: ImportReport) -> str:
     if causes:
         lines += ["", f"{'not taken':<12}{'stage':<14}{'cause':<24}{'number':>8}"]
         lines += [f"{kind:<12}{stage:<14}{cause:<24}{number:>8}" for kind, stage, cause, number in causes]
+    if report.n_picks.total():
+        read, used = report.n_picks.total(), report.n_picks_used.total()
+        lines += ["", f"picks: {read} read, {used} used, {read - used} listed in rejected.csv"]
     if report.turned:
         pairs = ", ".join(f"{number} from {pair}" for pair, number in sorted(report.turned.items()))
         lines += ["", f"horizontals turned to north and east at stations: {pairs}"]

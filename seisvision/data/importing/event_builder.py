@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from seisvision.data.cells import source_cell
 from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.channels import read_recordings
+from seisvision.data.importing.pick_matching import EventPicks, match_picks, settle
 from seisvision.data.importing.recipe import Quality, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
+from seisvision.data.importing.signals import Recording
 from seisvision.data.importing.stations import Station, build_stations
-from seisvision.data.importing.tables.station_table import StationTable
+from seisvision.data.importing.tables.pick import Pick
+from seisvision.data.importing.tables.picks import PLACEHOLDER, read_event_picks, sac_picks
+from seisvision.data.importing.tables.station_table import SAC, StationTable
 from seisvision.data.importing.tables.times import format_ns
 from seisvision.data.importing.windows import cut_station, event_onset, window_starts_ns
+from seisvision.errors import DataError
 
 
 @dataclass
@@ -28,7 +36,9 @@ class EventResult:
         rows: metadata of the stations kept; none if the event was refused.
         waveforms: per row (C, T) of the components recorded.
         rejections: everything refused on the way.
-        n_recordings: channels read; each is either a component of a row or a rejection with a trace id.
+        n_recordings: channels read; each is either a component of a row or a rejection of kind ``recording``.
+        n_picks: picks read; each is either used or a rejection of kind ``pick``.
+        n_picks_used: P and S arrivals in the rows.
     """
 
     source: str
@@ -38,6 +48,8 @@ class EventResult:
     waveforms: list[np.ndarray] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     n_recordings: int = 0
+    n_picks: int = 0
+    n_picks_used: int = 0
 
 
 def build_event(files: EventFiles, recipe: Recipe, source: Source, table: StationTable) -> EventResult:
@@ -46,7 +58,10 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
     log = RejectionLog(source.name, event["source_id"])
     result = EventResult(source.name, event["source_id"], event["source_type"] or "", rejections=log.items)
     recordings, result.n_recordings = read_recordings(files, recipe, source.unit, log)
-    stations = build_stations(recordings, event, files.event_id, recipe, source, table, log)
+    picks = EventPicks(_picks(files, source, recordings, log), log, source.min_pick_probability)
+    result.n_picks = len(picks.picks)
+    stations = build_stations(recordings, event, recipe, source, table, log)
+    match_picks(stations, picks, event)
     kept: list[tuple[Station, dict[str, Any], np.ndarray]] = []
     try:
         _check_event(files, event, recipe.quality)
@@ -65,11 +80,36 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
     except Refusal as refusal:
         for station in stations:
             log.add_recordings(station.recordings.values(), refusal)
+        picks.close(Refusal("pick", "event_refused", "its event was refused"))
         log.add(refusal)
         return result
+    settle(picks, [(station, row) for station, row, _ in kept])
+    result.n_picks_used = picks.n_used
     result.rows = [event | row for _, row, _ in kept]
     result.waveforms = [waveform for _, _, waveform in kept]
     return result
+
+
+def _picks(files: EventFiles, source: Source, recordings: list[Recording], log: RejectionLog) -> list[Pick]:
+    """Picks of an event: given to it before, in a file of its own, or in the headers of its recordings."""
+    if source.picks == SAC:
+        # The components of a station repeat what was picked at it.
+        found = [pick for recording in recordings for pick in _header_picks(recording)]
+        return list({(pick.network, pick.station, pick.phase, pick.time_ns): pick for pick in found}.values())
+    if source.picks is None or PLACEHOLDER not in source.picks:
+        return list(files.picks)
+    try:
+        return read_event_picks(source.picks, files.event_id)
+    except DataError as error:
+        log.add(
+            Refusal("read", "no_picks", str(error)), file=Path(source.picks.replace(PLACEHOLDER, files.event_id)).name
+        )
+        return []
+
+
+def _header_picks(recording: Recording) -> Iterable[Pick]:
+    codes = (recording.network, recording.station, recording.location, recording.channel)
+    return sac_picks(recording.sac, codes, recording.file)
 
 
 def _event_columns(files: EventFiles, source: Source) -> dict[str, Any]:
@@ -78,7 +118,7 @@ def _event_columns(files: EventFiles, source: Source) -> dict[str, Any]:
     kinds, kind = source.source_type, files.event.get("source_type", "")
     event["source_type"] = kinds.get(kind, kind) if isinstance(kinds, dict) else (kinds or kind)
     # An event without a place is a group of its own, or it would keep company with every other such event.
-    event["source_cell"] = event.get("source_cell") or f"none-{event_id}"
+    event["source_cell"] = event.get("source_cell") or source_cell(event) or f"none-{event_id}"
     return {"source_id": event_id, "source_dataset": source.name} | event
 
 

@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seisvision.data.cells import name_cells
 from seisvision.data.importing.association import Association, EventFiles, associate
 from seisvision.data.importing.event_builder import EventResult, build_event
+from seisvision.data.importing.pick_events import give_picks
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import FILE_NAME, Rejection, count_causes, write_rejections
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
@@ -51,7 +53,8 @@ class ImportReport:
 
     Every channel read is a component of the set or a rejection with a trace id: ``n_recordings`` equals
     ``n_components`` plus the rejections of kind ``recording``. Every event of the catalogues is in the set or a
-    rejection of kind ``event``; every file was read for an event or is a rejection of kind ``file``.
+    rejection of kind ``event``; every file was read for an event or is a rejection of kind ``file``; every pick is used
+    or a rejection of kind ``pick``. A pick that goes to several events counts once for each.
     """
 
     n_files: Counter[str] = field(default_factory=Counter)
@@ -59,6 +62,8 @@ class ImportReport:
     n_recordings: Counter[str] = field(default_factory=Counter)
     n_components: Counter[str] = field(default_factory=Counter)
     n_traces: Counter[str] = field(default_factory=Counter)
+    n_picks: Counter[str] = field(default_factory=Counter)
+    n_picks_used: Counter[str] = field(default_factory=Counter)
     classes: dict[str, list[int]] = field(default_factory=dict)
     onset_methods: Counter[str] = field(default_factory=Counter)
     turned: Counter[str] = field(default_factory=Counter)
@@ -69,6 +74,8 @@ class ImportReport:
         """Count one event."""
         self.n_recordings[result.source] += result.n_recordings
         self.rejections += result.rejections
+        self.n_picks[result.source] += result.n_picks
+        self.n_picks_used[result.source] += result.n_picks_used
         if not result.rows:
             return
         self.n_traces[result.source] += len(result.rows)
@@ -88,6 +95,8 @@ class ImportReport:
             "files": sum(self.n_files.values()),
             "catalogue_events": sum(self.n_catalogue.values()),
             "recordings_read": sum(self.n_recordings.values()),
+            "picks_read": sum(self.n_picks.values()),
+            "picks_used": sum(self.n_picks_used.values()),
             "events_by_class": {name: len(stations) for name, stations in sorted(self.classes.items())},
             "onset_methods": dict(sorted(self.onset_methods.items())),
             "turned_to_north_east": dict(sorted(self.turned.items())),
@@ -126,7 +135,7 @@ def run_import(
             )
     report = ImportReport()
     if found is None:
-        found = [associate(source) for source in recipe.sources]
+        found = associate_all(recipe)
     jobs = event_jobs(recipe, found, report)
     if out is not None and Path(out).exists() and not overwrite:
         raise DataError(f"{out} exists already; choose another folder or add --overwrite")
@@ -147,6 +156,16 @@ def run_import(
     return report
 
 
+def associate_all(recipe: Recipe) -> list[Association]:
+    """Give each source's files and picks to its events, and name the source cells of all events together.
+
+    So the cells depend neither on the order of the sources nor on which shard imports an event.
+    """
+    found = [give_picks(source, associate(source)) for source in recipe.sources]
+    name_cells(files.event for association in found for files in association.events)
+    return found
+
+
 def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -> list[Job]:
     """Events of all sources in catalogue order; also counts what was associated.
 
@@ -158,6 +177,7 @@ def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -
     for number, (source, association) in enumerate(zip(recipe.sources, found, strict=True)):
         report.n_files[source.name] = association.n_files
         report.n_catalogue[source.name] = association.n_catalogue
+        report.n_picks[source.name] += association.n_picks
         report.rejections += association.rejections
         for files in association.events:
             event_id = source.id_prefix + files.event_id

@@ -16,6 +16,8 @@ RISE = 2.2
 """Amplitude over noise above which motion belongs to the event; more for strong events, see :func:`detect_onset`."""
 QUIET_S = 3.0
 """Motion must stay below ``RISE`` that long to count as before the event."""
+STA_SAMPLES = 5
+"""Samples that an average needs; all lengths are stretched alike where the rate gives fewer in half a second."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def detect_onset(samples: np.ndarray, rate_hz: float, min_snr: float = 4.0) -> O
         rate_hz: sampling rate.
         min_snr: amplitude ratio below which no onset is given (``time_s`` is NaN, ``snr`` is still told).
     """
+    true_hz, rate_hz = rate_hz, max(rate_hz, STA_SAMPLES / STA_S)
     if len(samples) < 2 * NOISE_S * rate_hz:
         return NO_ONSET
     energy = np.square(samples.astype(np.float64))
@@ -59,7 +62,7 @@ def detect_onset(samples: np.ndarray, rate_hz: float, min_snr: float = 4.0) -> O
     if snr < min_snr:
         return Onset(float("nan"), snr)
     rise = _walk_back(short_at < max(RISE, snr ** (1 / 3)) ** 2 * noise, peak, round(QUIET_S * rate_hz))
-    return Onset(_sharpen(samples, rise, rate_hz) / rate_hz, snr)
+    return Onset(_sharpen(samples, rise, rate_hz) / true_hz, snr)
 
 
 def _moving_mean(values: np.ndarray, length: int) -> np.ndarray:

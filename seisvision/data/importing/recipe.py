@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from seisvision.data.importing.formats.reading import Reading, known_formats
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
@@ -26,7 +27,8 @@ class Association:
             header, or its origin time written as YYYYMMDDTHHMMSS; the field record of SEG-Y).
         pattern: regular expression whose first group is the event id, searched in the file (or folder) name.
         before_s: with ``time`` and ``sds``, start of the time span before the origin time.
-        after_s: with ``time`` and ``sds``, end of the time span after the origin time.
+        after_s: with ``time`` and ``sds``, end of the time span after the origin time. Both are raised where the window
+            reaches further.
     """
 
     by: str = "name"
@@ -47,13 +49,19 @@ class Source:
             event of which nothing is known.
         stations: StationXML (or any inventory obspy reads), CSV, an ASDF archive, ``sac``, or none.
         association: how a file finds its event.
-        picks: CSV of P and S picks, or one per event where the path holds ``{event_id}``; a picked P is the onset.
+        picks: CSV or QuakeML of picks, or one file per event where the path holds ``{event_id}``; ``events`` for those
+            of the catalogue, ``sac`` for the named times of SAC headers; a picked P is the onset.
+        min_pick_probability: picks of which the picker says that they are less probable are left out.
         source_type: one class name for all events, or a mapping of class names in the catalogue to those in the set;
             a class mapped to nothing is left out, a class that is not mapped keeps its name.
         response: ``none`` (keep counts), ``gain`` (divide by the sensitivity) or ``remove``, from StationXML.
         output: ground motion asked of ``response=remove``: VEL, DISP or ACC.
         unit: unit of the recordings where ``response`` is ``none``.
         id_prefix: put before every event id, so that the ids of several sources differ.
+        format: name of the format of the files (``SEGY``, ``SU``, ``MSEED``, ... as obspy calls them), where they
+            cannot be recognised; none looks at each file.
+        traces: CSV with the columns trace (a number or a range), network, station, location, channel, and
+            latitude_deg, longitude_deg, elevation_m where the traces have no places: what SEG-Y and SU traces are.
         licence: licence of the recordings, kept in the card.
         citation: what to cite, kept in the card.
     """
@@ -64,13 +72,21 @@ class Source:
     stations: str | None = None
     association: Association = Association()
     picks: str | None = None
+    min_pick_probability: float = 0.0
     source_type: str | dict[str, str | None] | None = None
     response: str = "none"
     output: str = "VEL"
     unit: str = "counts"
     id_prefix: str = ""
+    format: str | None = None
+    traces: str | None = None
     licence: str = "not stated"
     citation: str = "not stated"
+
+    @property
+    def reading(self) -> Reading:
+        """How its files are to be understood."""
+        return Reading(self.format, self.traces)
 
 
 @dataclass(frozen=True)
@@ -81,8 +97,8 @@ class Processing:
         components: components of the set, some of ZNE.
         channels: band and instrument codes in order of preference; a station gives one of them. Codes that are not
             listed are taken last.
-        rate_hz: sampling rate of the set; none keeps the rate of each recording.
-        band_hz: corners of the Butterworth band-pass; none leaves it out.
+        rate_hz: sampling rate of the set; none keeps the rate of each station.
+        band_hz: corners of the Butterworth band-pass; none leaves it out. Recordings that do not hold it are refused.
         corners: poles at each corner.
         zerophase: filter forwards and backwards (which moves energy ahead of the onset).
         max_gap_s: longer gaps reject the recording, shorter ones are interpolated.
@@ -114,6 +130,8 @@ class Quality:
         min_length_s: shorter recordings are refused.
         min_nyquist_hz: recordings sampled too slowly for the band of the set are refused.
         max_flat_s: recordings that hold one value for longer are dead, or were for a while.
+        max_interpolated_fraction: part of a recording, and of the window, that may be filled gaps.
+        overlaps: ``reject`` or ``flag`` recordings of which two pieces hold different samples of one time.
         clipped: ``flag`` or ``reject`` recordings that look clipped.
         missing_station: ``keep`` (offset NaN) or ``reject`` recordings of a station without position.
         missing_origin: ``keep`` (offset NaN) or ``reject`` events without origin.
@@ -125,6 +143,8 @@ class Quality:
     min_length_s: float = 10.0
     min_nyquist_hz: float = 0.0
     max_flat_s: float = 5.0
+    max_interpolated_fraction: float = 0.1
+    overlaps: str = "reject"
     clipped: str = "flag"
     missing_station: str = "keep"
     missing_origin: str = "keep"
@@ -142,7 +162,8 @@ class Window:
             of the earliest recording).
         before_s: start of the window before the reference.
         length_s: length of the window.
-        jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], drawn per event.
+        jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], drawn per event; with ``trace`` only by
+            times that do not lead before the recording.
         per_station: cut each station about its own onset or start, with a shift of its own, so that travel times
             between stations are lost; for collections whose records are cut that way already.
         max_pad_s: zeros that may stand for missing recording; a station that lacks more is refused.
@@ -237,7 +258,32 @@ def build_recipe(content: Mapping[str, Any]) -> Recipe:
     for key, kind in (("processing", Processing), ("quality", Quality), ("window", Window)):
         if plain.get(key) is not None:
             plain[key] = build_settings(kind, plain[key], key)
+    if isinstance(plain.get("window"), Window):
+        plain["sources"] = tuple(
+            _reaching(source, plain["window"], plain.get("processing")) for source in plain["sources"]
+        )
     return build_settings(Recipe, plain, "recipe")
+
+
+def _reaching(source: Source, window: Window, processing: Processing | None) -> Source:
+    """Let what is read of a source by time reach over the window, and over the taper beyond it, where it falls short.
+
+    With the reference ``onset`` it then reaches over the window about any onset in the time span that was asked for.
+    """
+    if source.association.by not in ("time", "sds"):
+        return source
+    association, taper_s = source.association, (processing or Processing()).taper_max_s
+    before_s, after_s = association.before_s, association.after_s
+    needed_before_s = window.before_s + window.jitter_s
+    needed_after_s = window.length_s - window.before_s + window.jitter_s
+    if window.reference == "trace":
+        needed_before_s, needed_after_s = before_s, needed_after_s - before_s
+    onset = window.reference == "onset"
+    if needed_before_s > before_s:
+        before_s = needed_before_s + taper_s + (before_s if onset else 0.0)
+    if needed_after_s > after_s:
+        after_s = needed_after_s + taper_s + (after_s if onset else 0.0)
+    return replace(source, association=replace(association, before_s=before_s, after_s=after_s))
 
 
 def _build_source(content: Mapping[str, Any], index: int) -> Source:
@@ -249,6 +295,8 @@ def _build_source(content: Mapping[str, Any], index: int) -> Source:
         plain["picks"] = plain.get("events")
     plain["association"] = build_settings(Association, plain.get("association") or {}, f"{where}.association")
     plain.setdefault("name", f"source{index}")
+    if isinstance(plain.get("format"), str):
+        plain["format"] = plain["format"].upper()
     return build_settings(Source, plain, where)
 
 
@@ -281,12 +329,19 @@ def _check(recipe: Recipe) -> None:
         one_of(f"association.by of source '{source.name}'", source.association.by, ASSOCIATIONS)
         one_of(f"response of source '{source.name}'", source.response, ("none", "gain", "remove"))
         one_of(f"output of source '{source.name}'", source.output, ("VEL", "DISP", "ACC"))
+        if source.format is not None:
+            one_of(f"format of source '{source.name}'", source.format, known_formats())
         if not source.waveforms:
             raise ConfigurationError(f"source '{source.name}' names no waveforms; give a folder, files or a pattern")
     names = [source.name for source in recipe.sources]
     if len(set(names)) != len(names):
         raise ConfigurationError(f"source names must differ; got {', '.join(names)}")
     one_of("processing.normalise", processing.normalise, ("none", "trace_max", "trace_rms"))
+    one_of("quality.overlaps", quality.overlaps, ("reject", "flag"))
+    if not 0 <= quality.max_interpolated_fraction <= 1:
+        raise ConfigurationError(
+            f"quality.max_interpolated_fraction={quality.max_interpolated_fraction:g} must be a part, from 0 to 1"
+        )
     one_of("quality.clipped", quality.clipped, ("flag", "reject"))
     one_of("quality.missing_station", quality.missing_station, ("keep", "reject"))
     one_of("quality.missing_origin", quality.missing_origin, ("keep", "reject"))
@@ -294,6 +349,7 @@ def _check(recipe: Recipe) -> None:
     if not components or components != "".join(c for c in COMPONENTS if c in components):
         raise ConfigurationError(f"processing.components={components!r} must be some of '{COMPONENTS}', in that order")
     _check_rates(processing)
+    _check_onset_band(recipe.onset_band_hz, processing.rate_hz)
     if window is not None:
         one_of("window.reference", window.reference, REFERENCES)
         if window.length_s <= 0 or window.jitter_s < 0 or window.max_pad_s < 0:
@@ -314,6 +370,17 @@ def _check_rates(processing: Processing) -> None:
         raise ConfigurationError(
             f"processing.band_hz ends at {band[1]} Hz, too close to half the sampling rate {rate} Hz; "
             f"end at {0.45 * rate:g} Hz or raise processing.rate_hz to {band[1] / 0.45:g} Hz"
+        )
+
+
+def _check_onset_band(band_hz: tuple[float, float], rate_hz: float | None) -> None:
+    """The band of the default may end beyond what slow sets hold; one that was chosen is meant."""
+    if len(band_hz) != 2 or not 0 < band_hz[0] < band_hz[1]:
+        raise ConfigurationError(f"onset_band_hz={list(band_hz)} must be two rising, positive frequencies")
+    if rate_hz is not None and band_hz[1] > rate_hz / 2 and band_hz != Recipe.onset_band_hz:
+        raise ConfigurationError(
+            f"onset_band_hz ends at {band_hz[1]:g} Hz, above half the sampling rate {rate_hz:g} Hz of the set; "
+            f"end at {rate_hz / 2:g} Hz or raise processing.rate_hz to {2 * band_hz[1]:g} Hz"
         )
 
 

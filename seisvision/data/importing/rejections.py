@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -16,14 +16,14 @@ FILE_NAME = "rejected.csv"
 
 @dataclass(frozen=True)
 class Rejection:
-    """One refused file (no trace id), recording, or event (stage ``event`` and no trace id).
+    """One refused file (no trace id), recording, event (stage ``event`` and no trace id) or pick (stage ``pick``).
 
     Args:
         source: name of the source in the recipe.
         file: file name below the folder of the source.
-        trace_id: NET.STA.LOC.CHA of the recording.
+        trace_id: NET.STA.LOC.CHA of the recording or pick.
         event_id: id of the event in the set.
-        stage: read, association, selection, merge, quality, station, processing, window or event.
+        stage: read, association, selection, merge, quality, station, processing, window, event or pick.
         cause: one word to count by.
         reason: sentence for people.
         value: the number that was too large or too small, where there is one.
@@ -40,7 +40,9 @@ class Rejection:
 
     @property
     def kind(self) -> str:
-        """``recording``, ``event`` or ``file``."""
+        """``recording``, ``event``, ``file`` or ``pick``."""
+        if self.stage == "pick":
+            return "pick"
         if self.trace_id:
             return "recording"
         return "event" if self.stage == "event" else "file"
@@ -91,7 +93,7 @@ def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [item.name for item in fields(Rejection)])
         writer.writeheader()
-        writer.writerows(asdict(rejection) for rejection in rejections)
+        writer.writerows(vars(rejection) for rejection in rejections)
 
 
 def count_causes(rejections: Iterable[Rejection]) -> list[tuple[str, str, str, int]]:

@@ -10,11 +10,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from seisvision.data.importing.association import Association, associate
-from seisvision.data.importing.importer import ImportReport, NothingLeftError, Progress, event_jobs, run_import
+from seisvision.data.importing.association import Association
+from seisvision.data.importing.importer import (
+    ImportReport,
+    NothingLeftError,
+    Progress,
+    associate_all,
+    event_jobs,
+    run_import,
+)
 from seisvision.data.importing.recipe import Recipe
 from seisvision.data.importing.rejections import FILE_NAME
-from seisvision.data.set_files import describe_files, find_chunks, read_card
+from seisvision.data.set_files import describe_files, find_chunks, read_card, set_fingerprint
+from seisvision.data.stored.hashes import content_hashes, remember
 from seisvision.errors import ConfigurationError, DataError
 
 SUFFIX = ".shards"
@@ -68,7 +76,7 @@ def import_shard(
         raise DataError(f"{folder} is of another recipe; add --overwrite, or choose another --out")
     if folder.exists() and present is not None:
         shutil.rmtree(folder)
-    found = _part([associate(source) for source in recipe.sources], recipe, index, number)
+    found = _part(associate_all(recipe), recipe, index, number)
     try:
         return folder, run_import(
             recipe, folder, workers=workers, progress=progress, found=found, about={"shard": about}
@@ -156,18 +164,27 @@ def _all_shards(folder: Path) -> list[Path]:
 
 def _join(shards: list[Path], full: list[Path], partial: Path) -> None:
     names: list[str] = []
+    # Before files are linked, which changes the time of their inodes: they would be read again.
+    prints = [set_fingerprint(shard) for shard in full]
+    hashes: dict[str, str] = {}
     for shard in full:
         for chunk in find_chunks(shard):
             name = str(len(names))
+            known = content_hashes([chunk.metadata_path, chunk.waveforms_path])
+            hashes |= {
+                f"metadata{name}.csv": known[chunk.metadata_path.name],
+                f"waveforms{name}.hdf5": known[chunk.waveforms_path.name],
+            }
             _link(chunk.waveforms_path, partial / f"waveforms{name}.hdf5")
             shutil.copy2(chunk.metadata_path, partial / f"metadata{name}.csv")
             names.append(name)
     (partial / "chunks").write_text("\n".join(names) + "\n", encoding="utf-8")
+    remember(partial, hashes)
     with (partial / FILE_NAME).open("w", encoding="utf-8") as file:
         for i, shard in enumerate(shards):
             lines = (shard / FILE_NAME).read_text(encoding="utf-8").splitlines(keepends=True)
             file.writelines(lines if i == 0 else lines[1:])
-    card = _joint_card(shards, full) | {"files": describe_files(partial)}
+    card = _joint_card(shards, full, prints) | {"files": describe_files(partial)}
     text = json.dumps(card, indent=2, sort_keys=True, default=str, ensure_ascii=False)
     (partial / "card.json").write_text(text + "\n", encoding="utf-8")
 
@@ -179,7 +196,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _joint_card(shards: list[Path], full: list[Path]) -> dict[str, Any]:
+def _joint_card(shards: list[Path], full: list[Path], prints: list[str]) -> dict[str, Any]:
     cards = [_card_of(shard) for shard in full]
     card = {key: value for key, value in cards[0].items() if key != "shard"}
     card["counts"] = {key: sum(one["counts"][key] for one in cards) for key in SUMMED}
@@ -187,8 +204,7 @@ def _joint_card(shards: list[Path], full: list[Path]) -> dict[str, Any]:
     for shard in shards:
         counts = _sum(counts, _card_of(shard)["import"]["counts"])
     card["import"] = card["import"] | {"counts": counts, "shards": len(shards)}
-    prints = "".join(str(one["fingerprint"]) for one in cards)
-    return card | {"fingerprint": hashlib.sha256(prints.encode()).hexdigest()[:16]}
+    return card | {"fingerprint": hashlib.sha256("".join(prints).encode()).hexdigest()[:16]}
 
 
 def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -10,9 +11,11 @@ import numpy as np
 from scipy import signal
 
 from seisvision.data.importing.formats.waveform_files import NS, Segment
+from seisvision.data.importing.gaps import fill
+from seisvision.data.importing.joining import lay_out
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.resample import resample, same_rate
+from seisvision.data.importing.time_grid import to_rate
 
 CLIP_RUN = 3
 """Samples in a row at the largest value that make a peak look cut off."""
@@ -22,6 +25,17 @@ CLIP_LEVELS = 200
 """Steps of the recorder between the smallest and the largest value that are needed to judge."""
 MAX_RISE, MAX_FALL = 100, 1000
 """Factors by which a sampling rate may be raised or lowered; beyond, the header is wrong more likely than not."""
+FLAT_RUN = 20
+"""Equal samples in a row that are needed to call a recording flat, however slowly it is sampled."""
+
+
+@dataclass(frozen=True)
+class ReadSpan:
+    """Origin time of an event, and start and end of what is read of files about it."""
+
+    origin_ns: int
+    begin_ns: int
+    end_ns: int
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,9 @@ class Recording:
         file: name of the (first) file.
         unit: unit of the samples.
         sac: the SAC header, {} for other formats.
+        gaps_ns: start and end of each gap that was filled.
+        overlap_differs: pieces of it that overlap hold different samples.
+        read_span: what was asked of the file, where less than all was.
     """
 
     network: str
@@ -51,6 +68,9 @@ class Recording:
     file: str
     unit: str
     sac: dict[str, Any]
+    gaps_ns: tuple[tuple[int, int], ...] = ()
+    overlap_differs: bool = False
+    read_span: ReadSpan | None = None
 
     @property
     def trace_id(self) -> str:
@@ -64,54 +84,43 @@ class Recording:
 
 
 def join(segments: list[Segment], max_gap_s: float, file: str, unit: str) -> Recording:
-    """Join the segments of one channel and rate; where they overlap, the later one counts.
+    """Join the segments of one channel; where they overlap, the later one counts.
 
     Raises:
-        Refusal: no samples, text instead of samples, or a gap longer than ``max_gap_s``.
+        Refusal: no samples, nothing but gaps, or a gap longer than ``max_gap_s``.
     """
-    ordered = sorted(segments, key=lambda segment: (segment.start_ns, segment.n_samples))
-    ordered = [segment for segment in ordered if segment.n_samples]
-    if not ordered:
-        raise Refusal("quality", "empty", "holds no samples")
-    first, rate = ordered[0], ordered[0].rate_hz
-    starts = [round((segment.start_ns - first.start_ns) * rate / NS) for segment in ordered]
-    _check_gaps(starts, [segment.n_samples for segment in ordered], rate, max_gap_s)
-    samples = np.full(max(start + segment.n_samples for start, segment in zip(starts, ordered, strict=True)), np.nan)
-    for start, segment in zip(starts, ordered, strict=True):
-        samples[start : start + segment.n_samples] = segment.samples
-    covered = _covered(starts, ordered, len(samples))
-    missing = ~covered
-    if missing.any():
-        at = np.arange(len(samples))
-        samples[missing] = np.interp(at[missing], at[covered], samples[covered])
+    laid = lay_out(segments, max_gap_s)
+    gaps = fill(laid.samples, laid.rate_hz, max_gap_s, laid.fillers)
+    first = min((segment for segment in segments if segment.n_samples), key=lambda segment: segment.start_ns)
     codes = (first.network, first.station, first.location, first.channel)
-    gaps_s = float(missing.sum() / rate)
-    return Recording(*codes, first.start_ns, rate, samples, rate, gaps_s, False, file, unit, first.sac)
+    start_ns, rate_hz = laid.start_ns, laid.rate_hz
+    gaps_s = sum(end - begin for begin, end in gaps) / rate_hz
+    recording = Recording(
+        *codes, start_ns, rate_hz, laid.samples, laid.original_rate_hz, gaps_s, False, file, unit, first.sac
+    )
+    step_ns = NS / rate_hz
+    gaps_ns = tuple((start_ns + round(begin * step_ns), start_ns + round(end * step_ns)) for begin, end in gaps)
+    return replace(recording, gaps_ns=gaps_ns, overlap_differs=laid.overlap_differs)
 
 
-def _check_gaps(starts: list[int], lengths: list[int], rate_hz: float, max_gap_s: float) -> None:
-    """Before the series is laid out, because a wrong year would ask for terabytes."""
-    end = starts[0]
-    longest_s = 0.0
-    for start, length in zip(starts, lengths, strict=True):
-        longest_s = max(longest_s, (start - end) / rate_hz)
-        end = max(end, start + length)
-    if longest_s > max_gap_s:
-        raise Refusal("merge", "gap", f"gap {longest_s:.3g} s > {max_gap_s:g} s", longest_s)
-
-
-def _covered(starts: list[int], segments: list[Segment], length: int) -> np.ndarray:
-    covered = np.zeros(length, dtype=bool)
-    for start, segment in zip(starts, segments, strict=True):
-        covered[start : start + segment.n_samples] = True
-    return covered
+def marks_of(recordings: Iterable[Recording]) -> dict[str, Any]:
+    """What was done to any of several recordings, for one that is made of them, such as a turned component."""
+    items = list(recordings)
+    return {
+        "original_rate_hz": min(item.original_rate_hz for item in items),
+        "interpolated_s": max(item.interpolated_s for item in items),
+        "gaps_ns": tuple(sorted({gap for item in items for gap in item.gaps_ns})),
+        "clipped": any(item.clipped for item in items),
+        "overlap_differs": any(item.overlap_differs for item in items),
+    }
 
 
 def check(recording: Recording, quality: Quality) -> Recording:
     """Refuse recordings that cannot be used; mark those that look clipped.
 
     Raises:
-        Refusal: NaN or infinite samples, too short, sampled too slowly, dead, or clipped where that is refused.
+        Refusal: NaN or infinite samples, too short, sampled too slowly, dead, too much of it interpolated, or pieces
+            that contradict one another or peaks that are clipped where that is refused.
     """
     samples, rate = recording.samples, recording.rate_hz
     length_s = len(samples) / rate
@@ -123,13 +132,27 @@ def check(recording: Recording, quality: Quality) -> Recording:
     if rate / 2 < quality.min_nyquist_hz:
         reason = f"half the sampling rate {rate / 2:g} Hz < {quality.min_nyquist_hz:g} Hz"
         raise Refusal("quality", "slow_sampling", reason, rate / 2)
-    flat_s = _longest_run(samples) / rate
-    if flat_s > quality.max_flat_s:
+    flat = _longest_run(samples)
+    flat_s = flat / rate
+    if flat_s > quality.max_flat_s and flat >= min(FLAT_RUN, len(samples)):
         raise Refusal("quality", "flat", f"one value for {flat_s:.3g} s > {quality.max_flat_s:g} s", flat_s)
+    check_interpolated(recording.interpolated_s, length_s, quality, "quality")
+    if recording.overlap_differs and quality.overlaps == "reject":
+        raise Refusal("merge", "overlap", "pieces that overlap in time hold different samples")
     clipped = looks_clipped(samples)
     if clipped and quality.clipped == "reject":
         raise Refusal("quality", "clipped", "peaks are cut off at the largest value")
     return replace(recording, clipped=clipped)
+
+
+def check_interpolated(interpolated_s: float, length_s: float, quality: Quality, stage: str) -> None:
+    """Raise a Refusal where too much of a recording, or of the window, stands for gaps."""
+    if interpolated_s > quality.max_interpolated_fraction * length_s:
+        reason = (
+            f"{interpolated_s:.3g} of {length_s:.4g} s are gaps that were interpolated, "
+            f"more than {quality.max_interpolated_fraction:.0%}"
+        )
+        raise Refusal(stage, "interpolated", reason, interpolated_s)
 
 
 def _longest_run(samples: np.ndarray) -> int:
@@ -167,9 +190,8 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
         Refusal: the band lies beyond the recorded one, there is no usable response, or the result is not finite.
     """
     band = processing.band_hz
-    if band is not None and band[0] >= 0.45 * recording.rate_hz:
-        reason = f"the band begins at {band[0]:g} Hz, half the sampling rate is {recording.rate_hz / 2:g} Hz"
-        raise Refusal("processing", "slow_sampling", reason, recording.rate_hz / 2)
+    if band is not None:
+        _check_band(band, recording.rate_hz)
     samples = _without_line(recording.samples)
     samples *= _taper(len(samples), recording.rate_hz, processing)
     if isinstance(response, float):
@@ -179,14 +201,36 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
     if band is not None:
         samples = band_pass(samples, recording.rate_hz, band, processing.corners, processing.zerophase)
     rate_hz = processing.rate_hz or recording.rate_hz
-    if not same_rate(recording.rate_hz, rate_hz):
-        if not recording.rate_hz / MAX_FALL <= rate_hz <= recording.rate_hz * MAX_RISE:
-            reason = f"sampled at {recording.rate_hz:g} Hz, too far from {rate_hz:g} Hz"
-            raise Refusal("processing", "far_rate", reason, recording.rate_hz)
-        samples = resample(samples, recording.rate_hz, rate_hz)
+    samples = resampled(samples, recording.rate_hz, rate_hz)
     if not np.abs(samples).max() <= np.finfo(np.float32).max:
         raise Refusal("processing", "not_finite", "not finite after filtering; the response or the samples are damaged")
     return replace(recording, samples=samples, rate_hz=rate_hz)
+
+
+def _check_band(band: tuple[float, float], rate_hz: float) -> None:
+    """A band must begin below nine tenths of half the sampling rate, and end where there are recorded frequencies."""
+    if band[0] >= 0.45 * rate_hz:
+        reason = f"the band begins at {band[0]:g} Hz, half the sampling rate is {rate_hz / 2:g} Hz"
+        raise Refusal("processing", "slow_sampling", reason, rate_hz / 2)
+    if band[1] > rate_hz / 2:
+        reason = f"the band ends at {band[1]:g} Hz, above half the sampling rate of {rate_hz / 2:g} Hz"
+        raise Refusal("processing", "slow_sampling", reason, rate_hz / 2)
+
+
+def resampled(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
+    """Samples (T,) at another rate.
+
+    Raises:
+        Refusal: the rates are too far from one another to believe the header, or there is one sample only.
+    """
+    if from_hz == to_hz:
+        return samples
+    if len(samples) < 2:
+        raise Refusal("quality", "short", "holds one sample, which is not enough to change its rate", len(samples))
+    if not from_hz / MAX_FALL <= to_hz <= from_hz * MAX_RISE:
+        reason = f"sampled at {from_hz:g} Hz, too far from {to_hz:g} Hz"
+        raise Refusal("processing", "far_rate", reason, from_hz)
+    return to_rate(samples, from_hz, to_hz)
 
 
 def _without_line(samples: np.ndarray) -> np.ndarray:

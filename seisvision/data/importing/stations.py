@@ -13,7 +13,8 @@ from seisvision.data.importing.onset import NO_ONSET, detect_onset
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.signals import Recording, band_pass, process
-from seisvision.data.importing.tables.picks import PHASES, Picks, read_picks
+from seisvision.data.importing.station_grid import to_one_grid
+from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
 from seisvision.data.importing.tables.text_tables import NAN
 from seisvision.keys import COMPONENTS
@@ -44,8 +45,8 @@ class Station:
     turned_from: str = ""
     onset_ns: int | None = None
     snr: float = 0.0
-    picks_ns: dict[str, int] = field(default_factory=dict)
-    """``P`` and ``S`` to the time picked."""
+    picks: dict[str, Pick] = field(default_factory=dict)
+    """``P`` and ``S`` to the pick."""
 
     @property
     def first(self) -> Recording:
@@ -56,17 +57,12 @@ class Station:
 def build_stations(
     recordings: list[Recording],
     event: dict[str, Any],
-    event_id: str,
     recipe: Recipe,
     source: Source,
     table: StationTable,
     log: RejectionLog,
 ) -> list[Station]:
-    """Group recordings by station, choose a sensor for each, process it and find its onset.
-
-    ``event_id`` is the id in the catalogue, which tables of picks use.
-    """
-    picks = read_picks(source.picks, event_id)
+    """Group recordings by station, choose a sensor for each, process it and find its onset."""
     by_station: dict[tuple[str, str], list[Recording]] = {}
     for recording in recordings:
         by_station.setdefault((recording.network, recording.station), []).append(recording)
@@ -78,10 +74,10 @@ def build_stations(
             continue
         station = Station(choose_sensor(members, recipe.processing, log), place, *_geometry(event, place))
         _process(station, recipe, source, table, log)
+        station.recordings = to_one_grid(station.recordings, log)
         _turn(station, recipe.processing.components, table, log)
         if station.recordings:
             _find_onset(station, recipe)
-            _take_picks(station, picks)
             stations.append(station)
     return stations
 
@@ -161,15 +157,10 @@ def _find_onset(station: Station, recipe: Recipe) -> None:
     recording = station.first
     low, high = recipe.onset_band_hz
     onset = NO_ONSET
-    if low < 0.45 * recording.rate_hz:
+    # Less than an octave of the band shows the start of its filter rather than an arrival.
+    if 4 * low <= recording.rate_hz:
         filtered = band_pass(recording.samples, recording.rate_hz, (low, high))
         onset = detect_onset(filtered, recording.rate_hz, recipe.quality.min_snr)
     station.snr = onset.snr
     if np.isfinite(onset.time_s):
         station.onset_ns = recording.start_ns + round(onset.time_s * NS)
-
-
-def _take_picks(station: Station, picks: Picks) -> None:
-    code = station.first.station
-    station.picks_ns = {phase: picks[code, phase] for phase in PHASES if (code, phase) in picks}
-    station.onset_ns = station.picks_ns.get("P", station.onset_ns)

@@ -7,7 +7,7 @@ import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.errors import DataError
@@ -15,16 +15,30 @@ from seisvision.errors import DataError
 log = logging.getLogger(__name__)
 
 
+class GeneratorParameters(Protocol):
+    """Settings of a generator."""
+
+    def fingerprint(self) -> str:
+        """Short hash of the settings, which is that of what they make."""
+
+
 class GeneratedSource:
     """A waveform set that a generator makes, kept in the data folder under the fingerprint of its parameters."""
 
+    parameters: GeneratorParameters
+
     def fingerprint(self, data_dir: str | Path) -> str:
-        """Short hash of the content; the set need not exist."""
-        raise NotImplementedError
+        """Short hash of the content; the set need not exist, but if it does, edits of it count."""
+        folder = self.folder(data_dir)
+        if not _is_complete(folder):
+            return self.parameters.fingerprint()
+        from seisvision.data.set_files import set_fingerprint
+
+        return set_fingerprint(folder)
 
     def folder(self, data_dir: str | Path) -> Path:
         """Where the set is or will be."""
-        return Path(data_dir).expanduser() / f"synthetic-{self.fingerprint(data_dir)}"
+        return Path(data_dir).expanduser() / f"synthetic-{self.parameters.fingerprint()}"
 
     def prepare(self, data_dir: str | Path) -> Path:
         """Return the folder of the set; makes the set when it is not there.
@@ -63,12 +77,8 @@ class SyntheticSource(GeneratedSource):
     """
 
     def __init__(self, *, processes: int | None = None, **parameters: Any) -> None:
-        self.parameters = SynthesisParameters.from_mapping(parameters)
+        self.parameters: SynthesisParameters = SynthesisParameters.from_mapping(parameters)
         self.processes = processes
-
-    def fingerprint(self, data_dir: str | Path) -> str:
-        """Short hash of the content; the set need not exist."""
-        return self.parameters.fingerprint()
 
     def make(self, folder: Path) -> None:
         """Write the set to ``folder``."""

@@ -23,11 +23,7 @@ class LocalSyntheticSource(GeneratedSource):
     """
 
     def __init__(self, **parameters: Any) -> None:
-        self.parameters = LocalSynthesisParameters.from_mapping(parameters)
-
-    def fingerprint(self, data_dir: str | Path) -> str:
-        """Short hash of the content; the set need not exist."""
-        return self.parameters.fingerprint()
+        self.parameters: LocalSynthesisParameters = LocalSynthesisParameters.from_mapping(parameters)
 
     def make(self, folder: Path) -> None:
         """Write the set to ``folder``."""

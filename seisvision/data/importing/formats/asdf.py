@@ -15,11 +15,15 @@ from typing import Any
 import h5py
 import numpy as np
 
+from seisvision.data.importing.formats.reading import Request
+from seisvision.data.importing.formats.segment import MAX_RATE_HZ, NS, Segment, flawed
+from seisvision.data.importing.rejections import Refusal
 from seisvision.errors import DataError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 Codes = tuple[str, str, str, str]
 SUFFIXES = (".h5", ".hdf5", ".asdf")
+STATION_XML = "StationXML"
 
 
 def is_asdf(path: Path) -> bool:
@@ -38,26 +42,53 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def asdf_traces(
-    path: Path, headers_only: bool, span_ns: tuple[int, int] | None
-) -> Iterator[tuple[Codes, int, float, int, np.ndarray]]:
-    """Yield (network, station, location, channel), start in ns, rate in Hz, length and samples of every trace.
+def read_asdf(request: Request) -> list[Segment]:
+    """Read every trace; those that cannot be used bear their reason.
 
     Raises:
         OSError: the file is damaged.
     """
-    with h5py.File(path, "r") as archive:
-        for station in archive.get("Waveforms", {}).values():
-            for name, dataset in station.items():
-                if "starttime" not in dataset.attrs:
+    segments = []
+    with h5py.File(request.path, "r") as archive:
+        for group in archive.get("Waveforms", {}).values():
+            for name in group:
+                if name == STATION_XML:
                     continue
-                codes = name.partition("__")[0].split(".")
-                start_ns, rate_hz = int(dataset.attrs["starttime"]), float(dataset.attrs["sampling_rate"])
-                end_ns = start_ns + round(len(dataset) / rate_hz * 1e9)
-                if len(codes) != 4 or (span_ns is not None and (end_ns < span_ns[0] or start_ns > span_ns[1])):
-                    continue
-                samples = np.empty(0) if headers_only else dataset[()]
-                yield (codes[0], codes[1], codes[2], codes[3]), start_ns, rate_hz, len(dataset), samples
+                codes = _codes(name)
+                try:
+                    segment = _segment(group, name, codes, request)
+                except Refusal as refusal:
+                    segment = flawed(codes, refusal.cause, str(refusal))
+                except (OSError, KeyError, ValueError, TypeError, OverflowError) as error:
+                    segment = flawed(codes, "unreadable", f"{name} cannot be read: {error}")
+                if segment is not None:
+                    segments.append(segment)
+    return segments
+
+
+def _codes(name: str) -> Codes:
+    """Network, station, location and channel from a name like NET.STA.LOC.CHA__START__END__TAG."""
+    codes = name.partition("__")[0].split(".")
+    return (codes[0], codes[1], codes[2], codes[3]) if len(codes) == 4 else ("", name, "", "")
+
+
+def _segment(group: h5py.Group, name: str, codes: Codes, request: Request) -> Segment | None:
+    """Read one trace; None where it lies outside the time span that is asked for."""
+    if not codes[3]:
+        raise Refusal("read", "blank_code", f"the name {name} is not like NET.STA.LOC.CHA__START__END__TAG")
+    dataset = group[name]
+    missing = [key for key in ("starttime", "sampling_rate") if key not in dataset.attrs]
+    if missing or not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1:
+        what = f"no attribute {missing[0]}" if missing else "no series of samples"
+        raise Refusal("read", "damaged_header", f"{name} has {what}")
+    start_ns, rate_hz = int(dataset.attrs["starttime"]), float(dataset.attrs["sampling_rate"])
+    if not 0 < rate_hz <= MAX_RATE_HZ:
+        raise Refusal("read", "damaged_header", f"{name} says a sampling rate of {rate_hz:g} Hz")
+    end_ns = start_ns + round(len(dataset) / rate_hz * NS)
+    if request.span_ns is not None and (end_ns < request.span_ns[0] or start_ns > request.span_ns[1]):
+        return None
+    samples = np.empty(0) if request.headers_only else dataset[()]
+    return Segment(*codes, start_ns, rate_hz, len(dataset), samples)
 
 
 @contextmanager
@@ -91,9 +122,9 @@ def asdf_inventory(path: Path) -> Any:
 
     with _opened(path, "stations") as archive:
         texts = [
-            np.asarray(station["StationXML"][()]).tobytes()
+            np.asarray(station[STATION_XML][()]).tobytes()
             for station in archive.get("Waveforms", {}).values()
-            if "StationXML" in station
+            if STATION_XML in station
         ]
     if not texts:
         raise DataError(f"{path} holds no StationXML; name a file of its stations")

@@ -1,81 +1,306 @@
-"""The records of miniSEED files, as far as it takes to tell whether a file is whole.
+"""miniSEED: its records are looked at before a reader sees them, because readers stop at blanks and drop a cut end.
 
-Formats: SEED manual 2.4 (FDSN, 2012), fixed header and blockette 1000; miniSEED 3 (FDSN, 2022), fixed header.
+Formats: SEED manual 2.4 (FDSN, 2012), fixed header, blockette 1000, control headers; miniSEED 3 (FDSN, 2022).
 """
 
 from __future__ import annotations
 
+import io
+import mmap
+import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
+import numpy as np
+
+from seisvision.data.importing.formats.reading import Request
+from seisvision.data.importing.formats.segment import NS, Segment
 from seisvision.data.importing.rejections import Refusal
 
-QUALITY = b"DRQM"
-HEAD_BYTES = 64
+Content = bytes | mmap.mmap
+DATA = re.compile(rb"[0-9 \x00]{6}[DRQM][ \x00]|MS\x03")
+CONTROL = re.compile(rb"[0-9 ]{6}[VAST][ *]")
+"""Control headers of full SEED volumes: volume, abbreviations, stations, time spans."""
+BLANK = b"\x00\xff \r\n\t"
+"""Bytes that fill blocks without a record."""
+HEADER_BYTES, HEAD_BYTES = 48, 256
+FIXED = [0, 1, 2, 3, 4, 5, 6, 46, 47, 48, 49, 54]
+"""Bytes of a record that tell it from samples: number, quality, and a first blockette 1000 with the length."""
 MAX_BLOCKETTES = 16
+MAPPED_BYTES = 1 << 28
+"""Larger files are mapped, which costs small ones more than to read them."""
+SHORTEST, LONGEST = 7, 20
+"""Lengths of records as powers of two."""
+MAX_DRIFT = 0.01
+"""Part by which the clock of a recorder may run fast or slow and still be believed."""
 
 
 def is_mseed(path: Path) -> bool:
-    """Whether the file begins like a miniSEED record of version 2 or 3, whatever its name."""
+    """Whether the file begins like miniSEED of version 2 or 3, full SEED or blank blocks before either."""
     with path.open("rb") as file:
-        return _is_record(file.read(8))
-
-
-def _is_record(head: bytes) -> bool:
-    if head[:3] == b"MS\x03":
-        return True
-    return len(head) >= 8 and all(c in b"0123456789 \x00" for c in head[:6]) and head[6:7] in QUALITY
+        head = file.read(4096)
+    start = len(head) - len(head.lstrip(BLANK)) if head[:1] in (b"\x00", b"\xff", b"\n", b"\r") else 0
+    return any(pattern.match(head, at) is not None for at in {0, start} for pattern in (DATA, CONTROL))
 
 
 def check_whole(path: Path) -> None:
     """Readers take the whole records of a file that was cut off and say nothing of the rest.
 
     Raises:
-        Refusal: the file ends within a record. Records of which the length is not told are left to the reader.
+        Refusal: part of the file is no whole record.
     """
-    size = path.stat().st_size
+    with _opened(path) as content:
+        losses = [] if _is_regular(content) else whole_records(content)[1]
+    if losses:
+        raise losses[0]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Content]:
     with path.open("rb") as file:
-        length = _record_length(file, 0)
-        if length is None or size % length == 0:
+        if path.stat().st_size <= MAPPED_BYTES:
+            yield file.read()
             return
-        at = 0
-        while at + length <= size:
-            at += length
-            if at == size:
-                return
-            length = _record_length(file, at)
-            if length is None:
-                return
-    reason = f"ends within a record, recordings may be missing; cut it to {at} bytes to use what is left"
-    raise Refusal("read", "truncated", reason, size)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            yield content
 
 
-def _record_length(file: BinaryIO, at: int) -> int | None:
-    file.seek(at)
-    head = file.read(HEAD_BYTES)
-    if not _is_record(head):
+def _is_regular(content: Content) -> bool:
+    """Whether the file is records of one length from end to end, as nearly all files are: told without a loop."""
+    length = _record_length(content, 0)
+    if (
+        length is None
+        or content[:2] == b"MS"
+        or len(content) % length
+        or content[46:48] not in (b"\x00\x30", b"\x30\0")
+    ):
+        return False
+    records = np.frombuffer(content, np.uint8).reshape(-1, length)
+    heads = records[:, FIXED]
+    digits = heads[:, :6]
+    return bool((heads[:, 6:] == heads[0, 6:]).all() and digits.min() >= ord("0") and digits.max() <= ord("9"))
+
+
+def whole_records(content: Content) -> tuple[list[slice], list[Refusal]]:
+    """Return where the whole records lie, and what of the rest was more than blanks."""
+    records: list[slice] = []
+    losses: list[Refusal] = []
+    at, usual = 0, None
+    while at < len(content):
+        length = _record_length(content, at)
+        length = _to_next_record(content, at, usual) if length is None else length
+        end = at + length if length else _next_record(content, at + 1)
+        if length and end <= len(content) and not _is_cut_short(content, at, end):
+            records.append(slice(at, end))
+            usual = length
+        else:
+            end = min(_next_record(content, at + 1), len(content))
+            losses += _lost(content, at, end, len(records))
+        at = end
+    return records, losses
+
+
+def _next_record(content: Content, at: int) -> int:
+    """Where the next record begins; the end of the file where there is none."""
+    for match in DATA.finditer(content, at):
+        if _looks_true(content, match.start()):
+            return match.start()
+    return len(content)
+
+
+def _looks_true(content: Content, at: int) -> bool:
+    """Whether the time of what looks like a header is one; six digits and a letter may stand in samples, too."""
+    head = content[at : at + HEADER_BYTES]
+    if head[:3] == b"MS\x03":
+        return len(head) >= 40 and head[5] < 24 and 1900 <= struct.unpack_from("<H", head, 8)[0] <= 2200
+    if len(head) < HEADER_BYTES:
+        return False
+    year, day = struct.unpack_from(f"{_order(head)}HH", head, 20)
+    return 1900 <= year <= 2200 and 1 <= day <= 366 and head[24] < 24 and head[25] < 60
+
+
+def _order(head: bytes) -> str:
+    return ">" if 1900 <= struct.unpack_from(">H", head, 20)[0] <= 2200 else "<"
+
+
+def _is_cut_short(content: Content, at: int, end: int) -> bool:
+    """Whether another record begins before this one ends: bytes are missing in between."""
+    if end == len(content) or DATA.match(content, end) or CONTROL.match(content, end):
+        return False
+    following = content[end : end + HEADER_BYTES]
+    return bool(following.strip(BLANK)) and _next_record(content, at + HEADER_BYTES) < end
+
+
+def _lost(content: Content, at: int, end: int, n_before: int) -> list[Refusal]:
+    piece = bytes(content[at:end])
+    if not piece.strip(BLANK) or CONTROL.match(piece) or (DATA.match(piece) and not piece[8:].strip(BLANK)):
+        return []
+    if DATA.match(piece) and end == len(content):
+        reason = "ends within a record, recordings may be missing"
+        kept = f"; cut it to {at} bytes to use what is left" if n_before else ""
+        return [Refusal("read", "truncated", reason + kept, len(content))]
+    reason = f"{end - at} bytes from byte {at} on are no whole record; the records around them are used"
+    return [Refusal("read", "damaged_block", reason, end - at)]
+
+
+def _record_length(content: Content, at: int) -> int | None:
+    """Length of the record that begins there; None where none does, or its header does not tell."""
+    head = content[at : at + HEADER_BYTES]
+    if DATA.match(head) is None:
         return None
     if head[:3] == b"MS\x03":
         return None if len(head) < 40 else 40 + head[33] + sum(struct.unpack_from("<HI", head, 34))
-    return _blockette_1000(file, at, head)
-
-
-def _blockette_1000(file: BinaryIO, at: int, head: bytes) -> int | None:
-    """Length of a record of version 2, a power of two; None where the header does not tell."""
-    if len(head) < 48:
+    if len(head) < HEADER_BYTES:
         return None
-    order = ">" if 1900 <= struct.unpack_from(">H", head, 20)[0] <= 2200 else "<"
+    order = _order(head)
     offset = struct.unpack_from(f"{order}H", head, 46)[0]
     for _ in range(MAX_BLOCKETTES):
-        file.seek(at + offset)
-        blockette = file.read(8)
-        if len(blockette) < 8:
+        blockette = content[at + offset : at + offset + 8]
+        if offset < HEADER_BYTES or len(blockette) < 8:
             return None
         kind, following = struct.unpack_from(f"{order}HH", blockette)
         if kind == 1000:
-            return 1 << blockette[6] if 6 <= blockette[6] <= 20 else None
+            return 1 << blockette[6] if SHORTEST <= blockette[6] <= LONGEST else None
         if following <= offset:
             return None
         offset = following
     return None
+
+
+def _to_next_record(content: Content, at: int, usual: int | None) -> int | None:
+    """Length of a record without blockette 1000: to the next header, a power of two, else as the one before."""
+    if DATA.match(content, at) is None or content[at : at + 2] == b"MS" or not _looks_true(content, at):
+        return None
+    length = _next_record(content, at + HEADER_BYTES) - at
+    if length.bit_count() == 1 and SHORTEST <= length.bit_length() - 1 <= LONGEST:
+        return length
+    return usual if usual is not None and usual <= length else None
+
+
+def read_mseed(request: Request) -> list[Segment]:
+    """Read the whole records of a file; what else is in it is added to ``request.losses``."""
+    if _may_be_regular(request.path):
+        try:
+            return mark_blank_networks(_segments(request.path, request))
+        except (
+            RuntimeError,
+            UnicodeEncodeError,
+        ):  # what is no record, or cannot be unpacked, or a name that is no UTF-8
+            pass
+    with _opened(request.path) as content:
+        sound = content if _is_regular(content) else _sound_content(content, request.losses)
+        return mark_blank_networks(_read_buffer(sound, request))
+
+
+def _may_be_regular(path: Path) -> bool:
+    """Whether the records of the first one's length fill the file; what else is wrong the reader notices itself."""
+    with path.open("rb") as file:
+        length = _record_length(file.read(HEAD_BYTES), 0)
+    return length is not None and path.stat().st_size % length == 0
+
+
+def mended(request: Request) -> io.BytesIO:
+    """Return the whole records of a file for a reader of its own; what else is in it is added to the losses."""
+    with _opened(request.path) as content:
+        return io.BytesIO(content[:] if _is_regular(content) else _sound_content(content, request.losses))
+
+
+def mark_blank_networks(segments: list[Segment]) -> list[Segment]:
+    """Mark recordings without a network code, which SEED does not know: a station code alone is not unique."""
+    reason = "the header gives no network code, so its station cannot be told from others of that name"
+    blank = Refusal("read", "blank_code", reason)
+    return [
+        segment if segment.network.strip() or segment.flaw else replace(segment, flaw=blank) for segment in segments
+    ]
+
+
+def _sound_content(content: Content, losses: list[Refusal]) -> bytes:
+    """Whole records, one after the other.
+
+    Raises:
+        Refusal: there is none, or no telling how the samples are stored.
+    """
+    records, lost = whole_records(content)
+    losses += lost
+    if not records:
+        raise lost[0] if lost else Refusal("read", "empty_file", "holds no recording")
+    told = [record for record in records if _says_encoding(content, record.start)]
+    if len(told) < len(records):
+        silent = len(records) - len(told)
+        reason = (
+            f"{silent} of {len(records)} records have no blockette 1000, which says how samples are stored; write the "
+            "file anew with a tool that knows its encoding"
+        )
+        losses.append(Refusal("read", "no_encoding", reason, silent))
+    if not told:
+        raise losses.pop()
+    return b"".join(content[record] for record in told)
+
+
+def _says_encoding(content: Content, at: int) -> bool:
+    return content[at : at + 2] == b"MS" or _record_length(content, at) is not None
+
+
+def _read_buffer(content: Content, request: Request) -> list[Segment]:
+    from pymseed import MiniSEEDError
+
+    try:
+        return _segments(content, request)
+    except MiniSEEDError as error:
+        records, _ = whole_records(content)
+        sound = [record for record in records if _can_be_read(content[record])]
+        if not sound or len(sound) == len(records):
+            raise
+        reason = (
+            f"{len(records) - len(sound)} of {len(records)} records cannot be unpacked, the others are used: {error}"
+        )
+        request.losses.append(Refusal("read", "damaged_block", reason.splitlines()[0], len(records) - len(sound)))
+        return _segments(b"".join(content[record] for record in sound), request)
+
+
+def _can_be_read(record: bytes) -> bool:
+    import pymseed
+
+    try:
+        with pymseed.MS3TraceList.from_buffer(record, unpack_data=True):
+            return True
+    except pymseed.MiniSEEDError:
+        return False
+
+
+def _segments(source: Content | Path, request: Request) -> list[Segment]:
+    import pymseed
+
+    headers_only = request.headers_only
+    span: list[Any] = [None, None]
+    if request.span_ns is not None:
+        span = [pymseed.nstime2timestr(time) for time in request.span_ns]
+    segments: list[Segment] = []
+    opener: Any = pymseed.MS3TraceList.from_file if isinstance(source, Path) else pymseed.MS3TraceList.from_buffer
+    with opener(source, unpack_data=not headers_only, starttime=span[0], endtime=span[1]) as traces:
+        for trace in traces:
+            network, station, location, channel = pymseed.sourceid2nslc(trace.sourceid)
+            # Blanks of a channel code come as empty parts, joined by underscores.
+            codes = (network, station, location, channel.strip("_"))
+            for piece in trace:
+                if piece.samprate <= 0 or piece.sampletype == "t" or piece.samplecnt == 0:
+                    # Log text: kept as a recording without samples, so that it is listed and not lost.
+                    segments.append(Segment(*codes, piece.starttime, 1.0, 0, np.empty(0)))
+                    continue
+                samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
+                segments.append(Segment(*codes, piece.starttime, _true_rate(piece), piece.samplecnt, samples))
+    return segments
+
+
+def _true_rate(piece: Any) -> float:
+    """Rate between the times of the first and the last record, where the one told ends more than a sample beside."""
+    told_hz = float(piece.samprate)
+    length_s = (piece.endtime - piece.starttime) / NS
+    late = length_s * told_hz - (piece.samplecnt - 1)
+    if abs(late) <= 1 or length_s <= 0 or abs(late) > MAX_DRIFT * piece.samplecnt:
+        return told_hz
+    return float((piece.samplecnt - 1) / length_s)

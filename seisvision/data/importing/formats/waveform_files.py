@@ -1,188 +1,148 @@
-"""Recordings from files: miniSEED through pymseed (many times faster), ASDF through h5py, all else through obspy."""
+"""Recordings from files: each format through the reader that knows it best, whatever obspy knows beyond through it."""
 
 from __future__ import annotations
 
+import glob
 import importlib.util
+import io
+import mmap
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seisvision.data.importing.formats.asdf import asdf_traces, is_asdf
-from seisvision.data.importing.formats.miniseed import check_whole, is_mseed
-from seisvision.data.importing.formats.sac import check_sac
-from seisvision.data.importing.formats.segy import segy_as_sac, segy_codes
+from seisvision.data.importing.formats.asdf import is_asdf, read_asdf
+from seisvision.data.importing.formats.miniseed import is_mseed, mark_blank_networks, mended, read_mseed
+from seisvision.data.importing.formats.packed import HEAD_BYTES, is_packed, unpacked
+from seisvision.data.importing.formats.reading import PICKLED, Reading, Request
+from seisvision.data.importing.formats.sac import check_sac, known_sac
+from seisvision.data.importing.formats.segment import NS, Segment, checked, cut
+from seisvision.data.importing.formats.segy import find_segy, read_segy
 from seisvision.data.importing.rejections import Refusal
-from seisvision.errors import DataError
+from seisvision.errors import SeisvisionError
 
-Reader = Callable[[Path, tuple[int, int] | None, bool], list["Segment"]]
-NS = 1_000_000_000
-EARLIEST_NS, LATEST_NS = -2_208_988_800 * NS, 7_258_118_400 * NS
-"""1900 and 2200: whatever lies outside is a damaged header, and may not fit into 64 bits."""
-MAX_RATE_HZ = 1e6
+__all__ = ["NS", "Reading", "Segment", "read_segments"]
+
+Reader = Callable[[Request], list[Segment]]
 
 
-@dataclass(frozen=True)
-class Segment:
-    """An unbroken piece of one recording.
+def read_segments(
+    path: Path,
+    span_ns: tuple[int, int] | None = None,
+    headers_only: bool = False,
+    reading: Reading | None = None,
+    losses: list[Refusal] | None = None,
+) -> list[Segment]:
+    """Read one file, cut to the samples in ``span_ns`` (start, end) where that is given.
 
     Args:
-        samples: (T,) as stored in the file; empty where only headers were read.
-        n_samples: length in the file, also where only headers were read.
-        sac: the SAC header, or what SEG-Y says in its words; {} for other formats.
-    """
+        reading: how the files of the source are to be understood.
+        losses: what of the file cannot be read is added here; without it, that refuses the whole file.
 
-    network: str
-    station: str
-    location: str
-    channel: str
-    start_ns: int
-    rate_hz: float
-    n_samples: int
-    samples: np.ndarray
-    sac: dict[str, Any]
-
-    @property
-    def trace_id(self) -> str:
-        """NET.STA.LOC.CHA."""
-        return f"{self.network}.{self.station}.{self.location}.{self.channel}"
-
-    @property
-    def end_ns(self) -> int:
-        """Time of the sample after the last one."""
-        return self.start_ns + round(self.n_samples / self.rate_hz * NS)
-
-
-def list_files(patterns: Iterable[str]) -> list[tuple[Path, str]]:
-    """Files behind folders (searched through), file names and glob patterns, each with its name below the pattern.
-
-    Raises:
-        DataError: a pattern matches nothing.
-    """
-    found: dict[Path, str] = {}
-    for pattern in patterns:
-        path = Path(pattern)
-        if path.is_dir():
-            matches, base = [item for item in path.rglob("*") if item.is_file()], path
-        elif path.is_file():
-            matches, base = [path], path.parent
-        else:
-            base = _fixed_part(path)
-            matches = [item for item in base.glob(str(path.relative_to(base))) if item.is_file()]
-        visible = [item for item in matches if not item.name.startswith(".")]
-        if not visible:
-            raise DataError(
-                f"no waveform file matches '{pattern}'; give a folder, a file or a pattern such as 'x/*.mseed'"
-            )
-        found |= {item: str(item.relative_to(base)) for item in visible}
-    return sorted(found.items())
-
-
-def _fixed_part(pattern: Path) -> Path:
-    """Longest leading folder of a glob pattern that holds no wildcard."""
-    parts = list(pattern.parts)
-    fixed = next((i for i, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts) - 1)
-    return Path(*parts[:fixed]) if fixed else Path()
-
-
-def read_segments(path: Path, span_ns: tuple[int, int] | None = None, headers_only: bool = False) -> list[Segment]:
-    """Read one file, cut to the samples in ``span_ns`` (start, end) where that is given.
+    Returns:
+        Every piece of every recording; those that cannot be used bear their reason in ``flaw``.
 
     Raises:
         Refusal: the file cannot be read or holds no recording.
+        DataError: a table that goes with the files cannot be read.
     """
+    request = Request(path, span_ns, headers_only, reading or Reading())
     try:
-        segments = _reader(path)(path, span_ns, headers_only)
-    except Refusal:
+        segments = _read(request)
+    except (Refusal, SeisvisionError):
         raise
     except Exception as error:  # any format, any damage: the file is quarantined with what the reader said
         message = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Refusal("read", "unreadable", f"cannot be read: {message}".replace(str(path), path.name)) from error
+    if losses is not None:
+        losses += request.losses
+    elif request.losses:
+        raise request.losses[0]
     if not segments and span_ns is None:
         raise Refusal("read", "empty_file", "holds no recording")
-    for segment in segments:
-        _check_header(segment)
+    segments = [checked(segment) for segment in segments]
     if span_ns is None or headers_only:
         return segments
-    return [piece for segment in segments if (piece := _cut(segment, *span_ns)).n_samples]
+    pieces = [segment if segment.flaw else cut(segment, *span_ns) for segment in segments]
+    return [piece for piece in pieces if piece.flaw or piece.n_samples]
 
 
-def _check_header(segment: Segment) -> None:
-    if not 0 < segment.rate_hz <= MAX_RATE_HZ:
-        reason = f"the header of {segment.trace_id} says a sampling rate of {segment.rate_hz:g} Hz"
-        raise Refusal("read", "damaged_header", reason, segment.rate_hz)
-    if not EARLIEST_NS <= segment.start_ns <= segment.end_ns <= LATEST_NS:
-        raise Refusal(
-            "read", "damaged_header", f"the header of {segment.trace_id} says a time before 1900 or after 2200"
-        )
+def _read(request: Request) -> list[Segment]:
+    with request.path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        raise Refusal("read", "empty_file", "is empty")
+    if is_packed(head):
+        return _read_packed(request)
+    return _reader(request.path, request.reading.format)(request)
 
 
-def _reader(path: Path) -> Reader:
-    if is_mseed(path):
-        check_whole(path)
-        return _read_mseed if importlib.util.find_spec("pymseed") else _read_obspy
-    check_sac(path)
-    return _read_asdf if is_asdf(path) else _read_obspy
+def _reader(path: Path, format_name: str | None = None) -> Reader:
+    """What reads the file: by its format where the user names it, else by its first bytes."""
+    if format_name == "MSEED" or (format_name is None and is_mseed(path)):
+        return read_mseed if importlib.util.find_spec("pymseed") else _read_mended
+    if format_name == "ASDF" or (format_name is None and is_asdf(path)):
+        return read_asdf
+    if format_name in (None, "SAC"):
+        check_sac(path)
+    return _read_segy if format_name in ("SEGY", "SU") or (format_name is None and _is_segy(path)) else _read_obspy
 
 
-def _cut(segment: Segment, start_ns: int, end_ns: int) -> Segment:
-    step_ns = NS / segment.rate_hz
-    first = max(0, int(np.ceil((start_ns - segment.start_ns) / step_ns)))
-    last = min(segment.n_samples, int(np.floor((end_ns - segment.start_ns) / step_ns)) + 1)
-    samples = segment.samples[first : max(first, last)]
-    start = segment.start_ns + round(first * step_ns)
-    header = (segment.network, segment.station, segment.location, segment.channel)
-    return Segment(*header, start, segment.rate_hz, len(samples), samples, segment.sac)
-
-
-def _read_mseed(path: Path, span_ns: tuple[int, int] | None, headers_only: bool) -> list[Segment]:
-    import pymseed
-
-    span = [None, None] if span_ns is None else [pymseed.nstime2timestr(time) for time in span_ns]
+def _read_packed(request: Request) -> list[Segment]:
+    """Read every file in the archive; those that cannot be read are told among the losses."""
     segments: list[Segment] = []
-    with pymseed.MS3TraceList.from_file(
-        str(path), unpack_data=not headers_only, starttime=span[0], endtime=span[1]
-    ) as traces:
-        for trace in traces:
-            codes = pymseed.sourceid2nslc(trace.sourceid)
-            for piece in trace:
-                if piece.samprate <= 0 or piece.sampletype == "t":
-                    # Log text: kept as a recording without samples, so that it is listed and not lost.
-                    segments.append(Segment(*codes, piece.starttime, 1.0, 0, np.empty(0), {}))
-                    continue
-                samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
-                segments.append(Segment(*codes, piece.starttime, piece.samprate, piece.samplecnt, samples, {}))
+    with unpacked(request.path) as members:
+        for path, name in members:
+            losses: list[Refusal] = []
+            try:
+                segments += read_segments(path, request.span_ns, request.headers_only, request.reading, losses)
+            except Refusal as refusal:
+                losses.append(refusal)
+            for loss in losses:
+                reason = f"{name} in it: {loss}" if name else str(loss).replace(path.name, request.path.name)
+                request.losses.append(Refusal(loss.stage, loss.cause, reason, loss.value))
+    if not segments and request.losses:
+        raise request.losses.pop(0)
     return segments
 
 
-def _read_obspy(path: Path, span_ns: tuple[int, int] | None, headers_only: bool) -> list[Segment]:
+def _read_mended(request: Request) -> list[Segment]:
+    return mark_blank_networks(_read_stream(mended(request), request, "MSEED"))
+
+
+def _read_obspy(request: Request) -> list[Segment]:
+    """A pattern is escaped, because obspy takes brackets in a file name for one."""
+    return _read_stream(glob.escape(str(request.path)), request, request.reading.format)
+
+
+def _read_stream(file: str | io.BytesIO, request: Request, format_name: str | None) -> list[Segment]:
     import obspy
 
     span = {}
-    if span_ns is not None:
-        span = {key: obspy.UTCDateTime(ns=ns) for key, ns in zip(("starttime", "endtime"), span_ns, strict=True)}
+    if request.span_ns is not None:
+        span = {
+            key: obspy.UTCDateTime(ns=ns) for key, ns in zip(("starttime", "endtime"), request.span_ns, strict=True)
+        }
     with warnings.catch_warnings(), _without_pickle():
         warnings.simplefilter("ignore")  # obspy warns of header oddities that do not matter here
-        stream = obspy.read(str(path), headonly=headers_only, unpack_trace_headers=True, **span)
-    segments = []
-    for trace in stream:
-        stats = trace.stats
-        codes = (stats.network, stats.station, stats.location, stats.channel)
-        if stats.sampling_rate == 0:
-            # Log text, as in _read_mseed.
-            segments.append(Segment(*codes, stats.starttime.ns, 1.0, 0, np.empty(0), {}))
-            continue
-        samples = np.empty(0) if headers_only else np.ma.filled(trace.data, np.nan)
-        sac = dict(stats.get("sac", {}))
-        if stats.get("_format") == "SEGY":
-            header = stats.segy.trace_header
-            codes, sac = segy_codes(header), segy_as_sac(header)
-        segments.append(Segment(*codes, stats.starttime.ns, stats.sampling_rate, stats.npts, samples, sac))
-    return segments
+        stream = obspy.read(file, format=format_name, headonly=request.headers_only, **span)
+    if any(trace.stats.get("_format") in ("SEGY", "SU") for trace in stream):
+        return _read_segy(request, stream[0].stats._format)
+    return [_from_trace(trace, request.headers_only) for trace in stream]
+
+
+def _from_trace(trace: Any, headers_only: bool) -> Segment:
+    stats = trace.stats
+    codes = (stats.network, stats.station, stats.location, stats.channel)
+    if stats.sampling_rate == 0:
+        # Log text, as in read_mseed.
+        return Segment(*codes, stats.starttime.ns, 1.0, 0, np.empty(0))
+    samples = np.empty(0) if headers_only else np.ma.filled(trace.data, np.nan)
+    sac = known_sac(stats.get("sac", {}))
+    return Segment(*codes, stats.starttime.ns, stats.sampling_rate, stats.npts, samples, sac)
 
 
 @contextmanager
@@ -191,16 +151,25 @@ def _without_pickle() -> Iterator[None]:
     from obspy.core.util.base import ENTRY_POINTS
 
     formats = ENTRY_POINTS["waveform"]
-    pickled = formats.pop("PICKLE", None)
+    pickled = formats.pop(PICKLED, None)
     try:
         yield
     finally:
         if pickled is not None:
-            formats["PICKLE"] = pickled
+            formats[PICKLED] = pickled
 
 
-def _read_asdf(path: Path, span_ns: tuple[int, int] | None, headers_only: bool) -> list[Segment]:
-    return [
-        Segment(*codes, start_ns, rate_hz, length, samples, {})
-        for codes, start_ns, rate_hz, length, samples in asdf_traces(path, headers_only, span_ns)
-    ]
+def _is_segy(path: Path) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return find_segy(content, None) is not None
+
+
+def _read_segy(request: Request, format_name: str | None = None) -> list[Segment]:
+    format_name = format_name or request.reading.format
+    with request.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        layout = find_segy(content, format_name)
+        if layout is None:
+            raise Refusal(
+                "read", "unreadable", f"is no {format_name} file: neither byte order makes sense of its header"
+            )
+        return read_segy(content, layout, request)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
@@ -18,8 +17,6 @@ from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, NAN, exis
 from seisvision.data.importing.tables.times import format_ns, format_time, time_ns
 from seisvision.errors import DataError, did_you_mean
 
-CELL_DEG = 0.1
-"""Side of the cells that group sources by place: 7 to 11 km in middle latitudes."""
 SAC = "sac"
 """In place of a file: take events or stations from SAC headers."""
 FILES = "files"
@@ -31,7 +28,7 @@ TEXT_COLUMNS = ("source_type", "source_cell", "source_subtype", "source_origin_t
 
 
 def read_events(path: str) -> dict[str, dict[str, Any]]:
-    """Read a catalogue: event id to its ``source_*`` columns, in file order.
+    """Read a catalogue: event id to its ``source_*`` columns, in file order; cells are named by the import.
 
     Raises:
         DataError: the file is missing, no catalogue, or has a duplicate id, an impossible time or place.
@@ -44,22 +41,13 @@ def read_events(path: str) -> dict[str, dict[str, Any]]:
                 f"{file} has an event with the id {event_id[:40]!r}; an id is plain text without blanks around"
             )
         _check_event(file, event_id, event)
-        event["source_cell"] = event.get("source_cell") or source_cell(event)
+        event.setdefault("source_cell", "")
     return events
 
 
 def is_plain_id(text: str) -> bool:
     """Whether a text comes back from a table as it went in."""
     return bool(text) and text.isprintable() and text == text.strip()
-
-
-def source_cell(event: Mapping[str, Any]) -> str:
-    """Name of the 0.1 degree cell of a source; empty without coordinates."""
-    latitude, longitude = event.get("source_latitude_deg", NAN), event.get("source_longitude_deg", NAN)
-    if not np.isfinite(latitude + longitude):
-        return ""
-    # Rounding to whole cells first, because -0.04 as text would give -0.0, a cell of its own.
-    return ",".join(f"{round(value / CELL_DEG) * CELL_DEG:.1f}" for value in (latitude, longitude))
 
 
 def _events_from_csv(file: Path) -> dict[str, dict[str, Any]]:
@@ -152,8 +140,7 @@ def event_from_sac(header: Mapping[str, Any], start_ns: int) -> dict[str, Any]:
         event["source_latitude_deg"] = event["source_longitude_deg"] = NAN
     origin_ns = sac_origin_ns(header, start_ns)
     event["source_origin_time"] = "" if origin_ns is None else format_ns(origin_ns)
-    event["source_type"] = ""
-    event["source_cell"] = source_cell(event)
+    event |= {"source_type": "", "source_cell": ""}
     return event
 
 

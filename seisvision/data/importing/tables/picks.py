@@ -1,99 +1,118 @@
-"""Arrival times that a person or a picker has read, from CSV tables or QuakeML."""
+"""Picks from tables, from QuakeML (and what else obspy reads) and from SAC headers."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from seisvision.data.importing.tables.catalogue import open_catalogue
-from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, read_csv
-from seisvision.data.importing.tables.times import time_ns
-from seisvision.errors import DataError, did_you_mean
+from seisvision.data.importing.tables.pick import Pick, code, mode_and_status
+from seisvision.data.importing.tables.pick_tables import table_picks
+from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, NAN
+from seisvision.data.importing.tables.times import FIRST_YEAR, LAST_YEAR
+from seisvision.errors import DataError
 
 PLACEHOLDER = "{event_id}"
-"""In the path of a table that exists once for each event."""
-PHASES = ("P", "S")
-_COLUMNS = {
-    "event": ("event_id", "source_id"),
-    "station": ("station", "station_code"),
-    "phase": ("phase", "phase_hint"),
-    "time": ("pick_time", "picktime", "time", "arrival_time"),
-}
-_NO_PICK = ("", "-1", "nan", "nat", "none")
-
-Picks = Mapping[tuple[str, str], int]
-"""(station code, ``P`` or ``S``) to time in ns."""
+"""In the path of a file that exists once for each event."""
+TABLE_SUFFIXES = (*CSV_SUFFIXES, ".csv.gz", ".picks", ".tsv")
+SAC_TIMES = ("a", *(f"t{number}" for number in range(10)))
+"""Header words of times; ``ka``, ``kt0``, ... name their phases."""
+UNDEFINED = -12345
+"""What SAC writes for a word that has no value."""
 
 
-def read_picks(path: str | None, event_id: str) -> Picks:
-    """First P and S pick of each station of an event; none for ``path=None`` or where the event has no table.
-
-    Columns (any case, with or without underscores): station, phase, time as pick_time or time; and event_id unless
-    the path has the placeholder ``{event_id}``. Phases that begin with P or S count as these. An empty time or -1
-    means none. Files that are no CSV are read as QuakeML, or the QuakeML of an ASDF archive.
+def read_picks(path: str) -> list[Pick]:
+    """All picks of a file: a table, or a catalogue obspy reads, or the QuakeML in an ASDF archive.
 
     Raises:
-        DataError: a single table is missing, or a table lacks a column or holds a time that is none.
+        DataError: the file is missing, neither of them, or a table that lacks a column.
     """
-    if path is None:
-        return {}
-    if PLACEHOLDER not in path:
-        return _by_event(path).get(event_id, {})
-    file = Path(path.replace(PLACEHOLDER, event_id))
-    return _first_arrivals(_table(file, with_event=False), file) if file.is_file() else {}
-
-
-@lru_cache(maxsize=4)
-def _by_event(path: str) -> dict[str, Picks]:
     file = Path(path)
     if not file.is_file():
         raise DataError(f"picks file '{path}' not found; check the path, or write {PLACEHOLDER} where the id stands")
-    if file.suffix.lower() not in CSV_SUFFIXES:
-        return {event_id: _catalogue_picks(event) for event_id, event in open_catalogue(file)}
-    table = _table(file, with_event=True)
-    return {str(event_id): _first_arrivals(part, file) for event_id, part in table.groupby("event")}
+    if file.name.lower().endswith(TABLE_SUFFIXES):
+        return table_picks(file)
+    return [pick for event_id, event in open_catalogue(file) for pick in _catalogue_picks(event, event_id, file)]
 
 
-def _table(file: Path, with_event: bool) -> pd.DataFrame:
-    table = read_csv(file)
-    plain = {re.sub(r"[^a-z]", "", name.lower()): name for name in table}
-    found = {}
-    for meaning, names in _COLUMNS.items():
-        known = [plain[key] for name in names if (key := name.replace("_", "")) in plain]
-        if known:
-            found[known[0]] = meaning
-        elif meaning != "event" or with_event:
-            raise DataError(f"{file} has no column '{names[0]}'. {did_you_mean(names[0], list(table))}")
-    return table[list(found)].rename(columns=found)
+def read_event_picks(path: str, event_id: str) -> list[Pick]:
+    """Picks of the event in a file of its own; none where there is no such file.
+
+    Raises:
+        DataError: as :func:`read_picks`.
+    """
+    file = Path(path.replace(PLACEHOLDER, event_id))
+    return [pick.of(event_id) for pick in read_picks(str(file))] if file.is_file() else []
 
 
-def _first_arrivals(table: pd.DataFrame, file: Path) -> Picks:
-    picks: dict[tuple[str, str], int] = {}
-    for row in table.to_dict("records"):
-        phase, text = row["phase"].strip()[:1].upper(), row["time"].strip()
-        if phase not in PHASES or text.lower() in _NO_PICK:
-            continue
-        try:
-            picked_ns = time_ns(text)
-        except ValueError as error:
-            raise DataError(f"pick time '{text}' of station '{row['station']}' in {file} is no time") from error
-        key = (row["station"].strip(), phase)
-        picks[key] = min(picked_ns, picks.get(key, picked_ns))
-    return picks
-
-
-def _catalogue_picks(event: Any) -> Picks:
+def _catalogue_picks(event: Any, event_id: str, file: Path) -> Iterable[Pick]:
     """Picks of an obspy event, which name their phase themselves or through an arrival of an origin."""
+    preferred = event.preferred_origin() or next(iter(event.origins), None)
     phases = {str(arrival.pick_id): arrival.phase for origin in event.origins for arrival in origin.arrivals}
-    picks: dict[tuple[str, str], int] = {}
+    arrivals = [] if preferred is None else preferred.arrivals
+    phases |= {str(arrival.pick_id): arrival.phase for arrival in arrivals if arrival.phase}
+    located = {str(arrival.pick_id) for arrival in arrivals if arrival.time_weight is None or arrival.time_weight > 0}
+    origin_ns = None if preferred is None or preferred.time is None else preferred.time.ns
     for pick in event.picks:
-        phase = (pick.phase_hint or phases.get(str(pick.resource_id)) or "").strip()[:1].upper()
-        if phase in PHASES and pick.time is not None and pick.waveform_id is not None:
-            key = (pick.waveform_id.station_code or "", phase)
-            picks[key] = min(pick.time.ns, picks.get(key, pick.time.ns))
-    return picks
+        stream, pick_id = pick.waveform_id, str(pick.resource_id)
+        mode, status = mode_and_status(f"{pick.evaluation_mode or ''} {pick.evaluation_status or ''}")
+        yield Pick(
+            "" if stream is None else code(stream.station_code),
+            pick.phase_hint or phases.get(pick_id) or "",
+            None if pick.time is None else pick.time.ns,
+            network="" if stream is None else code(stream.network_code),
+            location="" if stream is None else code(stream.location_code),
+            channel="" if stream is None else code(stream.channel_code),
+            event_id=event_id,
+            origin_ns=origin_ns,
+            mode=mode,
+            status=status,
+            author=_author(pick),
+            uncertainty_s=_uncertainty_s(pick.time_errors),
+            located=pick_id in located,
+            file=file.name,
+        )
+
+
+def _author(pick: Any) -> str:
+    about = pick.creation_info
+    return "" if about is None else code(about.author or about.agency_id)
+
+
+def _uncertainty_s(errors: Any) -> float:
+    """Uncertainty of a QuakeML time, or the mean of its two sides."""
+    sides = [getattr(errors, name, None) for name in ("uncertainty", "lower_uncertainty", "upper_uncertainty")]
+    if sides[0] is not None:
+        return float(sides[0])
+    return NAN if sides[1] is None or sides[2] is None else (float(sides[1]) + float(sides[2])) / 2
+
+
+def sac_picks(header: Mapping[str, Any], codes: tuple[str, str, str, str], file: str) -> Iterable[Pick]:
+    """Times A and T0 to T9 of a SAC header that KA and KT0 to KT9 name; A without a name is P (SAC manual, header).
+
+    Args:
+        header: names in lower case to values.
+        codes: network, station, location and channel.
+        file: name of the file.
+    """
+    reference_ns = _reference_ns(header)
+    network, station, location, channel = codes
+    for word in SAC_TIMES:
+        after_s = float(header.get(word, UNDEFINED))
+        name = code(header.get("k" + word)).removeprefix("-12345") or ("P" if word == "a" else "")
+        if name and reference_ns is not None and np.isfinite(after_s) and after_s != UNDEFINED:
+            time_ns = reference_ns + round(after_s * 1e6) * 1000
+            yield Pick(station, name, time_ns, "", network, location, channel, file=file)
+
+
+def _reference_ns(header: Mapping[str, Any]) -> int | None:
+    """The time from which all others of a SAC header count; None where it is not given."""
+    parts = [int(header.get("nz" + part, UNDEFINED)) for part in ("year", "jday", "hour", "min", "sec", "msec")]
+    if not FIRST_YEAR <= parts[0] < LAST_YEAR or min(parts) < 0:
+        return None
+    year, day, hour, minute, second, millisecond = parts
+    start = int(np.datetime64(f"{year:04d}-01-01", "ms").astype(np.int64))
+    return (start + ((((day - 1) * 24 + hour) * 60 + minute) * 60 + second) * 1000 + millisecond) * 1_000_000

@@ -1,0 +1,186 @@
+"""Recordings that are in a set twice, found by their samples: also scaled, turned over, rounded or cut elsewhere.
+
+Every trace is reduced to what lies about its largest sample, in units of that sample. Traces alike there are read again
+and laid over each other.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from seisvision.data.audit.findings import MAX_EXAMPLES, Finding
+from seisvision.data.audit.table import AuditTable
+from seisvision.data.waveform_set import WaveformSet
+from seisvision.errors import DataError
+from seisvision.files import write_text
+from seisvision.keys import COMPONENTS
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Raised whenever the same set would give other pairs; part of the name of every stored file."""
+HALF_LENGTH = 12
+"""Samples before and after the largest that are compared."""
+ALIKE = 0.02
+"""Largest difference there, in units of the largest sample; rounding to 50 counts does as much."""
+RESIDUAL = 0.02
+"""Root mean square of what is left when one is scaled to the other, in units of its own: a correlation of 0.9998."""
+MIN_OVERLAP = 0.5
+SAME_SPAN = 0.98
+"""Windows of one station that share less of their time than this are told from the table, as shared recordings."""
+N_NEIGHBOURS = 4
+MAX_PAIRS = 2000
+MAX_TRACES = 200_000
+"""Of larger sets the traces of so many events, evenly chosen, are looked at."""
+TOLD_S = 5.0
+
+
+@dataclass
+class Signatures:
+    """What traces look like about their largest sample.
+
+    Attributes:
+        rows: of the metadata table.
+        peaks: position of the largest sample.
+        shapes: (2 H + 1,) samples about it, in units of the largest.
+    """
+
+    rows: list[int] = field(default_factory=list)
+    peaks: list[int] = field(default_factory=list)
+    shapes: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, row: int, waveform: np.ndarray) -> None:
+        """Take the first recorded component of a trace (C, T); what is still or too short is passed over."""
+        samples = np.nan_to_num(waveform[0].astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        samples = samples - samples.mean()
+        inner = samples[HALF_LENGTH : len(samples) - HALF_LENGTH]
+        if not len(inner) or not np.any(inner):
+            return
+        peak = HALF_LENGTH + int(np.abs(inner).argmax())
+        self.rows.append(row)
+        self.peaks.append(peak)
+        self.shapes.append(samples[peak - HALF_LENGTH : peak + HALF_LENGTH + 1] / samples[peak])
+
+    def candidates(self) -> np.ndarray:
+        """Pairs (P, 2) of positions in ``rows`` that look alike, each trace with its nearest ones only."""
+        if len(self.rows) < 2:
+            return np.empty((0, 2), dtype=int)
+        shapes = np.stack(self.shapes)
+        # Equal ones first, of which there may be thousands.
+        unique, first, number = np.unique(shapes, axis=0, return_index=True, return_inverse=True)
+        number = number.ravel()
+        equal = np.flatnonzero(first[number] != np.arange(len(number)))
+        pairs = [np.stack([first[number[equal]], equal], axis=1)]
+        n = min(N_NEIGHBOURS, len(unique))
+        near = cKDTree(unique).query(unique, k=n, p=np.inf, distance_upper_bound=ALIKE)[1].reshape(len(unique), n)
+        one, place = np.nonzero(near < len(unique))
+        other = near[one, place]
+        pairs.append(np.stack([first[one], first[other]], axis=1)[one < other])
+        return np.sort(np.concatenate(pairs), axis=1)
+
+
+def find_copies(waveform_set: WaveformSet, signatures: Signatures, table: AuditTable) -> list[tuple[int, int]]:
+    """Return the pairs of rows that are copies of each other, in order; laid over each other to be sure.
+
+    Windows of one station cut from the same seconds, but elsewhere, are no copies: the table tells of these.
+    """
+    found = []
+    for a, b in signatures.candidates()[:MAX_PAIRS]:
+        one, other = signatures.rows[a], signatures.rows[b]
+        shift = signatures.peaks[b] - signatures.peaks[a]
+        if _is_copy(_samples(waveform_set, one), _samples(waveform_set, other), shift) and not _is_told(
+            table, one, other, shift
+        ):
+            found.append((min(one, other), max(one, other)))
+    return sorted(found)
+
+
+def _samples(waveform_set: WaveformSet, row: int) -> np.ndarray:
+    waveforms, recorded = waveform_set.read_rows(np.array([row]), COMPONENTS)
+    samples = waveforms[0][recorded[0]][0].astype(np.float64)
+    return samples - samples.mean()
+
+
+def _is_copy(one: np.ndarray, other: np.ndarray, shift: int) -> bool:
+    first, last = max(0, -shift), min(len(one), len(other) - shift)
+    if last - first < MIN_OVERLAP * min(len(one), len(other)):
+        return False
+    one, other = one[first:last], other[first + shift : last + shift]
+    one, other = one - one.mean(), other - other.mean()
+    energy = float(one @ one)
+    left = other - one * (float(one @ other) / energy) if energy > 0 else other
+    return bool(left @ left <= RESIDUAL**2 * (other @ other))
+
+
+def _is_told(table: AuditTable, one: int, other: int, shift: int) -> bool:
+    """Whether station and times of the table explain why the two share part of their samples."""
+    station, start_s, rate_hz = table.station[0], table.start_s, table.numbers("trace_sampling_rate_hz")[one]
+    if station[one] < 0 or station[one] != station[other] or not shift:
+        return False
+    later_s = start_s[other] - start_s[one]
+    shared = 1 - abs(shift) / rate_hz / min(table.length_s[one], table.length_s[other])
+    return bool(abs(later_s + shift / rate_hz) < 1 / rate_hz and shared < SAME_SPAN)
+
+
+def set_copies(waveform_set: WaveformSet, table: AuditTable, cache_dir: Path | None) -> list[tuple[int, int]]:
+    """Return the copies in a whole set, read once and kept in ``cache_dir`` under the fingerprint of the set.
+
+    Of more than 200,000 traces, those of evenly chosen events are read.
+    """
+    path = None if cache_dir is None else cache_dir / f"copies-{waveform_set.fingerprint}-{VERSION}.json"
+    if path is not None and path.is_file():
+        try:
+            return [(int(one), int(other)) for one, other in json.loads(path.read_text(encoding="utf-8"))["pairs"]]
+        except (KeyError, TypeError, ValueError):
+            log.info("%s is damaged and made again", path)
+    begun = time.monotonic()
+    signatures = Signatures()
+    for rows in chosen_events(waveform_set, MAX_TRACES):
+        try:
+            waveforms, recorded = waveform_set.read_rows(rows, COMPONENTS)
+        except DataError:
+            continue  # said, with its name, when it is to be learnt from
+        for row, waveform, mask in zip(rows, waveforms, recorded, strict=True):
+            if mask.any():
+                signatures.add(int(row), waveform[mask])
+    pairs = find_copies(waveform_set, signatures, table)
+    seconds = time.monotonic() - begun
+    if seconds > TOLD_S:
+        log.info("Looked for copies among %d traces in %.0f s; kept for the next run", len(signatures.rows), seconds)
+    if path is not None:
+        try:
+            write_text(path, json.dumps({"pairs": pairs, "n_read": len(signatures.rows), "seconds": round(seconds, 2)}))
+        except OSError as error:
+            log.info("What was found about copies is not kept: %s", error)
+    return pairs
+
+
+def chosen_events(waveform_set: WaveformSet, max_traces: int | None) -> Iterator[np.ndarray]:
+    """Rows of events evenly spread over the set, about ``max_traces`` in all; None for all."""
+    n_traces = len(waveform_set.metadata)
+    share = 1.0 if max_traces is None else min(1.0, max_traces / n_traces)
+    n_events = max(1, round(share * len(waveform_set)))
+    for number in np.unique(np.linspace(0, len(waveform_set) - 1, n_events).astype(int)):
+        yield waveform_set.rows(waveform_set.source_ids[number])
+
+
+def copy_findings(table: AuditTable, pairs: list[tuple[int, int]], n_read: int) -> Iterator[Finding]:
+    """Findings on copies under another event, and within one."""
+    apart = [pair for pair in pairs if table.event[pair[0]] != table.event[pair[1]]]
+    within = [pair for pair in pairs if table.event[pair[0]] == table.event[pair[1]]]
+    between, inside = "recordings copied into another event", "recordings copied within their event"
+    for chosen, code, severity, title, remedy in (
+        (apart, "copy_between_events", "fatal", between, "Leave one of each out: else it is trained on and tested."),
+        (within, "copy_within_event", "warning", inside, "Leave one of each out; two equal stations are one."),
+    ):
+        if chosen:
+            examples = tuple(f"{table.name(a)} and {table.name(b)}" for a, b in chosen[:MAX_EXAMPLES])
+            yield Finding(code, severity, title, len(chosen), n_read, "traces", remedy, examples)
