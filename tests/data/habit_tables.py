@@ -79,7 +79,7 @@ def _quakeml(tree: Tree) -> Catalog:
     wrong = Origin(time=ORIGIN + 300, latitude=0.0, longitude=0.0, evaluation_status="rejected")
     origins = [wrong, Origin(time=ORIGIN, **place)]
     name = ResourceIdentifier(f"smi:local/event/{event['id']}".replace(" ", "_"))
-    return Catalog([Event(name, event_type="earthquake", origins=origins, magnitudes=[magnitude])])
+    return Catalog([Event(resource_id=name, event_type="earthquake", origins=origins, magnitudes=[magnitude])])
 
 
 def write_stations(tree: Tree, folder: Path) -> Path:
@@ -187,4 +187,4 @@ def _pick_quakeml(tree: Tree) -> Catalog:
         for phase, after_s, status in (("P", 1.0, "rejected"), ("P", ONSET_S, "confirmed"), ("S", 9.0, "reviewed")):
             picks.append(Pick(time=ORIGIN + after_s, phase_hint=phase, waveform_id=stream, evaluation_status=status))
     name = ResourceIdentifier(f"smi:local/event/{tree.event['id']}")
-    return Catalog([Event(name, picks=picks)])
+    return Catalog([Event(resource_id=name, picks=picks)])

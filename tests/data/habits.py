@@ -87,7 +87,7 @@ def _needs_directions(tree: Tree) -> None:
 
 def sentinels(tree: Tree, rng: np.random.Generator) -> None:
     """A short gap written as a number."""
-    value = float(rng.choice([-2147483648.0, 1e30, -12345.0, -9999.0 * 100, np.nan]))
+    value = float(rng.choice([-2147483648.0, 1e30, -12345.0, -9999.0, np.nan]))
     tree.may_refuse = True
 
     def fill(_: Path, stream: Any) -> Any:
@@ -209,7 +209,7 @@ def sac_files(tree: Tree, rng: np.random.Generator) -> None:
     """One SAC file a channel, with places and directions in the headers."""
     if not tree.after and tree.response == "none":
         tree.format = "SAC"
-        tree.source |= {"association": {"by": "name", "pattern": r"^(ev1)\."}}
+        tree.source |= {"association": {"by": "name", "pattern": r"^(.*)\.\d+\.sac$"}}
         tree.source |= {"stations": "sac"}
 
 
