@@ -176,7 +176,9 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     if isinstance(error, SeisvisionError):
         log.error("Error: %s", error)
         return error.exit_code
-    message = _explain_folder(error) if isinstance(error, OSError) else _explain_hydra(error, config_name)
+    message = _explain_hydra(error, config_name)
+    if message is None and isinstance(error, OSError):
+        message = _explain_folder(error)
     if message is not None:
         log.error("Error: %s", message)
         return ConfigurationError.exit_code

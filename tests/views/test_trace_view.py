@@ -84,8 +84,9 @@ def test_stacked_lines_lie_in_the_order_given_and_equal_their_own_pictures() -> 
     stacked = view("stack")(batch)
     apart = view("bands", height=32)(batch)
     assert stacked.shape[1] == 1
-    torch.testing.assert_close(stacked[:, 0, :32], apart[:, 0])
-    torch.testing.assert_close(stacked[:, 0, 32:], apart[:, 1])
+    # Less than half a grey level: on some processors a batch of other shape is filtered with another rounding.
+    torch.testing.assert_close(stacked[:, 0, :32], apart[:, 0], atol=1.9e-3, rtol=0)
+    torch.testing.assert_close(stacked[:, 0, 32:], apart[:, 1], atol=1.9e-3, rtol=0)
 
 
 def test_bands_stack_by_component() -> None:
