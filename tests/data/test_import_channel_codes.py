@@ -65,14 +65,14 @@ def test_two_sensors_under_numbered_names_stay_two(tmp_path):
     assert np.allclose(made.read_trace(0, "Z")[0][0], trace(0, "AAA", seed=1).detrend("linear").data, atol=1)
 
 
-def test_the_command_takes_the_mapping_and_names_of_stationxml_follow_it(tmp_path, caplog):
+def test_the_command_takes_the_mapping_and_names_of_stationxml_follow_it(tmp_path, capsys, caplog):
     write(tmp_path, [renamed(name, code) for name, code in (("UD", "HHZ"), ("NS", "HHN"), ("EW", "HHE"))])
     asked = ["data", "import", "--waveforms", str(tmp_path / "waveforms"), "--events", str(tmp_path / "events.csv")]
     asked += ["--stations", str(tmp_path / "stations.csv"), "--out", str(tmp_path / "set")]
     assert main([*asked, "--channel-codes", "ud=HHZ,NS=HHN,EW=HHE"]) == 0
     assert WaveformSet(tmp_path / "set").metadata.trace_component_order[0] == "ZNE"
     assert main([*asked, "--overwrite", "--channel-codes", "UD"]) != 0
-    assert "UD=HHZ" in caplog.text
+    assert "UD=HHZ" in capsys.readouterr().err + caplog.text
 
 
 def test_two_spellings_of_one_channel_are_one_channel(tmp_path):
