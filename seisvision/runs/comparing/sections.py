@@ -179,15 +179,28 @@ def pairs_section(comparison: Comparison, groups: Sequence[Group], pairs: Sequen
     for i, group in enumerate(groups):
         cells = "".join(_pair_cell(found, i, j, groups, share) for j in range(len(groups)))
         rows.append(f'<tr><th scope="row">{tag(group, i)}</th>{cells}</tr>')
-    tested = next((pair.test for pair in pairs if pair.test), "")
+    intervals = f"{comparison.level_text} interval"
+    if len(pairs) > 1:
+        intervals += f"s of all {len(pairs)} pairs, which hold together (Bonferroni)"
+    together = f"A verdict is given where zero lies outside the {intervals}."
     return (
-        f'<p class="soft">{esc(name.replace("_", " "))} on the same {comparison.part} samples, the same seed and fold '
-        f"where both have it. p-values are of a paired test ({esc(tested)}) and adjusted for the number of pairs, "
-        f'{len(pairs)} (Holm).</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
-        f'<caption class="small">Row minus column, {good} where the row is better; bold where '
-        "chance is an unlikely cause (p &lt; 0.05).</caption>"
+        f'<p class="soft">{esc(name.replace("_", " "))} on the same {comparison.part} samples. {esc(_about(pairs))} '
+        f'{together}</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
+        f'<caption class="small">Row minus column, {good} where the row is better; bold where the interval excludes '
+        "zero; p adjusted for the number of pairs.</caption>"
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _about(pairs: Sequence[Pair]) -> str:
+    """What the intervals of these pairs hold."""
+    models = "They hold what other events and other training runs on the same training events would change."
+    networks = (
+        "Where a side was trained once, they hold other events only and speak of these trained networks: another seed "
+        "may turn the order round."
+    )
+    tested = [pair.is_of_models for pair in pairs if math.isfinite(pair.p_value)]
+    return " ".join(text for text, is_shown in ((models, any(tested)), (networks, not all(tested))) if is_shown)
 
 
 def _in_words(pair: Pair, groups: Sequence[Group], share: bool) -> str:
@@ -200,7 +213,7 @@ def _in_words(pair: Pair, groups: Sequence[Group], share: bool) -> str:
     interval = f"[{_signed(pair.difference.low, share)}, {_signed(pair.difference.high, share)}]"
     verdict = f"<b>{said}</b>" if pair.is_different else said
     about = [f"p {pair.p_value:.2g}", f"adjusted {pair.p_adjusted:.2g}", f"{pair.n_samples:,} common samples"]
-    about += [f"{pair.n_repeats} repetitions"] if pair.n_repeats > 1 else []
+    about.append(pair.repeats)
     return f'{start}{value} {interval}: {verdict} <span class="soft">({", ".join(about)})</span>'
 
 
