@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import stdtr, stdtrit
 
 BANDWIDTH = 2.0
 """Standard errors on either side of a median between which the density of the values is measured."""
@@ -61,6 +59,8 @@ class Difference:
         That holds at least ``level`` whatever the shares of the parts (Banerjee 1960, Sankhya 22, 357-358); degrees of
         freedom after Satterthwaite would be many just where few runs happen to agree.
         """
+        from scipy.special import stdtrit
+
         return math.sqrt(sum(stdtrit(one.dof, 0.5 + level / 2) ** 2 * one.variance for one in self.parts))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
@@ -71,6 +71,9 @@ class Difference:
     @property
     def p_value(self) -> float:
         """One minus the level of the interval that just touches zero, so that both always say the same."""
+        from scipy.optimize import brentq
+        from scipy.special import stdtr
+
         known = [one for one in self.parts if one.variance > 0]
         if not known:
             return 1.0 if self.value == 0 else 0.0
