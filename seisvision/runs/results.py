@@ -20,9 +20,9 @@ from seisvision.evaluation.tables import (
     results_table,
 )
 from seisvision.runs.cluster_results import clustering_sweep_table, describe_clusters
+from seisvision.runs.comparing.winner import CHOSEN, is_selection, winner
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.prediction_table import read_predictions
-from seisvision.runs.sweeps.choice import CHOSEN, is_selection, winner
 
 LEVEL = 0.95
 LOCATORS = {"network": "network", "s_minus_p": "S minus P"}

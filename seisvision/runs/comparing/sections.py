@@ -26,6 +26,7 @@ from seisvision.runs.comparing.groups import MISSING, Comparison, Group, Summary
 from seisvision.runs.comparing.history import read_history
 from seisvision.runs.comparing.pairs import Pair
 from seisvision.runs.comparing.tables import spread_text
+from seisvision.runs.comparing.winner import CHOSEN
 from seisvision.runs.results import stored_measures
 
 OF_THE_MACHINE = (
@@ -51,8 +52,8 @@ def tag(group: Group, number: int) -> str:
     return f'<span class="tag {colour(number)}">{esc(group.label)}</span>'
 
 
-def leaderboard_section(comparison: Comparison, output: str) -> str:
-    """All groups with mean, spread and interval; every column can be sorted by."""
+def leaderboard_section(comparison: Comparison, output: str, choice: str = "") -> str:
+    """All groups with mean, spread and interval; every column can be sorted by; ``choice`` says what was chosen how."""
     part, columns = comparison.part, comparison.columns(output)
     headline = comparison.headline(output)
     found = [group.summary(part, output, headline) for group in comparison.groups]
@@ -60,7 +61,7 @@ def leaderboard_section(comparison: Comparison, output: str) -> str:
     limits = spread(ends)
     heads = [("", ""), ("configuration", ""), ("runs", "num")]
     heads += [(f"{part} {text}", "num") for text in columns.values()]
-    heads += [(f"val {columns.get(headline, headline)}", "num")] if part != "val" else []
+    heads += [(f"val {columns.get(headline, headline)} ({CHOSEN})", "num")] if part != "val" else []
     heads += [("parameters", "num"), ("GFLOP a picture", "num"), ("samples/s", "num"), ("training time", "num")]
     best_first = ["ascending", "ascending", "descending"]
     best_first += ["ascending" if badness(key, 1.0) > 0 else "descending" for key in columns]
@@ -81,13 +82,16 @@ def leaderboard_section(comparison: Comparison, output: str) -> str:
         if len(comparison.groups) > 10
         else ""
     )
-    order = "The best on validation is first, so the test numbers had no say in the order. " if (
-        comparison.ordered_by == "val" and part == "test"
+    order = {("val", "test"): "The best on validation is first, so the test numbers had no say in the order. ",
+             ("test", "test"): "The order is by the test numbers, so those of the first are too good. "}.get(
+        (comparison.ordered_by, part) if len(comparison.groups) > 1 else ("", ""), "")  # fmt: skip
+    alone = " Of a single run it is over events: it speaks of that trained network." if any(
+        len(group.runs) == 1 for group in comparison.groups
     ) else ""  # fmt: skip
     return (
         f'<p class="soft">{order}Mean over the runs of a configuration (its seeds and folds), with the '
         f"{comparison.level_text} interval over events and runs together, and the standard deviation (sd) "
-        f"over runs.</p>{search}"
+        f"over runs.{alone} {esc(choice)}</p>{search}"
         f'<div class="{"tall" if len(comparison.groups) > 14 else "scroll"}"><table class="wide" id="{table_id}">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{_baselines(comparison, output)}"
     )

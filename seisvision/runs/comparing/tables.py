@@ -97,7 +97,12 @@ def comparison_markdown(comparison: Comparison) -> str:
     """Leaderboard, warnings, and folders that were left out."""
     first = ", ".join(str(about["name"]) for about in comparison.outputs) or "nothing yet"
     lines = [f"# Comparison of {len(comparison.runs)} runs: {plain(first)}", ""]
-    lines += [f"Ordered by the {comparison.ordered_by} samples; measures are of the {comparison.part} samples.", ""]
+    chosen = " on which the epoch of each run and the order were chosen" if comparison.part == "val" else ""
+    chosen = " by which the order was chosen" if comparison.ordered_by == comparison.part == "test" else chosen
+    lines += [
+        f"Ordered by the {comparison.ordered_by} samples; measures are of the {comparison.part} samples{chosen}.",
+        "",
+    ]
     lines += [leaderboard(comparison), ""] if comparison.groups else []
     if len(comparison.groups) > MOST_ROWS:
         lines += [f"{len(comparison.groups) - MOST_ROWS} more configurations are in comparison.csv.", ""]

@@ -13,8 +13,8 @@ import yaml
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.evaluation.tables import format_seconds, render_table
 from seisvision.files import write_text
+from seisvision.runs.comparing.winner import CHOSEN, winner
 from seisvision.runs.folder import FINISHED, RunFolder
-from seisvision.runs.sweeps.choice import CHOSEN, winner
 from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.runs.sweeps.states import PointState, is_number
 
