@@ -269,7 +269,7 @@ def find_warnings(runs: Sequence[ComparedRun], groups: Sequence[Group], part: st
     if len(counts) > 1 and len(fingerprints) == 1:
         n = f"{min(counts):,} to {max(counts):,} {part} samples"
         warnings.append(f"The configurations were measured on {n}, so their measures are not of the same samples. "
-                        "The paired tests use those that both predicted.")  # fmt: skip
+                        "Differences are of those that both predicted.")  # fmt: skip
     without = [run for run in runs if not run.metrics.get(part)]
     if without:
         warnings.append(f"{len(without)} of {len(runs)} runs were not evaluated on the {part} samples.")

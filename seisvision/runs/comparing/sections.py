@@ -61,7 +61,8 @@ def leaderboard_section(comparison: Comparison, output: str, choice: str = "") -
     limits = spread(ends)
     heads = [("", ""), ("configuration", ""), ("runs", "num")]
     heads += [(f"{part} {text}", "num") for text in columns.values()]
-    heads += [(f"val {columns.get(headline, headline)} ({CHOSEN})", "num")] if part != "val" else []
+    chosen = f" ({CHOSEN})" if any(run.metrics.get("val") for run in comparison.runs) else ""
+    heads += [(f"val {columns.get(headline, headline)}{chosen}", "num")] if part != "val" else []
     heads += [("parameters", "num"), ("GFLOP a picture", "num"), ("samples/s", "num"), ("training time", "num")]
     best_first = ["ascending", "ascending", "descending"]
     best_first += ["ascending" if badness(key, 1.0) > 0 else "descending" for key in columns]
