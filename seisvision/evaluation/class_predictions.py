@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
-from seisvision.evaluation.classification import classification_metrics, confusion_matrix, reliability_bins
-from seisvision.evaluation.intervals import Measure, mcnemar
-from seisvision.evaluation.resampling import N_RESAMPLES, EventBootstrap
-from seisvision.evaluation.sample_predictions import SamplePredictions, difference_dict, figure_path
-from seisvision.seeding import DEFAULT_SEED
+from seisvision.evaluation.classification import (
+    SMALLEST_PROBABILITY,
+    classification_metrics,
+    confusion_matrix,
+    reliability_bins,
+)
+from seisvision.evaluation.differences import Influence, area_influence, average, balanced_influence, mean_influence
+from seisvision.evaluation.intervals import Measure
+from seisvision.evaluation.sample_predictions import SamplePredictions, figure_path
 
 
 @dataclass(frozen=True)
@@ -87,27 +91,16 @@ class ClassPredictions(SamplePredictions):
         }
         return columns | {f"probability_{name}": self.decoded[:, k].tolist() for k, name in enumerate(names)}
 
-    def difference(
-        self, other: Self, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = N_RESAMPLES
-    ) -> dict[str, Any]:
-        """Accuracy minus that of ``other`` on the same labelled samples.
-
-        Returns:
-            The difference as `Measure.to_dict`, ``of``, ``p_value`` and ``test``: the exact McNemar test where every
-            sample is an event of its own, else the bootstrap over events.
-
-        Raises:
-            DataError: the predictions are not about the same samples, or disagree on the true classes.
-        """
-        a, b = self.paired(other)
-        bootstrap = EventBootstrap(a.source_ids, level, seed, n_resamples)
-        difference = a.correct.astype(float) - b.correct
-        resampled = bootstrap.means(difference[:, None])[:, 0] if bootstrap.n else difference
-        value = float(difference.mean()) if bootstrap.n else math.nan
-        found = difference_dict(self.headline, bootstrap, value, resampled)
-        if not bootstrap.independent or not bootstrap.n:
-            return found
-        return {**found, "p_value": mcnemar(a.correct, b.correct).p_value, "test": "exact McNemar"}
+    def _influences(self) -> dict[str, Callable[[], Influence]]:
+        known = self.take(np.flatnonzero(self.labelled))
+        target, probability, events = known.target.astype(int), known.decoded, known.source_ids
+        classes = [1] if len(self.class_names) == 2 else range(len(self.class_names))
+        return {
+            "accuracy": lambda: mean_influence(known.correct.astype(float), events, is_share=True),
+            "balanced_accuracy": lambda: balanced_influence(known.correct, target, events),
+            "roc_auc": lambda: average([area_influence(target == k, probability[:, k], events) for k in classes]),
+            "cross_entropy": lambda: mean_influence(_cross_entropy(target, probability), events),
+        }
 
     def worst(self, n: int) -> np.ndarray:
         """Positions of wrong samples, the one with the greatest probability first."""
@@ -123,3 +116,8 @@ class ClassPredictions(SamplePredictions):
 
     def _check_shapes(self) -> None:
         self.check_width(len(self.about["class_names"]), "one probability a class")
+
+
+def _cross_entropy(target: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Of every sample (N,), in nats."""
+    return -np.log(np.maximum(probability[np.arange(len(target)), target], SMALLEST_PROBABILITY))

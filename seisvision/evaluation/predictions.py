@@ -14,10 +14,9 @@ import numpy as np
 
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.class_predictions import ClassPredictions
+from seisvision.evaluation.differences import Influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.regression_predictions import AnglePredictions, ScalarPredictions
-from seisvision.evaluation.resampling import N_RESAMPLES
-from seisvision.seeding import DEFAULT_SEED
 
 __all__ = [
     "PREDICTIONS",
@@ -84,9 +83,14 @@ class Predictions(Protocol):
     def columns(self) -> dict[str, list[Any]]:
         """Columns of a table with one row a sample; unknown numbers are NaN, unknown names empty."""
 
-    def difference(
-        self, other: Any, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = N_RESAMPLES
-    ) -> dict[str, Any]:
+    @property
+    def answered(self) -> np.ndarray:
+        """bool (N,): samples with a target and an answer."""
+
+    def influence(self, measure: str) -> Influence:
+        """A measure of the answered samples and what each event adds to its error."""
+
+    def difference(self, other: Any, level: float = 0.95) -> dict[str, Any]:
         """Headline of these predictions minus that of ``other`` on the same samples, paired."""
 
     def select(self, sample_ids: Sequence[str]) -> Self:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,15 +20,11 @@ from seisvision.evaluation.circular import (
     check_period,
     tolerance_name,
 )
+from seisvision.evaluation.differences import Influence, mean_influence, median_influence
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.resampling import N_RESAMPLES, EventBootstrap
-from seisvision.evaluation.sample_predictions import (
-    SamplePredictions,
-    difference_dict,
-    plain_numbers,
-)
+from seisvision.evaluation.resampling import EventBootstrap
+from seisvision.evaluation.sample_predictions import SamplePredictions, plain_numbers
 from seisvision.evaluation.scalar import Tolerance, bin_edges, scalar_metrics, small_targets, tolerance_curve
-from seisvision.seeding import DEFAULT_SEED
 
 BASELINE_PREFIX = "baseline_"
 NOT_OF_A_CONSTANT = ("pearson", "circular_correlation", "answered")
@@ -51,6 +47,11 @@ class _RegressionPredictions(SamplePredictions):
     def error(self) -> np.ndarray:
         """Signed error of every sample (N,)."""
         raise NotImplementedError
+
+    @property
+    def answered(self) -> np.ndarray:
+        """bool (N,): samples with a target and a number."""
+        return self.labelled & np.isfinite(self.value)
 
     def measures(self, level: float = 0.95, train_target: np.ndarray | None = None) -> dict[str, Measure]:
         """The metric family of the kind, with intervals over events.
@@ -85,25 +86,6 @@ class _RegressionPredictions(SamplePredictions):
                 columns[part] = self.decoded[:, number].tolist()
         return columns
 
-    def difference(
-        self, other: Self, level: float = 0.95, seed: int = DEFAULT_SEED, n_resamples: int = N_RESAMPLES
-    ) -> dict[str, Any]:
-        """Headline measure minus that of ``other``, on the samples that both answered.
-
-        Returns:
-            The difference as `Measure.to_dict`, ``of``, ``p_value`` and ``test`` (bootstrap over events).
-
-        Raises:
-            DataError: the predictions are not about the same samples, or disagree on the true values.
-        """
-        a, b = self.paired(other)
-        both = np.flatnonzero(np.isfinite(a.value) & np.isfinite(b.value))
-        a, b = a.take(both), b.take(both)
-        bootstrap = EventBootstrap(a.source_ids, level, seed, n_resamples)
-        if not len(both):
-            return difference_dict(self.headline, bootstrap, math.nan, np.zeros(0))
-        return difference_dict(self.headline, bootstrap, *self._headline_difference(a, b, bootstrap))
-
     def worst(self, n: int) -> np.ndarray:
         """Positions of the samples with the largest absolute error."""
         size = np.abs(self.error)
@@ -121,8 +103,16 @@ class _RegressionPredictions(SamplePredictions):
     def _family(self, value: np.ndarray, level: float, uncertainty: np.ndarray) -> dict[str, Measure]:
         raise NotImplementedError
 
-    def _headline_difference(self, a: Self, b: Self, bootstrap: EventBootstrap) -> tuple[float, np.ndarray]:
-        raise NotImplementedError
+    def _of_errors(self, name: str, unit: str, right: np.ndarray) -> dict[str, Callable[[], Influence]]:
+        """Share ``name`` of the samples that are ``right`` (N,), median and mean absolute error in ``unit``."""
+        known = self.answered
+        events, size = np.asarray(self.source_ids)[known], np.abs(self.error[known])
+        suffix = f"_{unit}" if unit else ""
+        return {
+            name: lambda: mean_influence(right[known].astype(float), events, is_share=True),
+            f"median_ae{suffix}": lambda: median_influence(size, events),
+            f"mae{suffix}": lambda: mean_influence(size, events),
+        }
 
     def _check_shapes(self) -> None:
         self.check_width(len(self.parts), ", ".join(self.parts))
@@ -215,10 +205,9 @@ class ScalarPredictions(_RegressionPredictions):
             level=level,
         )
 
-    def _headline_difference(self, a: Self, b: Self, bootstrap: EventBootstrap) -> tuple[float, np.ndarray]:
-        width = self.tolerance.width(a.target)
-        difference = (np.abs(a.error) <= width).astype(float) - (np.abs(b.error) <= width)
-        return float(difference.mean()), bootstrap.means(difference[:, None])[:, 0]
+    def _influences(self) -> dict[str, Callable[[], Influence]]:
+        right = np.abs(self.error) <= self.tolerance.width(self.target)
+        return self._of_errors(self.headline, self.unit, right)
 
 
 @dataclass(frozen=True)
@@ -294,10 +283,9 @@ class AnglePredictions(_RegressionPredictions):
             level=level,
         )
 
-    def _headline_difference(self, a: Self, b: Self, bootstrap: EventBootstrap) -> tuple[float, np.ndarray]:
-        size_a, size_b = np.abs(a.error), np.abs(b.error)
-        value = float(np.median(size_a) - np.median(size_b))
-        return value, bootstrap.medians(size_a) - bootstrap.medians(size_b)
+    def _influences(self) -> dict[str, Callable[[], Influence]]:
+        tolerance_deg = float(self.about["tolerance_deg"])
+        return self._of_errors(tolerance_name(tolerance_deg), "deg", np.abs(self.error) <= tolerance_deg)
 
 
 def _coverage(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> float | None:

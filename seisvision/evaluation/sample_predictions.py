@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,8 +12,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from seisvision.errors import DataError
+from seisvision.evaluation.differences import Influence, compare_runs
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.resampling import EventBootstrap, two_sided_p
+
+PAIRED_TEST = "Student's t over events"
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,54 @@ class SamplePredictions:
         return np.isfinite(self.target)
 
     @property
+    def answered(self) -> np.ndarray:
+        """bool (N,): samples with a target and an answer."""
+        return self.labelled
+
+    @property
     def n_labelled(self) -> int:
         """Samples with a target."""
         return int(self.labelled.sum())
+
+    def influence(self, measure: str) -> Influence:
+        """A measure of the answered samples and what each event adds to its error.
+
+        Raises:
+            DataError: no difference of this measure can be tested.
+        """
+        known = self._influences()
+        if measure not in known:
+            raise DataError(f"Differences of {measure} are not tested. Choose one of {', '.join(known)}.")
+        return known[measure]()
+
+    def _influences(self) -> dict[str, Callable[[], Influence]]:
+        """The measures whose differences can be tested."""
+        raise NotImplementedError
+
+    def difference(self, other: Self, level: float = 0.95) -> dict[str, Any]:
+        """Headline minus that of ``other`` on the samples that both answered.
+
+        It speaks of what these two said: another training run of either is not in its interval.
+
+        Returns:
+            The difference as `Measure.to_dict`, ``of``, ``p_value`` and ``test``; the interval excludes zero where the
+            p-value is below one minus ``level``.
+
+        Raises:
+            DataError: the predictions are not about the same samples, or disagree on the true values.
+        """
+        a, b = self.paired(other)
+        both = np.flatnonzero(a.answered & b.answered)
+        measure, p_value = Measure(math.nan), math.nan
+        if len(both):
+            mine, theirs = (one.take(both).influence(self.headline) for one in (a, b))
+            found = compare_runs([mine], [theirs])
+            p_value = found.p_value if len(mine.events) > 1 else math.nan
+            # One event says nothing of how much another would differ.
+            ends = found.interval(level) if len(mine.events) > 1 else (math.nan, math.nan)
+            measure = Measure(found.value, *ends, len(both))
+        p_text = None if math.isnan(p_value) else p_value
+        return {**measure.to_dict(), "of": self.headline, "p_value": p_text, "test": PAIRED_TEST}
 
     def table_details(self) -> dict[str, Any]:
         """What a table of stored results must know."""
@@ -170,18 +217,6 @@ class SamplePredictions:
                 f"Decoded output '{self.about.get('name', '?')}' has shape {self.decoded.shape}; it needs "
                 f"({len(self.target)}, {width}): {of}."
             )
-
-
-def difference_dict(name: str, bootstrap: EventBootstrap, value: float, resampled: np.ndarray) -> dict[str, Any]:
-    """A paired difference of measure ``name`` with its resamples (R,) as plain values for JSON."""
-    difference = bootstrap.measure(value, resampled) if bootstrap.n else Measure(math.nan)
-    p_value = two_sided_p(resampled) if difference.n else math.nan
-    return {
-        **difference.to_dict(),
-        "of": name,
-        "p_value": None if math.isnan(p_value) else p_value,
-        "test": "bootstrap over events",
-    }
 
 
 def plain_numbers(values: Sequence[float] | np.ndarray) -> list[float | None]:

@@ -20,11 +20,14 @@ from seisvision.evaluation.tables import (
     results_table,
 )
 from seisvision.runs.cluster_results import clustering_sweep_table, describe_clusters
+from seisvision.runs.comparing.winner import CHOSEN, is_selection, winner
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.prediction_table import read_predictions
 
+LEVEL = 0.95
 LOCATORS = {"network": "network", "s_minus_p": "S minus P"}
 """Where distances come from, as stored and as shown."""
+ONE_NETWORK = "Differences are of this one trained network: another seed is not in their intervals, nor p adjusted."
 LOCATION_COLUMNS = {
     "median_error_km": "median error km",
     "p90_error_km": "90th percentile km",
@@ -41,6 +44,7 @@ def describe_result(metrics: Mapping[str, Any]) -> str:
         return describe_clusters(metrics)
     training, data = metrics["training"], metrics["data"]
     part = "test" if "test" in metrics else "val"
+    chosen = f": the epoch was {CHOSEN}" if part == "val" else ""
     blocks = []
     for output, measures in metrics.get(part, {}).items():
         rows = [ResultRow(training["model"], stored_measures(measures))]
@@ -51,8 +55,9 @@ def describe_result(metrics: Mapping[str, Any]) -> str:
             rows.append(ResultRow(name, stored_measures(baseline.get(part) or {}), note))
             skipped += [f"{name} is not shown: {baseline['skipped']}"] if baseline["skipped"] else []
         what = f"{data['unit']}s of {data['events'][part]} events" if data["unit"] == "trace" else "events"
-        where = f"{output} on the {part} {what} of {data['name']} ({data['fingerprint']})"
-        blocks.append("\n".join([where, "", results_table(rows, columns=measures["table_columns"]), *skipped]))
+        where = f"{output} on the {part} {what} of {data['name']} ({data['fingerprint']}){chosen}"
+        said = [ONE_NETWORK] if differences else []
+        blocks.append("\n".join([where, "", results_table(rows, columns=measures["table_columns"]), *said, *skipped]))
     epochs = f"best epoch {training['best_epoch'] + 1} of {training['epochs']}"
     trained = f"{training['parameters']:,} parameters, {epochs}, {format_seconds(training['seconds'])} of training"
     if "location" in metrics:
@@ -73,22 +78,39 @@ def describe_locations(located: Mapping[str, Any]) -> str:
 def sweep_table(folders: Sequence[RunFolder]) -> str:
     """One row a run: what sets it apart, the headline measure on val and, where measured, test; time, folder.
 
-    Below it, how far each run is from the first on the same samples, where they have the same.
+    Below it, what the best is worth, and how far each run is from the first on the same samples, where they have the
+    same. Where runs differ in more than seed and fold, one of them will be chosen, so test measures are not shown.
     """
-    names = run_names(folders)
+    names, selects = run_names(folders), is_selection(folders)
     if all("clustering" in read_json(folder.metrics_file) for folder in folders):
         return clustering_sweep_table(names, folders)
     rows: dict[str, list[RunRow]] = {}
+    hidden = False
     for folder, title in zip(folders, names, strict=True):
         metrics = read_json(folder.metrics_file)
         training = metrics["training"]
-        (name, val), (_, test) = (_headline(metrics.get(part)) for part in ("val", "test"))
+        (name, val), (tested, test) = (_headline(metrics.get(part)) for part in ("val", "test"))
+        if selects and val is not None and test is not None:
+            hidden, test = True, None
+        name = name or tested
         row = RunRow(
             title, training["parameters"], val or Measure(float("nan")), test, training["seconds"], folder.path
         )
         rows.setdefault(name, []).append(row)
     tables = [architecture_table(some, measure=name) for name, some in rows.items()]
-    return "\n\n".join([*tables, *_differences(folders, names)])
+    parts = ("val", "test") if hidden else ("test", "val")
+    return "\n\n".join([*tables, "\n".join(_choice(folders, selects, hidden)), *_differences(folders, names, parts)])
+
+
+def _choice(folders: Sequence[RunFolder], selects: bool, hidden: bool) -> list[str]:
+    """What the validation measures of a table were chosen on, and what was left out for it."""
+    among = f", and the best of {len(folders)} runs" if selects else ""
+    lines = [f"val: {CHOSEN} (the epoch of each run{among}), so it looks better than on others"]
+    if selects and (best := winner(folders)):
+        lines.append(best.to_text())
+    if hidden:
+        lines.append("test: not shown while there is something to choose; seisvision compare --show-test shows it")
+    return lines
 
 
 def run_names(folders: Sequence[RunFolder]) -> list[str]:
@@ -103,19 +125,23 @@ def run_names(folders: Sequence[RunFolder]) -> list[str]:
     return names
 
 
-def _differences(folders: Sequence[RunFolder], names: Sequence[str]) -> list[str]:
-    """Paired differences of the first output to the first run."""
+def _differences(folders: Sequence[RunFolder], names: Sequence[str], parts: Sequence[str]) -> list[str]:
+    """Paired differences of the first output to the first run, on the first of the parts that all have."""
     stored = [read_json(folder.metrics_file) for folder in folders]
-    parts = [part for part in ("test", "val") if all(part in metrics for metrics in stored)]
+    parts = [part for part in parts if all(part in metrics for metrics in stored)]
     comparable = {(m["data"]["fingerprint"], m["data"]["split_hash"], m["outputs"][0]["name"]) for m in stored}
     if len(folders) < 2 or len(comparable) > 1 or not parts:
         return []
     part, about = parts[0], stored[0]["outputs"][0]
     said = [read_predictions(folder.predictions(part), about) for folder in folders]
-    lines = [f"{part}: {said[0].headline} minus that of {names[0]}, on the same samples"]
+    level = 1 - (1 - LEVEL) / (len(said) - 1)
+    lines = [
+        f"{part}: {said[0].headline} minus that of {names[0]}, on the same samples; of these trained networks, another "
+        f"seed is not in the intervals, which hold together ({100 * LEVEL:g} %)"
+    ]
     for name, one in zip(names[1:], said[1:], strict=True):
         try:
-            difference = one.difference(said[0])
+            difference = one.difference(said[0], level)
         except DataError as error:
             lines.append(f"  {name}: not comparable: {error}")
         else:
@@ -166,7 +192,7 @@ def _difference(stored: Mapping[str, Any] | None) -> str:
     """How far the network is above or below a baseline on the same samples."""
     if stored is None:
         return ""
-    return f"network minus this: {_difference_text(stored)}"
+    return f"this network minus this: {_difference_text(stored)}"
 
 
 def _difference_text(stored: Mapping[str, Any]) -> str:

@@ -150,18 +150,36 @@ def test_differences_are_paired_by_sample_and_resampled_by_event() -> None:
     assert found["p_value"] > single["p_value"]
 
 
-def test_class_differences_use_mcnemar_only_for_independent_samples() -> None:
+def test_class_differences_are_wider_where_samples_share_events() -> None:
     target = np.zeros(100, int)
     a, b = classes(target, target), classes(target, np.arange(100) < 20)
     found = a.difference(b)
-    assert found["value"] == pytest.approx(0.2) and found["of"] == "accuracy"
-    assert found["test"] == "exact McNemar"
-    assert found["p_value"] == pytest.approx(stats.binomtest(20, 20).pvalue)
+    assert found["value"] == pytest.approx(0.2) and found["of"] == "accuracy" and found["p_value"] < 0.001
     events = [f"e{i // 20}" for i in range(100)]
     clustered = classes(target, target, events).difference(classes(target, np.arange(100) < 20, events))
     # One of five events: with so few, the difference may well be chance.
-    assert clustered["test"] == "bootstrap over events" and clustered["p_value"] > 0.05
+    assert clustered["p_value"] > 0.05 and clustered["low"] < 0
     assert clustered["high"] - clustered["low"] > found["high"] - found["low"]
+
+
+@pytest.mark.parametrize("n", [20, 60, 300])
+def test_the_interval_of_two_classifiers_decides_as_the_exact_mcnemar_test_but_never_more_boldly(n: int) -> None:
+    target, place = np.zeros(n, int), np.arange(n)
+    for only_a in range(12):
+        for only_b in range(4):
+            a, b = classes(target, place < only_b), classes(target, (place >= only_b) & (place < only_a + only_b))
+            found = a.difference(b)
+            exact = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+            assert (found["low"] > 0 or found["high"] < 0) == (found["p_value"] < 0.05)
+            assert found["p_value"] >= 0.05 or exact < 0.08, (only_a, only_b)
+            assert exact > 0.01 or found["p_value"] < 0.05, (only_a, only_b)
+
+
+def test_two_networks_that_are_always_right_may_still_differ_on_other_events() -> None:
+    small, large = (classes(np.zeros(n, int), np.zeros(n, int)) for n in (20, 500))
+    found = [one.difference(one) for one in (small, large)]
+    assert found[0]["low"] < -0.05 < 0.05 < found[0]["high"], "not [0, 0]"
+    assert 0 < found[1]["high"] < 0.01
 
 
 def test_class_differences_pair_by_id_and_leave_out_the_unlabelled() -> None:
@@ -169,7 +187,7 @@ def test_class_differences_pair_by_id_and_leave_out_the_unlabelled() -> None:
     target = rng.integers(0, 2, 100)
     worse = classes(target, np.where(np.arange(100) < 20, 1 - target, target)).take(rng.permutation(100))
     found = classes(target, target).difference(worse)
-    assert found["value"] == pytest.approx(0.2) and 0.1 < found["low"] < 0.2 < found["high"] < 0.3
+    assert found["value"] == pytest.approx(0.2) and 0.1 < found["low"] < 0.2 < found["high"] < 0.31
     network, baseline = classes([0, 1, -1], [0, 1, 0]), classes([0, 1], [0, 0])
     assert network.difference(baseline)["n"] == 2 and network.difference(baseline)["value"] == 0.5
     with pytest.raises(DataError, match="true values"):

@@ -218,7 +218,7 @@ def test_differences_between_networks_are_tested(reported: Path) -> None:
     stored = read_json(reported.with_suffix(".json"))
     (pair,) = stored["tests"]["offset_models"]
     assert pair["is_different"] and pair["p_adjusted"] < 0.01
-    assert "beyond chance on" in reported.read_text()
+    assert "is ahead on" in reported.read_text() and "beyond chance" not in reported.read_text()
 
 
 def test_the_report_is_rebuilt_from_what_is_stored(

@@ -13,7 +13,7 @@ from seisvision.runs.comparing.collect import collect
 from seisvision.runs.comparing.groups import compare
 from seisvision.runs.comparing.more_sections import location_summary
 from seisvision.runs.comparing.page import render_page
-from seisvision.runs.comparing.pairs import Pair, Said, _difference, compare_pair, compare_pairs
+from seisvision.runs.comparing.pairs import Said, compare_pair, compare_pairs
 from seisvision.runs.comparing.samples import summary_line
 from seisvision.runs.comparing.tables import comparison_csv
 from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
@@ -220,35 +220,9 @@ def test_the_page_says_whether_the_first_is_better_or_worse(tmp_path, about, fir
     comparison = compared(tmp_path)
     assert comparison.groups[0].first.path.name == "1" and comparison.ordered_by == "val"
     pairs = compare_pairs(comparison.groups, Said(about, "test"))
-    word, other = ("better", "worse") if first_is_better else ("worse", "better")
-    assert f"A is {word} beyond chance on 100 events" in summary_line(comparison, pairs)
+    word, other = ("ahead", "behind") if first_is_better else ("behind", "ahead")
+    assert f"the network of A is {word} on 100 events" in summary_line(comparison, pairs)
     page = render_page(comparison)
-    assert page.count(f"A is {word} beyond chance") == 4 and f"is {other} beyond" not in page
+    assert page.count(f"network of A is {word}") == 4 and f"A is {other}" not in page
     sign = "negative" if less_is_better else "positive"
     assert f"Row minus column, {sign} where the row is better" in page
-
-
-def traces(about, n_events, right_share):
-    """Two traces of every event, so that the bootstrap over events is the test."""
-    one = predictions(about, 2 * n_events, 1.0)
-    wrong = np.arange(2 * n_events) >= right_share * 2 * n_events
-    decoded = np.where(wrong[:, None], one.decoded[:, ::-1], one.decoded)
-    events = [f"event-{i // 2:04d}" for i in range(2 * n_events)]
-    return type(one).from_decoded(about, [str(i) for i in range(2 * n_events)], events, one.target, decoded)
-
-
-def test_among_many_pairs_a_clear_difference_is_still_found(tmp_path):
-    said = [traces(CLASS, 40, share) for share in (1.0, 0.2)]
-    for n_pairs in (1, 55, 325):
-        found, is_resolved = _difference(said[0], said[1], 0.95, n_pairs)
-        assert found["p_value"] * n_pairs < 0.05 and is_resolved, n_pairs
-
-
-def test_where_no_p_value_could_be_small_enough_the_page_says_so(monkeypatch):
-    monkeypatch.setattr("seisvision.evaluation.resampling.MOST_COUNT_BYTES", 1)
-    said = [traces(CLASS, 40, share) for share in (1.0, 0.2)]
-    found, is_resolved = _difference(said[0], said[1], 0.95, 55)
-    pair = Pair(0, 1, p_value=found["p_value"], p_adjusted=55 * found["p_value"], n_events=40, is_resolved=is_resolved)
-    assert not pair.is_different and "not resolvable" in pair.verdict
-    small, is_resolved = _difference(said[0], traces(CLASS, 40, 0.95), 0.95, 55)
-    assert small["p_value"] > 0.05 and is_resolved, "chance explains it, whatever the number of pairs"

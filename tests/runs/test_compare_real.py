@@ -22,6 +22,6 @@ def test_a_sweep_of_two_runs_becomes_a_report(data_dir: Path, tmp_path: Path) ->
     assert not comparison.left_out
     page = out.read_text()
     events = comparison.runs[0].metrics["data"]["events"][comparison.part]
-    assert f"{events} events" in page and "exact McNemar" in page
+    assert f"{events} events" in page and "interval" in page
     assert "val/loss" in page and "data:image/png;base64," in page
     assert "python train.py trainer.max_epochs=1 optimizer.lr=0.001" in page

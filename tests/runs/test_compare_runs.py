@@ -15,7 +15,7 @@ from seisvision.cli import main
 from seisvision.runs.comparing.collect import collect
 from seisvision.runs.comparing.groups import compare
 from seisvision.runs.comparing.page import render_page
-from seisvision.runs.comparing.pairs import Pair, Said, adjust, compare_pair
+from seisvision.runs.comparing.pairs import Said, compare_pair, compare_pairs
 from seisvision.runs.prediction_table import read_predictions
 
 SCRIPT = "<script>alert(1)</script>"
@@ -132,11 +132,12 @@ def test_the_better_model_leads_whatever_is_predicted(tmp_path, about):
     comparison = compared(tmp_path)
     assert comparison.groups[0].first.path.name == "good"
     page = render_page(comparison)
-    assert "A is better beyond chance on 60 events" in page
+    assert "the network of A is ahead on 60 events; of another training nothing is said" in page
+    assert "beyond chance on" not in page, "one training of each says nothing of the models"
     assert "Where they disagree" in page and "event-0" in page
 
 
-def test_two_runs_are_paired_sample_by_sample_with_mcnemar(tmp_path):
+def test_two_runs_are_paired_sample_by_sample(tmp_path):
     folders = [
         fake_run(tmp_path / str(lr), {"optimizer.lr": lr}, skill=skill) for lr, skill in ((0.1, 0.74), (0.2, 0.66))
     ]
@@ -145,24 +146,28 @@ def test_two_runs_are_paired_sample_by_sample_with_mcnemar(tmp_path):
     said = [read_predictions(folder / "predictions.csv", CLASS) for folder in folders]
     right = [one.correct for one in said]
     only = [int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())]
-    assert pair.p_value == pytest.approx(scipy.stats.binomtest(only[0], sum(only)).pvalue)
     assert abs(pair.difference.value) == pytest.approx(abs(only[0] - only[1]) / 60)
-    assert pair.test == "exact McNemar" and pair.n_events == 60
+    exact = scipy.stats.binomtest(only[0], sum(only)).pvalue
+    assert pair.p_value == pytest.approx(exact, abs=0.25) and pair.n_events == 60
+    assert not pair.is_of_models and (pair.p_value < 0.05) == pair.is_different
 
 
 def test_a_difference_that_chance_explains_is_called_so(tmp_path):
     for lr, skill in ((0.1, 0.74), (0.2, 0.68)):
         fake_run(tmp_path / str(lr), {"optimizer.lr": lr}, skill=skill)
     page = render_page(compared(tmp_path))
-    assert "no difference that 60 events could show" in page
-    assert "beyond chance" not in page
+    assert "no difference between these networks that 60 events could show" in page
+    assert "beyond chance" not in page and "is ahead" not in page
 
 
-def test_p_values_are_adjusted_for_the_number_of_pairs():
-    # Holm by hand: 0.01 * 3, 0.02 * 2, and 0.03 * 1, which may not fall below the one before.
-    adjusted = adjust([Pair(0, 1, p_value=0.03), Pair(0, 2, p_value=0.01), Pair(1, 2, p_value=0.02), Pair(2, 3)])
-    assert [pair.p_adjusted for pair in adjusted[:3]] == pytest.approx([0.04, 0.03, 0.04])
-    assert math.isnan(adjusted[3].p_adjusted)
+def test_intervals_of_many_pairs_hold_together(tmp_path):
+    for number, skill in enumerate((0.9, 0.5, 0.45)):
+        fake_run(tmp_path / str(number), {"optimizer.lr": number}, skill=skill)
+    groups = compared(tmp_path).groups
+    alone, together = compare_pair(0, 1, groups, Said(CLASS, "test")), compare_pairs(groups, Said(CLASS, "test"))
+    assert alone.p_adjusted == alone.p_value and together[0].p_adjusted == pytest.approx(3 * alone.p_value)
+    assert together[0].difference.low < alone.difference.low
+    assert all((pair.p_adjusted < 0.05) == pair.is_different for pair in together)
 
 
 def test_other_data_warn_and_are_not_tested(tmp_path):

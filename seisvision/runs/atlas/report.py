@@ -31,7 +31,7 @@ HEAD = [
     "run",
     "notes",
 ]
-PAIR_HEAD = ["a", "b", "a minus b", "p (Holm)", "verdict"]
+PAIR_HEAD = ["a", "b", "a minus b", "p (adjusted)", "verdict"]
 
 
 def write_report(preset: Preset, done: Mapping[str, Done], folder: Path, runs_dir: Path) -> Path:
@@ -61,7 +61,7 @@ def write_report(preset: Preset, done: Mapping[str, Done], folder: Path, runs_di
 
 
 def compare_runs(role: str, folders: Sequence[str]) -> list[dict[str, Any]]:
-    """Paired tests of all pairs of runs on the samples that both predicted, p-values adjusted by Holm's procedure."""
+    """Differences of all pairs of configurations on the same samples, with intervals that hold together."""
     from seisvision.runs.comparing.collect import collect
     from seisvision.runs.comparing.groups import compare
     from seisvision.runs.comparing.pairs import Said, compare_pairs
@@ -80,7 +80,8 @@ def compare_runs(role: str, folders: Sequence[str]) -> list[dict[str, Any]]:
             "difference": pair.difference.to_dict(),
             "text": format_measure(pair.difference, percent=share),
             "p_adjusted": None if pair.p_adjusted != pair.p_adjusted else pair.p_adjusted,
-            "test": pair.test,
+            "runs": list(pair.n_runs),
+            "is_of_models": pair.is_of_models,
             "is_different": pair.is_different,
             "verdict": pair.verdict,
         }
@@ -112,9 +113,11 @@ def _markdown(
         shown = [line for line in lines if line.mode == mode]
         rows = [_row(line, number, top, before) for line, before in zip(shown, [None, *shown], strict=False)]
         blocks += [f"## {heading} ({mode} mode)", render_table(HEAD, rows, "markdown")]
-    blocks.append("## Paired tests")
+    blocks.append("## Differences")
     blocks.append(
-        "On the samples that both predicted; p-values are adjusted for the number of pairs of a table (Holm)."
+        "On the samples that both predicted. The intervals of a table hold together (Bonferroni), and a verdict is "
+        "given where one excludes zero. Where a side was trained once they are over events only and speak of these "
+        "trained networks: another seed may turn the order round."
     )
     for stage in preset.stages:
         if tests.get(stage.name):

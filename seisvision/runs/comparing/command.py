@@ -36,6 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="best configurations that are tested against each other and shown in detail (default 8)",
     )
     parser.add_argument(
+        "--measure",
+        metavar="NAME",
+        help="measure of the leaderboard that pairs are tested on, such as balanced_accuracy (default its first)",
+    )
+    parser.add_argument(
+        "--show-test",
+        action="store_true",
+        help="show test numbers also of the points of a sweep over settings, among which one is to be chosen",
+    )
+    parser.add_argument(
         "--watch",
         type=float,
         nargs="?",
@@ -94,9 +104,13 @@ def _write(args: argparse.Namespace, cache: Cache, reload_s: float | None) -> Co
     """Read what is new and write the three files, each at once."""
     from seisvision.files import write_text
     from seisvision.runs.comparing.collect import collect
-    from seisvision.runs.comparing.report import make_report
+    from seisvision.runs.comparing.report import Shown, make_report
+    from seisvision.runs.comparing.selection import without_test
 
-    report = make_report(collect(args.runs, cache), cache, args.top, reload_s)
+    collected, hint = collect(args.runs, cache), ""
+    if not args.show_test:
+        collected, hint = without_test(collected, args.runs)
+    report = make_report(collected, cache, Shown(args.top, reload_s, args.measure, hint))
     write_text(args.out.with_name("comparison.csv"), report.csv)
     write_text(args.out.with_name("comparison.md"), report.markdown)
     write_text(args.out, report.page)

@@ -138,6 +138,8 @@ class Comparison:
     """Settings that not all groups share."""
     clusterings: list[ClusterRun] = field(default_factory=list)
     """Clustering runs, which are listed and not compared."""
+    hides_test: bool = False
+    """Whether test numbers were left out, because one of the runs is to be chosen."""
 
     @cached_property
     def runs(self) -> list[ComparedRun]:
@@ -267,12 +269,13 @@ def find_warnings(runs: Sequence[ComparedRun], groups: Sequence[Group], part: st
     if len(counts) > 1 and len(fingerprints) == 1:
         n = f"{min(counts):,} to {max(counts):,} {part} samples"
         warnings.append(f"The configurations were measured on {n}, so their measures are not of the same samples. "
-                        "The paired tests use those that both predicted.")  # fmt: skip
+                        "Differences are of those that both predicted.")  # fmt: skip
     without = [run for run in runs if not run.metrics.get(part)]
     if without:
         warnings.append(f"{len(without)} of {len(runs)} runs were not evaluated on the {part} samples.")
     if len(groups) > 1 and all(len(group.runs) == 1 for group in groups):
-        warnings.append("Every configuration was run once. How much another seed would change is not known.")
+        warnings.append("Every configuration was run once. How much another seed would change is not known, so what is "
+                        "said of differences is of these trained networks and not of the configurations.")  # fmt: skip
     commits = {run.commit for run in runs if run.commit}
     if len(commits) > 1:
         warnings.append(f"The runs were made by {len(commits)} versions of the code; the last table says which.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from importlib.resources import files
 
+from seisvision.evaluation.intervals import Measure
+from seisvision.evaluation.tables import format_measure, is_share
 from seisvision.runs.comparing.charts import esc
 from seisvision.runs.comparing.clusterings import clusterings_section
 from seisvision.runs.comparing.groups import Comparison
@@ -26,21 +28,24 @@ from seisvision.runs.comparing.sections import (
     sources_section,
     sweep_section,
 )
+from seisvision.runs.comparing.selection import expected_elsewhere
+from seisvision.runs.comparing.winner import CHOSEN
 
 PACKAGE = "seisvision.runs.comparing"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """Even a mistake in escaping could not reach the network."""
 
 
-def render_page(comparison: Comparison, top: int = 8, reload_s: float | None = None) -> str:
+def render_page(comparison: Comparison, top: int = 8, reload_s: float | None = None, measure: str | None = None) -> str:
     """The whole page.
 
     Args:
         comparison: what to show; may still be empty.
         top: how many of the best groups are tested against each other and shown in detail.
         reload_s: the page loads itself again after so many seconds.
+        measure: that pairs are tested on; the headline where it is not given.
     """
-    sections, lead = _sections(comparison, top) if comparison.groups else ([], _empty_lead(comparison))
+    sections, lead = _sections(comparison, top, measure) if comparison.groups else ([], _empty_lead(comparison))
     if comparison.clusterings:
         sections.append(("clusterings", "Clustering runs", clusterings_section(comparison.clusterings)))
     if comparison.left_out:
@@ -66,7 +71,7 @@ def render_page(comparison: Comparison, top: int = 8, reload_s: float | None = N
     )
 
 
-def _sections(comparison: Comparison, top: int) -> tuple[list[tuple[str, str, str]], str]:
+def _sections(comparison: Comparison, top: int, measure: str | None) -> tuple[list[tuple[str, str, str]], str]:
     """Anchor, title and content of every section, and the sentence that leads the page."""
     best = comparison.groups[:top]
     outputs = comparison.outputs
@@ -75,11 +80,12 @@ def _sections(comparison: Comparison, top: int) -> tuple[list[tuple[str, str, st
     for number, about in enumerate(outputs):
         name, said = str(about["name"]), Said(about, comparison.part)
         of = f" ({name})" if several else ""
-        pairs = compare_pairs(best, said) if len(best) > 1 else []
+        pairs = compare_pairs(best, said, measure) if len(best) > 1 else []
         lead = lead or summary_line(comparison, pairs)
-        sections.append((f"leaderboard-section-{number}", f"Leaderboard{of}", leaderboard_section(comparison, name)))
+        board = leaderboard_section(comparison, name, "" if number else _choice(comparison, name))
+        sections.append((f"leaderboard-section-{number}", f"Leaderboard{of}", board))
         if pairs:
-            content = pairs_section(comparison, best, pairs, comparison.headline(name))
+            content = pairs_section(comparison, best, pairs, measure or comparison.headline(name))
             sections.append((f"tests-{number}", f"Is the difference real?{of}", content))
         sections.append((f"errors-{number}", f"Errors{of}", errors_section(best, said, comparison.part)))
         sources = error_sources_section(best, name, comparison.part)
@@ -90,10 +96,28 @@ def _sections(comparison: Comparison, top: int) -> tuple[list[tuple[str, str, st
     sections.append(("sweep", "The sweep", sweep_section(comparison)))
     sections.append(("importance", "Which settings matter", importance_section(comparison)))
     sections.append(("settings", "What differs", settings_section(comparison, best)))
-    sections.append(("looked", "What the networks looked at", looked_section(best)))
-    sections.append(("pictures", "Pictures", pictures_section(best)))
+    if not comparison.hides_test:
+        sections.append(("looked", "What the networks looked at", looked_section(best)))
+        sections.append(("pictures", "Pictures", pictures_section(best)))
     sections.append(("sources", "Where the numbers come from", sources_section(comparison)))
     return [section for section in sections if section[2]], lead
+
+
+def _choice(comparison: Comparison, output: str) -> str:
+    """What the validation numbers were chosen on, and what that of the first configuration is worth."""
+    if not any(run.metrics.get("val") for run in comparison.runs):
+        return ""
+    name, first = comparison.headline(output), comparison.groups[0]
+    is_ordered = comparison.ordered_by == "val" and len(comparison.groups) > 1
+    text = f"Validation numbers: {CHOSEN}, the epoch of each run{' and the order' if is_ordered else ''}."
+    found, expected = first.summary("val", output, name), expected_elsewhere(comparison, output)
+    if found is None or expected is None:
+        return text
+    value, elsewhere = (format_measure(Measure(one), percent=is_share(name)) for one in (found.mean, expected))
+    return (
+        f"{text} {first.label} has {value}; as the best of {len(comparison.groups)} about {elsewhere} is to be "
+        "expected on events that had no say (bootstrap over the choice among configurations, not among epochs)."
+    )
 
 
 def _empty_lead(comparison: Comparison) -> str:

@@ -24,28 +24,46 @@ class Report(NamedTuple):
     page: str
 
 
-def make_report(collected: Collected, cache: Cache, top: int = 8, reload_s: float | None = None) -> Report:
+class Shown(NamedTuple):
+    """What is shown of a comparison."""
+
+    top: int = 8
+    """How many of the best configurations are shown in detail."""
+    reload_s: float | None = None
+    """The page loads itself again after so many seconds."""
+    measure: str | None = None
+    """That pairs are tested on; the headline where it is not given."""
+    hint: str = ""
+    """Why test numbers are not shown."""
+
+
+DEFAULT = Shown()
+
+
+def make_report(collected: Collected, cache: Cache, shown: Shown = DEFAULT) -> Report:
     """Compare and write; where that fails, try each run alone and leave out those that fail.
 
     Args:
         collected: what to compare.
         cache: of the runs that were read; those found damaged are remembered.
-        top: how many of the best configurations are shown in detail.
-        reload_s: the page loads itself again after so many seconds.
+        shown: what of it.
     """
     try:
-        return _report(collected, top, reload_s)
+        return _report(collected, shown)
     except DAMAGE:
         whole = _without_damaged(collected, cache)
         if len(whole.left_out) == len(collected.left_out):
             raise
-        return _report(whole, top, reload_s)
+        return _report(whole, shown)
 
 
-def _report(collected: Collected, top: int, reload_s: float | None = None) -> Report:
+def _report(collected: Collected, shown: Shown) -> Report:
     comparison = compare(*collected)
-    texts = comparison_csv(comparison), comparison_markdown(comparison), render_page(comparison, top, reload_s)
-    return Report(comparison, *texts)
+    if shown.hint:
+        comparison.hides_test = True
+        comparison.warnings.insert(0, shown.hint)
+    page = render_page(comparison, shown.top, shown.reload_s, shown.measure)
+    return Report(comparison, comparison_csv(comparison), comparison_markdown(comparison), page)
 
 
 def _without_damaged(collected: Collected, cache: Cache) -> Collected:
@@ -57,7 +75,7 @@ def _without_damaged(collected: Collected, cache: Cache) -> Collected:
     alone += [(run, Collected([], [], [run]), clusterings) for run in collected.clusterings]
     for run, only, kept in alone:
         try:
-            _report(only, top=1)
+            _report(only, Shown(top=1))
         except DAMAGE as error:
             left_out = LeftOut(run.path, f"broken: {type(error).__name__}: {error}", "finished")
             damaged.append(left_out)

@@ -293,5 +293,5 @@ def summary_line(comparison: Comparison, pairs: Sequence[Any]) -> str:
     best, second = comparison.groups[:2]
     first = next((pair for pair in pairs if (pair.a, pair.b) == (0, 1)), None)
     verdict = f"against {second.label} ({second.name}): {first.verdict_of(best.label)}" if first is not None else ""
-    where = {"val": "on validation", "test": "on test"}[comparison.ordered_by]
+    where = {"val": "on validation", "test": "on test, by which it was chosen"}[comparison.ordered_by]
     return f"Best {where}: {best.label} ({best.name}). On {comparison.part} {verdict}."

@@ -26,6 +26,7 @@ from seisvision.runs.comparing.groups import MISSING, Comparison, Group, Summary
 from seisvision.runs.comparing.history import read_history
 from seisvision.runs.comparing.pairs import Pair
 from seisvision.runs.comparing.tables import spread_text
+from seisvision.runs.comparing.winner import CHOSEN
 from seisvision.runs.results import stored_measures
 
 OF_THE_MACHINE = (
@@ -51,8 +52,8 @@ def tag(group: Group, number: int) -> str:
     return f'<span class="tag {colour(number)}">{esc(group.label)}</span>'
 
 
-def leaderboard_section(comparison: Comparison, output: str) -> str:
-    """All groups with mean, spread and interval; every column can be sorted by."""
+def leaderboard_section(comparison: Comparison, output: str, choice: str = "") -> str:
+    """All groups with mean, spread and interval; every column can be sorted by; ``choice`` says what was chosen how."""
     part, columns = comparison.part, comparison.columns(output)
     headline = comparison.headline(output)
     found = [group.summary(part, output, headline) for group in comparison.groups]
@@ -60,7 +61,8 @@ def leaderboard_section(comparison: Comparison, output: str) -> str:
     limits = spread(ends)
     heads = [("", ""), ("configuration", ""), ("runs", "num")]
     heads += [(f"{part} {text}", "num") for text in columns.values()]
-    heads += [(f"val {columns.get(headline, headline)}", "num")] if part != "val" else []
+    chosen = f" ({CHOSEN})" if any(run.metrics.get("val") for run in comparison.runs) else ""
+    heads += [(f"val {columns.get(headline, headline)}{chosen}", "num")] if part != "val" else []
     heads += [("parameters", "num"), ("GFLOP a picture", "num"), ("samples/s", "num"), ("training time", "num")]
     best_first = ["ascending", "ascending", "descending"]
     best_first += ["ascending" if badness(key, 1.0) > 0 else "descending" for key in columns]
@@ -81,13 +83,16 @@ def leaderboard_section(comparison: Comparison, output: str) -> str:
         if len(comparison.groups) > 10
         else ""
     )
-    order = "The best on validation is first, so the test numbers had no say in the order. " if (
-        comparison.ordered_by == "val" and part == "test"
+    order = {("val", "test"): "The best on validation is first, so the test numbers had no say in the order. ",
+             ("test", "test"): "The order is by the test numbers, so those of the first are too good. "}.get(
+        (comparison.ordered_by, part) if len(comparison.groups) > 1 else ("", ""), "")  # fmt: skip
+    alone = " Of a single run it is over events: it speaks of that trained network." if any(
+        len(group.runs) == 1 for group in comparison.groups
     ) else ""  # fmt: skip
     return (
         f'<p class="soft">{order}Mean over the runs of a configuration (its seeds and folds), with the '
         f"{comparison.level_text} interval over events and runs together, and the standard deviation (sd) "
-        f"over runs.</p>{search}"
+        f"over runs.{alone} {esc(choice)}</p>{search}"
         f'<div class="{"tall" if len(comparison.groups) > 14 else "scroll"}"><table class="wide" id="{table_id}">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{_baselines(comparison, output)}"
     )
@@ -179,15 +184,28 @@ def pairs_section(comparison: Comparison, groups: Sequence[Group], pairs: Sequen
     for i, group in enumerate(groups):
         cells = "".join(_pair_cell(found, i, j, groups, share) for j in range(len(groups)))
         rows.append(f'<tr><th scope="row">{tag(group, i)}</th>{cells}</tr>')
-    tested = next((pair.test for pair in pairs if pair.test), "")
+    intervals = f"{comparison.level_text} interval"
+    if len(pairs) > 1:
+        intervals += f"s of all {len(pairs)} pairs, which hold together (Bonferroni)"
+    together = f"A verdict is given where zero lies outside the {intervals}."
     return (
-        f'<p class="soft">{esc(name.replace("_", " "))} on the same {comparison.part} samples, the same seed and fold '
-        f"where both have it. p-values are of a paired test ({esc(tested)}) and adjusted for the number of pairs, "
-        f'{len(pairs)} (Holm).</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
-        f'<caption class="small">Row minus column, {good} where the row is better; bold where '
-        "chance is an unlikely cause (p &lt; 0.05).</caption>"
+        f'<p class="soft">{esc(name.replace("_", " "))} on the same {comparison.part} samples. {esc(_about(pairs))} '
+        f'{together}</p><ul class="words">{words}</ul><div class="scroll"><table class="matrix">'
+        f'<caption class="small">Row minus column, {good} where the row is better; bold where the interval excludes '
+        "zero; p adjusted for the number of pairs.</caption>"
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _about(pairs: Sequence[Pair]) -> str:
+    """What the intervals of these pairs hold."""
+    models = "They hold what other events and other training runs on the same training events would change."
+    networks = (
+        "Where a side was trained once, they hold other events only and speak of these trained networks: another seed "
+        "may turn the order round."
+    )
+    tested = [pair.is_of_models for pair in pairs if math.isfinite(pair.p_value)]
+    return " ".join(text for text, is_shown in ((models, any(tested)), (networks, not all(tested))) if is_shown)
 
 
 def _in_words(pair: Pair, groups: Sequence[Group], share: bool) -> str:
@@ -200,7 +218,7 @@ def _in_words(pair: Pair, groups: Sequence[Group], share: bool) -> str:
     interval = f"[{_signed(pair.difference.low, share)}, {_signed(pair.difference.high, share)}]"
     verdict = f"<b>{said}</b>" if pair.is_different else said
     about = [f"p {pair.p_value:.2g}", f"adjusted {pair.p_adjusted:.2g}", f"{pair.n_samples:,} common samples"]
-    about += [f"{pair.n_repeats} repetitions"] if pair.n_repeats > 1 else []
+    about.append(pair.repeats)
     return f'{start}{value} {interval}: {verdict} <span class="soft">({", ".join(about)})</span>'
 
 

@@ -11,6 +11,7 @@ from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import format_measure, format_number, format_seconds, is_share, render_table
 from seisvision.runs.comparing.clusterings import cluster_row
 from seisvision.runs.comparing.groups import Comparison, Summary
+from seisvision.runs.comparing.winner import CHOSEN
 from seisvision.runs.results import is_measure
 
 MOST_ROWS = 50
@@ -90,6 +91,8 @@ def leaderboard(comparison: Comparison, form: Any = "markdown") -> str:
             for group in comparison.groups[:MOST_ROWS]
         ]
         lines.append(render_table([*head, "parameters", "GFLOP", "samples/s", "training"], body, form))
+    if comparison.part == "val" and comparison.groups:
+        lines.append(f"val: {CHOSEN} (the epoch of each run and the order), so the first look better than on others")
     return "\n\n".join(lines)
 
 
@@ -97,7 +100,11 @@ def comparison_markdown(comparison: Comparison) -> str:
     """Leaderboard, warnings, and folders that were left out."""
     first = ", ".join(str(about["name"]) for about in comparison.outputs) or "nothing yet"
     lines = [f"# Comparison of {len(comparison.runs)} runs: {plain(first)}", ""]
-    lines += [f"Ordered by the {comparison.ordered_by} samples; measures are of the {comparison.part} samples.", ""]
+    chosen = " by which the order was chosen" if comparison.ordered_by == comparison.part == "test" else ""
+    lines += [
+        f"Ordered by the {comparison.ordered_by} samples; measures are of the {comparison.part} samples{chosen}.",
+        "",
+    ]
     lines += [leaderboard(comparison), ""] if comparison.groups else []
     if len(comparison.groups) > MOST_ROWS:
         lines += [f"{len(comparison.groups) - MOST_ROWS} more configurations are in comparison.csv.", ""]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,10 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the overrides on one line."""
+    """Print the overrides on one line, and what the point was chosen on beside them."""
     from seisvision.runs.sweeps.folder import SweepFolder
-    from seisvision.runs.sweeps.report import read_best
+    from seisvision.runs.sweeps.report import describe_best, read_best
     from seisvision.runs.terminal import show
 
-    show(" ".join(read_best(SweepFolder(arguments.folder))["overrides"]))
+    best = read_best(SweepFolder(arguments.folder))
+    log.info("%s", describe_best(best))
+    show(" ".join(best["overrides"]))
     return 0

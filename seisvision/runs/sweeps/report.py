@@ -13,6 +13,7 @@ import yaml
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.evaluation.tables import format_seconds, render_table
 from seisvision.files import write_text
+from seisvision.runs.comparing.winner import CHOSEN, winner
 from seisvision.runs.folder import FINISHED, RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.runs.sweeps.states import PointState, is_number
@@ -40,11 +41,14 @@ class SweepReport:
         """
         states = self._folder.states()
         self._folder.write_points(states)
-        write_best(self._folder, states)
-        if (at_once or time.monotonic() >= self._next) and not _is_current(self._folder, states):
+        is_current = _is_current(self._folder, states)
+        if (at_once or time.monotonic() >= self._next) and not is_current:
             started = time.monotonic()
             write_comparison(self._folder, states)
+            write_best(self._folder, states, with_correction=True)
             self._next = started + (time.monotonic() - started) / SHARE_OF_TIME
+        elif not is_current or not self._folder.best_file.exists():
+            write_best(self._folder, states)
         return states
 
 
@@ -80,21 +84,30 @@ def best_point(states: Sequence[PointState]) -> PointState | None:
     return max(finished, key=lambda state: sign * state.objective)  # type: ignore[operator]
 
 
-def write_best(folder: SweepFolder, states: Sequence[PointState]) -> None:
-    """Write the best point with what does it again."""
+def write_best(folder: SweepFolder, states: Sequence[PointState], with_correction: bool = False) -> None:
+    """Write the best point with what does it again; ``with_correction`` reads the predictions of all points."""
     best = best_point(states)
     if best is None:
         return
     assert best.folder is not None and best.monitor is not None
+    name, mode = best.monitor
     content = {
         "point": best.number,
-        "objective": {"name": best.monitor[0], "mode": best.monitor[1], "value": best.objective},
+        "objective": {"name": name, "mode": mode, "value": best.objective, "note": CHOSEN},
+        "expected_on_other_events": _expected(states) if with_correction else None,
         "of_points": len([state for state in states if state.state == FINISHED]),
         "run": folder.relative(best.folder),
         "command": shlex.join(["python", "train.py", *best.overrides]),
         "overrides": best.overrides,
     }
     write_text(folder.best_file, yaml.safe_dump(content, sort_keys=False, width=1000, allow_unicode=True))
+
+
+def _expected(states: Sequence[PointState]) -> float | None:
+    """The objective of the best point, corrected for its choice; None where no correction can be given."""
+    runs = {state.folder.path: state.folder for state in states if state.state == FINISHED and state.folder}
+    found = winner(list(runs.values()))
+    return None if found is None else round(found.corrected, 6)
 
 
 def read_best(folder: SweepFolder) -> dict[str, Any]:
@@ -108,6 +121,13 @@ def read_best(folder: SweepFolder) -> dict[str, Any]:
     return yaml.safe_load(folder.best_file.read_text(encoding="utf-8"))
 
 
+def describe_best(best: dict[str, Any]) -> str:
+    """What the best point was chosen on, and what it is worth elsewhere."""
+    objective, expected = best["objective"], best.get("expected_on_other_events")
+    text = f"{objective['name']} {objective['value']:.4g}, {CHOSEN}: the best of {best['of_points']} points"
+    return text if expected is None else f"{text}; about {expected:.4g} is to be expected on others"
+
+
 def status_table(states: Sequence[PointState]) -> str:
     """One line a point: state, objective, epochs, time, host, run, and its settings or its error."""
     names = {state.monitor[0] for state in states if state.monitor}
@@ -117,6 +137,8 @@ def status_table(states: Sequence[PointState]) -> str:
     rows = [_status_row(state, shared) for state in states]
     counts = {state.state: sum(one.state == state.state for one in states) for state in states}
     summary = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    if any(state.objective is not None for state in states):
+        summary += f". {objective}: {CHOSEN} (the best epoch of each run), so it looks better than on others"
     errors = [f"point {state.number}: {state.error}" for state in states if state.error and state.state != FINISHED]
     return "\n".join([render_table(head, rows, "text"), "", f"{len(states)} points: {summary}", *errors])
 
