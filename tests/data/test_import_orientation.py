@@ -218,6 +218,14 @@ def test_angles_are_those_of_the_epoch_and_location(tmp_path):
     assert rejected.cause.tolist() == ["epoch_boundary"] * 2
 
 
+@pytest.mark.parametrize("codes", ["3NE", "1NE", "Z1E", "ZN2"])
+def test_letters_of_two_habits_are_one_sensor(tmp_path, codes):
+    angles = {f"HH{letter}": pair for letter, pair in zip(codes, ((0, -90), (30, 0), (120, 0)), strict=True)}
+    table, read_row, rejected = imported(tmp_path, channels(angles), [listed(angles)])
+    assert table.trace_component_order.tolist() == ["ZNE"] and rejected.empty
+    assert np.allclose(read_row(), ground(), atol=2)
+
+
 def test_two_descriptions_of_one_channel_and_time_are_none(tmp_path):
     first, second = listed(LEVEL), listed({"HHN": (40, 0), "HHE": (90.4, 0)})
     for item in first.channels + second.channels:

@@ -9,7 +9,7 @@ from obspy.core.inventory.response import InstrumentSensitivity, PolynomialRespo
 from obspy.io.sac import SACTrace
 from recorded_trees import recipe, trace, write_events, write_stations
 
-from seisvision.data.importing.importer import run_import
+from seisvision.data.importing.importer import NothingLeftError, run_import
 from seisvision.data.importing.tables.units import ground_unit
 from seisvision.data.waveform_set import WaveformSet
 
@@ -177,6 +177,18 @@ def test_channels_of_one_row_have_one_unit(tmp_path):
     stations.write(str(tmp_path / "stations.xml"), format="STATIONXML")
     table, _, rejected, _ = imported(tmp_path, response="gain")
     assert table.trace_component_order["AAA"] == "Z" and rejected.cause["AAA"] == "mixed_units"
+
+
+@pytest.mark.parametrize(("unit", "n_kept"), [("COUNTS", 1), ("counts, filtered", 1), ("m/s", 0)])
+def test_a_unit_that_is_named_says_whether_samples_are_counts(tmp_path, unit, n_kept):
+    write(tmp_path, {"AAA": gain(1e9)})
+    if n_kept:
+        table, _, _, _ = imported(tmp_path, response="gain", unit=unit)
+        assert table.trace_unit.tolist() == ["m/s"]
+        return
+    with pytest.raises(NothingLeftError) as caught:
+        imported(tmp_path, response="gain", unit=unit)
+    assert "no counts" in caught.value.rejections.read_text()
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def _process(station: Station, recipe: Recipe, source: Source, table: StationTab
         response: Any = None
         try:
             unit = source.unit or sac_unit(recording.sac) or COUNTS
-            if source.response != "none" and unit != COUNTS:
+            if source.response != "none" and not unit.lower().startswith("count"):
                 reason = f"its samples are {unit}, no counts that a response could be taken from"
                 raise Refusal("processing", "no_counts", reason)
             if source.response == "remove":
