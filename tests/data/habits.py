@@ -93,7 +93,8 @@ def sentinels(tree: Tree, rng: np.random.Generator) -> None:
     def fill(_: Path, stream: Any) -> Any:
         trace = stream[int(rng.integers(len(stream)))]
         begin = int(rng.integers(len(trace) // 3, len(trace) // 2))
-        trace.data[begin : begin + 12] = value
+        if trace.data.dtype.kind != "i" or (np.isfinite(value) and abs(value) < 1e10):
+            trace.data[begin : begin + 12] = value
         return stream
 
     tree.changes.append(fill)
@@ -117,7 +118,8 @@ def overlaps(tree: Tree, rng: np.random.Generator) -> None:
 
     def spoil(_: Path, stream: Any) -> Any:
         for trace in stream:
-            if differ and trace.stats.station == tree.stations[0].code and trace.stats.starttime > ORIGIN:
+            is_second = tree.stations[0].sensors[0].segments == segments
+            if differ and is_second and trace.stats.station == tree.stations[0].code and trace.stats.starttime > ORIGIN:
                 trace.data[:200] = 50000 * np.sign(trace.data[:200] + 0.5)
         return stream
 

@@ -106,10 +106,32 @@ def test_names_that_say_no_component_are_refused(code):
         check_code(code)
 
 
-@pytest.mark.parametrize(("code", "kind"), [("LDZ", "pressure"), ("VM2", "mass position"), ("LKE", "temperature")])
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("LDZ", "pressure"),
+        ("VM2", "mass position"),
+        ("LKE", "temperature"),
+        ("BDF", "pressure"),
+        ("HDH", "pressure"),
+        ("HJ1", "rotation"),
+        ("BFN", "magnetic"),
+        ("LSE", "strain"),
+        ("LQN", "electric"),
+    ],
+)
 def test_other_sensors_than_of_the_ground_are_refused(code, kind):
     with pytest.raises(Refusal, match=kind):
         check_code(code)
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [("BHE00", "{BHE00: 00.BHE}"), ("BH210", "{BH210: 10.BH2}"), ("NS2", "{NS2: HHN}"), ("VERT", "HHZ or HHN or HHE")],
+)
+def test_the_mapping_offered_names_no_other_component(name, codes):
+    with pytest.raises(Refusal, match=codes):
+        check_code(name)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,21 @@ def test_samples_are_no_gaps(samples):
     assert found(samples.astype(np.int64)) == ([], [])
 
 
+@pytest.mark.parametrize(("value", "kind"), [(-1e10, "f8"), (99999.99, "f4"), (-8388608, "i4"), (8e8, "i4")])
+def test_any_value_far_out_at_which_a_recording_stands_still_is_a_gap(value, kind):
+    samples = motion().astype(kind)
+    samples[3000:3010] = value
+    assert found(samples)[0] == list(range(3000, 3010))
+    samples = motion().astype(kind)
+    samples[3000:3003] = value
+    assert found(samples)[0] == []
+
+
+def test_a_clipped_pulse_is_no_gap():
+    pulse = 3e5 * np.exp(-(((np.arange(12000) - 6000) / 15) ** 2))
+    assert found(np.clip(motion(0) + pulse, -1e5, 1e5).astype(np.int32)) == ([], [])
+
+
 def test_zeros_far_from_an_offset_are_gaps_however_short():
     samples = (motion() + 100000).astype(np.int32)
     samples[[700, 701, 9000]] = 0

@@ -218,6 +218,44 @@ def test_angles_are_those_of_the_epoch_and_location(tmp_path):
     assert rejected.cause.tolist() == ["epoch_boundary"] * 2
 
 
+@pytest.mark.parametrize("codes", ["3NE", "1NE", "Z1E", "ZN2"])
+def test_letters_of_two_habits_are_one_sensor(tmp_path, codes):
+    angles = {f"HH{letter}": pair for letter, pair in zip(codes, ((0, -90), (30, 0), (120, 0)), strict=True)}
+    table, read_row, rejected = imported(tmp_path, channels(angles), [listed(angles)])
+    assert table.trace_component_order.tolist() == ["ZNE"] and rejected.empty
+    assert np.allclose(read_row(), ground(), atol=2)
+
+
+def test_two_descriptions_of_one_channel_and_time_are_none(tmp_path):
+    first, second = listed(LEVEL), listed({"HHN": (40, 0), "HHE": (90.4, 0)})
+    for item in first.channels + second.channels:
+        gain = 2.0 if item in second.channels and item.code == "HHE" else 1.0
+        item.response = Response(instrument_sensitivity=InstrumentSensitivity(gain, 1.0, "M/S", "COUNTS"))
+    first.channels += second.channels
+    table, _, rejected = imported(tmp_path, channels(LEVEL), [first])
+    assert table.trace_component_order.tolist() == ["ZE"] and rejected.cause.tolist() == ["two_epochs"]
+    table, _, rejected = finished(tmp_path, [first], {"response": "gain"})
+    assert table.trace_component_order.tolist() == ["Z"]
+    assert sorted(rejected.trace_id) == ["XX.AAA..HHE", "XX.AAA..HHN"] and set(rejected.cause) == {"two_epochs"}
+
+
+@pytest.mark.parametrize(("signs", "n_kept"), [((1, 1), 2), ((-1, -1), 2), ((1, -1), 1)])
+def test_letters_at_their_word_need_no_more_of_a_location_than_its_sign(tmp_path, signs, n_kept):
+    stations = [listed({"HHZ": (0, -90)}, location=location) for location in ("01", "02")]
+    for station, sign, dip in zip(stations, signs, (-90, -70), strict=True):
+        station.channels[0].response = Response(
+            instrument_sensitivity=InstrumentSensitivity(sign, 1.0, "M/S", "COUNTS")
+        )
+        station.channels[0].dip = dip
+    stations[0].channels += stations[1].channels
+    traces = [trace(0, "AAA", location="00"), trace(0, "BBB")]
+    asked = {"orientation": "letters"}
+    table, read_row, rejected = imported(tmp_path, traces, [stations[0], listed({"HHZ": (0, -90)}, "BBB")], asked)
+    assert len(table) == n_kept and rejected.cause.tolist() == ["unknown_location"] * (2 - n_kept)
+    if n_kept == 2:
+        assert np.allclose(read_row(0)[0], signs[0] * traces[0].copy().detrend("linear").data, atol=1)
+
+
 def test_a_channel_known_at_other_times_only_is_taken_at_its_word_where_it_kept_it(tmp_path):
     before = {"end_date": origin(0) - 86400}
     _, read_row, rejected = imported(tmp_path, channels(LEVEL), [listed(LEVEL, **before)])

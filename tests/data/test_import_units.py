@@ -9,7 +9,7 @@ from obspy.core.inventory.response import InstrumentSensitivity, PolynomialRespo
 from obspy.io.sac import SACTrace
 from recorded_trees import recipe, trace, write_events, write_stations
 
-from seisvision.data.importing.importer import run_import
+from seisvision.data.importing.importer import NothingLeftError, run_import
 from seisvision.data.importing.tables.units import ground_unit
 from seisvision.data.waveform_set import WaveformSet
 
@@ -132,6 +132,39 @@ def test_removing_a_response_gives_the_unit_asked_for_or_a_refusal(tmp_path):
     assert np.allclose(samples["NANO"], samples["SI"], rtol=1e-4, atol=1e-12)
 
 
+def staged(value, unit="M/S", stage_gain=1e9, frequency=1.0):
+    """A sensitivity, and a stage in counts per m/s at 1 Hz."""
+    made = Response.from_paz(
+        zeros=[0j, 0j], poles=[-4 + 4j, -4 - 4j], stage_gain=stage_gain, input_units="M/S", output_units="COUNTS"
+    )  # fmt: skip
+    made.instrument_sensitivity = InstrumentSensitivity(value, frequency, unit, "COUNTS")
+    return made
+
+
+def test_gains_of_stages_and_of_the_whole_must_agree(tmp_path):
+    sound = {"SI": staged(1e9), "NANO": staged(1.0, "NM/S"), "ABOUT": staged(1.2e9), "OTHER": staged(7e9, frequency=9)}
+    lost = {"SEVEN": staged(7e9), "SIGN": staged(-1e9), "ACC": staged(1e9, "M/S**2")}
+    write(tmp_path, sound | lost)
+    _, samples, rejected, _ = imported(tmp_path, response="gain")
+    assert set(samples) == set(sound) and set(rejected.index) == set(lost)
+    assert set(rejected.cause) == {"no_response"} and "multiply to 1e+09" in rejected.reason["SEVEN"]
+    assert np.allclose(samples["NANO"], samples["SI"], rtol=1e-5, atol=1e-15)
+
+
+def test_what_is_no_counts_has_no_response_to_be_taken_from(tmp_path):
+    write(tmp_path, {name: gain(1e9) for name in ("RAW", "VEL", "VOLT")})
+    (tmp_path / "waveforms" / "ev0.mseed").unlink()
+    for name, idep in (("RAW", "iunkn"), ("VEL", "ivel"), ("VOLT", "ivolts")):
+        made = SACTrace.from_obspy_trace(trace(0, name))
+        made.idep = idep
+        made.write(str(tmp_path / "waveforms" / f"ev0.{name}"))
+    named = {"association": {"by": "name", "pattern": "^(ev0)"}, "response": "gain"}
+    table, _, rejected, _ = imported(tmp_path, **named)
+    assert list(table.index) == ["RAW"] and rejected.cause.tolist() == ["no_counts"] * 2
+    table, samples, rejected, _ = imported(tmp_path, unit="counts", **named)
+    assert set(table.trace_unit) == {"m/s"} and rejected.empty and np.abs(samples["VEL"]).max() < 1e-5
+
+
 def test_channels_of_one_row_have_one_unit(tmp_path):
     write(tmp_path, {"AAA": gain(1e9)})
     Stream([trace(0, "AAA", f"HH{c}") for c in "ZN"]).write(str(tmp_path / "waveforms" / "ev0.mseed"), format="MSEED")
@@ -144,6 +177,18 @@ def test_channels_of_one_row_have_one_unit(tmp_path):
     stations.write(str(tmp_path / "stations.xml"), format="STATIONXML")
     table, _, rejected, _ = imported(tmp_path, response="gain")
     assert table.trace_component_order["AAA"] == "Z" and rejected.cause["AAA"] == "mixed_units"
+
+
+@pytest.mark.parametrize(("unit", "n_kept"), [("COUNTS", 1), ("counts, filtered", 1), ("m/s", 0)])
+def test_a_unit_that_is_named_says_whether_samples_are_counts(tmp_path, unit, n_kept):
+    write(tmp_path, {"AAA": gain(1e9)})
+    if n_kept:
+        table, _, _, _ = imported(tmp_path, response="gain", unit=unit)
+        assert table.trace_unit.tolist() == ["m/s"]
+        return
+    with pytest.raises(NothingLeftError) as caught:
+        imported(tmp_path, response="gain", unit=unit)
+    assert "no counts" in caught.value.rejections.read_text()
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,36 @@ def test_two_places_at_one_time_are_no_place(tmp_path):
     assert read(tmp_path, overlapping).problem("XX", "AAA")
 
 
+def inventory(path, *places):
+    """StationXML with one station at several places, each from a date on."""
+    stations = [
+        Station("AAA", latitude, 20.0, 100.0, start_date=None if date is None else UTCDateTime(date))
+        for latitude, date in places
+    ]
+    Inventory([Network("XX", stations)], source="test").write(str(path), format="STATIONXML")
+    return read_stations(str(path))
+
+
+def test_of_epochs_left_open_in_stationxml_the_last_to_begin_holds(tmp_path):
+    moved = inventory(tmp_path / "moved.xml", (10.0, "1990-01-01"), (40.0, "2015-06-01"))
+    assert moved.find(*CODES, TIME).latitude_deg == 40
+    assert moved.find(*CODES, UTCDateTime("2010-01-01").ns).latitude_deg == 10
+    first_record = UTCDateTime("2015-05-31T23:59:59.6")
+    assert moved.find(*CODES, first_record.ns).latitude_deg == 40
+    new = inventory(tmp_path / "new.xml", (10.0, "2015-06-01"))
+    assert new.find(*CODES, first_record.ns).latitude_deg == 10
+    assert new.find(*CODES, (first_record - 10).ns) is None
+
+
+@pytest.mark.parametrize("date", [None, "2001-01-01"])
+def test_two_places_at_one_time_in_stationxml_are_no_place(tmp_path, date):
+    table = inventory(tmp_path / "two.xml", (10.0, date), (40.0, date))
+    assert table.find(*CODES, TIME) is None
+    assert "two places at one time (10, 20 and 40, 20)" in table.why_missing("XX", "AAA")
+    rounded = inventory(tmp_path / "rounded.xml", (10.0, date), (10.0004, date))
+    assert rounded.find(*CODES, TIME).latitude_deg == pytest.approx(10, abs=1e-3)
+
+
 def test_one_bad_row_is_the_loss_of_one_station(tmp_path):
     head = "network,station,latitude,longitude,elevation\n"
     table = read(tmp_path, head + "XX,AAA,95,20,1\nXX,BBB,ten,20,1\nXX,CCC,1,2\nXX,DDD,1,2,-9999\nXX,EEE,-999,-999,1\n")

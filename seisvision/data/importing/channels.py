@@ -136,11 +136,11 @@ def not_wanted(letter: str, components: str) -> Refusal:
 
 @lru_cache(maxsize=1024)
 def _families(sensor: frozenset[str]) -> list[str]:
-    """Letters of a sensor that belong together; those that belong to no family are one, if there is no other."""
+    """Letters of a sensor that belong together; those that no family holds may be one all the same, such as 3NE."""
     found = ["".join(letter for letter in family if letter in sensor) for family in FAMILIES]
-    if not set("".join(found)).issuperset(sensor) and len(sensor) <= len(COMPONENTS):
-        found.append("".join(sorted(sensor)))
     largest = [letters for letters in found if not any(set(letters) < set(other) for other in found)]
+    if len(sensor) <= len(COMPONENTS):
+        largest.append("".join(sorted(sensor)))
     return sorted(dict.fromkeys(filter(None, largest)), key=len, reverse=True)
 
 

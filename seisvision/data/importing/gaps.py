@@ -19,6 +19,8 @@ JUMP = 5.0
 """Height of that jump, in usual steps from one sample to the next."""
 FAR = 3.0
 """A shorter run is a gap if it lies that many times further out than all else."""
+FAR_UNKNOWN = 30.0
+"""So is a long run of any other value: motion does not leap that far, and stand still there."""
 ZEROS, ZEROS_S = 10, 5.0
 """Zeros in a row that may fill a gap. Longer ones than ``ZEROS_S`` are left to ``quality.max_flat_s``."""
 CHANCE = 1e-6
@@ -46,7 +48,8 @@ def gap_mask(samples: np.ndarray, rate_hz: float) -> tuple[np.ndarray | None, li
         return mask, values
     low, high = float(known.min()), float(known.max())
     number = int if samples.dtype.kind in "iu" else float  # whole numbers are compared many times faster as such
-    candidates: dict[float, np.ndarray] = {}
+    candidates = {value: samples == number(value) for value in {low, high} - set(KNOWN)}
+    candidates = {value: at for value, at in candidates.items() if runs_of(at, LONG_RUN)}
     for value in KNOWN:
         # Zero lies outside all else only where all else has one sign.
         if not low <= value <= high or (value == 0 and low * high != 0):
@@ -82,7 +85,9 @@ def _mark_fillers(
         # Both signs of one value are the two ends of a clipped recording.
         if value and any(abs(value + other) <= 1 for other in candidates):
             continue
-        if value in FULL_SCALES:
+        if value not in KNOWN:
+            found = at if abs(value - middle) > FAR_UNKNOWN * spread else np.zeros_like(at)
+        elif value in FULL_SCALES:
             found = at if largest < abs(value) / 2 else np.zeros_like(at)
         elif abs(value - middle) > FAR * spread:
             found = at

@@ -142,11 +142,23 @@ def _build(station: Station, recipe: Recipe, source: Source, table: StationTable
     station.recordings = to_one_grid(station.recordings, log)
     if source.response == "none":
         # The sign of a response that is taken away is taken away with it.
-        axes = {
-            letter: replace(axes[letter], axis=axes[letter].axis * table.channels.polarity(recording))
-            for letter, recording in station.recordings.items()
-        }
+        axes = _with_signs(station, axes, table, log)
     _turn(station, axes, recipe.processing.components, log)
+
+
+def _with_signs(
+    station: Station, axes: Mapping[str, Direction], table: StationTable, log: RejectionLog
+) -> dict[str, Direction]:
+    """The axes along which counts grow; recordings of which the sign is not known are left out."""
+    signed = {}
+    for letter, recording in list(station.recordings.items()):
+        try:
+            sign = table.channels.polarity(recording)
+        except Refusal as refusal:
+            log.add_recordings([station.recordings.pop(letter)], refusal)
+        else:
+            signed[letter] = replace(axes[letter], axis=axes[letter].axis * sign)
+    return signed
 
 
 def _place(recording: Recording, source: Source, table: StationTable) -> Place | None:
@@ -168,6 +180,9 @@ def _process(station: Station, recipe: Recipe, source: Source, table: StationTab
         response: Any = None
         try:
             unit = source.unit or sac_unit(recording.sac) or COUNTS
+            if source.response != "none" and not unit.lower().startswith("count"):
+                reason = f"its samples are {unit}, no counts that a response could be taken from"
+                raise Refusal("processing", "no_counts", reason)
             if source.response == "remove":
                 response, unit = table.channels.plain_response(recording), GROUND_UNITS[source.output]
             elif source.response == "gain":

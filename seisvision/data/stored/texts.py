@@ -69,7 +69,7 @@ def one_spelling(ids: pd.Series) -> pd.Series:
 def tell_texts_among_numbers(table: pd.DataFrame, path: Path) -> None:
     """Warn of texts where numbers are meant, such as ``[56.8 55.4]`` or ``3,1``: they count as missing."""
     found = []
-    for column in [str(name) for name in table if str(name).endswith(NUMBER_SUFFIXES)]:
+    for column in [str(name) for name in table if str(name).endswith(NUMBER_SUFFIXES) and not is_text(str(name))]:
         values = table[column]
         if pd.api.types.is_numeric_dtype(values):
             continue

@@ -5,6 +5,7 @@ Codes: SEED manual 2.4, appendix A: band, instrument and orientation. An empty l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,8 +16,10 @@ from seisvision.errors import ConfigurationError
 LETTERS = "ZNERT123UVWABCLQ"
 """Orientation codes; all but Z, N, E, R and T need an azimuth and a dip."""
 NOT_MOTION = {
-    "A": "tilt", "C": "calibration or a clock", "D": "pressure", "E": "electronics", "I": "humidity",
-    "K": "temperature", "M": "mass position", "R": "rainfall", "W": "wind",
+    "A": "tilt", "B": "creep", "C": "calibration or a clock", "D": "pressure", "E": "electronics",
+    "F": "a magnetic field", "I": "humidity", "J": "rotation", "K": "temperature", "M": "mass position",
+    "O": "water current", "Q": "electric potential", "R": "rainfall", "S": "strain", "T": "tide", "V": "strain",
+    "W": "wind",
 }  # fmt: skip
 """Instrument codes of sensors that do not record the motion of the ground."""
 WORDS = {"UD": "Z", "NS": "N", "EW": "E", "VERTICAL": "Z", "NORTH": "N", "EAST": "E", "X": "N or E", "Y": "E or N"}
@@ -77,7 +80,7 @@ def check_code(channel: str) -> None:
     if word in WORDS or len(channel) > CODE_LENGTH or not channel.isalnum():
         raise unnamed(channel)
     kind = NOT_MOTION.get(channel[1]) if len(channel) == CODE_LENGTH else None
-    if kind is not None and channel[-1] in LETTERS:
+    if kind is not None:
         raise Refusal(
             "selection",
             "not_ground_motion",
@@ -88,7 +91,17 @@ def check_code(channel: str) -> None:
 def unnamed(channel: str) -> Refusal:
     """Refusal of a channel whose code says no component, and how to say it."""
     word = channel.rstrip("0123456789") if len(channel) == CODE_LENGTH else channel
-    guess = WORDS.get(word, "Z")
-    meaning = f" (perhaps {guess})" if word in WORDS else ""
-    cure = f"; channel_codes: {{{channel}: HH{guess[0]}}} in the source would say what it is" if channel else ""
-    return Refusal("selection", "component", f"channel '{channel}' names no component{meaning}{cure}")
+    meaning = f" (perhaps {WORDS[word]})" if word in WORDS else ""
+    cure = f"; channel_codes: {{{channel}: {_guess(channel, word)}}} in the source would say what it is"
+    return Refusal(
+        "selection", "component", f"channel '{channel}' names no component{meaning}{cure if channel else ''}"
+    )
+
+
+def _guess(channel: str, word: str) -> str:
+    """What a name may stand for, to be copied into a recipe; all letters where it does not tell which."""
+    with_location = re.fullmatch(r"([A-Z]{2}[ZNE123])(\d\d)", channel)
+    if with_location is not None:
+        return f"{with_location[2]}.{with_location[1]}"
+    letters = WORDS.get(word, "Z, N or E").replace(",", " or").split(" or ")
+    return " or ".join(f"HH{letter}" for letter in letters)

@@ -16,6 +16,7 @@ import numpy as np
 from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.sensors.channel_codes import clean_channel
+from seisvision.data.importing.sensors.orientation import angle_deg, axis
 from seisvision.data.importing.signals import Recording
 from seisvision.data.importing.tables.text_tables import NAN
 from seisvision.data.importing.tables.units import ground_unit
@@ -24,6 +25,11 @@ Recorded = Segment | Recording
 """What has SEED codes, a time and perhaps a SAC header."""
 SLACK_NS = 1_000_000_000
 """Files begin with the record that was open when the epoch began."""
+
+ROUNDING_DEG, ROUNDING_FACTOR = 1.0, 1.01
+"""Two descriptions of one channel may differ by that, as two data centres round."""
+STAGES_FACTOR = 2.0
+"""Sensitivities and the product of their stages rarely agree to the last digit."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,13 @@ class ChannelEpoch:
         whole = getattr(self.response, "instrument_sensitivity", None)
         value = getattr(whole, "value", None)
         return NAN if value is None else float(value), str(getattr(whole, "input_units", None) or "")
+
+    @property
+    def gain(self) -> tuple[float, str]:
+        """Sensitivity in counts per m, m/s or m/s**2, and that unit; as it is stated where it is of something else."""
+        value, text = self.sensitivity
+        factor, unit = ground_unit(text) or (1.0, text)
+        return value / factor, unit
 
     def same_as(self, other: ChannelEpoch) -> bool:
         """Whether samples of both mean the same."""
@@ -90,11 +103,13 @@ class ChannelTable:
         own = [epoch for epoch in known if epoch.location in (item.location, None)]
         if not own:
             own = _only_location(item, [epoch for epoch in known if _holds(epoch, item.start_ns)])
-        current = [epoch for epoch in own if _holds(epoch, item.start_ns)]
+        current = _begun_last([epoch for epoch in own if _holds(epoch, item.start_ns)])
         if not current:
             return None
-        # Of epochs that are left open by mistake the one that began last holds.
-        found = max(current, key=lambda epoch: epoch.start_ns)
+        found = current[0]
+        if any(_point_apart(found, other) for other in current[1:]):
+            reason = f"the stations say two directions of {item.trace_id} for one time"
+            raise Refusal("station", "two_epochs", reason)
         for epoch in own:
             if item.start_ns + SLACK_NS < epoch.start_ns < item.end_ns and not epoch.same_as(found):
                 reason = f"{item.trace_id} changed its sensor during the recording"
@@ -135,7 +150,16 @@ class ChannelTable:
         if unit is None:
             reason = f"{item.trace_id} has the input unit '{text}', which is no ground motion"
             raise Refusal("processing", "not_ground_motion", reason)
+        for other in self._beside(item, epoch):
+            if other.response is not None and _gains_apart(epoch.gain, other.gain):
+                stated = " and ".join(f"{gain:g} per {name}" for gain, name in (epoch.gain, other.gain))
+                raise Refusal("station", "two_epochs", f"the stations say two gains of {item.trace_id}: {stated}")
         return epoch.response, *unit
+
+    def _beside(self, item: Recorded, epoch: ChannelEpoch) -> list[ChannelEpoch]:
+        """Epochs of the same location that hold from the same time on."""
+        known = [other for other in self._known(item) if other.location == epoch.location]
+        return [other for other in known if other.start_ns == epoch.start_ns and _holds(other, item.start_ns)]
 
     def plain_response(self, item: Recorded) -> Any:
         """Response of a recording from metres and seconds to counts: obspy guesses at units that it does not know.
@@ -171,12 +195,22 @@ class ChannelTable:
             stated = "states no sensitivity" if np.isnan(value) else f"states a sensitivity of {value:g}"
             hint = "; a polynomial response has none" if getattr(response, "response_stages", None) else ""
             raise Refusal("processing", "no_response", f"the response of {item.trace_id} {stated}{hint}", value)
-        return value / factor, unit
+        gain = _check_against_stages(item, response, (value / factor, unit))
+        return gain, unit
 
     def polarity(self, item: Recorded) -> float:
-        """-1 where counts fall when the ground moves along the axis of the channel (negative sensitivity), else 1."""
-        epoch = self.find(item)
-        return -1.0 if epoch is not None and epoch.sensitivity[0] < 0 else 1.0
+        """-1 where counts fall when the ground moves along the axis of the channel (negative sensitivity), else 1.
+
+        Raises:
+            Refusal: it is not known which epoch holds, and their signs differ.
+        """
+        try:
+            return _sign(self.find(item))
+        except Refusal:
+            signs = {_sign(epoch) for epoch in self._known(item)}
+            if len(signs) > 1:
+                raise
+            return signs.pop()
 
 
 def within_limits(station_xml: bytes) -> bytes:
@@ -193,6 +227,52 @@ def within_limits(station_xml: bytes) -> bytes:
 
 def _holds(epoch: ChannelEpoch, time_ns: int) -> bool:
     return epoch.start_ns - SLACK_NS <= time_ns <= epoch.end_ns
+
+
+def _sign(epoch: ChannelEpoch | None) -> float:
+    return -1.0 if epoch is not None and epoch.sensitivity[0] < 0 else 1.0
+
+
+def _begun_last(epochs: list[ChannelEpoch]) -> list[ChannelEpoch]:
+    """Of epochs that are left open by mistake those that began last hold."""
+    return [epoch for epoch in epochs if epoch.start_ns == max(other.start_ns for other in epochs)]
+
+
+def _point_apart(one: ChannelEpoch, other: ChannelEpoch) -> bool:
+    """Whether two epochs differ in direction or sign, by more than the rounding of two writers."""
+    angles = (one.azimuth_deg, one.dip_deg, other.azimuth_deg, other.dip_deg)
+    if one.sensitivity[0] * other.sensitivity[0] < 0:
+        return True
+    return bool(np.isfinite(angles).all()) and angle_deg(axis(*angles[:2]), axis(*angles[2:])) > ROUNDING_DEG
+
+
+def _gains_apart(one: tuple[float, str], other: tuple[float, str], factor: float = ROUNDING_FACTOR) -> bool:
+    """Whether two gains differ in unit or by more than a factor; one that is not known differs from none."""
+    if np.isnan(one[0] + other[0]) or not one[0] * other[0]:
+        return False
+    return one[1] != other[1] or not 1 / factor <= one[0] / other[0] <= factor
+
+
+def _check_against_stages(item: Recorded, response: Any, gain: tuple[float, str]) -> float:
+    """The gain by the unit in which the sensitivity is stated, which may differ from that of the stages.
+
+    Raises:
+        Refusal: the stages, told at the same frequency, multiply to something else.
+    """
+    whole, stages = response.instrument_sensitivity, response.response_stages or []
+    own = ChannelEpoch(None, 0, 0, response=response).gain
+    stated = own if ground_unit(whole.input_units) is not None else gain
+    if stated[1] != gain[1]:
+        reason = f"the sensitivity of {item.trace_id} is per {stated[1]}, its first stage per {gain[1]}"
+        raise Refusal("processing", "no_response", reason)
+    gains = [stage.stage_gain for stage in stages]
+    if not gains or None in gains or stages[0].stage_gain_frequency != whole.frequency:
+        return stated[0]
+    product = float(np.prod(gains)) / (ground_unit(stages[0].input_units) or (1.0, ""))[0]
+    if _gains_apart(stated, (product, stated[1]), STAGES_FACTOR):
+        reason = f"the sensitivity of {item.trace_id} is {stated[0]:g}, its stages multiply to {product:g}"
+        raise Refusal("processing", "no_response", reason, product)
+    return stated[0]
 
 
 def _only_location(item: Recorded, epochs: list[ChannelEpoch]) -> list[ChannelEpoch]:

@@ -15,8 +15,8 @@ from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_inventory
 from seisvision.data.importing.sensors.channel_codes import clean_channel
-from seisvision.data.importing.tables.channel_table import ChannelTable, within_limits
-from seisvision.data.importing.tables.station_rows import is_station_table, read_station_rows
+from seisvision.data.importing.tables.channel_table import SLACK_NS, ChannelTable, within_limits
+from seisvision.data.importing.tables.station_rows import SAME_PLACE_DEG, is_station_table, read_station_rows
 from seisvision.data.importing.tables.text_tables import (
     COMPRESSED,
     NAN,
@@ -41,6 +41,16 @@ class Place:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "longitude_deg", within_half_turn(self.longitude_deg))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has a latitude and a longitude."""
+        return bool(np.isfinite(self.latitude_deg + self.longitude_deg))
+
+    def is_at(self, other: Place) -> bool:
+        """Whether both are one place, as far as rounding goes."""
+        turn = abs(within_half_turn(self.longitude_deg - other.longitude_deg))
+        return abs(self.latitude_deg - other.latitude_deg) <= SAME_PLACE_DEG and turn <= SAME_PLACE_DEG
 
 
 Key = tuple[str, str, str | None, str | None]
@@ -72,9 +82,14 @@ class StationTable:
         """Place of a channel at a time, else of its station, else None."""
         for code in (network, ""):
             for key in ((code, station, location, channel), (code, station, None, None)):
-                for start_ns, end_ns, place in self.epochs.get(key, ()):
-                    if start_ns <= time_ns <= end_ns and np.isfinite(place.latitude_deg + place.longitude_deg):
-                        return place
+                holding = [
+                    (start_ns, place)
+                    for start_ns, end_ns, place in self.epochs.get(key, ())
+                    if start_ns - SLACK_NS <= time_ns <= end_ns and place.is_known
+                ]
+                if holding:
+                    # Of epochs that are left open by mistake the one that began last holds.
+                    return max(holding, key=lambda epoch: epoch[0])[1]
         return None
 
     def why_missing(self, network: str, station: str) -> str:
@@ -196,7 +211,25 @@ def _add_inventory(file: Path, stations: StationTable) -> None:
                 location, code = clean_channel(channel.code, stations.channels.codes, channel.location_code)
                 place = Place(channel.latitude, channel.longitude, channel.elevation)
                 stations.add((network.code, station.code, location, code), place, _epoch(channel))
+    _leave_out_contradictory(stations, file)
     _add_channels(inventory, stations)
+
+
+def _leave_out_contradictory(stations: StationTable, file: Path) -> None:
+    """Give stations that are at two places at one time none."""
+    found = {key[:2]: why for key, epochs in stations.epochs.items() if (why := _two_places(epochs, file))}
+    stations.problems |= found
+    stations.epochs = {key: epochs for key, epochs in stations.epochs.items() if key[:2] not in found}
+
+
+def _two_places(epochs: list[tuple[float, float, Place]], file: Path) -> str:
+    """Why epochs that begin together cannot both be true; empty where they can."""
+    for i, (start_ns, _, place) in enumerate(epochs):
+        for other_ns, _, other in epochs[:i]:
+            if other_ns == start_ns and place.is_known and other.is_known and not place.is_at(other):
+                shown = " and ".join(f"{item.latitude_deg:g}, {item.longitude_deg:g}" for item in (other, place))
+                return f"{file.name} puts it at two places at one time ({shown}); give dates, or one place"
+    return ""
 
 
 def _read_inventory(file: Path) -> Any:
