@@ -93,7 +93,7 @@ def sentinels(tree: Tree, rng: np.random.Generator) -> None:
     def fill(_: Path, stream: Any) -> Any:
         trace = stream[int(rng.integers(len(stream)))]
         begin = int(rng.integers(len(trace) // 3, len(trace) // 2))
-        if trace.data.dtype.kind != "i" or (np.isfinite(value) and abs(value) < 1e10):
+        if trace.data.dtype.kind != "i" or abs(value) <= 2**31:
             trace.data[begin : begin + 12] = value
         return stream
 
@@ -217,9 +217,10 @@ def sac_files(tree: Tree, rng: np.random.Generator) -> None:
 
 def decomposed_names(tree: Tree, rng: np.random.Generator) -> None:
     """An id with an accent, composed in the catalogue and decomposed in the file name."""
+    if tree.format != "MSEED":
+        return
     tree.event["id"] = "évént 1"
     tree.file_name = unicodedata.normalize("NFD", "évént 1") + ".mseed"
-    tree.format = "MSEED"
 
 
 def around_the_world(tree: Tree, rng: np.random.Generator) -> None:
@@ -252,3 +253,5 @@ HABITS: tuple[Habit, ...] = (
     sentinels, gaps, overlaps, out_of_order, blank_blocks, small_letters, locations, gains, no_gain, as_integers,
     sac_files, decomposed_names, around_the_world, table_styles, compressed_tables,
 )  # fmt: skip
+DIRECTIONS = (turned, tilted, galperin, vertical_called_three)
+"""Habits of which a sensor can have one."""

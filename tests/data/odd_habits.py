@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from habit_tables import write_catalogue, write_picks, write_stations
-from habits import HABITS
+from habits import DIRECTIONS, HABITS
 from true_ground import (
     AMPLITUDE,
     ONSET_S,
@@ -41,8 +41,11 @@ def odd_tree(seed: int, number: int) -> tuple[str, Tree]:
     tree = plain_tree(number)
     chosen = [HABITS[number % len(HABITS)]]
     chosen += [HABITS[int(i)] for i in rng.choice(len(HABITS), int(rng.integers(0, 3)), replace=False)]
+    directions = [habit for habit in dict.fromkeys(chosen) if habit in DIRECTIONS]
     names = []
     for habit in dict.fromkeys(chosen):
+        if habit in directions[1:]:
+            continue
         habit(tree, rng)
         names.append(habit.__name__)
     return f"{seed}-{number}-{'+'.join(names)}", tree
