@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 TEXT_SUFFIXES = ("_id", "_code", "_name", "_type", "_cell", "_time", "_order", "_unit", "_channel", "_category")
 TEXT_COLUMNS = frozenset({"split", "trace_chunk"})
 NUMBER_SUFFIXES = ("_deg", "_km", "_m", "_s", "_hz", "_db", "_sample", "_magnitude", "_npts")
+LISTS = frozenset({"trace_component_rates_hz"})
+"""Columns of several numbers, as the import writes them."""
 NO_CODE = frozenset({"", "NaN", "nan", "None", "null", "NULL", "N/A", "n/a", "<NA>", "#N/A", "NaT", "-", "--"})
 """Network NA is one, as are stations NAN and NONE."""
 NO_VALUE = NO_CODE | {"NA"}
@@ -69,7 +71,7 @@ def one_spelling(ids: pd.Series) -> pd.Series:
 def tell_texts_among_numbers(table: pd.DataFrame, path: Path) -> None:
     """Warn of texts where numbers are meant, such as ``[56.8 55.4]`` or ``3,1``: they count as missing."""
     found = []
-    for column in [str(name) for name in table if str(name).endswith(NUMBER_SUFFIXES)]:
+    for column in [str(name) for name in table if str(name).endswith(NUMBER_SUFFIXES) and name not in LISTS]:
         values = table[column]
         if pd.api.types.is_numeric_dtype(values):
             continue
