@@ -164,6 +164,7 @@ def common_rate_hz(rates_hz: np.ndarray) -> float:
     if not np.all(same_rate(rates, rates[0])):
         some = ", ".join(f"{rate:g}" for rate in rates[:8])
         raise DataError(
-            f"the traces have {len(rates)} sampling rates ({some} Hz); set sampling_rate_hz to bring all to one"
+            f"the traces have {len(rates)} sampling rates ({some} Hz); bring all to one with "
+            f"dataset.samples.sampling_rate_hz={rates[0]:g} (dataset.traces.sampling_rate_hz for single traces)"
         )
     return float(rates[0])

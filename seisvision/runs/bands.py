@@ -74,5 +74,6 @@ def _check_partly(bands: Iterator[tuple[str, Band]], rate_hz: float) -> None:
 def _refuse(key: str, band: Band, rate_hz: float) -> None:
     raise ConfigurationError(
         f"{key}=[{band[0]:g}, {band[1]:g}] Hz lies above or reaches the Nyquist frequency {rate_hz / 2:g} Hz of "
-        f"samples at {rate_hz:g} Hz. Set {key.partition('[')[0]} to lower frequencies, or use a set of a higher rate."
+        f"samples at {rate_hz:g} Hz. Set {key.partition('[')[0]} to lower frequencies, raise "
+        "sampling_rate_hz of the data where it is set, or use a set of a higher rate."
     )

@@ -215,3 +215,29 @@ def test_a_catalogue_without_places_says_so(tmp_path):
     catalogue = read(tmp_path, "event_id,source_type,Breite,MLv\na,slide,46.1,2.3\n")
     assert catalogue.events["a"]["source_magnitude_type"] == "MLv"
     assert "events.csv: no column is known for places of events, so they are missing" in catalogue.notes
+
+
+@pytest.mark.parametrize("column", ["datetime", "to_timestamp"])
+def test_origin_times_of_aqms_count_leap_seconds_and_columns_of_picks_are_left_out(tmp_path, column):
+    time = {"datetime": "931300367.1", "to_timestamp": "1999-07-06 22:32:47.1+00"}[column]
+    (tmp_path / "phases.csv").write_text(
+        f"evid,orid,{column},lat,lon,depth,arid,iphase,net,sta\n"
+        f"7,1,{time},48.5,-121.5,2.5,11,P,UW,AAA\n7,1,{time},48.5,-121.5,2.5,12,S,UW,BBB\n"
+    )
+    catalogue = read_events(str(tmp_path / "phases.csv"))
+    event = catalogue.events["7"]
+    assert event["source_origin_time"] == "1999-07-06T22:32:25.100000Z"
+    assert event["source_orid"] == 1 and not {"source_arid", "source_sta"} & set(event)
+    assert any("counts leap seconds" in note for note in catalogue.notes)
+    assert any("left out: arid, iphase, sta" in note for note in catalogue.notes)
+
+
+@pytest.mark.parametrize(
+    ("head", "time"),
+    [("evid,orid,datetime", "1999-07-06T22:32:47.1Z"), ("event_id,run,datetime", "931300367.1")],
+)
+def test_other_times_do_not_count_leap_seconds(tmp_path, head, time):
+    (tmp_path / "events.csv").write_text(f"{head},lat,lon\n7,1,{time},48.5,-121.5\n")
+    assert (
+        read_events(str(tmp_path / "events.csv")).events["7"]["source_origin_time"].startswith("1999-07-06T22:32:47.1")
+    )

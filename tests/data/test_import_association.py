@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from obspy import Stream, Trace, UTCDateTime
+from obspy import Stream, Trace, UTCDateTime, read
 from obspy.io.sac import SACTrace
 from recorded_trees import BEFORE_S, origin, recipe, trace, write_events, write_stations, write_tree
 
 from seisvision.data.importing.association import associate
 from seisvision.data.importing.importer import run_import
+from seisvision.data.importing.summary import summary
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 
@@ -144,3 +145,51 @@ def test_what_cannot_work_is_said(tmp_path):
     write_events(folder / "events.csv", ["ev0"], source_origin_time=[""])
     with pytest.raises(DataError, match="origin time"):
         found_in(folder, association={"by": "time"})
+
+
+def test_the_tables_of_a_source_are_no_recordings(tmp_path):
+    folder = write_tree(tmp_path, n_events=2)
+    for event in (0, 1):
+        (folder / "waveforms" / f"ev{event}_picks.csv").write_text("station,phase,pick_time\n")
+    picks = str(folder / "waveforms" / "{event_id}_picks.csv")
+    for by in ("name", "time"):
+        found = found_in(folder, waveforms=[str(folder)], picks=picks, association={"by": by})
+        assert (found.n_files, len(found.events), found.rejections) == (2, 2, [])
+
+
+def test_folders_named_like_events_are_told(tmp_path):
+    folder = write_tree(tmp_path, n_events=1)
+    (folder / "waveforms" / "ev0").mkdir()
+    (folder / "waveforms" / "ev0.mseed").rename(folder / "waveforms" / "ev0" / "XX.AAA.mseed")
+    assert any("--associate folder" in item.reason for item in found_in(folder).rejections)
+
+
+def test_a_file_of_another_time_says_its_own(tmp_path):
+    folder = write_tree(tmp_path, n_events=1)
+    trace = continuous("AAA", 1e6, 100)
+    trace.write(str(folder / "waveforms" / "late.mseed"), format="MSEED")
+    refused = [item for item in found_in(folder, association={"by": "time"}).rejections if item.kind == "file"]
+    assert [item.cause for item in refused] == ["no_event_in_time"]
+    assert str(trace.stats.starttime)[:19] in refused[0].reason
+
+
+def test_components_in_files_of_their_own_are_told(tmp_path):
+    folder = write_tree(tmp_path, n_events=1)
+    for path in list((folder / "waveforms").iterdir()):
+        for one in read(str(path)):
+            one.write(str(path.with_name(f"day_{one.id}.mseed")), format="MSEED")
+        path.unlink()
+    apart = run_import(recipe(folder, {"events": "files"}), None)
+    joined = run_import(recipe(folder, {"events": "files", "association": {"pattern": "^(day)_"}}), None)
+    assert apart.n_parted == len(joined.stations) and joined.n_parted == 0
+    assert "--pattern" in summary(apart) and "--pattern" not in summary(joined)
+
+
+def test_an_event_without_stations_says_what_became_of_its_recordings(tmp_path):
+    folder = write_tree(tmp_path, n_events=2)
+    dead = read(str(folder / "waveforms" / "ev0.mseed"))
+    for one in dead:
+        one.data[:] = 0
+    dead.write(str(folder / "waveforms" / "ev0.mseed"), format="MSEED")
+    refused = [item for item in run_import(recipe(folder, {}), None).rejections if item.kind == "event"]
+    assert refused[0].cause == "few_stations" and f"recordings refused: flat {len(dead)}" in refused[0].reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.file_lists import list_files, plain_name, stem
 from seisvision.data.importing.formats.reading import Reading
 from seisvision.data.importing.formats.segment import NS, Segment
@@ -32,8 +34,9 @@ from seisvision.data.importing.tables.catalogue import (
 )
 from seisvision.data.importing.tables.event_columns import Catalogue, is_plain_id
 from seisvision.data.importing.tables.pick import Pick
+from seisvision.data.importing.tables.picks import PLACEHOLDER
 from seisvision.data.importing.tables.station_table import SAC
-from seisvision.data.importing.tables.times import time_ns
+from seisvision.data.importing.tables.times import format_ns, time_ns
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 
 SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")
@@ -110,13 +113,25 @@ def associate(source: Source) -> Association:
     """
     if source.traces is not None:
         read_trace_table(source.traces)
-    files = list_files(source.waveforms)
+    files = _without_tables(list_files(source.waveforms), source)
     found = Association(n_files=len(files))
     log = RejectionLog(source.name)
     by = _by_time if source.association.by in ("time", "sds") else _by_key
     by(source, files, found, log)
     found.rejections = log.items
     return found
+
+
+def _without_tables(files: list[tuple[Path, str]], source: Source) -> list[tuple[Path, str]]:
+    """Leave out the catalogue, stations and picks of a source that lie among its recordings; ASDF holds all of them."""
+    tables = [name for name in (source.events, source.stations, source.traces, source.picks) if name]
+    paths = [re.escape(os.path.realpath(name)) for name in tables if name not in (SAC, FILES, "events")]
+    table = re.compile("|".join(paths).replace(re.escape(PLACEHOLDER), "[^/]+") or "(?!)")
+    kept = []
+    for path, name in files:
+        if path.suffix.lower() in ASDF_SUFFIXES or not table.fullmatch(os.path.realpath(path)):
+            kept.append((path, name))
+    return kept
 
 
 def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, log: RejectionLog) -> None:
@@ -132,7 +147,7 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
         try:
             named = _events_named(source, pattern, path)
             for text in named:
-                _check_id(source, ids, refused, text)
+                _check_id(source, ids, refused, text, path)
         except Refusal as refusal:
             log.add(refusal, file=name)
             continue
@@ -191,7 +206,9 @@ def _events_of_headers(
     return catalogue, kept
 
 
-def _check_id(source: Source, ids: Mapping[str, str], refused: Mapping[str, Refusal], event_id: str) -> None:
+def _check_id(
+    source: Source, ids: Mapping[str, str], refused: Mapping[str, Refusal], event_id: str, path: Path
+) -> None:
     """Refuse an id that is no text, or not in the catalogue where there is one."""
     if not is_plain_id(event_id):
         raise Refusal("association", "no_event", f"names the event {event_id[:40]!a}, which is no plain text")
@@ -202,6 +219,9 @@ def _check_id(source: Source, ids: Mapping[str, str], refused: Mapping[str, Refu
         return
     hint = did_you_mean(event_id, list(ids)).partition(" Allowed")[0]
     close = hint if hint.startswith("Did") else ""
+    folder = plain_name(path.parent.name)
+    if source.association.by == "name" and folder in ids:
+        close = f"Its folder '{folder}' is named like one: --associate folder (association.by)"
     raise Refusal("association", "no_event", f"no event '{event_id}' in the catalogue. {close}".strip())
 
 
@@ -260,7 +280,8 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
             for start, end in spans:
                 hit |= (starts < end) & (ends > start)
             if not hit.any():
-                raise Refusal("association", "no_event_in_time", "holds the time span of no event")
+                recorded = _recorded(spans)
+                raise Refusal("association", "no_event_in_time", f"holds the time span of no event{recorded}")
         except Refusal as refusal:
             log.add(refusal, file=name)
             continue
@@ -285,6 +306,14 @@ def _recorded_spans(source: Source, path: Path) -> set[tuple[int, int]]:
     if not spans and flaw is not None:
         raise flaw
     return spans
+
+
+def _recorded(spans: set[tuple[int, int]]) -> str:
+    """From when to when a file holds recordings, to be seen beside the times of the catalogue."""
+    if not spans:
+        return ""
+    first, last = min(start for start, _ in spans), max(end for _, end in spans)
+    return f"; it was recorded from {format_ns(first)[:19]} to {format_ns(last)[:19]}"
 
 
 def _day_span(path: Path) -> set[tuple[int, int]]:

@@ -130,7 +130,8 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         return load_recipe(args.recipe, args.root, changes)
     if "waveforms" not in given or "events" not in given:
         raise ConfigurationError(
-            "give a recipe, or --waveforms and --events; 'seisvision data import --help' shows both"
+            "give a recipe, or --waveforms and --events (sac for those of SAC headers, files without a catalogue); "
+            "'seisvision data import --help' shows both"
         )
     from omegaconf import OmegaConf
 

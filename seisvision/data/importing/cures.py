@@ -20,7 +20,7 @@ CURES: dict[str, str] = {
     "epoch_boundary": "a window that one epoch covers",
     "far_rate": "processing.rate_hz",
     "few_signals": "quality.min_signal_stations, quality.min_snr",
-    "few_stations": "quality.min_stations",
+    "few_stations": "quality.min_stations, or what refused its recordings",
     "flat": "quality.max_flat_s",
     "gap": "processing.max_gap_s, or a window that the recordings cover",
     "half_of_a_pair": "orientation: letters, or recordings with the missing channel",
@@ -33,7 +33,8 @@ CURES: dict[str, str] = {
     "no_azimuth": "StationXML or CSV with azimuth and dip of the channels, or channel_codes",
     "no_counts": "response: none; or unit: counts in the source, where the header (IDEP) is wrong",
     "no_encoding": "write the file anew with blockette 1000",
-    "no_event": "association.pattern, or --pattern: a regular expression whose first group is the event id",
+    "no_event": "--associate folder or time (association.by), or --pattern (association.pattern): a regular "
+    "expression whose first group is the event id",
     "no_event_in_time": "association.before_s and after_s",
     "no_ground_motion": "nothing: dead traces and time breaks are no recordings",
     "no_match": "association.pattern, or --pattern",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
             ]
             stations = [station for station, cut in cuts if cut is not None]
             kept = [(station, *cut) for station, cut in cuts if cut is not None]
-        _check_stations(stations, recipe.quality)
+        _check_stations(stations, recipe.quality, log)
     except Refusal as refusal:
         for station in stations:
             log.add_recordings(station.recordings.values(), refusal)
@@ -140,10 +141,13 @@ def _check_event(files: EventFiles, event: dict[str, Any], quality: Quality) -> 
         raise Refusal("event", "no_origin", "the catalogue has no coordinates of this event")
 
 
-def _check_stations(stations: list[Station], quality: Quality) -> None:
+def _check_stations(stations: list[Station], quality: Quality, log: RejectionLog) -> None:
     needed = max(1, quality.min_stations)
     if len(stations) < needed:
-        raise Refusal("event", "few_stations", f"{len(stations)} stations left < {needed}", len(stations))
+        causes = Counter(item.cause for item in log.items if item.kind == "recording")
+        refused = ", ".join(f"{cause} {number}" for cause, number in causes.most_common())
+        why = f"; recordings refused: {refused}" if refused else ""
+        raise Refusal("event", "few_stations", f"{len(stations)} stations left < {needed}{why}", len(stations))
     shown = sum(station.onset_ns is not None for station in stations)
     if shown < quality.min_signal_stations:
         reason = f"{shown} stations show the event < {quality.min_signal_stations}"

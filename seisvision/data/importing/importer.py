@@ -89,6 +89,7 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     seconds: float = 0.0
+    lone: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
     tables: dict[str, StationTable] = field(default_factory=dict, repr=False)
 
     def understood(self, source: str, association: Association, table: StationTable) -> None:
@@ -114,6 +115,10 @@ class ImportReport:
         self.orientations.update(row["trace_orientation"] for row in result.rows)
         self.turned.update(row["trace_turned_from"] for row in result.rows if row["trace_turned_from"])
         self._add_places(result)
+        if not result.rows[0].get("source_origin_time"):
+            for row in (row for row in result.rows if len(row["trace_component_order"]) == 1):
+                key = tuple(row[name] for name in ("station_network_code", "station_code", "trace_start_time"))
+                self.lone[key] = self.lone.get(key, "") + row["trace_component_order"]
 
     def _add_places(self, result: EventResult) -> None:
         event = result.rows[0]
@@ -130,6 +135,11 @@ class ImportReport:
         """Stations (NET.STA) without a position, and why."""
         lost = [key for key, placed in self.stations.items() if not placed]
         return {f"{net}.{sta}": self.tables[source].why_missing(net, sta) for source, net, sta in lost}
+
+    @property
+    def n_parted(self) -> int:
+        """Stations of events without an origin time whose components lie in events of their own."""
+        return len({key[:2] for key, letters in self.lone.items() if len(set(letters)) == len(letters) > 1})
 
     @property
     def n_events(self) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from seisvision.data.importing.cures import CURES
 from seisvision.data.importing.importer import ImportReport
 from seisvision.data.importing.rejections import Rejection, count_causes
 
+WIDTH = 118
 SHOWN_NOTES = 12
 SHOWN_STATIONS = 5
 LONGEST_REASON = 160
@@ -15,7 +17,9 @@ LONGEST_REASON = 160
 
 def summary(report: ImportReport) -> str:
     """Tables of what came in, how it was understood, what was kept, and why the rest was not."""
-    lines = [*_sources(report), "", *_understood(report), "", *_classes(report)]
+    lines = [*_sources(report), "", *_understood(report), ""]
+    if report.n_events:
+        lines += _classes(report)
     causes = list(_causes(report.rejections))
     if causes:
         lines += ["", f"{'not taken':<12}{'stage':<14}{'cause':<24}{'number':>8}", *causes]
@@ -32,8 +36,12 @@ def summary(report: ImportReport) -> str:
         units = ", ".join(f"{unit} {number}" for unit, number in sorted(report.units.items()))
         lines += ["", f"units differ, as column trace_unit says (traces): {units}"]
     methods = ", ".join(f"{name} {number}" for name, number in sorted(report.onset_methods.items()))
-    lines += ["", f"onset of events: {methods or 'none'}", f"{report.n_events} events in {report.seconds:.1f} s"]
-    return "\n".join(lines)
+    lines += ["", *([f"onset of events: {methods}"] if methods else [])]
+    return "\n".join([*lines, f"{_events(report.n_events)} in {report.seconds:.1f} s"])
+
+
+def _events(number: int) -> str:
+    return "1 event" if number == 1 else f"{number} events"
 
 
 def _sources(report: ImportReport) -> Iterator[str]:
@@ -48,23 +56,34 @@ def _understood(report: ImportReport) -> Iterator[str]:
     """How many of what was kept have a place and a magnitude, and what the columns of the tables were taken for."""
     placed, origins = sum(report.stations.values()), sum(report.n_with_origin.values())
     stations = f"{placed} of {len(report.stations)} stations have a position"
-    yield f"{stations}, {origins} of {report.n_events} events an origin"
+    if report.n_events:
+        yield f"{stations}, {origins} of {report.n_events} events an origin"
     for reason, codes in _by_reason(report.without_position()).items():
         more = f" and {len(codes) - SHOWN_STATIONS} more" if len(codes) > SHOWN_STATIONS else ""
         yield f"    {', '.join(codes[:SHOWN_STATIONS])}{more}: {reason}"
     if report.magnitude_types:
         types = ", ".join(f"{kind or 'no type'} {n}" for kind, n in sorted(report.magnitude_types.items()))
         mixed = " (types differ: do not learn them as one)" if len(report.magnitude_types) > 1 else ""
-        yield f"magnitudes of {sum(report.magnitude_types.values())} events: {types}{mixed}"
+        yield f"magnitudes of {_events(sum(report.magnitude_types.values()))}: {types}{mixed}"
     for source, tables in report.columns.items():
         for what, columns in tables.items():
             known = [f"{name} = {meaning}" if name != meaning else name for name, meaning in columns.items() if meaning]
             others = [name for name, meaning in columns.items() if not meaning]
             kept = f"; {'kept as they are' if what == 'events' else 'not used'}: {', '.join(others)}" if others else ""
-            yield f"{what} of {source}, {len(known)} of {len(columns)} columns have a meaning: {', '.join(known)}{kept}"
-    yield from report.notes[:SHOWN_NOTES]
+            head = f"{what} of {source}, {len(known)} of {len(columns)} columns have a meaning: "
+            yield _wrapped(f"{head}{', '.join(known)}{kept}")
+    if report.n_parted:
+        yield (
+            f"{report.n_parted} stations have each component in an event of its own, as the files hold one; what their "
+            "names have in common joins them: --pattern (association.pattern)"
+        )
+    yield from map(_wrapped, report.notes[:SHOWN_NOTES])
     if len(report.notes) > SHOWN_NOTES:
         yield f"and {len(report.notes) - SHOWN_NOTES} more notes in the card of the set"
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:

@@ -184,7 +184,7 @@ class _Reader:
         self._check_depths()
         catalogue = Catalogue(columns=self._meanings())
         first: dict[str, tuple[int, list[str]]] = {}
-        n_repeats = 0
+        n_repeats, differ = 0, set[int]()
         for line, row in zip(self.table.lines, self.table.rows, strict=True):
             event_id = self._id(row)
             if ID not in self.columns and event_id in first:
@@ -194,6 +194,7 @@ class _Reader:
                     raise _refusal("bad_id", f"has the id {event_id[:40]!r}; an id is plain text", line)
                 if event_id in first and self.repeats and self._same_event(row, first[event_id][1]):
                     n_repeats += 1
+                    differ.update(i for i in self.extra if row[i] != first[event_id][1][i])
                     continue
                 if event_id in first:
                     raise _refusal("duplicate_id", f"repeats the id of line {first[event_id][0]}", line)
@@ -202,8 +203,21 @@ class _Reader:
             except Refusal as refusal:
                 catalogue.refuse(event_id if is_plain_id(event_id) else f"line {line}", refusal)
         self._refuse_misfits(catalogue)
+        self._leave_out(catalogue, sorted(differ))
         self._note(catalogue, n_repeats)
         return catalogue
+
+    def _leave_out(self, catalogue: Catalogue, columns: list[int]) -> None:
+        """Columns of stations or picks, which differ between the rows of one event, say nothing of the event."""
+        for event in catalogue.events.values():
+            for i in columns:
+                event.pop(self.extra[i], None)
+        names = [self.table.columns[i] for i in columns]
+        for name in names:
+            catalogue.columns.pop(name, None)
+        if names:
+            note = f"columns that differ between rows of one event are left out: {', '.join(names)}"
+            catalogue.notes.append(f"{self.file.name}: {note}")
 
     def _id(self, row: list[str]) -> str:
         if ID in self.columns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from seisvision.data.importing.tables.columns import Column, Meaning
+from seisvision.data.importing.tables.leap_seconds import without_leap_seconds
 from seisvision.data.importing.tables.text_tables import NO_VALUE, TextTable
 from seisvision.data.importing.tables.times import AmbiguousTimeError, day_comes_first, format_ns, time_ns
 
@@ -12,6 +13,7 @@ ZONES = {"": 0.0, "utc": 0.0, "jst": 9.0}
 DATE_PARTS = ("year", "month", "day")
 CLOCK_PARTS = ("hour", "minute", "second")
 CLOCK = re.compile(r"\d{1,2}:\d{1,2}(:\d{1,2}([.,]\d*)?)?\s*([AaPp][Mm])?\D*")
+NUMBER = re.compile(r"\s*[+-]?\d+\.?\d*(?:[eE][+-]?\d+)?\s*")
 DIGITS = re.compile(r"(\d{5,6})([.,]\d*)?")
 """HHMMSS, of which tables of numbers drop the first zero."""
 TIME_MEANINGS = (
@@ -60,6 +62,9 @@ class RowTimes:
         texts = [self._written(row) for row in table.rows]
         self.day_first = day_comes_first(texts)
         self.notes: list[str] = []
+        self.counts_leap_seconds = _is_true_epoch(table, columns)
+        if self.counts_leap_seconds:
+            self.notes.append(f"{self.name} counts leap seconds, as AQMS keeps times, and is brought to UTC")
         if self.day_first is not None and any(re.match(r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}", text) for text in texts):
             order = "day first" if self.day_first else "month first"
             self.notes.append(f"dates like 05/03/2020 are read {order}, as days above 12 show")
@@ -100,7 +105,8 @@ class RowTimes:
         keys = ("source_origin_time", "time_of_day", "date")
         units = [self.columns[key].unit for key in keys if key in self.columns]
         zone_h = next((ZONES[unit] for unit in units if unit), 0.0)
-        return time_ns(written, day_first=self.day_first, zone_h=zone_h)
+        found = time_ns(written, day_first=self.day_first, zone_h=zone_h)
+        return without_leap_seconds(found) if self.counts_leap_seconds else found
 
     def _written(self, row: list[str]) -> str:
         """Date and time of a row as one text."""
@@ -132,6 +138,19 @@ class RowTimes:
         column = self.columns.get(key)
         text = "" if column is None else row[column.index].strip()
         return "" if text.lower() in NO_VALUE else text
+
+
+def _is_true_epoch(table: TextTable, columns: dict[str, Column]) -> bool:
+    """Whether times are those of a query of AQMS: seconds that count leap seconds, as numbers or made into text."""
+    column = columns.get("source_origin_time")
+    if column is None:
+        return False
+    names = {re.sub(r"[^a-z0-9]", "", name.lower()) for name in table.columns}
+    own = re.sub(r"[^a-z0-9]", "", column.name.lower())
+    if not (names & {"evid", "orid"} and names & {"orid", "arid", "prefor", "datetime1", "totimestamp"}):
+        return False
+    numbers = all(NUMBER.fullmatch(text) for text in table.column(column.index) if text)
+    return own == "totimestamp" or (own == "datetime" and numbers)
 
 
 def _whole(text: str) -> str:
