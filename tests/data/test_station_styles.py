@@ -108,7 +108,7 @@ def test_one_bad_row_is_the_loss_of_one_station(tmp_path):
 @pytest.mark.parametrize(
     ("head", "row", "message"),
     [
-        ("network,station,latitud,longitude", "XX,AAA,1,2", "'latitud', which looks like latitude_deg"),
+        ("network,station,lattitude,longitude", "XX,AAA,1,2", "'lattitude', which looks like latitude_deg"),
         ("station,latitude,longitude,elevation_ft", "AAA,1,2,3", "elevation_km where it is in kilometres"),
         ("network,station,station_latitud,longitude", "XX,AAA,1,2", "'station_latitud', which looks like"),
         ("network,station,lat,latitude,lon", "XX,AAA,1,2,3", "'lat' and 'latitude', and they differ"),
@@ -131,3 +131,24 @@ def test_another_network_is_named(tmp_path):
     table = read(tmp_path, "network,station,latitude,longitude\nYY,AAA,10,20\n")
     assert table.find(*CODES, TIME) is None
     assert "a AAA is listed of network YY" in table.why_missing("XX", "AAA")
+
+
+def test_station_codes_with_their_network_before_them(tmp_path):
+    stations = read(tmp_path, "network,station,latitude,longitude\nXX,XX.AAA,10,20\nYY,AAA,30,40\nXX,YY.B,1,2\n")
+    assert stations.find(*CODES, TIME).latitude_deg == 10
+    assert stations.find("YY", "AAA", "", "HHZ", TIME).latitude_deg == 30
+    assert ("XX", "B", None, None) not in stations.epochs
+
+
+@pytest.mark.parametrize("name", ["elev (feet)", "altitude_ft", "Height [feet]"])
+def test_elevations_in_unknown_units_are_not_lost_without_a_word(tmp_path, name):
+    with pytest.raises(DataError, match="which looks like elevation_m"):
+        read(tmp_path, f"network,station,lat,lon,{name}\nXX,AAA,10,20,4000\n")
+
+
+def test_headers_of_german_and_spanish_lists(tmp_path):
+    german = read(tmp_path, "Netz;Station;Breite;L\u00e4nge;H\u00f6he\nXX;AAA;10,5;185,02;1614,5\n")
+    spanish = read(tmp_path, "net;Station;Latitud;Longitud;Altitud\nXX;AAA;10,5;-174,98;1614,5\n")
+    for stations in (german, spanish):
+        place = stations.find(*CODES, TIME)
+        assert (place.latitude_deg, place.longitude_deg, place.elevation_m) == pytest.approx((10.5, -174.98, 1614.5))

@@ -36,20 +36,23 @@ YEAR = re.compile(r"(\d{4})(\D.*|\d{3}|\d{4})?")
 OPEN_WORDS = ("now", "present", "open", "-1")
 ANY = ("", "*", "--", "-")
 MEANINGS = (
-    Meaning("network", ("network", "net", "networkcode", "stationnetworkcode", "netcode", "knetwk", "nw")),
+    Meaning("network", ("network", "net", "networkcode", "stationnetworkcode", "netcode", "knetwk", "nw", "netz",
+                        "reseau")),
     Meaning(
         "station", ("station", "sta", "code", "stationcode", "stacode", "kstnm", "stn", "stnm"),
         weak=("name", "stationname", "site", "stationid", "id", "nsl", "traceid", "seedid"), near=("station",),
     ),
     Meaning("location", ("location", "loc", "locationcode", "loccode", "stationlocationcode", "khole")),
     Meaning("channel", ("channel", "cha", "chan", "channelcode", "seedchan", "kcmpnm", "tracechannel")),
-    Meaning("latitude_deg", ("stationlatitude", "latitude", "lat", "stla", "stalat", "slat", "stationlat"),
+    Meaning("latitude_deg", ("stationlatitude", "latitude", "lat", "stla", "stalat", "slat", "stationlat", "breite",
+                             "breitengrad", "latitud", "latitudine"),
             units=DEGREES, near=("latitude", "lat")),
     Meaning("longitude_deg", ("stationlongitude", "longitude", "lon", "long", "lng", "stlo", "stalon", "slon",
-                              "stationlon"),
+                              "stationlon", "lange", "laenge", "langengrad", "longitud", "longitudine"),
             units=DEGREES | {"west": -1.0}, near=("longitude", "lon")),
-    Meaning("elevation_m", ("stationelevation", "elevation", "elev", "elv", "ele", "stel", "altitude", "alt", "height"),
-            units=METRES, near=("elevation",)),
+    Meaning("elevation_m", ("stationelevation", "elevation", "elev", "elv", "ele", "stel", "altitude", "alt", "height",
+                            "hohe", "hoehe", "altitud", "quota"),
+            units=METRES, near=("elevation", "elev", "altitude", "height")),
     Meaning("start", ("starttime", "start", "startdate", "ondate", "on", "begin", "begintime", "validfrom", "from",
                       "stationstartdate", "opened", "installed")),
     Meaning("end", ("endtime", "end", "enddate", "offdate", "off", "validto", "to", "stationenddate", "closed",
@@ -195,6 +198,8 @@ class _Reader:
         if "network" not in self.known and "." in station:
             # NET.STA, NET.STA.LOC and NET.STA.LOC.CHA in one column.
             network, station, *_ = station.split(".")
+        elif network and station.startswith(f"{network}."):
+            station = station.split(".")[1]
         if network in ANY:
             network = ""
         if channel in ANY:
