@@ -109,7 +109,7 @@ def test_one_bad_row_is_the_loss_of_one_station(tmp_path):
     ("head", "row", "message"),
     [
         ("network,station,lattitude,longitude", "XX,AAA,1,2", "'lattitude', which looks like latitude_deg"),
-        ("station,latitude,longitude,elevation_ft", "AAA,1,2,3", "elevation_km where it is in kilometres"),
+        ("station,latitude,longitude,elevation_yards", "AAA,1,2,3", "elevation_km where it is in kilometres"),
         ("network,station,station_latitud,longitude", "XX,AAA,1,2", "'station_latitud', which looks like"),
         ("network,station,lat,latitude,lon", "XX,AAA,1,2,3", "'lat' and 'latitude', and they differ"),
         ("network,station,lat", "XX,AAA,1", "no column 'longitude_deg'"),
@@ -140,10 +140,10 @@ def test_station_codes_with_their_network_before_them(tmp_path):
     assert ("XX", "B", None, None) not in stations.epochs
 
 
-@pytest.mark.parametrize("name", ["elev (feet)", "altitude_ft", "Height [feet]"])
-def test_elevations_in_unknown_units_are_not_lost_without_a_word(tmp_path, name):
-    with pytest.raises(DataError, match="which looks like elevation_m"):
-        read(tmp_path, f"network,station,lat,lon,{name}\nXX,AAA,10,20,4000\n")
+@pytest.mark.parametrize("name", ["elev (feet)", "altitude_ft", "Height [ft]"])
+def test_elevations_in_feet_are_brought_to_metres(tmp_path, name):
+    stations = read(tmp_path, f"network,station,lat,lon,{name}\nXX,AAA,10,20,5000\n")
+    assert stations.find(*CODES, TIME).elevation_m == pytest.approx(1524)
 
 
 def test_headers_of_german_and_spanish_lists(tmp_path):
@@ -152,3 +152,21 @@ def test_headers_of_german_and_spanish_lists(tmp_path):
     for stations in (german, spanish):
         place = stations.find(*CODES, TIME)
         assert (place.latitude_deg, place.longitude_deg, place.elevation_m) == pytest.approx((10.5, -174.98, 1614.5))
+
+
+def test_an_inventory_with_two_places_at_one_time_gives_none(tmp_path):
+    def station(latitude_deg, start, end=None, code="AAA"):
+        dates = {"start_date": UTCDateTime(start), "end_date": None if end is None else UTCDateTime(end)}
+        return Station(code, latitude_deg, 20, 100, **dates)
+
+    moved = [station(10, "2000-01-01", "2010-01-01"), station(11, "2010-01-01")]
+    open_ended = [station(10, "2000-01-01", code="BBB"), station(11, "2010-01-01", code="BBB")]
+    twice = [station(10, "2000-01-01", code="CCC"), station(10.0005, "2010-01-01", code="CCC")]
+    networks = [Network("XX", moved + open_ended), Network("XX", twice)]
+    Inventory(networks, source="test").write(str(tmp_path / "stations.xml"), "STATIONXML")
+    stations = read_stations(str(tmp_path / "stations.xml"))
+    assert stations.find(*CODES, TIME).latitude_deg == 11
+    assert stations.find("XX", "CCC", "", "HHZ", TIME) is not None
+    assert stations.find("XX", "BBB", "", "HHZ", TIME) is None
+    assert stations.find("XX", "BBB", "", "HHZ", UTCDateTime("2005-01-01").ns).latitude_deg == 10
+    assert "two places at one time" in stations.why_missing("XX", "BBB") and len(stations.notes) == 1

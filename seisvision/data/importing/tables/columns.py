@@ -17,6 +17,7 @@ UNIT_WORDS = {
     "m": "m", "meter": "m", "meters": "m", "metre": "m", "metres": "m",
     "deg": "deg", "degree": "deg", "degrees": "deg", "decimal": "deg",
     "n": "deg", "e": "deg", "w": "west", "utc": "utc", "gmt": "utc", "z": "utc", "ut": "utc",
+    "ft": "ft", "feet": "ft", "foot": "ft",
     "jst": "jst", "kst": "jst",
 }  # fmt: skip
 NOT_MEANT = frozenset({

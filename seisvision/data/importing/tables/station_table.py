@@ -16,7 +16,12 @@ from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_inventory
 from seisvision.data.importing.sensors.channel_codes import clean_channel
 from seisvision.data.importing.tables.channel_table import ChannelTable, within_limits
-from seisvision.data.importing.tables.station_rows import is_station_table, read_station_rows
+from seisvision.data.importing.tables.station_rows import (
+    StationRow,
+    contradictory,
+    is_station_table,
+    read_station_rows,
+)
 from seisvision.data.importing.tables.text_tables import (
     COMPRESSED,
     NAN,
@@ -69,12 +74,18 @@ class StationTable:
     notes: list[str] = field(default_factory=list)
 
     def find(self, network: str, station: str, location: str, channel: str, time_ns: int) -> Place | None:
-        """Place of a channel at a time, else of its station, else None."""
+        """Place of a channel at a time, else of its station, else None, as where the file names two places."""
         for code in (network, ""):
             for key in ((code, station, location, channel), (code, station, None, None)):
-                for start_ns, end_ns, place in self.epochs.get(key, ()):
-                    if start_ns <= time_ns <= end_ns and np.isfinite(place.latitude_deg + place.longitude_deg):
-                        return place
+                epochs = [
+                    epoch
+                    for epoch in self.epochs.get(key, ())
+                    if epoch[0] <= time_ns <= epoch[1] and np.isfinite(epoch[2].latitude_deg + epoch[2].longitude_deg)
+                ]
+                if len(epochs) > 1 and key[:2] in self.problems and _two_places(key, epochs):
+                    return None
+                if epochs:
+                    return epochs[0][2]
         return None
 
     def why_missing(self, network: str, station: str) -> str:
@@ -197,6 +208,28 @@ def _add_inventory(file: Path, stations: StationTable) -> None:
                 place = Place(channel.latitude, channel.longitude, channel.elevation)
                 stations.add((network.code, station.code, location, code), place, _epoch(channel))
     _add_channels(inventory, stations)
+    _refuse_two_places(file, stations)
+
+
+def _refuse_two_places(file: Path, stations: StationTable) -> None:
+    """Note the stations and channels that a file puts at two places at one time, of which there is none then."""
+    with_channels = {key[:2] for key in stations.epochs if key[3] is not None}
+    for key, epochs in list(stations.epochs.items()):
+        places = _two_places(key, epochs)
+        # Where the channels have epochs of their own, those of the station do not count.
+        if places and (key[3] is not None or key[:2] not in with_channels):
+            reason = f"{file.name} puts it at two places at one time ({places}); give dates, or one place"
+            stations.notes += [f"station {'.'.join(key[:2])}: {reason}"] * (key[:2] not in stations.problems)
+            stations.problems[key[:2]] = reason
+
+
+def _two_places(key: Key, epochs: list[tuple[float, float, Place]]) -> str:
+    """The two places of epochs that overlap, empty where there is one."""
+    rows = [
+        StationRow(*key, place.latitude_deg, place.longitude_deg, NAN, NAN, NAN, (start_ns, end_ns))
+        for start_ns, end_ns, place in epochs
+    ]
+    return contradictory(rows).get(key[:2], "")
 
 
 def _read_inventory(file: Path) -> Any:
