@@ -97,3 +97,58 @@ def test_formats_without_ids_are_named_by_time(tmp_path):
     events = read_events(str(tmp_path / "zmap.dat")).events
     assert list(events) == ["20120404T142142"]
     assert events["20120404T142142"]["source_magnitude"] == 4.4
+
+
+def written(tmp_path, text, *changes, name="events.xml"):
+    """A catalogue whose text is changed as no program that knows the standard would write it."""
+    events = [Event(origins=[origin(10 + i)], event_type="other event") for i in range(3)]
+    read(tmp_path, *events)
+    content = (tmp_path / name).read_text()
+    for old, new in ((text, changes[0]), *changes[1:]):
+        assert old in content
+        content = content.replace(old, new, 1)
+    (tmp_path / name).write_text(content)
+    return read_events(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("kind", ["icequake", "LP", "low frequency", "Glacial &amp; calving"])
+def test_events_of_types_unknown_to_quakeml_are_not_lost(tmp_path, kind):
+    catalogue = written(tmp_path, "<type>other event", f"<type>{kind}")
+    kinds = [event["source_type"] for event in catalogue.events.values()]
+    assert kinds == [kind.replace("&amp;", "&"), "other event", "other event"]
+    assert [event["source_latitude_deg"] for event in catalogue.events.values()] == [10, 11, 12]
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "-inf"])
+def test_one_number_that_is_none_does_not_end_a_catalogue(tmp_path, text):
+    catalogue = written(tmp_path, "<value>8000.0", f"<value>{text}", ("<type>other event", "<type>slide"))
+    depths = [event["source_depth_km"] for event in catalogue.events.values()]
+    assert np.isnan(depths[0]) and depths[1:] == [8, 8]
+    assert next(iter(catalogue.events.values()))["source_type"] == "slide"
+
+
+def test_origins_whose_time_cannot_be_read_are_told(tmp_path):
+    catalogue = written(tmp_path, "1970-01-01T00:16:40.000000Z", "soon")
+    assert catalogue.events["e0"]["source_origin_time"] == "" and catalogue.events["e1"]["source_origin_time"]
+    assert any("no time that can be read" in note and "(1 event)" in note for note in catalogue.notes)
+
+
+SEISCOMP = (
+    '<seiscomp xmlns="http://geofon.gfz-potsdam.de/ns/seiscomp3-schema/0.11" version="0.11"><EventParameters>{}'
+    "</EventParameters></seiscomp>"
+)
+SEISCOMP_EVENT = (
+    '<origin publicID="O/{0}"><time><value>2020-03-04T05:06:07Z</value></time><latitude><value>1</value></latitude>'
+    '<longitude><value>2</value></longitude></origin><event publicID="here{0}"><preferredOriginID>O/{0}'
+    "</preferredOriginID><type>{1}</type><originReference>O/{0}</originReference></event>"
+)
+
+
+def test_types_of_seiscomp_stay_as_they_are(tmp_path):
+    kinds = ("duplicate", "not locatable", "other", "icequake", "earthquake")
+    events = "".join(SEISCOMP_EVENT.format(i, kind) for i, kind in enumerate(kinds))
+    (tmp_path / "events.xml").write_text('<?xml version="1.0" encoding="UTF-8"?>' + SEISCOMP.format(events))
+    catalogue = read_events(str(tmp_path / "events.xml"))
+    assert [(name, refusal.cause) for name, refusal in catalogue.refused] == [("here0", "not_existing")]
+    found = {name: event["source_type"] for name, event in catalogue.events.items()}
+    assert found == {"here1": "not locatable", "here2": "other event", "here3": "icequake", "here4": "earthquake"}

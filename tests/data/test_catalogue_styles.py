@@ -115,7 +115,7 @@ def test_the_tables_of_seisbench_name_an_event_once_for_each_trace(tmp_path):
         ("id,time,lat,lon,depth", "e,2020-01-01T00:00:00,1,2,8000", "name it depth_m where they are metres"),
         ("id,time,lat,lon,lat", "e,2020-01-01T00:00:00,1,2,3", "and they differ"),
         ("source_id,source_lattitude,lon", "e,1,2", "'source_lattitude', which looks like source_latitude_deg"),
-        ("id,time,lat,Breite", "e,2020-01-01T00:00:00,1,2", "'lat', but none that is known for source_longitude_deg"),
+        ("id,time,lat,Ostwert", "e,2020-01-01T00:00:00,1,2", "'lat', but none that is known for source_longitude_deg"),
         ("id,time_local,lat,lon", "e,2020-01-01T00:00:00,1,2", "'time_local', which looks like"),
         ("e0,2020-01-01T00:00:00,1,2", "e1,2020-01-01T00:00:00,1,2", "has no header"),
     ],
@@ -212,7 +212,7 @@ def test_depths_that_are_heights_are_told(tmp_path):
 
 
 def test_a_catalogue_without_places_says_so(tmp_path):
-    catalogue = read(tmp_path, "event_id,source_type,Breite,MLv\na,slide,46.1,2.3\n")
+    catalogue = read(tmp_path, "event_id,source_type,Ostwert,MLv\na,slide,46.1,2.3\n")
     assert catalogue.events["a"]["source_magnitude_type"] == "MLv"
     assert "events.csv: no column is known for places of events, so they are missing" in catalogue.notes
 

@@ -154,3 +154,20 @@ def test_picks_of_bardarbunga_become_arrival_samples(shared_data, tmp_path):
     lag_s = (both.trace_s_arrival_sample - both.trace_p_arrival_sample) / 50
     hypocentral_km = np.hypot(both.path_ep_distance_km, both.source_depth_km)
     assert np.median(hypocentral_km / lag_s) == pytest.approx(7, abs=1)
+
+
+@pytest.mark.parametrize("general", ["time", "datetime", "timestamp"])
+@pytest.mark.parametrize("own", ["arrival", "Pick"])
+def test_a_time_beside_the_arrival_is_that_of_the_origin(tmp_path, general, own):
+    text = f"event_id,{general},station,phase,{own}\ne,2020-01-01T00:00:01,AAA,P,2020-01-01T00:00:05.25\n"
+    (pick,) = picks_of(tmp_path, text)
+    assert (pick.time_ns, pick.origin_ns) == (MORNING_NS, pd.Timestamp("2020-01-01T00:00:01").value)
+    (numbered,) = picks_of(tmp_path, text.replace(",2020-01-01T00:00:05.25", ",17").replace("00:01,", "05.25,"))
+    assert numbered.origin_ns is None
+
+
+def test_date_and_time_of_day_in_two_columns(tmp_path):
+    (pick,) = picks_of(tmp_path, "event_id,station,phase,date,time\ne,AAA,P,2020-01-01,00:00:05.25\n")
+    assert pick.time_ns == MORNING_NS
+    (whole,) = picks_of(tmp_path, "event_id,station,phase,date,time\ne,AAA,P,1999-01-01,2020-01-01T00:00:05.25\n")
+    assert whole.time_ns == MORNING_NS

@@ -47,6 +47,8 @@ def assert_true(path: Path, row: int = 0) -> None:
         "E N Z",
         "[b'E' b'N' b'Z']",
         "BHE BHN BHZ",
+        "EW NS UD",
+        "ew,ns,ud",
         np.array([b"E", b"N", b"Z"]),
         b"ENZ",
     ],

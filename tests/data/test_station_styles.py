@@ -138,8 +138,8 @@ def test_one_bad_row_is_the_loss_of_one_station(tmp_path):
 @pytest.mark.parametrize(
     ("head", "row", "message"),
     [
-        ("network,station,latitud,longitude", "XX,AAA,1,2", "'latitud', which looks like latitude_deg"),
-        ("station,latitude,longitude,elevation_ft", "AAA,1,2,3", "elevation_km where it is in kilometres"),
+        ("network,station,lattitude,longitude", "XX,AAA,1,2", "'lattitude', which looks like latitude_deg"),
+        ("station,latitude,longitude,elevation_yards", "AAA,1,2,3", "elevation_km where it is in kilometres"),
         ("network,station,station_latitud,longitude", "XX,AAA,1,2", "'station_latitud', which looks like"),
         ("network,station,lat,latitude,lon", "XX,AAA,1,2,3", "'lat' and 'latitude', and they differ"),
         ("network,station,lat", "XX,AAA,1", "no column 'longitude_deg'"),
@@ -161,3 +161,47 @@ def test_another_network_is_named(tmp_path):
     table = read(tmp_path, "network,station,latitude,longitude\nYY,AAA,10,20\n")
     assert table.find(*CODES, TIME) is None
     assert "a AAA is listed of network YY" in table.why_missing("XX", "AAA")
+
+
+def test_station_codes_with_their_network_before_them(tmp_path):
+    stations = read(tmp_path, "network,station,latitude,longitude\nXX,XX.AAA,10,20\nYY,AAA,30,40\nXX,YY.B,1,2\n")
+    assert stations.find(*CODES, TIME).latitude_deg == 10
+    assert stations.find("YY", "AAA", "", "HHZ", TIME).latitude_deg == 30
+    assert ("XX", "B", None, None) not in stations.epochs
+
+
+@pytest.mark.parametrize("name", ["elev (feet)", "altitude_ft", "Height [ft]"])
+def test_elevations_in_feet_are_brought_to_metres(tmp_path, name):
+    stations = read(tmp_path, f"network,station,lat,lon,{name}\nXX,AAA,10,20,5000\n")
+    assert stations.find(*CODES, TIME).elevation_m == pytest.approx(1524)
+
+
+def test_headers_of_german_and_spanish_lists(tmp_path):
+    german = read(tmp_path, "Netz;Station;Breite;L\u00e4nge;H\u00f6he\nXX;AAA;10,5;185,02;1614,5\n")
+    spanish = read(tmp_path, "net;Station;Latitud;Longitud;Altitud\nXX;AAA;10,5;-174,98;1614,5\n")
+    for stations in (german, spanish):
+        place = stations.find(*CODES, TIME)
+        assert (place.latitude_deg, place.longitude_deg, place.elevation_m) == pytest.approx((10.5, -174.98, 1614.5))
+
+
+def test_an_inventory_with_two_places_at_one_time_gives_the_later_or_none(tmp_path):
+    def station(latitude_deg, start, end=None, code="AAA"):
+        dates = {"start_date": UTCDateTime(start), "end_date": None if end is None else UTCDateTime(end)}
+        return Station(code, latitude_deg, 20, 100, **dates)
+
+    moved = [station(10, "2000-01-01", "2010-01-01"), station(11, "2010-01-01")]
+    open_ended = [station(10, "2000-01-01", code="BBB"), station(11, "2010-01-01", code="BBB")]
+    twice = [station(10, "2000-01-01", code="CCC"), station(10.0005, "2010-01-01", code="CCC")]
+    networks = [Network("XX", moved + open_ended), Network("XX", twice)]
+    Inventory(networks, source="test").write(str(tmp_path / "stations.xml"), "STATIONXML")
+    stations = read_stations(str(tmp_path / "stations.xml"))
+    assert stations.find(*CODES, TIME).latitude_deg == 11
+    assert stations.find("XX", "CCC", "", "HHZ", TIME) is not None
+    # The end of the first was forgotten.
+    assert stations.find("XX", "BBB", "", "HHZ", TIME).latitude_deg == 11
+    assert stations.find("XX", "BBB", "", "HHZ", UTCDateTime("2005-01-01").ns).latitude_deg == 10
+    both = [station(10, "2000-01-01", code="DDD"), station(11, "2000-01-01", code="DDD")]
+    Inventory([Network("XX", both)], source="test").write(str(tmp_path / "both.xml"), "STATIONXML")
+    contradictory = read_stations(str(tmp_path / "both.xml"))
+    assert contradictory.find("XX", "DDD", "", "HHZ", TIME) is None
+    assert "two places at one time" in contradictory.why_missing("XX", "DDD")

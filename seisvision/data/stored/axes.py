@@ -17,6 +17,8 @@ from seisvision.errors import DataError
 
 DIMENSION_ORDERS = ("CW", "WC", "NCW", "NWC")
 """Components and samples of a trace; traces (N) are always the first dimension."""
+JAPANESE = {"UD": "Z", "NS": "N", "EW": "E"}
+"""Names of components in Japanese networks, each positive to where its first letter points."""
 
 
 def read_data_format(file: h5py.File) -> dict[str, Any]:
@@ -50,7 +52,8 @@ def rate_of(value: object) -> float:
 
 
 def component_letters(text: str) -> str:
-    """Return the letters of a component order: ``ZNE`` for ``zne``, ``Z,N,E``, ``['Z', 'N', 'E']``, ``HHZ HHN HHE``.
+    """Return the letters of a component order: ``ZNE`` for ``zne``, ``Z,N,E``, ``['Z', 'N', 'E']``, ``HHZ HHN HHE``,
+    ``UD NS EW``.
 
     Raises:
         DataError: it names no component, or one twice.
@@ -58,7 +61,7 @@ def component_letters(text: str) -> str:
     parts = _words(text)
     if len(parts) > 1:
         # Letters one by one, or whole channel codes, whose last letter is the component.
-        parts = [part[-1] for part in parts] if len({len(part) for part in parts}) == 1 else []
+        parts = [JAPANESE.get(part, part[-1]) for part in parts] if len({len(part) for part in parts}) == 1 else []
     letters = "".join(parts)
     if not letters or len(set(letters)) < len(letters):
         raise DataError(

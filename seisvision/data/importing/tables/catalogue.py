@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_quakeml
+from seisvision.data.importing.formats.quakeml import read_with_types
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.catalogue_table import events_from_table, is_event_table
 from seisvision.data.importing.tables.event_columns import (
@@ -89,12 +89,16 @@ def _is_table(file: Path) -> bool:
 def _events_from_catalogue(file: Path) -> Catalogue:
     catalogue = Catalogue()
     seen: Counter[str] = Counter()
-    for event_id, item in _items(file):
+    items, types = _items(file)
+    for event_id, item in items:
         seen[event_id] += 1
         if seen[event_id] > 1:
             catalogue.refuse(event_id, Refusal("event", "duplicate_id", f"event {event_id} stands before in the file"))
             continue
         notes, event = _event_columns(item)
+        # The ids of SeisComP get a prefix from ObsPy.
+        written = types.get(str(item.resource_id)) or types.get(event_id)
+        event["source_type"] = written or event["source_type"]
         catalogue.events[event_id] = event
         seen.update(f"{file.name}: {note}" for note in notes)
     counted = {text: n for text, n in seen.items() if text.startswith(f"{file.name}: ")}
@@ -109,23 +113,19 @@ def open_catalogue(file: Path) -> list[tuple[str, Any]]:
         DataError: the file is no catalogue.
     """
     events: dict[str, Any] = {}
-    for event_id, item in _items(file):
+    for event_id, item in _items(file)[0]:
         events.setdefault(event_id, item)
     return list(events.items())
 
 
-def _items(file: Path) -> list[tuple[str, Any]]:
-    import obspy
-
+def _items(file: Path) -> tuple[list[tuple[str, Any]], dict[str, str]]:
+    """Ids and obspy events, and resource id to type where QuakeML does not know the type."""
     archive = file.suffix.lower() in ASDF_SUFFIXES
     refuse_entities(file)
     try:
-        if archive:
-            catalogue = obspy.read_events(asdf_quakeml(file))
-        elif file.suffix.lower() in COMPRESSED:
-            catalogue = obspy.read_events(io.BytesIO(read_bytes(file)))
-        else:
-            catalogue = obspy.read_events(str(file))
+        packed = file.suffix.lower() in COMPRESSED
+        content = asdf_quakeml(file).getvalue() if archive else read_bytes(file) if packed else str(file)
+        catalogue, types = read_with_types(content)
     except DataError:
         raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
@@ -140,7 +140,7 @@ def _items(file: Path) -> list[tuple[str, Any]]:
         event_id, is_time = _event_id(item)
         times[event_id] += is_time
         ids.append(f"{event_id}_{times[event_id]}" if times[event_id] > 1 else event_id)
-    return list(zip(ids, catalogue, strict=True))
+    return list(zip(ids, catalogue, strict=True)), types
 
 
 def _event_id(item: Any) -> tuple[str, bool]:
@@ -177,6 +177,8 @@ def _event_columns(item: Any) -> tuple[list[str], dict[str, Any]]:
     event |= dict.fromkeys(EVENT_NUMBERS, NAN) | {"source_origin_time": ""}
     if origin is not None:
         event["source_origin_time"] = "" if origin.time is None else format_ns(origin.time.ns)
+        if origin.time is None:
+            notes.append("the origin has no time that can be read, so it is missing")
         for column, value, unit in (
             ("source_latitude_deg", origin.latitude, 1.0),
             ("source_longitude_deg", origin.longitude, 1.0),

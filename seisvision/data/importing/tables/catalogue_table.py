@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.tables.agencies import fit_magnitudes, with_habits
 from seisvision.data.importing.tables.columns import Column, Meaning, understand
 from seisvision.data.importing.tables.event_columns import (
     DEEPEST_KM,
@@ -63,25 +64,26 @@ MEANINGS = (
     Meaning(
         "source_latitude_deg",
         ("sourcelatitude", "latitude", "lat", "evla", "evlat", "eventlatitude", "eventlat", "eqlat", "originlatitude",
-         "originlat", "hypolat", "sourcelat", "ylat", "preflat"),
+         "originlat", "hypolat", "sourcelat", "ylat", "preflat", "breite", "breitengrad", "latitud", "latitudine"),
         units=DEGREES, near=("latitude", "lat", "lati"),
     ),
     Meaning(
         "source_longitude_deg",
         ("sourcelongitude", "longitude", "lon", "long", "lng", "evlo", "evlon", "eventlongitude", "eventlon", "eqlon",
-         "originlongitude", "originlon", "hypolon", "sourcelon", "xlon", "preflon"),
+         "originlongitude", "originlon", "hypolon", "sourcelon", "xlon", "preflon", "lange", "laenge", "langengrad",
+         "longitud", "longitudine"),
         units=DEGREES | {"west": -1.0}, near=("longitude", "lon", "longi"),
     ),
     Meaning(
         "source_depth_km",
         ("sourcedepth", "depth", "dep", "evdp", "evdepth", "eventdepth", "eqdepth", "origindepth", "hypodepth",
-         "focaldepth", "hypocentraldepth", "depthkm"),
+         "focaldepth", "hypocentraldepth", "depthkm", "tiefe", "herdtiefe", "profondeur", "profundidad", "profondita"),
         units={"": 1.0, "km": 1.0, "m": 0.001}, near=("depth", "dep"),
     ),
     Meaning(
         "source_magnitude",
         ("sourcemagnitude", "magnitude", "mag", "eventmagnitude", "eventmag", "prefmag", "preferredmagnitude",
-         "preferredsourcemagnitude", "evmag", "magvalue", "sourcemag"),
+         "preferredsourcemagnitude", "evmag", "magvalue", "sourcemag", "magnitud"),
         weak=("m",), near=("magnitude", "mag"),
     ),
     *TIME_MEANINGS,
@@ -102,8 +104,6 @@ MEANINGS = (
         for kind in MAGNITUDE_ORDER
     ),
 )  # fmt: skip
-QUAKEMIGRATE = {"X": "source_longitude_deg", "Y": "source_latitude_deg", "Z": "source_depth_km"}
-"""Places in the events of QuakeMigrate, beside DT and COA."""
 STATION_NAMES = ("station", "sta", "stationcode", "phase", "iphase", "phasehint")
 """Columns of tables in which a row is a pick or a trace, so that events repeat."""
 
@@ -126,7 +126,10 @@ def events_from_table(file: Path) -> Catalogue:
             look like metres, or no row that can be used.
     """
     table = read_table(file)
-    columns = _columns(table, file)
+    fit_magnitudes(table)
+    columns = with_habits(without_parts(understand(table, MEANINGS, file)), table)
+    if "source_magnitude" in columns:
+        columns = {key: column for key, column in columns.items() if key not in MAGNITUDE_ORDER}
     if ID not in columns and not any(key in columns for key in ("source_origin_time", "year", "time_of_day")):
         raise DataError(f"{file} has no column '{ID}'. {did_you_mean(ID, table.columns)}")
     for one, other in (PLACE, PLACE[::-1]):
@@ -137,28 +140,6 @@ def events_from_table(file: Path) -> Catalogue:
     if not table.rows and not table.misfits:
         raise DataError(f"{file} names columns, but has no row of an event")
     return _Reader(file, table, columns).read()
-
-
-def _columns(table: TextTable, file: Path) -> dict[str, Column]:
-    columns = without_parts(understand(table, MEANINGS, file))
-    if {"ET", "GT", "MAG", "M"} <= set(table.columns):
-        # The lists of the SCEDC.
-        columns["source_magnitude_type"] = Column("M", table.columns.index("M"))
-    if {"DT", "COA", *QUAKEMIGRATE} <= set(table.columns):
-        columns |= {key: Column(name, table.columns.index(name)) for name, key in QUAKEMIGRATE.items()}
-    kind = columns.get("source_type")
-    if kind is not None and "source_magnitude_type" not in columns:
-        # A column 'type' of ML, mb and Mw is no class of event.
-        texts = {text for text in table.column(kind.index) if text}
-        if texts and all(magnitude_kind(text) or text in ("M", "m") for text in texts):
-            columns["source_magnitude_type"] = columns.pop("source_type")
-    if {"AUTHOR.1", "TYPE.1", "MAG"} <= set(table.columns):
-        # The list of the ISC repeats author and type for the magnitude.
-        columns["source_magnitude_author"] = Column("AUTHOR.1", table.columns.index("AUTHOR.1"))
-        columns["source_magnitude_type"] = Column("TYPE.1", table.columns.index("TYPE.1"))
-    if "source_magnitude" in columns:
-        columns = {key: column for key, column in columns.items() if key not in MAGNITUDE_ORDER}
-    return columns
 
 
 class _Reader:

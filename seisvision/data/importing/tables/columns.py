@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ UNIT_WORDS = {
     "m": "m", "meter": "m", "meters": "m", "metre": "m", "metres": "m",
     "deg": "deg", "degree": "deg", "degrees": "deg", "decimal": "deg",
     "n": "deg", "e": "deg", "w": "west", "utc": "utc", "gmt": "utc", "z": "utc", "ut": "utc",
+    "ft": "ft", "feet": "ft", "foot": "ft",
     "jst": "jst", "kst": "jst",
 }  # fmt: skip
 NOT_MEANT = frozenset({
@@ -92,7 +94,8 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def _words(name: str) -> list[str]:
-    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", name)
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", plain)
     return re.findall(r"[a-z]+|\d+", spaced.lower()) or [name.lower()]
 
 

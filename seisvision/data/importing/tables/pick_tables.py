@@ -32,6 +32,8 @@ COLUMNS = {
         "pick_time", "arrival_time", "phase_time", "peak_time", "datetime.1", "to_timestamp.1", "timestamp", "time",
         "datetime",
     ),
+    "date": ("pick_date", "arrival_date", "phase_date", "date"),
+    "arrival": ("arrival", "pick"),
     "origin": ("origin_time", "source_origin_time", "event_time", "event_origin_time"),
     "begin": ("begin_time",),
     "index": ("phase_index",),
@@ -60,6 +62,10 @@ NO_PICK = ("", "-1", "-1.0", "nan", "nat", "none", "null", "na", "--", "-12345",
 EPOCH_UNITS = ((10**8, 10**11, 10**9), (10**11, 10**14, 10**6), (10**14, 10**17, 10**3), (10**17, 10**20, 1))
 """From, up to, nanoseconds: numbers as large as a time since 1970 in s, ms, microseconds or ns (years 1973 to 5138)."""
 
+GENERAL = ("timestamp", "time", "datetime")
+"""Names of a column of times that do not say of what."""
+TIME_OF_DAY = re.compile(r"\d{1,2}:\d{1,2}(:\d{1,2}([.,]\d*)?)?[Zz]?")
+
 NUMBER = re.compile(r"[+-]?\d+\.?\d*(?:[eE][+-]?\d+)?")
 
 
@@ -75,6 +81,7 @@ def table_picks(file: Path) -> list[Pick]:
         plain.setdefault(_plain(name), name)
     columns = {meaning: name for meaning in COLUMNS if (name := _column(plain, meaning)) is not None}
     wide = _wide_columns(plain) if "phase" not in columns else {}
+    _prefer_arrivals(columns, table)
     _check(file, list(table), columns, wide)
     of_aqms = next((key for key in AQMS if key in plain and plain[key] == columns.get("time")), None)
     if of_aqms is not None:
@@ -95,6 +102,19 @@ def _plain(name: str) -> str:
 
 def _column(plain: Mapping[str, str], meaning: str) -> str | None:
     return next((plain[key] for name in COLUMNS[meaning] if (key := _plain(name)) in plain), None)
+
+
+def _prefer_arrivals(columns: dict[str, str], table: pd.DataFrame) -> None:
+    """Where ``arrival`` or ``pick`` holds times, a column ``time`` beside it is that of the origin, in place."""
+    arrival = columns.pop("arrival", None)
+    texts = [] if arrival is None else [text for text in table[arrival] if text.strip().lower() not in NO_PICK]
+    if arrival is None or not texts or any(moment_ns(text.strip()) is None for text in texts):
+        return
+    time = columns.get("time")
+    if time is None or _plain(time) in GENERAL:
+        columns["time"] = arrival
+        if time is not None:
+            columns.setdefault("origin", time)
 
 
 def _wide_columns(plain: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -139,6 +159,8 @@ def _pick(cells: Mapping[str, str], file: Path) -> Iterator[Pick]:
     text = cells.get("time", "") if "time" in cells else _counted(cells)
     if text.lower() in NO_PICK:
         return
+    if cells.get("date") and TIME_OF_DAY.fullmatch(text):
+        text = f"{cells['date']} {text}"
     network, station, location, channel = stream_codes(cells["station"])
     mode, status = mode_and_status(cells.get("mode", "") + " " + cells.get("status", ""))
     moment = moment_ns(text)

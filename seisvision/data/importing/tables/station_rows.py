@@ -24,7 +24,7 @@ from seisvision.data.importing.tables.times import FIRST_YEAR, LAST_YEAR, day_co
 from seisvision.errors import DataError, did_you_mean
 
 DEGREES = {"": 1.0, "deg": 1.0}
-METRES = {"": 1.0, "m": 1.0, "km": 1000.0}
+METRES = {"": 1.0, "m": 1.0, "km": 1000.0, "ft": 0.3048}
 LOWEST_M, HIGHEST_M = -12000.0, 9000.0
 SAME_PLACE_DEG = 0.001
 """A hundred metres: lists round differently."""
@@ -36,19 +36,22 @@ YEAR = re.compile(r"(\d{4})(\D.*|\d{3}|\d{4})?")
 OPEN_WORDS = ("now", "present", "open", "-1")
 ANY = ("", "*", "--", "-")
 MEANINGS = (
-    Meaning("network", ("network", "net", "networkcode", "stationnetworkcode", "netcode", "knetwk", "nw")),
+    Meaning("network", ("network", "net", "networkcode", "stationnetworkcode", "netcode", "knetwk", "nw", "netz",
+                        "reseau")),
     Meaning(
         "station", ("station", "sta", "code", "stationcode", "stacode", "kstnm", "stn", "stnm"),
         weak=("name", "stationname", "site", "stationid", "id", "nsl", "traceid", "seedid"), near=("station",),
     ),
     Meaning("location", ("location", "loc", "locationcode", "loccode", "stationlocationcode", "khole")),
     Meaning("channel", ("channel", "cha", "chan", "channelcode", "seedchan", "kcmpnm", "tracechannel")),
-    Meaning("latitude_deg", ("stationlatitude", "latitude", "lat", "stla", "stalat", "slat", "stationlat"),
+    Meaning("latitude_deg", ("stationlatitude", "latitude", "lat", "stla", "stalat", "slat", "stationlat", "breite",
+                             "breitengrad", "latitud", "latitudine"),
             units=DEGREES, near=("latitude", "lat")),
     Meaning("longitude_deg", ("stationlongitude", "longitude", "lon", "long", "lng", "stlo", "stalon", "slon",
-                              "stationlon"),
+                              "stationlon", "lange", "laenge", "langengrad", "longitud", "longitudine"),
             units=DEGREES | {"west": -1.0}, near=("longitude", "lon")),
-    Meaning("elevation_m", ("stationelevation", "elevation", "elev", "elv", "ele", "stel", "altitude", "alt", "height"),
+    Meaning("elevation_m", ("stationelevation", "elevation", "elev", "elv", "ele", "stel", "altitude", "alt", "height",
+                            "hohe", "hoehe", "altitud", "quota"),
             units=METRES, near=("elevation",)),
     Meaning("start", ("starttime", "start", "startdate", "ondate", "on", "begin", "begintime", "validfrom", "from",
                       "stationstartdate", "opened", "installed")),
@@ -115,14 +118,14 @@ def read_station_rows(
     if problems and not rows:
         code, reason = next(iter(problems.items()))
         raise DataError(f"no station of {file} can be used; station '{code[1]}': {reason}")
-    contradictory = _contradictory(rows)
+    two_places = contradictory(rows)
     problems |= {
         code: f"{file.name} puts it at two places at one time ({places}); give dates, or one place"
-        for code, places in contradictory.items()
+        for code, places in two_places.items()
     }
     notes += [f"{file.name}: {note}" for note in reader.notes]
     notes += [f"station {'.'.join(code)}: {reason}" for code, reason in problems.items()]
-    return [row for row in rows if (row.network, row.station) not in contradictory]
+    return [row for row in rows if (row.network, row.station) not in two_places]
 
 
 def _known(table: TextTable, file: Path) -> dict[str, Column]:
@@ -134,7 +137,7 @@ def _known(table: TextTable, file: Path) -> dict[str, Column]:
 
 
 def _meaning(key: str, column: Column) -> str:
-    return f"{key} ({column.unit})" if column.unit in ("m", "km", "west") else key
+    return f"{key} ({column.unit})" if column.unit in ("m", "km", "ft", "west") else key
 
 
 class _Reader:
@@ -195,6 +198,8 @@ class _Reader:
         if "network" not in self.known and "." in station:
             # NET.STA, NET.STA.LOC and NET.STA.LOC.CHA in one column.
             network, station, *_ = station.split(".")
+        elif network and station.startswith(f"{network}."):
+            station = station.split(".")[1]
         if network in ANY:
             network = ""
         if channel in ANY:
@@ -239,7 +244,7 @@ class _Reader:
         return "" if column is None else cells[column.index].strip()
 
 
-def _contradictory(rows: Iterable[StationRow]) -> dict[tuple[str, str], str]:
+def contradictory(rows: Iterable[StationRow]) -> dict[tuple[str, str], str]:
     """Stations (network, code) with two places at one time, and the places."""
     by_key: dict[tuple[str, str, str | None, str | None], list[StationRow]] = {}
     found: dict[tuple[str, str], str] = {}

@@ -79,7 +79,7 @@ class StationTable:
     notes: list[str] = field(default_factory=list)
 
     def find(self, network: str, station: str, location: str, channel: str, time_ns: int) -> Place | None:
-        """Place of a channel at a time, else of its station, else None."""
+        """Place of a channel at a time, else of its station, else None, as where the file names two places."""
         for code in (network, ""):
             for key in ((code, station, location, channel), (code, station, None, None)):
                 holding = [

@@ -7,13 +7,18 @@ import re
 from seisvision.data.importing.tables.columns import Column, Meaning
 from seisvision.data.importing.tables.leap_seconds import without_leap_seconds
 from seisvision.data.importing.tables.text_tables import NO_VALUE, TextTable
-from seisvision.data.importing.tables.times import AmbiguousTimeError, day_comes_first, format_ns, time_ns
+from seisvision.data.importing.tables.times import ZONES_H, AmbiguousTimeError, day_comes_first, format_ns, time_ns
 
 ZONES = {"": 0.0, "utc": 0.0, "jst": 9.0}
 DATE_PARTS = ("year", "month", "day")
-CLOCK_PARTS = ("hour", "minute", "second")
+CLOCK_PARTS = ("hour", "minute", "hour_minute", "second")
+FRACTIONS = {"millisecond": 3, "microsecond": 6}
+"""Column of a part of a second to its digits."""
 CLOCK = re.compile(r"\d{1,2}:\d{1,2}(:\d{1,2}([.,]\d*)?)?\s*([AaPp][Mm])?\D*")
 NUMBER = re.compile(r"\s*[+-]?\d+\.?\d*(?:[eE][+-]?\d+)?\s*")
+WHOLE_SECOND = re.compile(r"(.*\d:\d{1,2}:\d{1,2})(\D*|[+-][\d:]+)")
+ZONED = re.compile(r".*\d\s*([A-Za-z]+|[+-]\d{2}:?(\d{2})?)")
+"""A time of day that names a zone."""
 DIGITS = re.compile(r"(\d{5,6})([.,]\d*)?")
 """HHMMSS, of which tables of numbers drop the first zero."""
 TIME_MEANINGS = (
@@ -21,12 +26,13 @@ TIME_MEANINGS = (
         "source_origin_time",
         ("sourceorigintime", "origintime", "time", "datetime", "sourcetime", "eventtime", "evtime", "otime", "ot",
          "dt", "eventdatetime", "origindatetime", "origin", "eventorigintime", "utctime", "utcdatetime", "timeutc",
-         "dateandtime", "sourceorigin", "origintimeutc"),
+         "dateandtime", "sourceorigin", "origintimeutc", "zeit", "uhrzeit", "herdzeit", "heure", "hora"),
         weak=("timestamp", "epoch", "totimestamp", "t", "utc"),
         units=ZONES, near=("time", "datetime", "origintime"),
         unless=("date", "year"),
     ),
-    Meaning("date", ("date", "origindate", "eventdate", "ymd", "yyyymmdd", "yyymmdd", "dateutc"), units=ZONES),
+    Meaning("date", ("date", "origindate", "eventdate", "ymd", "yyyymmdd", "yyymmdd", "dateutc",
+                     "datum", "fecha"), units=ZONES),
     Meaning("time_of_day", ("timeofday", "hms", "hhmmss", "hhmmssss", "clock", "origintimeofday"), units=ZONES),
     Meaning("year", ("year", "yr", "yyyy", "originyear")),
     Meaning("month", ("month", "mon", "mth", "originmonth"), weak=("mo", "mm")),
@@ -34,13 +40,19 @@ TIME_MEANINGS = (
     Meaning("yearday", ("yearday", "julday", "julianday", "doy", "jday", "dayofyear")),
     Meaning("hour", ("hour", "hr", "hh", "originhour"), weak=("h",)),
     Meaning("minute", ("minute", "min", "mi", "mn", "originminute")),
+    Meaning("hour_minute", ("hhmm", "hrmn", "hrmin", "hourmin", "hourminute")),
     Meaning("second", ("second", "sec", "seconds", "ss", "originsecond"), weak=("s",)),
+    Meaning("millisecond", ("millisecond", "milliseconds", "millis", "msec", "millisec")),
+    Meaning("microsecond", ("microsecond", "microseconds", "micros", "usec", "microsec")),
+    Meaning("timezone", ("timezone", "tz", "tzname", "timezonename", "utcoffset")),
 )  # fmt: skip
 
 
 def without_parts(columns: dict[str, Column]) -> dict[str, Column]:
     """Leave out the parts of a time that do not make one: a column ``min`` alone is no minute."""
     parts = {"time_of_day", *DATE_PARTS, "yearday", *CLOCK_PARTS}
+    if not columns.keys() & {"source_origin_time", "date", "year"}:
+        columns = {key: column for key, column in columns.items() if key not in (*FRACTIONS, "timezone")}
     dated = "date" in columns or {"year", "month", "day"} <= columns.keys() or {"year", "yearday"} <= columns.keys()
     if not dated:
         return {key: column for key, column in columns.items() if key not in parts}
@@ -109,7 +121,18 @@ class RowTimes:
         return without_leap_seconds(found) if self.counts_leap_seconds else found
 
     def _written(self, row: list[str]) -> str:
-        """Date and time of a row as one text."""
+        """Date, time, fraction of the second and zone of a row as one text."""
+        written = self._date_and_clock(row)
+        for key, n_digits in FRACTIONS.items():
+            part = _whole(self._cell(row, key))
+            if part.strip("0"):
+                whole = WHOLE_SECOND.fullmatch(re.sub(r"[.,]0*(?=\D*$)", "", written))
+                written = f"{whole[1]}.{part.zfill(n_digits)}{whole[2]}" if whole else f"{written} and {part} {key}s"
+        zone = self._cell(row, "timezone")
+        is_utc = not zone.strip("+-0:.") or ZONES_H.get(zone.lower()) == 0
+        return written if is_utc or ":" not in written or ZONED.fullmatch(written) else f"{written} {zone}"
+
+    def _date_and_clock(self, row: list[str]) -> str:
         time = self._cell(row, "source_origin_time") or self._cell(row, "time_of_day") or self._clock(row)
         date = self._cell(row, "date") or self._date(row)
         digits = DIGITS.fullmatch(time)
@@ -128,8 +151,12 @@ class RowTimes:
         return f"{year}-{month.zfill(2)}-{day.zfill(2)}" if year or month or day else ""
 
     def _clock(self, row: list[str]) -> str:
-        hour, minute, second = (self._cell(row, key) for key in CLOCK_PARTS)
-        if not (hour or minute or second):
+        hour, minute, both, second = (self._cell(row, key) for key in CLOCK_PARTS)
+        if both and not minute:
+            both = _whole(both).zfill(4)
+            hour, minute = both[:-2], both[-2:]
+        # What has seconds but no minute is no time of day, and the date alone is refused.
+        if not (hour and minute):
             return ""
         whole, mark, fraction = second.partition(".")
         return ":".join(part.zfill(2) for part in (_whole(hour), _whole(minute), whole or "0")) + mark + fraction
