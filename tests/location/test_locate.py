@@ -159,7 +159,10 @@ def test_the_answer_is_that_of_scipy_on_the_same_cost() -> None:
     noisy = np.abs(events["offset_km"] + rng.normal(0, 10, events["offset_km"].shape))
     noisy[:, 2] += 120
     found = _located(events, noisy, offset_sigma_km=np.full_like(noisy, 10.0))
-    for i in range(12):
+    # Where the misfit is too large for the sigmas, the scale is estimated and the cost is another.
+    believed = np.flatnonzero(found.scale.numpy() == 1)
+    assert len(believed) >= 8
+    for i in believed.tolist():
         stations = list(zip(events["station_latitude_deg"][i], events["station_longitude_deg"][i], strict=True))
 
         def cost(place: np.ndarray, i: int = i, stations: list = stations) -> np.ndarray:
@@ -226,7 +229,7 @@ def test_two_stations_give_two_solutions(sigmas: bool) -> None:
 
 
 def test_two_circles_that_do_not_meet_are_met_half_way() -> None:
-    found = locate([[0.0, 0.0]], [[0.0, 4.0]], np.array([[100.0, 200.0]]))
+    found = locate([[0.0, 0.0]], [[0.0, 4.0]], np.array([[100.0, 200.0]]), errors="equal")
     far = gps2dist_azimuth(0, 0, 0, 4)[0] / 1000
     assert found.located.item() and abs(found.latitude_deg.item()) < 0.05
     assert gps2dist_azimuth(0, 0, 0, found.longitude_deg.item())[0] / 1000 == pytest.approx(
