@@ -9,7 +9,8 @@
 ``common``       errors that all distances of an event have in common
 ``uncertainty``  linearised covariance, ellipses, azimuthal gap and second solutions
 ``posterior``    ellipses that hold their share of the probability where the problem is not linear
-``catalogue``    observations.csv to locations.csv and QuakeML
+``catalogue``    observations.csv to locations.csv
+``quakeml``      located events as QuakeML
 ``figures``      maps and error figures
 ===============  ====================================================================
 """

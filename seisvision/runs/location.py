@@ -25,6 +25,7 @@ from seisvision.evaluation.s_minus_p import pick_distances
 from seisvision.location import catalogue
 from seisvision.location.figures import error_figure, location_map
 from seisvision.location.locate import Locations
+from seisvision.location.quakeml import write_quakeml
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ def locate_events(
     observations = catalogue.observation_table(frame)
     locations = catalogue.locate_table(observations, settings["mode"])
     catalogue.write_table(catalogue.locations_table(observations, locations), folder / "locations.csv")
-    catalogue.write_quakeml(folder / "locations.xml", observations, locations, settings["mode"], settings["level"])
+    write_quakeml(folder / "locations.xml", observations, locations, settings["mode"], settings["level"])
     places = _true_places(waveform_set, observations)
     summary = summarise_locations(locations, *places, level=level)
     _draw(folder, observations, locations, summary, places)
