@@ -21,7 +21,7 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.location import LocationSummary, ellipse_radius, summarise_locations
 from seisvision.evaluation.predictions import Predictions
-from seisvision.evaluation.s_minus_p import pick_distances
+from seisvision.evaluation.s_minus_p import DistanceCurve, fit_distance_curve, pick_distances
 from seisvision.location import catalogue
 from seisvision.location.figures import error_figure, location_map
 from seisvision.location.locate import Locations
@@ -33,6 +33,7 @@ SIGMA_LEVEL = 0.68
 ELLIPSE_LEVEL = 0.95
 FEWEST_EVENTS = 40
 """With fewer events to calibrate on, the tail of the ellipses cannot be seen."""
+PICKED_AT_ONCE = 256
 MAPS = {"best": 0.0, "median": 0.5, "worst": 1.0}
 """Events that are drawn, by the rank of their error."""
 
@@ -129,23 +130,36 @@ def observation_frame(waveform_set: WaveformSet, said: Predictions, factor: floa
     return frame
 
 
-def classical_predictions(
-    samples: EventSamples | TraceSamples, said: Predictions, batch_size: int = 256
-) -> Predictions:
+def classical_predictions(samples: EventSamples | TraceSamples, said: Predictions, curve: DistanceCurve) -> Predictions:
     """Distances from automatic picks of P and S on the traces of ``said``; NaN where no S is found.
 
     Args:
         samples: the traces, with three components.
         said: predictions whose targets and description are taken over.
-        batch_size: traces at a time.
+        curve: which distance belongs to S minus P, see :func:`training_curve`.
     """
-    loader = DataLoader(samples, batch_size=batch_size, collate_fn=collate_events)
-    found: dict[str, float] = {}
-    for batch in loader:
-        found |= dict(zip(batch[keys.TRACE_ID], pick_distances(batch).distance_km, strict=True))
+    found = dict(zip(samples.sample_ids, curve(_picked_km(samples)), strict=True))
     decoded = np.full((len(said.sample_ids), 6), np.nan)
     decoded[:, 0] = [found[sample_id] for sample_id in said.sample_ids]
     return type(said).from_decoded(said.about, said.sample_ids, said.source_ids, said.target, decoded)
+
+
+def training_curve(samples: EventSamples | TraceSamples, offset_km: np.ndarray) -> DistanceCurve:
+    """The distance that belongs to S minus P, as training traces tell.
+
+    Args:
+        samples: training traces, with three components.
+        offset_km: (N,) their true distances; NaN where not known.
+    """
+    return fit_distance_curve(_picked_km(samples), offset_km, samples.source_ids)
+
+
+def _picked_km(samples: EventSamples | TraceSamples) -> np.ndarray:
+    """Distances (N,) of the travel time table from automatic picks."""
+    found: dict[str, float] = {}
+    for batch in DataLoader(samples, batch_size=PICKED_AT_ONCE, collate_fn=collate_events):
+        found |= dict(zip(batch[keys.TRACE_ID], pick_distances(batch).distance_km, strict=True))
+    return np.array([found[sample_id] for sample_id in samples.sample_ids])
 
 
 def locate_parts(
@@ -169,8 +183,12 @@ def locate_parts(
     summary, _ = locate_events(folder, settings, data.waveform_set, said, calibration, level)
     measured = {"part": part, "network": summary.to_dict()}
     if settings["classical"]:
+        training = data.variant(["train"], components=keys.COMPONENTS)
+        curve = training_curve(training, np.asarray(training.targets[said.about["target"]], float))
         picked = {
-            name: classical_predictions(data.variant([name], components=keys.COMPONENTS), predictions[name][output])
+            name: classical_predictions(
+                data.variant([name], components=keys.COMPONENTS), predictions[name][output], curve
+            )
             for name in (part, "val")
             if name in predictions
         }
@@ -178,7 +196,7 @@ def locate_parts(
         calibration = picked["val"] if calibration is not None else None
         summary, _ = locate_events(classical, settings, data.waveform_set, picked[part], calibration, level)
         measures = {name: measure.to_dict() for name, measure in picked[part].measures(level).items()}
-        measured |= {"s_minus_p": summary.to_dict(), "s_minus_p_offsets": measures}
+        measured |= {"s_minus_p": summary.to_dict(), "s_minus_p_offsets": measures, "s_minus_p_curve": curve.used}
     return measured
 
 
