@@ -14,7 +14,7 @@ from seisvision.location import grid
 from seisvision.location.checks import Observations, checked, left_out
 from seisvision.location.descent import Minimum, Problem, descend, model, residuals
 from seisvision.location.geodesy import MEAN_RADIUS_KM, Geodesic, angle, azimuth_deg, coordinates_deg, geodesic
-from seisvision.location.posterior import calibrated
+from seisvision.location.posterior import calibrated, enough
 from seisvision.location.uncertainty import Ellipse, Uncertainty, azimuthal_gap_deg, linearised, second_solution
 
 Array = np.ndarray | Tensor
@@ -95,8 +95,9 @@ def locate(
     Newton steps from several starts. Its ellipses hold 68 and 95 % of the posterior (see
     :mod:`seisvision.location.posterior`). Measured with normal errors of 2 to 12.5 % of distances from 30 to 4,000 km,
     five stations and more and gaps up to 270 degrees, 93 to 97 % of the epicentres lie in those of 95 % and 65 to 71 %
-    in those of 68 % (``benchmarks/ellipses.py``). Where a second solution fits as well, they hold if the epicentre is
-    the one of the two. Errors have to be independent, or ``common_share`` has to say what they have in common.
+    in those of 68 % (``benchmarks/ellipses.py``). With fewer than five distances, four with sigmas, there is none,
+    unless there are back azimuths. Where a second solution fits as well, they hold if the epicentre is the one of the
+    two. Errors have to be independent, or ``common_share`` has to say what they have in common.
     ``paper`` minimises the sum of absolute residuals, all weights 1, by grid halving; sigmas and azimuths are not used,
     and there are no ellipses.
 
@@ -285,25 +286,23 @@ def _described(
         second_latitude_deg=spread(torch.where(found.ambiguous, second_latitude_deg, torch.nan)),
         second_longitude_deg=spread(torch.where(found.ambiguous, second_longitude_deg, torch.nan)),
         located=possible,
-        reason=_reasons(refused, rows, found, mode),
+        reason=_reasons(refused, rows, some, found, mode),
         left_out=left_out(given),
     )
 
 
-def _reasons(refused: list[str], rows: Tensor, found: _Found, mode: Mode) -> list[str]:
+def _reasons(refused: list[str], rows: Tensor, some: Problem, found: _Found, mode: Mode) -> list[str]:
     reasons = list(refused)
-    no_scale = found.certain.estimated & (found.certain.dof < 1)
+    few = ~enough(some, found.certain.estimated)
     described = zip(
-        rows.tolist(), found.ambiguous.tolist(), found.certain.bounded().tolist(), no_scale.tolist(), strict=True
+        rows.tolist(), found.ambiguous.tolist(), found.certain.bounded().tolist(), few.tolist(), strict=True
     )
-    for row, ambiguous, bounded, exact in described:
+    for row, ambiguous, bounded, too_few in described:
         texts = ["a second epicentre fits as well"] if ambiguous else []
         if mode == "paper":
             texts.append("mode paper states no uncertainty: locate with mode robust for an ellipse")
-        elif exact:
-            texts.append(
-                "two distances leave no misfit to estimate an uncertainty from: give sigmas or a third station"
-            )
+        elif too_few:
+            texts.append("too few distances for an ellipse: give four with sigmas, five without, or back azimuths")
         elif not bounded:
             texts.append("the stations do not bound the epicentre: no ellipse")
         reasons[row] = "; ".join(texts)

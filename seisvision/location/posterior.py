@@ -25,6 +25,10 @@ FEW_POINTS = 48
 MANY_POINTS = 384
 NEARLY_LINEAR = 0.15
 """Standard deviation over distance of the nearest station up to which a few points around the solution do."""
+FEWEST_KNOWN = 4
+"""Distances that an ellipse needs with sigmas,"""
+FEWEST_ESTIMATED = 5
+"""and without."""
 PAIRS_AT_ONCE = 2_000_000
 TAIL_DOF = 5.0
 WIDER = 1.2
@@ -76,7 +80,9 @@ def calibrated(problem: Problem, point: Tensor, way: Geodesic, linear: Uncertain
             a scale that ``problem`` knows it is left as it is.
         other: (B, 3) second solutions, NaN where there is none: points nearer to these do not count.
     """
-    rows = (linear.bounded() & (linear.estimated != problem.known_scale)).nonzero()[:, 0]
+    bounded = linear.bounded() & enough(problem, linear.estimated)
+    linear = replace(linear, covariance_km2=linear.covariance_km2.masked_fill(~bounded[:, None, None], torch.nan))
+    rows = (bounded & (linear.estimated != problem.known_scale)).nonzero()[:, 0]
     some, there = problem.rows(rows), Geodesic(*(value[rows] for value in way))
     scale = linear.scale[rows] * (1.0 if problem.known_scale else student.NORMAL_SCALE)
     region = _region(some, point[rows], there, linear.covariance_km2[rows], scale, other[rows])
@@ -86,6 +92,17 @@ def calibrated(problem: Problem, point: Tensor, way: Geodesic, linear: Uncertain
     covariance_km2[rows] = region.shape_km2 * ((region.radius68 * shrink68).square() / normal2)[:, None, None]
     radius95[rows] = math.sqrt(normal2) * region.radius95 * shrink95 / (region.radius68 * shrink68)
     return replace(linear, covariance_km2=covariance_km2, radius95=radius95).limited()
+
+
+def enough(problem: Problem, estimated: Tensor) -> Tensor:
+    """Bool (B,): there are as many observations as ellipses need to hold what they say, in simulations.
+
+    A back azimuth with a sigma makes up for any number of distances.
+    """
+    count = problem.dof + 2
+    fewest = torch.where(estimated, FEWEST_ESTIMATED, FEWEST_KNOWN)
+    directed = torch.zeros_like(estimated) if problem.azimuth_used is None else problem.azimuth_used.any(1)
+    return (count >= fewest) | (directed & ~estimated)
 
 
 def _region(

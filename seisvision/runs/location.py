@@ -23,6 +23,7 @@ from seisvision.evaluation.location import LocationSummary, ellipse_radius, summ
 from seisvision.evaluation.predictions import Predictions
 from seisvision.evaluation.s_minus_p import DistanceCurve, fit_distance_curve, pick_distances
 from seisvision.location import catalogue
+from seisvision.location.checks import LARGEST_SHARE
 from seisvision.location.figures import error_figure, location_map
 from seisvision.location.locate import Locations
 from seisvision.location.quakeml import write_quakeml
@@ -34,6 +35,7 @@ ELLIPSE_LEVEL = 0.95
 FEWEST_EVENTS = 40
 """With fewer events to calibrate on, the tail of the ellipses cannot be seen."""
 PICKED_AT_ONCE = 256
+WILD = 4.0
 MAPS = {"best": 0.0, "median": 0.5, "worst": 1.0}
 """Events that are drawn, by the rank of their error."""
 
@@ -58,7 +60,8 @@ def locate_events(
         level: confidence level of the intervals of the summary.
     """
     factor = None if calibration is None else sigma_factor(waveform_set, calibration, settings["mode"])
-    frame = observation_frame(waveform_set, said, factor)
+    share = 0.0 if calibration is None else common_share(calibration)
+    frame = observation_frame(waveform_set, said, factor, share)
     catalogue.write_table(frame, folder / "observations.csv")
     observations = catalogue.observation_table(frame)
     locations = catalogue.locate_table(observations, settings["mode"])
@@ -74,9 +77,10 @@ def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: cata
     """What to multiply stated sigmas with, so that intervals and ellipses hold what they say.
 
     First the factor that makes 68 % of the errors of single distances smaller than sigma. Errors of one event's
-    distances are not independent, so its ellipse would still be too small: where true epicentres are known, the events
-    are located, and the factor grows once by the radius, in 95 % ellipses, that holds 95 % of them. It never shrinks.
-    The sigmas written are then those that locate, wider than single distances need. ``paper`` uses no sigmas.
+    distances are not independent; what all have in common is told by :func:`common_share`, but neighbours may share
+    more. Where true epicentres are known, the events are located, and the factor grows once by the radius, in 95 %
+    ellipses, that holds 95 % of them. It never shrinks. The sigmas written are then those that locate, wider than
+    single distances may need. ``paper`` uses no sigmas.
 
     Args:
         waveform_set: gives stations and true epicentres.
@@ -85,7 +89,9 @@ def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: cata
     """
     value, spread = _value_and_spread(calibration)
     factor = float(np.nanquantile(np.abs(value - calibration.target) / spread, SIGMA_LEVEL))
-    observations = catalogue.observation_table(observation_frame(waveform_set, calibration, factor))
+    observations = catalogue.observation_table(
+        observation_frame(waveform_set, calibration, factor, common_share(calibration))
+    )
     locations = catalogue.locate_table(observations, mode)
     radius = ellipse_radius(locations, *_true_places(waveform_set, observations))
     known = np.sort(radius[np.isfinite(radius)])
@@ -96,13 +102,43 @@ def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: cata
     return factor * max(1.0, float(known[rank - 1]))
 
 
-def observation_frame(waveform_set: WaveformSet, said: Predictions, factor: float | None = None) -> pd.DataFrame:
+def common_share(calibration: Predictions) -> float:
+    """Share of the error variance that all distances of an event have in common, from 0 to `LARGEST_SHARE`.
+
+    The intraclass correlation of the standardised errors, by analysis of variance (Fisher 1925, Statistical Methods for
+    Research Workers, chapter 7). Errors are cut at four times their 68 % quantile, so that a few wild ones do not hide
+    it. With fewer than `FEWEST_EVENTS` events it is 0.
+
+    Args:
+        calibration: distances of single traces with true values.
+    """
+    value, spread = _value_and_spread(calibration)
+    error = (value - calibration.target) / spread
+    known = np.isfinite(error)
+    error, event = error[known], np.unique(np.asarray(calibration.source_ids)[known], return_inverse=True)[1]
+    count = np.bincount(event)
+    if len(count) < FEWEST_EVENTS or len(error) <= len(count):
+        return 0.0
+    limit = WILD * np.quantile(np.abs(error), SIGMA_LEVEL)
+    error = np.clip(error, -limit, limit)
+    mean = np.bincount(event, error) / count
+    within = np.square(error - mean[event]).sum() / (len(error) - len(count))
+    between = (count * np.square(mean - error.mean())).sum() / (len(count) - 1)
+    size = (len(error) - np.square(count).sum() / len(error)) / (len(count) - 1)
+    common = max(0.0, (between - within) / size)
+    return float(min(common / max(common + within, 1e-12), LARGEST_SHARE))
+
+
+def observation_frame(
+    waveform_set: WaveformSet, said: Predictions, factor: float | None = None, share: float = 0.0
+) -> pd.DataFrame:
     """Columns of ``observations.csv``, one row a trace.
 
     Args:
         waveform_set: gives the stations.
         said: distances of single traces.
         factor: sigma is what was stated of each distance, else the distance itself, times this; ``None``: no sigmas.
+        share: of the error variance, which the distances of an event have in common.
 
     Raises:
         ConfigurationError: the predictions are not of single traces, or not in km.
@@ -125,6 +161,8 @@ def observation_frame(waveform_set: WaveformSet, said: Predictions, factor: floa
     )
     if factor is not None:
         frame["offset_sigma_km"] = factor * spread
+    if share > 0:
+        frame["common_share"] = share
     if "source_origin_time" in rows:
         frame["source_origin_time"] = rows["source_origin_time"].to_numpy()
     return frame

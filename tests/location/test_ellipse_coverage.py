@@ -97,6 +97,18 @@ def test_the_ellipse_of_a_near_station_spans_its_circle() -> None:
     assert found.ellipse95.minor_km.item() > 20
 
 
+@pytest.mark.parametrize(("sigmas", "fewest"), [("known", 4), ("from residuals", 5)])
+def test_fewer_stations_than_hold_get_no_ellipse_and_a_reason(judge: ModuleType, sigmas: str, fewest: int) -> None:
+    for n_stations in (fewest - 1, fewest):
+        events = judge.made_events(np.random.default_rng(1), 30, judge.Cell(n_stations, 180, "30-300", 0.05, sigmas))
+        place = events["station_latitude_deg"], events["station_longitude_deg"]
+        sigma_km = 0.05 * events["offset_km"] if sigmas == "known" else None
+        found = locate(*place, events["offset_km"], offset_sigma_km=sigma_km)
+        missing = found.ellipse95.major_km.isnan()
+        assert missing.all() if n_stations < fewest else not missing.any()
+        assert ("too few distances" in found.reason[0]) == (n_stations < fewest)
+
+
 def test_paper_mode_states_no_uncertainty_and_says_so() -> None:
     place = np.array([[0.0, 0.0, 1.0, 1.0]]), np.array([[0.0, 1.0, 0.0, 1.0]])
     found: Locations = locate(*place, np.full((1, 4), 80.0), mode="paper")

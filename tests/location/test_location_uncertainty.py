@@ -55,10 +55,10 @@ def test_95_percent_of_the_ellipses_hold_the_epicentre(known: bool) -> None:
 
 
 def test_ellipses_hold_the_epicentre_with_back_azimuths_too() -> None:
-    events = random_events(600, 3, distance_km=(40, 300))
+    events = random_events(600, 4, distance_km=(40, 300))
     rng = np.random.default_rng(4)
     turned = events["back_azimuth_deg"] + rng.normal(0, 4, events["back_azimuth_deg"].shape)
-    sigmas = {"offset_sigma_km": np.full((600, 3), 8.0), "azimuth_sigma_deg": np.full((600, 3), 4.0)}
+    sigmas = {"offset_sigma_km": np.full((600, 4), 8.0), "azimuth_sigma_deg": np.full((600, 4), 4.0)}
     found = _locate(events, _noisy(events, 8.0), back_azimuth_deg=turned, **sigmas)
     assert 0.92 <= _inside(found, found.ellipse95, events).mean() <= 0.98
     alone = _locate(events, _noisy(events, 8.0), offset_sigma_km=sigmas["offset_sigma_km"])
