@@ -36,7 +36,7 @@ SHAPE_LEVEL = 0.95
 FEWEST_EFFECTIVE = 6.0
 """With fewer points that count (1 / sum of squared weights; Kong 1992) the region is not seen: there is no ellipse."""
 SHRINKING_POWER = -0.75
-SHRINKING = {True: (0.13, 0.28), False: (0.37, 0.48)}
+SHRINKING = {True: (0.13, 0.28), False: (0.37, 0.40)}
 """With known and with estimated scale, what the axes of the 68 and 95 % ellipses are shortened by, times the number of
 observations to that power.
 
