@@ -16,6 +16,7 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.baselines import Baseline
 from seisvision.evaluation.feature_table import FeatureTable, compute_feature_table
 from seisvision.evaluation.predictions import predictions_class
+from seisvision.evaluation.s_minus_p import fit_distance_curve
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ DESCRIPTIONS = {
     "median": "always the median of the training samples (circular median for angles)",
     "band_power": "ridge regression on log power in frequency bands",
     "two_feature": "gradient boosting on the time from onset to peak and the length of the coda",
-    "s_minus_p": "automatic P and S picks and the travel times of ak135, nothing learnt",
+    "s_minus_p": "automatic P and S picks, S minus P",
 }
 RIDGE_STRENGTHS = np.logspace(-3, 3, 13)
 FEWEST_TRAINING = 10
@@ -112,7 +113,7 @@ def fit_regression_baselines(
         raise DataError("Baselines need training samples with a target and there are none. Check the target column.")
     evaluated = [part for part in parts if part != "train"]
 
-    def finish(name: str, feature_names: list[str], values: Mapping[str, np.ndarray]) -> Baseline:
+    def finish(name: str, feature_names: list[str], values: Mapping[str, np.ndarray], used: str = "") -> Baseline:
         said = {
             part: kind.from_decoded(
                 about, parts[part].sample_ids, parts[part].source_ids, targets[part], _decoded(kind, values[part])
@@ -120,7 +121,7 @@ def fit_regression_baselines(
             for part in evaluated
         }
         metrics = {part: one.measures(level) for part, one in said.items()}
-        return Baseline(name, DESCRIPTIONS[name], feature_names, metrics, said)
+        return Baseline(name, DESCRIPTIONS[name] + used, feature_names, metrics, said)
 
     guess = kind.from_decoded(about, [], [], np.zeros(0), _decoded(kind, np.zeros(0))).guess(train_target)
     results = {"median": finish("median", [], {part: np.full(len(targets[part]), guess) for part in evaluated})}
@@ -132,12 +133,14 @@ def fit_regression_baselines(
             results[name] = Baseline(name, DESCRIPTIONS[name], skipped=reason)
             continue
         rows = {part: table.select(parts[part].sample_ids) for part in parts}
+        used = ""
         if name == "s_minus_p":
-            values = {part: rows[part][:, 0] for part in evaluated}
+            curve = fit_distance_curve(rows["train"][:, 0], train_target, parts["train"].source_ids)
+            values, used = {part: curve(rows[part][:, 0]) for part in evaluated}, f": {curve.used}"
         else:
             model = _Regression(name, about, seed).fit(rows["train"][trained], train_target[trained])
             values = {part: model.predict(rows[part]) for part in evaluated}
-        results[name] = finish(name, table.names, values)
+        results[name] = finish(name, table.names, values, used)
     return results
 
 

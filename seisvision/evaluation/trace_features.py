@@ -71,7 +71,7 @@ def spectral_ratio_features(batch: Mapping[str, Any], bands_hz: Bands) -> Featur
 
 
 def s_minus_p_features(batch: Mapping[str, Any], **settings: Any) -> FeatureBatch:
-    """Distance in km from S minus P, see `pick_distances`.
+    """Distance in km from S minus P through the table of ak135, see `pick_distances`.
 
     Args:
         batch: single traces of three components.

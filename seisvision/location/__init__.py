@@ -6,8 +6,11 @@
 ``student``      the robust loss: Student-t errors with known or estimated scale
 ``descent``      damped Newton steps from several starts
 ``grid``         starts around the stations, and the paper's grid halving
-``uncertainty``  covariance, ellipses, azimuthal gap and second solutions
-``catalogue``    observations.csv to locations.csv and QuakeML
+``common``       errors that all distances of an event have in common
+``uncertainty``  linearised covariance, ellipses, azimuthal gap and second solutions
+``posterior``    ellipses that hold their share of the probability where the problem is not linear
+``catalogue``    observations.csv to locations.csv
+``quakeml``      located events as QuakeML
 ``figures``      maps and error figures
 ===============  ====================================================================
 """

@@ -1,33 +1,23 @@
-"""Tables of observations and locations, and QuakeML."""
+"""Tables of observations and locations."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from seisvision.errors import DataError, did_you_mean
 from seisvision.files import whole_file
-from seisvision.location.locate import Locations, Mode, locate
-from seisvision.location.uncertainty import Ellipse
-
-if TYPE_CHECKING:
-    from obspy import UTCDateTime
-    from obspy.core.event import Event, Origin
+from seisvision.location.locate import Errors, Locations, Mode, locate
 
 REQUIRED: Final = ("event_id", "station_latitude_deg", "station_longitude_deg", "offset_km")
-OPTIONAL: Final = ("offset_sigma_km", "back_azimuth_deg", "azimuth_sigma_deg")
+OPTIONAL: Final = ("offset_sigma_km", "back_azimuth_deg", "azimuth_sigma_deg", "common_share")
 TEXTS: Final = ("station_id", "source_origin_time")
 NO_NUMBER: Final = ("", "nan", "none", "null", "na", "n/a", "-")
-METRES_PER_KM = 1000.0
-KM_PER_DEG = 111.195
-SAFE_IN_RESOURCE_ID = re.compile(r"[A-Za-z0-9_.\-]")
 
 
 @dataclass(frozen=True)
@@ -64,8 +54,9 @@ def read_observations(path: Path) -> ObservationTable:
     """Read ``observations.csv``.
 
     Columns: ``event_id, station_latitude_deg, station_longitude_deg, offset_km``, and if wanted ``offset_sigma_km``,
-    ``back_azimuth_deg``, ``azimuth_sigma_deg``, ``station_id`` and ``source_origin_time`` (for QuakeML). Others are
-    ignored. Empty cells and impossible values are kept: location leaves those stations out and says why.
+    ``back_azimuth_deg``, ``azimuth_sigma_deg``, ``common_share`` (of the error variance of an event's distances),
+    ``station_id`` and ``source_origin_time`` (for QuakeML). Others are ignored. Empty cells and impossible values are
+    kept: location leaves those stations out and says why.
 
     Raises:
         DataError: the file cannot be read, lacks a column or rows, or holds text where a number belongs.
@@ -116,16 +107,17 @@ def _numbers(column: pd.Series, path: Path) -> pd.Series:
     return numbers
 
 
-def locate_table(observations: ObservationTable, mode: Mode = "robust") -> Locations:
-    """Locate every event of a table; events without id are refused.
+def locate_table(observations: ObservationTable, mode: Mode = "robust", errors: Errors = "relative") -> Locations:
+    """Locate every event of a table; events without id are refused. See `locate` for ``mode`` and ``errors``.
 
     Raises:
         ConfigurationError: back azimuths without sigmas.
+        DataError: a common share is none.
     """
     given = {name: observations.array(name) for name in (*REQUIRED[1:], *OPTIONAL)}
     nameless = np.array([not name for name in observations.event_id])
     mask = observations.mask() & ~nameless[:, None]
-    return locate(**given, mask=mask, mode=mode)  # type: ignore[arg-type]
+    return locate(**given, mask=mask, mode=mode, errors=errors)  # type: ignore[arg-type]
 
 
 def locations_table(observations: ObservationTable, locations: Locations) -> pd.DataFrame:
@@ -160,136 +152,18 @@ def rejected_table(observations: ObservationTable, locations: Locations) -> pd.D
 
 def write_table(table: pd.DataFrame, path: Path) -> Path:
     """Write a table as CSV, whole or not at all."""
-    return _written(path, lambda partial: table.to_csv(partial, index=False))
+    return written(path, lambda partial: table.to_csv(partial, index=False))
 
 
-def _written(path: Path, write: Callable[[Path], object]) -> Path:
+def written(path: Path, write: Callable[[Path], object]) -> Path:
+    """Call ``write`` with a partial file that becomes ``path`` once it is whole.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     try:
         with whole_file(path) as partial:
             write(partial)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error}); choose another place.") from error
     return path
-
-
-def resource_id(*parts: str) -> str:
-    """QuakeML resource id of parts that may hold any characters; different parts give different ids.
-
-    All but ASCII letters, digits, ``_``, ``.`` and ``-`` become ``~`` and the hexadecimal bytes of their UTF-8.
-    """
-
-    def safe(character: str) -> str:
-        if SAFE_IN_RESOURCE_ID.fullmatch(character):
-            return character
-        return "".join(f"~{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
-
-    return "smi:local/seisvision/" + "/".join("".join(map(safe, part)) for part in parts)
-
-
-def write_quakeml(
-    path: Path, observations: ObservationTable, locations: Locations, mode: Mode = "robust", level: float = 0.95
-) -> Path:
-    """Write the located events as QuakeML 1.2, with the confidence ellipse at ``level`` (0.68 or 0.95).
-
-    A second solution is a further origin of the event; the first is preferred. Distances tell neither depth nor origin
-    time; the time is that of the table, without which strict readers refuse the file. ``standardError`` holds the rms
-    of the distance residuals in km.
-
-    Raises:
-        DataError: an origin time cannot be understood, or the file cannot be written.
-    """
-    from obspy.core.event import Catalog
-
-    rows = [row for row in range(len(observations.event_id)) if bool(locations.located[row])]
-    events = []
-    for row in rows:
-        events.append(_event(observations.event_id[row], locations, row, mode, level))
-        time = _time(observations.origin_time(row), observations.event_id[row])
-        for origin in events[-1].origins:
-            origin.time = time
-    catalogue = Catalog(events, resource_id=resource_id("locations", path.stem))
-    return _written(path, lambda partial: catalogue.write(str(partial), format="QUAKEML"))
-
-
-def _time(text: str, event_id: str) -> UTCDateTime | None:
-    from obspy import UTCDateTime
-
-    try:
-        return UTCDateTime(text) if text else None
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"event {event_id}: source_origin_time={text[:40]!r} is not a time; write it like 2017-06-17T23:39:12Z."
-        ) from error
-
-
-def _event(event_id: str, locations: Locations, row: int, mode: Mode, level: float) -> Event:
-    from obspy.core.event import Event, EventDescription, ResourceIdentifier
-
-    printable = "".join(character if character.isprintable() else " " for character in event_id)
-    event = Event(
-        resource_id=ResourceIdentifier(resource_id("event", event_id)),
-        event_descriptions=[EventDescription(text=printable, type="earthquake name")],
-    )
-    event.origins = [_origin(resource_id("origin", event_id), locations, row, mode, level)]
-    if bool(locations.ambiguous[row]):
-        event.origins.append(_second_origin(resource_id("origin", event_id, "second"), locations, row, mode))
-    event.preferred_origin_id = event.origins[0].resource_id
-    return event
-
-
-def _origin(identifier: str, locations: Locations, row: int, mode: Mode, level: float) -> Origin:
-    from obspy.core.event import Comment, OriginQuality, OriginUncertainty
-
-    origin = _bare_origin(identifier, locations.latitude_deg[row].item(), locations.longitude_deg[row].item(), mode)
-    origin.quality = OriginQuality(
-        used_station_count=int(locations.n_stations[row]),
-        azimuthal_gap=locations.gap_deg[row].item(),
-        standard_error=locations.rms_km[row].item(),
-    )
-    texts = ["standardError is the rms of distance residuals in km", locations.reason[row]]
-    origin.comments = [
-        Comment(text=text, resource_id=f"{identifier}/comment/{i}") for i, text in enumerate(texts) if text
-    ]
-    ellipse: Ellipse = locations.ellipse68 if level == 0.68 else locations.ellipse95
-    major_km, minor_km, azimuth_deg = (value[row].item() for value in vars(ellipse).values())
-    if math.isfinite(major_km):
-        origin.origin_uncertainty = OriginUncertainty(
-            max_horizontal_uncertainty=major_km * METRES_PER_KM,
-            min_horizontal_uncertainty=minor_km * METRES_PER_KM,
-            azimuth_max_horizontal_uncertainty=azimuth_deg,
-            preferred_description="uncertainty ellipse",
-            confidence_level=100 * level,
-        )
-        _set_standard_errors(origin, locations.covariance_km2[row].tolist())
-    return origin
-
-
-def _set_standard_errors(origin: Origin, covariance_km2: list[list[float]]) -> None:
-    """One standard deviation of both coordinates in degrees."""
-    origin.latitude_errors.uncertainty = math.sqrt(covariance_km2[0][0]) / KM_PER_DEG
-    shrink = math.cos(math.radians(origin.latitude))
-    if shrink > 1e-3:
-        origin.longitude_errors.uncertainty = min(180.0, math.sqrt(covariance_km2[1][1]) / KM_PER_DEG / shrink)
-
-
-def _second_origin(identifier: str, locations: Locations, row: int, mode: Mode) -> Origin:
-    from obspy.core.event import Comment
-
-    place = (locations.second_latitude_deg[row].item(), locations.second_longitude_deg[row].item())
-    origin = _bare_origin(identifier, *place, mode)
-    comment = "second solution that fits as well as the preferred origin"
-    origin.comments = [Comment(text=comment, resource_id=f"{identifier}/comment/0")]
-    return origin
-
-
-def _bare_origin(identifier: str, latitude_deg: float, longitude_deg: float, mode: Mode) -> Origin:
-    from obspy.core.event import Origin, ResourceIdentifier
-
-    return Origin(
-        resource_id=ResourceIdentifier(identifier),
-        latitude=latitude_deg,
-        longitude=longitude_deg,
-        method_id=ResourceIdentifier(resource_id("location", mode)),
-        earth_model_id=ResourceIdentifier(resource_id("WGS84")),
-        evaluation_mode="automatic",
-    )

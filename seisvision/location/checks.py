@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.location.descent import Problem
+from seisvision.location.descent import SOFTENING_KM, Problem
 from seisvision.location.geodesy import HALF_CIRCUMFERENCE_KM, unit_vectors
+
+SAME_LOG = 1e-9
+"""Sum of squares of the logarithms of distances that are all the same."""
+LARGEST_SHARE = 0.95
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Observations:
     offset_sigma_km: Tensor | None
     back_azimuth_deg: Tensor | None
     azimuth_sigma_deg: Tensor | None
+    common_share: Tensor | None
     mask: Tensor
     """bool (B, S)."""
 
@@ -42,19 +47,26 @@ class Observations:
             bad["offset_sigma_km"] = ~((self.offset_sigma_km > 0) & self.offset_sigma_km.isfinite())
         return bad
 
-    def problem(self) -> Problem:
-        """The location problems, with harmless numbers where nothing can be used."""
+    def problem(self, *, relative: bool = True) -> Problem:
+        """The location problems, with harmless numbers where nothing can be used.
+
+        Args:
+            relative: without sigmas, errors are proportional to the distances (and ``offset_sigma_km`` is 1 at the
+                median distance of an event); otherwise they are equal.
+        """
         used = self.mask & ~torch.stack(list(self.refusals().values())).any(0)
 
         def safe(values: Tensor, usable: Tensor, fill: float) -> Tensor:
             return torch.where(usable, values, fill)
 
         known = self.offset_sigma_km is not None
-        sigma = (
-            safe(self.offset_sigma_km, used, 1.0)
-            if self.offset_sigma_km is not None
-            else torch.ones_like(self.offset_km)
-        )
+        offset = safe(self.offset_km, used, 1.0)
+        if self.offset_sigma_km is not None:
+            sigma = safe(self.offset_sigma_km, used, 1.0)
+            growth = _growth(offset, sigma, used)
+        else:
+            sigma = _proportional(offset, used) if relative else torch.ones_like(offset)
+            growth = torch.full_like(offset[:, 0], float(relative))
         azimuth = azimuth_sigma = azimuth_used = None
         if self.back_azimuth_deg is not None and self.azimuth_sigma_deg is not None:
             fine = self.back_azimuth_deg.isfinite() & (self.azimuth_sigma_deg > 0) & self.azimuth_sigma_deg.isfinite()
@@ -63,8 +75,40 @@ class Observations:
             azimuth_sigma = safe(self.azimuth_sigma_deg, azimuth_used, 1.0)
         station = unit_vectors(safe(self.station_latitude_deg, used, 0.0), safe(self.station_longitude_deg, used, 0.0))
         return Problem(
-            station, safe(self.offset_km, used, 1.0), sigma, used, azimuth, azimuth_sigma, azimuth_used, known
+            station, offset, sigma, used, azimuth, azimuth_sigma, azimuth_used, known, growth, self._common_share(used)
         )
+
+    def _common_share(self, used: Tensor) -> Tensor | None:
+        """Mean (B,) of the shares that are given for the usable distances of an event; None where all are zero."""
+        if self.common_share is None:
+            return None
+        given = torch.where(used & self.common_share.isfinite(), self.common_share, 0.0)
+        share = given.sum(1) / used.sum(1).clamp_min(1)
+        return share if bool((share > 0).any()) else None
+
+
+def _proportional(offset_km: Tensor, used: Tensor) -> Tensor:
+    """Sigmas (B, S) that grow with the distance and are 1 at the median distance of an event."""
+    softened = offset_km + SOFTENING_KM
+    middle = torch.where(used, softened, torch.nan).nanmedian(1, keepdim=True).values.nan_to_num(1.0)
+    return softened / middle
+
+
+def _growth(offset_km: Tensor, sigma_km: Tensor, used: Tensor) -> Tensor:
+    """Power (B,) of the distance, from 0 to 1, that the given sigmas of an event grow with.
+
+    It is the slope of the logarithms. Where all distances are the same it does not matter; there errors are relative.
+    """
+    count = used.sum(1, keepdim=True).clamp_min(1)
+
+    def centred(values: Tensor) -> Tensor:
+        values = torch.where(used, values.log(), 0.0)
+        return torch.where(used, values - values.sum(1, keepdim=True) / count, 0.0)
+
+    offset, sigma = centred(offset_km + SOFTENING_KM), centred(sigma_km)
+    spread = offset.square().sum(1)
+    slope = (offset * sigma).sum(1) / spread.clamp_min(SAME_LOG)
+    return torch.where(spread < SAME_LOG, 1.0, slope.clamp(0, 1))
 
 
 ALLOWED = {
@@ -86,12 +130,23 @@ def left_out(given: Observations) -> list[dict[int, str]]:
     return texts
 
 
+def _check_shares(share: Tensor | None) -> None:
+    if share is None:
+        return
+    wrong = share.isfinite() & ~((share >= 0) & (share <= LARGEST_SHARE))
+    if wrong.any():
+        raise DataError(
+            f"common_share={share[wrong][0].item():g} is not a number from 0 to {LARGEST_SHARE}: give the share of the "
+            "error variance that all distances of an event have in common."
+        )
+
+
 def checked(**values: np.ndarray | Tensor | None) -> Observations:
     """Observations with values as float64 tensors on the device of the distances.
 
     Raises:
         ConfigurationError: back azimuths without sigmas of both kinds.
-        DataError: a shape differs from that of the distances.
+        DataError: a shape differs from that of the distances, or a common share is none.
     """
     if values["back_azimuth_deg"] is not None:
         for name in ("azimuth_sigma_deg", "offset_sigma_km"):
@@ -111,6 +166,7 @@ def checked(**values: np.ndarray | Tensor | None) -> Observations:
                 f"{name} has shape {tuple(tensor.shape)}; offset_km has {tuple(offset.shape)}. Give the same."
             )
         tensors[name] = tensor
+    _check_shares(tensors["common_share"])
     if tensors["mask"] is None:
         tensors["mask"] = torch.ones(offset.shape, dtype=torch.bool, device=offset.device)
     return Observations(**tensors)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.location import student
+from seisvision.location.common import design_without_common, without_common
 from seisvision.location.geodesy import MEAN_RADIUS_KM, Geodesic, azimuth_deg, geodesic, moved
 
 Way = Callable[[Tensor, Tensor], Geodesic]
@@ -20,6 +21,9 @@ LONGEST_STEP_KM = 2000.0
 MOST_DAMPING = 1e8
 FREE_DAMPING = 0.1
 MIN_CONVEXITY = 0.1
+SOFTENING_KM = 1.0
+"""Errors are taken to grow with the distance plus this, as those of networks that predict log(1 + km)."""
+LEAST_EXPONENT = 1e-6
 NEAREST_RAD = 1e-4
 """Below this distance (0.6 km) the back azimuth of a station says no more about the direction to move in."""
 
@@ -33,7 +37,7 @@ class Problem:
     offset_km: Tensor
     """(M, S)."""
     offset_sigma_km: Tensor
-    """(M, S); ones where the scale is estimated."""
+    """(M, S) at the observed distances; where the scale is estimated, only their proportions count."""
     used: Tensor
     """(M, S) bool."""
     back_azimuth_deg: Tensor | None
@@ -43,6 +47,10 @@ class Problem:
     azimuth_used: Tensor | None
     """(M, S) bool or None."""
     known_scale: bool
+    growth: Tensor
+    """(M,) power of the distance that the sigmas grow with: 0 for equal errors, 1 for relative ones."""
+    common_share: Tensor | None = None
+    """(M,) share of the variance that the errors of an event's distances have in common; None where they have none."""
 
     @property
     def dof(self) -> Tensor:
@@ -94,10 +102,15 @@ def residuals(problem: Problem, way: Geodesic) -> tuple[Tensor, Tensor]:
     The distance shrinks by the cosine of the angle between the step and the way to the station; the back azimuth
     turns by the step across that way over the radius of the circle of equal distance.
     """
-    residual = (problem.offset_km - way.distance_km) / problem.offset_sigma_km
-    design = -torch.stack([way.north, way.east], -1) / problem.offset_sigma_km[..., None]
+    growth = problem.growth[:, None]
+    residual = distance_residuals(problem.offset_km, problem.offset_sigma_km, growth, way.distance_km)
+    design = -torch.stack([way.north, way.east], -1) * _steepness(problem, way.distance_km)[..., None]
     residual = torch.where(problem.used, residual, 0.0)
     design = torch.where(problem.used[..., None], design, 0.0)
+    if problem.common_share is not None:
+        used, share = problem.used, problem.common_share
+        residual, weight = without_common(residual, used, share, problem.dof, known_scale=problem.known_scale)
+        design = design_without_common(design, used, share, weight)
     if problem.back_azimuth_deg is None or problem.azimuth_sigma_deg is None or problem.azimuth_used is None:
         return residual, design
     predicted_deg = azimuth_deg(way.back_north, way.back_east)
@@ -107,6 +120,31 @@ def residuals(problem: Problem, way: Geodesic) -> tuple[Tensor, Tensor]:
     turning = turning / problem.azimuth_sigma_deg[..., None]
     residual = torch.cat([residual, torch.where(problem.azimuth_used, turn, 0.0)], 1)
     return residual, torch.cat([design, torch.where(problem.azimuth_used[..., None], turning, 0.0)], 1)
+
+
+def distance_residuals(offset_km: Tensor, sigma_km: Tensor, growth: Tensor, distance_km: Tensor) -> Tensor:
+    """Residuals over their sigmas, of the broadcast shape of all.
+
+    The sigma of a distance belongs to the true one, not to the observed: a distance read too short has not become a
+    better one. On a scale where the errors are equal everywhere this takes care of itself (Box and Cox 1964, J. R.
+    Stat. Soc. B 26, 211-252): the logarithm for relative errors, the distance itself for equal ones.
+    """
+    if bool((growth == 0).all()):
+        return (offset_km - distance_km) / sigma_km
+    observed = offset_km + SOFTENING_KM
+    stretch = ((distance_km + SOFTENING_KM) / observed).log()
+    if bool((growth < 1).any()):
+        exponent = (1 - growth).clamp_min(LEAST_EXPONENT)
+        stretch = torch.expm1(exponent * stretch) / exponent
+    return -observed / sigma_km * stretch
+
+
+def _steepness(problem: Problem, distance_km: Tensor) -> Tensor:
+    """How fast `distance_residuals` fall (M, S) per km of predicted distance."""
+    if bool((problem.growth == 0).all()):
+        return 1 / problem.offset_sigma_km
+    ratio = (problem.offset_km + SOFTENING_KM) / (distance_km + SOFTENING_KM)
+    return ratio ** problem.growth[:, None] / problem.offset_sigma_km
 
 
 @dataclass(frozen=True)

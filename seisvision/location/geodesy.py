@@ -77,7 +77,7 @@ def great_circle(first: Tensor, second: Tensor) -> Geodesic:
 
     Back directions are not computed: they are those of the first point.
     """
-    axes = torch.stack([*_frame(first[:, 0]), first[:, 0]], -1)
+    axes = torch.stack([*frame(first[:, 0]), first[:, 0]], -1)
     north, east, up = (second @ axes).unbind(-1)
     sine = torch.hypot(north, east)
     distance_km = MEAN_RADIUS_KM * torch.atan2(sine, up)
@@ -135,14 +135,14 @@ def moved(point: Tensor, north_km: Tensor, east_km: Tensor) -> Tensor:
 
     Exact to 0.7 % of the step, the flattening of the ellipsoid: enough for steps and starts, which are then refined.
     """
-    north, east = _frame(point)
+    north, east = frame(point)
     step_rad = torch.hypot(north_km, east_km)[..., None] / MEAN_RADIUS_KM
     tangent = (north_km[..., None] * north + east_km[..., None] * east) / MEAN_RADIUS_KM
     there = point * step_rad.cos() + tangent * torch.sinc(step_rad / torch.pi)
     return there / torch.linalg.vector_norm(there, dim=-1, keepdim=True)
 
 
-def _frame(point: Tensor) -> tuple[Tensor, Tensor]:
+def frame(point: Tensor) -> tuple[Tensor, Tensor]:
     """Unit vectors (..., 3) to north and east; at a pole, those of its longitude (zero where it has none)."""
     x, y, z = point.unbind(-1)
     horizontal = torch.hypot(x, y)

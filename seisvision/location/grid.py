@@ -78,6 +78,8 @@ def _softened(problem: Problem) -> Problem:
         azimuth_sigma_deg=None,
         azimuth_used=None,
         known_scale=True,
+        growth=torch.zeros_like(problem.growth),
+        common_share=None,
     )
 
 

@@ -18,6 +18,8 @@ NORMAL_WEIGHT = 1.0534
 """Mean weight of normal errors where the scale is their standard deviation; with the fitted scale it is 1."""
 VARIANCE_KNOWN = 1.0801
 """Asymptotic variance of the estimate over that of least squares, normal errors with known standard deviation."""
+TEMPER_KNOWN = 1.1775
+"""E psi' / E psi^2 of the loss, normal errors with known standard deviation; with fitted scale 1 / VARIANCE_FITTED."""
 VARIANCE_FITTED = 1.1202
 """The same with fitted scale (Huber 1964, Ann. Math. Stat. 35, 73-101: E psi^2 / (E psi')^2)."""
 SMALLEST_SCALE = 1e-2

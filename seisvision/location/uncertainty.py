@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,10 +36,10 @@ class Ellipse:
 
 @dataclass(frozen=True)
 class Uncertainty:
-    """Covariance of B epicentres and what the factor of an ellipse depends on."""
+    """Covariance of B epicentres and what the size of their ellipses depends on."""
 
     covariance_km2: Tensor
-    """(B, 2, 2) north and east; NaN where it is not defined."""
+    """(B, 2, 2) north and east; NaN where it is not defined. The normal distribution with it has the 68 % ellipse."""
     scale: Tensor
     """(B,) standard deviation of the residuals (km) where no sigmas were given, else the factor on the sigmas (1 where
     the residuals agree with them)."""
@@ -46,26 +47,44 @@ class Uncertainty:
     """(B,) bool: the scale comes from the residuals."""
     dof: Tensor
     """(B,) observations minus two."""
+    radius95: Tensor | None = None
+    """(B,) size of the 95 % ellipse in standard deviations; None where it is that of the linearised region."""
 
     def factor2(self, level: float) -> Tensor:
-        """Squared factor (B,) from standard deviation to confidence ellipse.
+        """Squared factor (B,) from standard deviation to the confidence region of a linear problem.
 
         Chi-square with two degrees of freedom, or 2 F(2, dof) where the scale is estimated; both have closed forms.
         """
-        known = torch.full_like(self.dof, -2 * torch.log(torch.tensor(1 - level)).item())
         free = self.dof.clamp_min(1)
-        return torch.where(self.estimated, free * ((1 - level) ** (-2 / free) - 1), known)
+        return torch.where(self.estimated, free * ((1 - level) ** (-2 / free) - 1), chi_square2(level))
 
     def ellipse(self, level: float) -> Ellipse:
-        """Confidence ellipse at ``level``."""
+        """Confidence ellipse at ``level``: 0.68 or 0.95."""
         north, across, east = (self.covariance_km2[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
         mean, half = (north + east) / 2, torch.hypot((north - east) / 2, across)
-        factor = self.factor2(level).sqrt()
+        if self.radius95 is None:
+            factor = self.factor2(level).sqrt()
+        else:
+            factor = self.radius95 if level == 0.95 else torch.full_like(mean, math.sqrt(chi_square2(level)))
         direction = torch.rad2deg(torch.atan2(2 * across, north - east) / 2) % 180
         return Ellipse(factor * (mean + half).sqrt(), factor * (mean - half).clamp_min(0).sqrt(), direction)
 
+    def bounded(self) -> Tensor:
+        """Bool (B,): there is an ellipse."""
+        return self.covariance_km2.isfinite().flatten(1).all(1)
 
-def uncertainty(problem: Problem, state: State, residual: Tensor, variance: float | None = None) -> Uncertainty:
+    def limited(self) -> Uncertainty:
+        """The same without ellipses that are so long that they say nothing."""
+        useless = ~(self.ellipse(0.95).major_km < LARGEST_ELLIPSE_KM)
+        return replace(self, covariance_km2=self.covariance_km2.masked_fill(useless[:, None, None], torch.nan))
+
+
+def chi_square2(level: float) -> float:
+    """Quantile of chi-square with two degrees of freedom."""
+    return -2 * math.log(1 - level)
+
+
+def linearised(problem: Problem, state: State, residual: Tensor) -> Uncertainty:
     """Uncertainty of minima, linearised at ``state``.
 
     With given sigmas these are believed, unless the robust scale of the residuals is so large that chance is no
@@ -76,7 +95,6 @@ def uncertainty(problem: Problem, state: State, residual: Tensor, variance: floa
         problem: M problems.
         state: at their minima.
         residual: (M, O) over the sigmas, at the minima.
-        variance: of the estimate over that of least squares, instead of that of the Student-t loss.
     """
     dof = problem.dof
     fitted = student.fitted_scale(residual, dof.clamp_min(1)) / student.NORMAL_SCALE
@@ -84,16 +102,14 @@ def uncertainty(problem: Problem, state: State, residual: Tensor, variance: floa
         tail = torch.special.gammaincc(dof.clamp_min(1) / 2, fitted.square() * dof.clamp_min(1) / 2)
         estimated = (dof >= 1) & (tail < MISFIT_P_VALUE)
         scale = torch.where(estimated, fitted, 1.0)
-        unit = (variance or student.VARIANCE_KNOWN) * student.NORMAL_WEIGHT
+        unit = student.VARIANCE_KNOWN * student.NORMAL_WEIGHT
         factor = unit * scale.square()
     else:
         estimated = torch.ones_like(dof, dtype=torch.bool)
         scale = torch.where(dof >= 1, fitted, torch.nan)
-        factor = (variance or student.VARIANCE_FITTED) * (scale / state.scale).square()
+        factor = student.VARIANCE_FITTED * (scale / state.scale).square()
     covariance = factor[:, None, None] * _inverse(state.information)
-    first = Uncertainty(covariance, scale, estimated, dof)
-    useless = ~(first.ellipse(0.95).major_km < LARGEST_ELLIPSE_KM)
-    return Uncertainty(covariance.masked_fill(useless[:, None, None], torch.nan), scale, estimated, dof)
+    return Uncertainty(covariance, scale, estimated, dof).limited()
 
 
 def _inverse(information: Tensor) -> Tensor:
@@ -127,7 +143,7 @@ def second_solution(problem: Problem, minima: Minimum, best: Tensor, certain: Un
     step = torch.stack([way.north, way.east], -1) * way.distance_km[..., None]
     inverse = torch.linalg.pinv(certain.covariance_km2.nan_to_num(0.0, 0.0, 0.0))
     outside = torch.einsum("bki,bij,bkj->bk", step, inverse, step) > certain.factor2(0.95)[:, None]
-    unbounded = certain.covariance_km2.isnan().any(-1).any(-1)[:, None]
+    unbounded = ~certain.bounded()[:, None]
     distinct = (way.distance_km > DISTINCT_KM) & (outside | unbounded)
     excess = cost - cost[row, best][:, None]
     factor2 = certain.factor2(0.95)[:, None]

@@ -21,10 +21,12 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.location import LocationSummary, ellipse_radius, summarise_locations
 from seisvision.evaluation.predictions import Predictions
-from seisvision.evaluation.s_minus_p import pick_distances
+from seisvision.evaluation.s_minus_p import DistanceCurve, fit_distance_curve, pick_distances
 from seisvision.location import catalogue
+from seisvision.location.checks import LARGEST_SHARE
 from seisvision.location.figures import error_figure, location_map
 from seisvision.location.locate import Locations
+from seisvision.location.quakeml import write_quakeml
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,8 @@ SIGMA_LEVEL = 0.68
 ELLIPSE_LEVEL = 0.95
 FEWEST_EVENTS = 40
 """With fewer events to calibrate on, the tail of the ellipses cannot be seen."""
+PICKED_AT_ONCE = 256
+WILD = 4.0
 MAPS = {"best": 0.0, "median": 0.5, "worst": 1.0}
 """Events that are drawn, by the rank of their error."""
 
@@ -56,12 +60,13 @@ def locate_events(
         level: confidence level of the intervals of the summary.
     """
     factor = None if calibration is None else sigma_factor(waveform_set, calibration, settings["mode"])
-    frame = observation_frame(waveform_set, said, factor)
+    share = 0.0 if calibration is None else common_share(calibration)
+    frame = observation_frame(waveform_set, said, factor, share)
     catalogue.write_table(frame, folder / "observations.csv")
     observations = catalogue.observation_table(frame)
     locations = catalogue.locate_table(observations, settings["mode"])
     catalogue.write_table(catalogue.locations_table(observations, locations), folder / "locations.csv")
-    catalogue.write_quakeml(folder / "locations.xml", observations, locations, settings["mode"], settings["level"])
+    write_quakeml(folder / "locations.xml", observations, locations, settings["mode"], settings["level"])
     places = _true_places(waveform_set, observations)
     summary = summarise_locations(locations, *places, level=level)
     _draw(folder, observations, locations, summary, places)
@@ -72,9 +77,10 @@ def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: cata
     """What to multiply stated sigmas with, so that intervals and ellipses hold what they say.
 
     First the factor that makes 68 % of the errors of single distances smaller than sigma. Errors of one event's
-    distances are not independent, so its ellipse would still be too small: where true epicentres are known, the events
-    are located, and the factor grows once by the radius, in 95 % ellipses, that holds 95 % of them. It never shrinks.
-    The sigmas written are then those that locate, wider than single distances need. ``paper`` uses no sigmas.
+    distances are not independent; what all have in common is told by :func:`common_share`, but neighbours may share
+    more. Where true epicentres are known, the events are located, and the factor grows once by the radius, in 95 %
+    ellipses, that holds 95 % of them. It never shrinks. The sigmas written are then those that locate, wider than
+    single distances may need. ``paper`` uses no sigmas.
 
     Args:
         waveform_set: gives stations and true epicentres.
@@ -83,7 +89,9 @@ def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: cata
     """
     value, spread = _value_and_spread(calibration)
     factor = float(np.nanquantile(np.abs(value - calibration.target) / spread, SIGMA_LEVEL))
-    observations = catalogue.observation_table(observation_frame(waveform_set, calibration, factor))
+    observations = catalogue.observation_table(
+        observation_frame(waveform_set, calibration, factor, common_share(calibration))
+    )
     locations = catalogue.locate_table(observations, mode)
     radius = ellipse_radius(locations, *_true_places(waveform_set, observations))
     known = np.sort(radius[np.isfinite(radius)])
@@ -94,13 +102,43 @@ def sigma_factor(waveform_set: WaveformSet, calibration: Predictions, mode: cata
     return factor * max(1.0, float(known[rank - 1]))
 
 
-def observation_frame(waveform_set: WaveformSet, said: Predictions, factor: float | None = None) -> pd.DataFrame:
+def common_share(calibration: Predictions) -> float:
+    """Share of the error variance that all distances of an event have in common, from 0 to `LARGEST_SHARE`.
+
+    The intraclass correlation of the standardised errors, by analysis of variance (Fisher 1925, Statistical Methods for
+    Research Workers, chapter 7). Errors are cut at four times their 68 % quantile, so that a few wild ones do not hide
+    it. With fewer than `FEWEST_EVENTS` events it is 0.
+
+    Args:
+        calibration: distances of single traces with true values.
+    """
+    value, spread = _value_and_spread(calibration)
+    error = (value - calibration.target) / spread
+    known = np.isfinite(error)
+    error, event = error[known], np.unique(np.asarray(calibration.source_ids)[known], return_inverse=True)[1]
+    count = np.bincount(event)
+    if len(count) < FEWEST_EVENTS or len(error) <= len(count):
+        return 0.0
+    limit = WILD * np.quantile(np.abs(error), SIGMA_LEVEL)
+    error = np.clip(error, -limit, limit)
+    mean = np.bincount(event, error) / count
+    within = np.square(error - mean[event]).sum() / (len(error) - len(count))
+    between = (count * np.square(mean - error.mean())).sum() / (len(count) - 1)
+    size = (len(error) - np.square(count).sum() / len(error)) / (len(count) - 1)
+    common = max(0.0, (between - within) / size)
+    return float(min(common / max(common + within, 1e-12), LARGEST_SHARE))
+
+
+def observation_frame(
+    waveform_set: WaveformSet, said: Predictions, factor: float | None = None, share: float = 0.0
+) -> pd.DataFrame:
     """Columns of ``observations.csv``, one row a trace.
 
     Args:
         waveform_set: gives the stations.
         said: distances of single traces.
         factor: sigma is what was stated of each distance, else the distance itself, times this; ``None``: no sigmas.
+        share: of the error variance, which the distances of an event have in common.
 
     Raises:
         ConfigurationError: the predictions are not of single traces, or not in km.
@@ -123,28 +161,43 @@ def observation_frame(waveform_set: WaveformSet, said: Predictions, factor: floa
     )
     if factor is not None:
         frame["offset_sigma_km"] = factor * spread
+    if share > 0:
+        frame["common_share"] = share
     if "source_origin_time" in rows:
         frame["source_origin_time"] = rows["source_origin_time"].to_numpy()
     return frame
 
 
-def classical_predictions(
-    samples: EventSamples | TraceSamples, said: Predictions, batch_size: int = 256
-) -> Predictions:
+def classical_predictions(samples: EventSamples | TraceSamples, said: Predictions, curve: DistanceCurve) -> Predictions:
     """Distances from automatic picks of P and S on the traces of ``said``; NaN where no S is found.
 
     Args:
         samples: the traces, with three components.
         said: predictions whose targets and description are taken over.
-        batch_size: traces at a time.
+        curve: which distance belongs to S minus P, see :func:`training_curve`.
     """
-    loader = DataLoader(samples, batch_size=batch_size, collate_fn=collate_events)
-    found: dict[str, float] = {}
-    for batch in loader:
-        found |= dict(zip(batch[keys.TRACE_ID], pick_distances(batch).distance_km, strict=True))
+    found = dict(zip(samples.sample_ids, curve(_picked_km(samples)), strict=True))
     decoded = np.full((len(said.sample_ids), 6), np.nan)
     decoded[:, 0] = [found[sample_id] for sample_id in said.sample_ids]
     return type(said).from_decoded(said.about, said.sample_ids, said.source_ids, said.target, decoded)
+
+
+def training_curve(samples: EventSamples | TraceSamples, offset_km: np.ndarray) -> DistanceCurve:
+    """The distance that belongs to S minus P, as training traces tell.
+
+    Args:
+        samples: training traces, with three components.
+        offset_km: (N,) their true distances; NaN where not known.
+    """
+    return fit_distance_curve(_picked_km(samples), offset_km, samples.source_ids)
+
+
+def _picked_km(samples: EventSamples | TraceSamples) -> np.ndarray:
+    """Distances (N,) of the travel time table from automatic picks."""
+    found: dict[str, float] = {}
+    for batch in DataLoader(samples, batch_size=PICKED_AT_ONCE, collate_fn=collate_events):
+        found |= dict(zip(batch[keys.TRACE_ID], pick_distances(batch).distance_km, strict=True))
+    return np.array([found[sample_id] for sample_id in samples.sample_ids])
 
 
 def locate_parts(
@@ -168,8 +221,12 @@ def locate_parts(
     summary, _ = locate_events(folder, settings, data.waveform_set, said, calibration, level)
     measured = {"part": part, "network": summary.to_dict()}
     if settings["classical"]:
+        training = data.variant(["train"], components=keys.COMPONENTS)
+        curve = training_curve(training, np.asarray(training.targets[said.about["target"]], float))
         picked = {
-            name: classical_predictions(data.variant([name], components=keys.COMPONENTS), predictions[name][output])
+            name: classical_predictions(
+                data.variant([name], components=keys.COMPONENTS), predictions[name][output], curve
+            )
             for name in (part, "val")
             if name in predictions
         }
@@ -177,7 +234,7 @@ def locate_parts(
         calibration = picked["val"] if calibration is not None else None
         summary, _ = locate_events(classical, settings, data.waveform_set, picked[part], calibration, level)
         measures = {name: measure.to_dict() for name, measure in picked[part].measures(level).items()}
-        measured |= {"s_minus_p": summary.to_dict(), "s_minus_p_offsets": measures}
+        measured |= {"s_minus_p": summary.to_dict(), "s_minus_p_offsets": measures, "s_minus_p_curve": curve.used}
     return measured
 
 

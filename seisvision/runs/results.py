@@ -72,7 +72,10 @@ def describe_locations(located: Mapping[str, Any]) -> str:
         for name, text in LOCATORS.items()
         if name in located
     ]
-    return "\n".join([f"epicentres of the {located['part']} events", "", results_table(rows, columns=LOCATION_COLUMNS)])
+    lines = [f"epicentres of the {located['part']} events", "", results_table(rows, columns=LOCATION_COLUMNS)]
+    if "s_minus_p_curve" in located:
+        lines.append(f"S minus P: {located['s_minus_p_curve']}")
+    return "\n".join(lines)
 
 
 def sweep_table(folders: Sequence[RunFolder]) -> str:

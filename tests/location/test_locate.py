@@ -159,7 +159,10 @@ def test_the_answer_is_that_of_scipy_on_the_same_cost() -> None:
     noisy = np.abs(events["offset_km"] + rng.normal(0, 10, events["offset_km"].shape))
     noisy[:, 2] += 120
     found = _located(events, noisy, offset_sigma_km=np.full_like(noisy, 10.0))
-    for i in range(12):
+    # Where the misfit is too large for the sigmas, the scale is estimated and the cost is another.
+    believed = np.flatnonzero(found.scale.numpy() == 1)
+    assert len(believed) >= 8
+    for i in believed.tolist():
         stations = list(zip(events["station_latitude_deg"][i], events["station_longitude_deg"][i], strict=True))
 
         def cost(place: np.ndarray, i: int = i, stations: list = stations) -> np.ndarray:
@@ -222,11 +225,11 @@ def test_two_stations_give_two_solutions(sigmas: bool) -> None:
     apart = found.ambiguous.numpy()
     assert apart.mean() > 0.8
     assert nearer[apart].max() < 0.2
-    assert found.ellipse95.major_km.isnan().all() != sigmas
+    assert found.ellipse95.major_km.isnan().all() and "too few distances for an ellipse" in found.reason[0]
 
 
 def test_two_circles_that_do_not_meet_are_met_half_way() -> None:
-    found = locate([[0.0, 0.0]], [[0.0, 4.0]], np.array([[100.0, 200.0]]))
+    found = locate([[0.0, 0.0]], [[0.0, 4.0]], np.array([[100.0, 200.0]]), errors="equal")
     far = gps2dist_azimuth(0, 0, 0, 4)[0] / 1000
     assert found.located.item() and abs(found.latitude_deg.item()) < 0.05
     assert gps2dist_azimuth(0, 0, 0, found.longitude_deg.item())[0] / 1000 == pytest.approx(
@@ -288,8 +291,9 @@ def test_what_cannot_be_located_is_flagged_with_a_reason() -> None:
     assert "all 3 stations lie within" in found.reason[1]
     assert "no usable station" in found.reason[2]
     assert "one distance is a circle" in found.reason[3]
-    for values in (found.latitude_deg, found.ellipse95.major_km, found.rms_km, found.gap_deg):
+    for values in (found.latitude_deg, found.rms_km, found.gap_deg):
         assert values[1:].isnan().all() and values[0].isfinite()
+    assert found.ellipse95.major_km.isnan().all()
 
 
 def test_bad_observations_are_left_out_by_name_and_change_nothing_else() -> None:

@@ -16,7 +16,7 @@ from obspy.geodetics import gps2dist_azimuth
 from obspy.io.quakeml.core import _validate
 
 from seisvision.cli import main
-from seisvision.location.catalogue import resource_id
+from seisvision.location.quakeml import NO_TIME, resource_id
 
 PLACE = ["event_id", "latitude_deg", "longitude_deg", "rms_km", "n_stations", "gap_deg"]
 ELLIPSES = [f"ellipse{level}_{axis}_km" for level in (68, 95) for axis in ("major", "minor")]
@@ -88,10 +88,11 @@ def test_sigmas_and_back_azimuths_of_the_table_are_used(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "loc.csv")
     for row in table.itertuples():
         assert gps2dist_azimuth(row.latitude_deg, row.longitude_deg, *_true(events, row.event_id))[0] < 100
-    factor = np.sqrt(-2 * np.log(0.05) * 1.0801 * 1.0534 / 1.25)
-    shorter = table[["ellipse95_major_km", "ellipse95_minor_km"]].to_numpy()
-    along = np.abs(shorter - 5 * factor).min(1)
-    assert along.max() < 0.1
+    # Along the way to the station the ellipse follows the distance, across it the direction.
+    axes = table[["ellipse95_major_km", "ellipse95_minor_km"]].to_numpy()
+    across = events["offset_km"][:, 0] * np.radians(2)
+    wanted = np.sqrt(-2 * np.log(0.05)) * np.sort(np.stack([np.full(3, 5.0), across], axis=1))[:, ::-1]
+    assert axes == pytest.approx(wanted, rel=0.5)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +151,54 @@ def test_quakeml_holds_the_ellipse_and_is_valid(tmp_path: Path) -> None:
         assert origin.quality.azimuthal_gap == pytest.approx(row.gap_deg, abs=1e-2)
         assert origin.quality.standard_error == pytest.approx(row.rms_km, abs=1e-3)
         assert origin.depth is None
+        assert ellipse.horizontal_uncertainty == ellipse.max_horizontal_uncertainty
+        assert origin.evaluation_mode == "automatic" and origin.time_fixed
+        assert event.preferred_origin_id == origin.resource_id
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "said"),
+    [
+        ({}, [], "proportional to the distance, their size estimated"),
+        ({}, ["--errors", "equal"], "equal, their size estimated"),
+        ({"offset_sigma_km": 5.0}, [], "as given in offset_sigma_km, and independent from station to station"),
+        (
+            {"offset_sigma_km": 5.0, "common_share": 0.4},
+            [],
+            "independent from station to station apart from common_share",
+        ),
+        ({}, ["--mode", "paper"], "mode paper states no uncertainty"),
+    ],
+)
+def test_quakeml_without_origin_times_is_valid_and_says_what_was_assumed(
+    tmp_path: Path, columns: dict[str, float], options: list[str], said: str
+) -> None:
+    _observations(tmp_path / "obs.csv", **columns)
+    paths = [str(tmp_path / name) for name in ("obs.csv", "loc.csv", "loc.xml")]
+    assert main(["locate", paths[0], "--out", paths[1], "--quakeml", paths[2], *options]) == 0
+    assert _validate(paths[2])
+    for event in read_events(paths[2]):
+        origin = event.preferred_origin()
+        texts = [comment.text for comment in origin.comments]
+        assert any(said in text for text in texts)
+        assert f"the origin time is not known: {NO_TIME} stands for it" in texts
+        assert (origin.origin_uncertainty is None) == ("paper" in options)
+
+
+def test_quakeml_of_two_solutions_and_of_known_and_unknown_times_is_valid(tmp_path: Path) -> None:
+    (tmp_path / "obs.csv").write_text(
+        "event_id,station_latitude_deg,station_longitude_deg,offset_km,source_origin_time\n"
+        "two,64,-20,100,\ntwo,65,-20,100,\n"
+        "timed,64,-20,100,2018-01-05T03:00:00Z\ntimed,65,-18,90,\ntimed,64,-17,80,\n"
+    )
+    paths = [str(tmp_path / name) for name in ("obs.csv", "loc.csv", "loc.xml")]
+    assert main(["locate", paths[0], "--out", paths[1], "--quakeml", paths[2]]) == 0
+    assert _validate(paths[2])
+    two, timed = read_events(paths[2])
+    assert len(two.origins) == 2 and two.preferred_origin_id == two.origins[0].resource_id
+    assert len({comment.resource_id.id for origin in two.origins for comment in origin.comments}) == 5
+    assert timed.preferred_origin().time.isoformat() == "2018-01-05T03:00:00"
+    assert not any("not known" in comment.text for comment in timed.preferred_origin().comments)
 
 
 def test_strange_event_ids_give_valid_and_different_resource_ids(tmp_path: Path) -> None:
@@ -164,6 +213,7 @@ def test_strange_event_ids_give_valid_and_different_resource_ids(tmp_path: Path)
     paths = [str(tmp_path / name) for name in ("obs.csv", "loc.csv", "loc.xml")]
     assert main(["locate", paths[0], "--out", paths[1], "--quakeml", paths[2]]) == 0
     assert pd.read_csv(paths[1])["event_id"].tolist() == ids
+    assert _validate(paths[2])
     catalogue = read_events(paths[2])
     assert [event.event_descriptions[0].text for event in catalogue] == ids
     assert len({event.resource_id.id for event in catalogue}) == len(ids)

@@ -38,26 +38,27 @@ def _inside(found: Locations, ellipse: Ellipse, events: dict[str, np.ndarray]) -
 
 @pytest.mark.parametrize("known", [True, False], ids=["given sigmas", "estimated scale"])
 def test_95_percent_of_the_ellipses_hold_the_epicentre(known: bool) -> None:
-    """Acceptance: 5 to 12 stations, gap below 270 degrees."""
+    """Errors of equal size; relative ones are in test_ellipse_coverage."""
     held, held68 = [], []
     for n_stations in (5, 6, 8, 10, 12):
         events = random_events(N_EVENTS // 4, n_stations, distance_km=(40, 300), seed=n_stations)
         noisy = _noisy(events, 8.0)
-        found = _locate(events, noisy, offset_sigma_km=np.full_like(noisy, 8.0) if known else None)
+        sigmas = {"offset_sigma_km": np.full_like(noisy, 8.0)} if known else {"errors": "equal"}
+        found = _locate(events, noisy, **sigmas)
         judged = found.gap_deg.numpy() < 270
         held.append(_inside(found, found.ellipse95, events)[judged])
         held68.append(_inside(found, found.ellipse68, events)[judged])
     share, share68 = np.concatenate(held).mean(), np.concatenate(held68).mean()
     assert len(np.concatenate(held)) > N_EVENTS
     assert 0.93 <= share <= 0.97
-    assert 0.64 <= share68 <= 0.76
+    assert 0.64 <= share68 <= 0.72
 
 
 def test_ellipses_hold_the_epicentre_with_back_azimuths_too() -> None:
-    events = random_events(600, 3, distance_km=(40, 300))
+    events = random_events(600, 4, distance_km=(40, 300))
     rng = np.random.default_rng(4)
     turned = events["back_azimuth_deg"] + rng.normal(0, 4, events["back_azimuth_deg"].shape)
-    sigmas = {"offset_sigma_km": np.full((600, 3), 8.0), "azimuth_sigma_deg": np.full((600, 3), 4.0)}
+    sigmas = {"offset_sigma_km": np.full((600, 4), 8.0), "azimuth_sigma_deg": np.full((600, 4), 4.0)}
     found = _locate(events, _noisy(events, 8.0), back_azimuth_deg=turned, **sigmas)
     assert 0.92 <= _inside(found, found.ellipse95, events).mean() <= 0.98
     alone = _locate(events, _noisy(events, 8.0), offset_sigma_km=sigmas["offset_sigma_km"])
@@ -84,7 +85,7 @@ def test_sigmas_that_are_too_small_are_seen_and_multiplied() -> None:
     found = _locate(events, _noisy(events, 12.0), offset_sigma_km=np.full((300, 10), 3.0))
     assert (found.scale > 1).float().mean() > 0.95
     assert found.scale.median().item() == pytest.approx(4, rel=0.25)
-    assert _inside(found, found.ellipse95, events).mean() > 0.9
+    assert 0.88 < _inside(found, found.ellipse95, events).mean() < 0.985
     honest = _locate(events, _noisy(events, 3.0), offset_sigma_km=np.full((300, 10), 3.0))
     assert (honest.scale == 1).float().mean() > 0.97
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,8 @@ from seisvision.errors import ConfigurationError
 from seisvision.evaluation.location import summarise_locations
 from seisvision.evaluation.predictions import ClassPredictions, ScalarPredictions
 from seisvision.location.catalogue import locate_table, observation_table
-from seisvision.runs.location import observation_frame, sigma_factor
+from seisvision.runs import location as stage
+from seisvision.runs.location import common_share, observation_frame, sigma_factor
 
 N_EVENTS, N_STATIONS = 200, 10
 ABOUT = {
@@ -48,15 +51,16 @@ def _waveform_set(seed: int) -> SimpleNamespace:
     return SimpleNamespace(metadata=table, event_table=lambda: events)
 
 
-def _said(waveform_set: SimpleNamespace, seed: int, common: float) -> ScalarPredictions:
-    """Distances with independent errors of 4 % and errors that are the same within each quarter of an event."""
+def _said(waveform_set: SimpleNamespace, seed: int, common: float, whole: float = 0.0) -> ScalarPredictions:
+    """Distances with independent errors of 4 %, and others common to each quarter of an event or to the whole."""
     rng = np.random.default_rng(seed)
     table = waveform_set.metadata
     names = [f"{kind}_{axis}_deg" for kind in ("source", "station") for axis in ("latitude", "longitude")]
     offset_km, azimuth_deg, _ = geodesic(*(table[name].to_numpy() for name in names))
     shared = rng.normal(0, common, (N_EVENTS, 4))
     group = np.repeat(np.arange(N_EVENTS), N_STATIONS), (azimuth_deg // 90).astype(int)
-    value = offset_km * np.exp(rng.normal(0, 0.04, len(table)) + shared[group])
+    everywhere = np.repeat(rng.normal(0, whole, N_EVENTS), N_STATIONS) if whole else 0.0
+    value = offset_km * np.exp(rng.normal(0, 0.04, len(table)) + shared[group] + everywhere)
     sigma = 0.04 * value
     decoded = np.stack([value, sigma, *[np.full(len(table), np.nan)] * 4], axis=1)
     ids = [str(row) for row in range(len(table))]
@@ -82,6 +86,58 @@ def test_ellipses_of_other_events_hold_what_they_say_though_errors_go_together()
     single = float(np.quantile(np.abs(known.value - known.target) / known.decoded[:, 1], 0.68))
     assert _coverage(judged, said, single) < 0.9
     assert _coverage(judged, said, sigma_factor(calibration, known)) == pytest.approx(0.95, abs=0.04)
+
+
+@pytest.mark.parametrize(("whole", "share"), [(0.0, 0.0), (0.04, 0.5), (0.06, 0.69)])
+def test_what_an_event_has_in_common_is_seen_and_ellipses_hold(whole: float, share: float) -> None:
+    calibration, judged = _waveform_set(4), _waveform_set(5)
+    known = _said(calibration, 13, common=0.0, whole=whole)
+    found = common_share(known)
+    assert found == pytest.approx(share, abs=0.1)
+    said = _said(judged, 14, common=0.0, whole=whole)
+    factor = float(np.quantile(np.abs(known.value - known.target) / known.decoded[:, 1], 0.68))
+    frame = observation_frame(judged, said, factor, found)
+    assert ("common_share" in frame) == (found > 0)
+    observations = observation_table(frame)
+    true = judged.event_table().loc[observations.event_id]
+    places = true["source_latitude_deg"].to_numpy(), true["source_longitude_deg"].to_numpy()
+    measures = summarise_locations(locate_table(observations), *places).measures
+    assert measures["coverage_95"].value == pytest.approx(0.95, abs=0.04)
+    assert measures["coverage_68"].value == pytest.approx(0.68, abs=0.08)
+
+
+def test_the_curve_of_s_minus_p_is_fitted_on_training_traces_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    curves: list[Any] = []
+    picks = {"train": np.linspace(20, 120, 60), "val": np.linspace(5, 9, 10), "test": np.linspace(5, 9, 10)}
+
+    def variant(parts: list[str], components: str) -> SimpleNamespace:
+        asked.append(parts)
+        n = len(picks[parts[0]])
+        ids = [f"{parts[0]}{i}" for i in range(n)]
+        return SimpleNamespace(
+            part=parts[0], sample_ids=ids, source_ids=ids, targets={ABOUT["target"]: 0.5 * picks[parts[0]]}
+        )
+
+    def located(folder: Path, settings: Any, waveform_set: Any, said: Any, *rest: Any) -> tuple[Any, None]:
+        curves.append(said.value)
+        return SimpleNamespace(to_dict=dict), None
+
+    monkeypatch.setattr(stage, "_picked_km", lambda samples: picks[samples.part])
+    monkeypatch.setattr(stage, "locate_events", located)
+    said = {
+        part: ScalarPredictions.from_decoded(
+            ABOUT, [f"{part}{i}" for i in range(10)], [f"e{i}" for i in range(10)], np.ones(10), np.ones((10, 6))
+        )
+        for part in ("val", "test")
+    }
+    config = {"location": {"output": "offset", "classical": True, "mode": "robust"}, "evaluation": {"level": 0.95}}
+    data = SimpleNamespace(variant=variant, waveform_set=None)
+    found = stage.locate_parts(Path(), config, data, {part: {"offset": one} for part, one in said.items()})  # type: ignore[arg-type]
+    assert asked[0] == ["train"] and sorted(asked[1:]) == [["test"], ["val"]]
+    assert "fitted on 60 training traces" in found["s_minus_p_curve"]
+    # Test picks lie below all training picks: they get the least training distance, not one of their own.
+    assert curves[1] == pytest.approx(np.full(10, 10.0))
 
 
 def test_only_distances_of_single_traces_locate() -> None:

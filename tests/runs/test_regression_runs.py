@@ -89,7 +89,7 @@ def test_the_observations_can_be_located_again_by_hand(located: RunFolder, tmp_p
         observations = located.path / "observations.csv"
         out = tmp_path / "again.csv"
         quakeml = None
-        mode, level = "robust", 0.95
+        mode, level, errors = "robust", 0.95, "relative"
 
     assert locate_command(Arguments) == 0  # type: ignore[arg-type]
     assert (tmp_path / "again.csv").read_text() == (located.path / "locations.csv").read_text()
