@@ -7,7 +7,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,7 +16,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.evaluation.features import (
+from seisvision.evaluation.baselines.attributes import event_attributes, trace_attributes
+from seisvision.evaluation.baselines.features import (
     FEATURES_VERSION,
     SOURCE_LATITUDE_DEG,
     FeatureBatch,
@@ -24,7 +25,7 @@ from seisvision.evaluation.features import (
     geometry_features,
     physics_features,
 )
-from seisvision.evaluation.trace_features import s_minus_p_features, spectral_ratio_features, two_features
+from seisvision.evaluation.baselines.trace_features import s_minus_p_features, spectral_ratio_features, two_features
 from seisvision.files import whole_file
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,14 @@ KINDS: dict[str, Callable[..., FeatureBatch]] = {
     "geometry": geometry_features,
     "band_power": band_power_features,
     "physics": physics_features,
+    "attributes": event_attributes,
 }
 """Functions from a batch of events and settings to features."""
 TRACE_KINDS: dict[str, Callable[..., FeatureBatch]] = {
     "two_feature": two_features,
     "spectral_ratio": spectral_ratio_features,
     "s_minus_p": s_minus_p_features,
+    "trace_attributes": trace_attributes,
 }
 """Functions from a batch of single traces and settings to features."""
 MAY_BE_MISSING = ("s_minus_p",)
@@ -61,6 +64,8 @@ class FeatureTable:
     """F feature names."""
     values: np.ndarray
     """float64 (N, F); NaN where a feature cannot be computed."""
+    problems: Mapping[str, int] = field(default_factory=dict)
+    """Why rows are incomplete, and how many are for that reason."""
 
     def select(self, source_ids: Sequence[str]) -> np.ndarray:
         """Rows (len(source_ids), F) in the order asked for.
@@ -100,6 +105,15 @@ def compute_feature_table(
     """
     if kind not in KINDS and kind not in TRACE_KINDS:
         raise ConfigurationError(f"Unknown kind of features '{kind}'. {did_you_mean(kind, [*KINDS, *TRACE_KINDS])}")
+    table = compute_any(dataset, kind, settings, cache_dir, key)
+    _refuse_or_report(kind, table)
+    return table
+
+
+def compute_any(
+    dataset: Any, kind: str, settings: Mapping[str, Any] | None, cache_dir: str | Path, key: str
+) -> FeatureTable:
+    """The same, however many events lack features: for learners that can do without."""
     settings = dict(settings or {})
     identity = json.dumps([key, kind, settings, FEATURES_VERSION, dataset.sample_ids], sort_keys=True)
     path = Path(cache_dir) / f"features-{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
@@ -111,11 +125,52 @@ def compute_feature_table(
         raise DataError(f"The set holds no samples, so there are no {kind} features. Check the waveform set.")
     results = _of_events(dataset, kind, settings) if kind in KINDS else _of_traces(dataset, kind, settings)
     values = np.concatenate([result.values for result in results])
-    table = FeatureTable(list(dataset.sample_ids), results[0].names, values)
-    problems = [problem for result in results for problem in result.problems]
-    _refuse_or_report(kind, table, problems)
+    problems = Counter(problem for result in results for problem in result.problems if problem is not None)
+    table = FeatureTable(list(dataset.sample_ids), results[0].names, values, dict(problems.most_common()))
     _write(path, table)
     return table
+
+
+def computed_features(
+    dataset: Any, kinds: Sequence[str], settings: Mapping[str, Mapping[str, Any]], cache_dir: str | Path, key: str
+) -> tuple[dict[str, FeatureTable | str], dict[str, FeatureTable]]:
+    """Features of several kinds.
+
+    Returns:
+        By kind, the table, or the reason why it cannot be had or is not complete enough for a baseline of its own;
+        and the tables that could be computed at all.
+    """
+    complete: dict[str, FeatureTable | str] = {}
+    computed: dict[str, FeatureTable] = {}
+    for kind in kinds:
+        try:
+            computed[kind] = complete[kind] = compute_any(dataset, kind, settings.get(kind), cache_dir, key)
+            _refuse_or_report(kind, computed[kind])
+        except DataError as error:
+            log.warning("Features of kind '%s' are left out: %s", kind, error)
+            complete[kind] = str(error)
+    return complete, computed
+
+
+def side_by_side(tables: Mapping[str, FeatureTable]) -> FeatureTable | None:
+    """The features of several tables of the same samples as one table; None where there is no table."""
+    if not tables:
+        return None
+    ids = next(iter(tables.values())).source_ids
+    names = [name for table in tables.values() for name in table.names]
+    return FeatureTable(ids, names, np.concatenate([table.select(ids) for table in tables.values()], axis=1))
+
+
+def one_below_other(first: FeatureTable, second: FeatureTable) -> FeatureTable:
+    """The rows of two tables of the same features as one table.
+
+    Raises:
+        DataError: the features differ.
+    """
+    if first.names != second.names:
+        raise DataError(f"The features {', '.join(first.names)} are not {', '.join(second.names)}.")
+    values = np.concatenate([first.values, second.values])
+    return FeatureTable([*first.source_ids, *second.source_ids], first.names, values)
 
 
 def _of_events(dataset: Any, kind: str, settings: dict[str, Any]) -> list[FeatureBatch]:
@@ -159,21 +214,22 @@ def source_latitudes_deg(dataset: Any) -> np.ndarray:
     return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 
-def _refuse_or_report(kind: str, table: FeatureTable, problems: Sequence[str | None]) -> None:
-    reasons = Counter(problem for problem in problems if problem is not None)
-    if not reasons:
+def _refuse_or_report(kind: str, table: FeatureTable) -> None:
+    n_incomplete, n = sum(table.problems.values()), len(table.source_ids)
+    if not n_incomplete:
         return
-    counted = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
+    counted = ", ".join(f"{reason}: {count}" for reason, count in table.problems.items())
     unit = "traces" if kind in TRACE_KINDS else "events"
-    message = f"{kind} features are incomplete for {reasons.total()} of {len(problems)} {unit} ({counted})"
+    message = f"{kind} features are incomplete for {n_incomplete} of {n} {unit} ({counted})"
     if kind in MAY_BE_MISSING:
         log.info(message)
         return
-    if reasons.total() > MAX_INCOMPLETE_SHARE * len(problems):
+    if n_incomplete > MAX_INCOMPLETE_SHARE * n:
         raise DataError(
             f"{message}, more than {MAX_INCOMPLETE_SHARE:.0%}. This baseline cannot be shown for this data."
         )
-    log.warning("%s; the first is '%s'", message, table.source_ids[[p is not None for p in problems].index(True)])
+    first = int((~np.isfinite(table.values).all(axis=1)).argmax())
+    log.warning("%s; the first is '%s'", message, table.source_ids[first])
 
 
 def _read(path: Path) -> FeatureTable | None:
@@ -181,7 +237,8 @@ def _read(path: Path) -> FeatureTable | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return FeatureTable(stored["source_ids"].tolist(), stored["names"].tolist(), stored["values"])
+            problems = dict(zip(stored["problems"].tolist(), stored["n_problems"].tolist(), strict=True))
+            return FeatureTable(stored["source_ids"].tolist(), stored["names"].tolist(), stored["values"], problems)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         log.warning("Cached features %s cannot be read (%s); computing them again", path, error)
         return None
@@ -190,5 +247,10 @@ def _read(path: Path) -> FeatureTable | None:
 def _write(path: Path, table: FeatureTable) -> None:
     with whole_file(path) as partial:
         np.savez_compressed(
-            partial, source_ids=np.array(table.source_ids), names=np.array(table.names), values=table.values
+            partial,
+            source_ids=np.array(table.source_ids),
+            names=np.array(table.names),
+            values=table.values,
+            problems=np.array(list(table.problems), dtype=str),
+            n_problems=np.array(list(table.problems.values()), dtype=int),
         )
