@@ -25,6 +25,7 @@ TOP_SHARE_OF_RATE = 0.45
 ENVELOPE_S = 1.0
 ENVELOPE_SHARE = 0.01
 """Envelopes are smoothed over this time, or this share of the window where that is longer."""
+BLOCKS_PER_ENVELOPE = 4
 P_WINDOW_S = (0.0, 3.0)
 """After the onset: what the direction of the first motion is read from."""
 KM_PER_DEG = 111.195
@@ -87,30 +88,35 @@ def waveform_attributes(traces: np.ndarray, rate_hz: float) -> np.ndarray:
 
 
 def _shape(traces: np.ndarray, recorded: np.ndarray, rate_hz: float) -> np.ndarray:
-    n = traces.shape[-1]
-    width = max(1, round(max(ENVELOPE_S * rate_hz, ENVELOPE_SHARE * n)))
-    envelope = np.sqrt(np.maximum(uniform_filter1d(traces**2, width, axis=-1, mode="nearest"), 0))
+    """How the energy is spread in time, from an envelope of blocks: its detail would cost much and tell little."""
+    square = traces * traces
+    power = square.mean(-1) + POWER_FLOOR
+    kurtosis = (square * square).mean(-1) / power**2
+    n = max(1, round(max(ENVELOPE_S * rate_hz, ENVELOPE_SHARE * traces.shape[-1]) / BLOCKS_PER_ENVELOPE))
+    first = np.arange(0, traces.shape[-1], n)
+    count = np.add.reduceat(recorded, first, axis=-1, dtype=float)
+    energy = np.add.reduceat(square, first, axis=-1) / np.maximum(count, 1)
+    envelope = np.sqrt(np.maximum(uniform_filter1d(energy, BLOCKS_PER_ENVELOPE, axis=-1, mode="nearest"), 0))
+    live = np.where((count > 0) | ~recorded.any(-1)[:, None], envelope, np.nan)
     peak, place = envelope.max(-1) + POWER_FLOOR, envelope.argmax(-1)
-    live = np.where(recorded, envelope, np.nan)
-    live[~recorded.any(-1)] = 0.0
     mean, middle = np.nanmean(live, axis=-1) + POWER_FLOOR, np.nanmedian(live, axis=-1) + POWER_FLOOR
     deviation = live - mean[:, None]
-    skewness = np.nanmean(deviation**3, axis=-1) / (np.nanmean(deviation**2, axis=-1) ** 1.5 + POWER_FLOOR)
-    power = np.mean(traces**2, axis=-1) + POWER_FLOOR
-    kurtosis = np.mean(traces**4, axis=-1) / power**2
-    above = [(envelope >= share * peak[:, None]).sum(-1) / rate_hz for share in (0.5, 0.1)]
-    energy = np.cumsum(envelope**2, axis=-1)
-    before = energy[np.arange(len(place)), place]
+    spread = np.nanmean(deviation**2, axis=-1)
+    skewness = np.nanmean(deviation * deviation * deviation, axis=-1) / (spread**1.5 + POWER_FLOOR)
+    block_s = n / rate_hz
+    above_s = [(envelope >= share * peak[:, None]).sum(-1) * block_s for share in (0.5, 0.1)]
+    running = np.cumsum(envelope**2, axis=-1)
+    before = running[np.arange(len(place)), place]
     return np.column_stack(
         [
             np.log(np.abs(traces).max(-1) + POWER_FLOOR),
-            place / n,
+            place / envelope.shape[-1],
             np.log(peak / mean),
             np.log(peak / middle),
             np.log(kurtosis + POWER_FLOOR),
             skewness,
-            *(np.log(seconds + 1 / rate_hz) for seconds in above),
-            np.log((before + POWER_FLOOR) / (energy[:, -1] - before + POWER_FLOOR)),
+            *(np.log(seconds + block_s) for seconds in above_s),
+            np.log((before + POWER_FLOOR) / (running[:, -1] - before + POWER_FLOOR)),
         ]
     )
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -105,30 +105,38 @@ def compute_feature_table(
     """
     if kind not in KINDS and kind not in TRACE_KINDS:
         raise ConfigurationError(f"Unknown kind of features '{kind}'. {did_you_mean(kind, [*KINDS, *TRACE_KINDS])}")
-    table = compute_any(dataset, kind, settings, cache_dir, key)
-    _refuse_or_report(kind, table)
-    return table
+    found = compute_any(dataset, [kind], {kind: settings or {}}, cache_dir, key)[kind]
+    if isinstance(found, DataError):
+        raise found
+    _refuse_or_report(kind, found)
+    return found
 
 
 def compute_any(
-    dataset: Any, kind: str, settings: Mapping[str, Any] | None, cache_dir: str | Path, key: str
-) -> FeatureTable:
-    """The same, however many events lack features: for learners that can do without."""
-    settings = dict(settings or {})
-    identity = json.dumps([key, kind, settings, FEATURES_VERSION, dataset.sample_ids], sort_keys=True)
-    path = Path(cache_dir) / f"features-{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
-    cached = _read(path)
-    if cached is not None:
-        log.debug("%s features of %d samples read from %s", kind, len(cached.source_ids), path)
-        return cached
-    if not len(dataset):
-        raise DataError(f"The set holds no samples, so there are no {kind} features. Check the waveform set.")
-    results = _of_events(dataset, kind, settings) if kind in KINDS else _of_traces(dataset, kind, settings)
-    values = np.concatenate([result.values for result in results])
-    problems = Counter(problem for result in results for problem in result.problems if problem is not None)
-    table = FeatureTable(list(dataset.sample_ids), results[0].names, values, dict(problems.most_common()))
-    _write(path, table)
-    return table
+    dataset: Any, kinds: Sequence[str], settings: Mapping[str, Mapping[str, Any]], cache_dir: str | Path, key: str
+) -> dict[str, FeatureTable | DataError]:
+    """Features of several kinds, however many samples lack some, or the error that stands in the way of a kind.
+
+    Samples are read once for all kinds that are not in the cache.
+    """
+    settings = {kind: dict(settings.get(kind) or {}) for kind in kinds}
+    identities = {
+        kind: json.dumps([key, kind, settings[kind], FEATURES_VERSION, dataset.sample_ids], sort_keys=True)
+        for kind in kinds
+    }
+    paths = {
+        kind: Path(cache_dir) / f"features-{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
+        for kind, identity in identities.items()
+    }
+    found: dict[str, FeatureTable | DataError] = {kind: _read(path) for kind, path in paths.items()}  # type: ignore[misc]
+    lacking = {kind: settings[kind] for kind in kinds if found[kind] is None}
+    if lacking and not len(dataset):
+        raise DataError(f"The set holds no samples, so it has no {', '.join(lacking)} features. Check the set.")
+    for kind, result in (_computed(dataset, lacking) if lacking else {}).items():
+        found[kind] = result
+        if isinstance(result, FeatureTable):
+            _write(paths[kind], result)
+    return found
 
 
 def computed_features(
@@ -142,10 +150,12 @@ def computed_features(
     """
     complete: dict[str, FeatureTable | str] = {}
     computed: dict[str, FeatureTable] = {}
-    for kind in kinds:
+    for kind, found in compute_any(dataset, kinds, settings, cache_dir, key).items():
         try:
-            computed[kind] = complete[kind] = compute_any(dataset, kind, settings.get(kind), cache_dir, key)
-            _refuse_or_report(kind, computed[kind])
+            if isinstance(found, DataError):
+                raise found
+            computed[kind] = complete[kind] = found
+            _refuse_or_report(kind, found)
         except DataError as error:
             log.warning("Features of kind '%s' are left out: %s", kind, error)
             complete[kind] = str(error)
@@ -173,34 +183,45 @@ def one_below_other(first: FeatureTable, second: FeatureTable) -> FeatureTable:
     return FeatureTable([*first.source_ids, *second.source_ids], first.names, values)
 
 
-def _of_events(dataset: Any, kind: str, settings: dict[str, Any]) -> list[FeatureBatch]:
+def _computed(dataset: Any, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, FeatureTable | DataError]:
+    """Tables of the kinds ``wanted``, by their settings, from one reading of the samples."""
+    made: dict[str, list[FeatureBatch]] = {kind: [] for kind in wanted}
+    errors: dict[str, DataError] = {}
+    for batch in _batches(dataset, ", ".join(wanted), are_events=next(iter(wanted)) in KINDS):
+        for kind, settings in wanted.items():
+            if kind in errors:
+                continue
+            try:
+                made[kind].append((KINDS | TRACE_KINDS)[kind](batch, **settings))
+            except DataError as error:
+                errors[kind] = error
+        if len(errors) == len(wanted):
+            break
+    return {kind: errors.get(kind) or _joined(dataset, results) for kind, results in made.items()}
+
+
+def _joined(dataset: Any, results: Sequence[FeatureBatch]) -> FeatureTable:
+    problems = Counter(problem for result in results for problem in result.problems if problem is not None)
+    values = np.concatenate([result.values for result in results])
+    return FeatureTable(list(dataset.sample_ids), results[0].names, values, dict(problems.most_common()))
+
+
+def _batches(dataset: Any, what: str, are_events: bool) -> Iterator[dict[str, Any]]:
+    """Batches of one event with its latitude, or of many single traces, in order; says how far it is."""
     from seisvision.data.collate import collate_events
 
-    latitude_deg = source_latitudes_deg(dataset)
-    results: list[FeatureBatch] = []
+    at_once, unit = (1, "events") if are_events else (TRACES_AT_ONCE, "traces")
+    latitude_deg = source_latitudes_deg(dataset) if are_events else None
     spoke = monotonic()
-    for number in range(len(dataset)):
-        batch = collate_events([dataset[number]])
-        batch[SOURCE_LATITUDE_DEG] = latitude_deg[[number]]
-        results.append(KINDS[kind](batch, **settings))
+    for start in range(0, len(dataset), at_once):
+        numbers = range(start, min(start + at_once, len(dataset)))
+        batch = collate_events([dataset[number] for number in numbers])
+        if latitude_deg is not None:
+            batch[SOURCE_LATITUDE_DEG] = latitude_deg[numbers]
+        yield batch
         if monotonic() - spoke > PROGRESS_S:
             spoke = monotonic()
-            log.info("%s features: %d of %d events", kind, number + 1, len(dataset))
-    return results
-
-
-def _of_traces(dataset: Any, kind: str, settings: dict[str, Any]) -> list[FeatureBatch]:
-    from seisvision.data.collate import collate_events
-
-    results: list[FeatureBatch] = []
-    spoke = monotonic()
-    for start in range(0, len(dataset), TRACES_AT_ONCE):
-        numbers = range(start, min(start + TRACES_AT_ONCE, len(dataset)))
-        results.append(TRACE_KINDS[kind](collate_events([dataset[number] for number in numbers]), **settings))
-        if monotonic() - spoke > PROGRESS_S:
-            spoke = monotonic()
-            log.info("%s features: %d of %d traces", kind, numbers.stop, len(dataset))
-    return results
+            log.info("%s features: %d of %d %s", what, numbers.stop, len(dataset), unit)
 
 
 def source_latitudes_deg(dataset: Any) -> np.ndarray:
