@@ -74,7 +74,7 @@ def strata_table(
     known = np.flatnonzero(said.labelled & np.isfinite(values))
     if not len(known) or values[known].min() == values[known].max():
         return []
-    inner = np.unique(np.quantile(values[known], np.linspace(0, 1, n_strata + 1)[1:-1], method="higher"))
+    inner = np.unique(np.quantile(values[known], np.linspace(0, 1, n_strata + 1)[1:-1], method="lower"))
     stratum = np.searchsorted(inner, values[known], side="left")
     rows = []
     for number in np.unique(stratum):

@@ -137,6 +137,9 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
     unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
     if asked["column"] is not None:
         return Split.from_column(waveform_set.metadata, asked["column"], unit)
+    if asked.get("before_select"):
+        # The parts of the whole set; events that are not selected, or lack this target, are then left out of them.
+        settings = {**settings, "select": None, "samples": {**settings["samples"], "targets": {}}}
     table = usable_table(waveform_set, unit, **settings)
     if asked["test_fraction"] == asked["val_fraction"] == 0 and asked["n_folds"] is None:
         return Split({"train": tuple(str(name) for name in table.index)}, unit)
