@@ -97,7 +97,8 @@ def _shape(traces: np.ndarray, recorded: np.ndarray, rate_hz: float) -> np.ndarr
     count = np.add.reduceat(recorded, first, axis=-1, dtype=float)
     energy = np.add.reduceat(square, first, axis=-1) / np.maximum(count, 1)
     envelope = np.sqrt(np.maximum(uniform_filter1d(energy, BLOCKS_PER_ENVELOPE, axis=-1, mode="nearest"), 0))
-    live = np.where((count > 0) | ~recorded.any(-1)[:, None], envelope, np.nan)
+    is_empty = ~np.asarray(recorded.any(-1))[:, None]
+    live = np.where((count > 0) | is_empty, envelope, np.nan)
     peak, place = envelope.max(-1) + POWER_FLOOR, envelope.argmax(-1)
     mean, middle = np.nanmean(live, axis=-1) + POWER_FLOOR, np.nanmedian(live, axis=-1) + POWER_FLOOR
     deviation = live - mean[:, None]
