@@ -78,7 +78,7 @@ def _margin(
     model: str, stored: Mapping[str, Any], differences: Mapping[str, Any], strongest: Mapping[str, Any]
 ) -> list[str]:
     """The difference of a network to the strongest baseline, where one was chosen."""
-    name = strongest.get("name")
+    name = str(strongest.get("name"))
     if name not in differences:
         return []
     said = f"{model} minus the strongest baseline, {name}: {_difference_text(differences[name])}"

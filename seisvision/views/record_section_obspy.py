@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -62,11 +63,11 @@ class RecordSectionObspy(ObspyView):
         sampling_rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
         moving = batch[keys.STATION_MASK].cpu() & (recorded.amax(-1) > recorded.amin(-1))
         offset_km = batch[keys.OFFSET_KM].cpu().masked_fill(~moving, torch.nan)
-        rate_hz = torch.tensor(sampling_rate_hz)
-        pictures = [
-            self.drawn_once([*event, rate_hz], lambda event=event: self._draw_event(*event, sampling_rate_hz))  # type: ignore[misc]
-            for event in zip(*_without_padding(ground, offset_km), strict=True)
-        ]
+        rate = torch.tensor(sampling_rate_hz)
+        pictures = []
+        for traces, distances_km in zip(*_without_padding(ground, offset_km), strict=True):
+            draw = partial(self._draw_event, traces, distances_km, sampling_rate_hz)
+            pictures.append(self.drawn_once([traces, distances_km, rate], draw))
         return torch.stack(pictures).to(batch[keys.WAVEFORM].device)
 
     def _draw_event(self, ground: torch.Tensor, offset_km: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
