@@ -25,7 +25,7 @@ from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
 __all__ = ["ClassMap", "EventSamples", "Window", "collate_events", "float_tensor", "reference_s", "target_arrays"]
 
-STATION_CHOICES = ("nearest", "spread")
+STATION_CHOICES = ("nearest", "spread", "random")
 
 
 class EventSamples(Dataset):
@@ -41,8 +41,10 @@ class EventSamples(Dataset):
         sampling_rate_hz: common rate; ``None`` takes the one rate that all traces share.
         window: what to cut.
         max_stations: keep at most that many traces of an event, ``None`` for all.
-        station_choice: which to keep: ``"nearest"`` (smallest offset, else earliest onset) or ``"spread"``
-            (evenly along these). Draws decide where neither is known, never the order in the file.
+        station_choice: which to keep: ``"nearest"`` (smallest offset, else earliest onset), ``"spread"`` (evenly along
+            these) or ``"random"`` (drawn once for each event and seed: where all events show equally many, nothing of
+            a picture tells how many recorded them). Draws decide where neither offset nor onset is known, never the
+            order in the file.
         targets: event column to class map (value as text to class number) or ``None`` for a number.
         onset: keywords of :func:`seisvision.data.onsets.detect_onsets` for traces without an onset in the table;
             ``None`` detects none.
@@ -138,6 +140,8 @@ class EventSamples(Dataset):
             return np.arange(traces.start, traces.stop)
         tie_breaker = numpy_stream(self.seed, "stations", _number(self.index.source_ids[event])).random(n)
         order = np.lexsort((tie_breaker, self.index.onset_s[traces], self.index.offset_km[traces]))
+        if station_choice == "random":
+            order = tie_breaker.argsort()
         picks = np.arange(max_stations)
         if station_choice == "spread":
             picks = np.round(np.linspace(0, n - 1, max_stations)).astype(int)
@@ -179,6 +183,8 @@ def _check_settings(
         raise ConfigurationError(
             f"station_choice='{station_choice}' is not known. {did_you_mean(station_choice, list(STATION_CHOICES))}"
         )
+    if station_choice == "random" and max_stations is None:
+        raise ConfigurationError("station_choice='random' draws max_stations of the stations; give that number")
     for name, value in (("epicentre_error_km", epicentre_error_km), ("origin_error_s", origin_error_s)):
         if not (np.isfinite(value) and value >= 0):
             raise ConfigurationError(f"{name}={value} is a standard deviation: give 0 (no errors) or more")

@@ -88,10 +88,17 @@ def cut_settings(config: Config, view: View) -> dict[str, Any]:
     """``dataset.samples`` or ``dataset.traces``, whichever the view draws.
 
     Raises:
-        ConfigurationError: the data set says nothing of single traces.
+        ConfigurationError: the data set says nothing of single traces, or stations are drawn that do not hide their
+            number.
     """
     section = cut_section(view)
     settings = config["dataset"].get(section)
+    if settings and settings.get("station_choice") == "random" and settings["min_stations"] != settings["max_stations"]:
+        raise ConfigurationError(
+            f"station_choice=random hides how many stations recorded an event, and with max_stations="
+            f"{settings['max_stations']} and min_stations={settings['min_stations']} a picture would still show it. "
+            "Set dataset.samples.min_stations and dataset.samples.max_stations to the same number."
+        )
     if not settings:
         raise ConfigurationError(
             f"{config['view']['_target_']} draws single traces, but dataset.{section} of '{config['dataset']['name']}' "
@@ -142,6 +149,9 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
     unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
     if asked["column"] is not None:
         return Split.from_column(waveform_set.metadata, asked["column"], unit)
+    if asked.get("before_select"):
+        # The parts of the whole set; events that are not selected, or lack this target, are then left out of them.
+        settings = {**settings, "select": None, "samples": {**settings["samples"], "targets": {}}}
     table = usable_table(waveform_set, unit, **settings)
     if table.empty:
         refuse_nothing(waveform_set, **settings)

@@ -25,9 +25,9 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.agreement import agreement_measures, cross_table
 from seisvision.files import whole_file, write_text
+from seisvision.runs.baselines.clusters import compare_with_simple_clusters
 from seisvision.runs.build import class_map
 from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.cluster_baselines import compare_with_simple_clusters
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.prediction import from_all_processes, in_data_order
 from seisvision.runs.prediction_table import SAMPLE_COLUMNS

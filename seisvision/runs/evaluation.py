@@ -24,6 +24,7 @@ from seisvision.evaluation.predictions import Predictions
 from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS
 from seisvision.runs.bands import check_bands
+from seisvision.runs.baselines.foreign import foreign_baselines
 from seisvision.runs.build import (
     build_task,
     build_view,
@@ -42,7 +43,7 @@ from seisvision.runs.location import locate_events
 from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.reporting import draw_seen, write_part_report
-from seisvision.runs.results import describe_locations, describe_measure
+from seisvision.runs.results import beside_baselines, describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -134,8 +135,13 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     run_id, waveform_set = network.content["run_id"], network.data.waveform_set
     folder = result_folder(asked, [network.path], run_id, waveform_set.fingerprint, part)
     write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
-    metrics = {"data": network.about(), part: measured}
+    baselines = foreign_baselines(
+        network.path, network.content, network.config, network.data, predictions, part, asked["level"]
+    )
+    metrics = {"data": network.about(), part: measured, **baselines}
     report(measured, predictions, part)
+    for name in metrics["baselines"]:
+        show(beside_baselines(run_id, metrics, part, name))
     if asked["location"] is not None:
         metrics["location"] = locate(folder, asked, waveform_set, predictions, validation, part)
     write_json(folder / "metrics.json", metrics)

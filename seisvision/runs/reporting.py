@@ -85,6 +85,9 @@ def write_part_report(
             draw_results(folder.figures / stem, samples, view, said)
             _result_tables(folder.tables, stem, said, metrics[part][output], level)
             _error_sources(folder, stem, said, facts, level)
+            if isinstance(said, ClassPredictions) and "n_stations" in facts:
+                rows = class_table.strata_table(said, "n_stations", facts["n_stations"], level=level)
+                write_table(folder.tables / f"{stem}_within_stations.csv", class_table.STRATA_COLUMNS, rows)
         _sample_table(folder, stem, samples, view, said)
     _location_tables(folder.tables, metrics.get("location"))
 

@@ -46,23 +46,48 @@ def describe_result(metrics: Mapping[str, Any]) -> str:
     part = "test" if "test" in metrics else "val"
     chosen = f": the epoch was {CHOSEN}" if part == "val" else ""
     blocks = []
-    for output, measures in metrics.get(part, {}).items():
-        rows = [ResultRow(training["model"], stored_measures(measures))]
-        skipped: list[str] = []
-        differences = metrics.get("differences", {}).get(part, {}).get(output, {})
-        for name, baseline in metrics.get("baselines", {}).get(output, {}).items():
-            note = "not shown, see below" if baseline["skipped"] else _difference(differences.get(name))
-            rows.append(ResultRow(name, stored_measures(baseline.get(part) or {}), note))
-            skipped += [f"{name} is not shown: {baseline['skipped']}"] if baseline["skipped"] else []
+    for output in metrics.get(part, {}):
         what = f"{data['unit']}s of {data['events'][part]} events" if data["unit"] == "trace" else "events"
         where = f"{output} on the {part} {what} of {data['name']} ({data['fingerprint']}){chosen}"
-        said = [ONE_NETWORK] if differences else []
-        blocks.append("\n".join([where, "", results_table(rows, columns=measures["table_columns"]), *said, *skipped]))
+        blocks.append(f"{where}\n\n{beside_baselines(training['model'], metrics, part, output)}")
     epochs = f"best epoch {training['best_epoch'] + 1} of {training['epochs']}"
     trained = f"{training['parameters']:,} parameters, {epochs}, {format_seconds(training['seconds'])} of training"
     if "location" in metrics:
         blocks.append(describe_locations(metrics["location"]))
     return "\n\n".join([*blocks, trained])
+
+
+def beside_baselines(model: str, metrics: Mapping[str, Any], part: str, output: str) -> str:
+    """Table of a network and its baselines, the strongest one first, and the difference to that one in words."""
+    measures = metrics[part][output]
+    stored = metrics.get("baselines", {}).get(output, {})
+    differences = metrics.get("differences", {}).get(part, {}).get(output, {})
+    strongest = metrics.get("strongest_baseline", {}).get(output, {})
+    rows, skipped = [ResultRow(model, stored_measures(measures))], []
+    for name in strongest_first(stored, strongest):
+        baseline = stored[name]
+        note = "not shown, see below" if baseline["skipped"] else _difference(differences.get(name))
+        rows.append(ResultRow(name, stored_measures(baseline.get(part) or {}), note))
+        skipped += [f"{name} is not shown: {baseline['skipped']}"] if baseline["skipped"] else []
+    table = results_table(rows, columns=measures["table_columns"])
+    said = [ONE_NETWORK] if differences else []
+    return "\n".join([table, *said, *skipped, *_margin(model, stored, differences, strongest)])
+
+
+def strongest_first(baselines: Mapping[str, Any], strongest: Mapping[str, Any]) -> list[str]:
+    """Names of stored baselines, the one to beat first."""
+    return sorted(baselines, key=lambda name: name != strongest.get("name"))
+
+
+def _margin(
+    model: str, stored: Mapping[str, Any], differences: Mapping[str, Any], strongest: Mapping[str, Any]
+) -> list[str]:
+    """The difference of a network to the strongest baseline, where one was chosen."""
+    name = str(strongest.get("name"))
+    if name not in differences:
+        return []
+    said = f"{model} minus the strongest baseline, {name}: {_difference_text(differences[name])}"
+    return [said, f"({stored[name]['description']}; the strongest on {strongest['chosen_on']})"]
 
 
 def describe_locations(located: Mapping[str, Any]) -> str:

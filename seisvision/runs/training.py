@@ -19,7 +19,8 @@ from seisvision.errors import ConfigurationError
 from seisvision.evaluation.predictions import Predictions
 from seisvision.files import write_text
 from seisvision.models.backbone import norm_of_one_value
-from seisvision.runs.baselines import compare_with_baselines
+from seisvision.runs.baselines.foreign import training_guesses
+from seisvision.runs.baselines.own import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.checkpoint import load_checkpoint, load_last_checkpoint
@@ -204,6 +205,7 @@ def checkpoint_content(config: dict[str, Any], folder: RunFolder, data: EventDat
         "split": {part: list(ids) for part, ids in data.split.parts.items()},
         "split_unit": data.split.unit,
         "split_hash": data.split.hash,
+        "guesses": training_guesses([output.describe() for output in task.outputs], data.parts["train"].targets),
         "git": git_state(),
     }
 
@@ -231,7 +233,7 @@ def _evaluate(
     for part, said in predictions.items():
         metrics[part] = measure(said, outputs, level, train_targets)
     if config["evaluation"]["baselines"]:
-        metrics.update(compare_with_baselines(config, data, task, predictions))
+        metrics.update(compare_with_baselines(config, data, task, predictions, folder.path))
     if config["location"] is not None:
         metrics["location"] = locate_parts(folder.path, config, data, predictions)
     for part, said in predictions.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,9 +14,14 @@ from seisvision.views.filters import check_band, filter_bands, remove_mean
 from seisvision.views.settings import positive
 from seisvision.views.view import View
 
+MOST_KEPT_BYTES = 1_000_000_000
+"""Pictures are kept up to here; without augmentation the same are wanted in every epoch."""
+
 
 class ObspyView(View):
     """One component drawn by ObsPy, black on white, for reference.
+
+    What was drawn once is kept: a set of 885 events costs two minutes, and not two minutes an epoch.
 
     Args:
         height, width: size of the picture in pixels.
@@ -46,6 +53,8 @@ class ObspyView(View):
             check_band(band_hz)
         self.height, self.width = positive("height", height), positive("width", width)
         self.component, self.components, self.band_hz, self.decorations = component, components, band_hz, decorations
+        self._kept: dict[bytes, torch.Tensor] = {}
+        self._n_bytes = 0
 
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
         """Return ``image`` (B, 3, H, W) for people: uint8 (B, H, W, 3), black ink on white paper."""
@@ -59,3 +68,17 @@ class ObspyView(View):
         if self.band_hz is None:
             return recorded, remove_mean(recorded)[0]
         return recorded, filter_bands(recorded, float(batch[keys.SAMPLING_RATE_HZ]), [self.band_hz])[0]
+
+    def drawn_once(self, what: list[torch.Tensor], draw: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """The picture (3, H, W) of ``what``, from memory where exactly the same was drawn before."""
+        key = hashlib.blake2b(b"".join(tensor.contiguous().numpy().tobytes() for tensor in what)).digest()
+        if key not in self._kept:
+            picture = draw()
+            # Grey pictures have three equal channels, of which one is enough.
+            is_grey = bool((picture == picture[:1]).all())
+            kept = picture[:1].clone() if is_grey else picture
+            if self._n_bytes + kept.nbytes > MOST_KEPT_BYTES:
+                return picture
+            self._kept[key] = kept
+            self._n_bytes += kept.nbytes
+        return self._kept[key].expand(3, -1, -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,7 +27,7 @@ class RecordSectionObspy(ObspyView):
     10 000 samples or more are resampled. Means are taken away first; traces of unknown offset and dead ones
     are left out.
 
-    It loops over events on the processor and takes a tenth of a second for each: use
+    It loops over events on the processor and takes a tenth of a second for each the first time: use
     :class:`~seisvision.views.record_section.RecordSection` unless the paper's own pictures are wanted.
 
     Args:
@@ -62,7 +63,11 @@ class RecordSectionObspy(ObspyView):
         sampling_rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
         moving = batch[keys.STATION_MASK].cpu() & (recorded.amax(-1) > recorded.amin(-1))
         offset_km = batch[keys.OFFSET_KM].cpu().masked_fill(~moving, torch.nan)
-        pictures = [self._draw_event(*event, sampling_rate_hz) for event in zip(ground, offset_km, strict=True)]
+        rate = torch.tensor(sampling_rate_hz)
+        pictures = []
+        for traces, distances_km in zip(*_without_padding(ground, offset_km), strict=True):
+            draw = partial(self._draw_event, traces, distances_km, sampling_rate_hz)
+            pictures.append(self.drawn_once([traces, distances_km, rate], draw))
         return torch.stack(pictures).to(batch[keys.WAVEFORM].device)
 
     def _draw_event(self, ground: torch.Tensor, offset_km: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
@@ -76,6 +81,15 @@ class RecordSectionObspy(ObspyView):
         if not stream:
             return torch.zeros(3, self.height, self.width)
         return 1 - shrink(draw_stream(stream, self.decorations), self.height, self.width)
+
+
+def _without_padding(ground: torch.Tensor, offset_km: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Traces and offsets that are drawn, event by event: batches pad with stations that an event does not have."""
+    drawn = [one.isfinite() for one in offset_km]
+    return (
+        [one[kept] for one, kept in zip(ground, drawn, strict=True)],
+        [one[kept] for one, kept in zip(offset_km, drawn, strict=True)],
+    )
 
 
 def draw_stream(stream: Stream, decorations: bool = False) -> np.ndarray:

@@ -73,7 +73,8 @@ class TraceObspy(ObspyView):
         pictures = torch.zeros(len(ground), 3, self.height, self.width)
         for number in live.nonzero()[:, 0].tolist():
             trace = Trace(ground[number].numpy(), {"sampling_rate": sampling_rate_hz})
-            pictures[number] = self._draw_one(trace)
+            what = [ground[number], torch.tensor(sampling_rate_hz)]
+            pictures[number] = self.drawn_once(what, lambda trace=trace: self._draw_one(trace))  # type: ignore[misc]
         return pictures.to(batch[keys.WAVEFORM].device)
 
     def _kind(self) -> str:

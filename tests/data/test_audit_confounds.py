@@ -15,6 +15,7 @@ from seisvision.data.audit.table import AuditTable
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import load_recipe
 from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.writer import WaveformSetWriter
 
 
 def confounds(waveform_set: WaveformSet) -> dict[str, Confound]:
@@ -58,6 +59,31 @@ def test_the_hour_of_day_counts_events(tmp_path: Path) -> None:
     waveform_set = write_sound_set(tmp_path / "set", 120, source_origin_time=origin)
     hour = confounds(waveform_set)["hour of day"]
     assert hour.unit == "events" and hour.n == 120 and hour.notable
+
+
+@pytest.mark.parametrize("more", [0, 4])
+def test_the_number_of_traces_is_a_warning_that_says_how_to_hide_it(tmp_path: Path, more: int) -> None:
+    """Quakes at 5 to 9 stations; blasts at as many, or at up to four fewer."""
+    rng = np.random.default_rng(8)
+    with WaveformSetWriter(tmp_path / "set", card={}) as writer:
+        for event in range(160):
+            n = int(rng.integers(5, 10)) - (more if event % 2 else 0)
+            rows = [
+                {
+                    "source_id": f"ev{event}",
+                    "source_type": "blast" if event % 2 else "quake",
+                    "station_network_code": "XX",
+                    "station_code": f"S{station}",
+                    "trace_start_time": "2020-01-01T00:00:00Z",
+                    "trace_sampling_rate_hz": 20.0,
+                }
+                for station in rng.permutation(20)[:n]
+            ]
+            writer.add_event(rows, rng.normal(size=(n, 3, 40)).astype(np.float32))
+    found = [item for item in check_set(WaveformSet(tmp_path / "set")) if item.code == "confound_number_of_traces"]
+    assert len(found) == (1 if more else 0)
+    if more:
+        assert found[0].severity == "warning" and "station_choice=random" in str(found[0].remedy)
 
 
 def test_the_style_of_windows_tells_the_collection(tmp_path: Path) -> None:

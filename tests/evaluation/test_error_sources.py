@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from seisvision.errors import DataError
-from seisvision.evaluation.class_table import COLUMNS, class_table
+from seisvision.evaluation.class_table import COLUMNS, STRATA_COLUMNS, class_table, strata_table
 from seisvision.evaluation.directions import direction
 from seisvision.evaluation.error_sources import SHARE_WRONG, error_against, most_surprising
 from seisvision.evaluation.figures_sources import error_against_figure, overlay_figure, picture_file
@@ -107,6 +107,20 @@ def test_the_class_table_agrees_with_scikit_learn() -> None:
         for name in ("precision", "recall", "f1"):
             assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
     assert sum(row["n_predicted"] for row in table) == 300
+
+
+def test_a_network_that_only_counts_stations_knows_nothing_within_strata() -> None:
+    rng = np.random.default_rng(4)
+    n_stations = rng.permutation(np.repeat([5, 10, 20], 200))
+    target = (rng.random(600) < n_stations / 25).astype(int)
+    for prediction, low, high in (((n_stations > 12).astype(int), 0.5, 0.5), (target, 1.0, 1.0)):
+        said = classes(np.r_[target, -1], np.r_[prediction, 0])
+        rows = strata_table(said, "n_stations", np.r_[n_stations, 9])
+        table = [dict(zip(STRATA_COLUMNS, row, strict=True)) for row in rows]
+        assert len(table) == 3 and sum(row["n"] for row in table) == 600
+        assert all(low <= row["balanced_accuracy"] <= high for row in table)
+        assert [row["low"] for row in table] == sorted(row["low"] for row in table)
+    assert not strata_table(said, "n_stations", np.full(601, 12)), "all alike: no strata"
 
 
 def test_the_surprising_are_certain_and_wrong_and_not_merely_far_off() -> None:

@@ -6,7 +6,7 @@ import torch
 
 from seisvision import keys
 from seisvision.errors import DataError
-from seisvision.evaluation.features import (
+from seisvision.evaluation.baselines.features import (
     DEFAULT_BANDS_HZ,
     PHYSICS_NAMES,
     SOURCE_LATITUDE_DEG,
@@ -16,7 +16,7 @@ from seisvision.evaluation.features import (
     geometry_features,
     physics_features,
 )
-from seisvision.evaluation.windows import band_weights, prepare
+from seisvision.evaluation.baselines.windows import band_weights, prepare
 
 RATE_HZ = 2.0
 N_SAMPLES = 3600

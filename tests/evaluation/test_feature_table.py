@@ -10,9 +10,10 @@ from seisvision.data.samples import EventSamples, Window
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.evaluation import feature_table
-from seisvision.evaluation.baselines import event_baselines
-from seisvision.evaluation.feature_table import compute_feature_table
+from seisvision.evaluation.baselines import feature_table
+from seisvision.evaluation.baselines.baseline import Baseline
+from seisvision.evaluation.baselines.feature_table import compute_feature_table
+from seisvision.evaluation.baselines.fitting import Part, fit_output, make_features
 
 CLASSES = ["earthquake", "glacial"]
 N_EVENTS = 40
@@ -72,21 +73,31 @@ def full_set(tmp_path_factory: pytest.TempPathFactory) -> WaveformSet:
     return write_set(tmp_path_factory.mktemp("sets") / "full")
 
 
-def labels_and_parts(waveform_set: WaveformSet) -> tuple[dict[str, int], dict[str, list[str]]]:
+def fitted(waveform_set: WaveformSet, cache_dir: Path, components: str = "ZNE") -> dict[str, Baseline]:
+    """Baselines of the kinds of events, half of which train."""
+    about = {"kind": "class", "target": "source_type", "class_names": CLASSES}
     ids = waveform_set.source_ids
-    labels = {source_id: number % 2 for number, source_id in enumerate(ids)}
-    return labels, {"train": ids[:20], "val": ids[20:30], "test": ids[30:]}
+    whole = Part(ids, ids, {"source_type": np.arange(len(ids)) % 2})
+    number = np.arange(len(ids))
+    parts = {
+        "train": whole.where(number < 20),
+        "val": whole.where((number >= 20) & (number < 30)),
+        "test": whole.where(number >= 30),
+    }
+    dataset = samples(waveform_set, components=components)
+    return fit_output(make_features(dataset, "event", about, {}, cache_dir=cache_dir, key="k"), about, parts)
 
 
 def test_baselines_from_files_to_measures(full_set: WaveformSet, tmp_path: Path) -> None:
-    labels, parts = labels_and_parts(full_set)
-    results = event_baselines(samples(full_set), labels, parts, CLASSES, cache_dir=tmp_path, key="k")
-    assert list(results) == ["majority", "geometry", "band_power", "physics"]
+    results = fitted(full_set, tmp_path)
+    names = ["majority", "station_count", "geometry", "band_power", "physics", "boosting", "forest"]
+    assert list(results) == names
     assert all(baseline.skipped is None for baseline in results.values())
-    for name in ("band_power", "physics"):
+    for name in ("band_power", "physics", "forest"):
         assert results[name].metrics["test"]["accuracy"].value == 1.0
     assert results["geometry"].metrics["test"]["accuracy"].value < 0.9
-    assert len(list(tmp_path.iterdir())) == 3
+    assert results["station_count"].metrics["test"]["roc_auc"].value == 0.5
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_a_table_is_computed_once_and_read_again(full_set: WaveformSet, tmp_path: Path) -> None:
@@ -138,10 +149,10 @@ def test_the_expert_says_what_it_misses(column: str, missed: str, tmp_path: Path
 
 
 def test_baselines_go_on_without_the_expert(full_set: WaveformSet, tmp_path: Path) -> None:
-    labels, parts = labels_and_parts(full_set)
-    results = event_baselines(samples(full_set, components="Z"), labels, parts, CLASSES, cache_dir=tmp_path, key="k")
+    results = fitted(full_set, tmp_path, components="Z")
     assert "components ZNE" in str(results["physics"].skipped)
     assert results["band_power"].skipped is None
+    assert results["forest"].metrics["test"]["accuracy"].value == 1.0
 
 
 def test_a_few_incomplete_events_are_counted_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ from seisvision.data.synthesis.rays import phase_times
 from seisvision.data.synthesis_local.generator import LocalEventGenerator
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.errors import DataError
+from seisvision.evaluation.baselines.trace_features import s_minus_p_features
 from seisvision.evaluation.s_minus_p import (
     KM_PER_DEG,
     PickerSettings,
@@ -19,7 +20,6 @@ from seisvision.evaluation.s_minus_p import (
     pick_distances,
     s_minus_p_table,
 )
-from seisvision.evaluation.trace_features import s_minus_p_features
 
 LEAD_S = 120.0
 

@@ -10,10 +10,11 @@ import torch
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.evaluation.baselines import trace_baselines
-from seisvision.evaluation.feature_table import FeatureTable
-from seisvision.evaluation.scalar_baselines import fit_regression_baselines, regression_baselines
-from seisvision.evaluation.trace_features import spectral_ratio_features, two_features
+from seisvision.evaluation.baselines.baseline import Baseline
+from seisvision.evaluation.baselines.feature_table import FeatureTable
+from seisvision.evaluation.baselines.fitting import fit_output, make_features, with_stations
+from seisvision.evaluation.baselines.numbers import fit_regression_baselines
+from seisvision.evaluation.baselines.trace_features import spectral_ratio_features, two_features
 
 OFFSET = {
     "kind": "scalar",
@@ -186,6 +187,16 @@ class Traces:
         }
 
 
+def fitted_on(
+    dataset: Traces, about: dict[str, Any], parts: dict[str, Part], cache_dir: Path, ratio_hz: Any = ((6, 15), (1, 5))
+) -> dict[str, Baseline]:
+    settings = {"spectral_ratio": {"bands_hz": [list(band) for band in ratio_hz]}}
+    features = make_features(dataset, "trace", about, settings, cache_dir=cache_dir, key="k")
+    if about["kind"] == "class":
+        features = with_stations(features, dataset, ["station_network_code", "station_code"])
+    return fit_output(features, about, parts)
+
+
 def test_offsets_from_files_to_measures(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     delay_s = rng.uniform(2, 30, 120)
@@ -194,17 +205,17 @@ def test_offsets_from_files_to_measures(tmp_path: Path) -> None:
     source_ids = [f"event-{i // 4}" for i in range(120)]
     dataset = Traces(waveforms, np.full(120, 8.0), source_ids, ["A"] * 120)
     parts = parts_of(120, {"path_ep_distance_km": 8.0 * delay_s}, n_traces=4)
-    fitted = regression_baselines(dataset, OFFSET, parts, cache_dir=tmp_path, key="k")
-    assert list(fitted) == ["median", "two_feature", "s_minus_p"]
+    fitted = fitted_on(dataset, OFFSET, parts, tmp_path)
+    assert list(fitted) == ["median", "two_feature", "s_minus_p", "boosting", "forest"]
     assert fitted["two_feature"].metrics["test"]["r2"].value > 0.9
     assert fitted["two_feature"].predictions["test"].source_ids == source_ids[90:]
-    assert len(list(tmp_path.iterdir())) == 2
-    again = regression_baselines(dataset, OFFSET, parts, cache_dir=tmp_path, key="k")
+    assert fitted["forest"].metrics["test"]["r2"].value > 0.9
+    assert len(list(tmp_path.iterdir())) == 4
+    again = fitted_on(dataset, OFFSET, parts, tmp_path)
     assert again["two_feature"].metrics == fitted["two_feature"].metrics
     no_onset = Traces(waveforms, np.full(120, np.nan), source_ids, ["A"] * 120)
-    assert "no onset" in str(
-        regression_baselines(no_onset, OFFSET, parts, cache_dir=tmp_path, key="l")["two_feature"].skipped
-    )
+    blind = fitted_on(no_onset, OFFSET, parts, tmp_path / "other")
+    assert "no onset" in str(blind["two_feature"].skipped) and blind["boosting"].skipped is None
 
 
 def test_classes_of_traces_by_spectrum_and_by_station(tmp_path: Path) -> None:
@@ -218,15 +229,14 @@ def test_classes_of_traces_by_spectrum_and_by_station(tmp_path: Path) -> None:
     dataset = Traces(waveforms, np.full(160, 5.0), [f"event-{i // 4}" for i in range(160)], stations)
     about = {"kind": "class", "name": "kind", "target": "kind", "class_names": ["earthquake", "low"]}
     parts = parts_of(160, {"kind": label}, n_traces=4)
-    fitted = trace_baselines(
-        dataset, about, parts, cache_dir=tmp_path, key="k", bands_hz=((5.0, 9.0), (1.0, 4.0)), level=0.9
-    )
-    assert set(fitted) == {"majority", "station_only", "spectral_ratio"}
+    fitted = fitted_on(dataset, about, parts, tmp_path, ratio_hz=((5.0, 9.0), (1.0, 4.0)))
+    assert set(fitted) == {"majority", "station_only", "spectral_ratio", "boosting", "forest"}
+    assert fitted["boosting"].metrics["test"]["accuracy"].value > 0.95
     accuracy = {name: one.metrics["test"]["accuracy"] for name, one in fitted.items()}
     assert accuracy["spectral_ratio"].value > 0.95 and accuracy["majority"].value == 0.5
     assert accuracy["station_only"].value == pytest.approx((station[120:159] == label[120:159]).mean(), abs=0.03)
     train_share = label[:80].mean()
     assert fitted["station_only"].predictions["test"].decoded[-1] == pytest.approx([1 - train_share, train_share])
-    default = trace_baselines(dataset, about, parts, cache_dir=tmp_path, key="k")
+    default = fitted_on(dataset, about, parts, tmp_path)
     # Bands of 6 to 15 Hz end at the Nyquist frequency of 10 Hz and still tell the two apart.
     assert default["spectral_ratio"].metrics["test"]["accuracy"].value > 0.9

@@ -9,12 +9,12 @@ import numpy as np
 import obspy
 import pandas as pd
 import pytest
-from tiny_runs import plain_config, tiny_config
+from tiny_runs import TINY, plain_config, tiny_config
 
 from seisvision.data.geodesy import geodesic
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import run as locate_command
-from seisvision.runs.build import build_task, build_view, check_location, check_origin, check_split
+from seisvision.runs.build import build_data, build_task, build_view, check_location, check_origin, check_split
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json
@@ -191,11 +191,29 @@ def test_what_does_not_go_together_is_refused_before_anything_is_made(settings: 
     ("protocol", "view", "loss"),
     [
         ("paper_offset", "TraceView", "mse"),
-        ("paper_depth", "RecordSection", "mse"),
-        ("paper_azimuth", "RecordSection", "scalar_mse"),
+        ("paper_depth", "RecordSectionObspy", "mse"),
+        ("paper_azimuth", "RecordSectionObspy", "scalar_mse"),
     ],
 )
 def test_published_protocols_are_as_published(protocol: str, view: str, loss: str) -> None:
     config = plain_config([f"protocol={protocol}"])
     assert config["view"]["_target_"].endswith(f".{view}") and config["task"]["outputs"][0]["loss"] == loss
     assert config["trainer"]["max_epochs"] == 1000 and config["augment"]["amplitude_jitter_db"] == 0
+
+
+@pytest.mark.parametrize(("protocol", "kind"), [("paper_depth", "tectonic"), ("paper_azimuth", "glacial")])
+def test_published_regressions_see_the_classified_events_in_the_same_parts(
+    protocol: str, kind: str, data_dir: Path, runs_dir: Path
+) -> None:
+    words = [word for word in TINY if not word.startswith("view.")]
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={runs_dir}"]
+    sets = []
+    for name in ("paper", protocol):
+        config = plain_config([*words, *folders, f"protocol={name}"])
+        sets.append(build_data(config, build_view(config)))
+    classified, regressed = sets
+    assert classified.waveform_set.fingerprint == regressed.waveform_set.fingerprint
+    assert classified.split.hash == regressed.split.hash
+    kinds = classified.waveform_set.event_table()["source_type"]
+    for part, samples in regressed.parts.items():
+        assert samples.source_ids == [name for name in classified.parts[part].source_ids if kinds[name] == kind]

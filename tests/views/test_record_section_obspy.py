@@ -66,3 +66,23 @@ def test_no_figure_stays_open_and_no_backend_is_changed() -> None:
 def test_unknown_component_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="component='R'"):
         RecordSectionObspy(component="R")
+
+
+def test_what_was_drawn_once_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(5)
+    batch = {
+        keys.WAVEFORM: torch.randn(2, 4, 1, 200, generator=generator),
+        keys.STATION_MASK: torch.ones(2, 4, dtype=torch.bool),
+        keys.OFFSET_KM: torch.tensor([[10.0, 20.0, 30.0, 40.0], [5.0, 25.0, 60.0, torch.nan]]),
+        keys.SAMPLING_RATE_HZ: 2.0,
+    }
+    view = RecordSectionObspy(48, 48, components="Z")
+    first = view(batch)
+    padded = {key: value[1:, :3] if torch.is_tensor(value) else value for key, value in batch.items()}
+    with monkeypatch.context() as patched:
+        patched.setattr("seisvision.views.record_section_obspy.draw_stream", lambda *_: pytest.fail("drawn again"))
+        assert torch.equal(view(batch), first)
+        assert torch.equal(view(padded)[0], first[1]), "padding changes nothing"
+    moved = {**batch, keys.OFFSET_KM: batch[keys.OFFSET_KM] + torch.tensor([[0.0, 3.0, 0.0, 0.0]])}
+    assert not torch.equal(view(moved)[0], first[0])
+    assert torch.equal(view(moved)[0], RecordSectionObspy(48, 48, components="Z")(moved)[0])

@@ -57,6 +57,9 @@ def check_metrics(metrics: Any) -> None:
         for output, measured in metrics.get(part, {}).items():
             _check_measured(measured, f"{part}.{output}")
     _check_baselines(metrics.get("baselines", {}))
+    for output, choice in _each(metrics.get("strongest_baseline", {}), MAPPING, "strongest_baseline").items():
+        for key in ("name", "chosen_on"):
+            _need(choice.get(key), TEXT, f"strongest_baseline.{output}.{key}")
     _check_location(metrics.get("location"))
     if not any(metrics.get(part) for part in ("val", "test")):
         raise NotComparableError("no validation or test sample was measured")

@@ -27,7 +27,7 @@ from seisvision.runs.comparing.history import read_history
 from seisvision.runs.comparing.pairs import Pair
 from seisvision.runs.comparing.tables import spread_text
 from seisvision.runs.comparing.winner import CHOSEN
-from seisvision.runs.results import stored_measures
+from seisvision.runs.results import stored_measures, strongest_first
 
 OF_THE_MACHINE = (
     "system.",
@@ -152,13 +152,12 @@ def _measure_cell(found: Summary | None, name: str, limits: tuple[float, float] 
 def _baselines(comparison: Comparison, output: str) -> str:
     """What simple methods reach on the samples of the best group."""
     part, columns = comparison.part, comparison.columns(output)
-    stored: dict[str, Any] = next(
-        (run.metrics["baselines"][output] for run in comparison.runs if run.metrics.get("baselines", {}).get(output)),
-        {},
-    )
+    metrics = next((run.metrics for run in comparison.runs if run.metrics.get("baselines", {}).get(output)), {})
+    stored: dict[str, Any] = metrics.get("baselines", {}).get(output, {})
+    strongest: dict[str, Any] = (metrics.get("strongest_baseline") or {}).get(output) or {}
     rows = []
-    for name, baseline in stored.items():
-        measures = stored_measures(baseline.get(part) or {})
+    for name in strongest_first(stored, strongest):
+        measures = stored_measures(stored[name].get(part) or {})
         cells = "".join(
             f'<td class="num">{format_measure(measures.get(key), percent=is_share(key))}</td>' for key in columns
         )
@@ -166,8 +165,11 @@ def _baselines(comparison: Comparison, output: str) -> str:
     if not any(rows):
         return ""
     head = "".join(f'<th scope="col" class="num">{esc(part)} {esc(text)}</th>' for text in columns.values())
+    to_beat = ""
+    if strongest:
+        to_beat = f" The one to beat is {esc(strongest['name'])}, the strongest on {esc(strongest['chosen_on'])}."
     return (
-        f"<h3>Without a network</h3><p class='soft'>Baselines fitted on the same training samples.</p>"
+        f"<h3>Without a network</h3><p class='soft'>Baselines fitted on the same training samples.{to_beat}</p>"
         f'<div class="scroll"><table><thead><tr><td></td>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -16,7 +16,7 @@ import scipy.fft
 
 from seisvision import keys
 from seisvision.errors import DataError
-from seisvision.evaluation.windows import (
+from seisvision.evaluation.baselines.windows import (
     POWER_FLOOR,
     Bands,
     Windows,
@@ -26,7 +26,7 @@ from seisvision.evaluation.windows import (
     recorded_samples,
 )
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Part of the name of cached tables: raise it when any feature changes."""
 
 TravelTime = Callable[[str, np.ndarray], np.ndarray]
@@ -68,10 +68,10 @@ def geometry_features(batch: Mapping[str, Any]) -> FeatureBatch:
 
     Nothing of the waveforms: a classifier that beats guessing with these has found a leak in the data.
     """
-    mask, offset_km = _array(batch, keys.STATION_MASK), _array(batch, keys.OFFSET_KM)
+    mask, offset_km = required(batch, keys.STATION_MASK), required(batch, keys.OFFSET_KM)
     rows = [_geometry(offset_km[b][mask[b]]) for b in range(len(mask))]
     names = ["offset_mean_km", "offset_min_km", "offset_max_km", "offset_std_km", "n_stations"]
-    return _feature_batch(names, rows, ["offset_km is not known"] * len(rows))
+    return feature_batch(names, rows, ["offset_km is not known"] * len(rows))
 
 
 def band_power_features(batch: Mapping[str, Any], bands_hz: Bands = DEFAULT_BANDS_HZ) -> FeatureBatch:
@@ -84,15 +84,15 @@ def band_power_features(batch: Mapping[str, Any], bands_hz: Bands = DEFAULT_BAND
     Raises:
         DataError: a band does not fit the sampling rate or the waveforms have no time samples.
     """
-    waveform, rate_hz = _array(batch, keys.WAVEFORM), float(batch[keys.SAMPLING_RATE_HZ])
+    waveform, rate_hz = required(batch, keys.WAVEFORM), float(batch[keys.SAMPLING_RATE_HZ])
     weights, n_fft = band_weights(waveform.shape[-1], rate_hz, bands_hz)
     rows = []
-    for event in _live_vertical(batch):
+    for event in live_vertical(batch):
         spectrum = scipy.fft.rfft(prepare(waveform[event.index, event.stations, 0], rate_hz), n_fft, axis=-1)
         power = band_energy(np.abs(spectrum).astype(float) ** 2, weights, n_fft) / event.n_recorded[:, None]
         rows.append(_medians(np.log(power + POWER_FLOOR)))
     names = [f"log_power_{low:.4g}_{high:.4g}_hz" for low, high in bands_hz]
-    return _feature_batch(names, rows, ["no live station"] * len(rows))
+    return feature_batch(names, rows, ["no live station"] * len(rows))
 
 
 STATION_VALUES = (keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.START_S)
@@ -129,24 +129,24 @@ def physics_features(
     Raises:
         DataError: the batch lacks components or keys, or a band does not fit the sampling rate.
     """
-    waveform, rate_hz = _array(batch, keys.WAVEFORM), float(batch[keys.SAMPLING_RATE_HZ])
+    waveform, rate_hz = required(batch, keys.WAVEFORM), float(batch[keys.SAMPLING_RATE_HZ])
     if waveform.shape[2] < len(keys.COMPONENTS):
         raise DataError(
             f"Physics features need the components {keys.COMPONENTS}; the samples have {waveform.shape[2]}. "
             f"Set components to {keys.COMPONENTS}, or leave the expert out."
         )
-    stations = {key: _array(batch, key) for key in (*STATION_VALUES, keys.COMPONENT_MASK)}
-    latitude_deg = _array(batch, SOURCE_LATITUDE_DEG)
+    stations = {key: required(batch, key) for key in (*STATION_VALUES, keys.COMPONENT_MASK)}
+    latitude_deg = required(batch, SOURCE_LATITUDE_DEG)
     weights, n_fft = band_weights(waveform.shape[-1], rate_hz, bands_hz)
     times = travel_time or default_travel_time
     rows, problems = [], []
-    for event in _live_vertical(batch):
+    for event in live_vertical(batch):
         values = {key: array[event.index, event.stations] for key, array in stations.items()}
         values[SOURCE_LATITUDE_DEG] = np.full(len(event.stations), latitude_deg[event.index], float)
         traces = waveform[event.index, event.stations]
         rows.append(_physics(traces, values, rate_hz, weights, n_fft, times))
         problems.append(_physics_problem(values))
-    return _feature_batch(PHYSICS_NAMES, rows, problems)
+    return feature_batch(PHYSICS_NAMES, rows, problems)
 
 
 @cache
@@ -175,20 +175,28 @@ def back_azimuths(source_latitude_deg: np.ndarray, azimuth_deg: np.ndarray, offs
 
 
 @dataclass(frozen=True)
-class _LiveStations:
+class LiveStations:
+    """The stations of an event that recorded something.
+
+    Args:
+        index: number of the event in its batch.
+        stations: their numbers (S,).
+        n_recorded: samples that each recorded (S,).
+    """
+
     index: int
     stations: np.ndarray
     n_recorded: np.ndarray
 
 
-def _live_vertical(batch: Mapping[str, Any]) -> list[_LiveStations]:
+def live_vertical(batch: Mapping[str, Any]) -> list[LiveStations]:
     """Per event the stations whose vertical component holds a signal."""
-    vertical, mask = _array(batch, keys.WAVEFORM)[:, :, 0], _array(batch, keys.STATION_MASK)
+    vertical, mask = required(batch, keys.WAVEFORM)[:, :, 0], required(batch, keys.STATION_MASK)
     rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
     events = []
     for b in range(len(vertical)):
         stations = np.flatnonzero(mask[b] & (np.ptp(vertical[b], axis=-1) > 0))
-        events.append(_LiveStations(b, stations, recorded_samples(vertical[b, stations], rate_hz).sum(-1)))
+        events.append(LiveStations(b, stations, recorded_samples(vertical[b, stations], rate_hz).sum(-1)))
     return events
 
 
@@ -296,7 +304,12 @@ def _quantile(values: np.ndarray, q: float) -> float:
     return float(np.quantile(finite, q)) if len(finite) else np.nan
 
 
-def _array(batch: Mapping[str, Any], key: str) -> np.ndarray:
+def required(batch: Mapping[str, Any], key: str) -> np.ndarray:
+    """The array of a batch under a key.
+
+    Raises:
+        DataError: the samples do not hold it.
+    """
     if key not in batch:
         raise DataError(
             f"The samples hold no '{key}', which this baseline needs. Leave the baseline out for this data."
@@ -304,7 +317,8 @@ def _array(batch: Mapping[str, Any], key: str) -> np.ndarray:
     return np.asarray(batch[key])
 
 
-def _feature_batch(names: list[str], rows: list[np.ndarray], reasons: Sequence[str]) -> FeatureBatch:
+def feature_batch(names: list[str], rows: list[np.ndarray], reasons: Sequence[str]) -> FeatureBatch:
+    """Rows (F,) of features as a batch; ``reasons`` say what is wrong with those rows that lack any."""
     values = np.array(rows, dtype=float).reshape(len(rows), len(names))
     complete = np.isfinite(values).all(1)
     return FeatureBatch(names, values, [None if ok else reason for ok, reason in zip(complete, reasons, strict=True)])

@@ -16,8 +16,8 @@ from seisvision.clustering.kmeans import Clustering, agreement
 from seisvision.data.datamodule import EventDataModule
 from seisvision.errors import DataError
 from seisvision.evaluation.agreement import agreement_difference, agreement_measures
-from seisvision.evaluation.feature_table import compute_feature_table
-from seisvision.runs.baselines import features_key
+from seisvision.evaluation.baselines.feature_table import compute_feature_table
+from seisvision.runs.baselines.own import feature_settings, features_key
 from seisvision.runs.build import build_task
 from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -95,11 +95,7 @@ def compare_with_simple_clusters(
 def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracted) -> dict[str, np.ndarray | str]:
     """Standardised hand-made features (N, F), missing values at the median; or why there are none."""
     dataset = data.variant(["train"], components=keys.COMPONENTS)
-    bands = config["dataset"]["baselines"]
-    settings: dict[str, dict[str, Any]] = {
-        "band_power": {"bands_hz": bands["bands_hz"]},
-        "spectral_ratio": {"bands_hz": bands.get("ratio_bands_hz") or [bands["bands_hz"][-1], bands["bands_hz"][0]]},
-    }
+    settings = feature_settings(config)
     made: dict[str, np.ndarray | str] = {}
     for kind in HAND_MADE[data.unit]:
         try:

@@ -1,36 +1,31 @@
-"""What a network that predicts numbers or angles has to beat: one constant, and regressions on hand-made features.
+"""What a network that predicts numbers or angles has to beat: one constant, regressions on few features, and trees on
+all of them.
 
 Everything is fitted on the training samples only; validation and test samples are only predicted.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.evaluation.baselines import Baseline
-from seisvision.evaluation.feature_table import FeatureTable, compute_feature_table
+from seisvision.evaluation.baselines.baseline import Baseline
+from seisvision.evaluation.baselines.feature_table import FeatureTable
+from seisvision.evaluation.baselines.learners import FEWEST_TRAINING, LEARNERS, known_columns, regressor
 from seisvision.evaluation.predictions import predictions_class
 from seisvision.evaluation.s_minus_p import fit_distance_curve
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 
-log = logging.getLogger(__name__)
-
-OFFSET_TARGET = "path_ep_distance_km"
 DESCRIPTIONS = {
     "median": "always the median of the training samples (circular median for angles)",
     "band_power": "ridge regression on log power in frequency bands",
     "two_feature": "gradient boosting on the time from onset to peak and the length of the coda",
     "s_minus_p": "automatic P and S picks, S minus P",
+    **LEARNERS,
 }
-RIDGE_STRENGTHS = np.logspace(-3, 3, 13)
-FEWEST_TRAINING = 10
-"""Regressions need at least this many training samples with a target."""
 TRANSFORMS: dict[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]] = {
     "none": (np.asarray, np.asarray),
     "log": (np.log, np.exp),
@@ -39,55 +34,16 @@ TRANSFORMS: dict[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]
 """Functions of targets and their inverses."""
 
 
-def regression_baselines(
-    dataset: Any,
-    about: Mapping[str, Any],
-    parts: Mapping[str, Any],
-    *,
-    cache_dir: str | Path,
-    key: str,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    level: float = 0.95,
-    seed: int = DEFAULT_SEED,
-) -> dict[str, Baseline]:
-    """Compute the features of all samples (cached) and fit every baseline that fits the output.
-
-    Events get ``median`` and ``band_power``; single traces get ``median`` and, where the output is their offset,
-    ``two_feature`` and ``s_minus_p``.
-
-    Args:
-        dataset: `EventSamples` or `TraceSamples` of all parts, components Z, N, E, without augmentation.
-        about: description of the output, kind ``scalar`` or ``angle``.
-        parts: by name (``train`` and others) what has ``sample_ids``, ``source_ids`` and ``targets``.
-        cache_dir: folder of cached feature tables.
-        key: fingerprint of the waveform set and settings of the samples, see `compute_feature_table`.
-        settings: settings of the feature functions by kind.
-        level: confidence level of the intervals.
-        seed: base seed of the gradient boosting.
-    """
-    is_event = list(dataset.sample_ids) == list(dataset.source_ids)
-    kinds = ["band_power"] if is_event else []
-    if not is_event and about["kind"] == "scalar" and about["target"] == OFFSET_TARGET:
-        kinds = ["two_feature", "s_minus_p"]
-    features: dict[str, FeatureTable | str] = {}
-    for kind in kinds:
-        try:
-            features[kind] = compute_feature_table(dataset, kind, (settings or {}).get(kind), cache_dir, key)
-        except DataError as error:
-            log.warning("Baseline '%s' is left out: %s", kind, error)
-            features[kind] = str(error)
-    return fit_regression_baselines(features, about, parts, level=level, seed=seed)
-
-
 def fit_regression_baselines(
     features: Mapping[str, FeatureTable | str],
     about: Mapping[str, Any],
     parts: Mapping[str, Any],
     *,
+    everything: FeatureTable | None = None,
     level: float = 0.95,
     seed: int = DEFAULT_SEED,
 ) -> dict[str, Baseline]:
-    """Fit the constant guess and one regression per feature table on the training samples.
+    """Fit the constant guess, one regression per feature table, and trees on all features together.
 
     Numbers are fitted on the scale of ``about["transform"]``, angles as their cosine and sine.
 
@@ -95,8 +51,9 @@ def fit_regression_baselines(
         features: tables by name of the baseline (see `DESCRIPTIONS`); text is the reason why one cannot be had.
         about: description of the output, kind ``scalar`` or ``angle``.
         parts: by name what has ``sample_ids``, ``source_ids`` and ``targets``; ``train`` is fitted.
+        everything: all features of the samples side by side, for the trees; None: no trees.
         level: confidence level of the intervals.
-        seed: base seed of the gradient boosting.
+        seed: base seed of the trees.
 
     Returns:
         Baselines by name, ``median`` first.
@@ -125,10 +82,15 @@ def fit_regression_baselines(
 
     guess = kind.from_decoded(about, [], [], np.zeros(0), _decoded(kind, np.zeros(0))).guess(train_target)
     results = {"median": finish("median", [], {part: np.full(len(targets[part]), guess) for part in evaluated})}
-    for name, table in features.items():
+    tables = dict(features) | ({} if everything is None else dict.fromkeys(LEARNERS, everything))
+    for name, table in tables.items():
         if name not in DESCRIPTIONS:
             raise ConfigurationError(f"Unknown baseline '{name}'. {did_you_mean(name, list(DESCRIPTIONS))}")
-        reason = table if isinstance(table, str) else _why_not(name, int(trained.sum()))
+        reason = (
+            table
+            if isinstance(table, str)
+            else _why_not(name, table.select(np.array(parts["train"].sample_ids)[trained]))
+        )
         if isinstance(table, str) or reason:
             results[name] = Baseline(name, DESCRIPTIONS[name], skipped=reason)
             continue
@@ -145,7 +107,7 @@ def fit_regression_baselines(
 
 
 class _Regression:
-    """Ridge or gradient boosting on the scale of an output."""
+    """Ridge regression or trees on the scale of an output."""
 
     def __init__(self, name: str, about: Mapping[str, Any], seed: int) -> None:
         self.is_angle = about["kind"] == "angle"
@@ -161,32 +123,21 @@ class _Regression:
         else:
             wanted = [self.forward(target)]
             self.limits = float(wanted[0].min()), float(wanted[0].max())
-        self.models = [self._model().fit(features, values) for values in wanted]
+        self.kept = known_columns(features)
+        features = features[:, self.kept]
+        self.models = [
+            regressor(self.name, len(features), self.is_angle, self.seed).fit(features, values) for values in wanted
+        ]
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Values (N,) in the unit of the target; a line is not followed beyond the training targets."""
         if not len(features):
             return np.zeros(0)
-        said = [model.predict(features) for model in self.models]
+        said = [model.predict(features[:, self.kept]) for model in self.models]
         if self.is_angle:
             return np.arctan2(said[1], said[0]) / self.to_phase % (2 * np.pi / self.to_phase)
         return self.inverse(np.clip(said[0], *self.limits))
-
-    def _model(self) -> Any:
-        from sklearn.ensemble import HistGradientBoostingRegressor
-        from sklearn.impute import SimpleImputer
-        from sklearn.linear_model import RidgeCV
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        if self.name == "two_feature":
-            return HistGradientBoostingRegressor(
-                loss="absolute_error", max_iter=200, learning_rate=0.05, max_depth=3, random_state=self.seed
-            )
-        return make_pipeline(
-            SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), RidgeCV(RIDGE_STRENGTHS)
-        )
 
 
 def _decoded(kind: Any, values: np.ndarray) -> np.ndarray:
@@ -196,7 +147,10 @@ def _decoded(kind: Any, values: np.ndarray) -> np.ndarray:
     return decoded
 
 
-def _why_not(name: str, n_training: int) -> str | None:
-    if name == "s_minus_p" or n_training >= FEWEST_TRAINING:
+def _why_not(name: str, train_rows: np.ndarray) -> str | None:
+    """Why nothing can be fitted to the features (N, F) of the training samples that have a target."""
+    if name == "s_minus_p":
         return None
-    return f"only {n_training} training samples have a target; {FEWEST_TRAINING} are needed"
+    if len(train_rows) < FEWEST_TRAINING:
+        return f"only {len(train_rows)} training samples have a target; {FEWEST_TRAINING} are needed"
+    return None if len(known_columns(train_rows)) else "no feature is known of any training sample"

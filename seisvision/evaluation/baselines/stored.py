@@ -1,0 +1,104 @@
+"""What baselines were fitted on, kept beside a checkpoint as plain arrays, so that they can be asked about other sets.
+
+One file ``baselines.npz``: the features and targets of the training samples. Trees on some thousand rows are fitted
+again in a second or two, and nothing has to be unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from seisvision.errors import CheckpointError, DataError
+from seisvision.evaluation.baselines.feature_table import KINDS, TRACE_KINDS, FeatureTable, one_below_other
+from seisvision.evaluation.baselines.fitting import Features, Part, arranged
+from seisvision.files import whole_file
+
+FILE = "baselines.npz"
+OF_TRAINING = "training: "
+"""Begins the names of training samples beside those of other sets."""
+
+
+@dataclass(frozen=True)
+class StoredBaselines:
+    """What the baselines of a run need to be fitted again."""
+
+    train: Part
+    """Training samples with the targets of all outputs."""
+    tables: Mapping[str, FeatureTable]
+    """Features of the training samples, by kind."""
+    settings: Mapping[str, Any]
+    """Settings of the feature functions by kind."""
+    outputs: Mapping[str, Mapping[str, Any]]
+    """By output: ``class_weight``, ``strongest`` and ``chosen_on``."""
+    seed: int
+
+    def write(self, path: Path) -> None:
+        """Write everything to ``path``."""
+        arrays: dict[str, np.ndarray] = {
+            "about": np.array(json.dumps({"settings": self.settings, "outputs": self.outputs, "seed": self.seed})),
+            "sample_ids": np.array(self.train.sample_ids, dtype=str),
+            "source_ids": np.array(self.train.source_ids, dtype=str),
+        }
+        arrays |= {f"target/{column}": np.asarray(values) for column, values in self.train.targets.items()}
+        for kind, table in self.tables.items():
+            arrays[f"names/{kind}"] = np.array(table.names, dtype=str)
+            arrays[f"values/{kind}"] = table.select(self.train.sample_ids)
+        with whole_file(path) as partial:
+            np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]
+
+    def training_part(self) -> Part:
+        """The training samples under names that no other set has."""
+        ids = [f"{OF_TRAINING}{name}" for name in self.train.sample_ids]
+        events = [f"{OF_TRAINING}{name}" for name in self.train.source_ids]
+        return Part(ids, events, self.train.targets)
+
+    def beside(self, other: Features) -> Features:
+        """Features of the training samples and of other samples together, as far as both have them."""
+        together: dict[str, FeatureTable] = {}
+        alone: dict[str, FeatureTable | str] = {}
+        for kind, table in other.together.items():
+            try:
+                together[kind] = one_below_other(self._renamed(kind), table)
+            except DataError as error:
+                alone[kind] = str(error)
+        for kind, found in other.alone.items():
+            if kind in KINDS or kind in TRACE_KINDS:
+                alone[kind] = found if isinstance(found, str) else together.get(kind, alone.get(kind, ""))
+        return arranged({kind: alone[kind] for kind in other.alone if kind in alone}, together)
+
+    def _renamed(self, kind: str) -> FeatureTable:
+        if kind not in self.tables:
+            raise DataError(f"the training samples have no features of kind '{kind}'")
+        table = self.tables[kind]
+        return FeatureTable(self.training_part().sample_ids, table.names, table.values)
+
+
+def read_stored(path: Path) -> StoredBaselines:
+    """Read what `StoredBaselines.write` wrote.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            about = json.loads(str(stored["about"]))
+            ids = stored["sample_ids"].tolist()
+            targets = {name.partition("/")[2]: stored[name] for name in stored.files if name.startswith("target/")}
+            kinds = [name.partition("/")[2] for name in stored.files if name.startswith("values/")]
+            tables = {
+                kind: FeatureTable(ids, stored[f"names/{kind}"].tolist(), stored[f"values/{kind}"]) for kind in kinds
+            }
+            train = Part(ids, stored["source_ids"].tolist(), targets)
+        return StoredBaselines(train, tables, about["settings"], about["outputs"], int(about["seed"]))
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise CheckpointError(
+            f"{path}, which holds what the baselines were fitted on, cannot be read ({error}). Delete it to go on "
+            "without baselines that were fitted, or train again with run.fresh=true."
+        ) from error

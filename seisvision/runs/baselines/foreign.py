@@ -1,0 +1,141 @@
+"""Baselines of an evaluation: what the run fitted on its training samples says of the same events as the network."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seisvision import keys
+from seisvision.data.datamodule import EventDataModule
+from seisvision.errors import DataError
+from seisvision.evaluation.baselines.baseline import Baseline
+from seisvision.evaluation.baselines.fitting import Part, fit_output, make_features
+from seisvision.evaluation.baselines.stored import FILE, StoredBaselines, read_stored
+from seisvision.evaluation.predictions import Predictions, predictions_class
+from seisvision.runs.baselines.own import FORCE_AZIMUTH, differences, features_key, linear_physics
+
+log = logging.getLogger(__name__)
+
+GUESS_NAMES = {"class": "majority", "scalar": "median", "angle": "median"}
+GUESS_DESCRIPTIONS = {
+    "majority": "always the commonest class of the training events",
+    "median": "always the median of the training samples (circular median for angles)",
+}
+
+
+def foreign_baselines(
+    checkpoint: Path,
+    content: Mapping[str, Any],
+    config: Mapping[str, Any],
+    data: EventDataModule,
+    predictions: Mapping[str, Predictions],
+    part: str,
+    level: float,
+) -> dict[str, Any]:
+    """What ``metrics.json`` of an evaluation says of baselines, see `compare_with_baselines`.
+
+    They are fitted again on the features in ``baselines.npz`` of the run's folder. Where that is not beside the
+    checkpoint, what always guesses the commonest class or the median of the training is all there is.
+
+    Args:
+        checkpoint: of the network, below the folder of its run.
+        content: what the checkpoint says beside the weights.
+        config: of the training, with the data set that is asked about.
+        data: serves the samples that were predicted.
+        predictions: of the network by output; those without any true value have no baselines.
+        part: what ``metrics.json`` calls the samples.
+        level: confidence level of the intervals.
+    """
+    path = checkpoint.resolve().parent.parent / FILE
+    stored = read_stored(path) if path.is_file() else None
+    if stored is None:
+        log.warning("%s is not there, so no baseline but a constant guess can be shown beside the network.", path)
+    found: dict[str, Any] = {"baselines": {}, "strongest_baseline": {}, "differences": {part: {}}}
+    for name, said in predictions.items():
+        if not said.n_labelled:
+            continue
+        fitted = _constant(content, name, said, part, level)
+        if stored is not None and name in stored.outputs:
+            fitted = _fitted_again(stored, config, data, name, said, part, level)
+            choice = stored.outputs[name]
+            if choice["strongest"] in fitted and not fitted[choice["strongest"]].skipped:
+                found["strongest_baseline"][name] = {"name": choice["strongest"], "chosen_on": choice["chosen_on"]}
+        found["baselines"][name] = {one: baseline.to_dict() for one, baseline in fitted.items()}
+        found["differences"][part][name] = differences(said, fitted, part, level)
+    return found
+
+
+def training_guesses(outputs: list[dict[str, Any]], targets: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What a constant guess of each output would be, for a checkpoint: class frequencies, or the median.
+
+    Args:
+        outputs: their descriptions.
+        targets: of the training samples, by column.
+    """
+    guesses: dict[str, Any] = {}
+    for about in outputs:
+        target = np.asarray(targets[about["target"]])
+        if about["kind"] == "class":
+            counts = np.bincount(target[target >= 0], minlength=len(about["class_names"]))
+            guesses[about["name"]] = (counts / max(1, counts.sum())).tolist()
+        elif np.isfinite(target).any():
+            kind = predictions_class(about["kind"])
+            empty = kind.from_decoded(about, [], [], np.zeros(0), np.full((0, len(kind.parts)), np.nan))
+            guesses[about["name"]] = float(empty.guess(target[np.isfinite(target)]))
+    return guesses
+
+
+def _constant(
+    content: Mapping[str, Any], output: str, said: Predictions, part: str, level: float
+) -> dict[str, Baseline]:
+    """The guess that a checkpoint knows of, if any."""
+    guess = content.get("guesses", {}).get(output)
+    if guess is None:
+        return {}
+    name = GUESS_NAMES[said.about["kind"]]
+    decoded = np.full(said.decoded.shape, np.nan)
+    decoded[:, : np.size(guess)] = guess
+    constant = type(said).from_decoded(said.about, said.sample_ids, said.source_ids, said.target, decoded)
+    metrics = {part: constant.measures(level)}
+    return {name: Baseline(name, GUESS_DESCRIPTIONS[name], [], metrics, {part: constant})}
+
+
+def _fitted_again(
+    stored: StoredBaselines,
+    config: Mapping[str, Any],
+    data: EventDataModule,
+    output: str,
+    said: Predictions,
+    part: str,
+    level: float,
+) -> dict[str, Baseline]:
+    about = dict(said.about)
+    dataset = data.variant(list(data.parts), components=keys.COMPONENTS)
+    features = make_features(
+        dataset,
+        data.unit,
+        about,
+        stored.settings,
+        cache_dir=Path(config["system"]["data_dir"]) / "features",
+        key=features_key(config, data, len(dataset)),
+    )
+    asked = Part(said.sample_ids, said.source_ids, {about["target"]: said.target})
+    parts = {"train": stored.training_part(), part: asked}
+    fitted = fit_output(
+        stored.beside(features),
+        about,
+        parts,
+        class_weight=stored.outputs[output]["class_weight"],
+        level=level,
+        seed=stored.seed,
+    )
+    if about["target"] == FORCE_AZIMUTH and data.unit == "event":
+        try:
+            fitted["linear_physics"] = linear_physics(dataset, about, {part: asked}, level)
+        except DataError as error:
+            log.warning("Baseline 'linear_physics' is left out: %s", error)
+    return fitted
