@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from seisvision.data.datamodule import EventDataModule
+from seisvision.data.same_event import EventFacts, told_twice
 from seisvision.data.scratch import stage_to_scratch
 from seisvision.data.splits import Split, make_split
 from seisvision.data.usability import usable_table
@@ -129,7 +130,7 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
     asked = config["split"]
     unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
     if asked["column"] is not None:
-        return Split.from_column(waveform_set.metadata, asked["column"], unit)
+        return _with_warning(Split.from_column(waveform_set.metadata, asked["column"], unit), waveform_set)
     table = usable_table(waveform_set, unit, **settings)
     if asked["test_fraction"] == asked["val_fraction"] == 0 and asked["n_folds"] is None:
         return Split({"train": tuple(str(name) for name in table.index)}, unit)
@@ -144,7 +145,28 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
         fold=asked["fold"],
         n_folds=asked["n_folds"],
         unit=unit,
+        told=told_twice(EventFacts.of(waveform_set)),
     )
+
+
+def _with_warning(split: Split, waveform_set: WaveformSet) -> Split:
+    """The split that a set brings, which is kept as it is; events that it tells twice, on both sides, are told."""
+    if split.unit == "trace":
+        return split
+    told = told_twice(EventFacts.of(waveform_set))
+    part_of = {name: part for part, ids in split.parts.items() for name in ids}
+    parts_of: dict[str, set[str]] = {}
+    for name, group in told.group_of.items():
+        parts_of.setdefault(group, set()).add(part_of.get(name, ""))
+    apart = [group for group, parts in parts_of.items() if len(parts - {""}) > 1]
+    if apart:
+        log.warning(
+            "split.column: %d events lie in several parts under other ids, such as %s. They are learnt from and "
+            "tested; draw a split of your own to keep them on one side.",
+            len(apart),
+            apart[0],
+        )
+    return split
 
 
 def build_data(config: Config, view: View) -> EventDataModule:
