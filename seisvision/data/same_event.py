@@ -65,10 +65,12 @@ class EventFacts:
         number, names = table.station
         end_s = table.start_s + table.length_s
         kept = np.flatnonzero((number >= 0) & np.isfinite(end_s))
+        latitude_deg, longitude_deg = (table.numbers(name)[rows] for name in PLACES)
         return cls(
             waveform_set.source_ids,
             table.origin_s[rows],
-            *(table.numbers(name)[rows] for name in PLACES),
+            latitude_deg,
+            longitude_deg,
             table.event[kept],
             names[number[kept]].astype(str) if len(kept) else np.empty(0, dtype=str),
             table.start_s[kept],
@@ -84,9 +86,13 @@ class EventFacts:
         traces = np.flatnonzero(chosen[self.event])
         return EventFacts(
             [self.ids[i] for i in events],
-            *(values[events] for values in (self.origin_s, self.latitude_deg, self.longitude_deg)),
+            self.origin_s[events],
+            self.latitude_deg[events],
+            self.longitude_deg[events],
             number[self.event[traces]],
-            *(values[traces] for values in (self.station, self.start_s, self.end_s)),
+            self.station[traces],
+            self.start_s[traces],
+            self.end_s[traces],
         )
 
     @property
@@ -189,9 +195,12 @@ def told_by_origin(table: pd.DataFrame, events: Sequence[str]) -> ToldTwice:
     times = pd.to_datetime(rows["source_origin_time"], errors="coerce", utc=True, format="mixed")
     stamps = times.to_numpy(dtype="datetime64[ns]")
     origin_s = np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 1e9)
-    places = (pd.to_numeric(rows[name], errors="coerce").to_numpy(float, na_value=np.nan) for name in PLACES)
+    latitude_deg, longitude_deg = (
+        pd.to_numeric(rows[name], errors="coerce").to_numpy(float, na_value=np.nan) for name in PLACES
+    )
     none = np.empty(0)
-    return told_twice(EventFacts(ids, origin_s, *places, none.astype(int), none.astype(str), none, none))
+    facts = EventFacts(ids, origin_s, latitude_deg, longitude_deg, none.astype(int), none.astype(str), none, none)
+    return told_twice(facts)
 
 
 def told_twice(facts: EventFacts) -> ToldTwice:

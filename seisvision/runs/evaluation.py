@@ -186,7 +186,9 @@ def _assign(network: Network, task: DeepClusterTask, asked: dict[str, Any], part
     trainer = build_predictor(network.config, asked["accelerator"], asked["system"])
     known = {**network.config, "level": asked["level"]}
     about = {"data": network.about(), "training_events": network.seen.describe(network.handling)}
-    show(assign_clusters(folder, known, trainer, task, network.data, part, network.content, about, network.seen))
+    # The table of the own samples is that of the run.
+    seen = Seen() if network.is_own else network.seen
+    show(assign_clusters(folder, known, trainer, task, network.data, part, network.content, about, seen))
     write_excluded(folder / "excluded.csv", network.data.excluded)
     show(str(folder))
     return folder

@@ -56,9 +56,12 @@ class KnownEvents:
     @classmethod
     def of_training(cls, data: EventDataModule, cache_dir: Path | None) -> KnownEvents:
         """Return the events of a training; of single traces, those any of whose traces was learnt from."""
-        part = {str(name): part for part in ("val", "train") if part in data.parts for name in _events(data, part)}
-        shapes = set_shapes(data.waveform_set, cache_dir).select(set(part), SHAPES_PER_EVENT)
-        return cls(part, data.waveform_set.fingerprint, EventFacts.of(data.waveform_set).select(part), shapes)
+        part_of: dict[str, str] = {}
+        for part in ("val", "train"):
+            if part in data.parts:
+                part_of |= {str(name): part for name in data.parts[part].source_ids}
+        shapes = set_shapes(data.waveform_set, cache_dir).select(set(part_of), SHAPES_PER_EVENT)
+        return cls(part_of, data.waveform_set.fingerprint, EventFacts.of(data.waveform_set).select(part_of), shapes)
 
     def to_tensors(self) -> dict[str, Any]:
         """Tensors and plain values, for a checkpoint."""
@@ -169,14 +172,12 @@ def seen_in(waveform_set: WaveformSet, networks: Iterable[KnownEvents], cache_di
     found_by: dict[str, str] = {}
     n_unknown = same_names = 0
     for known in networks:
-        if known.fingerprint == waveform_set.fingerprint:
-            found = {name: (name, "id") for name in known.part if name in set(waveform_set.source_ids)}
-        elif known.facts is None:
-            found = {}
+        names = known.part.keys() & set(waveform_set.source_ids)
+        is_own = known.fingerprint == waveform_set.fingerprint
+        found = {name: (name, "id") for name in names} if is_own else {}
+        if not is_own and known.facts is None:
             n_unknown += 1
-            same_names = max(same_names, len(known.part.keys() & set(waveform_set.source_ids)))
-        else:
-            found = {}
+            same_names = max(same_names, len(names))
         if known.facts is not None and known.shapes is not None:
             facts = facts or EventFacts.of(waveform_set)
             found = {**_found(known, facts, set_shapes(waveform_set, cache_dir)), **found}
@@ -231,7 +232,7 @@ def seen_part(content: Mapping[str, Any], part: str) -> Seen:
     if content["split_unit"] != "event" or parts == ["test"]:
         return Seen()
     part_of = {str(name): one for one in parts for name in content["split"].get(one, ())}
-    if "train" in part_of.values():
+    if "train" in part_of.values() and content["outputs"]:
         log.warning("part=%s holds events that the network was trained on, which says nothing of new ones", part)
     return Seen(part_of, dict.fromkeys(part_of, "id"))
 
@@ -284,10 +285,6 @@ def tell_seen(seen: Seen, n_events: int, handling: str) -> None:
             f"All {n_events} events were seen in the training ({told}; found {how}): nothing new is left to measure. "
             "Give another set, or training_events=mark to measure them all the same, as what they are."
         )
-
-
-def _events(data: EventDataModule, part: str) -> set[str]:
-    return set(map(str, data.parts[part].source_ids))
 
 
 def _number(value: float) -> str:
