@@ -105,8 +105,10 @@ class KnownEvents:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["source_id", "part", "origin_time", "latitude_deg", "longitude_deg", "from", "to", "stations"])
+        order = np.argsort(facts.event, kind="stable")
+        first = np.searchsorted(facts.event[order], np.arange(len(facts.ids) + 1))
         for number, name in enumerate(facts.ids):
-            traces = np.flatnonzero(facts.event == number)
+            traces = order[first[number] : first[number + 1]]
             span = (facts.start_s[traces].min(), facts.end_s[traces].max()) if len(traces) else (np.nan, np.nan)
             place = (_number(facts.latitude_deg[number]), _number(facts.longitude_deg[number]))
             stations = " ".join(sorted(set(facts.station[traces].tolist())))

@@ -92,7 +92,7 @@ def test_an_origin_that_moves_with_the_class_is_seen_and_does_not_reach_who_must
     window = Window(reference="random", length_s=300.0, complete=True)
     samples = [TraceSamples(one, np.arange(10), window=window, components="Z") for one in sets]
     for row in range(10):
-        before, after = (one[row][keys.WAVEFORMS] for one in samples)
+        before, after = (one[row][keys.WAVEFORM] for one in samples)
         assert np.array_equal(before, after)
 
 
