@@ -3,6 +3,9 @@
 ``python evaluate.py ckpt=runs/default/<run id>``                   the stored test metrics again
 ``python evaluate.py ckpt=... dataset=folder dataset.source.path=...``   another set, with or without labels
 
+Events of another set that the network has seen in its training, whatever they are called there, are left out and listed
+in excluded.csv; ``training_events=mark`` measures them apart, ``training_events=keep`` only counts them.
+
 The last line of standard output is the folder with metrics.json and predictions.csv.
 """
 

@@ -18,6 +18,7 @@ import pandas as pd
 from seisvision.data.importing.rejections import FILE_NAME, Refusal, RejectionLog, write_rejections
 from seisvision.data.importing.signals import band_pass
 from seisvision.data.resample import resample, same_rate
+from seisvision.data.same_event import EventFacts, told_twice
 from seisvision.data.scratch import locked
 from seisvision.data.sources import FolderSource
 from seisvision.data.waveform_set import WaveformSet
@@ -171,6 +172,9 @@ class CombinedSource:
         write_rejections(folder / FILE_NAME, rejections)
         for cause, number in sorted(counts.items()):
             log.info("Left out of the combined set: %s %d", cause, number)
+        told = told_twice(EventFacts.of(WaveformSet(folder)))
+        if told:
+            log.warning("%s in the combined set; splits keep them on one side", told.describe())
 
 
 def _folder(data_dir: str | Path, fingerprint: str) -> Path:

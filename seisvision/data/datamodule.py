@@ -65,6 +65,7 @@ class EventDataModule(pl.LightningDataModule):
         seed: base seed of shuffling, and of the samples unless these say otherwise.
         refit: train on train and val together; then there is no val.
         worker_start: ``"fork"``, ``"spawn"`` or ``"forkserver"``; default fork on Linux, else the system's own.
+        left_out: events that the split leaves out, and why.
 
     Attributes:
         parts: part name to :class:`EventSamples` or :class:`TraceSamples`; a part the split does not have is missing.
@@ -95,6 +96,7 @@ class EventDataModule(pl.LightningDataModule):
         seed: int = DEFAULT_SEED,
         refit: bool = False,
         worker_start: str | None = None,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.waveform_set = waveform_set if isinstance(waveform_set, WaveformSet) else WaveformSet(waveform_set)
@@ -107,6 +109,7 @@ class EventDataModule(pl.LightningDataModule):
         self.min_stations = min_stations
         self.seed = seed
         self.refit = refit
+        self.left_out = dict(left_out or {})
         self.first_epoch = 0
         """Epoch with which the training starts; more than 0 where it is resumed."""
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
@@ -151,7 +154,8 @@ class EventDataModule(pl.LightningDataModule):
             parts = {part: self._traces_of(members) for part, members in parts.items()}
         unlisted = parts.pop("")
         reasons = self._unusable(unlisted)
-        self._exclude("", {name: reasons.get(name, "in no part of the split") for name in unlisted})
+        told = {name: self.left_out.get(event) for name, event in zip(unlisted, self._events_of(unlisted), strict=True)}
+        self._exclude("", {name: told[name] or reasons.get(name, "in no part of the split") for name in unlisted})
         if self.refit:
             parts["train"] += parts.pop("val")
         return {part: members for part, members in parts.items() if members}
@@ -173,11 +177,16 @@ class EventDataModule(pl.LightningDataModule):
         if self.unit == "event":
             self.excluded += [Exclusion(source_id, part, reason) for source_id, reason in reasons.items()]
             return
-        source_ids = self.waveform_set.metadata["source_id"].iloc[row_numbers(list(reasons))]
         self.excluded += [
-            Exclusion(str(source_id), part, reason, trace_id)
-            for source_id, (trace_id, reason) in zip(source_ids, reasons.items(), strict=True)
+            Exclusion(source_id, part, reason, trace_id)
+            for source_id, (trace_id, reason) in zip(self._events_of(list(reasons)), reasons.items(), strict=True)
         ]
+
+    def _events_of(self, ids: Sequence[str]) -> list[str]:
+        """Event of each sample."""
+        if self.unit == "event":
+            return list(ids)
+        return [str(name) for name in self.waveform_set.metadata["source_id"].iloc[row_numbers(list(ids))]]
 
     def _make_samples(self, part: str, ids: list[str]) -> EventSamples | TraceSamples:
         reasons = self._unusable(ids)

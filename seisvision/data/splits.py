@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.data.cells import CLOSE_KM, cell_names, close_apart, coarser_groups
+from seisvision.data.same_event import ToldTwice, joined_groups, told_by_origin
 from seisvision.data.split import UNITS, Split, check_leakage
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
@@ -39,6 +40,7 @@ def make_split(
     fold: int | None = None,
     n_folds: int | None = None,
     unit: str = "event",
+    told: ToldTwice | None = None,
 ) -> Split:
     """Draw train, val and test.
 
@@ -62,6 +64,8 @@ def make_split(
         fold: with ``n_folds``, which fold of what is left beside test is val. Test is the same in all folds.
         n_folds: number of folds, at least 2; replaces ``val_fraction``.
         unit: ``"event"`` or ``"trace"``.
+        told: events that the set tells under several ids, which stay together unless the split is by trace or station;
+            default, those of the table whose origins are those of one event.
 
     Raises:
         ConfigurationError: settings not allowed or not together.
@@ -76,6 +80,8 @@ def make_split(
     if len(set(ids)) < len(ids):
         raise DataError(f"the table has {len(ids)} rows but {len(set(ids))} different ids; index it by {unit}")
     groups = _groups(table, ids, by, unit)
+    if by not in ("trace", "station"):
+        groups = _joined(groups, table, ids, unit, told)
     places = _places(table) if by == PLACE else None
     if by == "station" and len(set(groups)) > MOST_STATIONS_SHARE * len(ids):
         raise DataError(
@@ -142,6 +148,15 @@ def _check_settings(
             "by='station' cannot split events: one event is recorded by many stations, and events that share a "
             "station would lie on both sides; split traces by station (unit='trace'), or events by 'source_cell'"
         )
+
+
+def _joined(groups: list[str], table: pd.DataFrame, ids: list[str], unit: str, told: ToldTwice | None) -> list[str]:
+    """The groups, where one event has several ids joined."""
+    events = ids if unit == "event" or "source_id" not in table else [str(name) for name in table["source_id"]]
+    told = told_by_origin(table, events) if told is None else told.among(events)
+    if told:
+        logger.warning("%s; they stay on one side of the split", told.describe())
+    return joined_groups(groups, events, told)
 
 
 def _column(table: pd.DataFrame, name: str, hint: str = "") -> pd.Series:

@@ -11,6 +11,7 @@ import torch
 
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.labels import check_labels, check_values
+from seisvision.data.same_event import EventFacts, told_twice
 from seisvision.data.scratch import stage_to_scratch
 from seisvision.data.splits import Split, make_split
 from seisvision.data.usability import refuse_nothing, usable_table
@@ -148,7 +149,7 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
     asked = config["split"]
     unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
     if asked["column"] is not None:
-        return Split.from_column(waveform_set.metadata, asked["column"], unit)
+        return _with_warning(Split.from_column(waveform_set.metadata, asked["column"], unit), waveform_set)
     if asked.get("before_select"):
         # The parts of the whole set; events that are not selected, or lack this target, are then left out of them.
         settings = {**settings, "select": None, "samples": {**settings["samples"], "targets": {}}}
@@ -168,7 +169,28 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
         fold=asked["fold"],
         n_folds=asked["n_folds"],
         unit=unit,
+        told=told_twice(EventFacts.of(waveform_set)),
     )
+
+
+def _with_warning(split: Split, waveform_set: WaveformSet) -> Split:
+    """The split that a set brings, which is kept as it is; events that it tells twice, on both sides, are told."""
+    if split.unit == "trace":
+        return split
+    told = told_twice(EventFacts.of(waveform_set))
+    part_of = {name: part for part, ids in split.parts.items() for name in ids}
+    parts_of: dict[str, set[str]] = {}
+    for name, group in told.group_of.items():
+        parts_of.setdefault(group, set()).add(part_of.get(name, ""))
+    apart = [group for group, parts in parts_of.items() if len(parts - {""}) > 1]
+    if apart:
+        log.warning(
+            "split.column: %d events lie in several parts under other ids, such as %s. They are learnt from and "
+            "tested; draw a split of your own to keep them on one side.",
+            len(apart),
+            apart[0],
+        )
+    return split
 
 
 def build_data(config: Config, view: View) -> EventDataModule:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from seisvision.runs.baselines.clusters import compare_with_simple_clusters
 from seisvision.runs.build import class_map
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.folder import RunFolder, write_json
+from seisvision.runs.known_events import Seen
 from seisvision.runs.prediction import from_all_processes, in_data_order
 from seisvision.runs.prediction_table import SAMPLE_COLUMNS
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -44,6 +45,8 @@ class Extracted:
     source_ids: list[str]
     features: np.ndarray
     """float32 (N, F)."""
+    unit: str = "event"
+    """What a sample is, ``event`` or ``trace``."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,8 @@ def assign_clusters(
     data: EventDataModule,
     part: str,
     content: Mapping[str, Any],
-    about: Mapping[str, str],
+    about: Mapping[str, Any],
+    seen: Seen,
 ) -> str:
     """Put samples into the clusters of a checkpoint; write ``clusters.csv``, ``features.npz`` and ``metrics.json``.
 
@@ -146,6 +150,7 @@ def assign_clusters(
         part: which of them; ``all`` for every part.
         content: what the checkpoint says of itself.
         about: what ``metrics.json`` says of checkpoint and set.
+        seen: events that the network has seen in its training, which get a column ``seen``.
 
     Returns:
         A sentence for people.
@@ -162,16 +167,18 @@ def assign_clusters(
         [sample_id for piece in pieces for sample_id in piece.sample_ids],
         [source_id for piece in pieces for source_id in piece.source_ids],
         np.concatenate([piece.features for piece in pieces]),
+        data.unit,
     )
     points = clusters.preparation(found.features)
     assigned = assign(points, clusters.centres)
     known = known_classes(config, data.waveform_set, found)
-    table = clusters_table(clusters, assigned, points, found, known, data.waveform_set)
+    marks = {"seen": seen.column(found.source_ids)} if seen.part_of else {}
+    table = clusters_table(clusters, assigned, points, found, known, data.waveform_set, marks)
     write_text(folder / "clusters.csv", table)
     _write_features(folder / "features.npz", found, points, assigned)
     agreed = measure_agreement(assigned, known, found.source_ids, config["level"])
     measured = {**describe(assigned, found.features), "agreement": agreed}
-    write_json(folder / "metrics.json", {"data": dict(about), "clustering": measured})
+    write_json(folder / "metrics.json", {**about, "clustering": measured})
     return f"{len(points)} samples assigned to {len(clusters.centres)} clusters, sizes {assigned.sizes.tolist()}"
 
 
@@ -191,7 +198,7 @@ def extract(trainer: pl.Trainer, task: DeepClusterTask, loader: DataLoader) -> E
     sample_ids = [sample_id for batch in batches for sample_id in batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])]
     rows = in_data_order(sample_ids, batches, loader)
     features = torch.cat([batch["features"] for batch in batches]).numpy()[rows]
-    return Extracted([sample_ids[row] for row in rows], [source_ids[row] for row in rows], features)
+    return Extracted([sample_ids[row] for row in rows], [source_ids[row] for row in rows], features, task.view.unit)
 
 
 def describe(clustering: Clustering, features: np.ndarray) -> dict[str, Any]:
@@ -213,7 +220,7 @@ def known_classes(config: Mapping[str, Any], waveform_set: WaveformSet, found: E
         if not targets[column]:
             continue
         try:
-            if found.sample_ids == found.source_ids:
+            if found.unit == "event":
                 numbers = target_arrays(waveform_set, found.source_ids, targets)[column]
             else:
                 rows = np.array([int(sample_id) for sample_id in found.sample_ids])
@@ -256,6 +263,7 @@ def clusters_table(
     found: Extracted,
     known: Mapping[str, KnownClasses],
     waveform_set: WaveformSet,
+    marks: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """The text of ``clusters.csv``, one row a sample.
 
@@ -268,10 +276,10 @@ def clusters_table(
     margin = distances[:, 1] - own if distances.shape[1] > 1 else np.full(len(own), np.nan)
     place = np.pad(clusters.plane(points), ((0, 0), (0, 2)))[:, :2]
     columns: dict[str, Any] = {"sample_id": found.sample_ids, "source_id": found.source_ids}
-    if found.sample_ids != found.source_ids:
+    if found.unit == "trace":
         rows = waveform_set.metadata.iloc[[int(sample_id) for sample_id in found.sample_ids]]
         columns |= {name: rows[name].tolist() for name in SAMPLE_COLUMNS if name in rows and name not in columns}
-    columns |= {
+    columns |= dict(marks or {}) | {
         "cluster": assigned.labels,
         "distance": _digits(own),
         "margin": _digits(margin),

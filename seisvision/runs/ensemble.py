@@ -16,7 +16,7 @@ from typing import Any
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.evaluation.ensemble import average_predictions, count_votes
 from seisvision.evaluation.predictions import Predictions
-from seisvision.runs.checkpoint import find_checkpoint
+from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint
 from seisvision.runs.comparing.collect import find_run_folders
 from seisvision.runs.evaluation import (
     ALL,
@@ -25,9 +25,11 @@ from seisvision.runs.evaluation import (
     open_network,
     report,
     result_folder,
+    write_asked,
     write_evaluation_report,
 )
 from seisvision.runs.folder import RunFolder, write_json
+from seisvision.runs.known_events import KnownEvents, by_novelty
 from seisvision.runs.prediction import measure
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.results import describe_measure
@@ -118,9 +120,10 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         DataError: the waveform set is not the one the checkpoints know.
     """
     part = _checked_part(asked)
+    known = [KnownEvents.of_checkpoint(load_checkpoint(path)["seisvision"]) for path in checkpoints]
     members: list[Member] = []
     for path in checkpoints:
-        network = open_network(path, asked)
+        network = open_network(path, asked, known)
         if not network.outputs:
             raise ConfigurationError(
                 f"{path} found clusters, which have no common numbers to average. Use seisvision clusters for "
@@ -134,30 +137,28 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
     waveform_set = network.data.waveform_set
     folder = result_folder(asked, checkpoints, "ensemble", waveform_set.fingerprint, part)
     metrics: dict[str, Any] = {
-        "data": {
-            "fingerprint": waveform_set.fingerprint,
-            "members": [
-                {"checkpoint": str(one.path), "run_id": one.content["run_id"], "split_hash": one.content["split_hash"]}
-                for one in members
-            ],
-        }
+        "data": _about(members, waveform_set.fingerprint),
+        "training_events": network.seen.describe(network.handling),
     }
     predictions = _average(members, part)
     _tell_votes(members, part)
-    metrics[part] = measure(predictions, network.outputs, asked["level"], {})
     metrics["votes"] = votes_by_count(members, part)
     _report_members(members, part, network, asked)
-    report(metrics[part], predictions, f"{part}, ensemble of {len(members)}")
-    write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
+    write_asked(folder, network, predictions)
     for member in members:
-        write_predictions(
-            folder / "members" / f"{member.content['run_id']}.csv", member.said[part], waveform_set.metadata
-        )
+        path = folder / "members" / f"{member.content['run_id']}.csv"
+        write_predictions(path, member.said[part], network.trace_table)
+    apart = by_novelty(predictions, part, network.seen, network.handling)
+    for name, said in apart.items():
+        metrics[name] = measure(said, network.outputs, asked["level"], {})
+        report(metrics[name], said, f"{name}, ensemble of {len(members)}")
+    # Of another set, samples that no member has seen come first.
+    part, predictions = next(iter(apart.items()))
     reported = {part: predictions}
     if _are_folds(members, part):
         pooled = reported[OUT_OF_FOLD] = _average(members, "val")
         metrics[OUT_OF_FOLD] = measure(pooled, network.outputs, asked["level"], {})
-        write_predictions(folder / f"predictions_{OUT_OF_FOLD}.csv", pooled, waveform_set.metadata)
+        write_predictions(folder / f"predictions_{OUT_OF_FOLD}.csv", pooled, network.trace_table)
         report(
             metrics[OUT_OF_FOLD], pooled, "samples of the folds, each predicted by the fold that did not train on it"
         )
@@ -171,6 +172,24 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         write_evaluation_report(folder, network, name, said, metrics, asked["level"])
     show(str(folder))
     return folder
+
+
+def _about(members: Sequence[Member], fingerprint: str) -> dict[str, Any]:
+    """What was asked about what, for the record."""
+    return {
+        "fingerprint": fingerprint,
+        "training_fingerprint": members[0].content["data_fingerprint"],
+        "unit": members[0].unit,
+        "members": [
+            {
+                "checkpoint": str(one.path),
+                "run_id": one.content["run_id"],
+                "seed": one.content["config"]["seed"],
+                "split_hash": one.content["split_hash"],
+            }
+            for one in members
+        ],
+    }
 
 
 def votes_by_count(members: Sequence[Member], part: str) -> dict[str, int]:

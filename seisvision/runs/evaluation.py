@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from seisvision.data.datamodule import EventDataModule
-from seisvision.data.labels import check_labels
 from seisvision.data.splits import Split
-from seisvision.data.targets import target_arrays, trace_target_arrays
-from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
@@ -39,10 +37,21 @@ from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain, with_own_weights
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder, write_json
+from seisvision.runs.known_events import (
+    KEEP,
+    LEAVE_OUT,
+    KnownEvents,
+    Seen,
+    by_novelty,
+    check_handling,
+    seen_in,
+    seen_part,
+    tell_seen,
+)
 from seisvision.runs.location import locate_events
-from seisvision.runs.prediction import measure, predict
+from seisvision.runs.prediction import measure, predict, with_targets
 from seisvision.runs.prediction_table import write_predictions
-from seisvision.runs.reporting import draw_seen, write_part_report
+from seisvision.runs.reporting import draw_seen, write_excluded, write_part_report
 from seisvision.runs.results import beside_baselines, describe_locations, describe_measure
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
@@ -65,7 +74,9 @@ class Network:
         config: of its training; with the other set's ``dataset`` where it is asked about another set.
         task: the network.
         data: its own parts as they were in training, or all of another set as ``test``.
-        is_own: whether it is asked about the set it was trained on.
+        is_own: whether it is asked about the set it was trained on, part by part.
+        seen: events of that set that it, or another member of its ensemble, has seen in its training.
+        handling: what is done with those: ``leave_out``, ``mark`` or ``keep``.
     """
 
     path: Path
@@ -74,21 +85,35 @@ class Network:
     task: SupervisedTask
     data: EventDataModule
     is_own: bool
+    seen: Seen
+    handling: str
 
     @property
     def outputs(self) -> dict[str, Output]:
         """Outputs by name."""
         return {output.name: output for output in self.task.outputs}
 
-    def about(self) -> dict[str, str]:
+    def about(self) -> dict[str, Any]:
         """What was asked about what, for the record."""
         offsets = {"offset_hash": self.config["offset_hash"]} if self.config.get("offset_ckpt") else {}
         return {
             "checkpoint": str(self.path),
             "run_id": self.content["run_id"],
+            "seed": self.content["config"]["seed"],
+            "split_hash": self.content["split_hash"],
+            "training_fingerprint": self.content["data_fingerprint"],
             "fingerprint": self.data.waveform_set.fingerprint,
+            "unit": self.data.unit,
+            "samples": {part: len(samples) for part, samples in self.data.parts.items()},
+            "events": {part: len(set(samples.source_ids)) for part, samples in self.data.parts.items()},
+            "excluded": len(self.data.excluded),
             **offsets,
         }
+
+    @property
+    def trace_table(self) -> pd.DataFrame | None:
+        """The table whose rows the ids of samples number; None where samples are events."""
+        return self.data.waveform_set.metadata if self.data.unit == "trace" else None
 
     def predict(self, asked: dict[str, Any], part: str) -> dict[str, Predictions]:
         """Predictions by output of a part of the own set, or of all of another set, with true values where known."""
@@ -98,7 +123,7 @@ class Network:
         predictions = {name: type(first).concatenate([one[name] for one in said]) for name, first in said[0].items()}
         if self.is_own:
             return predictions
-        return _with_targets(predictions, self.task, self.config, self.data.waveform_set)
+        return with_targets(predictions, self.task, self.config, self.data.waveform_set)
 
 
 def evaluate_checkpoint(composed: DictConfig) -> Path:
@@ -130,16 +155,18 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     if asked["location"] is not None and network.is_own and part == "test" and "val" in network.data.parts:
         validation = network.predict(asked, "val")
     train_targets: dict[str, np.ndarray] = dict(network.data.parts["train"].targets) if network.is_own else {}
-    measured = measure(predictions, network.outputs, asked["level"], train_targets)
-
     run_id, waveform_set = network.content["run_id"], network.data.waveform_set
     folder = result_folder(asked, [network.path], run_id, waveform_set.fingerprint, part)
-    write_predictions(folder / "predictions.csv", predictions, waveform_set.metadata)
-    baselines = foreign_baselines(
+    write_asked(folder, network, predictions)
+    metrics: dict[str, Any] = {"data": network.about(), "training_events": network.seen.describe(network.handling)}
+    apart = by_novelty(predictions, part, network.seen, network.handling)
+    for name, said in apart.items():
+        metrics[name] = measure(said, network.outputs, asked["level"], train_targets)
+        report(metrics[name], said, name)
+    part, predictions = next(iter(apart.items()))
+    metrics |= foreign_baselines(
         network.path, network.content, network.config, network.data, predictions, part, asked["level"]
     )
-    metrics = {"data": network.about(), part: measured, **baselines}
-    report(measured, predictions, part)
     for name in metrics["baselines"]:
         show(beside_baselines(run_id, metrics, part, name))
     if asked["location"] is not None:
@@ -150,6 +177,14 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     return folder
 
 
+def write_asked(folder: Path, network: Network, predictions: Mapping[str, Predictions]) -> None:
+    """Write ``predictions.csv``, with a column ``seen`` where a sample was, and ``excluded.csv``."""
+    seen = network.seen.column(next(iter(predictions.values())).source_ids)
+    marks = {"seen": seen} if any(seen) else {}
+    write_predictions(folder / "predictions.csv", predictions, network.trace_table, marks)
+    write_excluded(folder / "excluded.csv", network.data.excluded)
+
+
 def _assign(network: Network, task: DeepClusterTask, asked: dict[str, Any], part: str) -> Path:
     """Assign samples to the clusters that a network has learnt; returns the folder written."""
     part = part if part in network.data.parts else ALL
@@ -158,15 +193,24 @@ def _assign(network: Network, task: DeepClusterTask, asked: dict[str, Any], part
     )
     trainer = build_predictor(network.config, asked["accelerator"], asked["system"])
     known = {**network.config, "level": asked["level"]}
-    show(assign_clusters(folder, known, trainer, task, network.data, part, network.content, network.about()))
+    about = {"data": network.about(), "training_events": network.seen.describe(network.handling)}
+    # The table of the own samples is that of the run.
+    seen = Seen() if network.is_own else network.seen
+    show(assign_clusters(folder, known, trainer, task, network.data, part, network.content, about, seen))
+    write_excluded(folder / "excluded.csv", network.data.excluded)
     show(str(folder))
     return folder
 
 
-def open_network(path: Path, asked: dict[str, Any]) -> Network:
+def open_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents] | None = None) -> Network:
     """The network of a checkpoint with its own samples, or those of the set that ``asked`` names.
 
     Sections that it learnt with predicted distances are drawn with those of the same offset network, in any set.
+
+    Args:
+        path: of the checkpoint.
+        asked: settings of ``conf/evaluate.yaml``.
+        known: events that any member of an ensemble has seen in its training; default, those of this network.
 
     Raises:
         CheckpointError: the checkpoint, or that of its distances, cannot be used.
@@ -185,6 +229,7 @@ def open_network(path: Path, asked: dict[str, Any]) -> Network:
     task.load_state_dict(checkpoint["state_dict"])
 
     is_own = asked.get("dataset") is None
+    handling = check_handling(asked.get("training_events", LEAVE_OUT))
     if not is_own:
         section = {"event": "samples", "trace": "traces"}[view.unit]
         _warn_of_other_window(config["dataset"][section], asked["dataset"].get(section) or {})
@@ -200,9 +245,15 @@ def open_network(path: Path, asked: dict[str, Any]) -> Network:
     settings = set_settings(config, view, waveform_set)
     if is_own:
         data = _own_samples(waveform_set, config, content, settings, asked)
-    else:
-        data = _other_samples(waveform_set, config, settings, asked)
-    return Network(path, content, config, task, data, is_own)
+        # Whoever asks for a part of the training wants it; an ensemble lets nobody speak of what it knows.
+        seen = seen_part(content, asked["part"]) if known is None else Seen()
+        return Network(path, content, config, task, data, True, seen, KEEP if handling == LEAVE_OUT else handling)
+    cache_dir = Path(asked["system"]["data_dir"]) / "features"
+    seen = seen_in(waveform_set, [KnownEvents.of_checkpoint(content)] if known is None else known, cache_dir)
+    tell_seen(seen, len(waveform_set), handling)
+    left_out = seen.reasons() if handling == LEAVE_OUT else {}
+    data = _other_samples(waveform_set, config, settings, asked, left_out)
+    return Network(path, content, config, task, data, False, seen, handling)
 
 
 def result_folder(asked: dict[str, Any], checkpoints: Sequence[Path], name: str, fingerprint: str, part: str) -> Path:
@@ -262,11 +313,15 @@ def _own_samples(
 
 
 def _other_samples(
-    waveform_set: WaveformSet, config: dict[str, Any], settings: dict[str, Any], asked: dict[str, Any]
+    waveform_set: WaveformSet,
+    config: dict[str, Any],
+    settings: dict[str, Any],
+    asked: dict[str, Any],
+    left_out: Mapping[str, str],
 ) -> EventDataModule:
-    """Everything in another set, labelled or not."""
-    split = Split({"test": tuple(waveform_set.source_ids)})
-    settings = {**settings, "samples": {**settings["samples"], "targets": {}}}
+    """Everything in another set, labelled or not, but for what is left out."""
+    split = Split({"test": tuple(name for name in waveform_set.source_ids if name not in left_out)})
+    settings = {**settings, "samples": {**settings["samples"], "targets": {}}, "left_out": left_out}
     return _data_module(waveform_set, split, config, settings, asked)
 
 
@@ -283,47 +338,6 @@ def _data_module(
         seed=config["seed"],
         refit=config["split"]["refit"] and bool(settings["samples"]["targets"]),
     )
-
-
-def _with_targets(
-    predictions: dict[str, Predictions], task: SupervisedTask, config: dict[str, Any], waveform_set: WaveformSet
-) -> dict[str, Predictions]:
-    """Add the true values of another set where it has them, classes in the numbers of the checkpoint."""
-    known = {}
-    for output in task.outputs:
-        said = predictions[output.name]
-        class_map = _known_classes(output, config) if output.kind == "class" else None
-        try:
-            target = _targets(said, output.target, class_map, waveform_set)
-        except DataError as error:
-            log.warning("%s is predicted but cannot be measured: %s", output.name, error)
-        else:
-            said = type(said).from_decoded(said.about, said.sample_ids, said.source_ids, target, said.decoded)
-        known[output.name] = said
-    return known
-
-
-def _targets(said: Predictions, column: str, class_map: dict[str, int] | None, waveform_set: WaveformSet) -> np.ndarray:
-    """True values (N,) of the samples of a set; a DataError where it has no such column."""
-    targets = {column: class_map}
-    if said.sample_ids == said.source_ids:
-        return target_arrays(waveform_set, said.source_ids, targets)[column]
-    rows = np.array([int(sample_id) for sample_id in said.sample_ids])
-    return trace_target_arrays(waveform_set, rows, build_trace_index(waveform_set, rows).paths, targets)[column]
-
-
-def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:
-    """Values of the other set's column and the class numbers of the checkpoint that they mean."""
-    labels = {name: values for name, values in (config["dataset"]["labels"].get(output.target) or {}).items() if values}
-    check_labels(labels, output.target)
-    number_of = {class_name: number for number, class_name in enumerate(output.describe()["class_names"])}
-    unknown = [class_name for class_name in labels if class_name not in number_of]
-    if unknown:
-        raise ConfigurationError(
-            f"dataset.labels.{output.target} names the class '{unknown[0]}', which the checkpoint does not know. "
-            f"{did_you_mean(unknown[0], list(number_of))}"
-        )
-    return {str(value): number_of[name] for name, values in labels.items() for value in values}
 
 
 def locate(
@@ -386,5 +400,6 @@ def write_evaluation_report(
 
 def _short_hash(checkpoints: Sequence[Path], asked: dict[str, Any]) -> str:
     """Short hash of what was evaluated and how; the machine does not count."""
-    settings = json.dumps([asked.get("dataset"), asked["level"], asked["location"]], sort_keys=True)
+    wanted = [asked.get("dataset"), asked["level"], asked["location"], asked.get("training_events", LEAVE_OUT)]
+    settings = json.dumps(wanted, sort_keys=True)
     return hashlib.sha256(b"".join(path.read_bytes() for path in checkpoints) + settings.encode()).hexdigest()[:8]

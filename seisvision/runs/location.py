@@ -143,7 +143,7 @@ def observation_frame(
     Raises:
         ConfigurationError: the predictions are not of single traces, or not in km.
     """
-    if said.sample_ids == said.source_ids or said.about.get("unit") != "km":
+    if not _are_traces(said, waveform_set) or said.about.get("unit") != "km":
         raise ConfigurationError(
             f"location.output='{said.about['name']}' must hold distances of single traces in km; choose task=offset."
         )
@@ -166,6 +166,14 @@ def observation_frame(
     if "source_origin_time" in rows:
         frame["source_origin_time"] = rows["source_origin_time"].to_numpy()
     return frame
+
+
+def _are_traces(said: Predictions, waveform_set: WaveformSet) -> bool:
+    """Whether ids are rows of the table, each of its own event; ids of events may be the numbers of such rows too."""
+    rows = [int(name) if name.isdecimal() else -1 for name in said.sample_ids]
+    if not rows or min(rows) < 0 or max(rows) >= len(waveform_set.metadata):
+        return False
+    return bool((waveform_set.metadata["source_id"].astype(str).to_numpy()[rows] == np.array(said.source_ids)).all())
 
 
 def classical_predictions(samples: EventSamples | TraceSamples, said: Predictions, curve: DistanceCurve) -> Predictions:

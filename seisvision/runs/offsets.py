@@ -25,6 +25,7 @@ from seisvision.files import check_writable
 from seisvision.runs.build import build_task, build_view, sample_settings
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import with_own_weights
+from seisvision.runs.known_events import KnownEvents, seen_in
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ def predict_offsets(
     output = _offset_output(task, checkpoint_path)
     if content["seisvision"]["data_fingerprint"] == waveform_set.fingerprint:
         log.warning("offset_ckpt=%s was trained on this very set: its errors here are too small", checkpoint_path)
+    _tell_seen(content["seisvision"], waveform_set, checkpoint_path, cache_dir)
     samples = with_cache({**sample_settings(config, view), "targets": {}, "seed": config["seed"]}, cache_dir)
     n_traces = len(waveform_set.metadata)
     problems = unusable_samples(waveform_set, samples=samples, unit="trace")
@@ -118,6 +120,22 @@ def predict_offsets(
                 offset_km[row], sigma_km[row] = max(value, 0.0), sigma
     source_ids = waveform_set.metadata["source_id"].astype(str).tolist()
     return PredictedOffsets(source_ids, offset_km, sigma_km, reasons)
+
+
+def _tell_seen(content: Mapping[str, Any], waveform_set: WaveformSet, path: Path, cache_dir: Path | None) -> None:
+    """Say how many events the network knows from its training, whatever they are called here."""
+    seen = seen_in(waveform_set, [KnownEvents.of_checkpoint(content)], cache_dir)
+    if seen.part_of:
+        log.warning(
+            "offset_ckpt=%s has seen %d of the %d events of this set in its training, such as %s: their distances are "
+            "better than those of new ones",
+            path,
+            len(seen.part_of),
+            len(waveform_set),
+            next(iter(seen.part_of)),
+        )
+    elif seen.n_unknown:
+        log.info("offset_ckpt=%s does not say which events it was trained on; train it again to have it compared", path)
 
 
 def trace_config(config: dict[str, Any]) -> dict[str, Any]:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
 from seisvision import keys
+from seisvision.data.labels import check_labels
+from seisvision.data.targets import target_arrays, trace_target_arrays
+from seisvision.data.traces import build_trace_index
+from seisvision.data.waveform_set import WaveformSet
+from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import PREDICTIONS, Predictions
 from seisvision.tasks.class_output import NO_CLASS
 from seisvision.tasks.exact import rank_and_size
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
+
+log = logging.getLogger(__name__)
 
 
 def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> dict[str, Predictions]:
@@ -65,6 +74,49 @@ def _target(batch: dict[str, Any], output: Output) -> torch.Tensor:
     n = len(batch[keys.SOURCE_ID])
     unknown = torch.full((n,), NO_CLASS) if output.kind == "class" else torch.full((n,), torch.nan)
     return batch[keys.TARGETS].get(output.target, unknown)
+
+
+def with_targets(
+    predictions: dict[str, Predictions], task: SupervisedTask, config: dict[str, Any], waveform_set: WaveformSet
+) -> dict[str, Predictions]:
+    """Add the true values of another set where it has them, classes in the numbers of the checkpoint."""
+    known = {}
+    for output in task.outputs:
+        said = predictions[output.name]
+        class_map = _known_classes(output, config) if output.kind == "class" else None
+        try:
+            target = _targets(said, output.target, class_map, waveform_set, task.view.unit)
+        except DataError as error:
+            log.warning("%s is predicted but cannot be measured: %s", output.name, error)
+        else:
+            said = type(said).from_decoded(said.about, said.sample_ids, said.source_ids, target, said.decoded)
+        known[output.name] = said
+    return known
+
+
+def _targets(
+    said: Predictions, column: str, class_map: dict[str, int] | None, waveform_set: WaveformSet, unit: str
+) -> np.ndarray:
+    """True values (N,) of the samples of a set; a DataError where it has no such column."""
+    targets = {column: class_map}
+    if unit == "event":
+        return target_arrays(waveform_set, said.source_ids, targets)[column]
+    rows = np.array([int(sample_id) for sample_id in said.sample_ids])
+    return trace_target_arrays(waveform_set, rows, build_trace_index(waveform_set, rows).paths, targets)[column]
+
+
+def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:
+    """Values of the other set's column and the class numbers of the checkpoint that they mean."""
+    labels = {name: values for name, values in (config["dataset"]["labels"].get(output.target) or {}).items() if values}
+    check_labels(labels, output.target)
+    number_of = {class_name: number for number, class_name in enumerate(output.describe()["class_names"])}
+    unknown = [class_name for class_name in labels if class_name not in number_of]
+    if unknown:
+        raise ConfigurationError(
+            f"dataset.labels.{output.target} names the class '{unknown[0]}', which the checkpoint does not know. "
+            f"{did_you_mean(unknown[0], list(number_of))}"
+        )
+    return {str(value): number_of[name] for name, values in labels.items() for value in values}
 
 
 def measure(

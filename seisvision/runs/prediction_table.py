@@ -27,20 +27,27 @@ DECODED = {"scalar": ("sigma", "low68", "high68", "low95", "high95"), "angle": (
 """Columns of ``predictions.csv`` behind the prediction, in the order in which outputs decode them."""
 
 
-def write_predictions(path: Path, predictions: Mapping[str, Predictions], metadata: pd.DataFrame | None = None) -> None:
+def write_predictions(
+    path: Path,
+    predictions: Mapping[str, Predictions],
+    metadata: pd.DataFrame | None = None,
+    marks: Mapping[str, Sequence[Any]] | None = None,
+) -> None:
     """Write one row per sample: what it is, then target and prediction of every output.
 
     Args:
         path: CSV to write.
         predictions: by output name, all of the same samples.
         metadata: table whose rows the ids of single traces number; ``None`` for samples that are events.
+        marks: further columns about the samples, before the outputs.
     """
     first = next(iter(predictions.values()))
     columns: dict[str, Any] = {"source_id": first.source_ids}
-    if metadata is not None and first.sample_ids != first.source_ids:
+    if metadata is not None:
         rows = metadata.iloc[[int(sample_id) for sample_id in first.sample_ids]]
         columns["trace_id"] = first.sample_ids
         columns |= {name: rows[name].tolist() for name in SAMPLE_COLUMNS if name in rows and name not in columns}
+    columns |= marks or {}
     for name, said in predictions.items():
         columns |= {f"{name}_{column}": values for column, values in said.columns().items()}
     text = io.StringIO()

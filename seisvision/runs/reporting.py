@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -9,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.datamodule import EventDataModule
+from seisvision.data.datamodule import EventDataModule, Exclusion
 from seisvision.evaluation import class_table, error_sources
 from seisvision.evaluation.class_predictions import ClassPredictions
 from seisvision.evaluation.figures_sources import error_against_figure, picture_file
 from seisvision.evaluation.predictions import Predictions
+from seisvision.files import write_text
 from seisvision.runs.figures import Samples, draw_results, draw_some, draw_training, evenly_chosen, pictures
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.results import LOCATORS, stored_measures
@@ -55,6 +58,15 @@ def write_report(
     write_part_report(folder, data, task.view, part, predictions[part], metrics, level)
     if part == "test":
         _store_thumbnails(folder.thumbnails(part), data.parts[part], task.view, list(predictions[part].values()))
+
+
+def write_excluded(path: Path, excluded: Sequence[Exclusion]) -> None:
+    """List the events and traces that no part serves, with reasons."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["source_id", "trace_id", "part", "reason"])
+    writer.writerows([one.source_id, one.trace_id, one.part, one.reason] for one in excluded)
+    write_text(path, text.getvalue())
 
 
 def write_part_report(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from seisvision.data.datamodule import EventDataModule
 from seisvision.data.labels import tell_rare_classes
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.predictions import Predictions
-from seisvision.files import write_text
 from seisvision.models.backbone import norm_of_one_value
 from seisvision.runs.baselines.foreign import training_guesses
 from seisvision.runs.baselines.own import compare_with_baselines
@@ -33,12 +31,13 @@ from seisvision.runs.epoch_clock import epoch_clock
 from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.figures import draw_training
 from seisvision.runs.folder import RunFolder, write_json
+from seisvision.runs.known_events import KnownEvents
 from seisvision.runs.location import locate_parts
 from seisvision.runs.prediction import measure, predict
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.pruning import StopHopeless
 from seisvision.runs.ranks import first_rank_first
-from seisvision.runs.reporting import write_report
+from seisvision.runs.reporting import write_excluded, write_report
 from seisvision.runs.terminal import quiet_libraries
 from seisvision.runs.trainers import build_predictor, build_trainer
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -72,7 +71,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
     if is_first:
         write_json(folder.environment_file, describe_environment(config["seed"]))
         data.split.save(folder.split_file)
-        _write_excluded(folder, data)
+        write_excluded(folder.path / "excluded.csv", data.excluded)
         _introduce(config, folder, data, task)
     refuse_single_pictures(data, task)
 
@@ -207,7 +206,16 @@ def checkpoint_content(config: dict[str, Any], folder: RunFolder, data: EventDat
         "split_hash": data.split.hash,
         "guesses": training_guesses([output.describe() for output in task.outputs], data.parts["train"].targets),
         "git": git_state(),
+        "known_events": known_events(config, folder, data),
     }
+
+
+def known_events(config: dict[str, Any], folder: RunFolder, data: EventDataModule) -> dict[str, Any]:
+    """What tells the events learnt from and validated with from others; the run folder lists them too."""
+    known = KnownEvents.of_training(data, Path(config["system"]["data_dir"]) / "features")
+    if rank_and_size()[0] == 0:
+        known.write(folder.path / "known_events.csv")
+    return known.to_tensors()
 
 
 def _predict(config: dict[str, Any], data: EventDataModule, task: SupervisedTask) -> dict[str, dict[str, Predictions]]:
@@ -237,7 +245,7 @@ def _evaluate(
     if config["location"] is not None:
         metrics["location"] = locate_parts(folder.path, config, data, predictions)
     for part, said in predictions.items():
-        write_predictions(folder.predictions(part), said, data.waveform_set.metadata)
+        write_predictions(folder.predictions(part), said, data.waveform_set.metadata if data.unit == "trace" else None)
     write_json(folder.metrics_file, metrics)
     write_report(folder, data, task, predictions, metrics, level)
     return metrics
@@ -299,12 +307,3 @@ def _judge(
     metrics["clustering"] |= draw_clusters(folder, data.parts["train"], task.view, config["seed"])
     write_json(folder.metrics_file, metrics)
     return metrics
-
-
-def _write_excluded(folder: RunFolder, data: EventDataModule) -> None:
-    """List the events and traces that no part serves, with reasons."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["source_id", "trace_id", "part", "reason"])
-    writer.writerows([one.source_id, one.trace_id, one.part, one.reason] for one in data.excluded)
-    write_text(folder.path / "excluded.csv", text.getvalue())

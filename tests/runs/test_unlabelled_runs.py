@@ -117,7 +117,7 @@ def test_events_of_another_set_need_no_coordinates(data_dir: Path, clustered: Ru
     other = ["dataset=folder", f"dataset.source.path={copy}", "dataset.labels.source_type=null"]
     other += ["dataset.samples.min_stations=3", f"+dataset.samples.onset={samples['onset']}".replace("'", "")]
     other += [f"dataset.samples.window.{name}={value}" for name, value in samples["window"].items()]
-    folder = evaluate(data_dir, tmp_path, clustered.path, *other)
+    folder = evaluate(data_dir, tmp_path, clustered.path, *other, "training_events=keep")
     one, two = (pd.read_csv(path / "clusters.csv").set_index("source_id") for path in (clustered.path, folder))
     assert two["cluster"].to_dict() == one["cluster"].to_dict()
     np.testing.assert_allclose(two.loc[one.index, "distance"], one["distance"], rtol=1e-4)

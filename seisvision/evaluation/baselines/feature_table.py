@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -135,7 +136,7 @@ def compute_any(
     for kind, result in (_computed(dataset, lacking) if lacking else {}).items():
         found[kind] = result
         if isinstance(result, FeatureTable):
-            keep_if_possible(lambda path, result=result: _write(path, result), paths[kind])
+            keep_if_possible(partial(_write, table=result), paths[kind])
     return found
 
 
