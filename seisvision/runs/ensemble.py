@@ -23,7 +23,6 @@ from seisvision.runs.evaluation import (
     Network,
     locate,
     open_network,
-    report,
     result_folder,
     write_asked,
     write_evaluation_report,
@@ -32,6 +31,7 @@ from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.known_events import KnownEvents, by_novelty
 from seisvision.runs.prediction import measure
 from seisvision.runs.prediction_table import write_predictions
+from seisvision.runs.reporting import report
 from seisvision.runs.results import describe_measure
 from seisvision.runs.terminal import show
 

@@ -51,8 +51,8 @@ from seisvision.runs.known_events import (
 from seisvision.runs.location import locate_events
 from seisvision.runs.prediction import measure, predict, with_targets
 from seisvision.runs.prediction_table import write_predictions
-from seisvision.runs.reporting import draw_seen, write_excluded, write_part_report
-from seisvision.runs.results import beside_baselines, describe_locations, describe_measure
+from seisvision.runs.reporting import draw_seen, report, write_excluded, write_part_report
+from seisvision.runs.results import beside_baselines, describe_locations
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -358,16 +358,6 @@ def locate(
     located = {"part": part, "network": summary.to_dict()}
     show(describe_locations(located))
     return located
-
-
-def report(measured: dict[str, Any], predictions: dict[str, Predictions], part: str) -> None:
-    """Show the headline of every output."""
-    for name, said in predictions.items():
-        if name in measured:
-            headline = measured[name][said.headline]
-            show(f"{name}: {said.headline} {describe_measure(said.headline, headline)} on {part}")
-        else:
-            show(f"{name}: {len(said.source_ids)} samples predicted; none has a true value the checkpoint knows")
 
 
 def write_evaluation_report(

@@ -19,9 +19,10 @@ from seisvision.evaluation.predictions import Predictions
 from seisvision.files import write_text
 from seisvision.runs.figures import Samples, draw_results, draw_some, draw_training, evenly_chosen, pictures
 from seisvision.runs.folder import RunFolder
-from seisvision.runs.results import LOCATORS, stored_measures
+from seisvision.runs.results import LOCATORS, describe_measure, stored_measures
 from seisvision.runs.sample_facts import sample_facts
 from seisvision.runs.tables import PICTURE, write_table
+from seisvision.runs.terminal import show
 from seisvision.runs.thumbnails import write_thumbnails
 from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.view import View
@@ -199,3 +200,13 @@ def _location_tables(tables: Path, located: Mapping[str, Any] | None) -> None:
                 write_table(
                     tables / f"location_{name}_{by}.csv", list(binned[0]), [list(row.values()) for row in binned]
                 )
+
+
+def report(measured: dict[str, Any], predictions: dict[str, Predictions], part: str) -> None:
+    """Show the headline of every output."""
+    for name, said in predictions.items():
+        if name in measured:
+            headline = measured[name][said.headline]
+            show(f"{name}: {said.headline} {describe_measure(said.headline, headline)} on {part}")
+        else:
+            show(f"{name}: {len(said.source_ids)} samples predicted; none has a true value the checkpoint knows")
