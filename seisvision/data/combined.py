@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.data.importing.rejections import FILE_NAME, Refusal, RejectionLog, write_rejections
-from seisvision.data.importing.signals import band_pass
+from seisvision.data.importing.series.signals import band_pass
 from seisvision.data.resample import resample, same_rate
 from seisvision.data.same_event import EventFacts, told_twice
 from seisvision.data.scratch import locked

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from obspy import UTCDateTime, read
 
-from seisvision.data.importing.onset import detect_onset
-from seisvision.data.importing.signals import band_pass
+from seisvision.data.importing.series.onset import detect_onset
+from seisvision.data.importing.series.signals import band_pass
 
 RATE = 50.0
 

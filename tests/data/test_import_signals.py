@@ -9,7 +9,7 @@ from obspy.core.inventory.response import Response
 from seisvision.data.importing.formats.waveform_files import NS, Segment
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.signals import Recording, check, join, looks_clipped, process
+from seisvision.data.importing.series.signals import Recording, check, join, looks_clipped, process
 
 START = UTCDateTime("2020-01-01")
 RATE = 100.0

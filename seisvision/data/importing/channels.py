@@ -16,11 +16,11 @@ from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.sensors.channel_codes import LETTERS, check_code, clean_codes
 from seisvision.data.importing.sensors.directions import Direction, sensor_directions
 from seisvision.data.importing.sensors.orientation import Turn, plan_turns
-from seisvision.data.importing.signals import ReadSpan, Recording, check, join, marks_of
+from seisvision.data.importing.series.signals import ReadSpan, Recording, check, join, marks_of
+from seisvision.data.importing.series.time_grid import near
 from seisvision.data.importing.tables.channel_table import ChannelTable, Recorded
 from seisvision.data.importing.tables.times import time_ns
 from seisvision.data.importing.tables.units import COUNTS
-from seisvision.data.importing.time_grid import near
 from seisvision.keys import COMPONENTS
 
 FAMILIES = ("ZNE", "Z12", "123", "Z23", "Z13", "UVW", "ABC", "XYZ", "ZRT", "ZLQT")

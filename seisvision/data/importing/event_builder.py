@@ -16,7 +16,7 @@ from seisvision.data.importing.channels import read_recordings
 from seisvision.data.importing.pick_matching import EventPicks, match_picks, settle
 from seisvision.data.importing.recipe import Quality, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
-from seisvision.data.importing.signals import Recording
+from seisvision.data.importing.series.signals import Recording
 from seisvision.data.importing.stations import Station, build_stations
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import PLACEHOLDER, read_event_picks, sac_picks

@@ -11,7 +11,6 @@ import numpy as np
 from seisvision.data.geodesy import path
 from seisvision.data.importing.channels import Sensor, not_wanted, rank_sensors, turn_recordings
 from seisvision.data.importing.formats.waveform_files import NS
-from seisvision.data.importing.onset import NO_ONSET, detect_onset
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.sensors.directions import (
@@ -23,8 +22,9 @@ from seisvision.data.importing.sensors.directions import (
     sensor_directions,
 )
 from seisvision.data.importing.sensors.orientation import LEAK_DEG, azimuth_and_dip, plan_turns
-from seisvision.data.importing.signals import Recording, band_pass, process
-from seisvision.data.importing.station_grid import to_one_grid
+from seisvision.data.importing.series.onset import NO_ONSET, detect_onset
+from seisvision.data.importing.series.signals import Recording, band_pass, process
+from seisvision.data.importing.series.station_grid import to_one_grid
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
 from seisvision.data.importing.tables.text_tables import NAN

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.formats.waveform_files import NS
-from seisvision.data.importing.onset import STA_S
 from seisvision.data.importing.recipe import Recipe, Window
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.importing.signals import Recording, check_interpolated
+from seisvision.data.importing.series.onset import STA_S
+from seisvision.data.importing.series.signals import Recording, check_interpolated
 from seisvision.data.importing.stations import Station
 from seisvision.data.importing.tables.phases import PHASES
 from seisvision.data.importing.tables.station_table import Place

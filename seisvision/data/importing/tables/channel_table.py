@@ -17,7 +17,7 @@ from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.sensors.channel_codes import clean_channel
 from seisvision.data.importing.sensors.orientation import angle_deg, axis
-from seisvision.data.importing.signals import Recording
+from seisvision.data.importing.series.signals import Recording
 from seisvision.data.importing.tables.text_tables import NAN
 from seisvision.data.importing.tables.units import ground_unit
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.importing.signals import Recording, resampled
-from seisvision.data.importing.time_grid import SAME_SAMPLE, later, near, simplest
+from seisvision.data.importing.series.signals import Recording, resampled
+from seisvision.data.importing.series.time_grid import SAME_SAMPLE, later, near, simplest
 from seisvision.keys import COMPONENTS
 
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from seisvision.data.importing.formats.waveform_files import NS, Segment
-from seisvision.data.importing.gaps import check_gap, gap_mask
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.time_grid import HALF_SAMPLE, at_positions, clean_rate, drift, near, simplest
+from seisvision.data.importing.series.gaps import check_gap, gap_mask
+from seisvision.data.importing.series.time_grid import HALF_SAMPLE, at_positions, clean_rate, drift, near, simplest
 
 TEAR = 1.0
 """Packets whose times miss one another by no more samples follow one another: their clock is not read any better."""
