@@ -92,7 +92,7 @@ def test_every_damage_is_listed_with_its_reason_and_numbers_add_up(tmp_path):
         "XX.RATE..HHZ": "mixed_rates",
         "XX.LOST..HHZ": "no_position",
         "XX.TINY..HHZ": "short",
-        "XX.ODD..LOG": "component",
+        "XX.ODD..LOG": "not_ground_motion",
         "XX.AAA..HHN": "component",
         "XX.AAA..HHE": "component",
         "XX.BBB..HHN": "component",
