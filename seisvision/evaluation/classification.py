@@ -148,8 +148,8 @@ def _balanced_accuracy(bootstrap: EventBootstrap, target: np.ndarray, prediction
         share_part(right, target == number, bootstrap.group, bootstrap.n_groups, bootstrap.level)
         for number in np.unique(target)
     ]
-    value, *ends = mean_of_parts(parts, bootstrap.level)
-    return Measure(value, *ends, len(target), "MOVER of Wilson")
+    value, low, high = mean_of_parts(parts, bootstrap.level)
+    return Measure(value, low, high, len(target), "MOVER of Wilson")
 
 
 def _roc_auc(bootstrap: EventBootstrap, target: np.ndarray, probability: np.ndarray) -> Measure:
@@ -160,8 +160,8 @@ def _roc_auc(bootstrap: EventBootstrap, target: np.ndarray, probability: np.ndar
     defined = [part for part in parts if part is not None]
     if not defined:
         return Measure(math.nan)
-    value, *ends = mean_of_parts(defined, bootstrap.level)
-    return Measure(value, *ends, len(target), "Newcombe 5" if len(defined) == 1 else "MOVER of Newcombe 5")
+    value, low, high = mean_of_parts(defined, bootstrap.level)
+    return Measure(value, low, high, len(target), "Newcombe 5" if len(defined) == 1 else "MOVER of Newcombe 5")
 
 
 def _mean_cross_entropy(bootstrap: EventBootstrap, target: np.ndarray, probability: np.ndarray) -> Measure:

@@ -16,7 +16,6 @@ import numpy as np
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.resampling import N_RESAMPLES, EventBootstrap
-from seisvision.evaluation.uncertainty.studentised import FISHER
 from seisvision.seeding import DEFAULT_SEED
 
 CURVE_RELATIVE = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.30)
@@ -97,8 +96,8 @@ def scalar_metrics(
     Returns:
         ``acc_tol_rel<r>_abs<a><unit>`` (share within the tolerance), ``median_ae``, ``mae``, ``rmse``, ``bias`` (with
         ``_<unit>``), ``acc_curve_area``, ``one_minus_mape``, ``r2``, ``pearson``, ``bin_acc``, and where they apply
-        ``within_factor_2``, ``coverage_68`` and ``coverage_95``. What is not defined is NaN with n = 0. ``rmse`` and
-        ``r2`` have no interval: squares rest on the rarest errors, of which no sample says enough.
+        ``within_factor_2``, ``coverage_68`` and ``coverage_95``. What is not defined is NaN with n = 0. ``rmse``,
+        ``r2`` and ``pearson`` have no interval: squares rest on the rarest errors, of which no sample says enough.
 
     Raises:
         DataError: lengths differ.
@@ -126,7 +125,9 @@ def scalar_metrics(
         "acc_curve_area": bootstrap.bounded_mean(_areas(target, error, tolerance)),
         "one_minus_mape": _one_minus(bootstrap.mean_size(relative_error(target, error), relative_known)),
         "r2": bootstrap.of_means(_r2, error**2, centred, centred**2, with_interval=False),
-        "pearson": bootstrap.of_means(_pearson, centred, said, centred**2, said**2, centred * said, scale=FISHER),
+        "pearson": bootstrap.of_means(
+            _pearson, centred, said, centred**2, said**2, centred * said, with_interval=False
+        ),
         "bin_acc": bootstrap.share(_same_bin(target, prediction)),
     }
     if factor:

@@ -60,7 +60,7 @@ def test_intervals_hold_as_often_as_they_say(
     ("family", "name", "n_events", "measures"),
     [
         ("classes", "2 classes, 1 %", 177, ["cross_entropy", "expected_calibration_error"]),
-        ("numbers", "Student t3", 177, ["rmse_km", "r2"]),
+        ("numbers", "Student t3", 177, ["rmse_km", "r2", "pearson"]),
         ("angles", "chance", 177, ["bias_deg", "rmse_deg"]),
         ("clusters", "clusters by chance", 50, ["nmi", "homogeneity", "completeness"]),
     ],

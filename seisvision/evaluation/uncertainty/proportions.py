@@ -62,7 +62,7 @@ def effective_trials(values: np.ndarray, group: np.ndarray, level: float = 0.95)
         return float(copies)
     estimated = share * (1 - share) / variance
     estimated *= (NormalDist().inv_cdf(0.5 + level / 2) / special.stdtrit(n_events - 1, 0.5 + level / 2)) ** 2
-    few = n_different < FEW_EVENTS or n_events < ENOUGH_EVENTS
+    few = n_different < FEW_EVENTS or (n_events < ENOUGH_EVENTS and n_events < n)
     return float(min(estimated, copies) if few else estimated)
 
 

@@ -29,7 +29,7 @@ PLAIN = Scale(lambda values: values, lambda values: values)
 LOG = Scale(np.log, np.exp)
 """Of measures that cannot be negative, such as mean absolute errors."""
 FISHER = Scale(np.arctanh, np.tanh)
-"""Of correlations (Fisher 1921, Metron 1, 3-32)."""
+"""Of correlations of bounded values (Fisher 1921, Metron 1, 3-32)."""
 
 
 def studentised_interval(
@@ -44,7 +44,8 @@ def studentised_interval(
     Annals of Statistics 16, 927-953, doi:10.1214/aos/1176350933).
 
     The standard error of the sample and of every resample is that of the linearised measure, summed by event. An end is
-    never nearer than Student's t puts it, and the quantiles are stretched by t over normal, for few events.
+    never nearer than Student's t puts it; the quantiles are stretched by t over normal, for few events, and by the
+    squared skewness over the number of events, since a few skewed errors resampled show too little of their tail.
 
     Args:
         function: maps means (R, M) to (R,); may return NaN.
@@ -67,10 +68,11 @@ def studentised_interval(
     with np.errstate(divide="ignore", invalid="ignore"):
         value, error = (float(one[0]) for one in moments.measure(scaled, np.ones((1, moments.n_events))))
         resampled = [moments.measure(scaled, counts.astype(float)) for counts in chunks]
+        skewness = moments.skewness(scaled)
         deviation = np.concatenate([(values - value) / errors for values, errors in resampled])
     if not (math.isfinite(value) and error > STEP * 1e-3 * max(abs(value), 1e-9)):
         return math.nan, math.nan
-    low, high = _reach(deviation, moments.n_events - 1, level)
+    low, high = (1 + skewness**2 / moments.n_events) * np.array(_reach(deviation, moments.n_events - 1, level))
     with np.errstate(over="ignore"):
         ends = scale.back(np.array([value - high * error, value - low * error]))
     return float(ends[0]), float(ends[1])
@@ -104,6 +106,13 @@ class _Moments:
         covariance = products - sums[:, first] * sums[:, second]
         variance = (slope[:, first] * slope[:, second] * covariance * times).sum(1) / max(n - 1, 1)
         return function(sums[:, :-1] / sums[:, -1:]), np.sqrt(np.maximum(variance, 0.0))
+
+    def skewness(self, function: OfMeans) -> float:
+        """Of what every event adds to the linearised measure."""
+        mean = self.sums.mean(0, keepdims=True)
+        influence = (self.sums - mean) @ self._slope(function, mean)[0]
+        spread = influence.std()
+        return float((influence**3).mean() / spread**3) if spread > 0 else 0.0
 
     def _slope(self, function: OfMeans, sums: np.ndarray) -> np.ndarray:
         """Derivatives (R, M + 1) of the measure by the mean sums of an event."""
