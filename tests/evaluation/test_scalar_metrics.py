@@ -146,8 +146,8 @@ def test_resamples_of_events_equal_those_of_repeated_rows() -> None:
 @pytest.mark.parametrize("statistic", ["mean", "median"])
 def test_intervals_agree_with_the_plain_bootstrap(statistic: str) -> None:
     rng = np.random.default_rng(3)
-    groups = np.repeat(np.arange(60), 4)
-    values = np.repeat(rng.normal(size=60), 4) + 0.3 * rng.normal(size=240)
+    groups = np.repeat(np.arange(120), 4)
+    values = np.repeat(rng.normal(size=120), 4) + 0.3 * rng.normal(size=480)
     fast = getattr(EventBootstrap(groups), statistic)(values)
     low, high = bootstrap_interval(getattr(np, statistic), values, groups=groups)
     assert fast.low == pytest.approx(low, abs=0.05) and fast.high == pytest.approx(high, abs=0.05)

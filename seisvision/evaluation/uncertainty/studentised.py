@@ -11,8 +11,6 @@ from scipy import special
 
 OfMeans = Callable[[np.ndarray], np.ndarray]
 """Maps means (R, M) to one number (R,) each."""
-FEWEST_EVENTS = 30
-"""With fewer, the standard error is too uncertain for skewed errors: no interval."""
 STEP = 1e-5
 """Of the numerical derivatives, in standard deviations of the events."""
 
@@ -23,9 +21,14 @@ class Scale:
 
     forward: Callable[[np.ndarray], np.ndarray]
     back: Callable[[np.ndarray], np.ndarray]
+    fewest_events: int = 30
+    """With fewer, the standard error is too uncertain for skewed errors: no interval."""
+    stretch: float = 1.0
+    """By how much an interval made there is widened."""
 
 
-PLAIN = Scale(lambda values: values, lambda values: values)
+PLAIN = Scale(lambda values: values, lambda values: values, fewest_events=100, stretch=1.06)
+"""Of signed errors, whose skewness no logarithm evens out: unwidened, means of log-normal errors held in 91 %."""
 LOG = Scale(np.log, np.exp)
 """Of measures that cannot be negative, such as mean absolute errors."""
 FISHER = Scale(np.arctanh, np.tanh)
@@ -56,10 +59,10 @@ def studentised_interval(
         scale: where the measure varies evenly.
 
     Returns:
-        The two ends; NaN where there are fewer than thirty events, or nothing varies.
+        The two ends; NaN where there are fewer events than the scale needs, or nothing varies.
     """
     moments = _Moments.of(table, group)
-    if moments.n_events < FEWEST_EVENTS:
+    if moments.n_events < scale.fewest_events:
         return math.nan, math.nan
 
     def scaled(means: np.ndarray) -> np.ndarray:
@@ -72,7 +75,8 @@ def studentised_interval(
         deviation = np.concatenate([(values - value) / errors for values, errors in resampled])
     if not (math.isfinite(value) and error > STEP * 1e-3 * max(abs(value), 1e-9)):
         return math.nan, math.nan
-    low, high = (1 + skewness**2 / moments.n_events) * np.array(_reach(deviation, moments.n_events - 1, level))
+    wider = scale.stretch + skewness**2 / moments.n_events
+    low, high = wider * np.array(_reach(deviation, moments.n_events - 1, level))
     with np.errstate(over="ignore"):
         ends = scale.back(np.array([value - high * error, value - low * error]))
     return float(ends[0]), float(ends[1])
