@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo atlas test lint format types bench docs clean
+.PHONY: help setup demo atlas test lint format types bench coverage docs clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -55,6 +55,9 @@ bench: $(READY)  ## measure speed against what a user would use instead, as rati
 	$(BIN)/python benchmarks/launch.py
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/clustering.py
+
+coverage: $(READY)  ## count how often the printed intervals hold the truth
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/coverage.py
 
 docs: $(READY)  ## build the pages in docs/ as HTML
 	@$(BIN)/python -m sphinx --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet -e '.[docs]' -c constraints.txt

@@ -15,6 +15,8 @@ from seisvision.angles import wrapped_difference_deg
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.resampling import N_RESAMPLES, EventBootstrap
+from seisvision.evaluation.uncertainty.directions import mean_direction_interval, resultant_interval
+from seisvision.evaluation.uncertainty.studentised import FISHER
 from seisvision.seeding import DEFAULT_SEED
 
 CURVE_DEG = (5.0, 10.0, 15.0, 20.0, 30.0, 45.0)
@@ -78,11 +80,11 @@ def angle_metrics(
     sector = [np.floor(angle % period_deg / BIN_WIDTH_DEG) for angle in (target, prediction)]
     measures = {
         "median_ae_deg": bootstrap.median(size),
-        "mae_deg": bootstrap.mean(size),
-        "rmse_deg": bootstrap.of_means(lambda means: np.sqrt(means[:, 0]), error**2),
+        "mae_deg": bootstrap.mean_size(size),
+        "rmse_deg": bootstrap.of_means(lambda means: np.sqrt(means[:, 0]), error**2, with_interval=False),
         "bias_deg": _bias(bootstrap, error, period_deg),
         tolerance_name(tolerance_deg): bootstrap.share(size <= tolerance_deg),
-        "acc_curve_area": bootstrap.mean(_areas(size)),
+        "acc_curve_area": bootstrap.bounded_mean(_areas(size)),
         "circular_correlation": _correlation(bootstrap, target, prediction, period_deg),
         "r2": _r2(bootstrap, target, error, period_deg),
         "bin_acc": bootstrap.share(sector[0] == sector[1]),
@@ -136,14 +138,13 @@ def _bias(bootstrap: EventBootstrap, error: np.ndarray, period_deg: float) -> Me
     if not bootstrap.n:
         return Measure(math.nan)
     scale = 2 * np.pi / period_deg
-    parts = np.stack([np.sin(error * scale), np.cos(error * scale)], axis=1)
-    east, north = parts.mean(0)
+    parts = np.stack([np.cos(error * scale), np.sin(error * scale)], axis=1)
+    north, east = parts.mean(0)
     if math.hypot(east, north) < 1e-9:
         return Measure(math.nan)
-    value = math.atan2(east, north) / scale
-    resampled = np.arctan2(*bootstrap.means(parts).T) / scale
     # Ends may lie beyond half a period: an interval across the seam stays in one piece.
-    return bootstrap.measure(value, value + wrapped_difference_deg(resampled, value, period_deg))
+    low, high = mean_direction_interval(parts, bootstrap.group, bootstrap.level)
+    return Measure.with_ends(math.atan2(east, north) / scale, (low / scale, high / scale), bootstrap.n, "Fieller")
 
 
 def _areas(size: np.ndarray) -> np.ndarray:
@@ -156,7 +157,7 @@ def _correlation(bootstrap: EventBootstrap, target: np.ndarray, prediction: np.n
     a, b = (angle * (2 * np.pi / period_deg) for angle in (target, prediction))
     products = [np.cos(a) * np.cos(b), np.sin(a) * np.sin(b), np.cos(a) * np.sin(b), np.sin(a) * np.cos(b)]
     doubled = [part(2 * angle) for angle in (a, b) for part in (np.cos, np.sin)]
-    return bootstrap.of_means(_correlation_of_means, *products, *doubled)
+    return bootstrap.of_means(_correlation_of_means, *products, *doubled, scale=FISHER)
 
 
 def _correlation_of_means(means: np.ndarray) -> np.ndarray:
@@ -171,13 +172,30 @@ def _correlation_of_means(means: np.ndarray) -> np.ndarray:
 
 
 def _r2(bootstrap: EventBootstrap, target: np.ndarray, error: np.ndarray, period_deg: float) -> Measure:
+    """One minus lost over spread, each with an interval of its own.
+
+    Angles all round the circle have a mean vector of chance length, so their spread is biased downwards: its interval
+    says so, and the two are combined on the scale of logarithms (Donner and Zou 2012, Statistical Methods in Medical
+    Research 21, 347-359, doi:10.1177/0962280210383082).
+    """
+    if not bootstrap.n:
+        return Measure(math.nan)
     scale = 2 * np.pi / period_deg
+    lost = bootstrap.mean_size(1 - np.cos(error * scale))
+    unit = np.stack([np.cos(target * scale), np.sin(target * scale)], axis=1)
+    spread = 1 - math.hypot(*unit.mean(0))
+    if spread <= 1e-12:
+        return Measure(math.nan)
+    length, shortest, longest = resultant_interval(unit, bootstrap.group, bootstrap.level)
+    above = math.hypot(_log_ratio(lost.high, lost.value), _log_ratio(1 - length, 1 - longest))
+    below = math.hypot(_log_ratio(lost.value, lost.low), _log_ratio(1 - shortest, 1 - length))
+    share_lost = lost.value / (1 - length) if length < 1 else math.nan
+    ends = 1 - share_lost * math.exp(min(above, 700.0)), 1 - share_lost * math.exp(-below)
+    return Measure.with_ends(1 - lost.value / spread, ends, bootstrap.n, "MOVER")
 
-    def explained(means: np.ndarray) -> np.ndarray:
-        variance = 1 - np.hypot(means[:, 1], means[:, 2])
-        return np.where(variance > 1e-12, 1 - means[:, 0] / variance, np.nan)
 
-    return bootstrap.of_means(explained, 1 - np.cos(error * scale), np.sin(target * scale), np.cos(target * scale))
+def _log_ratio(larger: float, smaller: float) -> float:
+    return math.log(larger / smaller) if larger > 0 and smaller > 0 else math.nan
 
 
 def _coverage(bootstrap: EventBootstrap, size: np.ndarray, sigma: np.ndarray | None) -> dict[str, Measure]:

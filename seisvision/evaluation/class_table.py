@@ -21,7 +21,7 @@ def class_table(said: ClassPredictions, measures: Mapping[str, Measure], level: 
     Args:
         said: N predictions; those without label are left out.
         measures: of these predictions; precision and recall are taken from them, so that both tables agree.
-        level: confidence level of the interval of F1 (bootstrap over events).
+        level: confidence level of the interval of F1.
     """
     known = np.flatnonzero(said.labelled)
     prediction, target = said.decoded[known].argmax(1), said.target[known]
@@ -29,9 +29,7 @@ def class_table(said: ClassPredictions, measures: Mapping[str, Measure], level: 
     rows = []
     for number, name in enumerate(said.class_names):
         is_class, is_said = target == number, prediction == number
-        # F1 = 2 TP / (true + predicted), van Rijsbergen 1979.
-        f1 = bootstrap.of_means(lambda means: 2 * means[:, 0] / (means[:, 1] + means[:, 2]),
-                                is_class & is_said, is_class, is_said)  # fmt: skip
+        f1 = _f1(bootstrap.share(is_class & is_said, is_class | is_said))
         found = [
             measures.get(f"precision_{name}", Measure(np.nan)),
             measures.get(f"recall_{name}", Measure(np.nan)),
@@ -40,6 +38,14 @@ def class_table(said: ClassPredictions, measures: Mapping[str, Measure], level: 
         ends = [end for one in found for end in (one.value, one.low, one.high)]
         rows.append([name, int(is_class.sum()), int(is_said.sum()), *ends])
     return rows
+
+
+def _f1(overlap: Measure) -> Measure:
+    """F1 = 2 TP / (true + predicted), van Rijsbergen 1979, which grows with the overlap TP / (true or predicted)."""
+    if not overlap.n:
+        return overlap
+    value, low, high = (2 * share / (1 + share) for share in (overlap.value, overlap.low, overlap.high))
+    return Measure(value, low, high, overlap.n, overlap.kind)
 
 
 STRATA_MEASURES = ("accuracy", "balanced_accuracy", "roc_auc")

@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 
 from seisvision.errors import DataError
-from seisvision.evaluation.intervals import Measure, Statistic, bootstrap_interval, wilson_interval
+from seisvision.evaluation.intervals import NO_INTERVAL, Measure
+from seisvision.evaluation.resampling import N_RESAMPLES, EventBootstrap
+from seisvision.evaluation.uncertainty.proportions import mean_of_parts, share_part
+from seisvision.evaluation.uncertainty.roc_area import area_part
 from seisvision.seeding import DEFAULT_SEED
 
 CALIBRATION_BINS = 10
+FEWEST_EVENTS_OF_CROSS_ENTROPY = 500
+"""With fewer, one confident error that was not met would leave the interval."""
 SMALLEST_PROBABILITY = 1e-12
 """Floor of probabilities inside logarithms."""
 
@@ -27,7 +32,7 @@ def classification_metrics(
     train_target: np.ndarray | None = None,
     groups: Sequence[Any] | np.ndarray | None = None,
     seed: int = DEFAULT_SEED,
-    n_resamples: int = 1000,
+    n_resamples: int = N_RESAMPLES,
 ) -> dict[str, Measure]:
     """Metrics of one set of predictions (requirement A-25).
 
@@ -37,16 +42,17 @@ def classification_metrics(
         class_names: K names, used in keys.
         level: confidence level of the intervals.
         train_target: class numbers of the training samples; the commonest one is the majority guess.
-        groups: (N,) group of every row where rows are not independent (traces of one event). Proportions then get
-            the Wilson interval of as many trials as there are groups, which errs on the wide side.
+        groups: (N,) event of every row where rows are not independent (traces of one event); None: each its own.
         seed: seed of the bootstrap.
         n_resamples: bootstrap resamples.
 
     Returns:
-        ``accuracy``, ``balanced_accuracy`` (mean recall of the classes present, bootstrap within classes),
+        ``accuracy``, ``balanced_accuracy`` (mean recall of the classes present),
         ``recall_<class>``, ``precision_<class>``, ``roc_auc`` (of class 1 for two classes, else the mean of one class
         against the rest), ``cross_entropy`` (nats), ``expected_calibration_error`` and, with ``train_target``,
-        ``majority_baseline_accuracy``. What is not defined, such as the recall of an absent class, is NaN with n = 0.
+        ``majority_baseline_accuracy``. Shares have Wilson's interval, their mean and the area those of
+        `seisvision.evaluation.uncertainty`; cross entropy has none below 500 events, calibration error none at all.
+        What is not defined, such as the recall of an absent class, is NaN with n = 0.
 
     Raises:
         DataError: shapes disagree, a class number is out of range or ``probability`` holds no probabilities.
@@ -54,26 +60,27 @@ def classification_metrics(
     target, probability = np.asarray(target), np.asarray(probability, float)
     _check(target, probability, class_names)
     labelled = target >= 0
-    group = None if groups is None else np.asarray(groups)[labelled]
+    events = np.arange(len(target)) if groups is None else np.asarray(groups)
+    bootstrap = EventBootstrap(events[labelled], level, seed, n_resamples)
     target, probability = target[labelled].astype(int), probability[labelled]
     prediction = probability.argmax(1) if len(target) else target
-    interval = _Intervals(level, seed, n_resamples)
-
     measures = {
-        "accuracy": interval.proportion(prediction == target, group),
-        "balanced_accuracy": interval.bootstrap(_balanced_accuracy, target, prediction, groups=group, classes=target),
-        "roc_auc": interval.bootstrap(_roc_auc, target, probability, groups=group, classes=target),
-        "cross_entropy": interval.bootstrap(np.mean, _cross_entropy(target, probability), groups=group),
+        "accuracy": bootstrap.share(prediction == target),
+        "balanced_accuracy": _balanced_accuracy(bootstrap, target, prediction),
+        "roc_auc": _roc_auc(bootstrap, target, probability),
+        "cross_entropy": _mean_cross_entropy(bootstrap, target, probability),
         # No interval: copies of a sample fall into one bin, so the bootstrap of a binned error is biased upwards.
-        "expected_calibration_error": Measure(expected_calibration_error(target, probability), n=len(target)),
+        "expected_calibration_error": Measure(
+            expected_calibration_error(target, probability), n=len(target), kind=NO_INTERVAL
+        ),
     }
     for number, name in enumerate(class_names):
         is_class, said = target == number, prediction == number
-        measures[f"recall_{name}"] = interval.proportion(said[is_class], None if group is None else group[is_class])
-        measures[f"precision_{name}"] = interval.proportion(is_class[said], None if group is None else group[said])
+        measures[f"recall_{name}"] = bootstrap.share(said, is_class)
+        measures[f"precision_{name}"] = bootstrap.share(is_class, said)
     if train_target is not None:
         guess = majority_class(train_target)
-        measures["majority_baseline_accuracy"] = interval.proportion(target == guess, group)
+        measures["majority_baseline_accuracy"] = bootstrap.share(target == guess)
     return measures
 
 
@@ -133,65 +140,34 @@ def expected_calibration_error(target: np.ndarray, probability: np.ndarray, n_bi
     return float(np.average(np.abs(bins.confidence - bins.accuracy), weights=bins.count))
 
 
-@dataclass(frozen=True)
-class _Intervals:
-    level: float
-    seed: int
-    n_resamples: int
-
-    def proportion(self, hits: np.ndarray, groups: np.ndarray | None) -> Measure:
-        n = len(hits)
-        if groups is None or not n:
-            return Measure.proportion(int(hits.sum()), n, self.level)
-        share = float(hits.mean())
-        n_groups = len(np.unique(groups))
-        return Measure(share, *wilson_interval(share * n_groups, n_groups, self.level), n)
-
-    def bootstrap(
-        self,
-        statistic: Statistic,
-        *arrays: np.ndarray,
-        groups: np.ndarray | None,
-        classes: np.ndarray | None = None,
-    ) -> Measure:
-        if not len(arrays[0]):
-            return Measure(math.nan)
-        value = float(statistic(*arrays))
-        if math.isnan(value):
-            return Measure(math.nan)
-        strata = None if groups is not None else classes
-        low, high = bootstrap_interval(
-            statistic,
-            *arrays,
-            groups=groups,
-            strata=strata,
-            seed=self.seed,
-            n_resamples=self.n_resamples,
-            level=self.level,
-        )
-        return Measure(value, low, high, len(arrays[0]))
+def _balanced_accuracy(bootstrap: EventBootstrap, target: np.ndarray, prediction: np.ndarray) -> Measure:
+    if not len(target):
+        return Measure(math.nan)
+    right = target == prediction
+    parts = [
+        share_part(right, target == number, bootstrap.group, bootstrap.n_groups, bootstrap.level)
+        for number in np.unique(target)
+    ]
+    value, low, high = mean_of_parts(parts, bootstrap.level)
+    return Measure(value, low, high, len(target), "MOVER of Wilson")
 
 
-def _balanced_accuracy(target: np.ndarray, prediction: np.ndarray) -> float:
-    count = np.bincount(target)
-    right = np.bincount(target[target == prediction], minlength=len(count))
-    return float((right[count > 0] / count[count > 0]).mean())
-
-
-def _roc_auc(target: np.ndarray, probability: np.ndarray) -> float:
+def _roc_auc(bootstrap: EventBootstrap, target: np.ndarray, probability: np.ndarray) -> Measure:
     classes = [1] if probability.shape[1] == 2 else range(probability.shape[1])
-    areas = np.array([_area(target == k, probability[:, k]) for k in classes])
-    defined = areas[~np.isnan(areas)]
-    return float(defined.mean()) if len(defined) else math.nan
+    parts = [
+        area_part(target == k, probability[:, k], bootstrap.group, bootstrap.n_groups, bootstrap.level) for k in classes
+    ]
+    defined = [part for part in parts if part is not None]
+    if not defined:
+        return Measure(math.nan)
+    value, low, high = mean_of_parts(defined, bootstrap.level)
+    return Measure(value, low, high, len(target), "Newcombe 5" if len(defined) == 1 else "MOVER of Newcombe 5")
 
 
-def _area(positive: np.ndarray, score: np.ndarray) -> float:
-    """Share of (positive, negative) pairs in the right order, ties counted half (Mann and Whitney 1947)."""
-    negatives, positives = np.sort(score[~positive]), score[positive]
-    if not len(negatives) or not len(positives):
-        return math.nan
-    below = np.searchsorted(negatives, positives, "left") + np.searchsorted(negatives, positives, "right")
-    return float(below.mean() / 2 / len(negatives))
+def _mean_cross_entropy(bootstrap: EventBootstrap, target: np.ndarray, probability: np.ndarray) -> Measure:
+    if bootstrap.n_groups >= FEWEST_EVENTS_OF_CROSS_ENTROPY:
+        return bootstrap.mean_size(_cross_entropy(target, probability))
+    return bootstrap.of_means(lambda means: means[:, 0], _cross_entropy(target, probability), with_interval=False)
 
 
 def _cross_entropy(target: np.ndarray, probability: np.ndarray) -> np.ndarray:

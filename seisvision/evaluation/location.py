@@ -10,7 +10,9 @@ import numpy as np
 
 from seisvision.data.geodesy import geodesic
 from seisvision.errors import DataError
-from seisvision.evaluation.intervals import Measure, bootstrap_interval
+from seisvision.evaluation.intervals import Measure
+from seisvision.evaluation.resampling import EventBootstrap
+from seisvision.evaluation.uncertainty.quantiles import quantile_interval
 from seisvision.location.locate import Locations
 from seisvision.location.uncertainty import Ellipse
 from seisvision.seeding import DEFAULT_SEED
@@ -27,7 +29,7 @@ class LocationSummary:
     error_km: np.ndarray
     """(N,) distance on WGS84 from the true epicentre; NaN where the event was not located or its place is not known."""
     measures: dict[str, Measure]
-    """``median_error_km``, ``mean_error_km`` and ``p90_error_km`` of located events, with bootstrap intervals; and with
+    """``median_error_km``, ``mean_error_km`` and ``p90_error_km`` of located events, with intervals; and with
     Wilson intervals, ``within_10km`` to ``within_100km``, ``unlocated`` and ``ambiguous`` as shares of all events (one
     that was not located is within nothing), ``coverage_68`` and ``coverage_95`` of the events with an ellipse."""
     by_stations: list[dict[str, Any]]
@@ -73,10 +75,11 @@ def summarise_locations(
         "68": _inside(locations.ellipse68, north_km, east_km),
         "95": _inside(locations.ellipse95, north_km, east_km),
     }
+    bootstrap = EventBootstrap(np.flatnonzero(located), level, seed)
     measures = {
-        "median_error_km": _bootstrapped(np.median, error_km[located], level, seed),
-        "mean_error_km": _bootstrapped(np.mean, error_km[located], level, seed),
-        "p90_error_km": _bootstrapped(_p90, error_km[located], level, seed),
+        "median_error_km": bootstrap.median(error_km[located]),
+        "mean_error_km": bootstrap.mean_size(error_km[located]),
+        "p90_error_km": _p90_measure(error_km[located], level),
     }
     for km in WITHIN_KM:
         measures[f"within_{km}km"] = Measure.proportion(int((error_km[located] <= km).sum()), int(known.sum()), level)
@@ -114,13 +117,10 @@ def _p90(values: np.ndarray) -> float:
     return float(np.quantile(values, 0.9))
 
 
-def _bootstrapped(statistic: Any, values: np.ndarray, level: float, seed: int) -> Measure:
+def _p90_measure(values: np.ndarray, level: float) -> Measure:
     if not len(values):
         return Measure(float("nan"))
-    value = float(statistic(values))
-    if len(values) == 1:
-        return Measure(value, n=1)
-    return Measure(value, *bootstrap_interval(statistic, values, level=level, seed=seed), len(values))
+    return Measure.with_ends(_p90(values), quantile_interval(values, 0.9, level), len(values), "order statistics")
 
 
 def _offset_km(locations: Locations, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

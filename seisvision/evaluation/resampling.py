@@ -6,14 +6,18 @@ A resample of events is a row of counts, so a mean is a product of two matrices 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from seisvision.errors import DataError
-from seisvision.evaluation.intervals import Measure, percentile_ends, wilson_interval
+from seisvision.evaluation.intervals import Measure, percentile_ends
+from seisvision.evaluation.uncertainty.proportions import event_share_interval
+from seisvision.evaluation.uncertainty.studentised import LOG, PLAIN, OfMeans, Scale, studentised_interval
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
 N_RESAMPLES = 2000
@@ -24,12 +28,11 @@ KEPT_BYTES = 64_000_000
 MOST_COUNT_BYTES = 256_000_000
 """More resamples than usual are drawn up to this size."""
 
-OfMeans = Callable[[np.ndarray], np.ndarray]
-"""Maps means (R, M) to one number (R,) each."""
-
 
 class EventBootstrap:
-    """Percentile bootstrap over groups of samples (Efron and Tibshirani 1993, chapters 8 and 13).
+    """Bootstrap over groups of samples (Efron and Tibshirani 1993, chapters 8, 12 and 13).
+
+    Means and functions of them are studentised, medians and paired differences take percentiles, shares are Wilson's.
 
     Args:
         groups: (N,) event of every sample: traces of one event are not independent, so whole events are drawn.
@@ -63,44 +66,69 @@ class EventBootstrap:
     def share(self, hits: np.ndarray, among: np.ndarray | None = None) -> Measure:
         """Proportion of ``hits``, bool (N,), among the samples marked by ``among`` (N,), else of all.
 
-        Independent samples get the Wilson interval, samples of the same events the bootstrap. Where all resamples
-        agree (nothing or everything hit), the bootstrap says nothing: Wilson with as many trials as events.
+        The Wilson interval; of samples that share events, with the number of independent trials that vary as much.
         """
         chosen = np.ones(self.n, bool) if among is None else np.asarray(among, bool)
-        hit = np.asarray(hits, bool) & chosen
-        if self.independent or not chosen.any():
-            return Measure.proportion(int(hit.sum()), int(chosen.sum()), self.level)
-        measure = self.mean(hit, among)
-        if measure.low < measure.high:
-            return measure
-        n_groups = len(np.unique(self.group[chosen]))
-        return Measure(
-            measure.value, *wilson_interval(measure.value * n_groups, n_groups, self.level), int(chosen.sum())
-        )
+        hit = np.asarray(hits, bool)[chosen]
+        group = self.group[chosen]
+        if len(np.unique(group)) == len(group):
+            return Measure.proportion(int(hit.sum()), len(hit), self.level)
+        ends = event_share_interval(hit.astype(float), group, self.level)
+        return Measure.with_ends(float(hit.mean()), ends, len(hit), "Wilson by event")
 
-    def mean(self, values: np.ndarray, among: np.ndarray | None = None) -> Measure:
+    def bounded_mean(self, values: np.ndarray) -> Measure:
+        """Mean of ``values`` (N,) between 0 and 1, with the interval of a share that varies as much."""
+        if not self.n:
+            return Measure(math.nan)
+        ends = event_share_interval(np.asarray(values, float), self.group, self.level)
+        return Measure.with_ends(float(np.mean(values)), ends, self.n, "Wilson by event")
+
+    def mean(self, values: np.ndarray, among: np.ndarray | None = None, scale: Scale = PLAIN) -> Measure:
         """Mean of ``values`` (N,) over the samples marked by ``among``, else over all."""
         if among is None:
-            return self.of_means(lambda means: means[:, 0], values)
+            return self.of_means(lambda means: means[:, 0], values, scale=scale)
         chosen = np.asarray(among, bool)
-        measure = self.of_means(_first_over_second, np.where(chosen, values, 0.0), chosen)
-        return Measure(measure.value, measure.low, measure.high, int(chosen.sum()))
+        measure = self.of_means(_first_over_second, np.where(chosen, values, 0.0), chosen, scale=scale)
+        return replace(measure, n=int(chosen.sum()))
 
-    def of_means(self, function: OfMeans, *columns: np.ndarray) -> Measure:
-        """A measure that is a function of the means of M columns (N,), such as a root mean square or a correlation.
+    def mean_size(self, sizes: np.ndarray, among: np.ndarray | None = None) -> Measure:
+        """Mean of values (N,) that are never negative, such as absolute errors."""
+        return self.mean(sizes, among, LOG)
 
-        ``function`` maps means (R, M) to (R,) and may return NaN where the measure is not defined.
+    def of_means(
+        self, function: OfMeans, *columns: np.ndarray, scale: Scale = PLAIN, with_interval: bool = True
+    ) -> Measure:
+        """A measure that is a function of the means of M columns (N,), such as a correlation.
+
+        Args:
+            function: maps means (R, M) to (R,) and may return NaN where the measure is not defined.
+            columns: (N,) each.
+            scale: where the measure varies evenly.
+            with_interval: False for measures that rest on the rarest errors, of which no sample says enough.
         """
         if not self.n:
             return Measure(math.nan)
         table = np.stack([np.asarray(column, float) for column in columns], axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(function(table.mean(0, keepdims=True))[0])
-            return self.measure(value, function(self.means(table)))
+        if not math.isfinite(value):
+            return Measure(math.nan)
+        ends = math.nan, math.nan
+        if with_interval:
+            ends = studentised_interval(function, table, self.group, self._chunks(), self.level, scale)
+        return Measure.with_ends(value, ends, self.n, "studentised bootstrap")
 
     def median(self, values: np.ndarray) -> Measure:
-        """Median of ``values`` (N,)."""
-        return self.measure(float(np.median(values)), self.medians(values)) if self.n else Measure(math.nan)
+        """Median of ``values`` (N,), with percentiles widened for few events.
+
+        Hesterberg 2015, The American Statistician 69, 371-386, doi:10.1080/00031305.2015.1089789.
+        """
+        if not self.n:
+            return Measure(math.nan)
+        ends = math.nan, math.nan
+        if self.n_groups > 1:
+            ends = percentile_ends(self.medians(values), expanded_level(self.level, self.n_groups))
+        return Measure.with_ends(float(np.median(values)), ends, self.n, "bootstrap")
 
     def measure(self, value: float, resampled: np.ndarray) -> Measure:
         """``value`` with the interval of its resamples (R,); undefined, with n = 0, where the value is."""
@@ -108,7 +136,7 @@ class EventBootstrap:
             return Measure(math.nan)
         # One event says nothing of how much another would differ.
         ends = percentile_ends(resampled, self.level) if self.n_groups > 1 else (math.nan, math.nan)
-        return Measure(value, *ends, self.n)
+        return Measure.with_ends(value, ends, self.n, "bootstrap")
 
     def means(self, table: np.ndarray) -> np.ndarray:
         """Means (R, M) of the columns of ``table`` (N, M) in every resample."""
@@ -152,6 +180,12 @@ def _draw_counts(seed: int, n_resamples: int, n_groups: int) -> np.ndarray:
 
 _kept_counts = lru_cache(maxsize=2)(_draw_counts)
 COUNT_BYTES = np.dtype(np.uint16).itemsize
+
+
+def expanded_level(level: float, n_groups: int) -> float:
+    """Level at which percentiles reach as far as Student's t does with the standard error of so few events."""
+    reach = special.stdtrit(n_groups - 1, 0.5 + level / 2) * math.sqrt(n_groups / (n_groups - 1))
+    return float(2 * special.ndtr(reach) - 1)
 
 
 def smallest_p(n_resamples: int) -> float:

@@ -96,7 +96,8 @@ def scalar_metrics(
     Returns:
         ``acc_tol_rel<r>_abs<a><unit>`` (share within the tolerance), ``median_ae``, ``mae``, ``rmse``, ``bias`` (with
         ``_<unit>``), ``acc_curve_area``, ``one_minus_mape``, ``r2``, ``pearson``, ``bin_acc``, and where they apply
-        ``within_factor_2``, ``coverage_68`` and ``coverage_95``. What is not defined is NaN with n = 0.
+        ``within_factor_2``, ``coverage_68`` and ``coverage_95``. What is not defined is NaN with n = 0. ``rmse``,
+        ``r2`` and ``pearson`` have no interval: squares rest on the rarest errors, of which no sample says enough.
 
     Raises:
         DataError: lengths differ.
@@ -118,13 +119,15 @@ def scalar_metrics(
     measures = {
         tolerance.name: bootstrap.share(np.abs(error) <= tolerance.width(target)),
         f"median_ae{suffix}": bootstrap.median(np.abs(error)),
-        f"mae{suffix}": bootstrap.mean(np.abs(error)),
-        f"rmse{suffix}": bootstrap.of_means(lambda means: np.sqrt(means[:, 0]), error**2),
+        f"mae{suffix}": bootstrap.mean_size(np.abs(error)),
+        f"rmse{suffix}": bootstrap.of_means(lambda means: np.sqrt(means[:, 0]), error**2, with_interval=False),
         f"bias{suffix}": bootstrap.mean(error),
-        "acc_curve_area": bootstrap.mean(_areas(target, error, tolerance)),
-        "one_minus_mape": _one_minus(bootstrap.mean(relative_error(target, error), relative_known)),
-        "r2": bootstrap.of_means(_r2, error**2, centred, centred**2),
-        "pearson": bootstrap.of_means(_pearson, centred, said, centred**2, said**2, centred * said),
+        "acc_curve_area": bootstrap.bounded_mean(_areas(target, error, tolerance)),
+        "one_minus_mape": _one_minus(bootstrap.mean_size(relative_error(target, error), relative_known)),
+        "r2": bootstrap.of_means(_r2, error**2, centred, centred**2, with_interval=False),
+        "pearson": bootstrap.of_means(
+            _pearson, centred, said, centred**2, said**2, centred * said, with_interval=False
+        ),
         "bin_acc": bootstrap.share(_same_bin(target, prediction)),
     }
     if factor:
@@ -204,7 +207,9 @@ def _positive(variance: np.ndarray, squared: np.ndarray) -> np.ndarray:
 
 
 def _one_minus(measure: Measure) -> Measure:
-    return Measure(1 - measure.value, 1 - measure.high, 1 - measure.low, measure.n)
+    if math.isnan(measure.value):
+        return measure
+    return Measure.with_ends(1 - measure.value, (1 - measure.high, 1 - measure.low), measure.n, measure.kind)
 
 
 def _within_factor_2(bootstrap: EventBootstrap, target: np.ndarray, prediction: np.ndarray) -> Measure:

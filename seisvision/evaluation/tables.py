@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.evaluation.intervals import Measure
+from seisvision.evaluation.intervals import NO_INTERVAL, Measure
 
 Format = Literal["text", "markdown", "csv"]
 
@@ -144,13 +144,16 @@ def format_named(name: str, measure: Measure | None) -> str:
 
 
 def format_measure(measure: Measure | None, percent: bool = False) -> str:
-    """Such as ``91.5 % [86.5, 94.8]``, ``0.930 [0.880, 0.970]`` or ``254.3 [231.0, 270.2]``; a dash if undefined."""
+    """Such as ``91.5 % [86.5, 94.8]``, ``0.930 [0.880, 0.970]`` or ``254.3 [231.0, 270.2]``; a dash if undefined.
+
+    ``(no interval)`` stands behind values whose interval would not hold.
+    """
     if measure is None or math.isnan(measure.value):
         return UNDEFINED
     scale, digits, unit = (100, 1, " %") if percent else (1, 3 if abs(measure.value) < 10 else 1, "")
     text = f"{measure.value * scale:.{digits}f}{unit}"
     if math.isnan(measure.low) or math.isnan(measure.high):
-        return text
+        return f"{text} (no interval)" if measure.kind == NO_INTERVAL else text
     return f"{text} [{measure.low * scale:.{digits}f}, {measure.high * scale:.{digits}f}]"
 
 

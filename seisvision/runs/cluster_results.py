@@ -9,7 +9,14 @@ from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import ResultRow, format_measure, format_seconds, render_table, results_table
 from seisvision.runs.folder import RunFolder, read_json
 
-COLUMNS = {"ari": "ARI", "nmi": "NMI", "purity": "purity"}
+COLUMNS = {
+    "ari": "ARI",
+    "ami": "AMI",
+    "nmi": "NMI",
+    "nmi_by_chance": "NMI by chance",
+    "purity": "purity",
+    "purity_by_chance": "purity by chance",
+}
 
 
 def describe_clusters(metrics: Mapping[str, Any]) -> str:

@@ -55,9 +55,13 @@ def test_intervals_hold_the_value_and_proportions_use_wilson() -> None:
         *wilson_interval(right[target == 1].sum(), (target == 1).sum()),
         (target == 1).sum(),
     )
-    for key in ("balanced_accuracy", "roc_auc", "cross_entropy"):
+    for key in ("balanced_accuracy", "roc_auc"):
         assert measures[key].low < measures[key].value < measures[key].high
         assert measures[key].n == 177
+    # Of so few events none may be wrong with confidence, and one more would change the mean.
+    assert measures["cross_entropy"].kind == "none" and math.isnan(measures["cross_entropy"].low)
+    many = classification_metrics(*predictions(600, 2), ["earthquake", "glacial"], n_resamples=200)["cross_entropy"]
+    assert many.low < many.value < many.high
 
 
 def test_level_widens_the_intervals() -> None:
@@ -65,7 +69,7 @@ def test_level_widens_the_intervals() -> None:
     narrow, wide = (
         classification_metrics(target, probability, ["a", "b"], level, n_resamples=300) for level in (0.5, 0.99)
     )
-    for key in ("accuracy", "roc_auc", "balanced_accuracy", "cross_entropy", "recall_a"):
+    for key in ("accuracy", "roc_auc", "balanced_accuracy", "recall_a"):
         assert wide[key].high - wide[key].low > narrow[key].high - narrow[key].low
 
 
@@ -107,9 +111,9 @@ def test_groups_widen_the_intervals_as_if_each_were_one_sample() -> None:
     grouped = classification_metrics(target, probability, ["a", "b"], groups=groups, n_resamples=200)
     plain = classification_metrics(target, probability, ["a", "b"], n_resamples=200)
     single = classification_metrics(target[::5], probability[::5], ["a", "b"])
-    assert grouped["accuracy"].low == pytest.approx(single["accuracy"].low)
+    assert grouped["accuracy"].low == pytest.approx(single["accuracy"].low, abs=0.02)
     assert grouped["accuracy"].n == 200
-    for key in ("accuracy", "roc_auc", "cross_entropy", "balanced_accuracy"):
+    for key in ("accuracy", "roc_auc", "balanced_accuracy"):
         assert grouped[key].value == pytest.approx(plain[key].value)
         assert grouped[key].high - grouped[key].low > 1.5 * (plain[key].high - plain[key].low)
 

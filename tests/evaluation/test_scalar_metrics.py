@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn import metrics as reference
 
 from seisvision.errors import DataError
-from seisvision.evaluation.intervals import bootstrap_interval, wilson_interval
+from seisvision.evaluation.intervals import bootstrap_interval, rare_wilson_interval, wilson_interval
 from seisvision.evaluation.resampling import EventBootstrap
 from seisvision.evaluation.scalar import CURVE_RELATIVE, Tolerance, bin_edges, scalar_metrics, tolerance_curve
 
@@ -40,7 +40,7 @@ def test_tolerance_has_a_relative_and_an_absolute_part_and_names_both() -> None:
     prediction = np.array([30.0, 30.1, 550.0, 550.1, 440.0])
     found = scalar_metrics(target, prediction, KM, n_resamples=20)["acc_tol_rel0.10_abs10km"]
     assert (found.value, found.n) == (2 / 5, 5)
-    assert (found.low, found.high) == pytest.approx(wilson_interval(2, 5))
+    assert (found.low, found.high) == pytest.approx(rare_wilson_interval(2, 5))
 
 
 def test_tolerance_curve_scales_both_parts_and_meets_the_headline() -> None:
@@ -119,11 +119,12 @@ def test_one_wrong_event_of_twenty_traces_widens_the_interval() -> None:
     by_event = scalar_metrics(target, one_event, KM, groups=groups)
     by_trace = scalar_metrics(target, one_event, KM)
     spread = scalar_metrics(target, scattered, KM, groups=groups)
-    for name in (KM.name, "mae_km"):
-        width, naive, of_scattered = (found[name].high - found[name].low for found in (by_event, by_trace, spread))
-        assert by_event[name].value == pytest.approx(by_trace[name].value)
-        # The design effect of wholly dependent traces is the number of traces: sqrt(20) = 4.5 times as wide.
-        assert 3 < width / naive < 6 and width > 2 * of_scattered
+    width, naive, of_scattered = (found[KM.name].high - found[KM.name].low for found in (by_event, by_trace, spread))
+    assert by_event[KM.name].value == pytest.approx(by_trace[KM.name].value)
+    # The design effect of wholly dependent traces is the number of traces, sqrt(20) = 4.5 times as wide, and one event
+    # of forty may have been five.
+    assert 3 < width / naive < 8 and width > 2 * of_scattered
+    assert by_event["mae_km"].high > 2 * by_trace["mae_km"].high
 
 
 def test_resamples_of_events_equal_those_of_repeated_rows() -> None:
@@ -145,8 +146,8 @@ def test_resamples_of_events_equal_those_of_repeated_rows() -> None:
 @pytest.mark.parametrize("statistic", ["mean", "median"])
 def test_intervals_agree_with_the_plain_bootstrap(statistic: str) -> None:
     rng = np.random.default_rng(3)
-    groups = np.repeat(np.arange(60), 4)
-    values = np.repeat(rng.normal(size=60), 4) + 0.3 * rng.normal(size=240)
+    groups = np.repeat(np.arange(120), 4)
+    values = np.repeat(rng.normal(size=120), 4) + 0.3 * rng.normal(size=480)
     fast = getattr(EventBootstrap(groups), statistic)(values)
     low, high = bootstrap_interval(getattr(np, statistic), values, groups=groups)
     assert fast.low == pytest.approx(low, abs=0.05) and fast.high == pytest.approx(high, abs=0.05)

@@ -12,7 +12,14 @@ from seisvision.evaluation.tables import UNDEFINED, format_measure, format_secon
 from seisvision.runs.comparing.charts import esc, histogram_chart
 from seisvision.runs.results import stored_measures
 
-AGREEMENT = {"ari": "ARI", "nmi": "NMI", "purity": "purity"}
+AGREEMENT = {
+    "ari": "ARI",
+    "ami": "AMI",
+    "nmi": "NMI",
+    "nmi_by_chance": "NMI by chance",
+    "purity": "purity",
+    "purity_by_chance": "purity by chance",
+}
 MOST_ROWS = 200
 
 

@@ -1,0 +1,1 @@
+"""Populations with known truth for ``benchmarks/coverage.py``, a module a family."""
