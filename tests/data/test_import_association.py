@@ -9,6 +9,7 @@ from recorded_trees import BEFORE_S, origin, recipe, trace, write_events, write_
 from seisvision.data.importing.association import associate
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.summary import summary
+from seisvision.data.importing.tables.catalogue import sac_origin_ns
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 
@@ -193,3 +194,21 @@ def test_an_event_without_stations_says_what_became_of_its_recordings(tmp_path):
     dead.write(str(folder / "waveforms" / "ev0.mseed"), format="MSEED")
     refused = [item for item in run_import(recipe(folder, {}), None).rejections if item.kind == "event"]
     assert refused[0].cause == "few_stations" and f"recordings refused: flat {len(dead)}" in refused[0].reason
+
+
+@pytest.mark.parametrize("name", ["nan", "None", "-1", "unknown"])
+def test_an_id_that_reads_as_none_is_refused_unless_it_gets_a_prefix(tmp_path, name):
+    folder = write_tree(tmp_path, n_events=2)
+    (folder / "waveforms" / "ev0.mseed").rename(folder / "waveforms" / f"{name}.mseed")
+    text = (folder / "events.csv").read_text()
+    (folder / "events.csv").write_text(text.replace("ev0", name))
+    found = found_in(folder)
+    assert [files.event_id for files in found.events] == ["ev1"] and found.n_catalogue == 2
+    assert [(item.kind, item.cause) for item in found.rejections] == [("event", "bad_id"), ("file", "refused_event")]
+    run_import(recipe(folder, {"id_prefix": "x_"}), folder / "set")
+    assert WaveformSet(folder / "set").source_ids == [f"x_{name}", "x_ev1"]
+
+
+def test_an_origin_that_no_recording_can_have_names_no_event():
+    assert sac_origin_ns({"o": 9e7, "b": 0.0}, 7_200_000_000 * 10**9) is None
+    assert sac_origin_ns({"o": 40.0, "b": 0.0}, 0) == 40 * 10**9

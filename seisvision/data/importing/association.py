@@ -37,6 +37,7 @@ from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import PLACEHOLDER
 from seisvision.data.importing.tables.station_table import SAC
 from seisvision.data.importing.tables.times import format_ns, time_ns
+from seisvision.data.stored.texts import NO_EVENT
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 
 SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")
@@ -118,8 +119,21 @@ def associate(source: Source) -> Association:
     log = RejectionLog(source.name)
     by = _by_time if source.association.by in ("time", "sds") else _by_key
     by(source, files, found, log)
+    _leave_out_nameless(source, found, log)
     found.rejections = log.items
     return found
+
+
+def _leave_out_nameless(source: Source, found: Association, log: RejectionLog) -> None:
+    """Refuse events whose id would be read back as none, each of their traces as an event of its own."""
+    nameless = [files for files in found.events if source.id_prefix + files.event_id in NO_EVENT]
+    found.events = [files for files in found.events if source.id_prefix + files.event_id not in NO_EVENT]
+    used = {name for files in found.events for _, name in files.files}
+    for files in nameless:
+        reason = f"the id '{files.event_id}' reads as none; give the source an id_prefix such as '{source.name}_'"
+        log.add(Refusal("event", "bad_id", reason), event_id=source.id_prefix + files.event_id)
+        for name in [name for _, name in files.files if name not in used]:
+            log.add(Refusal("association", "refused_event", f"its event is refused: {reason}"), file=name)
 
 
 def _without_tables(files: list[tuple[Path, str]], source: Source) -> list[tuple[Path, str]]:

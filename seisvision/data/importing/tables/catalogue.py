@@ -12,6 +12,7 @@ from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_quakeml
 from seisvision.data.importing.formats.quakeml import read_with_types
+from seisvision.data.importing.formats.segment import EARLIEST_NS, LATEST_NS
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.catalogue_table import events_from_table, is_event_table
 from seisvision.data.importing.tables.event_columns import (
@@ -231,8 +232,12 @@ def event_from_sac(header: Mapping[str, Any], start_ns: int) -> dict[str, Any]:
 
 
 def sac_origin_ns(header: Mapping[str, Any], start_ns: int) -> int | None:
-    """Origin time from ``o``, which like ``b`` (the start) counts from the reference time of the header."""
+    """Origin time from ``o``, which like ``b`` (the start) counts from the reference time of the header.
+
+    None where the header has none, or one that no recording can have.
+    """
     after_s = float(header.get("o", NAN)) - float(header.get("b", NAN))
     if not abs(after_s) < MAX_SAC_S:
         return None
-    return start_ns + round(after_s * 1e6) * 1000
+    origin_ns = start_ns + round(after_s * 1e6) * 1000
+    return origin_ns if EARLIEST_NS <= origin_ns <= LATEST_NS else None
