@@ -166,6 +166,9 @@ def test_tables_without_events_go_by_time(tmp_path: Path, tree: Path) -> None:
     assert after_origin(table) == {"AAA": 5.0} and after_origin(table, "s") == {"AAA": 9.0}
     assert after_origin(table, event=1) == {"BBB": 6.0}
     assert sorted(listed.cause) == ["no_event_in_time", "no_event_in_time", "other_pick"]
+    # Whatever of a file can be read counts.
+    with (tree / "waveforms" / "ev1.mseed").open("ab") as file:
+        file.write(b"no record" * 20)
     table, _, _ = imported(tmp_path, tree, rows, events="files")
     assert after_origin(table, event=1) == {"BBB": 6.0}
 

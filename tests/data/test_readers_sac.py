@@ -129,7 +129,8 @@ def test_without_a_majority_the_event_is_refused(tmp_path: Path, change: dict[st
     write_sac(tmp_path / "wav" / "c.sac", "CCC", kevnm="other")
     table, report = imported(tmp_path)
     assert list(table["source_id"]) == ["other"]
-    assert [(item.event_id, item.cause) for item in report.rejections] == [("quake", "headers_disagree")]
+    told = [(item.event_id or item.file, item.cause) for item in report.rejections]
+    assert told == [("quake", "headers_disagree"), ("a.sac", "refused_event"), ("b.sac", "refused_event")]
     check_counts(report)
 
 

@@ -146,13 +146,16 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
     for path, name in files:
         try:
             named = _events_named(source, pattern, path)
-            for text in named:
-                _check_id(source, ids, refused, text, path)
         except Refusal as refusal:
             log.add(refusal, file=name)
             continue
         for text, segment in named.items():
-            members.setdefault(ids.get(text, text), []).append(Header(path, name, segment))
+            try:
+                _check_id(source, ids, refused, text, path)
+            except Refusal as refusal:
+                log.add(refusal, file=name)
+            else:
+                members.setdefault(ids.get(text, text), []).append(Header(path, name, segment))
     if source.events == FILES:
         catalogue = {event_id: unknown_event() for event_id in members}
     if source.events == SAC:
@@ -169,14 +172,15 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
 
 
 def _event_files(source: Source, event_id: str, event: dict[str, Any], headers: list[Header]) -> EventFiles:
-    records = {_record(header.segment) for header in headers} if source.association.by == "sac" else set()
+    records = {record_of(header.segment) for header in headers} if source.association.by == "sac" else set()
     files = tuple((header.path, header.name) for header in headers)
     # A gather holds the traces of many events, which the number of the record tells apart.
     record = records.pop() if len(records) == 1 else ""
     return EventFiles(event_id, event, files, reading=source.reading, record=record)
 
 
-def _record(segment: Segment) -> str:
+def record_of(segment: Segment) -> str:
+    """Name of the field record of a trace of SEG-Y or SU; empty for other formats."""
     return str(segment.sac["kevnm"]) if segment.sac.get("segy") else ""
 
 
@@ -199,6 +203,9 @@ def _events_of_headers(
             except Refusal as refusal:
                 found.n_catalogue += 1
                 log.add(refusal, event_id=source.id_prefix + event_id)
+                for header in part:
+                    reason = f"its event '{event_id}' is refused: {refusal}"
+                    log.add(Refusal("association", "refused_event", reason), file=header.name)
                 continue
             kept[event_id] = part
             for header, what in said:

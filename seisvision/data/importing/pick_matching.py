@@ -22,6 +22,7 @@ BEFORE_ORIGIN_NS = NS
 """Origin times are often whole seconds, so a pick may seem to come that much before."""
 OTHER_ORIGIN_NS = 5 * NS
 """Locations of one event by two agencies differ by less; leap seconds, time zones and mistaken ids by more."""
+EVENT_REFUSED = Refusal("pick", "event_refused", "its event was refused")
 SEEN = STATUSES[:3]
 """Statuses that say that somebody has looked at a pick."""
 

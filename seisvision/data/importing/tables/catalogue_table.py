@@ -171,6 +171,8 @@ class _Reader:
             if ID not in self.columns and event_id in first:
                 event_id = f"{event_id}_{1 + sum(name.partition('_')[0] == event_id for name in first)}"
             try:
+                if not event_id and ID not in self.columns and not self._time(row, line):
+                    raise _refusal("bad_time", "has neither an id nor an origin time", line)
                 if not is_plain_id(event_id):
                     raise _refusal("bad_id", f"has the id {event_id[:40]!r}; an id is plain text", line)
                 if event_id in first and self.repeats and self._same_event(row, first[event_id][1]):
