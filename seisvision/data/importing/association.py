@@ -14,7 +14,7 @@ import numpy as np
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.file_lists import list_files, plain_name, stem
 from seisvision.data.importing.formats.reading import Reading
-from seisvision.data.importing.formats.segment import NS, Segment
+from seisvision.data.importing.formats.segment import Segment
 from seisvision.data.importing.formats.trace_table import read_trace_table
 from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.header_events import (
@@ -36,8 +36,8 @@ from seisvision.data.importing.tables.event_columns import Catalogue, is_plain_i
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import PLACEHOLDER
 from seisvision.data.importing.tables.station_table import SAC
-from seisvision.data.importing.tables.times import format_ns, time_ns
-from seisvision.errors import ConfigurationError, DataError, did_you_mean
+from seisvision.data.importing.tables.times import NS, format_ns, time_ns
+from seisvision.errors import ConfigurationError, DataError, closest
 
 SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")
 """A day file of a SeisComP data structure: year and day of the year."""
@@ -224,8 +224,7 @@ def _check_id(
         raise Refusal("association", "refused_event", reason)
     if source.events in (SAC, FILES) or event_id in ids:
         return
-    hint = did_you_mean(event_id, list(ids)).partition(" Allowed")[0]
-    close = hint if hint.startswith("Did") else ""
+    close = closest(event_id, list(ids))
     folder = plain_name(path.parent.name)
     if source.association.by == "name" and folder in ids:
         close = f"Its folder '{folder}' is named like one: --associate folder (association.by)"

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from seisvision.data.importing.association import Association, EventFiles, record_of
-from seisvision.data.importing.formats.waveform_files import NS, read_segments
+from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.pick_matching import BEFORE_ORIGIN_NS, refuse_pick
 from seisvision.data.importing.recipe import Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import PLACEHOLDER, read_picks
 from seisvision.data.importing.tables.station_table import SAC
-from seisvision.data.importing.tables.times import time_ns
+from seisvision.data.importing.tables.times import NS, time_ns
 from seisvision.errors import DataError
 
 NOT_ASSOCIATED = ("", "-1", "nan")

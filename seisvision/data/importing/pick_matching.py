@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.tables.phases import PHASES
 from seisvision.data.importing.tables.pick import STATUSES, Pick
-from seisvision.data.importing.tables.times import format_ns, time_ns
-from seisvision.errors import did_you_mean
+from seisvision.data.importing.tables.times import NS, format_ns, time_ns
+from seisvision.errors import closest
 
 if TYPE_CHECKING:
     from seisvision.data.importing.stations import Station
@@ -186,9 +185,8 @@ def _no_station(
         networks = ", ".join(sorted({station.first.network for station in namesakes}))
         return Refusal("pick", "other_network", f"this station of network {networks}, not {pick.network}, is recorded")
     codes = sorted({station.first.station for station in stations} | {station for _, station in refused})
-    hint = did_you_mean(pick.station, codes).partition(" Allowed")[0]
-    close = f" {hint}" if hint.startswith("Did") else ""
-    return Refusal("pick", "no_recording", f"station '{pick.station}' has no recording of this event.{close}")
+    reason = f"station '{pick.station}' has no recording of this event. {closest(pick.station, codes)}"
+    return Refusal("pick", "no_recording", reason.strip())
 
 
 def _choose(station: Station, phase: str, candidates: list[Pick], picks: EventPicks) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.agencies import fit_magnitudes, with_habits
-from seisvision.data.importing.tables.columns import Column, Meaning, understand
+from seisvision.data.importing.tables.columns import DEGREES, Column, Meaning, understand
 from seisvision.data.importing.tables.event_columns import (
     DEEPEST_KM,
     EVENT_NUMBERS,
@@ -45,7 +45,6 @@ OWN = ("source_id", "source_dataset", "source_onset_time", "source_onset_method"
 """Columns that the import writes itself."""
 NONE_IS_ZERO = ("mw", "ms", "mb")
 """Types of which the GCMT catalogue writes 0.0 where there is none."""
-DEGREES = {"": 1.0, "deg": 1.0}
 SPELLINGS = {
     "mw": ("mww", "mwc", "mwb", "mwr", "mwp"),
     "ms": ("msz", "msbb", "ms20"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.importing.formats.sac import UNDEFINED
 from seisvision.data.importing.tables.catalogue import open_catalogue
 from seisvision.data.importing.tables.pick import Pick, code, mode_and_status
 from seisvision.data.importing.tables.pick_tables import table_picks
@@ -20,8 +21,6 @@ PLACEHOLDER = "{event_id}"
 TABLE_SUFFIXES = (*CSV_SUFFIXES, ".picks")
 SAC_TIMES = ("a", *(f"t{number}" for number in range(10)))
 """Header words of times; ``ka``, ``kt0``, ... name their phases."""
-UNDEFINED = -12345
-"""What SAC writes for a word that has no value."""
 
 
 def read_picks(path: str) -> list[Pick]:
