@@ -222,6 +222,17 @@ def test_catalogues_of_other_ids_go_by_origin_time(tmp_path: Path, tree: Path) -
     assert listed.cause.tolist() == ["other_origin"] and "24 s after" in listed.reason.iloc[0]
 
 
+def test_a_rejected_origin_before_the_one_that_stands_counts_for_nothing(tmp_path: Path, tree: Path) -> None:
+    path = catalogue(tmp_path, "ev0", [quakeml_pick("AAA", 4.0, "P"), quakeml_pick("AAA", 5.0, "P")], [0.0, 1.0])
+    (event,) = obspy.read_events(path)
+    wrong = Origin(time=origin(0) - 30, latitude=40.0, longitude=-122.0, evaluation_status="rejected")
+    wrong.arrivals = [Arrival(pick_id=event.picks[0].resource_id, phase="P", time_weight=1.0)]
+    event.origins.insert(0, wrong)
+    Catalog([event]).write(path, format="QUAKEML")
+    table, listed, _ = imported(tmp_path, tree, path)
+    assert after_origin(table) == {"AAA": 5.0} and listed.cause.tolist() == ["other_pick"]
+
+
 @pytest.mark.parametrize("form", ["NORDIC", "HYPODDPHA"])
 def test_catalogues_in_other_forms(tmp_path: Path, tree: Path, form: str) -> None:
     if form == "NORDIC":

@@ -10,6 +10,7 @@ import numpy as np
 
 from seisvision.data.importing.formats.sac import UNDEFINED
 from seisvision.data.importing.tables.catalogue import open_catalogue
+from seisvision.data.importing.tables.origins import choose_origin
 from seisvision.data.importing.tables.pick import Pick, code, mode_and_status
 from seisvision.data.importing.tables.pick_tables import table_picks
 from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, NAN
@@ -49,7 +50,7 @@ def read_event_picks(path: str, event_id: str) -> list[Pick]:
 
 def _catalogue_picks(event: Any, event_id: str, file: Path) -> Iterable[Pick]:
     """Picks of an obspy event, which name their phase themselves or through an arrival of an origin."""
-    preferred = event.preferred_origin() or next(iter(event.origins), None)
+    preferred = choose_origin(event, [])
     phases = {str(arrival.pick_id): arrival.phase for origin in event.origins for arrival in origin.arrivals}
     arrivals = [] if preferred is None else preferred.arrivals
     phases |= {str(arrival.pick_id): arrival.phase for arrival in arrivals if arrival.phase}
