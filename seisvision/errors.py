@@ -36,8 +36,13 @@ class PrunedError(SeisvisionError):
 
 def did_you_mean(name: str, allowed: list[str]) -> str:
     """Sentence that lists ``allowed`` names and, where one is close to ``name``, suggests it."""
+    suggestion = closest(name, allowed)
+    return f"{suggestion}{' ' * bool(suggestion)}Allowed: {', '.join(sorted(allowed))}."
+
+
+def closest(name: str, allowed: list[str]) -> str:
+    """Question whether the closest of ``allowed`` names is meant; empty where none is close."""
     import difflib
 
     close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
-    suggestion = f"Did you mean '{close[0]}'? " if close else ""
-    return f"{suggestion}Allowed: {', '.join(sorted(allowed))}."
+    return f"Did you mean '{close[0]}'?" if close else ""

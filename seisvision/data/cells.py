@@ -34,10 +34,14 @@ def positions_km(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> np.ndar
     """
     latitude, longitude = np.asarray(latitude_deg, dtype=float), np.asarray(longitude_deg, dtype=float)
     latitude = np.where(np.abs(latitude) <= 90, np.radians(latitude), np.nan)
-    # To nine decimals (0.1 mm), or 185.02 - 360 would not be -174.98.
-    longitude = np.radians(np.round((longitude + 180) % 360, 9) - 180)
+    longitude = np.radians(_within_half_turn(longitude))
     east, north = np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude)
     return EARTH_RADIUS_KM * np.stack([east, north, np.sin(latitude) + 0 * longitude], axis=-1)
+
+
+def _within_half_turn(longitude_deg: np.ndarray) -> np.ndarray:
+    """Longitudes in [-180, 180), to nine decimals (0.1 mm), or 185.02 - 360 would not be -174.98."""
+    return np.asarray(np.round((longitude_deg + 180) % 360, 9) - 180)
 
 
 class LinkedSources:
@@ -144,7 +148,7 @@ def cell_names(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> list[str]
     known = np.flatnonzero(np.isfinite(linked.position_km).all(axis=1))
     group = np.unique(linked.groups(max(1.0, LARGEST_SHARE * len(known)))[known], return_inverse=True)[1].ravel()
     latitude = np.asarray(latitude_deg, dtype=float)[known]
-    longitude = np.round((np.asarray(longitude_deg, dtype=float)[known] + 180) % 360, 9) - 180
+    longitude = _within_half_turn(np.asarray(longitude_deg, dtype=float)[known])
     middle_km = _mean_positions(group, linked.position_km[known], int(group.max(initial=-1)) + 1)
     off_km = np.round(np.linalg.norm(linked.position_km[known] - middle_km[group], axis=1), 6)
     order = np.lexsort((longitude, latitude, off_km, group))

@@ -179,6 +179,13 @@ def test_without_ids_the_origin_times_name_events(tmp_path):
     assert list(read(tmp_path, text).events) == ["20200101T000000", "20200101T000000_2", "20200101T000002"]
 
 
+def test_without_ids_a_time_that_cannot_be_read_is_the_reason(tmp_path):
+    rows = "2020-01-01T00:00:00,1,2\n05/03/2020 01:02:03,3,4\n,5,6\n2020-13-01T00:00:00,7,8\n"
+    refused = read(tmp_path, "time,lat,lon\n" + rows).refused
+    assert [refusal.cause for _, refusal in refused] == ["ambiguous_time", "bad_time", "bad_time"]
+    assert "neither an id nor an origin time" in str(refused[1][1])
+
+
 def test_the_list_of_the_isc_repeats_columns(tmp_path):
     head = "EVENTID,TYPE,AUTHOR   ,DATE      ,TIME       ,LAT     ,LON,DEPTH,DEPFIX" + ",AUTHOR   ,TYPE  ,MAG" * 2
     row = "617,ke,ISC,2020-03-04,05:06:30.50,10.1,20.2,10.0,TRUE,IDC,mb,4.1,NEIC,Ms,3.9"

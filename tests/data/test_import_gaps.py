@@ -6,12 +6,13 @@ import pytest
 from obspy import Stream, Trace
 from recorded_trees import ORIGIN, add_up, recipe, write_events
 
-from seisvision.data.importing.formats.waveform_files import NS, Segment
+from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import Quality
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.series.gaps import gap_mask
 from seisvision.data.importing.series.signals import check, join
+from seisvision.data.importing.tables.times import NS
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 

@@ -166,6 +166,9 @@ def test_tables_without_events_go_by_time(tmp_path: Path, tree: Path) -> None:
     assert after_origin(table) == {"AAA": 5.0} and after_origin(table, "s") == {"AAA": 9.0}
     assert after_origin(table, event=1) == {"BBB": 6.0}
     assert sorted(listed.cause) == ["no_event_in_time", "no_event_in_time", "other_pick"]
+    # Whatever of a file can be read counts.
+    with (tree / "waveforms" / "ev1.mseed").open("ab") as file:
+        file.write(b"no record" * 20)
     table, _, _ = imported(tmp_path, tree, rows, events="files")
     assert after_origin(table, event=1) == {"BBB": 6.0}
 
@@ -217,6 +220,17 @@ def test_catalogues_of_other_ids_go_by_origin_time(tmp_path: Path, tree: Path) -
     assert after_origin(table) == {"AAA": 5.0}
     _, listed, _ = imported(tmp_path, tree, catalogue(tmp_path, "ev0", [quakeml_pick("AAA", 5.0)], [1.0], late_s=24))
     assert listed.cause.tolist() == ["other_origin"] and "24 s after" in listed.reason.iloc[0]
+
+
+def test_a_rejected_origin_before_the_one_that_stands_counts_for_nothing(tmp_path: Path, tree: Path) -> None:
+    path = catalogue(tmp_path, "ev0", [quakeml_pick("AAA", 4.0, "P"), quakeml_pick("AAA", 5.0, "P")], [0.0, 1.0])
+    (event,) = obspy.read_events(path)
+    wrong = Origin(time=origin(0) - 30, latitude=40.0, longitude=-122.0, evaluation_status="rejected")
+    wrong.arrivals = [Arrival(pick_id=event.picks[0].resource_id, phase="P", time_weight=1.0)]
+    event.origins.insert(0, wrong)
+    Catalog([event]).write(path, format="QUAKEML")
+    table, listed, _ = imported(tmp_path, tree, path)
+    assert after_origin(table) == {"AAA": 5.0} and listed.cause.tolist() == ["other_pick"]
 
 
 @pytest.mark.parametrize("form", ["NORDIC", "HYPODDPHA"])

@@ -67,6 +67,8 @@ TABLES = {
         "s_arrival_time,s_probability\n"
         "AAA_XX_HH,XX,AAA  ,HH,2020-01-01 00:00:04,2020-01-01 00:00:05.25,0.9,0.02,30,,\n"
     ),
+    "of compact times": "net,sta,phase,time,prob\nXX,AAA,P,20200101000005.25,0.9\n",
+    "of exponents": "net,sta,phase,time,prob\nXX,AAA,P,1.57783680525E9,0.9\n",
     "of milliseconds": "Net,Sta,Phase Hint,Pick Time,Score\nXX,AAA,iP,1577836805250,0.9\n",
 }
 
@@ -134,7 +136,7 @@ def test_tables_that_cannot_be_read_are_explained(tmp_path, text, message):
         read_picks(str(tmp_path / "none.csv"))
 
 
-@pytest.mark.parametrize("text", ["soon", "5.2", "0", "12:03:05"])
+@pytest.mark.parametrize("text", ["soon", "5.2", "0", "12:03:05", "1e999999999", "202013040506"])
 def test_what_is_no_time_is_kept_as_it_is_written(tmp_path, text):
     (pick,) = picks_of(tmp_path, f"event_id,station,phase,time\n1,A,P,{text}\n")
     assert (pick.time_ns, pick.written) == (None, text)

@@ -5,11 +5,12 @@ import pytest
 from obspy import Stream, Trace
 from recorded_trees import ORIGIN, add_up, recipe, write_events
 
-from seisvision.data.importing.formats.waveform_files import NS, Segment
+from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import Processing
 from seisvision.data.importing.series.signals import join, process
 from seisvision.data.importing.series.time_grid import at_positions, clean_rate, later, to_rate
+from seisvision.data.importing.tables.times import NS
 from seisvision.data.waveform_set import WaveformSet
 
 PULSE_S = 60.0

@@ -166,9 +166,12 @@ def test_what_nobody_thought_of_is_the_loss_of_one_event(tmp_path, monkeypatch):
         return build(files, *others) if files.event_id == "ev0" else {}["a key that is not there"]
 
     monkeypatch.setattr(importer, "build_event", stumble)
-    _, made, rejected = imported(folder)
-    assert made.source_ids == ["ev0"]
-    assert list(zip(rejected.event_id, rejected.cause, strict=True)) == [("ev1", "program_error")]
+    picks = [{"event_id": f"ev{i}", "station": "AAA", "phase": "P", "time": str(origin(i) + 5)} for i in (0, 1)]
+    report, made, rejected = imported(folder, {"picks": str(write_table(folder / "picks.csv", picks))})
+    assert made.source_ids == ["ev0"] and report.n_picks.total() == 2 and report.n_picks_used.total() == 1
+    assert list(zip(rejected.event_id, rejected.cause, strict=True)) == [
+        ("ev1", "program_error"), ("ev1", "event_refused"),
+    ]  # fmt: skip
     assert "KeyError" in rejected.reason[0]
 
 

@@ -6,10 +6,11 @@ from obspy import Stream, Trace, UTCDateTime
 from obspy.core.inventory import Channel, Inventory, Network, Station
 from obspy.core.inventory.response import Response
 
-from seisvision.data.importing.formats.waveform_files import NS, Segment
+from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.series.signals import Recording, check, join, looks_clipped, process
+from seisvision.data.importing.tables.times import NS
 
 START = UTCDateTime("2020-01-01")
 RATE = 100.0

@@ -16,6 +16,7 @@ from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.importer import ImportReport, NothingLeftError, run_import
 from seisvision.data.importing.recipe import build_recipe
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.tables.units import sac_unit
 
 EVENT = {"kevnm": "quake", "evla": 46.0, "evlo": -122.0, "evdp": 5.0, "o": 40.0, "stla": 46.1, "stlo": -121.0}
 
@@ -78,7 +79,7 @@ def test_undefined_values_are_not_known(tmp_path: Path) -> None:
     path = write_sac(tmp_path / "x.sac", "AAA", cmpaz=-12345.0, stel=1e30, kuser0="-12345", mag=-12345.0, idep="ivel")
     header = read_segments(path)[0].sac
     assert not {"cmpaz", "stel", "kuser0", "mag", "baz"} & set(header)
-    assert header["unit"] == "nm/s"
+    assert sac_unit(header) == "nm/s"
 
 
 @pytest.mark.parametrize(("at", "cause"), [(440, "station"), (600, "channel")])
@@ -129,7 +130,8 @@ def test_without_a_majority_the_event_is_refused(tmp_path: Path, change: dict[st
     write_sac(tmp_path / "wav" / "c.sac", "CCC", kevnm="other")
     table, report = imported(tmp_path)
     assert list(table["source_id"]) == ["other"]
-    assert [(item.event_id, item.cause) for item in report.rejections] == [("quake", "headers_disagree")]
+    told = [(item.event_id or item.file, item.cause) for item in report.rejections]
+    assert told == [("quake", "headers_disagree"), ("a.sac", "refused_event"), ("b.sac", "refused_event")]
     check_counts(report)
 
 

@@ -194,6 +194,26 @@ def test_each_record_of_a_file_is_an_event_of_its_own(tmp_path: Path) -> None:
     assert len(starts["record7"]) == 1 and starts["record7"][0] != starts["record8"][0]
 
 
+def test_records_that_the_catalogue_does_not_know_spare_the_others(tmp_path: Path) -> None:
+    (tmp_path / "events.csv").write_text("event_id,source_origin_time\nrecord8,2020-03-04T05:05:00\n")
+    shots = gather(tmp_path, records=(7, 8, 9))
+    made, report = imported(tmp_path, waveforms=str(shots), events=str(tmp_path / "events.csv"))
+    assert made.source_ids == ["record8"] and len(made.metadata) == 3
+    assert [(item.file, item.cause) for item in report.rejections] == [("line.sgy", "no_event")] * 2
+
+
+def test_picks_by_time_see_no_traces_that_cannot_be_used(tmp_path: Path) -> None:
+    shots = gather(tmp_path, records=(7,))
+    with (shots / "line.sgy").open("ab") as file:
+        file.write(one_trace(np.ones(2000), b13=4, b29=2))
+    rows = [f"R0000{i},P,{time}" for i, time in ((1, SHOT + 5), (2, SHOT - 86400))]
+    (tmp_path / "picks.csv").write_text("\n".join(["station,phase,time", *rows]))
+    source = {"events": "files", "association": {"by": "name"}, "picks": str(tmp_path / "picks.csv")}
+    _, report = imported(tmp_path, waveforms=str(shots), **source)
+    told = [item.cause for item in report.rejections if item.kind == "pick"]
+    assert report.n_picks_used.total() == 1 and told == ["no_event_in_time"]
+
+
 def test_a_table_gives_traces_their_stations(tmp_path: Path) -> None:
     table = tmp_path / "traces.csv"
     table.write_text(

@@ -14,8 +14,8 @@ from seisvision.data.fetching.parallel import run_jobs
 from seisvision.data.fetching.plan import Item
 from seisvision.data.fetching.store import Store, Verdict
 from seisvision.data.fetching.transport import Request
+from seisvision.data.importing.tables.times import NS
 
-NS = 1_000_000_000
 SLACK_SAMPLES = 2
 """A recording need not have a sample exactly at either end of the span."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.file_lists import list_files, plain_name, stem
 from seisvision.data.importing.formats.reading import Reading
-from seisvision.data.importing.formats.segment import NS, Segment
+from seisvision.data.importing.formats.segment import Segment
 from seisvision.data.importing.formats.trace_table import read_trace_table
 from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.header_events import (
@@ -36,9 +36,14 @@ from seisvision.data.importing.tables.event_columns import Catalogue, is_plain_i
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import PLACEHOLDER
 from seisvision.data.importing.tables.station_table import SAC
+<<<<<<< HEAD
 from seisvision.data.importing.tables.times import format_ns, time_ns
 from seisvision.data.stored.texts import NO_EVENT
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
+=======
+from seisvision.data.importing.tables.times import NS, format_ns, time_ns
+from seisvision.errors import ConfigurationError, DataError, closest
+>>>>>>> reader
 
 SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")
 """A day file of a SeisComP data structure: year and day of the year."""
@@ -160,13 +165,16 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
     for path, name in files:
         try:
             named = _events_named(source, pattern, path)
-            for text in named:
-                _check_id(source, ids, refused, text, path)
         except Refusal as refusal:
             log.add(refusal, file=name)
             continue
         for text, segment in named.items():
-            members.setdefault(ids.get(text, text), []).append(Header(path, name, segment))
+            try:
+                _check_id(source, ids, refused, text, path)
+            except Refusal as refusal:
+                log.add(refusal, file=name)
+            else:
+                members.setdefault(ids.get(text, text), []).append(Header(path, name, segment))
     if source.events == FILES:
         catalogue = {event_id: unknown_event() for event_id in members}
     if source.events == SAC:
@@ -183,14 +191,15 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
 
 
 def _event_files(source: Source, event_id: str, event: dict[str, Any], headers: list[Header]) -> EventFiles:
-    records = {_record(header.segment) for header in headers} if source.association.by == "sac" else set()
+    records = {record_of(header.segment) for header in headers} if source.association.by == "sac" else set()
     files = tuple((header.path, header.name) for header in headers)
     # A gather holds the traces of many events, which the number of the record tells apart.
     record = records.pop() if len(records) == 1 else ""
     return EventFiles(event_id, event, files, reading=source.reading, record=record)
 
 
-def _record(segment: Segment) -> str:
+def record_of(segment: Segment) -> str:
+    """Name of the field record of a trace of SEG-Y or SU; empty for other formats."""
     return str(segment.sac["kevnm"]) if segment.sac.get("segy") else ""
 
 
@@ -213,6 +222,9 @@ def _events_of_headers(
             except Refusal as refusal:
                 found.n_catalogue += 1
                 log.add(refusal, event_id=source.id_prefix + event_id)
+                for header in part:
+                    reason = f"its event '{event_id}' is refused: {refusal}"
+                    log.add(Refusal("association", "refused_event", reason), file=header.name)
                 continue
             kept[event_id] = part
             for header, what in said:
@@ -231,8 +243,7 @@ def _check_id(
         raise Refusal("association", "refused_event", reason)
     if source.events in (SAC, FILES) or event_id in ids:
         return
-    hint = did_you_mean(event_id, list(ids)).partition(" Allowed")[0]
-    close = hint if hint.startswith("Did") else ""
+    close = closest(event_id, list(ids))
     folder = plain_name(path.parent.name)
     if source.association.by == "name" and folder in ids:
         close = f"Its folder '{folder}' is named like one: --associate folder (association.by)"

@@ -10,16 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from seisvision.data.importing.association import EventFiles
-from seisvision.data.importing.formats.waveform_files import NS, Segment, read_segments
+from seisvision.data.importing.formats.waveform_files import Segment, read_segments
 from seisvision.data.importing.recipe import Processing, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.sensors.channel_codes import LETTERS, check_code, clean_codes
 from seisvision.data.importing.sensors.directions import Direction, sensor_directions
 from seisvision.data.importing.sensors.orientation import Turn, plan_turns
+from seisvision.data.importing.series.joining import seconds_by_rate
 from seisvision.data.importing.series.signals import ReadSpan, Recording, check, join, marks_of
 from seisvision.data.importing.series.time_grid import near
 from seisvision.data.importing.tables.channel_table import ChannelTable, Recorded
-from seisvision.data.importing.tables.times import time_ns
+from seisvision.data.importing.tables.times import NS, time_ns
 from seisvision.data.importing.tables.units import COUNTS
 from seisvision.keys import COMPONENTS
 
@@ -81,9 +82,7 @@ def _sound_segments(path: Path, name: str, files: EventFiles, log: RejectionLog)
 
 def _by_rate(segments: list[Segment]) -> dict[float, list[Segment]]:
     """Pieces of one channel by sampling rate; rates that are one, told inexactly, go with the one of most seconds."""
-    seconds: dict[float, float] = {}
-    for segment in segments:
-        seconds[segment.rate_hz] = seconds.get(segment.rate_hz, 0.0) + segment.n_samples / segment.rate_hz
+    seconds = seconds_by_rate(segments)
     heads: list[float] = []
     head_of: dict[float, float] = {}
     for rate in sorted(seconds, key=lambda rate: (-seconds[rate], -rate)):
@@ -97,7 +96,7 @@ def _by_rate(segments: list[Segment]) -> dict[float, list[Segment]]:
 
 def _check_main_rate(rate_hz: float, families: dict[float, list[Segment]]) -> None:
     """Refuse all but the rate of most of a channel, the higher one of two equally long."""
-    lengths_s = {head: sum(item.n_samples / item.rate_hz for item in members) for head, members in families.items()}
+    lengths_s = {head: sum(seconds_by_rate(members).values()) for head, members in families.items()}
     main = max(lengths_s, key=lambda head: (lengths_s[head], head))
     if rate_hz != main:
         reason = f"sampled at {rate_hz:g} Hz, most of this channel at {main:g} Hz"

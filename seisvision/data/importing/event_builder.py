@@ -13,7 +13,7 @@ import numpy as np
 from seisvision.data.cells import source_cell
 from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.channels import read_recordings
-from seisvision.data.importing.pick_matching import EventPicks, match_picks, settle
+from seisvision.data.importing.pick_matching import EVENT_REFUSED, EventPicks, match_picks, settle
 from seisvision.data.importing.recipe import Quality, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
 from seisvision.data.importing.series.signals import Recording
@@ -81,7 +81,7 @@ def build_event(files: EventFiles, recipe: Recipe, source: Source, table: Statio
     except Refusal as refusal:
         for station in stations:
             log.add_recordings(station.recordings.values(), refusal)
-        picks.close(Refusal("pick", "event_refused", "its event was refused"))
+        picks.close(EVENT_REFUSED)
         log.add(refusal)
         return result
     settle(picks, [(station, row) for station, row, _ in kept])

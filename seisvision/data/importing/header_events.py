@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.importing.formats.segment import NS, Segment
+from seisvision.data.importing.formats.segment import Segment
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.catalogue import event_from_sac, sac_origin_ns
 from seisvision.data.importing.tables.text_tables import NAN
+from seisvision.data.importing.tables.times import NS
 
 PARTED_S = 60.0
 """Origins of one name that lie further apart are two events."""

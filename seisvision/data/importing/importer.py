@@ -21,6 +21,7 @@ from seisvision.data.cells import name_cells
 from seisvision.data.importing.association import Association, EventFiles, associate
 from seisvision.data.importing.event_builder import EventResult, build_event
 from seisvision.data.importing.pick_events import give_picks
+from seisvision.data.importing.pick_matching import EVENT_REFUSED, EventPicks
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import (
     FILE_NAME,
@@ -356,7 +357,8 @@ def _build(files: EventFiles, recipe: Recipe, source: Source, table: StationTabl
         rejections = RejectionLog(source.name, event_id)
         said = (str(error).strip() or "no message").splitlines()[0]
         rejections.add(Refusal("event", "program_error", f"reading it ended in {type(error).__name__}: {said}"))
-        return EventResult(source.name, event_id, "", rejections=rejections.items)
+        EventPicks(list(files.picks), rejections).close(EVENT_REFUSED)
+        return EventResult(source.name, event_id, "", rejections=rejections.items, n_picks=len(files.picks))
 
 
 def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], workers: int) -> Iterator[EventResult]:

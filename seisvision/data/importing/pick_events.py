@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.data.importing.association import Association, EventFiles
-from seisvision.data.importing.formats.waveform_files import NS, read_segments
+from seisvision.data.importing.association import Association, EventFiles, record_of
+from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.pick_matching import BEFORE_ORIGIN_NS, refuse_pick
 from seisvision.data.importing.recipe import Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import PLACEHOLDER, read_picks
 from seisvision.data.importing.tables.station_table import SAC
-from seisvision.data.importing.tables.times import time_ns
+from seisvision.data.importing.tables.times import NS, time_ns
 from seisvision.errors import DataError
 
 NOT_ASSOCIATED = ("", "-1", "nan")
@@ -130,9 +130,12 @@ def _recorded_ns(files: EventFiles) -> tuple[int, int]:
     spans = []
     for path, _ in files.files:
         try:
-            spans += [(segment.start_ns, segment.end_ns) for segment in read_segments(path, headers_only=True)]
+            segments = read_segments(path, headers_only=True, reading=files.reading, losses=[])
         except Refusal:
             continue  # told when the event is read
+        # What cannot be used has no time, and a gather holds the traces of other events.
+        sound = [segment for segment in segments if segment.flaw is None and files.record in ("", record_of(segment))]
+        spans += [(segment.start_ns, segment.end_ns) for segment in sound]
     return (min(start for start, _ in spans), max(end for _, end in spans)) if spans else (0, 0)
 
 

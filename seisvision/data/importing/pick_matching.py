@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.tables.phases import PHASES
 from seisvision.data.importing.tables.pick import STATUSES, Pick
-from seisvision.data.importing.tables.times import format_ns, time_ns
-from seisvision.errors import did_you_mean
+from seisvision.data.importing.tables.times import NS, format_ns, time_ns
+from seisvision.errors import closest
 
 if TYPE_CHECKING:
     from seisvision.data.importing.stations import Station
@@ -22,6 +21,7 @@ BEFORE_ORIGIN_NS = NS
 """Origin times are often whole seconds, so a pick may seem to come that much before."""
 OTHER_ORIGIN_NS = 5 * NS
 """Locations of one event by two agencies differ by less; leap seconds, time zones and mistaken ids by more."""
+EVENT_REFUSED = Refusal("pick", "event_refused", "its event was refused")
 SEEN = STATUSES[:3]
 """Statuses that say that somebody has looked at a pick."""
 
@@ -185,9 +185,8 @@ def _no_station(
         networks = ", ".join(sorted({station.first.network for station in namesakes}))
         return Refusal("pick", "other_network", f"this station of network {networks}, not {pick.network}, is recorded")
     codes = sorted({station.first.station for station in stations} | {station for _, station in refused})
-    hint = did_you_mean(pick.station, codes).partition(" Allowed")[0]
-    close = f" {hint}" if hint.startswith("Did") else ""
-    return Refusal("pick", "no_recording", f"station '{pick.station}' has no recording of this event.{close}")
+    reason = f"station '{pick.station}' has no recording of this event. {closest(pick.station, codes)}"
+    return Refusal("pick", "no_recording", reason.strip())
 
 
 def _choose(station: Station, phase: str, candidates: list[Pick], picks: EventPicks) -> None:

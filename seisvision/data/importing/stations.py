@@ -10,7 +10,6 @@ import numpy as np
 
 from seisvision.data.geodesy import path
 from seisvision.data.importing.channels import Sensor, not_wanted, rank_sensors, turn_recordings
-from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.sensors.directions import (
@@ -28,6 +27,7 @@ from seisvision.data.importing.series.station_grid import to_one_grid
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
 from seisvision.data.importing.tables.text_tables import NAN
+from seisvision.data.importing.tables.times import NS
 from seisvision.data.importing.tables.units import COUNTS, GROUND_UNITS, sac_unit
 from seisvision.keys import COMPONENTS
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from seisvision.data.importing.cures import CURES
 from seisvision.data.importing.importer import ImportReport
 from seisvision.data.importing.rejections import Rejection, count_causes
+from seisvision.data.importing.sensors.directions import AGAINST_ANGLES
 
 WIDTH = 118
 SHOWN_NOTES = 12
@@ -29,7 +30,7 @@ def summary(report: ImportReport) -> str:
     if report.turned:
         pairs = ", ".join(f"{number} from {pair}" for pair, number in sorted(report.turned.items()))
         lines += ["", f"turned to vertical, north and east at stations: {pairs}"]
-    zeros = report.orientations["letters_against_angles"]
+    zeros = report.orientations[AGAINST_ANGLES]
     if zeros:
         lines += ["", f"{zeros} traces have zeros for azimuth and dip, so Z, N and E were taken at their word"]
     if len(report.units) > 1:

@@ -9,6 +9,7 @@
 ``miniseed``       records looked at before they are read
 ``sac``            what SAC headers say
 ``segy``           what SEG-Y and SU traces say; ``segy_files`` where they lie in the file
+``quakeml``        what ObsPy drops of catalogues or refuses
 ``trace_table``    codes and places of stations behind the traces of a gather
 ``asdf``           archives read with h5py alone
 ================== ============================================================================

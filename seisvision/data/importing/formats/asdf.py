@@ -16,8 +16,9 @@ import h5py
 import numpy as np
 
 from seisvision.data.importing.formats.reading import Request
-from seisvision.data.importing.formats.segment import MAX_RATE_HZ, NS, Segment, flawed
+from seisvision.data.importing.formats.segment import MAX_RATE_HZ, Segment, flawed
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.tables.times import NS
 from seisvision.errors import DataError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"

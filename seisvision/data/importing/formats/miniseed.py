@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.formats.reading import Request
-from seisvision.data.importing.formats.segment import NS, Segment
+from seisvision.data.importing.formats.segment import Segment
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.tables.times import NS
 
 Content = bytes | mmap.mmap
 DATA = re.compile(rb"[0-9 \x00]{6}[DRQM][ \x00]|MS\x03")
@@ -45,18 +46,6 @@ def is_mseed(path: Path) -> bool:
         head = file.read(4096)
     start = len(head) - len(head.lstrip(BLANK)) if head[:1] in (b"\x00", b"\xff", b"\n", b"\r") else 0
     return any(pattern.match(head, at) is not None for at in {0, start} for pattern in (DATA, CONTROL))
-
-
-def check_whole(path: Path) -> None:
-    """Readers take the whole records of a file that was cut off and say nothing of the rest.
-
-    Raises:
-        Refusal: part of the file is no whole record.
-    """
-    with _opened(path) as content:
-        losses = [] if _is_regular(content) else whole_records(content)[1]
-    if losses:
-        raise losses[0]
 
 
 @contextmanager

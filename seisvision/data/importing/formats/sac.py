@@ -16,16 +16,14 @@ from seisvision.data.importing.rejections import Refusal
 HEADER_BYTES = 632
 VERSION_AT, VERSIONS = 304, (6, 7)
 UNDEFINED = -12345
+"""What SAC writes for a word that has no value."""
 PLACES_AT = {"STLA": 124, "STLO": 128, "EVLA": 140, "EVLO": 144}
 CODES_AT = {"KSTNM": 440, "KHOLE": 464, "KCMPNM": 600, "KNETWK": 608}
 BEGIN_AT, TIME_AT, TYPE_AT, EVEN_AT = 20, 280, 340, 420
 TIME_LIMITS = {"NZHOUR": 23, "NZMIN": 59, "NZSEC": 60, "NZMSEC": 999}
 LIMIT_DEG = 360.0
-TIME_SERIES = 1
 OTHER_TYPES = {2: "a spectrum (real and imaginary part)", 3: "a spectrum (amplitude and phase)", 51: "a 3-D grid (XYZ)"}
 """Values of IFTYPE other than time series; 4, general x over y, is even where LEVEN says so."""
-UNITS = {6: "nm", 7: "nm/s", 8: "nm/s**2", 50: "V"}
-"""Values of IDEP; 5 is an unknown unit."""
 TOO_LARGE = 1e20
 
 
@@ -86,13 +84,11 @@ def _check_time(time: tuple[int, ...], begin_s: float) -> None:
 
 
 def known_sac(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the entries that say something, and in ``unit`` that of the samples where IDEP names one.
+    """Return the entries that say something.
 
     -12345 is SAC for "not known"; values that are not finite or beyond 1e20 are damage.
     """
-    known = {key: value for key, value in header.items() if not _is_unknown(value)}
-    unit = UNITS.get(int(known.get("idep", 0)))
-    return known if unit is None else known | {"unit": unit}
+    return {key: value for key, value in header.items() if not _is_unknown(value)}
 
 
 def _is_unknown(value: Any) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.tables.times import NS
 
 Codes = tuple[str, str, str, str]
 NAMES = ("network", "station", "location", "channel")
-NS = 1_000_000_000
 EARLIEST_NS, LATEST_NS = -2_208_988_800 * NS, 7_258_118_400 * NS
 """1900 and 2200: whatever lies outside is a damaged header, and may not fit into 64 bits."""
 MAX_RATE_HZ = 1e6

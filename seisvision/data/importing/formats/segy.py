@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.formats.reading import Request
-from seisvision.data.importing.formats.segment import NS, Segment, flawed
+from seisvision.data.importing.formats.segment import Segment, flawed
 from seisvision.data.importing.formats.segy_files import Layout, find_layout, scalar, su_layout, traces, unpack
 from seisvision.data.importing.formats.trace_table import TraceTable, read_trace_table
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.tables.leap_seconds import utc_of_gps
+from seisvision.data.importing.tables.times import NS
 
 Codes = tuple[str, str, str, str]
 COMPONENT = {11: "H", 12: "Z", 13: "1", 14: "2", 15: "Z", 16: "2", 17: "1"}
@@ -31,11 +33,6 @@ ARC_SECONDS, DEGREES, DEGREES_MINUTES_SECONDS = 2, 3, 4
 LOCAL, OTHER, GPS = 1, 3, 5
 """Time basis (bytes 167-168); 2 and 4 are UTC, and so is what the file does not say."""
 FOOT_M = 0.3048
-LEAP_SECONDS = (
-    "1981-07", "1982-07", "1983-07", "1985-07", "1988-01", "1990-01", "1991-01", "1992-07", "1993-07", "1994-07",
-    "1996-01", "1997-07", "1999-01", "2006-01", "2009-01", "2012-07", "2015-07", "2017-01",
-)  # fmt: skip
-"""Months that began a leap second later, since GPS time was UTC in 1980 (IERS Bulletin C)."""
 
 
 def find_segy(content: mmap.mmap, named: str | None) -> Layout | None:
@@ -149,7 +146,8 @@ def _start_ns(fields: dict[str, Any], layout: Layout) -> int:
     time = datetime(year, 1, 1, tzinfo=UTC) + timedelta(
         days=day - 1, hours=fields["hour"], minutes=fields["minute"], seconds=fields["second"]
     )
+    shot_ns = int(time.timestamp()) * NS
     if fields["time_basis"] == GPS:
-        time -= timedelta(seconds=sum(f"{time:%Y-%m}" >= month for month in LEAP_SECONDS))
+        shot_ns = utc_of_gps(shot_ns)
     delay_ms = fields["delay_ms"] * (scalar(fields["time_scalar"]) if layout.revision else 1.0)
-    return int(time.timestamp()) * NS + fields["nanosecond"] + round(delay_ms * 1e6)
+    return shot_ns + fields["nanosecond"] + round(delay_ms * 1e6)

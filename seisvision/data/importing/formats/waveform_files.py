@@ -19,12 +19,12 @@ from seisvision.data.importing.formats.miniseed import is_mseed, mark_blank_netw
 from seisvision.data.importing.formats.packed import HEAD_BYTES, is_packed, unpacked
 from seisvision.data.importing.formats.reading import PICKLED, Reading, Request
 from seisvision.data.importing.formats.sac import check_sac, known_sac
-from seisvision.data.importing.formats.segment import NS, Segment, checked, cut
+from seisvision.data.importing.formats.segment import Segment, checked, cut
 from seisvision.data.importing.formats.segy import find_segy, read_segy
 from seisvision.data.importing.rejections import Refusal
 from seisvision.errors import SeisvisionError
 
-__all__ = ["NS", "Reading", "Segment", "read_segments"]
+__all__ = ["Reading", "Segment", "read_segments"]
 
 Reader = Callable[[Request], list[Segment]]
 

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from seisvision.data.importing.formats.waveform_files import NS, Segment
+from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.series.gaps import check_gap, gap_mask
 from seisvision.data.importing.series.time_grid import HALF_SAMPLE, at_positions, clean_rate, drift, near, simplest
+from seisvision.data.importing.tables.times import NS
 
 TEAR = 1.0
 """Packets whose times miss one another by no more samples follow one another: their clock is not read any better."""
@@ -48,11 +49,17 @@ class Layout:
     overlap_differs: bool
 
 
-def main_rate(segments: list[Segment]) -> float:
-    """Rate in the headers of most of the recording; the simplest of those that hold as much."""
+def seconds_by_rate(segments: list[Segment]) -> dict[float, float]:
+    """How long each rate in the headers was recorded."""
     seconds: dict[float, float] = {}
     for segment in segments:
         seconds[segment.rate_hz] = seconds.get(segment.rate_hz, 0.0) + segment.n_samples / segment.rate_hz
+    return seconds
+
+
+def main_rate(segments: list[Segment]) -> float:
+    """Rate in the headers of most of the recording; the simplest of those that hold as much."""
+    seconds = seconds_by_rate(segments)
     most_s = max(seconds.values())
     return simplest(rate for rate, length_s in seconds.items() if length_s > 0.99 * most_s)
 

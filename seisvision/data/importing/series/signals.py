@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
-from seisvision.data.importing.formats.waveform_files import NS, Segment
+from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.series.gaps import fill
 from seisvision.data.importing.series.joining import lay_out
 from seisvision.data.importing.series.time_grid import to_rate
+from seisvision.data.importing.tables.times import NS
 
 CLIP_RUN = 3
 """Samples in a row at the largest value that make a peak look cut off."""

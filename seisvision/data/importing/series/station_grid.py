@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from seisvision.data.importing.formats.waveform_files import NS
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.series.signals import Recording, resampled
 from seisvision.data.importing.series.time_grid import SAME_SAMPLE, later, near, simplest
+from seisvision.data.importing.tables.times import NS
 from seisvision.keys import COMPONENTS
 
 

@@ -28,22 +28,21 @@ from seisvision.data.importing.tables.text_tables import (
     COMPRESSED,
     NAN,
     existing,
+    is_table,
     is_table_name,
     read_bytes,
-    read_table,
     refuse_entities,
 )
 from seisvision.data.importing.tables.times import format_ns
 from seisvision.errors import DataError
 
-SAC = "sac"
-"""In place of a file: take events or stations from SAC headers."""
 FILES = "files"
 """In place of a catalogue: every id found in the file names is an event."""
 MAX_SAC_S = 1e8
 """Three years: an origin so far from its recording is a damaged header."""
 RANDOM_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """What obspy calls an event of a format that names none: another at each reading."""
+NO_TABLES = (".xml", ".quakeml", ".qml", *ASDF_SUFFIXES)
 NAMING_FORMATS = ("QUAKEML", "SCML", "SC3ML")
 """Formats whose ids stand in the file, whatever they look like."""
 
@@ -55,7 +54,8 @@ def read_events(path: str) -> Catalogue:
         DataError: the file is missing, no catalogue, or holds no event that can be used.
     """
     file = existing(path, "events")
-    catalogue = events_from_table(file) if _is_table(file) else _events_from_catalogue(file)
+    read = events_from_table if is_table(file, NO_TABLES, is_event_table) else _events_from_catalogue
+    catalogue = read(file)
     for event_id, event in list(catalogue.events.items()):
         try:
             if not is_plain_id(event_id):
@@ -72,19 +72,6 @@ def read_events(path: str) -> Catalogue:
             f"{first}"
         )
     return catalogue
-
-
-def _is_table(file: Path) -> bool:
-    """By the name, or by a header in a file that obspy could take for another format, as the text of FDSN services."""
-    name = file.name.lower().removesuffix(file.suffix.lower() if file.suffix.lower() in COMPRESSED else "")
-    if name.endswith((".csv", ".tsv")):
-        return True
-    if name.endswith((".xml", ".quakeml", ".qml", *ASDF_SUFFIXES)):
-        return False
-    try:
-        return is_event_table(read_table(file))
-    except DataError:
-        return False
 
 
 def _events_from_catalogue(file: Path) -> Catalogue:

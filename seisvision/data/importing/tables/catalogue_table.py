@@ -12,7 +12,7 @@ import numpy as np
 
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.agencies import fit_magnitudes, with_habits
-from seisvision.data.importing.tables.columns import Column, Meaning, understand
+from seisvision.data.importing.tables.columns import DEGREES, Column, Meaning, understand
 from seisvision.data.importing.tables.event_columns import (
     DEEPEST_KM,
     EVENT_NUMBERS,
@@ -45,7 +45,6 @@ OWN = ("source_id", "source_dataset", "source_onset_time", "source_onset_method"
 """Columns that the import writes itself."""
 NONE_IS_ZERO = ("mw", "ms", "mb")
 """Types of which the GCMT catalogue writes 0.0 where there is none."""
-DEGREES = {"": 1.0, "deg": 1.0}
 SPELLINGS = {
     "mw": ("mww", "mwc", "mwb", "mwr", "mwp"),
     "ms": ("msz", "msbb", "ms20"),
@@ -171,6 +170,8 @@ class _Reader:
             if ID not in self.columns and event_id in first:
                 event_id = f"{event_id}_{1 + sum(name.partition('_')[0] == event_id for name in first)}"
             try:
+                if not event_id and ID not in self.columns and not self._time(row, line):
+                    raise _refusal("bad_time", "has neither an id nor an origin time", line)
                 if not is_plain_id(event_id):
                     raise _refusal("bad_id", f"has the id {event_id[:40]!r}; an id is plain text", line)
                 if event_id in first and self.repeats and self._same_event(row, first[event_id][1]):

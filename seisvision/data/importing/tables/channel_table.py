@@ -19,11 +19,12 @@ from seisvision.data.importing.sensors.channel_codes import clean_channel
 from seisvision.data.importing.sensors.orientation import angle_deg, axis
 from seisvision.data.importing.series.signals import Recording
 from seisvision.data.importing.tables.text_tables import NAN
+from seisvision.data.importing.tables.times import NS
 from seisvision.data.importing.tables.units import ground_unit
 
 Recorded = Segment | Recording
 """What has SEED codes, a time and perhaps a SAC header."""
-SLACK_NS = 1_000_000_000
+SLACK_NS = NS
 """Files begin with the record that was open when the epoch began."""
 
 ROUNDING_DEG, ROUNDING_FACTOR = 1.0, 1.01

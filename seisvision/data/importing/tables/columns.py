@@ -20,6 +20,7 @@ UNIT_WORDS = {
     "ft": "ft", "feet": "ft", "foot": "ft",
     "jst": "jst", "kst": "jst",
 }  # fmt: skip
+DEGREES = {"": 1.0, "deg": 1.0}
 NOT_MEANT = frozenset({
     "arrival", "auth", "author", "count", "created", "creation", "day", "download", "end", "err", "error", "errors",
     "file", "fix", "fixed", "fixity", "gap", "horizontal", "id", "insert", "max", "min", "modif", "modification",

@@ -14,7 +14,7 @@ import pandas as pd
 
 from seisvision.data.importing.tables.leap_seconds import without_leap_seconds
 from seisvision.data.importing.tables.pick import Pick, code, mode_and_status, stream_codes
-from seisvision.data.importing.tables.text_tables import NAN, read_csv
+from seisvision.data.importing.tables.text_tables import NAN, NUMBER, read_csv
 from seisvision.data.importing.tables.times import time_ns
 from seisvision.errors import DataError, did_you_mean
 
@@ -59,14 +59,11 @@ WIDE = {
 spread of a probability, no time."""
 NO_PICK = ("", "-1", "-1.0", "nan", "nat", "none", "null", "na", "--", "-12345", "-12345.0")
 """What tables write in place of a time."""
-EPOCH_UNITS = ((10**8, 10**11, 10**9), (10**11, 10**14, 10**6), (10**14, 10**17, 10**3), (10**17, 10**20, 1))
-"""From, up to, nanoseconds: numbers as large as a time since 1970 in s, ms, microseconds or ns (years 1973 to 5138)."""
-
+BEYOND_NS = 1e20
+"""No time is so late."""
 GENERAL = ("timestamp", "time", "datetime")
 """Names of a column of times that do not say of what."""
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d{1,2}(:\d{1,2}([.,]\d*)?)?[Zz]?")
-
-NUMBER = re.compile(r"[+-]?\d+\.?\d*(?:[eE][+-]?\d+)?")
 
 
 def table_picks(file: Path) -> list[Pick]:
@@ -193,17 +190,14 @@ def _counted(cells: Mapping[str, str]) -> str:
 
 def moment_ns(text: str) -> int | None:
     """Nanoseconds since 1970 of a time, or of a number that counts from 1970; None where it is neither."""
-    try:
-        if NUMBER.fullmatch(text) is None:
-            # pandas reads a time of day as one of today.
-            return time_ns(text) if re.search(r"\d{4}", text) else None
-        number = Decimal(text)
-        for least, limit, unit in EPOCH_UNITS:
-            if least <= number < limit:
-                return time_ns(str(pd.Timestamp(round(number * unit))))
-    except (ValueError, OverflowError):
+    is_number = NUMBER.fullmatch(text) is not None
+    if is_number and not 0 <= float(text) < BEYOND_NS:
         return None
-    return None
+    try:
+        # Tables of numbers write 1.5832983675E9.
+        return time_ns(f"{Decimal(text):f}" if is_number else text)
+    except ValueError:
+        return None
 
 
 def _positive(text: str) -> float:

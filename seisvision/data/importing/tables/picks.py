@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.data.importing.formats.sac import UNDEFINED
 from seisvision.data.importing.tables.catalogue import open_catalogue
+from seisvision.data.importing.tables.origins import choose_origin
 from seisvision.data.importing.tables.pick import Pick, code, mode_and_status
 from seisvision.data.importing.tables.pick_tables import table_picks
 from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, NAN
@@ -20,8 +22,6 @@ PLACEHOLDER = "{event_id}"
 TABLE_SUFFIXES = (*CSV_SUFFIXES, ".picks")
 SAC_TIMES = ("a", *(f"t{number}" for number in range(10)))
 """Header words of times; ``ka``, ``kt0``, ... name their phases."""
-UNDEFINED = -12345
-"""What SAC writes for a word that has no value."""
 
 
 def read_picks(path: str) -> list[Pick]:
@@ -50,7 +50,7 @@ def read_event_picks(path: str, event_id: str) -> list[Pick]:
 
 def _catalogue_picks(event: Any, event_id: str, file: Path) -> Iterable[Pick]:
     """Picks of an obspy event, which name their phase themselves or through an arrival of an origin."""
-    preferred = event.preferred_origin() or next(iter(event.origins), None)
+    preferred = choose_origin(event, [])
     phases = {str(arrival.pick_id): arrival.phase for origin in event.origins for arrival in origin.arrivals}
     arrivals = [] if preferred is None else preferred.arrivals
     phases |= {str(arrival.pick_id): arrival.phase for arrival in arrivals if arrival.phase}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from seisvision.data.geodesy import within_half_turn
-from seisvision.data.importing.tables.columns import Column, Meaning, understand
+from seisvision.data.importing.tables.columns import DEGREES, Column, Meaning, understand
 from seisvision.data.importing.tables.event_columns import is_sentinel
 from seisvision.data.importing.tables.text_tables import (
     NAN,
@@ -20,17 +20,16 @@ from seisvision.data.importing.tables.text_tables import (
     plain_number,
     read_table,
 )
-from seisvision.data.importing.tables.times import FIRST_YEAR, LAST_YEAR, day_comes_first, time_ns
+from seisvision.data.importing.tables.times import DAY_S, FIRST_YEAR, LAST_YEAR, NS, day_comes_first, time_ns
 from seisvision.errors import DataError, did_you_mean
 
-DEGREES = {"": 1.0, "deg": 1.0}
 METRES = {"": 1.0, "m": 1.0, "km": 1000.0, "ft": 0.3048}
 LOWEST_M, HIGHEST_M = -12000.0, 9000.0
 SAME_PLACE_DEG = 0.001
 """A hundred metres: lists round differently."""
 IN_KILOMETRES = 9.0
 """Elevations without a unit that all lie below this, and are no whole numbers, could be in kilometres."""
-DAY_NS = 86400 * 10**9
+DAY_NS = DAY_S * NS
 TIME_OF_DAY = re.compile(r"\d:\d|\d{9}|T\d")
 YEAR = re.compile(r"(\d{4})(\D.*|\d{3}|\d{4})?")
 OPEN_WORDS = ("now", "present", "open", "-1")

@@ -21,14 +21,14 @@ from seisvision.data.importing.tables.text_tables import (
     COMPRESSED,
     NAN,
     existing,
+    is_table,
     read_bytes,
-    read_table,
     refuse_entities,
 )
 from seisvision.errors import DataError
 
 SAC = "sac"
-"""In place of a file: take stations from SAC headers."""
+"""In place of a file: take events, stations or picks from SAC headers."""
 
 
 @dataclass(frozen=True)
@@ -135,21 +135,9 @@ def read_stations(path: str | None, channel_codes: Mapping[str, str] | None = No
         return StationTable()
     stations = StationTable(channels=ChannelTable(dict(channel_codes or {})))
     file = existing(path, "stations")
-    add_all = _add_table if _is_table(file) else _add_inventory
+    add_all = _add_table if is_table(file, (".xml", *ASDF_SUFFIXES), is_station_table) else _add_inventory
     add_all(file, stations)
     return stations
-
-
-def _is_table(file: Path) -> bool:
-    name = file.name.lower().removesuffix(file.suffix.lower() if file.suffix.lower() in COMPRESSED else "")
-    if name.endswith((".csv", ".tsv")):
-        return True
-    if name.endswith((".xml", *ASDF_SUFFIXES)):
-        return False
-    try:
-        return is_station_table(read_table(file))
-    except DataError:
-        return False
 
 
 def _add_table(file: Path, stations: StationTable) -> None:

@@ -6,7 +6,7 @@ import re
 
 from seisvision.data.importing.tables.columns import Column, Meaning
 from seisvision.data.importing.tables.leap_seconds import without_leap_seconds
-from seisvision.data.importing.tables.text_tables import NO_VALUE, TextTable
+from seisvision.data.importing.tables.text_tables import NO_VALUE, NUMBER, TextTable
 from seisvision.data.importing.tables.times import ZONES_H, AmbiguousTimeError, day_comes_first, format_ns, time_ns
 
 ZONES = {"": 0.0, "utc": 0.0, "jst": 9.0}
@@ -15,7 +15,6 @@ CLOCK_PARTS = ("hour", "minute", "hour_minute", "second")
 FRACTIONS = {"millisecond": 3, "microsecond": 6}
 """Column of a part of a second to its digits."""
 CLOCK = re.compile(r"\d{1,2}:\d{1,2}(:\d{1,2}([.,]\d*)?)?\s*([AaPp][Mm])?\D*")
-NUMBER = re.compile(r"\s*[+-]?\d+\.?\d*(?:[eE][+-]?\d+)?\s*")
 WHOLE_SECOND = re.compile(r"(.*\d:\d{1,2}:\d{1,2})(\D*|[+-][\d:]+)")
 ZONED = re.compile(r".*\d\s*([A-Za-z]+|[+-]\d{2}:?(\d{2})?)")
 """A time of day that names a zone."""
@@ -176,7 +175,7 @@ def _is_true_epoch(table: TextTable, columns: dict[str, Column]) -> bool:
     own = re.sub(r"[^a-z0-9]", "", column.name.lower())
     if not (names & {"evid", "orid"} and names & {"orid", "arid", "prefor", "datetime1", "totimestamp"}):
         return False
-    numbers = all(NUMBER.fullmatch(text) for text in table.column(column.index) if text)
+    numbers = all(NUMBER.fullmatch(text.strip()) for text in table.column(column.index) if text)
     return own == "totimestamp" or (own == "datetime" and numbers)
 
 

@@ -9,6 +9,7 @@ import io
 import lzma
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +76,26 @@ def existing(path: str, what: str) -> Path:
 def is_table_name(file: Path) -> bool:
     """Whether the name ends like that of a table, such as ``.csv`` or ``.csv.gz``."""
     return file.name.lower().endswith(CSV_SUFFIXES)
+
+
+def is_table(file: Path, others: tuple[str, ...], knows: Callable[[TextTable], bool]) -> bool:
+    """Whether a file is a table, by its name, or else by its header.
+
+    ObsPy takes some tables for another format, such as the text of FDSN services.
+
+    Args:
+        others: endings of what is no table.
+        knows: whether the header names what is sought.
+    """
+    name = file.name.lower().removesuffix(file.suffix.lower() if file.suffix.lower() in COMPRESSED else "")
+    if name.endswith((".csv", ".tsv")):
+        return True
+    if name.endswith(others):
+        return False
+    try:
+        return knows(read_table(file))
+    except DataError:
+        return False
 
 
 def read_bytes(file: Path) -> bytes:

@@ -47,8 +47,10 @@ _TWO_WAYS = re.compile(
 """05/03/2020: the fifth of March or the third of May."""
 _SHORT_YEAR = re.compile(r"\d{1,2}([-/.])\d{1,2}\1\d{2}(\D.*)?")
 _CLOCK_ONLY = re.compile(_CLOCK + _ZONE)
-_EPOCHS = {9: 1, 10: 1, 13: 1000, 16: 1_000_000, 19: NS}
-"""Digits of a time since 1970 to its ticks in a second: 1973 to 2286 in seconds, 2001 to 2286 in smaller ticks."""
+_EPOCHS = {9: 1, 10: 1, 12: 1000, 13: 1000, 15: 1_000_000, 16: 1_000_000, 18: NS, 19: NS}
+"""Digits of a time since 1970 to its ticks in a second: 1973 to 2286."""
+_DATES = (7, 8, 12, 13, 14)
+"""Digits of YYYYDDD, YYYYMMDD, YYYYMMDDHHMM, YYYYDDDHHMMSS and YYYYMMDDHHMMSS."""
 
 
 class AmbiguousTimeError(ValueError):
@@ -93,15 +95,20 @@ def time_ns(text: str, *, day_first: bool | None = None, zone_h: float = 0.0, wh
 
 
 def _since_1970(text: str) -> int | None:
-    """Of seconds, milli-, micro- or nanoseconds, told apart by their digits."""
+    """Of seconds, milli-, micro- or nanoseconds, told apart by their digits; None for what begins with a year.
+
+    As milliseconds 12 or 13 digits that begin with a year would be of 1976, or of 2030 to 2039.
+    """
     whole, _, fraction = text.partition(".")
     if not whole.isdecimal() or (fraction and not fraction.isdecimal()):
+        return None
+    if len(whole) in _DATES and FIRST_YEAR <= int(whole[:4]) < LAST_YEAR:
         return None
     ticks = _EPOCHS.get(len(whole))
     if ticks is not None:
         tick_ns = NS // ticks
         return int(whole) * tick_ns + int(fraction[:9].ljust(9, "0")) * tick_ns // NS
-    if len(whole) in (7, 8, 12, 14):
+    if len(whole) in _DATES:
         return None
     raise ValueError(f"'{text}' could be a day number of a spreadsheet or a decimal year; {LIKE}")
 
