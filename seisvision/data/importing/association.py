@@ -36,14 +36,9 @@ from seisvision.data.importing.tables.event_columns import Catalogue, is_plain_i
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import PLACEHOLDER
 from seisvision.data.importing.tables.station_table import SAC
-<<<<<<< HEAD
-from seisvision.data.importing.tables.times import format_ns, time_ns
-from seisvision.data.stored.texts import NO_EVENT
-from seisvision.errors import ConfigurationError, DataError, did_you_mean
-=======
 from seisvision.data.importing.tables.times import NS, format_ns, time_ns
+from seisvision.data.stored.texts import NO_EVENT
 from seisvision.errors import ConfigurationError, DataError, closest
->>>>>>> reader
 
 SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")
 """A day file of a SeisComP data structure: year and day of the year."""
