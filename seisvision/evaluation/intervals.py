@@ -9,7 +9,6 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from seisvision.errors import DataError
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
@@ -215,6 +214,8 @@ def percentile_ends(values: np.ndarray, level: float) -> tuple[float, float]:
 
 def _poisson_end(count: float, level: float) -> float:
     """One-sided lower end of the mean of a Poisson number."""
+    from scipy import special  # late: tables and sweeps, which show no interval of their own making, need it not
+
     return float(special.gammaincinv(count, 1 - level))
 
 

@@ -63,6 +63,7 @@ def test_sound_numbers_of_every_kind_pass(sound: Path) -> None:
         ("source_magnitude", 0.0, "magnitude_sentinel"),
         ("source_magnitude", 9.99, "magnitude_sentinel"),
         ("path_ep_distance_km", 999.0, "distance_sentinel"),
+        ("path_ep_distance_km", 0.0, "distance_sentinel"),
     ],
 )
 def test_values_for_none_are_fatal_where_they_are_learnt_and_told_elsewhere(
@@ -254,3 +255,9 @@ def test_what_was_found_is_kept_and_a_folder_that_cannot_be_written_is_no_fault(
     assert copies_of(sound, tmp_path / "cache") == []
     (tmp_path / "file").write_text("")
     assert copies_of(sound, tmp_path / "file" / "cache") == []
+
+
+def test_zeros_among_small_distances_stand_for_none_but_zeros_among_shallow_depths_need_not() -> None:
+    values = np.where(np.arange(120) % 6 == 0, 0.0, np.linspace(16.0, 700.0, 120))
+    assert stand_ins(values, never_zero=True) == [0.0]
+    assert stand_ins(np.where(np.arange(120) % 6 == 0, 0.0, np.linspace(0.5, 700.0, 120))) == []

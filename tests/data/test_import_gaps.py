@@ -235,3 +235,15 @@ def test_settings_that_make_no_sense_are_refused(tmp_path):
     for quality in ({"max_interpolated_fraction": 5}, {"overlaps": "keep"}):
         with pytest.raises(ConfigurationError, match=next(iter(quality))):
             recipe(tmp_path, quality=quality)
+
+
+@pytest.mark.parametrize(("every", "begin"), [(100, 0), (200, 1), (500, 0)])
+def test_single_samples_lost_at_steady_times_are_gaps_and_no_slow_clock(every, begin):
+    samples = motion()
+    starts = range(begin, len(samples), every)
+    joined = join([segment(samples[at : at + every - 1], at / 100) for at in starts], 1.0, "f", "counts")
+    assert joined.start_ns == ORIGIN.ns + begin * NS // 100
+    assert joined.interpolated_s == pytest.approx(0.01 * (len(starts) - 1))
+    kept = np.delete(samples[begin : begin + len(joined.samples)], np.arange(every - 1, len(joined.samples), every))
+    same = np.delete(joined.samples, np.arange(every - 1, len(joined.samples), every))
+    assert np.allclose(same - same.mean(), kept - kept.mean(), atol=1)

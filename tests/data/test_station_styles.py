@@ -205,3 +205,13 @@ def test_an_inventory_with_two_places_at_one_time_gives_the_later_or_none(tmp_pa
     contradictory = read_stations(str(tmp_path / "both.xml"))
     assert contradictory.find("XX", "DDD", "", "HHZ", TIME) is None
     assert "two places at one time" in contradictory.why_missing("XX", "DDD")
+
+
+@pytest.mark.parametrize(("azimuth", "dip"), [("-90.0", "0.0"), ("-90", "0"), ("270.0", "0.0"), ("270", "-95")])
+def test_text_of_a_service_keeps_the_directions_that_obspy_does_not_read(tmp_path, azimuth, dip):
+    row = f"XX|AAA||HHE|10.5|-174.98|1614.5|0.0|{azimuth}|{dip}|Sensor|6.2E8|1.0|M/S|100.0|2010-01-02T00:00:00|\n"
+    channels = read(tmp_path, CHANNELS + row, "channels.txt").channels
+    (found,) = channels.epochs["XX", "AAA", "HHE"]
+    assert (found.azimuth_deg % 360, found.dip_deg) == (270, float(dip))
+    assert (found.response is not None) == (abs(float(dip)) <= 90)
+    assert len(channels.epochs["XX", "AAA", "HHZ"]) == 1

@@ -161,7 +161,8 @@ def _angles(table: AuditTable, item: Learnt) -> Iterator[Finding]:
 def _stand_ins(table: AuditTable, item: Learnt, is_learnt: bool) -> Iterator[Finding]:
     rows = _chosen(table, item)
     values = table.numbers(item.column)[rows]
-    for value in stand_ins(values, ordered=item.kind != "angle"):
+    never_zero = item.column == "path_ep_distance_km"
+    for value in stand_ins(values, ordered=item.kind != "angle", never_zero=never_zero):
         bad = rows[values == value]
         title = f"{item.column} is {value:g}, apart from the other values: it may stand for 'none'"
         remedy = f"Leave {item.column} empty where it is not known; a number would be learnt as it stands."
@@ -169,11 +170,12 @@ def _stand_ins(table: AuditTable, item: Learnt, is_learnt: bool) -> Iterator[Fin
         yield from _finding(table, item, f"{item.label}_sentinel", severity, title, bad, len(rows), remedy)
 
 
-def stand_ins(values: np.ndarray, ordered: bool = True) -> list[float]:
+def stand_ins(values: np.ndarray, ordered: bool = True, never_zero: bool = False) -> list[float]:
     """Values (of N, NaN for none) that repeat suspiciously and stand apart from the others.
 
     The usual ones stand apart where the next value is farther than the next twentieth of the values is wide. Any other
     number must lie three times as far off as all others are wide. ``ordered`` is false for angles, which have no ends.
+    ``never_zero`` says that 0 does not come about by itself, as in distances.
     """
     known = values[np.isfinite(values)]
     unique, counts = np.unique(known, return_counts=True)
@@ -186,7 +188,7 @@ def stand_ins(values: np.ndarray, ordered: bool = True) -> list[float]:
         rest = known[known != value]
         listed = bool(np.isclose(value, STAND_INS, rtol=0, atol=1e-6).any())
         at_end = ordered and value in (unique[0], unique[-1])
-        plain = not ordered or abs(value) >= PLAIN or (at_end and value < 0)
+        plain = not ordered or abs(value) >= PLAIN or (at_end and value < 0) or (never_zero and value == 0)
         if (listed and plain and count >= OFTEN * usual) or (at_end and _stands_apart(value, rest, listed)):
             found.append(float(value))
     return found

@@ -17,6 +17,10 @@ TEAR = 1.0
 """Packets whose times miss one another by no more samples follow one another: their clock is not read any better."""
 TOLD = 5
 """Packets that are needed to tell a drift of the clock from a step."""
+STEADIEST = 1e-3
+"""No clock of a recorder runs slower by this share: where packets are on the grid all the same, samples are lost."""
+ON_GRID = 0.02
+"""In samples."""
 COMPARED = 4
 """Samples that two pieces must share before a shift by one sample is tried."""
 
@@ -143,7 +147,15 @@ def _linked(chain: list[Piece], rate_hz: float) -> list[Piece]:
     true_hz = rate_hz / (rate_hz / told_hz + slope)
     if np.abs(late - begin - slope * counts[:-1]).max() > TEAR or not near(true_hz, rate_hz):
         return chain
+    if slope > STEADIEST and _lost_samples(late):
+        return chain
     return [Piece(float(begin), true_hz, np.concatenate([piece.samples for piece in chain]))]
+
+
+def _lost_samples(late: np.ndarray) -> bool:
+    """Whether packets come late by whole samples of the grid, and never early: then samples are missing in between."""
+    steps = np.diff(late)
+    return bool((steps > -ON_GRID).all() and np.abs(late - late[0] - np.rint(late - late[0])).max() <= ON_GRID)
 
 
 def _on_grid(piece: Piece, rate_hz: float) -> tuple[int, np.ndarray]:

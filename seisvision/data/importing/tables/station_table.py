@@ -29,6 +29,8 @@ from seisvision.errors import DataError
 
 SAC = "sac"
 """In place of a file: take events, stations or picks from SAC headers."""
+AZIMUTH_IN_TEXT = re.compile(rb"^((?:[^|\n]*\|){8})(-\d+\.?\d*)(?=\|)", re.MULTILINE)
+"""A negative azimuth in text of an FDSN service, the ninth field of a line."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def read_stations(path: str | None, channel_codes: Mapping[str, str] | None = No
 
 def _add_table(file: Path, stations: StationTable) -> None:
     described = _responses_in_text(file)
+    told = set() if described is None else {name.upper() for name in described.get_contents()["channels"]}
     for row in read_station_rows(file, stations.problems, stations.columns, stations.notes):
         place = Place(row.latitude_deg, row.longitude_deg, row.elevation_m)
         stations.add((row.network, row.station, None, None), place, row.span)
@@ -149,7 +152,8 @@ def _add_table(file: Path, stations: StationTable) -> None:
             continue
         location, code = clean_channel(row.channel, stations.channels.codes, row.location or "")
         stations.add((row.network, row.station, location, code), place, row.span)
-        if described is None:
+        # obspy passes over channels that it cannot read: these have no response, but they have directions.
+        if f"{row.network}.{row.station}.{row.location or ''}.{row.channel}".upper() not in told:
             angles = {"azimuth_deg": row.azimuth_deg, "dip_deg": row.dip_deg}
             stations.channels.add(row.network, row.station, row.location, row.channel, row.span, **angles)
     if described is not None:
@@ -164,10 +168,17 @@ def _responses_in_text(file: Path) -> Any:
     content = re.sub(rb"[ \t]*\|[ \t]*", b"|", read_bytes(file))
     if b"scalefreq" not in content[:4096].lower():
         return None
+    content = AZIMUTH_IN_TEXT.sub(_within_circle, content)
     try:
         return obspy.read_inventory(io.BytesIO(content), format="STATIONTXT")
     except Exception:  # whatever the parser raises: the places are read all the same
         return None
+
+
+def _within_circle(match: re.Match[bytes]) -> bytes:
+    """Azimuths from -360 to 360 brought into 0 to 360, which is all that obspy reads."""
+    value = float(match[2])
+    return match[1] + b"%f" % (value % 360) if -360 <= value < 0 else match[0]
 
 
 def _add_channels(inventory: Any, stations: StationTable) -> None:
