@@ -1,9 +1,8 @@
-"""How far a number can be trusted: Wilson and bootstrap intervals, and paired comparisons of two models."""
+"""How far a number can be trusted: a value with its interval, and the intervals of proportions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
@@ -11,10 +10,6 @@ from typing import Any
 import numpy as np
 
 from seisvision.errors import DataError
-from seisvision.seeding import DEFAULT_SEED, numpy_stream
-
-Statistic = Callable[..., float]
-"""Maps arrays of equal length (rows are samples) to one number."""
 
 MIN_FINITE_SHARE = 0.5
 """A bootstrap interval is given only where at least this share of the resamples has a defined statistic."""
@@ -61,18 +56,6 @@ class Measure:
         return cls(value, low, high, int(values.get("n") or 0), str(values.get("kind") or ""))
 
 
-@dataclass(frozen=True)
-class McNemar:
-    """Exact McNemar test of two models on the same samples."""
-
-    n_only_a: int
-    """Samples that only the first model has right."""
-    n_only_b: int
-    """Samples that only the second model has right."""
-    p_value: float
-    """Two-sided probability of a split at least this uneven if both were equally good."""
-
-
 def wilson_interval(k: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Score interval of a proportion (Wilson 1927, J. Am. Stat. Assoc. 22, 209-212, without continuity correction).
 
@@ -117,92 +100,6 @@ def rare_wilson_interval(k: float, n: float, level: float = 0.95) -> tuple[float
     return low, high
 
 
-def bootstrap_interval(
-    statistic: Statistic,
-    *arrays: np.ndarray,
-    groups: Sequence[Any] | np.ndarray | None = None,
-    strata: Sequence[Any] | np.ndarray | None = None,
-    seed: int = DEFAULT_SEED,
-    n_resamples: int = 2000,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13).
-
-    Args:
-        statistic: called with the resampled ``arrays``; may return NaN where it is not defined.
-        arrays: arrays (N, ...) whose rows belong together.
-        groups: (N,) group of every row, such as its event: whole groups are drawn, because rows of one group are not
-            independent. None: every row is its own group.
-        strata: (N,) stratum of every row, such as its class; as many groups are drawn in each as it has.
-        seed: base seed of the resamples.
-        n_resamples: number of resamples.
-        level: confidence level.
-
-    Returns:
-        The two ends; NaN where there are no rows or the statistic is undefined in most resamples.
-
-    Raises:
-        DataError: lengths differ, a group lies in two strata or a parameter is out of range.
-    """
-    _check_level(level)
-    rows = _Resampler(_common_length(*arrays, groups, strata), groups, strata)
-    rng = numpy_stream(seed, "bootstrap")
-    values = np.array([statistic(*_take(arrays, rows.draw(rng))) for _ in range(n_resamples if rows.n else 0)])
-    return percentile_ends(values, level)
-
-
-def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> McNemar:
-    """Exact McNemar test (McNemar 1947, Psychometrika 12, 153-157) on the samples where two models differ.
-
-    Args:
-        correct_a: bool (N,), True where the first model is right.
-        correct_b: bool (N,), the same samples for the second model.
-
-    Raises:
-        DataError: lengths differ.
-    """
-    _common_length(correct_a, correct_b)
-    a, b = np.asarray(correct_a, bool), np.asarray(correct_b, bool)
-    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
-    n = only_a + only_b
-    tail = sum(math.comb(n, i) for i in range(min(only_a, only_b) + 1))
-    # Integers until the last step: 2**n overflows a float from n = 1024.
-    return McNemar(only_a, only_b, min(1.0, float(2 * tail / 2**n)) if n else 1.0)
-
-
-class _Resampler:
-    """Draws row numbers: whole groups with replacement, stratum by stratum."""
-
-    def __init__(self, n: int, groups: Any, strata: Any) -> None:
-        self.n = n
-        group = np.arange(n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-        self._order = np.argsort(group, kind="stable")
-        self._counts = np.bincount(group) if n else np.zeros(0, int)
-        self._starts = np.cumsum(self._counts) - self._counts
-        self._strata = self._groups_by_stratum(np.zeros(n) if strata is None else np.asarray(strata), group)
-
-    def _groups_by_stratum(self, strata: np.ndarray, group: np.ndarray) -> list[np.ndarray]:
-        stratum = np.unique(strata, return_inverse=True)[1]
-        of_group = stratum[self._order[self._starts]]
-        mixed = np.flatnonzero(stratum != of_group[group])
-        if len(mixed):
-            raise DataError(
-                f"Row {mixed[0]} has another stratum than the rest of its group; "
-                "resample by group or by stratum, not both."
-            )
-        return [np.flatnonzero(of_group == s) for s in np.unique(of_group)]
-
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
-        chosen = np.concatenate([members[rng.integers(0, len(members), len(members))] for members in self._strata])
-        lengths = self._counts[chosen]
-        first = np.repeat(self._starts[chosen] - (np.cumsum(lengths) - lengths), lengths)
-        return self._order[first + np.arange(lengths.sum())]
-
-
-def _take(arrays: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
-    return [np.asarray(array)[rows] for array in arrays]
-
-
 def percentile_ends(values: np.ndarray, level: float) -> tuple[float, float]:
     """Ends of the percentile interval of resampled values (R,); NaN where most are undefined."""
     finite = values[np.isfinite(values)]
@@ -217,16 +114,6 @@ def _poisson_end(count: float, level: float) -> float:
     from scipy import special  # late: tables and sweeps, which show no interval of their own making, need it not
 
     return float(special.gammaincinv(count, 1 - level))
-
-
-def _common_length(*arrays: Any) -> int:
-    lengths = {len(array) for array in arrays if array is not None}
-    if len(lengths) != 1:
-        raise DataError(
-            f"Arrays of one comparison need the same number of rows; got {sorted(lengths)}. "
-            "Order both by the same sample ids first."
-        )
-    return lengths.pop()
 
 
 def _check_level(level: float) -> None:

@@ -25,8 +25,6 @@ ROWS_AT_ONCE = 128
 """Resamples handled together, which bounds the memory."""
 KEPT_BYTES = 64_000_000
 """Resamples up to this size are kept, so that many tests on the same number of events draw them once."""
-MOST_COUNT_BYTES = 256_000_000
-"""More resamples than usual are drawn up to this size."""
 
 
 class EventBootstrap:
@@ -186,29 +184,6 @@ def expanded_level(level: float, n_groups: int) -> float:
     """Level at which percentiles reach as far as Student's t does with the standard error of so few events."""
     reach = special.stdtrit(n_groups - 1, 0.5 + level / 2) * math.sqrt(n_groups / (n_groups - 1))
     return float(2 * special.ndtr(reach) - 1)
-
-
-def smallest_p(n_resamples: int) -> float:
-    """The smallest p-value that R resamples can give."""
-    return 2 / (n_resamples + 1)
-
-
-def enough_resamples(n_tests: int, n_groups: int, alpha: float = 0.05) -> int:
-    """Resamples that let the smallest p-value fall to half of ``alpha`` after adjustment for ``n_tests`` tests.
-
-    Never fewer than usual, and of many events (``n_groups``) never more than fit in `MOST_COUNT_BYTES`.
-    """
-    wanted = math.ceil(4 * n_tests / alpha)
-    return max(N_RESAMPLES, min(wanted, MOST_COUNT_BYTES // (COUNT_BYTES * max(1, n_groups))))
-
-
-def two_sided_p(resampled: np.ndarray) -> float:
-    """Two-sided bootstrap p-value of differences (R,) against none; never below 2 / (R + 1)."""
-    finite = resampled[np.isfinite(resampled)]
-    if not len(finite):
-        return math.nan
-    tail = min(int((finite <= 0).sum()), int((finite >= 0).sum()))
-    return min(1.0, (tail + 1) * smallest_p(len(finite)))
 
 
 def _first_over_second(means: np.ndarray) -> np.ndarray:
