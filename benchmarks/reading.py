@@ -24,6 +24,7 @@ import obspy
 import pandas as pd
 
 from seisvision.data.importing.formats import waveform_files
+from seisvision.data.importing.formats.reading import Request
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import build_recipe
 from seisvision.data.waveform_set import WaveformSet
@@ -74,7 +75,7 @@ def compare_files(paths: list[Path], rounds: int) -> None:
             np.testing.assert_array_equal(segment.samples, theirs[segment.trace_id])
     readers: dict[str, Callable[[Path], object]] = {
         "seisvision (pymseed)": lambda path: waveform_files.read_segments(path),
-        "seisvision (obspy)": lambda path: waveform_files._read_obspy(path, None, False),
+        "seisvision (obspy)": lambda path: waveform_files._read_mended(Request(path)),
         "obspy.read": lambda path: obspy.read(str(path)),
         "obspy.read, MSEED": lambda path: obspy.read(str(path), format="MSEED"),
         "headers (pymseed)": lambda path: waveform_files.read_segments(path, headers_only=True),
