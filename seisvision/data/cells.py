@@ -172,8 +172,10 @@ def _distinct_names(latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> list
 
 def source_cell(event: Mapping[str, Any]) -> str:
     """Name of the cell of an event alone, as if no other source were known; "" without a place."""
-    places = ([event.get(f"source_{axis}_deg", np.nan)] for axis in ("latitude", "longitude"))
-    return cell_names(*map(np.array, places))[0]
+    latitude_deg, longitude_deg = (event.get(f"source_{axis}_deg", np.nan) for axis in ("latitude", "longitude"))
+    if not np.isfinite(latitude_deg + longitude_deg):
+        return ""
+    return cell_names(np.array([latitude_deg]), np.array([longitude_deg]))[0]
 
 
 def name_cells(events: Iterable[dict[str, Any]]) -> None:

@@ -56,7 +56,8 @@ def read_recordings(
                     raise unwanted[trace_id]
                 _check_main_rate(rate, families)
                 recording = join(members, recipe.processing.max_gap_s, file, source.unit or COUNTS)
-                recordings.append(check(replace(recording, read_span=read_span), recipe.quality))
+                recording = recording if read_span is None else replace(recording, read_span=read_span)
+                recordings.append(check(recording, recipe.quality))
             except Refusal as refusal:
                 log.add(refusal, file=file, trace_id=trace_id)
     return recordings, n_read

@@ -188,7 +188,7 @@ def _process(station: Station, recipe: Recipe, source: Source, table: StationTab
             elif source.response == "gain":
                 response, unit = table.channels.sensitivity(recording)
             processed = process(recording, recipe.processing, response, source.output)
-            station.recordings[letter] = replace(processed, unit=unit)
+            station.recordings[letter] = processed if processed.unit == unit else replace(processed, unit=unit)
         except Refusal as refusal:
             log.add_recordings([station.recordings.pop(letter)], refusal)
 

@@ -155,7 +155,11 @@ def _usable(letter: str, azimuth_deg: float, dip_deg: float) -> Angles | None:
 
 def _sac_angles(headers: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Angles], set[str]]:
     """Angles of SAC headers. Some programs write the dip of SEED into CMPINC: no inclination is below 0."""
-    stated = {letter: (_number(header, "cmpaz"), _number(header, "cmpinc")) for letter, header in headers.items()}
+    stated = {
+        letter: (_number(header, "cmpaz"), _number(header, "cmpinc")) for letter, header in headers.items() if header
+    }
+    if not stated:
+        return {}, set()
     stated = {letter: pair for letter, pair in stated.items() if not np.isnan(pair).all()}
     upright = {letter for letter, (_, inclination) in stated.items() if inclination == 0}
     below = any(-90 <= inclination < 0 for _, inclination in stated.values())

@@ -47,9 +47,29 @@ def gap_mask(samples: np.ndarray, rate_hz: float) -> tuple[np.ndarray | None, li
     if not len(known):
         return mask, values
     low, high = float(known.min()), float(known.max())
+    # Fillers that are not the outermost samples come in runs, so most recordings need no closer look.
+    candidates = _fillers(samples, low, high) if low in KNOWN or high in KNOWN or _has_run(samples) else {}
+    if candidates:
+        _mark_fillers(samples, mask, candidates, values)
+    _mark_zeros(samples, mask, rate_hz, values)
+    return (mask if mask.any() else None), values
+
+
+def _has_run(samples: np.ndarray) -> bool:
+    """Whether any value stands ``LONG_RUN`` times in a row."""
+    same = samples[1:] == samples[:-1]
+    for _ in range(LONG_RUN - 2):
+        same = same[1:] & same[:-1]
+    return bool(same.any())
+
+
+def _fillers(samples: np.ndarray, low: float, high: float) -> dict[float, np.ndarray]:
+    """Values that may stand for gaps, and where (T,) they are."""
     number = int if samples.dtype.kind in "iu" else float  # whole numbers are compared many times faster as such
     candidates = {value: samples == number(value) for value in {low, high} - set(KNOWN)}
-    candidates = {value: at for value, at in candidates.items() if runs_of(at, LONG_RUN)}
+    candidates = {
+        value: at for value, at in candidates.items() if np.count_nonzero(at) >= LONG_RUN and runs_of(at, LONG_RUN)
+    }
     for value in KNOWN:
         # Zero lies outside all else only where all else has one sign.
         if not low <= value <= high or (value == 0 and low * high != 0):
@@ -59,10 +79,7 @@ def gap_mask(samples: np.ndarray, rate_hz: float) -> tuple[np.ndarray | None, li
         outermost = value in (low, high) or (low if value < 0 else high) in KNOWN
         if n and (outermost or (n >= LONG_RUN and runs_of(at, LONG_RUN))):
             candidates[value] = at
-    if candidates:
-        _mark_fillers(samples, mask, candidates, values)
-    _mark_zeros(samples, mask, rate_hz, values)
-    return (mask if mask.any() else None), values
+    return candidates
 
 
 def _no_numbers(samples: np.ndarray) -> np.ndarray:

@@ -96,12 +96,12 @@ def join(segments: list[Segment], max_gap_s: float, file: str, unit: str) -> Rec
     codes = (first.network, first.station, first.location, first.channel)
     start_ns, rate_hz = laid.start_ns, laid.rate_hz
     gaps_s = sum(end - begin for begin, end in gaps) / rate_hz
-    recording = Recording(
-        *codes, start_ns, rate_hz, laid.samples, laid.original_rate_hz, gaps_s, False, file, unit, first.sac
-    )
     step_ns = NS / rate_hz
-    gaps_ns = tuple((start_ns + round(begin * step_ns), start_ns + round(end * step_ns)) for begin, end in gaps)
-    return replace(recording, gaps_ns=gaps_ns, overlap_differs=laid.overlap_differs)
+    return Recording(
+        *codes, start_ns, rate_hz, laid.samples, laid.original_rate_hz, gaps_s, False, file, unit, first.sac,
+        gaps_ns=tuple((start_ns + round(begin * step_ns), start_ns + round(end * step_ns)) for begin, end in gaps),
+        overlap_differs=laid.overlap_differs,
+    )  # fmt: skip
 
 
 def marks_of(recordings: Iterable[Recording]) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def check(recording: Recording, quality: Quality) -> Recording:
     clipped = looks_clipped(samples)
     if clipped and quality.clipped == "reject":
         raise Refusal("quality", "clipped", "peaks are cut off at the largest value")
-    return replace(recording, clipped=clipped)
+    return replace(recording, clipped=True) if clipped else recording
 
 
 def check_interpolated(interpolated_s: float, length_s: float, quality: Quality, stage: str) -> None:
