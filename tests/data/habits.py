@@ -165,7 +165,9 @@ def locations(tree: Tree, rng: np.random.Generator) -> None:
 
 def gains(tree: Tree, rng: np.random.Generator) -> None:
     """Counts to ground motion, with stations in other units and of other polarity."""
-    tree.format, tree.station_table, tree.response = "MSEED", "xml", "gain"
+    if tree.format != "MSEED":
+        return
+    tree.station_table, tree.response = "xml", "gain"
     unit, factor = (("M/S", 1.0), ("NM/S", 1e-9), ("m/s", 1.0), ("CM/S", 1e-2), ("MM/S", 1e-3))[int(rng.integers(5))]
     gain = float(rng.choice([1.0, -1.0])) * float(rng.choice([10.0, 3e6]))
     with_sensors(tree.stations[0], gain=gain * factor, unit=unit)
@@ -184,7 +186,9 @@ def gains(tree: Tree, rng: np.random.Generator) -> None:
 
 def no_gain(tree: Tree, rng: np.random.Generator) -> None:
     """A sensitivity of zero divides nothing."""
-    tree.format, tree.station_table, tree.response = "MSEED", "xml", "gain"
+    if tree.format != "MSEED":
+        return
+    tree.station_table, tree.response = "xml", "gain"
     tree.may_refuse = True
 
     def zero(folder: Path) -> None:
@@ -253,5 +257,5 @@ HABITS: tuple[Habit, ...] = (
     sentinels, gaps, overlaps, out_of_order, blank_blocks, small_letters, locations, gains, no_gain, as_integers,
     sac_files, decomposed_names, around_the_world, table_styles, compressed_tables,
 )  # fmt: skip
-DIRECTIONS = (turned, tilted, galperin, vertical_called_three)
+DIRECTIONS = (turned, upside_down, tilted, galperin, vertical_called_three)
 """Habits of which a sensor can have one."""

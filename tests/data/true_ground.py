@@ -167,7 +167,9 @@ def write_waveforms(tree: Tree, folder: Path) -> None:
         stream = change(folder, stream)
     if tree.format == "MSEED":
         name = tree.file_name.format(event=tree.event["id"])
-        stream.write(str(wav / name), format="MSEED", reclen=512)
+        # Differences from the ends of 32 bits do not fit into the codes of Steim.
+        full_scale = any(trace.data.dtype.kind == "i" and np.ptp(trace.data.astype(float)) > 2**30 for trace in stream)
+        stream.write(str(wav / name), format="MSEED", reclen=512, **({"encoding": "INT32"} if full_scale else {}))
         return
     for i, trace in enumerate(stream):
         site = next(site for site in tree.stations if site.code == trace.stats.station)
