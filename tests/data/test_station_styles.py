@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from obspy import UTCDateTime
-from obspy.core.inventory import Inventory, Network, Station
+from obspy.core.inventory import Channel, Inventory, Network, Station
 
 from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.tables.station_table import place_from_sac, read_stations
@@ -215,3 +215,19 @@ def test_text_of_a_service_keeps_the_directions_that_obspy_does_not_read(tmp_pat
     assert (found.azimuth_deg % 360, found.dip_deg) == (270, float(dip))
     assert (found.response is not None) == (abs(float(dip)) <= 90)
     assert len(channels.epochs["XX", "AAA", "HHZ"]) == 1
+
+
+def test_epochs_of_channels_tell_where_a_station_without_dates_was(tmp_path):
+    def station(latitude_deg, start, end):
+        times = {"start_date": UTCDateTime(start), "end_date": UTCDateTime(end)}
+        channel = Channel("HHZ", "", latitude_deg, 20.0, 100.0, 0.0, azimuth=0.0, dip=-90.0, **times)
+        return Station("AAA", latitude_deg, 20, 100, channels=[channel])
+
+    moved = [station(40, "2000-01-01", "2010-01-01"), station(10.5, "2010-01-01", "2030-01-01")]
+    Inventory([Network("XX", moved)], source="test").write(str(tmp_path / "stations.xml"), "STATIONXML")
+    stations = read_stations(str(tmp_path / "stations.xml"))
+    assert stations.find("XX", "AAA", "", "HHZ", UTCDateTime("2020-03-04").ns).latitude_deg == 10.5
+    assert stations.find("XX", "AAA", "", "HHZ", UTCDateTime("2005-03-04").ns).latitude_deg == 40
+    # A channel, or a location, that is not listed is where the others are.
+    assert stations.find("XX", "AAA", "00", "HHN", UTCDateTime("2020-03-04").ns).latitude_deg == 10.5
+    assert not stations.problems

@@ -215,8 +215,16 @@ def _add_inventory(file: Path, stations: StationTable) -> None:
 
 
 def _leave_out_contradictory(stations: StationTable, file: Path) -> None:
-    """Give stations that are at two places at one time none."""
-    found = {key[:2]: why for key, epochs in stations.epochs.items() if (why := _two_places(epochs, file))}
+    """Give stations that are at two places at one time none; where channels have epochs of their own, these count."""
+    of_channels: dict[tuple[str, str], list[tuple[float, float, Place]]] = {}
+    for key, epochs in stations.epochs.items():
+        if key[3] is not None:
+            of_channels.setdefault(key[:2], []).extend(epochs)
+    doubtful = {key: why for key, epochs in stations.epochs.items() if (why := _two_places(epochs, file))}
+    found = {key[:2]: why for key, why in doubtful.items() if key[3] is not None or key[:2] not in of_channels}
+    for key in doubtful.keys() - {key for key in doubtful if key[:2] in found}:
+        pooled = of_channels[key[:2]]
+        stations.epochs[key] = [] if _two_places(pooled, file) else pooled
     stations.problems |= found
     stations.epochs = {key: epochs for key, epochs in stations.epochs.items() if key[:2] not in found}
 
