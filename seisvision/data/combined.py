@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.data.importing.rejections import FILE_NAME, Refusal, RejectionLog, write_rejections
-from seisvision.data.importing.series.signals import band_pass
+from seisvision.data.importing.series.band import band_pass
 from seisvision.data.resample import resample, same_rate
 from seisvision.data.same_event import EventFacts, told_twice
 from seisvision.data.scratch import locked
@@ -31,6 +31,7 @@ from seisvision.seeding import DEFAULT_SEED, numpy_stream
 log = logging.getLogger(__name__)
 
 VERSION = 1
+BAND_FILTER = "zero phase"
 EVENTS_PER_CHUNK = 20000
 DROPPED = ("trace_name", "trace_npts", "trace_dt_s", "trace_chunk", "split")
 """Columns that describe the file of the old set, or its own split."""
@@ -75,7 +76,8 @@ class Cut:
         length_s: length.
         jitter_s: the start is moved by a random time in [-jitter_s, jitter_s], fixed by seed, event and station. The
             window must lie inside the recording for every such time.
-        band_hz: band-pass before cutting, so that the bands of the recorders are equal; none leaves it out.
+        band_hz: band-pass of zero phase before cutting, so that the bands of the recorders are equal; none leaves it
+            out.
         normalise: ``trace_max`` divides each window by its maximum, ``none`` keeps amplitudes.
     """
 
@@ -133,7 +135,11 @@ class CombinedSource:
 
         prints = [set_fingerprint(FolderSource(member.path).prepare(data_dir)) for member in self.members]
         members = [asdict(member) | {"path": label} for member, label in zip(self.members, prints, strict=True)]
-        text = json.dumps([VERSION, self.seed, asdict(self.cut), members], sort_keys=True, default=str)
+        content = [VERSION, self.seed, asdict(self.cut), members]
+        if self.cut.band_hz is not None:
+            # Sets that were filtered causally, as once was done, are others.
+            content.append(BAND_FILTER)
+        text = json.dumps(content, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def prepare(self, data_dir: str | Path) -> Path:
@@ -201,7 +207,7 @@ def _card(members: list[Member], sets: list[WaveformSet], cut: Cut) -> dict[str,
     names = [member.label for member in members]
     steps = [f"components {cut.components}, {cut.sampling_rate_hz:g} Hz"]
     if cut.band_hz is not None:
-        steps.append(f"band-pass {cut.band_hz[0]:g} to {cut.band_hz[1]:g} Hz")
+        steps.append(f"band-pass {cut.band_hz[0]:g} to {cut.band_hz[1]:g} Hz, {BAND_FILTER}")
     steps.append(f"{cut.length_s:g} s from {cut.before_s:g} s before the onset, moved at random by {cut.jitter_s:g} s")
     return {
         "name": "+".join(names),
@@ -304,7 +310,7 @@ def _cut_trace(
         raise Refusal("window", "outside_recording", "the window does not lie inside the recording")
     samples = waveform.astype(np.float64)
     if cut.band_hz is not None:
-        samples = np.stack([band_pass(item - item.mean(), rate_hz, cut.band_hz) for item in samples])
+        samples = band_pass(samples, rate_hz, cut.band_hz)
     if not same_rate(rate_hz, new_hz):
         samples = resample(samples.astype(np.float32), rate_hz, new_hz)
     samples = samples[:, first : first + length]

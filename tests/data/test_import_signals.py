@@ -9,7 +9,8 @@ from obspy.core.inventory.response import Response
 from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.series.signals import Recording, check, join, looks_clipped, process
+from seisvision.data.importing.series.band import band_pass
+from seisvision.data.importing.series.signals import Recording, check, filtered, join, looks_clipped, process
 from seisvision.data.importing.tables.times import NS
 
 START = UTCDateTime("2020-01-01")
@@ -93,11 +94,14 @@ def test_clipping_is_a_mark_unless_refused():
     assert check(recording(np.clip(tremor, -4000, 4000).round()), Quality()).clipped
 
 
-def test_band_pass_is_that_of_obspy():
+@pytest.mark.parametrize("zerophase", [False, True])
+def test_band_pass_is_that_of_obspy(zerophase):
     samples = noise(3000)
-    ours = process(recording(samples), Processing(band_hz=(1, 10), taper_max_s=2.0))
+    settings = Processing(band_hz=(1, 10), taper_max_s=2.0, zerophase=zerophase)
+    ours = filtered(process(recording(samples), settings), settings)
     theirs = Trace(samples.astype(float), {"sampling_rate": RATE}).detrend("linear")
-    theirs.taper(0.05, type="cosine", max_length=2.0).filter("bandpass", freqmin=1, freqmax=10, corners=4)
+    theirs.taper(0.05, type="cosine", max_length=2.0)
+    theirs.filter("bandpass", freqmin=1, freqmax=10, corners=4, zerophase=zerophase)
     inside = slice(300, -300)  # the two cosine tapers differ by one sample
     assert np.allclose(ours.samples[inside], theirs.data[inside], rtol=1e-3, atol=0.5)
 
@@ -106,9 +110,26 @@ def test_band_pass_is_that_of_obspy():
 def test_only_the_causal_filter_keeps_silence_before_the_onset(zerophase):
     spike = np.zeros(4000)
     spike[2000] = 1000.0
-    processed = process(recording(spike), Processing(band_hz=(1, 10), zerophase=zerophase))
-    before = np.abs(processed.samples[:1990]).max() / np.abs(processed.samples).max()
-    assert (before < 0.01) is not zerophase
+    settings = Processing(band_hz=(1, 10), zerophase=zerophase)
+    samples = filtered(process(recording(spike), settings), settings).samples
+    before = np.abs(samples[:1990]).max() / np.abs(samples).max()
+    assert bool(before > 0.01) == zerophase
+    # Only the one of zero phase leaves the spike where it is.
+    assert (np.argmax(np.abs(samples)) == 2000) == zerophase
+
+
+@pytest.mark.parametrize("length", [1, 20, 300, 3000])
+@pytest.mark.parametrize("band", [(0.02, 5), (1, 10), (3, 49)])
+def test_filters_have_no_transients_at_the_ends(length, band):
+    """An offset is no arrival, also where a recording is shorter than the filter needs to forget."""
+    constant = np.full(length, 1e6)
+    for zerophase in (False, True):
+        assert np.abs(band_pass(constant, RATE, band, zerophase=zerophase)).max() < 1
+    # Beyond its ends a recording that has died away is silent, so those of a cut and of a longer one are the same.
+    n = np.arange(4000)
+    pulse = np.exp(-(((n - 2000) / 30) ** 2)) * np.cos((n - 2000) / 3)
+    whole, cut = (band_pass(one, RATE, (1, 10)) for one in (pulse, pulse[1850:2150]))
+    assert np.allclose(whole[1850:2150], cut, atol=1e-4)
 
 
 def tone(hz, rate=RATE, seconds=40):

@@ -31,6 +31,7 @@ from seisvision.data.importing.rejections import (
     count_causes,
     write_rejections,
 )
+from seisvision.data.importing.series.signals import band_in_words
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
@@ -196,6 +197,8 @@ def run_import(
     begun = time.monotonic()
     tables = _station_tables(recipe)
     report = ImportReport()
+    if recipe.processing.band_hz is not None and not recipe.processing.zerophase:
+        report.notes.append(f"{band_in_words(recipe.processing)}; processing.zerophase=true leaves them in place")
     if found is None:
         found = associate_all(recipe)
     for source, association, table in zip(recipe.sources, found, tables, strict=True):
@@ -332,11 +335,10 @@ def _steps(recipe: Recipe) -> list[str]:
     steps = [f"components {processing.components}", f"gaps up to {processing.max_gap_s:g} s interpolated"]
     steps.append("detrended, tapered")
     steps += [f"response of {source.name}: {source.response}" for source in recipe.sources if source.response != "none"]
-    if processing.band_hz is not None:
-        low, high = processing.band_hz
-        steps.append(f"band-pass {low:g} to {high:g} Hz, {'zero-phase' if processing.zerophase else 'causal'}")
     if processing.rate_hz is not None:
         steps.append(f"resampled to {processing.rate_hz:g} Hz")
+    if processing.band_hz is not None:
+        steps.append(band_in_words(processing))
     if window is not None:
         steps.append(
             f"window of {window.length_s:g} s from {window.before_s:g} s before the {window.reference}, "

@@ -98,7 +98,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Processing:
-    """What is done to each recording, in this order: fill short gaps, detrend, taper, response, filter, resample.
+    """What is done to each recording, in this order: fill gaps, detrend, taper, response, resample, turn, filter.
 
     Args:
         components: components of the set, some of ZNE.
@@ -107,7 +107,7 @@ class Processing:
         rate_hz: sampling rate of the set; none keeps the rate of each station.
         band_hz: corners of the Butterworth band-pass; none leaves it out. Recordings that do not hold it are refused.
         corners: poles at each corner.
-        zerophase: filter forwards and backwards (which moves energy ahead of the onset).
+        zerophase: filter forwards and backwards, so that arrivals stay where picks and predicted times are.
         max_gap_s: longer gaps reject the recording, shorter ones are interpolated.
         taper_fraction: part of the recording tapered at either end, at most ``taper_max_s``.
         taper_max_s: longest taper.
@@ -121,7 +121,7 @@ class Processing:
     rate_hz: float | None = None
     band_hz: tuple[float, float] | None = None
     corners: int = 4
-    zerophase: bool = False
+    zerophase: bool = True
     max_gap_s: float = 1.0
     taper_fraction: float = 0.05
     taper_max_s: float = 2.0
@@ -192,7 +192,7 @@ class Recipe:
         name: name of the set.
         sources: at least one.
         window: none keeps the whole recordings.
-        onset_band_hz: band in which onsets are sought, within the band of the set.
+        onset_band_hz: band in which onsets are sought: what the band of the set holds of it, if that is an octave.
         seed: base seed of the random shifts.
 
     Raises:

@@ -21,8 +21,9 @@ from seisvision.data.importing.sensors.directions import (
     sensor_directions,
 )
 from seisvision.data.importing.sensors.orientation import LEAK_DEG, azimuth_and_dip, plan_turns
-from seisvision.data.importing.series.onset import NO_ONSET, detect_onset
-from seisvision.data.importing.series.signals import Recording, band_pass, process
+from seisvision.data.importing.series.band import band_pass
+from seisvision.data.importing.series.onset import NO_ONSET, delay_s, detect_onset
+from seisvision.data.importing.series.signals import Recording, filtered, process
 from seisvision.data.importing.series.station_grid import to_one_grid
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.station_table import SAC, Place, StationTable, place_from_sac
@@ -93,7 +94,10 @@ def build_stations(
                 continue
         station = _from_best(ranked, event, recipe, source, table, log)
         if station.recordings:
+            # A filter of zero phase moves energy ahead of the onset, so the onset is found before it comes.
             _find_onset(station, recipe)
+            _filter(station, recipe, log)
+        if station.recordings:
             stations.append(station)
     return stations
 
@@ -246,13 +250,30 @@ def _lost(letter: str, direction: Direction, n_channels: int) -> Refusal:
 
 
 def _find_onset(station: Station, recipe: Recipe) -> None:
+    """Find the onset in a causally filtered copy of the first component, which is in no band yet."""
     recording = station.first
-    low, high = recipe.onset_band_hz
-    onset = NO_ONSET
+    low, high = band_hz = _onset_band_hz(recipe)
+    onset, late_s = NO_ONSET, 0.0
     # Less than an octave of the band shows the start of its filter rather than an arrival.
     if 4 * low <= recording.rate_hz:
-        filtered = band_pass(recording.samples, recording.rate_hz, (low, high))
-        onset = detect_onset(filtered, recording.rate_hz, recipe.quality.min_snr)
+        causal = band_pass(recording.samples, recording.rate_hz, band_hz, zerophase=False)
+        onset = detect_onset(causal, recording.rate_hz, recipe.quality.min_snr)
+        late_s = delay_s(onset.snr, (low, min(high, recording.rate_hz / 2)))
     station.snr = onset.snr
     if np.isfinite(onset.time_s):
-        station.onset_ns = recording.start_ns + round(onset.time_s * NS)
+        station.onset_ns = recording.start_ns + round((onset.time_s - late_s) * NS)
+
+
+def _onset_band_hz(recipe: Recipe) -> tuple[float, float]:
+    """What the band of the set holds of the band of the onsets; that band itself where it is less than an octave."""
+    wanted, of_set = recipe.onset_band_hz, recipe.processing.band_hz or recipe.onset_band_hz
+    low, high = max(wanted[0], of_set[0]), min(wanted[1], of_set[1])
+    return (low, high) if high >= 2 * low else wanted
+
+
+def _filter(station: Station, recipe: Recipe, log: RejectionLog) -> None:
+    for letter, recording in list(station.recordings.items()):
+        try:
+            station.recordings[letter] = filtered(recording, recipe.processing)
+        except Refusal as refusal:
+            log.add_recordings([station.recordings.pop(letter)], refusal)

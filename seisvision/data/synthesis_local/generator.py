@@ -14,7 +14,7 @@ import numpy as np
 from scipy import fft
 
 from seisvision.data.geodesy import geodesic
-from seisvision.data.importing.series.signals import band_pass
+from seisvision.data.importing.series.band import band_pass
 from seisvision.data.synthesis.generator import digitise, rotate_to_zne
 from seisvision.data.synthesis.geometry import COORDINATE_DECIMALS, EventGeometry, destination
 from seisvision.data.synthesis.noise import NoiseModel

@@ -52,7 +52,7 @@ class LocalSynthesisParameters(GeneratorParameters):
         coda_decay_s: Decay time of the coda's amplitude.
         surface_waves: Factor on Rayleigh and Love waves; 0 leaves them out.
         repeat: Probability that the record holds another event of the same place later on.
-        band_hz: Corners of the causal band-pass that recordings get when they are imported; ``None`` for none.
+        band_hz: Corners of the band-pass of zero phase that imported recordings get; ``None`` for none.
 
     Raises:
         ConfigurationError: A value is not allowed; the message names it.
@@ -117,7 +117,9 @@ class LocalSynthesisParameters(GeneratorParameters):
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any parameter and with the generator's version."""
-        content = json.dumps({"local generator": LOCAL_GENERATOR_VERSION, **self.as_dict()}, sort_keys=True)
+        # Sets that were filtered causally, as once was done, are others.
+        filtered = {} if self.band_hz is None else {"band filter": "zero phase"}
+        content = json.dumps({"local generator": LOCAL_GENERATOR_VERSION, **filtered, **self.as_dict()}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 

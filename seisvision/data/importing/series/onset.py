@@ -16,6 +16,9 @@ RISE = 2.2
 """Amplitude over noise above which motion belongs to the event; more for strong events, see :func:`detect_onset`."""
 QUIET_S = 3.0
 """Motion must stay below ``RISE`` that long to count as before the event."""
+DELAY, DELAY_POWER = 1.0, -0.4
+"""Delay of the detector at signal-to-noise 1, over the width of the band, and how it falls with that ratio: medians of
+``benchmarks/onsets.py``."""
 STA_SAMPLES = 5
 """Samples that an average needs; all lengths are stretched alike where the rate gives fewer in half a second."""
 
@@ -41,7 +44,7 @@ def detect_onset(samples: np.ndarray, rate_hz: float, min_snr: float = 4.0) -> O
     sharpened by the Akaike criterion of two variances (Maeda, 1985, Zisin 38, 365-379) within three seconds of it.
 
     Args:
-        samples: (T,) band-passed with a causal filter, without an offset.
+        samples: (T,) band-passed with a causal filter and no other (one of zero phase moves energy ahead of the onset).
         rate_hz: sampling rate.
         min_snr: amplitude ratio below which no onset is given (``time_s`` is NaN, ``snr`` is still told).
     """
@@ -63,6 +66,18 @@ def detect_onset(samples: np.ndarray, rate_hz: float, min_snr: float = 4.0) -> O
         return Onset(float("nan"), snr)
     rise = _walk_back(short_at < max(RISE, snr ** (1 / 3)) ** 2 * noise, peak, round(QUIET_S * rate_hz))
     return Onset(_sharpen(samples, rise, rate_hz) / true_hz, snr)
+
+
+def delay_s(snr: float, band_hz: tuple[float, float]) -> float:
+    """By how much an impulsive arrival is found late, because it must rise out of the noise through a causal filter.
+
+    The ratio is that of the strongest motion, which an arrival has at most, so this errs on the side of late onsets.
+
+    Args:
+        snr: amplitude ratio of the strongest half second to the noise.
+        band_hz: corners of the filter through which the onset was sought.
+    """
+    return DELAY * max(snr, 1.0) ** DELAY_POWER / (band_hz[1] - band_hz[0])
 
 
 def _moving_mean(values: np.ndarray, length: int) -> np.ndarray:

@@ -1,18 +1,17 @@
-"""What is done to the samples of one recording: joining, checking, filtering, resampling."""
+"""What is done to the samples of one recording: joining, checking, resampling, filtering."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import signal
 
 from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.series.band import band_pass, delay_s
 from seisvision.data.importing.series.gaps import fill
 from seisvision.data.importing.series.joining import lay_out
 from seisvision.data.importing.series.time_grid import to_rate
@@ -181,7 +180,7 @@ def _flat_peaks(samples: np.ndarray, extreme: float) -> bool:
 
 
 def process(recording: Recording, processing: Processing, response: Any = None, output: str = "VEL") -> Recording:
-    """Detrend, taper, remove the response, filter and resample, each as far as it is asked for.
+    """Detrend, taper, remove the response and resample, each as far as it is asked for; :func:`filtered` comes later.
 
     Args:
         response: None, a sensitivity in counts per unit, or an obspy response.
@@ -199,13 +198,45 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
         samples /= response
     elif response is not None:
         samples = _remove_response(recording, samples, response, output, processing)
-    if band is not None:
-        samples = band_pass(samples, recording.rate_hz, band, processing.corners, processing.zerophase)
     rate_hz = processing.rate_hz or recording.rate_hz
-    samples = resampled(samples, recording.rate_hz, rate_hz)
+    samples = _finite(resampled(samples, recording.rate_hz, rate_hz))
+    return replace(recording, samples=samples, rate_hz=rate_hz)
+
+
+def filtered(recording: Recording, processing: Processing) -> Recording:
+    """The recording in the band of the set, where there is one.
+
+    Raises:
+        Refusal: the result is not finite.
+    """
+    if processing.band_hz is None:
+        return recording
+    samples = band_pass(
+        recording.samples,
+        recording.rate_hz,
+        processing.band_hz,
+        processing.corners,
+        zerophase=processing.zerophase,
+    )
+    return replace(recording, samples=_finite(samples))
+
+
+def band_in_words(processing: Processing) -> str:
+    """How a set is filtered, and by how much that moves arrivals, for people."""
+    assert processing.band_hz is not None
+    low, high = processing.band_hz
+    if processing.zerophase:
+        return f"band-pass {low:g} to {high:g} Hz, zero-phase"
+    late_s = delay_s(processing.rate_hz or 10 * high, processing.band_hz, processing.corners)
+    late = f"arrivals come about {late_s:.2g} s later than picks, onsets and predicted times say"
+    return f"band-pass {low:g} to {high:g} Hz, causal: {late}"
+
+
+def _finite(samples: np.ndarray) -> np.ndarray:
+    """Samples that a set can hold, as float32."""
     if not np.abs(samples).max() <= np.finfo(np.float32).max:
         raise Refusal("processing", "not_finite", "not finite after filtering; the response or the samples are damaged")
-    return replace(recording, samples=samples, rate_hz=rate_hz)
+    return samples
 
 
 def _check_band(band: tuple[float, float], rate_hz: float) -> None:
@@ -266,18 +297,3 @@ def _remove_response(
         message = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Refusal("processing", "no_response", f"response cannot be removed: {message}") from error
     return np.asarray(trace.data)
-
-
-def band_pass(
-    samples: np.ndarray, rate_hz: float, band_hz: tuple[float, float], corners: int = 4, zerophase: bool = False
-) -> np.ndarray:
-    """Butterworth band-pass; a high-pass where the band ends beyond nine tenths of half the sampling rate."""
-    sections = _butterworth(rate_hz, *band_hz, corners)
-    return signal.sosfiltfilt(sections, samples) if zerophase else signal.sosfilt(sections, samples)
-
-
-@lru_cache(maxsize=32)
-def _butterworth(rate_hz: float, low_hz: float, high_hz: float, corners: int) -> np.ndarray:
-    if high_hz >= 0.45 * rate_hz:
-        return signal.butter(corners, low_hz, "highpass", fs=rate_hz, output="sos")
-    return signal.butter(corners, (low_hz, high_hz), "bandpass", fs=rate_hz, output="sos")
