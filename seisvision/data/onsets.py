@@ -152,6 +152,8 @@ def onsets_s(waveforms: Sequence[np.ndarray], rate_hz: float, settings: OnsetSet
     onset is where an average first exceeds ``threshold``, less a quarter of the shortest ``sta_s``, by which strong
     onsets are late; weak ones in a band of long averages may be late by most of its ``sta_s``.
     Where motion fills more than half of a recording, it is its own background and has no onset.
+    In a set filtered with zero phase, energy ahead of the strongest arrivals makes their onsets a few hundredths of a
+    second earlier than in one that is not filtered; an import finds its onsets before it filters.
     Zeros at both ends of a trace count as not recorded, so that padding is no onset.
 
     Args:

@@ -193,11 +193,11 @@ def arrivals(rate_hz, ratio, n=25):
 
 
 @pytest.mark.parametrize("band", [(1, 10), (3, 20)])
-@pytest.mark.parametrize("ratio", [10, 1000])
+@pytest.mark.parametrize("ratio", [10, 10_000])
 def test_onsets_are_found_neither_early_nor_late(tmp_path, band, ratio):
     """In the filtered set strong ones would come early by tenths of a second, in a causal one late.
 
-    What is left is the filter of the resampling, which rings some 30 ms ahead of motion a thousand times the noise.
+    So would the low-pass of the resampling let them, by a tenth of a second and more.
     """
     errors_s = []
     for i, (onset_s, samples) in enumerate(arrivals(100.0, ratio, 12)):
@@ -208,7 +208,7 @@ def test_onsets_are_found_neither_early_nor_late(tmp_path, band, ratio):
         settings = {"processing": {"band_hz": list(band), "rate_hz": 50}, "onset_band_hz": list(band)}
         row = imported(folder, [one], settings, picks=None)[1]
         errors_s.append(row.trace_onset_s - onset_s)
-    assert abs(np.median(errors_s)) < 0.04 and np.min(errors_s) > -0.1
+    assert abs(np.median(errors_s)) < 0.03 and np.min(errors_s) > -0.1
 
 
 def test_the_delay_of_the_detector_is_what_is_taken_off():

@@ -89,6 +89,17 @@ def test_the_same_motion_is_the_same_from_either_set(folder: Path) -> None:
         assert np.abs((times[0] - times[1]) / np.timedelta64(1, "s")).max() < 0.11
 
 
+def test_the_band_moves_no_arrival(folder: Path) -> None:
+    cuts = [combined(folder, {"path": "early"}, jitter_s=0.0, band_hz=band_hz) for band_hz in (None, [0.5, 3.0])]
+    assert len({cut.fingerprint for cut in cuts}) == 2
+    assert "zero phase" in str(cuts[1].card["processing"])
+    lags = []
+    for row in range(0, 50, 5):
+        plain, filtered = (cut.read_trace(row, "Z")[0][0].astype(float) for cut in cuts)
+        lags.append(np.argmax(np.correlate(filtered, plain, "full")) - len(plain) + 1)
+    assert not np.any(lags)
+
+
 def test_window_style_is_warned_of_where_it_is_not_equal(folder: Path, tmp_path: Path) -> None:
     codes = {finding.code for finding in check_set(combined(folder, {"path": "early"}, LATE))}
     assert "window_style" not in codes

@@ -5,6 +5,7 @@ import pytest
 from obspy.taup import TauPyModel
 
 from seisvision import keys
+from seisvision.data.importing.series.band import band_pass
 from seisvision.data.synthesis.generator import EventGenerator
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.rays import phase_times
@@ -134,6 +135,32 @@ def test_local_and_regional_earthquakes_with_coda_and_noise(
     assert answered.mean() > 0.6
     # The rest are mostly surface waves taken for S; a pick at random would be right in about a tenth.
     assert (error_s < 0.1 * (s_s - p_s)[answered]).mean() > share
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "band_hz", "delay_s", "length_s"), [(50.0, (3, 20), 3.0, 24), (10.0, (0.05, 4), 15.0, 120)]
+)
+def test_a_set_filtered_with_zero_phase_does_not_bring_strong_s_forward(
+    rate_hz: float, band_hz: tuple[float, float], delay_s: float, length_s: float
+) -> None:
+    """P on Z and N, S mostly on E and N, a hundred times the noise; energy that S has ahead of it is the filter's."""
+    n, before_s = round(length_s * rate_hz), length_s / 4
+    batches, late_s = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        after_s = np.arange(n) / rate_hz - before_s - rng.uniform(0, 1)
+        decay = [np.where(after_s < t, 0, np.exp(-np.maximum(after_s - t, 0) * 12 / length_s)) for t in (0, delay_s)]
+        p, s = 100 * rng.normal(size=n) * decay[0], 300 * rng.normal(size=n) * decay[1]
+        ground = rng.normal(size=(3, n)) + np.stack([p + 0.2 * s, 0.5 * p + 0.5 * s, s])
+        batches.append(band_pass(ground, rate_hz, band_hz))
+        late_s.append(-after_s[0])
+    batch = {
+        keys.WAVEFORM: np.stack(batches)[:, None],
+        keys.ONSET_S: np.array(late_s)[:, None],
+        keys.SAMPLING_RATE_HZ: rate_hz,
+    }
+    picks = pick_distances(batch)
+    assert abs(np.nanmedian(picks.s_s - np.array(late_s) - delay_s)) < 1 / rate_hz
 
 
 def test_no_distance_without_s_onset_or_signal() -> None:

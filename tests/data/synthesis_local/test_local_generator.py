@@ -40,6 +40,18 @@ def test_nothing_moves_before_p(settings):
         assert power[: first - 8].max() < 2e-3 * onset and power[: first - 20].max() < 1e-4 * onset
 
 
+def test_the_band_moves_no_arrival():
+    """The peak of each trace stays where it is, as in an import; a causal filter moves it by two to three samples."""
+    whole, filtered = _event(), _event(band_hz=(3, 20))
+    lags = []
+    for one, other in zip(whole.waveforms[:, 0], filtered.waveforms[:, 0], strict=True):
+        lags.append(np.argmax(np.correlate(other.astype(float), one.astype(float), "full")) - len(one) + 1)
+    assert not np.any(lags)
+    # Sets that were filtered causally, as once was done, are others; those without a band are the same as ever.
+    names = [LocalSynthesisParameters(band_hz=band_hz).fingerprint() for band_hz in (None, (3, 20))]
+    assert names[0] == "ca4d04f655ab" and names[1] != "a888dd08fa64"
+
+
 def test_s_comes_later_than_p_by_a_time_that_grows_with_distance():
     event = _event(vp_vs=(1.75, 1.75), velocity_spread=0)
     lag_s = event.s_time_s - event.p_time_s

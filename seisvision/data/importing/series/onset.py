@@ -19,6 +19,9 @@ QUIET_S = 3.0
 DELAY, DELAY_POWER = 1.0, -0.4
 """Delay of the detector at signal-to-noise 1, over the width of the band, and how it falls with that ratio: medians of
 ``benchmarks/onsets.py``."""
+LEAST_SHARE = 1e-5
+"""Variance, as a share of that of the arrival, that counts as silence: low-passes of recorders and of resampling ring
+that much ahead of strong arrivals."""
 STA_SAMPLES = 5
 """Samples that an average needs; all lengths are stretched alike where the rate gives fewer in half a second."""
 
@@ -105,6 +108,6 @@ def _sharpen(samples: np.ndarray, rise: int, rate_hz: float) -> int:
     k = np.arange(4, n - 4)
     left = square[k - 1] / k - (total[k - 1] / k) ** 2
     right = (square[-1] - square[k - 1]) / (n - k) - ((total[-1] - total[k - 1]) / (n - k)) ** 2
-    floor = 1e-12 * max(float(square[-1]) / n, 1e-300)
+    floor = max(LEAST_SHARE * float(square[-1]) / n, 1e-300)
     aic = k * np.log(np.maximum(left, floor)) + (n - k) * np.log(np.maximum(right, floor))
     return first + int(k[np.argmin(aic)])
