@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from seisvision.data.cluster_sampler import ClusterSampler
 from seisvision.data.collate import collate_events
-from seisvision.data.epoch_sampler import DealtSamples, EpochSampler, TrainingBatches, local_batch_size
+from seisvision.data.epoch_sampler import DealtSamples, DrawnStations, EpochSampler, TrainingBatches, local_batch_size
 from seisvision.data.left_out import summary
 from seisvision.data.memory import SamplesInMemory
 from seisvision.data.samples import EventSamples
@@ -120,6 +120,7 @@ class EventDataModule(pl.LightningDataModule):
         self.parts = {part: self._make_samples(part, ids) for part, ids in self._ids_by_part().items()}
         self._report_excluded()
         self._kept: dict[str, SamplesInMemory] = {}
+        self._redrawn: dict[str, DrawnStations] = {}
         self.class_names = {
             column: _class_names(column, class_map, (class_names or {}).get(column))
             for column, class_map in (self._arguments.get("targets") or {}).items()
@@ -249,7 +250,7 @@ class EventDataModule(pl.LightningDataModule):
 
         Args:
             part: name of the part.
-            shuffle: draw a new order every epoch.
+            shuffle: draw a new order every epoch, and new stations where ``station_choice`` is ``"random"``.
             labels: cluster (N,) of every sample; then every cluster comes equally often, in an order drawn every epoch.
 
         Raises:
@@ -257,14 +258,13 @@ class EventDataModule(pl.LightningDataModule):
         """
         if part not in self.parts:
             raise ConfigurationError(f"there is no part '{part}' to serve. {did_you_mean(part, list(self.parts))}")
-        samples: Any = self.parts[part]
-        if self.in_memory:
-            samples = self._kept.setdefault(part, SamplesInMemory(self.parts[part]))
-        num_workers = 0 if self.in_memory else self.num_workers
-        rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        ranks = {"rank": rank, "n_ranks": n_ranks, "batch_size": self.batch_size}
         # Lightning puts a sampler without shuffling in the place of one with it, but knows nothing of our batches.
         drawn = shuffle and not getattr(self.trainer, "overfit_batches", 0)
+        samples = self._served(part, redrawn=drawn or labels is not None)
+        redraws = isinstance(samples, DrawnStations)
+        num_workers = 0 if self.in_memory else self.num_workers
+        rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        ranks = {"rank": rank, "n_ranks": n_ranks, "batch_size": self.batch_size, "tells_epoch": redraws}
         sampler = EpochSampler(len(samples), shuffle=drawn, seed=self.seed, joins=shuffle, **ranks)
         if labels is not None:
             sampler = ClusterSampler(labels, seed=self.seed, joins=True, **ranks)
@@ -282,6 +282,15 @@ class EventDataModule(pl.LightningDataModule):
             # A generator of its own: iterating must not advance torch's global random state.
             generator=torch.Generator().manual_seed(stream_seed(self.seed, "loader")),
         )
+
+    def _served(self, part: str, redrawn: bool) -> EventSamples | TraceSamples | SamplesInMemory | DrawnStations:
+        """The samples of a part as a loader serves them, with stations of the epoch where they are drawn again."""
+        samples = self.parts[part]
+        if redrawn and isinstance(samples, EventSamples) and samples.draws_stations:
+            if part not in self._redrawn:
+                self._redrawn[part] = DrawnStations(samples, self.in_memory)
+            return self._redrawn[part]
+        return self._kept.setdefault(part, SamplesInMemory(samples)) if self.in_memory else samples
 
     def train_dataloader(self) -> DataLoader:
         """Return the shuffled loader of the training part."""

@@ -12,6 +12,9 @@ from torch.utils.data import BatchSampler, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from seisvision import keys
+from seisvision.data.collate import PADDING
+from seisvision.data.memory import SamplesInMemory
+from seisvision.data.samples import EventSamples
 from seisvision.errors import ConfigurationError
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -34,6 +37,8 @@ class EpochSampler(DistributedSampler):
         batch_size: samples of a global batch, a multiple of R; default one for each rank.
         joins: the last global batch joins the one before it where it would be a single sample, see
             :class:`TrainingBatches`.
+        tells_epoch: number sample i of epoch e as i + N e, which :class:`DrawnStations` understands. Reading processes
+            live as long as the training and learn of the epoch in no other way.
 
     Raises:
         ConfigurationError: ``rank`` does not lie in 0 to R - 1, or R does not divide ``batch_size``.
@@ -49,11 +54,12 @@ class EpochSampler(DistributedSampler):
         n_ranks: int = 1,
         batch_size: int | None = None,
         joins: bool = False,
+        tells_epoch: bool = False,
     ) -> None:
         if not 0 <= rank < n_ranks:
             raise ConfigurationError(f"rank={rank} must lie in 0 to n_ranks - 1 = {n_ranks - 1}")
         super().__init__(range(n_total), num_replicas=n_ranks, rank=rank, shuffle=shuffle, seed=seed)  # type: ignore[arg-type]
-        self.n_total = n_total
+        self.n_total, self.tells_epoch = n_total, tells_epoch
         self.batch_size = n_ranks if batch_size is None else batch_size
         local_batch_size(self.batch_size, n_ranks)
         whole = -(-n_total // self.batch_size)
@@ -62,7 +68,7 @@ class EpochSampler(DistributedSampler):
 
     def __iter__(self) -> Iterator[int]:
         """Yield the sample numbers of this rank in the epoch chosen by ``set_epoch``."""
-        order = self.order()
+        order = self.order() + (self.n_total * self.epoch if self.tells_epoch else 0)
         mine = order[self.rank :: self.num_replicas].tolist()
         return iter(mine + [-1 - int(order[-1])] * (len(self) - len(mine)))
 
@@ -145,6 +151,38 @@ class DealtSamples(Dataset):
         return [
             {**sample, keys.COUNTS: torch.tensor(number >= 0)} for sample, number in zip(samples, numbers, strict=True)
         ]
+
+
+class DrawnStations(Dataset):
+    """Events whose stations are drawn anew in every epoch; number i + N e is sample i in epoch e.
+
+    Args:
+        samples: the events.
+        in_memory: read all stations of all events once, and keep them.
+    """
+
+    def __init__(self, samples: EventSamples, in_memory: bool = False) -> None:
+        self.samples = samples
+        self._whole = SamplesInMemory(samples.with_all_stations()) if in_memory else None
+
+    @property
+    def sample_ids(self) -> Sequence[str]:
+        """Ids of all samples, in order."""
+        return self.samples.sample_ids
+
+    def __len__(self) -> int:
+        """Return the number of samples N."""
+        return len(self.samples)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """Return one sample as its epoch shows it."""
+        epoch, event = divmod(number, len(self.samples))
+        kept = self.samples.choose(event, epoch)
+        if self._whole is None:
+            return self.samples.read(event, kept)
+        places = torch.from_numpy(kept - self.samples.index.traces(event).start)
+        sample = self._whole[event]
+        return sample | {key: sample[key][places] for key in PADDING if key in sample}
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -42,9 +43,9 @@ class EventSamples(Dataset):
         window: what to cut.
         max_stations: keep at most that many traces of an event, ``None`` for all.
         station_choice: which to keep: ``"nearest"`` (smallest offset, else earliest onset), ``"spread"`` (evenly along
-            these) or ``"random"`` (drawn once for each event and seed: where all events show equally many, nothing of
-            a picture tells how many recorded them). Draws decide where neither offset nor onset is known, never the
-            order in the file.
+            these) or ``"random"`` (drawn for each event and seed, and in training for each epoch, see :meth:`choose`:
+            where all events show equally many, nothing of a picture tells how many recorded them). Draws decide where
+            neither offset nor onset is known, never the order in the file.
         targets: event column to class map (value as text to class number) or ``None`` for a number.
         onset: keywords of :func:`seisvision.data.onsets.detect_onsets` for traces without an onset in the table;
             ``None`` detects none.
@@ -96,7 +97,8 @@ class EventSamples(Dataset):
         rate_hz = common_rate_hz(index.sampling_rate_hz) if sampling_rate_hz is None else sampling_rate_hz
         self._reader = WindowReader(waveform_set, components, rate_hz, window.length_s)
         self._start_s = _window_starts_s(self.index, window, seed)
-        self._kept = [self._choose(i, max_stations, station_choice) for i in range(len(source_ids))]
+        self._max_stations, self._station_choice = max_stations, station_choice
+        self._kept = [self.choose(i) for i in range(len(source_ids))]
         self.targets = target_arrays(waveform_set, source_ids, targets or {})
 
     @property
@@ -132,24 +134,44 @@ class EventSamples(Dataset):
         """Return the number of events N."""
         return len(self.index.source_ids)
 
-    def _choose(self, event: int, max_stations: int | None, station_choice: str) -> np.ndarray:
-        """Return the numbers of the traces kept of an event, in file order."""
+    @property
+    def draws_stations(self) -> bool:
+        """Whether stations are drawn at random, so that every epoch may see others."""
+        return self._station_choice == "random"
+
+    def with_all_stations(self) -> EventSamples:
+        """Return the same samples, of which none leaves a station out."""
+        whole = copy(self)
+        whole._max_stations = None
+        whole._kept = [whole.choose(i) for i in range(len(self))]
+        return whole
+
+    def choose(self, event: int, epoch: int | None = None) -> np.ndarray:
+        """Return the numbers of the traces kept of an event, in file order; ``epoch`` draws others where any are drawn.
+
+        The draw follows from seed, event and epoch alone.
+        """
         traces = self.index.traces(event)
-        n = traces.stop - traces.start
-        if max_stations is None or n <= max_stations:
+        n, wanted = traces.stop - traces.start, self._max_stations
+        if wanted is None or n <= wanted:
             return np.arange(traces.start, traces.stop)
-        tie_breaker = numpy_stream(self.seed, "stations", _number(self.index.source_ids[event])).random(n)
+        name = "stations" if epoch is None else f"stations of epoch {epoch}"
+        tie_breaker = numpy_stream(self.seed, name, _number(self.index.source_ids[event])).random(n)
         order = np.lexsort((tie_breaker, self.index.onset_s[traces], self.index.offset_km[traces]))
-        if station_choice == "random":
+        if self.draws_stations:
             order = tie_breaker.argsort()
-        picks = np.arange(max_stations)
-        if station_choice == "spread":
-            picks = np.round(np.linspace(0, n - 1, max_stations)).astype(int)
+        picks = np.arange(wanted)
+        if self._station_choice == "spread":
+            picks = np.round(np.linspace(0, n - 1, wanted)).astype(int)
         return traces.start + np.sort(order[picks])
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Return sample ``number``; waveform float32 (S, C, T)."""
-        index, kept, start_s = self.index, self._kept[number], self._start_s[number]
+        return self.read(number, self._kept[number])
+
+    def read(self, number: int, kept: np.ndarray) -> dict[str, Any]:
+        """Return sample ``number`` with the traces that :meth:`choose` gave."""
+        index, start_s = self.index, self._start_s[number]
         lead_s = start_s - index.start_s[kept]
         waveform, component_mask = self._reader.read(index.rows[kept], index.sampling_rate_hz[kept], lead_s)
         return {

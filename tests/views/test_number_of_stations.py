@@ -1,15 +1,21 @@
 """What a picture of nothing but noise tells about how many stations recorded it."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.data.collate import collate_events
+from seisvision.data.datamodule import EventDataModule
 from seisvision.data.samples import EventSamples, Window
+from seisvision.data.split import Split
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError
@@ -90,3 +96,66 @@ def test_the_draw_is_one_for_an_event_and_a_seed_and_has_no_favourites(noise: Wa
 def test_drawing_needs_a_number(noise: WaveformSet) -> None:
     with pytest.raises(ConfigurationError, match="give that number"):
         samples(noise, station_choice="random")
+
+
+def datamodule(noise: WaveformSet, **changes: Any) -> EventDataModule:
+    ids = noise.source_ids
+    split = Split({"train": tuple(ids[:21]), "val": tuple(ids[21:30]), "test": tuple(ids[30:40])})
+    settings = {"window": Window(length_s=N_SAMPLES / RATE_HZ), **SHOWN}
+    return EventDataModule(noise, split, samples=settings, batch_size=4, **changes)
+
+
+def shown(loader: DataLoader, epoch: int) -> dict[str, tuple[list[float], float]]:
+    """By event the distances of the stations that an epoch shows, and the sum of their samples."""
+    set_epoch = getattr(loader.batch_sampler.sampler, "set_epoch", None)  # type: ignore[union-attr]
+    if set_epoch is not None:
+        set_epoch(epoch)
+    found = {}
+    for batch in loader:
+        for i, source_id in enumerate(batch[keys.SOURCE_ID]):
+            if keys.COUNTS not in batch or batch[keys.COUNTS][i]:
+                found[source_id] = (batch[keys.OFFSET_KM][i].tolist(), float(batch[keys.WAVEFORM][i].double().sum()))
+    return found
+
+
+def test_training_draws_other_stations_in_every_epoch(noise: WaveformSet) -> None:
+    data = datamodule(noise)
+    loader = data.train_dataloader()
+    epochs = [shown(loader, epoch) for epoch in range(3)]
+    assert set(epochs[0]) == set(noise.source_ids[:21]) and epochs == [shown(loader, epoch) for epoch in range(3)]
+    more = [name for name in epochs[0] if len(noise.rows(name)) > 8]
+    assert all(epochs[0][name] != epochs[1][name] != epochs[2][name] for name in more)
+    assert all(len(offsets) == len(set(offsets)) == 6 for epoch in epochs for offsets, _ in epoch.values())
+    # The six of an epoch are what the set holds of these stations.
+    for name, (offsets, total) in epochs[2].items():
+        whole = samples(noise)[noise.source_ids.index(name)]
+        at = [whole[keys.OFFSET_KM].tolist().index(offset) for offset in offsets]
+        assert at == sorted(at) and total == pytest.approx(float(whole[keys.WAVEFORM][at].double().sum()), abs=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{"num_workers": 2}, {"in_memory": True}], ids=["workers", "in memory"])
+def test_the_draw_knows_neither_readers_nor_interruptions_nor_ranks(noise: WaveformSet, settings: dict) -> None:
+    expected = datamodule(noise).train_dataloader()
+    expected = [shown(expected, epoch) for epoch in range(3)]
+    loader = datamodule(noise, **settings).train_dataloader()
+    assert [shown(loader, epoch) for epoch in range(3)] == expected
+    resumed = datamodule(noise, **settings)
+    resumed.first_epoch = 2
+    # As Lightning does, which tells the epoch after the reading processes have begun.
+    assert shown(resumed.train_dataloader(), 2) == expected[2]
+    shares: dict[str, Any] = {}
+    for rank in range(2):
+        part = datamodule(noise, **settings)
+        part.trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        shares |= shown(part.train_dataloader(), 1)
+    assert shares == expected[1]
+
+
+def test_validation_and_test_keep_their_stations(noise: WaveformSet) -> None:
+    data = datamodule(noise)
+    for part in ("val", "test", "train"):
+        loader = data.loader(part)
+        first = shown(loader, 0)
+        assert first == shown(loader, 1)
+        for i, name in enumerate(data.parts[part].sample_ids):
+            assert first[name][0] == data.parts[part][i][keys.OFFSET_KM].tolist()
