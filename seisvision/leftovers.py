@@ -13,7 +13,9 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -31,6 +33,7 @@ _TAGGED = re.compile(
 )
 _EARLIER = re.compile(r"\.(?P<name>.+)\.(?P<kind>partial)-([0-9a-f]{12}(\.\w+)?|\d+(\.old)?)")
 """As earlier versions named files and folders; whose they are cannot be told."""
+_TEMPORARY = "seisvision"
 _cleared: set[tuple[int, str]] = set()
 
 
@@ -66,6 +69,25 @@ def clear_files(folder: Path) -> None:
             with contextlib.suppress(OSError):
                 path.unlink()
                 log.debug("Removed %s, which a process that is no more had not finished", path)
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Lend a folder below ``TMPDIR`` that is removed with all that is in it, at the latest by the next process.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    above = Path(tempfile.gettempdir())
+    for left in leftovers(above, PARTIAL, _TEMPORARY):
+        if left.is_dir() and not left.is_symlink() and left.lstat().st_uid == os.getuid():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = above / hidden_name(_TEMPORARY)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_left(path: Path, made: re.Match[str]) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.data.set_files import describe_files
+from seisvision.data.stored.checksums import trace_checksums, write_checksums
 from seisvision.data.stored.placing import whole_set
 from seisvision.errors import DataError
 from seisvision.files import told_when_full
@@ -80,6 +81,7 @@ class WaveformSetWriter:
         self._seen: set[str] = set()
         self._chunks: list[str] = []
         self._rows: list[dict[str, Any]] = []
+        self._checksums: list[int] = []
         self._file: h5py.File | None = None
         self._folder: Path | None = None
         self._stack = ExitStack()
@@ -219,6 +221,7 @@ class WaveformSetWriter:
             # Higher levels take much longer and save a twentieth of a seismogram.
             options["compression_opts"] = 1
         data.create_dataset(name, data=block, chunks=(len(traces), 1, n_longest), **options)
+        self._checksums += trace_checksums(block)
         self._digest.update(block.data)
 
     def _open_chunk(self) -> h5py.File:
@@ -243,8 +246,9 @@ class WaveformSetWriter:
             described["sampling_rate"] = rates.pop()
         for key, value in described.items():
             self._file["data_format"].create_dataset(key, data=value)
+        write_checksums(self._file, self._checksums)
         self._file.close()
-        self._file = None
+        self._file, self._checksums = None, []
         pd.DataFrame(self._rows).to_csv(self._folder / f"metadata{self._chunks[-1]}.csv", index=False)
         self._rows = []
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 from seisvision.data.importing.rejections import Refusal
 from seisvision.errors import DiskFullError
 from seisvision.files import full_disk
+from seisvision.leftovers import temporary_folder
 
 MAX_BYTES = 1 << 30
 """A file that unpacks to more is left: a few kilobytes can grow to fill a disk."""
@@ -45,9 +46,9 @@ def unpacked(path: Path) -> Iterator[list[tuple[Path, str]]]:
         Refusal: it is damaged or locked, or unpacks to too much.
         DiskFullError: there is no room for what is in it.
     """
-    with _told_of_room(path), tempfile.TemporaryDirectory(prefix="seisvision-") as name:
+    with _told_of_room(path), temporary_folder() as folder:
         try:
-            yield list(_members(path, Path(name), MAX_DEPTH))
+            yield list(_members(path, folder, MAX_DEPTH))
         except OSError as error:
             if full_disk(error) is not None:
                 raise
