@@ -1,8 +1,8 @@
 """Checksums of the samples of every trace, kept in the waveform file itself and compared on request.
 
 The dataset ``checksums/crc32`` holds one number a trace, in the order of the datasets ``data/bucket0``,
-``bucket1``, ... and of their rows: the CRC-32 of its samples as stored (float32, padding included), which changes with any single bit.
-Other programs that read the format pass over it.
+``bucket1``, ... and of their rows: the CRC-32 of its samples as stored (float32, padding included), which changes with
+any single bit. Other programs that read the format pass over it.
 """
 
 from __future__ import annotations
