@@ -21,6 +21,7 @@ import pandas as pd
 
 from seisvision.data.set_files import describe_files
 from seisvision.data.stored.checksums import trace_checksums, write_checksums
+from seisvision.data.stored.patient_file import PatientFile
 from seisvision.data.stored.placing import whole_set
 from seisvision.errors import DataError
 from seisvision.files import told_when_full
@@ -83,6 +84,7 @@ class WaveformSetWriter:
         self._rows: list[dict[str, Any]] = []
         self._checksums: list[int] = []
         self._file: h5py.File | None = None
+        self._stream: PatientFile | None = None
         self._folder: Path | None = None
         self._stack = ExitStack()
         self._digest = hashlib.sha256()
@@ -113,9 +115,21 @@ class WaveformSetWriter:
             assert self._folder is not None
             self._finish(self._folder)
         finally:
-            if self._file is not None:
-                self._file.close()
-            self._folder = self._file = None
+            self._close_file()
+            self._folder = None
+
+    def _close_file(self) -> None:
+        """Close the HDF5 file, if one is open.
+
+        Raises:
+            OSError: the disk has not taken all of it.
+        """
+        if self._file is None or self._stream is None:
+            return
+        self._file.close()
+        self._stream.close()
+        stream, self._file, self._stream = self._stream, None, None
+        stream.check()
 
     @property
     def partial(self) -> Path:
@@ -149,6 +163,8 @@ class WaveformSetWriter:
             buckets.setdefault((row["trace_component_order"], row["trace_sampling_rate_hz"]), []).append(i)
         for members in buckets.values():
             self._write_bucket([traces[i] for i in members])
+        assert self._stream is not None
+        self._stream.check()
         for row, _ in traces:
             # Without the bucket number, so that chunking does not change the fingerprint.
             content = row | {"trace_name": row["trace_name"].partition("$")[2]}
@@ -228,7 +244,8 @@ class WaveformSetWriter:
         assert self._folder is not None
         chunk = "" if self.events_per_chunk is None else str(len(self._chunks))
         self._chunks.append(chunk)
-        file = h5py.File(self._folder / f"waveforms{chunk}.hdf5", "w")
+        self._stream = PatientFile(self._folder / f"waveforms{chunk}.hdf5")
+        file = h5py.File(self._stream, "w")
         file.create_group("data")
         file.create_group("data_format")
         return file
@@ -247,8 +264,8 @@ class WaveformSetWriter:
         for key, value in described.items():
             self._file["data_format"].create_dataset(key, data=value)
         write_checksums(self._file, self._checksums)
-        self._file.close()
-        self._file, self._checksums = None, []
+        self._close_file()
+        self._checksums = []
         pd.DataFrame(self._rows).to_csv(self._folder / f"metadata{self._chunks[-1]}.csv", index=False)
         self._rows = []
 
