@@ -93,14 +93,14 @@ def full_disk(error: BaseException, path: str | Path | None = None) -> str | Non
 
     Args:
         error: any error.
-        path: what was being written, where the error does not tell.
+        path: what was being written; by default what the error tells.
     """
     seen: BaseException | None = error
     while seen is not None:
         number = seen.errno if isinstance(seen, OSError) else None
         told = next((one for one in FULL if one == number or os.strerror(one) in str(seen)), None)
         if told is not None:
-            named = getattr(seen, "filename", None) or path
+            named = path or getattr(seen, "filename", None)
             return f"{_where(named)}: {os.strerror(told)}{_left(named)}. {_REMEDY[told]}"
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return None

@@ -67,20 +67,20 @@ class FailingDisk:
 
     def _pwritten(self, handle: int, data: Any, offset: int) -> int:
         # What overwrites what is there takes no room.
-        path = os.readlink(f"/proc/self/fd/{handle}")
+        path = Path(f"/proc/self/fd/{handle}").readlink()
         if offset + len(data) > os.fstat(handle).st_size and self._step(path):
             raise self._error()
         return self._pwrite(handle, data, offset)
 
     def _synced(self, handle: int) -> None:
-        if self._step(os.readlink(f"/proc/self/fd/{handle}")):
+        if self._step(Path(f"/proc/self/fd/{handle}").readlink()):
             raise self._error()
         self._fsync(handle)
 
     def _failing(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def called(first: Any, *more: Any, **named: Any) -> Any:
             if self._step(first):
-                raise self._error()
+                raise OSError(self.number, os.strerror(self.number), str(first))
             return function(first, *more, **named)
 
         return called

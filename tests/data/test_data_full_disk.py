@@ -43,6 +43,17 @@ def disk_of_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """Errors that the commands tell."""
+    told: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: told.append(record.getMessage())
+    logging.getLogger("seisvision").addHandler(handler)
+    yield told
+    logging.getLogger("seisvision").removeHandler(handler)
+
+
 def importing(tree: Path, out: Path, *more: str) -> list[str]:
     given = ["--waveforms", str(tree / "waveforms"), "--events", str(tree / "events.csv"), "--set", "name=full"]
     return ["data", "import", *given, "--stations", str(tree / "stations.csv"), "--out", str(out), *more]
@@ -52,7 +63,7 @@ def fill_up(
     tmp_path: Path,
     prepare: Callable[[Path], object],
     words: Callable[[Path], list[str]],
-    caplog: pytest.LogCaptureFixture,
+    said: list[str],
     done_already: str = "exists already",
 ) -> None:
     """Let the disk be full from every step of a command on, and compare what comes of it with an undisturbed one."""
@@ -68,20 +79,20 @@ def fill_up(
         folder = tmp_path / f"full-{room}"
         prepare(folder)
         leftovers._cleared.clear()
-        caplog.clear()
+        said.clear()
         kind = (errno.ENOSPC, errno.EDQUOT)[number % 2]
         with pytest.MonkeyPatch.context() as patch:
             full = FailingDisk(folder, room, kind)
             full.install(patch)
             code = main(words(folder))
         assert full.n_failed
-        errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+        errors = list(said)
         assert code == 0 or (code == 1 and len(errors) == 1), (room, code, errors)
         if code:
             assert errors[0].startswith("Error: ") and os.strerror(kind) in errors[0] and str(folder) in errors[0]
         assert not list(folder.rglob(".*.partial-*")), room
         again = main(words(folder))
-        assert again == 0 or done_already in caplog.records[-1].getMessage(), room
+        assert again == 0 or done_already in said[-1], room
         assert differences(folder, whole) == [], room
         shutil.rmtree(folder)
 
@@ -90,36 +101,36 @@ def make_folder(folder: Path) -> None:
     folder.mkdir()
 
 
-def test_import(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    fill_up(tmp_path, make_folder, lambda folder: importing(tree, folder / "set"), caplog)
+def test_import(tree: Path, tmp_path: Path, said: list[str]) -> None:
+    fill_up(tmp_path, make_folder, lambda folder: importing(tree, folder / "set"), said)
 
 
-def test_import_over_an_old_set(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_import_over_an_old_set(tree: Path, tmp_path: Path, said: list[str]) -> None:
     def prepare(folder: Path) -> None:
         write_set(folder / "set", 2)
 
-    fill_up(tmp_path, prepare, lambda folder: importing(tree, folder / "set", "--overwrite"), caplog)
+    fill_up(tmp_path, prepare, lambda folder: importing(tree, folder / "set", "--overwrite"), said)
 
 
-def test_an_empty_shard(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    fill_up(tmp_path, make_folder, lambda folder: importing(tree, folder / "set", "--shard", "1/3"), caplog)
+def test_an_empty_shard(tree: Path, tmp_path: Path, said: list[str]) -> None:
+    fill_up(tmp_path, make_folder, lambda folder: importing(tree, folder / "set", "--shard", "1/3"), said)
 
 
-def test_merge(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_merge(tree: Path, tmp_path: Path, said: list[str]) -> None:
     for index in (1, 2):
         assert main(importing(tree, tmp_path / "parts" / "set", "--shard", f"{index}/2")) == 0
 
     def prepare(folder: Path) -> None:
         shutil.copytree(tmp_path / "parts", folder)
 
-    fill_up(tmp_path, prepare, lambda folder: ["data", "merge", str(folder / "set.shards")], caplog)
+    fill_up(tmp_path, prepare, lambda folder: ["data", "merge", str(folder / "set.shards")], said)
 
 
-def test_audit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_audit(tmp_path: Path, said: list[str]) -> None:
     def prepare(folder: Path) -> None:
         write_set(folder / "set", 5)
 
-    fill_up(tmp_path, prepare, lambda folder: ["data", "audit", str(folder / "set")], caplog)
+    fill_up(tmp_path, prepare, lambda folder: ["data", "audit", str(folder / "set")], said)
 
 
 @pytest.fixture(scope="module")
@@ -134,12 +145,12 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     server.close()
 
 
-def test_fetch(recipe: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    fill_up(tmp_path, make_folder, lambda folder: ["data", "fetch", str(recipe), "--out", str(folder / "set")], caplog)
+def test_fetch(recipe: Path, tmp_path: Path, said: list[str]) -> None:
+    fill_up(tmp_path, make_folder, lambda folder: ["data", "fetch", str(recipe), "--out", str(folder / "set")], said)
 
 
 def test_a_disk_too_small_to_unpack_to_refuses_no_recording(
-    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
 ) -> None:
     packed = Path(shutil.copytree(tree, tmp_path / "tree"))
     plain = packed / "waveforms" / "ev1.mseed"
@@ -149,10 +160,10 @@ def test_a_disk_too_small_to_unpack_to_refuses_no_recording(
     small.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(small))
     for room in (0, 1):
-        caplog.clear()
+        said.clear()
         with pytest.MonkeyPatch.context() as patch:
             FailingDisk(small, room).install(patch)
             assert main(importing(packed, tmp_path / "set")) == 1
-        assert f"cannot be unpacked in {small}: No space left on device" in caplog.text and "TMPDIR" in caplog.text
+        assert f"cannot be unpacked in {small}: No space left on device" in said[0] and "TMPDIR" in said[0]
         assert not (tmp_path / "set").exists() and not list(small.iterdir())
     assert main(importing(packed, tmp_path / "set")) == 0
