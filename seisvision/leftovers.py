@@ -31,8 +31,8 @@ _TAGGED = re.compile(
     r"\.(?P<name>.+)\.(?P<kind>partial|replaced)"
     r"-(?P<host>[0-9a-f]{8})-(?P<boot>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}(\.\w+)?"
 )
-_EARLIER = re.compile(r"\.(?P<name>.+)\.(?P<kind>partial)-([0-9a-f]{12}(\.\w+)?|\d+(\.old)?)")
-"""As earlier versions named files and folders; whose they are cannot be told."""
+_EARLIER = re.compile(r"\.(?P<name>.+)\.(?P<kind>partial)-([0-9a-f]{12}(\.\w+)?|\d+)")
+"""As earlier versions named files and folders; whose they are cannot be told. Sets that they moved aside stay."""
 _TEMPORARY = "seisvision"
 _cleared: set[tuple[int, str]] = set()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError
-from seisvision.files import write_text
+from seisvision.files import whole_file, write_text
 from seisvision.leftovers import temporary_folder
 from seisvision.runs.terminal import show
 
@@ -217,5 +217,5 @@ def _draw(results: dict[str, list[float]], rate: float, path: Path) -> None:
     axes.axvline(rate, linestyle="--", color="black", label=f"suggested: {rate:.3g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed")
     axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=150)

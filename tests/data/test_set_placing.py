@@ -227,15 +227,17 @@ def test_leftovers_of_dead_processes_are_cleared_and_of_no_others(tmp_path: Path
     elsewhere = tmp_path / dead.name.replace(leftovers._host(), "0123abcd")
     old = tmp_path / dead.name.replace(leftovers._host(), "4567abcd")
     earlier, precious = tmp_path / ".mine.partial-4711", tmp_path / name_of_dead("mine")
-    for folder in (dead, alive, elsewhere, old, earlier, precious):
+    earlier_set = tmp_path / ".mine.partial-4711.old"
+    for folder in (dead, alive, elsewhere, old, earlier, precious, earlier_set):
         folder.mkdir()
         (folder / "metadata.csv").write_text("half")
     (precious / "thesis.tex").write_text("years of work")
-    for path in (old / "metadata.csv", old):
+    for path in (old / "metadata.csv", old, earlier_set / "metadata.csv", earlier_set):
         os.utime(path, (0, 0))
     write_set(tmp_path / "other", 1)
     assert not dead.exists() and not old.exists()
     assert alive.exists() and elsewhere.exists() and earlier.exists() and precious.exists()
+    assert earlier_set.exists(), "perhaps the only copy of a set"
 
 
 def test_a_shard_that_lost_its_list_is_made_again(tree: Path, shards: Path, tmp_path: Path, capsys) -> None:
