@@ -1,6 +1,6 @@
 """Kill commands on data at random and repeat them; what they leave must be what undisturbed ones leave.
 
-    python tests/chaos_data.py FOLDER [--kills 60] [--only import merge ...] [--seed 1] [--events 12]
+    python tests/chaos_data.py FOLDER [--kills 60] [--only import merge ...] [--seed 1] [--events 12] [--forked]
 
 Every kill is a ``kill -9`` of the command, or of it and all processes below it, at a random moment of its usual time.
 After each one the set in question must be absent, the old one or the new one, whole and with its list of rejections. In
@@ -16,9 +16,11 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -68,6 +70,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", help="names of scenarios")
     parser.add_argument("--events", type=int, default=12, help="of the imports")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--forked", action="store_true", help="spend no time on imports: kill forks of this process")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True)
     with scenarios(asked.folder / "inputs", asked.events) as known:
@@ -76,7 +79,8 @@ def main() -> int:
         for number, (name, scenario) in enumerate(chosen.items()):
             n_kills = asked.kills * (number + 1) // len(chosen) - asked.kills * number // len(chosen)
             started = time.monotonic()
-            found = campaign(scenario, asked.folder / name, n_kills, random.Random(f"{asked.seed} {name}"), print)
+            rng = random.Random(f"{asked.seed} {name}")
+            found = campaign(scenario, asked.folder / name, n_kills, rng, print, forked=asked.forked)
             print(f"{name}: {n_kills} kills, {time.monotonic() - started:.0f} s, {len(found)} faults", flush=True)
             wrong += [f"{name}: {fault}" for fault in found]
     print("\n".join(wrong) or f"{asked.kills} kills: everything as an undisturbed command leaves it")
@@ -151,14 +155,31 @@ def campaign(
     n_kills: int,
     rng: random.Random,
     say: Callable[[str], object] = lambda text: None,
+    *,
+    forked: bool = False,
 ) -> list[str]:
-    """Do a command undisturbed in one folder and disturbed in another; returns what sets them apart."""
+    """Do a command undisturbed in one folder and disturbed in another; returns what sets them apart.
+
+    Args:
+        scenario: the command.
+        folder: where the two folders are made.
+        n_kills: times that it is killed.
+        rng: draws the moments.
+        say: told how far it is.
+        forked: kill forks of this process, which have imported everything, instead of commands of their own.
+    """
+    start = _fork if forked else _start
     for name in ("undisturbed", "disturbed"):
         (folder / name / "tmp").mkdir(parents=True)
         scenario.prepare(folder / name)
     before = {name: state(folder / "disturbed" / name) for name in scenario.sets}
+    if forked:
+        import seisvision.data.audit.audit
+        import seisvision.data.fetching.fetcher
+        import seisvision.data.importing.shards
+        import seisvision.data.importing.summary  # noqa: F401
     started = time.monotonic()
-    expected_code = run(scenario.words(folder / "undisturbed"), folder / "undisturbed").returncode
+    expected_code = start(scenario.words(folder / "undisturbed"), folder / "undisturbed", "").wait()
     usual_s = time.monotonic() - started
     wanted = {name: state(folder / "undisturbed" / name) for name in scenario.sets}
     wrong: list[str] = []
@@ -167,14 +188,23 @@ def campaign(
         n_starts += 1
         # The first part of a command is spent on imports; half of the kills are in what comes after.
         first = rng.choice([0.0, 0.6]) * usual_s
-        after_s = rng.uniform(first, usual_s)
-        if not killed(scenario.words(folder / "disturbed"), folder / "disturbed", after_s, rng, wrong):
+        mark, begun = uuid.uuid4().hex, time.monotonic()
+        process = start(scenario.words(folder / "disturbed"), folder / "disturbed", mark)
+        if not killed(process, mark, rng.uniform(first, usual_s), rng, wrong):
+            # It came to its end; once more from the beginning.
+            usual_s = min(usual_s, max(time.monotonic() - begun, 0.05))
+            wrong += differences(folder / "disturbed", folder / "undisturbed")
+            shutil.rmtree(folder / "disturbed")
+            (folder / "disturbed" / "tmp").mkdir(parents=True)
+            scenario.prepare(folder / "disturbed")
             continue
         n_killed += 1
         for name in scenario.sets:
             now = state(folder / "disturbed" / name)
             if now not in (before[name], wanted[name]):
                 wrong.append(f"kill {n_killed}: {name} is neither the old nor the new set: {short(now)}")
+    if n_killed < n_kills:
+        wrong.append(f"killed {n_killed} times only, in {n_starts} starts")
     say(f"  {n_killed} kills in {n_starts} starts of {usual_s:.1f} s")
     ended = run(scenario.words(folder / "disturbed"), folder / "disturbed")
     if ended.returncode != expected_code and DONE_ALREADY not in ended.stderr:
@@ -189,13 +219,51 @@ def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(words, process.returncode, stderr=stderr)
 
 
-def killed(words: list[str], folder: Path, after_s: float, rng: random.Random, wrong: list[str]) -> bool:
-    """Start a command and kill it, or it and all below it, after some time; False where it ended before.
+class Fork:
+    """A command in a fork of this process; waits as ``subprocess.Popen`` does."""
+
+    def __init__(self, words: list[str], folder: Path, mark: str) -> None:
+        from seisvision.cli import main
+
+        self.pid = os.fork()
+        if self.pid:
+            return
+        code = 3
+        try:
+            os.environ.update(_process(words, folder, mark)["env"])
+            tempfile.tempdir = str(folder / "tmp")
+            null = os.open(os.devnull, os.O_WRONLY)
+            for number in (1, 2):
+                os.dup2(null, number)
+            code = main(words)
+        finally:
+            os._exit(code)
+
+    def wait(self, seconds: float = float("inf")) -> int:
+        """Exit code; raises ``subprocess.TimeoutExpired`` where the command is not done by then."""
+        deadline = time.monotonic() + seconds
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("fork", seconds)
+            time.sleep(0.002)
+
+
+def _fork(words: list[str], folder: Path, mark: str) -> Fork:
+    return Fork(words, folder, mark)
+
+
+def _start(words: list[str], folder: Path, mark: str) -> subprocess.Popen:
+    return subprocess.Popen(**_process(words, folder, mark), stderr=subprocess.DEVNULL)
+
+
+def killed(process: Any, mark: str, after_s: float, rng: random.Random, wrong: list[str]) -> bool:
+    """Kill a command, or it and all below it, after some time; False where it ended before.
 
     Processes that stay behind are added to ``wrong``.
     """
-    mark = uuid.uuid4().hex
-    process = subprocess.Popen(**_process(words, folder, mark), stderr=subprocess.DEVNULL)
     try:
         process.wait(after_s)
         return False
