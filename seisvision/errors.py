@@ -26,6 +26,10 @@ class LeakageError(DataError):
     """A split has one group (event, station, source cell, ...) on two sides."""
 
 
+class DiskFullError(SeisvisionError):
+    """A disk has no room left, or a quota is used up."""
+
+
 class CheckpointError(SeisvisionError):
     """A checkpoint is missing, damaged, unsafe to load or was not written by seisvision."""
 

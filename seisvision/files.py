@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
+import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DiskFullError
+from seisvision.leftovers import clear_files, hidden_name
 
 log = logging.getLogger(__name__)
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""No space left, over quota, beyond the largest size of a file."""
 
 
 @contextlib.contextmanager
@@ -20,17 +25,24 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Lend a name to write under; what was written there becomes ``path`` when the block ends well.
 
     No reader ever sees half of it, and where the block fails, what ``path`` held before stays. The name has the suffix
-    of ``path`` and is unique, also among the threads, processes and machines that share the folder.
+    of ``path`` and is unique, also among the threads, processes and machines that share the folder; what dead processes
+    left there is removed.
 
     Raises:
-        OSError: the disk is full or cannot be written to.
+        OSError: the disk is full or cannot be written to; it names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial-{uuid.uuid4().hex[:12]}{path.suffix}")
+    clear_files(path.parent)
+    partial = path.with_name(hidden_name(path.stem, suffix=path.suffix))
     try:
         yield partial
         put_in_place(partial, path)
+    except OSError as error:
+        if error.errno in FULL:
+            # Of a write the system does not tell the file, of a rename the hidden one.
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -47,17 +59,122 @@ def write_text(path: str | Path, text: str) -> None:
 
 def put_in_place(partial: Path, path: Path) -> None:
     """Rename a file once it is on the disk, so that not even a loss of power leaves half of it under ``path``."""
-    _sync(partial)
+    sync(partial)
     partial.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file or a folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def write_in_place(path: Path, text: str, n_bytes: int) -> None:
+    """Write a text of up to ``n_bytes`` over a file that holds as many, which takes no space on the disk.
+
+    The text is filled up with blanks; it is one write, so that a reader sees the old or the new text.
+    """
+    content = text.encode().ljust(max(n_bytes, path.stat().st_size))
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        os.pwrite(handle, content, 0)
+    finally:
+        os.close(handle)
+
+
+def full_disk(error: BaseException, path: str | Path | None = None) -> str | None:
+    """Say which disk is full and what to do, where that is what an error comes from; else None.
+
+    Libraries wrap what the system says: the causes of an error and its text are looked at as well.
+
+    Args:
+        error: any error.
+        path: what was being written; by default what the error tells.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        number = seen.errno if isinstance(seen, OSError) else None
+        told = next((one for one in FULL if one == number or os.strerror(one) in str(seen)), None)
+        if told is not None:
+            named = path or getattr(seen, "filename", None)
+            return f"{_where(named)}: {os.strerror(told)}{_left(named)}. {_REMEDY[told]}"
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    return None
+
+
+_REMEDY = {
+    errno.ENOSPC: "Make room on that disk, or name a folder on another; then repeat the command. What was there "
+    "is whole.",
+    errno.EDQUOT: "Remove files of yours there, ask for a larger quota, or name a folder on another disk; then repeat "
+    "the command. What was there is whole.",
+    errno.EFBIG: "That disk, or 'ulimit -f', takes no larger file; write smaller ones (--events-per-chunk) or name a "
+    "folder on another disk. What was there is whole.",
+}
+
+
+def _where(path: str | Path | None) -> str:
+    return "A disk that is written to is full" if path is None else f"{path} cannot be written"
+
+
+def _left(path: str | Path | None) -> str:
+    """How much room there is; nothing where that is not known."""
+    there = None if path is None else Path(path).absolute()
+    while there is not None and not there.is_dir() and there != there.parent:
+        there = there.parent
+    with contextlib.suppress(OSError):
+        return "" if there is None else f" ({shutil.disk_usage(there).free / 1e6:.1f} MB left)"
+    return ""
+
+
+@contextlib.contextmanager
+def told_when_full(path: str | Path) -> Iterator[None]:
+    """Turn the many errors of a full disk into one that names ``path``; others pass.
+
+    Raises:
+        DiskFullError: the disk is full.
+    """
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except Exception as error:
+        message = full_disk(error, path)
+        if message is None:
+            raise
+        raise DiskFullError(message) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait for other processes on this machine; the system frees the lock even when its holder is killed.
+
+    The file of the lock is removed when nobody needs it any more.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with path.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not _is_still(handle.fileno(), path):
+                # Whoever held it before has removed the file, and others may hold its successor.
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def _is_still(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def check_writable(folder: str | Path, setting: str) -> None:
@@ -72,6 +189,7 @@ def check_writable(folder: str | Path, setting: str) -> None:
 
     Raises:
         ConfigurationError: names the folder, the reason and the setting.
+        DiskFullError: not even an empty file has room there.
     """
     path = Path(folder).expanduser().absolute()
     there = path
@@ -81,6 +199,9 @@ def check_writable(folder: str | Path, setting: str) -> None:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
+        full = full_disk(error, path)
+        if full is not None:
+            raise DiskFullError(f"{setting}={folder}: {full}") from error
         within = "" if there == path else f", because {there} cannot"
         raise ConfigurationError(
             f"{setting}={folder} cannot be written to{within} ({error.strerror or error}). Give a folder in which you "

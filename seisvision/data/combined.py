@@ -19,12 +19,11 @@ from seisvision.data.importing.rejections import FILE_NAME, Refusal, RejectionLo
 from seisvision.data.importing.series.band import band_pass
 from seisvision.data.resample import resample, same_rate
 from seisvision.data.same_event import EventFacts, told_twice
-from seisvision.data.scratch import locked
 from seisvision.data.sources import FolderSource
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.files import check_writable
+from seisvision.files import check_writable, locked
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -175,7 +174,7 @@ class CombinedSource:
             rejections = [item for one in rejected for item in one.items]
             counts = Counter(f"{item.source}/{item.cause}" for item in rejections)
             writer.card["rejected"] = dict(sorted(counts.items()))
-        write_rejections(folder / FILE_NAME, rejections)
+            write_rejections(writer.partial / FILE_NAME, rejections)
         for cause, number in sorted(counts.items()):
             log.info("Left out of the combined set: %s %d", cause, number)
         told = told_twice(EventFacts.of(WaveformSet(folder)))

@@ -14,6 +14,7 @@ import h5py
 
 from seisvision.data.stored.axes import component_letters, dimension_order, rate_of, read_data_format
 from seisvision.data.stored.hashes import content_hashes, first_seen
+from seisvision.data.stored.placing import put_back
 from seisvision.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def find_chunks(folder: Path) -> list[Chunk]:
     Raises:
         DataError: the folder, a file or its HDF5 content is missing or damaged.
     """
-    if not folder.is_dir():
+    if not folder.is_dir() and not put_back(folder):
         raise DataError(f"waveform set {folder} does not exist; check the path, or {REMEDY}")
     return [_open_chunk(folder, name) for name in _chunk_names(folder)]
 

@@ -25,8 +25,10 @@ class FolderSource:
             DataError: it does not exist; the message lists the sets that do and the commands that make one.
         """
         given = Path(self.path).expanduser()
+        from seisvision.data.stored.placing import put_back
+
         for folder in (Path(data_dir).expanduser() / given, given.absolute()):
-            if folder.is_dir():
+            if folder.is_dir() or put_back(folder):
                 return folder
         found = ", ".join(list_sets(data_dir)) or "none"
         raise DataError(

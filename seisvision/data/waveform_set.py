@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -169,6 +170,12 @@ class WaveformSet:
         chunk_number, name = self._datasets[dataset]
         axis = -2 if self._chunks[chunk_number].dimension_order == "WC" else -1
         return int(self._file(chunk_number)["data"][name].shape[axis])
+
+    def places(self) -> Iterator[tuple[str, str, int]]:
+        """Yield where each trace is stored: file, dataset, and row of it (-1: the trace is the dataset)."""
+        for dataset, index in zip(self._dataset_of_row.tolist(), self._index.tolist(), strict=True):
+            chunk, name = self._datasets[dataset]
+            yield self._chunks[chunk].waveforms_path.name, name, index
 
     def event_table(self) -> pd.DataFrame:
         """Return one row per event, index ``source_id``: the ``source_*`` columns, ``n_traces`` and ``split``.

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,7 +20,11 @@ import numpy as np
 import pandas as pd
 
 from seisvision.data.set_files import describe_files
+from seisvision.data.stored.checksums import trace_checksums, write_checksums
+from seisvision.data.stored.patient_file import PatientFile
+from seisvision.data.stored.placing import whole_set
 from seisvision.errors import DataError
+from seisvision.files import told_when_full
 from seisvision.keys import COMPONENTS
 
 REQUIRED_COLUMNS = ("source_id", "trace_sampling_rate_hz")
@@ -34,7 +37,8 @@ NOT_STATED = "not stated"
 class WaveformSetWriter:
     """Context manager that writes the waveform set ``path``, which appears complete or not at all.
 
-    Everything goes to a temporary folder beside ``path``, renamed on success and removed when the block raises.
+    Everything goes to a hidden folder beside ``path``, renamed on success and removed when the block raises
+    (:mod:`seisvision.data.stored.placing`); what else belongs to the set is written to :attr:`partial`.
     Traces of one event that share components and sampling rate lie in one HDF5 dataset (S, C, T), zero padded to the
     longest (``trace_name`` tells the true length) and stored so that one component of the event is one block.
 
@@ -45,13 +49,15 @@ class WaveformSetWriter:
             its own. Keys
             ``measurement``, ``unit`` and ``instrument_response`` also go to the HDF5 ``data_format`` group.
         component_order: components of the waveforms given to :meth:`add_event`, one letter each.
-        overwrite: replace an existing set of that path once the new one is complete.
+        overwrite: replace an existing set of that path once the new one is complete; refused where its folder holds
+            anything that this program did not write.
         compression: ``None`` (fastest reading), ``"lzf"`` or ``"gzip"``, both with byte shuffling. Reading one trace
             of a compressed event unpacks that component of the whole event.
         events_per_chunk: write a chunked set with that many events per file.
 
     Raises:
         DataError: ``path`` exists and ``overwrite`` is false, or a setting is not allowed.
+        DiskFullError: the disk has no room for the set; nothing is left of it.
     """
 
     def __init__(
@@ -76,8 +82,11 @@ class WaveformSetWriter:
         self._seen: set[str] = set()
         self._chunks: list[str] = []
         self._rows: list[dict[str, Any]] = []
+        self._checksums: list[int] = []
         self._file: h5py.File | None = None
+        self._stream: PatientFile | None = None
         self._folder: Path | None = None
+        self._stack = ExitStack()
         self._digest = hashlib.sha256()
         self._check_settings()
 
@@ -91,15 +100,36 @@ class WaveformSetWriter:
             raise DataError(f"component_order={order!r} must be different letters such as 'ZNE'")
 
     def __enter__(self) -> WaveformSetWriter:
-        if self.path.exists() and not self.overwrite:
-            raise DataError(f"{self.path} exists already; choose another path or ask to overwrite it")
-        if self.path.exists() and not any(self.path.glob("metadata*.csv")):
-            raise DataError(f"{self.path} is not a waveform set and is not overwritten; choose another path")
-        folder = self.path.parent / f".{self.path.name}.partial-{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        self._folder = folder
+        with ExitStack() as stack:
+            stack.enter_context(told_when_full(self.path))
+            self._folder = stack.enter_context(whole_set(self.path, overwrite=self.overwrite))
+            stack.enter_context(self._closed_file())
+            self._stack = stack.pop_all()
         return self
+
+    @contextmanager
+    def _closed_file(self) -> Iterator[None]:
+        """Finish the set where the block ends well, and leave no file open in any case."""
+        try:
+            yield
+            assert self._folder is not None
+            self._finish(self._folder)
+        finally:
+            self._close_file()
+            self._folder = None
+
+    def _close_file(self) -> None:
+        """Close the HDF5 file, if one is open.
+
+        Raises:
+            OSError: the disk has not taken all of it.
+        """
+        if self._file is None or self._stream is None:
+            return
+        self._file.close()
+        self._stream.close()
+        stream, self._file, self._stream = self._stream, None, None
+        stream.check()
 
     @property
     def partial(self) -> Path:
@@ -133,6 +163,8 @@ class WaveformSetWriter:
             buckets.setdefault((row["trace_component_order"], row["trace_sampling_rate_hz"]), []).append(i)
         for members in buckets.values():
             self._write_bucket([traces[i] for i in members])
+        assert self._stream is not None
+        self._stream.check()
         for row, _ in traces:
             # Without the bucket number, so that chunking does not change the fingerprint.
             content = row | {"trace_name": row["trace_name"].partition("$")[2]}
@@ -205,13 +237,15 @@ class WaveformSetWriter:
             # Higher levels take much longer and save a twentieth of a seismogram.
             options["compression_opts"] = 1
         data.create_dataset(name, data=block, chunks=(len(traces), 1, n_longest), **options)
+        self._checksums += trace_checksums(block)
         self._digest.update(block.data)
 
     def _open_chunk(self) -> h5py.File:
         assert self._folder is not None
         chunk = "" if self.events_per_chunk is None else str(len(self._chunks))
         self._chunks.append(chunk)
-        file = h5py.File(self._folder / f"waveforms{chunk}.hdf5", "w")
+        self._stream = PatientFile(self._folder / f"waveforms{chunk}.hdf5")
+        file = h5py.File(self._stream, "w")
         file.create_group("data")
         file.create_group("data_format")
         return file
@@ -229,8 +263,9 @@ class WaveformSetWriter:
             described["sampling_rate"] = rates.pop()
         for key, value in described.items():
             self._file["data_format"].create_dataset(key, data=value)
-        self._file.close()
-        self._file = None
+        write_checksums(self._file, self._checksums)
+        self._close_file()
+        self._checksums = []
         pd.DataFrame(self._rows).to_csv(self._folder / f"metadata{self._chunks[-1]}.csv", index=False)
         self._rows = []
 
@@ -245,15 +280,7 @@ class WaveformSetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._folder is not None
-        try:
-            if kind is None:
-                self._finish(self._folder)
-        finally:
-            if self._file is not None:
-                self._file.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = self._file = None
+        self._stack.__exit__(kind, error, trace)
 
     def _finish(self, folder: Path) -> None:
         if self.n_events == 0:
@@ -262,11 +289,6 @@ class WaveformSetWriter:
         if self.events_per_chunk is not None:
             (folder / "chunks").write_text("\n".join(self._chunks) + "\n", encoding="utf-8")
         self._write_card(folder)
-        replaced = folder.with_name(folder.name + ".old")
-        if self.path.exists():
-            self.path.replace(replaced)
-        folder.replace(self.path)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _describe(row: Mapping[str, Any]) -> str:

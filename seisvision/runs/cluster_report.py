@@ -22,6 +22,8 @@ from seisvision.runs.comparing.collect import LeftOut
 log = logging.getLogger(__name__)
 
 PAGE = "clusters.html"
+CONSENSUS = ["sample_id", "source_id", "cluster", "confidence"]
+"""Columns of ``consensus.csv``."""
 DRAWN = (
     "cross_entropy",
     "cross_entropy_over_ln_k",
@@ -92,13 +94,14 @@ def _write(runs: list[ClusterRun], left_out: list[LeftOut], out: Path) -> Path:
 def _write_consensus(path: Path, report: NumberReport) -> None:
     """Final cluster of every sample, with the share of the repeats that agree."""
     if report.choice.k is None:
-        # An earlier report may have found some.
-        path.unlink(missing_ok=True)
+        # An earlier report may have found some; a file of that name by somebody else is left alone.
+        if path.is_file() and path.read_text(encoding="utf-8", errors="replace").startswith(",".join(CONSENSUS) + "\n"):
+            path.unlink()
         return
     first, choice = report.runs[0], report.choice
     certainty = [f"{value:.3f}" for value in choice.certainty]
     rows = zip(first.sample_ids, first.source_ids, choice.labels.tolist(), certainty, strict=True)
-    write_text(path, _csv(["sample_id", "source_id", "cluster", "confidence"], [list(row) for row in rows]))
+    write_text(path, _csv(CONSENSUS, [list(row) for row in rows]))
 
 
 def _csv(head: list[str], rows: list[list[Any]]) -> str:

@@ -16,13 +16,15 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seisvision.errors import SeisvisionError
-from seisvision.files import write_text
+from seisvision.files import FULL, write_in_place, write_text
 
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
 """A search stopped the run because others were better."""
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """All times are UTC."""
+STATUS_BYTES = 4096
+"""Kept for the status of a run that is under way; one page, which the system writes in one go."""
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -152,7 +154,19 @@ class RunFolder:
 
     def _write_status(self, **fields: Any) -> None:
         fields.setdefault("error", None)
-        write_json(self.status_file, {**fields, "host": socket.gethostname(), "pid": os.getpid()})
+        status = {**fields, "host": socket.gethostname(), "pid": os.getpid()}
+        text = json.dumps(status, indent=2) + "\n"
+        if fields["state"] == RUNNING:
+            # Room for how it will end, which a disk that fills up meanwhile would not give.
+            text = text.ljust(STATUS_BYTES)
+        try:
+            write_text(self.status_file, text)
+        except OSError as error:
+            if error.errno not in FULL or not self.status_file.exists():
+                raise
+            if len(json.dumps(status)) > STATUS_BYTES:
+                status["error"] = str(status["error"])[: STATUS_BYTES // 4] + " ..."
+            write_in_place(self.status_file, json.dumps(status), STATUS_BYTES)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -18,7 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
+from seisvision.errors import ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
+from seisvision.files import full_disk
 from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
 
@@ -77,14 +78,24 @@ def quick_imports() -> Iterator[None]:
 @contextlib.contextmanager
 def copied_to(path: Path) -> Iterator[None]:
     """Also append the package's messages to a file."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     log.addHandler(handler)
     try:
         yield
     finally:
         log.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    """A log file that a full disk does not turn into tracebacks: what it lacks was said on standard error as well."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
+        """Pass over a line that the disk does not take."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def show(text: str) -> None:
@@ -176,6 +187,10 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     if isinstance(error, SeisvisionError):
         log.error("Error: %s", error)
         return error.exit_code
+    full = full_disk(error)
+    if full is not None:
+        log.error("Error: %s", full)
+        return DiskFullError.exit_code
     message = _explain_hydra(error, config_name)
     if message is None and isinstance(error, OSError):
         message = _explain_folder(error)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError
-from seisvision.files import write_text
+from seisvision.files import whole_file, write_text
+from seisvision.leftovers import temporary_folder
 from seisvision.runs.terminal import show
 
 log = logging.getLogger(__name__)
@@ -82,8 +82,8 @@ def find_learning_rate(config: dict[str, Any], n_steps: int, figure: Path | None
     from pytorch_lightning.tuner import Tuner
 
     task, data = _prepare(config)
-    with tempfile.TemporaryDirectory(prefix="seisvision-") as scratch:
-        tuner = Tuner(_trainer(config, default_root_dir=scratch))
+    with temporary_folder() as scratch:
+        tuner = Tuner(_trainer(config, default_root_dir=str(scratch)))
         finder = tuner.lr_find(task, datamodule=data, min_lr=1e-7, max_lr=1.0, num_training=n_steps, update_attr=False)
     rate = finder.suggestion() if finder is not None else None
     if finder is None or rate is None:
@@ -217,5 +217,5 @@ def _draw(results: dict[str, list[float]], rate: float, path: Path) -> None:
     axes.axvline(rate, linestyle="--", color="black", label=f"suggested: {rate:.3g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed")
     axes.legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=150)

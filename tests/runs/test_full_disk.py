@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tiny_runs import tiny_config
+from tiny_runs import ROOT, tiny_config
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+from failing_disk import FailingDisk
 
 from seisvision.errors import CheckpointError, SeisvisionError
-from seisvision.runs import callbacks
+from seisvision.runs import callbacks, terminal
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FAILED, FINISHED, write_json
+from seisvision.runs.folder import FAILED, FINISHED, PENDING, STATUS_BYTES, RunFolder, write_json
 
 
 def test_a_disk_that_fills_up_leaves_the_checkpoint_before(
@@ -90,3 +95,43 @@ def test_a_run_that_dies_right_after_a_checkpoint_misses_no_line_of_its_history(
         patched.setattr(callbacks.WholeCheckpoints, "save_checkpoint", die_after_the_second)
         ensure_run(config, [])
     assert ensure_run(config, []).history_file.read_text() == straight.history_file.read_text()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_status_needs_no_room_that_the_disk_does_not_have(number: int, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.prepare({"seed": 1}, [])
+    folder.mark_running()
+    assert folder.status_file.stat().st_size == STATUS_BYTES
+    with pytest.MonkeyPatch.context() as patch:
+        disk = FailingDisk(tmp_path, 0, number)
+        disk.install(patch)
+        folder.mark_failed("SeisvisionError: " + "the disk is full, " * 1000)
+    status = folder.status()
+    assert disk.n_failed and status["state"] == FAILED and status["error"].startswith("SeisvisionError: the disk")
+    assert status["attempts"] == 1 and "seconds" in status and status["error"].endswith(" ...")
+    folder.mark_running()
+    folder.mark_interrupted()
+    assert folder.status()["attempts"] == 2 and not list(folder.path.glob(".*partial*"))
+
+
+@pytest.mark.parametrize("room", [4, 20])
+def test_a_training_on_a_full_disk_says_so_in_one_line_and_goes_on_afterwards(
+    room: int, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(data_dir, tmp_path / "runs", "trainer.max_epochs=1")
+    told: list[str] = []
+    monkeypatch.setattr(terminal.log, "error", lambda text, *values, **more: told.append(text % values))
+    with pytest.MonkeyPatch.context() as patch:
+        disk = FailingDisk(tmp_path, room)
+        disk.install(patch)
+        code = terminal.guarded(lambda: ensure_run(config, []))
+    assert disk.n_failed and code == 1
+    assert len(told) == 1 and "No space left on device" in told[0] and str(tmp_path) in told[0], told
+    folder = identify(config)
+    assert folder.status()["state"] in (FAILED, PENDING) and not list(tmp_path.rglob(".*partial*"))
+    done = ensure_run(config, [])
+    assert done.status()["state"] == FINISHED
+    if room == 20:
+        straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", "trainer.max_epochs=1"), [])
+        assert done.predictions_file.read_text() == straight.predictions_file.read_text()

@@ -112,6 +112,7 @@ def audit_set(
     labels: Labels = None,
     max_traces: int | None = 20000,
     seed: int = DEFAULT_SEED,
+    thorough: bool = False,
 ) -> Audit:
     """Look at the metadata and the samples of a set.
 
@@ -121,10 +122,12 @@ def audit_set(
         labels: class name to values of that column; None: every value is a class.
         max_traces: look at the samples of about so many traces, of events evenly chosen; None for all.
         seed: base seed of the folds.
+        thorough: compare every file and trace with what was noted of it when it was written.
 
     Raises:
         DataError: the set has no such column of the class, or cannot be read.
     """
+    from seisvision.data.audit.content import check_content, traces_finding
     from seisvision.data.audit.polarity import reversed_stations
     from seisvision.data.audit.samples import check_samples
     from seisvision.data.audit.statistics import statistics
@@ -135,6 +138,9 @@ def audit_set(
     table, findings, _, sets = check_metadata(waveform_set, target, labels, seed)
     samples = check_samples(waveform_set, table, max_traces)
     classes = class_confounds(table, samples.attributes, seed)
+    if thorough:
+        content, changed = check_content(waveform_set.path)
+        findings += [*content, *traces_finding(changed, waveform_set)]
     findings += [*samples.findings, *reversed_stations(table, samples), *confound_findings(classes, sets)]
     figures = statistics(table) | {"traces_read": samples.n_read}
     named = None if labels is None else {name: list(values) for name, values in labels.items()}

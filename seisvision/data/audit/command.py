@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seisvision.errors import DataError
+
 if TYPE_CHECKING:
     from seisvision.data.audit.audit import Audit
 
@@ -21,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-traces", type=int, metavar="N", default=20000, help="read about N traces (20000), 0: all of them"
     )
+    parser.add_argument(
+        "--thorough", action="store_true", help="read everything and compare it with what was noted when it was written"
+    )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when there is a fatal finding")
     parser.add_argument("--data-dir", default="data", metavar="DIR", help="folder of all sets (data)")
 
@@ -33,16 +38,29 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.data.waveform_set import WaveformSet
     from seisvision.files import check_writable
 
-    waveform_set = WaveformSet(FolderSource(args.set).prepare(args.data_dir))
+    path = FolderSource(args.set).prepare(args.data_dir)
+    try:
+        waveform_set = WaveformSet(path)
+    except DataError as error:
+        raise DataError(f"{error}{_changed_files(path) if args.thorough else ''}") from error
     labels = None if args.classes is None else {name: [name] for name in args.classes}
     folder = Path(args.out) if args.out else waveform_set.path / "audit"
     check_writable(folder, "--out")
-    audit = audit_set(waveform_set, args.target, labels, args.max_traces or None)
+    n_traces = None if args.thorough else args.max_traces or None
+    audit = audit_set(waveform_set, args.target, labels, n_traces, thorough=args.thorough)
     write_audit(audit, folder)
     page = write_page(audit, waveform_set, folder)
     print_summary(audit)
     print(page)
     return 1 if args.strict and audit.fatal else 0
+
+
+def _changed_files(path: Path) -> str:
+    """What of a set that cannot be opened is not as it was written."""
+    from seisvision.data.audit.content import check_content
+
+    changed = [example for finding in check_content(path)[0] for example in finding.examples]
+    return f". Not as they were written: {', '.join(changed)}" if changed else ""
 
 
 def print_summary(audit: Audit) -> None:

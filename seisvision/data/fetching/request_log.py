@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 import threading
 import time
 from collections import Counter
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.data.fetching.transport import Answer, Request
-from seisvision.files import whole_file
+from seisvision.files import told_when_full, whole_file
 
 FILE_NAME = "requests.csv"
 COLUMNS = (
@@ -73,7 +75,13 @@ class RequestLog:
         about = {"server": request.server, "service": request.service, "request": str(request)}
         row = {"request_id": request_id, "time": stamp} | about | {"attempt": attempt}
         marker = self._markers / f"{request_id}.json"
-        marker.write_text(json.dumps(row), encoding="utf-8")
+        try:
+            with told_when_full(self.path):
+                marker.write_text(json.dumps(row), encoding="utf-8")
+        except BaseException:
+            # It is not sent, so nothing is to be told of it.
+            marker.unlink(missing_ok=True)
+            raise
         return Started(request_id, row, marker)
 
     def end(self, started: Started, answer: Answer, outcome: str, reason: str) -> None:
@@ -90,9 +98,13 @@ class RequestLog:
             writer.writeheader()
         else:
             writer.writerow(row)
-        with self._lock, self.path.open("ab", buffering=0) as file:
-            # One write per line, so that a kill leaves whole lines.
-            file.write(text.getvalue().encode())
+        line = text.getvalue().encode()
+        with told_when_full(self.path), self._lock, self.path.open("ab", buffering=0) as file:
+            before = file.tell()
+            # One write per line, so that a kill leaves whole lines. A disk that fills up takes a part without an error.
+            if file.write(line) != len(line):
+                file.truncate(before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def rows(self) -> list[dict[str, str]]:
         """All lines, oldest first."""

@@ -15,6 +15,7 @@ from seisvision.data.fetching.asking import FINAL, OK, SHORT, Asker, Check, Resu
 from seisvision.data.fetching.transport import Request
 from seisvision.errors import DataError
 from seisvision.files import whole_file
+from seisvision.leftovers import clear_files
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Store:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise DataError(f"another fetch is at work in {self.folder}; wait for it or end it") from error
-            for torn in self.folder.rglob(".*.partial-*"):
-                torn.unlink()
+            for folder in (self.folder, *(path for path in self.folder.rglob("*") if path.is_dir())):
+                clear_files(folder)
             yield
 
     def path(self, kind: str, name: str, key: str, suffix: str) -> Path:

@@ -33,8 +33,10 @@ from seisvision.data.importing.rejections import (
 )
 from seisvision.data.importing.series.signals import band_in_words
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
+from seisvision.data.stored.placing import check_place
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
+from seisvision.files import told_when_full
 
 log = logging.getLogger(__name__)
 
@@ -182,19 +184,23 @@ def run_import(
     found: list[Association] | None = None,
     about: Mapping[str, Any] | None = None,
     events_per_chunk: int | None = None,
+    list_beside: bool = True,
 ) -> ImportReport:
     """Import all sources of ``recipe`` into the waveform set ``out``; with ``out=None`` only tell what would happen.
 
     The set and its order do not depend on ``workers``, the number of processes; None chooses by the amount of work.
     ``found`` brings events with files, per source, that are known already, and ``about`` more entries of the card.
-    ``events_per_chunk`` writes a chunked set, whose table need not be held in memory.
+    ``events_per_chunk`` writes a chunked set, whose table need not be held in memory. ``list_beside`` leaves the list
+    of rejections beside ``out`` where every event was refused.
 
     Raises:
-        DataError: nothing could be read, two sources share an event id, or every event was refused (the list of
-            rejections is then left beside ``out``).
+        DataError: nothing could be read, two sources share an event id, every event was refused, or ``out`` is
+            there and not to be replaced.
         ConfigurationError: the recipe contradicts itself or its files.
     """
     begun = time.monotonic()
+    if out is not None:
+        check_place(Path(out), overwrite)
     tables = _station_tables(recipe)
     report = ImportReport()
     if recipe.processing.band_hz is not None and not recipe.processing.zerophase:
@@ -204,8 +210,6 @@ def run_import(
     for source, association, table in zip(recipe.sources, found, tables, strict=True):
         report.understood(source.name, association, table)
     jobs = event_jobs(recipe, found, report)
-    if out is not None and Path(out).exists() and not overwrite:
-        raise DataError(f"{out} exists already; choose another folder or add --overwrite")
     if workers is None:
         workers = max(1, min(os.cpu_count() or 1, MAX_WORKERS, len(jobs) // EVENTS_PER_WORKER))
     results: Iterable[EventResult] = _results(recipe, tables, jobs, workers)
@@ -218,7 +222,7 @@ def run_import(
         writer = WaveformSetWriter(
             out, card=card, component_order=order, overwrite=overwrite, events_per_chunk=events_per_chunk
         )
-    _consume(results, report, writer)
+    _consume(results, report, writer, list_beside)
     report.seconds = time.monotonic() - begun
     return report
 
@@ -287,7 +291,9 @@ def event_jobs(recipe: Recipe, found: list[Association], report: ImportReport) -
     return jobs
 
 
-def _consume(results: Iterable[EventResult], report: ImportReport, writer: WaveformSetWriter | None) -> None:
+def _consume(
+    results: Iterable[EventResult], report: ImportReport, writer: WaveformSetWriter | None, list_beside: bool
+) -> None:
     """Write the events as they come; the set appears only once it is complete, with the list of what was refused."""
     with ExitStack() as stack:
         entered = False
@@ -305,8 +311,9 @@ def _consume(results: Iterable[EventResult], report: ImportReport, writer: Wavef
             write_rejections(writer.partial / FILE_NAME, report.rejections)
     if writer is not None and report.n_events == 0:
         beside = writer.path.with_name(f"{writer.path.name}.{FILE_NAME}")
-        beside.parent.mkdir(parents=True, exist_ok=True)
-        write_rejections(beside, report.rejections)
+        if list_beside:
+            with told_when_full(beside):
+                write_rejections(beside, report.rejections)
         raise NothingLeftError(beside, report)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from dataclasses import asdict, replace
@@ -20,14 +21,16 @@ from seisvision.data.importing.importer import (
     run_import,
 )
 from seisvision.data.importing.recipe import Recipe
-from seisvision.data.importing.rejections import FILE_NAME
+from seisvision.data.importing.rejections import FILE_NAME, write_rejections
 from seisvision.data.set_files import describe_files, find_chunks, read_card, set_fingerprint
 from seisvision.data.stored.hashes import content_hashes, remember
+from seisvision.data.stored.placing import EMPTY, check_place, whole_set
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.files import told_when_full
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".shards"
-EMPTY = "empty.json"
-"""In place of the set, in a shard whose events were all refused."""
 SUMMED = ("n_events", "n_traces", "n_samples")
 
 
@@ -69,31 +72,42 @@ def import_shard(
     """
     folder = shard_folder(out, index, number)
     about = {"index": index, "of": number, "recipe": _recipe_hash(recipe)}
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+    check_place(folder, overwrite=True)
     present = _shard_of(folder)
     if present == about and not overwrite:
-        return folder, None
-    if folder.exists() and not overwrite:
+        if not _lacks(folder):
+            return folder, None
+        log.info("%s lacks %s, so it is made again", folder, ", ".join(_lacks(folder)))
+    elif folder.exists() and not overwrite:
         raise DataError(f"{folder} is of another recipe; add --overwrite, or choose another --out")
-    if folder.exists() and present is not None:
-        shutil.rmtree(folder)
     found = _part(associate_all(recipe), recipe, index, number)
     try:
         return folder, run_import(
-            recipe, folder, workers=workers, progress=progress, found=found, about={"shard": about}
-        )
+            recipe, folder, workers=workers, progress=progress, overwrite=True, found=found, about={"shard": about},
+            list_beside=False,
+        )  # fmt: skip
     except NothingLeftError as nothing:
         # A part may well hold only what is refused; it must not be done again and again for that.
-        partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        nothing.rejections.replace(partial / FILE_NAME)
-        (partial / EMPTY).write_text(json.dumps({"shard": about, "import": {"counts": nothing.report.counts()}}))
-        partial.replace(folder)
+        with told_when_full(folder), whole_set(folder, overwrite=True) as partial:
+            write_rejections(partial / FILE_NAME, nothing.report.rejections)
+            empty = {"shard": about, "import": {"counts": nothing.report.counts()}}
+            (partial / EMPTY).write_text(json.dumps(empty), encoding="utf-8")
         return folder, nothing.report
 
 
 def _recipe_hash(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _lacks(shard: Path) -> list[str]:
+    """Files that a finished shard has and this one does not, as when somebody or an earlier version lost them."""
+    if (shard / EMPTY).is_file():
+        wanted = [FILE_NAME]
+    else:
+        wanted = [*read_card(shard).get("files", ("metadata.csv", "waveforms.hdf5")), FILE_NAME]
+    return [name for name in wanted if not (shard / name).is_file()]
 
 
 def _shard_of(folder: Path) -> dict[str, Any] | None:
@@ -102,7 +116,13 @@ def _shard_of(folder: Path) -> dict[str, Any] | None:
 
 def _card_of(folder: Path) -> dict[str, Any]:
     empty = folder / EMPTY
-    return json.loads(empty.read_text(encoding="utf-8")) if empty.is_file() else read_card(folder)
+    if not empty.is_file():
+        return read_card(folder)
+    try:
+        content = json.loads(empty.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{empty} is not valid JSON ({error}); remove {folder}, and make the shard again") from error
+    return content if isinstance(content, dict) else {}
 
 
 def _part(found: list[Association], recipe: Recipe, index: int, number: int) -> list[Association]:
@@ -134,26 +154,17 @@ def merge_shards(folder: str | Path, out: str | Path | None = None, overwrite: b
         raise DataError(f"{folder} is no folder of shards, whose name would end in {SUFFIX}; name the set with --out")
     target = folder.with_name(folder.name.removesuffix(SUFFIX)) if out is None else Path(out)
     shards = _all_shards(folder)
-    if target.exists() and not overwrite:
-        raise DataError(f"{target} exists already; choose another folder or add --overwrite")
+    check_place(target, overwrite)
     full = [shard for shard in shards if not (shard / EMPTY).is_file()]
     if not full:
         raise DataError(f"every event of all shards in {folder} was refused; see {FILE_NAME} in each of them")
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with told_when_full(target), whole_set(target, overwrite=overwrite) as partial:
         _join(shards, full, partial)
-        if target.exists():
-            shutil.rmtree(target)
-        partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return target
 
 
 def _all_shards(folder: Path) -> list[Path]:
-    present = {path: _shard_of(path) for path in sorted(folder.glob("*-of-*")) if path.is_dir()}
+    present = {path: _shard_of(path) for path in sorted(folder.glob("[0-9]*-of-*")) if path.is_dir()}
     about = [shard for shard in present.values() if shard is not None]
     if not about:
         raise DataError(f"{folder} holds no finished shard; make them with 'seisvision data import --shard 1/8 ...'")
@@ -163,7 +174,14 @@ def _all_shards(folder: Path) -> list[Path]:
     if missing:
         shown = ", ".join(f"{index}/{about[0]['of']}" for index in missing[:10])
         raise DataError(f"{folder} lacks {len(missing)} of {about[0]['of']} shards: {shown}; run these first")
-    return [path for path, shard in present.items() if shard is not None]
+    shards = {path: shard for path, shard in present.items() if shard is not None}
+    for path, shard in shards.items():
+        if _lacks(path):
+            raise DataError(
+                f"shard {path} lacks {', '.join(_lacks(path))}; make it again with 'seisvision data import --shard "
+                f"{shard['index']}/{shard['of']} ...' and the recipe that it was made with"
+            )
+    return list(shards)
 
 
 def _join(shards: list[Path], full: list[Path], partial: Path) -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from seisvision.data.importing.rejections import Refusal
+from seisvision.errors import DiskFullError
+from seisvision.files import full_disk
+from seisvision.leftovers import temporary_folder
 
 MAX_BYTES = 1 << 30
 """A file that unpacks to more is left: a few kilobytes can grow to fill a disk."""
@@ -41,13 +44,35 @@ def unpacked(path: Path) -> Iterator[list[tuple[Path, str]]]:
 
     Raises:
         Refusal: it is damaged or locked, or unpacks to too much.
+        DiskFullError: there is no room for what is in it.
     """
-    with tempfile.TemporaryDirectory(prefix="seisvision-") as name:
+    with _told_of_room(path), temporary_folder() as folder:
         try:
-            yield list(_members(path, Path(name), MAX_DEPTH))
-        except (OSError, EOFError, ValueError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile) as error:
-            reason = f"cannot be unpacked: {error}; unpack it by hand, and name the files in it"
-            raise Refusal("read", "unreadable", reason) from error
+            yield list(_members(path, folder, MAX_DEPTH))
+        except OSError as error:
+            if full_disk(error) is not None:
+                raise
+            raise _not_unpacked(error) from error
+        except (EOFError, ValueError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile) as error:
+            raise _not_unpacked(error) from error
+
+
+def _not_unpacked(error: Exception) -> Refusal:
+    return Refusal("read", "unreadable", f"cannot be unpacked: {error}; unpack it by hand, and name the files in it")
+
+
+@contextmanager
+def _told_of_room(path: Path) -> Iterator[None]:
+    """A disk that is too small for a file says nothing of the file, which must not be refused for it."""
+    try:
+        yield
+    except OSError as error:
+        if full_disk(error) is None:
+            raise
+        raise DiskFullError(
+            f"{path} cannot be unpacked in {tempfile.gettempdir()}: {error.strerror}. Make room there, or set TMPDIR "
+            "to a folder on another disk; then repeat the command."
+        ) from error
 
 
 def _members(path: Path, folder: Path, depth: int) -> Iterator[tuple[Path, str]]:
