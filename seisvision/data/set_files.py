@@ -16,6 +16,7 @@ from seisvision.data.stored.axes import component_letters, dimension_order, rate
 from seisvision.data.stored.hashes import content_hashes, first_seen
 from seisvision.data.stored.own_items import NotOwnError, own_item
 from seisvision.errors import DataError
+from seisvision.files import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON ({error}); correct or remove it") from error
     if not isinstance(card, dict):

@@ -24,6 +24,7 @@ from seisvision.data.importing.rejections import FILE_NAME
 from seisvision.data.set_files import describe_files, find_chunks, read_card, set_fingerprint
 from seisvision.data.stored.hashes import content_hashes, remember
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.files import parse_json
 
 SUFFIX = ".shards"
 EMPTY = "empty.json"
@@ -102,7 +103,7 @@ def _shard_of(folder: Path) -> dict[str, Any] | None:
 
 def _card_of(folder: Path) -> dict[str, Any]:
     empty = folder / EMPTY
-    return json.loads(empty.read_text(encoding="utf-8")) if empty.is_file() else read_card(folder)
+    return parse_json(empty.read_text(encoding="utf-8")) if empty.is_file() else read_card(folder)
 
 
 def _part(found: list[Association], recipe: Recipe, index: int, number: int) -> list[Association]:
