@@ -7,6 +7,7 @@ import importlib.util
 import io
 import mmap
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +117,9 @@ def _read_mended(request: Request) -> list[Segment]:
 
 def _read_obspy(request: Request) -> list[Segment]:
     """A pattern is escaped, because obspy takes brackets in a file name for one."""
+    if zipfile.is_zipfile(request.path):
+        # Obspy would unpack it, however much that is.
+        raise Refusal("read", "unreadable", "holds a zip archive behind something else; unpack it by hand")
     return _read_stream(glob.escape(str(request.path)), request, request.reading.format)
 
 
