@@ -105,7 +105,9 @@ def whole_records(content: Content) -> tuple[list[slice], list[Refusal]]:
 
 def _next_record(content: Content, starts: np.ndarray, at: int) -> int:
     """Where the next record begins, after the header at ``at`` if there is one; else the end of the file."""
-    place = int(np.searchsorted(starts, at + SHORTEST_HEADER_BYTES))
+    place = int(np.searchsorted(starts, at))
+    if place < len(starts) and starts[place] == at:
+        place = int(np.searchsorted(starts, at + SHORTEST_HEADER_BYTES))
     return int(starts[place]) if place < len(starts) else len(content)
 
 
