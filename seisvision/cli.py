@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 finished, 1 failed, 2 bad usage, 130 interrupted."""
+    """Run one command; returns 0 finished, 1 failed, 2 bad usage, 70 a fault of seisvision, 130 interrupted."""
     from seisvision.runs.terminal import INTERRUPTED, set_up_logging, tell_error
 
     parsed = build_parser().parse_args(arguments)

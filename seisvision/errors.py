@@ -38,6 +38,10 @@ class PrunedError(SeisvisionError):
     """A run of a search was stopped because others were better; not a failure of the run."""
 
 
+UNFORESEEN = 70
+"""Exit code of a fault of seisvision itself, as ``EX_SOFTWARE`` of sysexits.h."""
+
+
 def did_you_mean(name: str, allowed: list[str]) -> str:
     """Sentence that lists ``allowed`` names and, where one is close to ``name``, suggests it."""
     suggestion = closest(name, allowed)

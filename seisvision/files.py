@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from seisvision.errors import ConfigurationError, DiskFullError
 from seisvision.leftovers import clear_files, hidden_name
@@ -55,6 +57,33 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+MOST_LEVELS = 100
+"""Of JSON: what is nested deeper is damage, or meant to end a program that follows it."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON that is nested as people and programs nest it.
+
+    Raises:
+        ValueError: it is no JSON, no text, or nested more than :data:`MOST_LEVELS` deep.
+    """
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"it is nested more than {MOST_LEVELS} levels deep") from None
+    level = [content]
+    for _ in range(MOST_LEVELS):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return content
+    raise ValueError(f"it is nested more than {MOST_LEVELS} levels deep")
+
+
+def _children(node: Any) -> Iterable[Any]:
+    within = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return (child for child in within if isinstance(child, dict | list))
 
 
 def put_in_place(partial: Path, path: Path) -> None:

@@ -14,8 +14,10 @@ import h5py
 
 from seisvision.data.stored.axes import component_letters, dimension_order, rate_of, read_data_format
 from seisvision.data.stored.hashes import content_hashes, first_seen
+from seisvision.data.stored.own_items import NotOwnError, own_item
 from seisvision.data.stored.placing import put_back
 from seisvision.errors import DataError
+from seisvision.files import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +76,12 @@ def _open_chunk(folder: Path, name: str) -> Chunk:
             raise DataError(f"{path} is missing from its waveform set; {REMEDY}")
     try:
         with h5py.File(waveforms_path, "r") as file:
-            if not isinstance(file.get("data"), h5py.Group):
+            held = own_item(file, "data") if file.get("data", getlink=True) is not None else None
+            if not isinstance(held, h5py.Group):
                 raise DataError(f"{waveforms_path} has no group 'data', so it is no SeisBench file; {REMEDY}")
             described = read_data_format(file)
+    except NotOwnError as error:
+        raise DataError(f"{waveforms_path}: {error}") from error
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{waveforms_path} cannot be read, perhaps it is truncated ({error}); {REMEDY}") from error
     try:
@@ -98,7 +103,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON ({error}); correct or remove it") from error
     if not isinstance(card, dict):

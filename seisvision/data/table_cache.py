@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seisvision.files import whole_file
+from seisvision.files import parse_json, whole_file
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def load_table(folder: Path, key: str) -> tuple[pd.DataFrame, dict[str, np.ndarr
         return None
     try:
         with np.load(path, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
+            about = parse_json(str(stored["about"]))
             if about["key"] != key:
                 return None
             columns = {name: _column(stored, i, dtype) for i, (name, dtype) in enumerate(about["columns"])}

@@ -15,12 +15,15 @@ import pandas as pd
 
 from seisvision.data.set_files import REMEDY, find_chunks, read_card, set_fingerprint
 from seisvision.data.stored.layout import check_shape, check_widths, tell_others, with_dimension_orders
+from seisvision.data.stored.own_items import check_length, own_item
 from seisvision.data.stored.tables import Metadata, read_metadata
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
 
 MAX_OPEN_FILES = 32
 MAX_GAP_ROWS = 4
+MAX_KEPT_DATASETS = 1000
+MAX_LOOKED_AT = 2000
 UNREADABLE = (KeyError, AttributeError, OSError, RuntimeError, TypeError, ValueError)
 """What h5py raises where a file does not hold what was asked for."""
 
@@ -75,6 +78,7 @@ class WaveformSet:
         self._index_events(read.table)
         tell_others(self.path, self.component_orders)
         self._files: dict[int, h5py.File] = {}
+        self._own: dict[int, h5py.Dataset] = {}
         self._process_id = os.getpid()
 
     def _index_traces(self, read: Metadata) -> None:
@@ -96,7 +100,7 @@ class WaveformSet:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave open files and the table behind: workers read waveforms, and the table is read again if asked for."""
-        return self.__dict__ | {"_files": {}, "_metadata": None}
+        return self.__dict__ | {"_files": {}, "_own": {}, "_metadata": None}
 
     def __len__(self) -> int:
         """Return the number of events."""
@@ -131,12 +135,15 @@ class WaveformSet:
         return {self._orders[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable")}
 
     def check_shapes(self) -> None:
-        """Compare the stored shape of one trace of each of :attr:`component_orders` with what the set says of it.
+        """Compare the stored shapes with what the table says: of datasets evenly spread over the set, or all of a few.
 
         Raises:
-            DataError: they differ; the message names the file and the trace.
+            DataError: they differ, or samples are missing; the message names the file and the trace.
         """
-        for row in np.unique(self._order_of_row, return_index=True)[1]:
+        longest = np.lexsort((self._n_samples, self._index, self._dataset_of_row))
+        at_end = longest[np.flatnonzero(np.diff(self._dataset_of_row[longest], append=-1))]
+        spread = at_end[:: max(1, len(at_end) // MAX_LOOKED_AT)]
+        for row in np.unique([*np.unique(self._order_of_row, return_index=True)[1], *spread]):
             try:
                 self._dataset(np.array([row]))
             except UNREADABLE as error:
@@ -167,9 +174,12 @@ class WaveformSet:
 
     def _stored_samples(self, dataset: int) -> int:
         """Length of one dataset in samples."""
-        chunk_number, name = self._datasets[dataset]
+        chunk_number, _ = self._datasets[dataset]
         axis = -2 if self._chunks[chunk_number].dimension_order == "WC" else -1
-        return int(self._file(chunk_number)["data"][name].shape[axis])
+        try:
+            return int(self._own_dataset(dataset).shape[axis])
+        except (*UNREADABLE, IndexError) as error:
+            raise self._unreadable(int((self._dataset_of_row == dataset).argmax()), str(error)) from error
 
     def places(self) -> Iterator[tuple[str, str, int]]:
         """Yield where each trace is stored: file, dataset, and row of it (-1: the trace is the dataset)."""
@@ -277,21 +287,35 @@ class WaveformSet:
 
     def _dataset(self, rows: np.ndarray) -> tuple[h5py.Dataset, bool]:
         """Return the dataset of neighbouring rows, its shape compared, and whether samples are its first dimension."""
-        chunk_number, name = self._datasets[self._dataset_of_row[rows[0]]]
-        dataset = self._file(chunk_number)["data"][name]
+        number = int(self._dataset_of_row[rows[0]])
+        chunk_number, dataset = self._datasets[number][0], self._own_dataset(number)
         flipped = self._chunks[chunk_number].dimension_order == "WC"
         first, last = int(self._index[rows[0]]), int(self._index[rows[-1]])
         if first >= 0 and last >= dataset.shape[0]:
             raise KeyError(f"row {last} of a dataset with {dataset.shape[0]} rows")
         shape = dataset.shape if first < 0 else dataset.shape[1:]
         order, limits = self._orders[self._order_of_row[rows[0]]], self._n_samples[rows]
+        check_length(int(limits.max() if (limits >= 0).all() else max(shape, default=0)))
         check_shape(shape[::-1] if flipped else shape, dataset.dtype, order, self._n_components[rows[0]], limits)
         return dataset, flipped
+
+    def _own_dataset(self, number: int) -> h5py.Dataset:
+        """Return a dataset that its file itself holds, whole; looked at once in each process."""
+        chunk_number, name = self._datasets[number]
+        file = self._file(chunk_number)
+        if not self._own.get(number):
+            item = own_item(file["data"], name)
+            if not isinstance(item, h5py.Dataset):
+                raise ValueError(f"'{name}' is a group, no dataset")
+            if len(self._own) >= MAX_KEPT_DATASETS:
+                self._own.clear()
+            self._own[number] = item
+        return self._own[number]
 
     def _file(self, chunk_number: int) -> h5py.File:
         """Return the open file of a chunk; handles inherited from a parent process are never used."""
         if self._process_id != os.getpid():
-            self._files, self._process_id = {}, os.getpid()
+            self._files, self._own, self._process_id = {}, {}, os.getpid()
         if chunk_number not in self._files:
             if len(self._files) >= MAX_OPEN_FILES:
                 self._files.pop(next(iter(self._files))).close()

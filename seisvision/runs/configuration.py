@@ -7,7 +7,6 @@ import hashlib
 import importlib
 import inspect
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -116,18 +115,34 @@ def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, node
 
 
+MUCH = 10**5
+"""Upper limits from there on only keep nonsense out, and are not worth telling."""
 LIMITS: dict[str, tuple[type, float, float]] = {
     "seed": (int, 0, 2**63),
     "split.seed": (int, 0, 2**63),
-    "trainer.max_epochs": (int, 1, math.inf),
-    "trainer.batch_size": (int, 1, math.inf),
-    "trainer.early_stopping_patience": (int, 1, math.inf),
-    "trainer.accumulate_grad_batches": (int, 1, math.inf),
-    "optimizer.lr": (float, 1e-12, math.inf),
+    "trainer.max_epochs": (int, 1, 10**9),
+    "trainer.batch_size": (int, 1, 10**6),
+    "trainer.early_stopping_patience": (int, 1, 10**9),
+    "trainer.accumulate_grad_batches": (int, 1, 10**6),
+    "trainer.gradient_clip_val": (float, 0, 1e12),
+    "trainer.num_nodes": (int, 1, 10**5),
+    "trainer.overfit_batches": (float, 0, 10**9),
+    "optimizer.lr": (float, 1e-12, 1e6),
+    "optimizer.weight_decay": (float, 0, 1e6),
+    "optimizer.momentum": (float, 0, 1),
+    "optimizer.dampening": (float, 0, 1),
+    "optimizer.eps": (float, 0, 1),
+    "optimizer.betas[0]": (float, 0, 0.999999999),
+    "optimizer.betas[1]": (float, 0, 0.999999999),
+    "scheduler.warmup_fraction": (float, 0, 1),
+    "scheduler.final_fraction": (float, 0, 1),
     "evaluation.level": (float, 0.01, 0.999999),
-    "system.num_workers": (int, 0, math.inf),
-    "system.memory_gb": (float, 0, math.inf),
-}
+    "system.num_workers": (int, 0, 1024),
+    "system.num_threads": (int, 1, 4096),
+    "system.memory_gb": (float, 0, 10**6),
+    "view.width": (int, 1, 8192),
+    "view.height": (int, 1, 8192),
+} | dict.fromkeys(("trainer.limit_train_batches", "trainer.limit_val_batches"), (float, 1e-9, 10**9))
 """Smallest and largest value of settings that would otherwise fail late, deep inside a library."""
 
 
@@ -143,7 +158,7 @@ def check_numbers(config: Mapping[str, Any]) -> None:
         is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
         if value is not None and not (is_number and low <= value <= high):
             what = "a whole number" if kind is int else "a number"
-            limits = f"of at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+            limits = f"of at least {low:g}" if high >= MUCH else f"from {low:g} to {high:g}"
             raise ConfigurationError(f"{key}={value} is not allowed; give {what} {limits}.")
 
 

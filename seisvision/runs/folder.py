@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seisvision.errors import SeisvisionError
-from seisvision.files import FULL, write_in_place, write_text
+from seisvision.files import FULL, parse_json, write_in_place, write_text
 
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
@@ -25,6 +25,19 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """All times are UTC."""
 STATUS_BYTES = 4096
 """Kept for the status of a run that is under way; one page, which the system writes in one go."""
+
+STATUS_KINDS: dict[str, type | tuple[type, ...]] = {
+    "state": str,
+    "attempts": int,
+    "started": str,
+    "created": str,
+    "ended": str,
+    "error": str,
+    "host": str,
+    "pid": int,
+    "seconds": (int, float),
+    "seconds_before": (int, float),
+}
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -39,7 +52,7 @@ def read_json(path: Path) -> Any:
         SeisvisionError: the file is damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SeisvisionError(f"{path} cannot be read ({error}). Delete the run folder to run it again.") from error
 
@@ -99,8 +112,20 @@ class RunFolder:
         return self.path.name
 
     def status(self) -> dict[str, Any]:
-        """Content of ``status.json``; state ``pending`` where nothing was started."""
-        return read_json(self.status_file) if self.status_file.exists() else {"state": PENDING, "attempts": 0}
+        """Content of ``status.json``; state ``pending`` where nothing was started.
+
+        Raises:
+            SeisvisionError: the file is damaged, or not of the shape that :meth:`mark_running` writes.
+        """
+        status = read_json(self.status_file) if self.status_file.exists() else {"state": PENDING, "attempts": 0}
+        for name, kinds in STATUS_KINDS.items():
+            value = status.get(name) if isinstance(status, dict) else None
+            if not isinstance(value, kinds) and (value is not None or name in ("state", "attempts")):
+                what = f"{name}={str(value)[:60]!r}" if isinstance(status, dict) else f"a {type(status).__name__}"
+                raise SeisvisionError(
+                    f"{self.status_file} holds {what}, which no run writes. Delete the run folder to run it again."
+                )
+        return status
 
     def is_finished(self) -> bool:
         """Whether the run is complete: the status says so and the results are there."""
@@ -147,7 +172,10 @@ class RunFolder:
     def _mark_ended(self, state: str, error: str | None) -> None:
         status = self.status()
         if status["state"] == RUNNING:
-            started = calendar.timegm(time.strptime(status["started"], TIME_FORMAT))
+            try:
+                started = calendar.timegm(time.strptime(status.get("started", ""), TIME_FORMAT))
+            except ValueError:
+                started = int(time.time())  # edited by hand
             status["seconds"] = round(status.pop("seconds_before", 0.0) + time.time() - started, 1)
         status.update(state=state, ended=_now(), error=error)
         self._write_status(**status)

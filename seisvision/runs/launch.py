@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 from seisvision import errors
 from seisvision.data.epoch_sampler import local_batch_size
 from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.files import parse_json
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.ranks import PARENT_VARIABLE
@@ -167,7 +167,7 @@ def _explain(folder: RunFolder, failures: Mapping[int, Any], n_workers: int) -> 
 
 def first_error(folder: RunFolder, before: float = float("inf")) -> SeisvisionError | None:
     """The error that a worker met first, if any was met before a time in seconds since 1970."""
-    told = [json.loads(path.read_text(encoding="utf-8")) for path in folder.workers.glob("error-*.json")]
+    told = [parse_json(path.read_text(encoding="utf-8")) for path in folder.workers.glob("error-*.json")]
     told = sorted((one for one in told if one["time"] < before), key=lambda one: one["time"])
     if not told:
         return None

@@ -6,7 +6,6 @@ it runs in the process of the search, in a process of its own, in several or on 
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from seisvision.errors import PrunedError
+from seisvision.files import parse_json
 
 
 class StopHopeless(Callback):
@@ -60,7 +60,7 @@ class StopHopeless(Callback):
     def _judge(self, epoch: int) -> str | None:
         if not self._file.exists() or not self._values:
             return None
-        said = json.loads(self._file.read_text(encoding="utf-8"))
+        said = parse_json(self._file.read_text(encoding="utf-8"))
         limit = said["limits"].get(str(epoch))
         if limit is None:
             return None

@@ -11,14 +11,16 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from seisvision.errors import ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
+from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
 from seisvision.files import full_disk
 from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
@@ -123,8 +125,9 @@ def telling(job: Callable[..., Result]) -> Callable[..., Result | None]:
 def run_command(command: Callable[[], object], config_name: str) -> int:
     """Run a Hydra application and turn every error into one clear message and an exit code.
 
-    Returns 0 when it finished, 1 when it failed, 2 for bad usage or configuration, 130 when interrupted.
-    ``SEISVISION_TRACEBACK=1`` shows the traceback of errors that are not the user's.
+    Returns 0 when it finished, 1 when it failed, 2 for bad usage or configuration, 70 for a fault of seisvision itself,
+    130 when interrupted. ``SEISVISION_TRACEBACK=1`` shows the traceback of such a fault instead of keeping it in a
+    file.
 
     Args:
         command: function decorated by ``hydra.main``.
@@ -194,17 +197,45 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     message = _explain_hydra(error, config_name)
     if message is None and isinstance(error, OSError):
         message = _explain_folder(error)
+    if message is None and isinstance(error, MemoryError):
+        log.error("Error: the memory does not suffice (%s). Ask for less at a time: see view, batch_size.", error)
+        return 1
     if message is not None:
         log.error("Error: %s", message)
         return ConfigurationError.exit_code
-    log.error("Error: %s: %s", type(error).__name__, error)
+    return _tell_fault(error)
+
+
+def _tell_fault(error: Exception) -> int:
+    """Log one line for an error that nobody foresaw, and keep where it happened in a file."""
+    said = " ".join(str(error).split())[:LONGEST_FAULT]
     if os.environ.get("SEISVISION_TRACEBACK") == "1":
+        log.error("Error: %s: %s", type(error).__name__, said)
         log.error("Traceback:", exc_info=error)
-    else:
-        log.error("This was not expected. Set SEISVISION_TRACEBACK=1 to see where it happened.")
-    return 1
+        return UNFORESEEN
+    log.error(
+        "Error: %s: %s. This is a fault of seisvision, not of yours%s; please report it. SEISVISION_TRACEBACK=1 shows "
+        "where it happened.",
+        type(error).__name__, said or "no message", _kept_traceback(error),
+    )  # fmt: skip
+    return UNFORESEEN
 
 
+def _kept_traceback(error: Exception) -> str:
+    """Write the traceback beside the log of the run, or where temporary files lie; words that say where, or nothing."""
+    logs = [Path(handler.baseFilename).parent for handler in log.handlers if isinstance(handler, logging.FileHandler)]
+    with contextlib.suppress(Exception):
+        text = "".join(traceback.format_exception(error))
+        for folder in [*logs, Path(tempfile.gettempdir())]:
+            with contextlib.suppress(OSError):
+                handle, name = tempfile.mkstemp(".txt", "seisvision-fault-", folder)
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                return f" (where it happened: {name})"
+    return ""
+
+
+LONGEST_FAULT = 300
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
 
 

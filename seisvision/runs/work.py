@@ -2,7 +2,8 @@
 
 Reads ``config.yaml`` in the folder and nothing else: whoever starts it (``train.py``, a sweep, a cluster) writes
 that file first. With several devices it starts one worker for each from the same file; started by ``torchrun`` or
-``srun`` it is such a worker. Exit codes: 0 finished, 1 failed, 2 bad configuration, 130 interrupted.
+``srun`` it is such a worker. Exit codes: 0 finished, 1 failed, 2 bad configuration, 70 a fault
+of seisvision, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
+from seisvision.errors import UNFORESEEN, ConfigurationError, PrunedError, SeisvisionError
 from seisvision.runs.folder import FAILED, RUNNING, RunFolder
 from seisvision.runs.folder import INTERRUPTED as INTERRUPTED_STATE
 from seisvision.runs.ranks import PARENT_VARIABLE, Place, current_place, join_group, tell
@@ -68,7 +69,7 @@ def _be_worker(folder: RunFolder) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        return getattr(error, "exit_code", 1)
+        return getattr(error, "exit_code", UNFORESEEN)
     return 0
 
 

@@ -141,7 +141,7 @@ class Asker:
     def _send(self, gate: Gate, request: Request, check: Check | None, attempt: int) -> tuple[Answer, Result]:
         with gate.turn():
             started = self.log.begin(request, attempt)
-            answer = send(request, self.limits.timeout_s)
+            answer = send(request, self.limits.of_answer())
         outcome, reason = _judge(answer, check)
         self.log.end(started, answer, outcome, reason)
         body = answer.body if outcome in (OK, SHORT) else b""
@@ -171,6 +171,8 @@ class Asker:
 
 def _judge(answer: Answer, check: Check | None) -> tuple[str, str]:
     """Outcome and reason of an answer."""
+    if answer.trouble == "too_large":
+        return REFUSED, answer.reason
     if answer.trouble:
         return answer.trouble, answer.reason
     status = answer.status

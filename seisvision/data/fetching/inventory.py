@@ -236,7 +236,7 @@ def read_inventory(path: Path) -> Any:
     import obspy
 
     try:
-        return obspy.read_inventory(str(path))
+        return obspy.read_inventory(io.BytesIO(path.read_bytes()))
     except Exception as error:  # obspy raises whatever the parser of each format raises
         raise DataError(f"{path} is no station file obspy can read: {str(error).splitlines()[0]}") from error
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.data.fetching.servers import Server, read_server
+from seisvision.data.fetching.transport import Limits
 from seisvision.data.importing import recipe as importing
 from seisvision.data.importing.recipe import Processing, Quality, Window, build_settings, one_of, read_settings
 from seisvision.errors import ConfigurationError, did_you_mean
@@ -107,6 +108,8 @@ class Requests:
         max_concurrent: requests under way at a host. EarthScope allows 5, IPGP 2.
         min_interval_s: least time between the starts of two requests to a host.
         timeout_s: how long a server may be silent.
+        total_s: how long an answer may take in all.
+        max_answer_mb: how large an answer may be, in MiB; it is held in memory.
         attempts: failures after which a request is given up.
         backoff_s: pause after the first failure; doubled with each further one, with a jitter of one half.
         max_wait_s: longest pause, and longest that a server may ask to wait before the fetch is put off.
@@ -116,10 +119,16 @@ class Requests:
     max_concurrent: int = 2
     min_interval_s: float = 0.25
     timeout_s: float = 60.0
+    total_s: float = 1800.0
+    max_answer_mb: float = 256.0
     attempts: int = 5
     backoff_s: float = 2.0
     max_wait_s: float = 900.0
     stations_per_request: int = 10
+
+    def of_answer(self) -> Limits:
+        """What one answer may take."""
+        return Limits(self.timeout_s, self.total_s, int(self.max_answer_mb * (1 << 20)))
 
 
 @dataclass(frozen=True)
@@ -268,10 +277,11 @@ def _check(recipe: FetchRecipe) -> None:
         value = getattr(limits, key)
         if type(value) is not int or value < 1:
             raise ConfigurationError(f"requests.{key}={value} must be a whole number from 1 on")
-    for key in ("timeout_s", "backoff_s", "max_wait_s"):
-        if getattr(limits, key) <= 0:
-            raise ConfigurationError(f"requests.{key}={getattr(limits, key):g} must be positive")
-    if limits.min_interval_s < 0:
+    for key in ("timeout_s", "total_s", "max_answer_mb", "backoff_s", "max_wait_s"):
+        # Sockets and timers take no more than some years.
+        if not 0 < getattr(limits, key) <= 1e8:
+            raise ConfigurationError(f"requests.{key}={getattr(limits, key):g} must be positive, and at most 1e8")
+    if not 0 <= limits.min_interval_s <= 1e8:
         raise ConfigurationError(f"requests.min_interval_s={limits.min_interval_s:g} must not be negative")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.data.fetching.recipe import FetchRecipe
+from seisvision.files import parse_json
 
 if TYPE_CHECKING:
     from seisvision.data.importing.importer import ImportReport
@@ -56,7 +56,7 @@ def finished_report(out: Path, recipe: FetchRecipe) -> FetchReport | None:
 def _about(out: Path) -> dict[str, Any]:
     """What the card of a set says of its fetch; {} where there is no such set."""
     try:
-        card = json.loads((out / "card.json").read_text(encoding="utf-8"))
+        card = parse_json((out / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return card.get("fetch", {}) if isinstance(card, dict) else {}

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.data.fetching.transport import Answer, Request
-from seisvision.files import told_when_full, whole_file
+from seisvision.files import parse_json, told_when_full, whole_file
 
 FILE_NAME = "requests.csv"
 COLUMNS = (
@@ -126,7 +126,7 @@ class RequestLog:
 
 def _read_row(marker: Path) -> dict[str, Any]:
     try:
-        return json.loads(marker.read_text(encoding="utf-8"))
+        return parse_json(marker.read_text(encoding="utf-8"))
     except ValueError:
         # Killed while the marker was written: the request was not sent yet, but something should be told.
         return {"request_id": marker.stem}

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from seisvision.data.fetching.asking import FINAL, OK, SHORT, Asker, Check, Result
 from seisvision.data.fetching.transport import Request
 from seisvision.errors import DataError
-from seisvision.files import whole_file
+from seisvision.files import parse_json, whole_file
 from seisvision.leftovers import clear_files
 
 
@@ -81,7 +81,7 @@ class Store:
     def verdict(self, path: Path) -> Verdict | None:
         """Read what :meth:`save_verdict` kept."""
         marker = _verdict_path(path)
-        return Verdict(**json.loads(marker.read_bytes())) if marker.is_file() else None
+        return Verdict(**parse_json(marker.read_bytes())) if marker.is_file() else None
 
     def ask_once(self, asker: Asker, request: Request, path: Path, check: Check | None = None) -> Verdict | None:
         """Ask for the file ``path`` unless it is there or known not to exist; None says that it is there now."""

@@ -273,8 +273,9 @@ def _events_named(source: Source, pattern: re.Pattern[str] | None, path: Path) -
     return {key: with_header(_headers(source, path))[0] if source.events == SAC else NO_HEADER}
 
 
-def _headers(source: Source, path: Path) -> list[Segment]:
-    return read_segments(path, headers_only=True, reading=source.reading, losses=[])
+def _headers(source: Source, path: Path, losses: list[Refusal] | None = None) -> list[Segment]:
+    """Headers of a file; what of it cannot be read is told when an event is read from it, or else in ``losses``."""
+    return read_segments(path, headers_only=True, reading=source.reading, losses=[] if losses is None else losses)
 
 
 def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, log: RejectionLog) -> None:
@@ -294,8 +295,9 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
     ends = origins + round(source.association.after_s * NS)
     members: dict[str, list[tuple[Path, str]]] = {event_id: [] for event_id in timed}
     for path, name in files:
+        losses: list[Refusal] = []
         try:
-            spans = _day_span(path) if source.association.by == "sds" else _recorded_spans(source, path)
+            spans = _day_span(path) if source.association.by == "sds" else _recorded_spans(source, path, losses)
             hit = np.zeros(len(timed), dtype=bool)
             for start, end in spans:
                 hit |= (starts < end) & (ends > start)
@@ -303,7 +305,8 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
                 recorded = _recorded(spans)
                 raise Refusal("association", "no_event_in_time", f"holds the time span of no event{recorded}")
         except Refusal as refusal:
-            log.add(refusal, file=name)
+            for said in (refusal, *losses):
+                log.add(said, file=name)
             continue
         for i in np.flatnonzero(hit):
             members[timed[i]].append((path, name))
@@ -319,8 +322,8 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
         log.add(Refusal("event", "no_recording", reason), event_id=source.id_prefix + event_id)
 
 
-def _recorded_spans(source: Source, path: Path) -> set[tuple[int, int]]:
-    segments = _headers(source, path)
+def _recorded_spans(source: Source, path: Path, losses: list[Refusal]) -> set[tuple[int, int]]:
+    segments = _headers(source, path, losses)
     spans = {(segment.start_ns, segment.end_ns) for segment in segments if segment.flaw is None}
     flaw = next((segment.flaw for segment in segments if segment.flaw is not None), None)
     if not spans and flaw is not None:

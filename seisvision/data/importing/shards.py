@@ -26,7 +26,7 @@ from seisvision.data.set_files import describe_files, find_chunks, read_card, se
 from seisvision.data.stored.hashes import content_hashes, remember
 from seisvision.data.stored.placing import EMPTY, check_place, whole_set
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.files import told_when_full
+from seisvision.files import parse_json, told_when_full
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _card_of(folder: Path) -> dict[str, Any]:
     if not empty.is_file():
         return read_card(folder)
     try:
-        content = json.loads(empty.read_text(encoding="utf-8"))
+        content = parse_json(empty.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{empty} is not valid JSON ({error}); remove {folder}, and make the shard again") from error
     return content if isinstance(content, dict) else {}

@@ -13,8 +13,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from seisvision.data.stored.own_items import own_item
 from seisvision.errors import DataError
 
+MAX_VALUES = 10_000
+"""Of an entry of ``data_format``; more is none."""
 DIMENSION_ORDERS = ("CW", "WC", "NCW", "NWC")
 """Components and samples of a trace; traces (N) are always the first dimension."""
 JAPANESE = {"UD": "Z", "NS": "N", "EW": "E"}
@@ -23,12 +26,17 @@ JAPANESE = {"UD": "Z", "NS": "N", "EW": "E"}
 
 def read_data_format(file: h5py.File) -> dict[str, Any]:
     """Return what the group ``data_format`` says, as text or numbers; ``{}`` where there is none."""
-    described = file.get("data_format")
-    if described is None:
+    if file.get("data_format", getlink=True) is None:
         return {}
+    described = own_item(file, "data_format")
     found = {str(key): _plain(value) for key, value in described.attrs.items()}
     if isinstance(described, h5py.Group):
-        found |= {key: _plain(item[()]) for key, item in described.items() if isinstance(item, h5py.Dataset)}
+        for key in described:
+            # Texts may be of any length; what lies elsewhere is refused before it is opened.
+            link = described.get(key, getlink=True)
+            item = described[key] if isinstance(link, h5py.HardLink) else own_item(described, key)
+            if isinstance(item, h5py.Dataset) and (item.size or 0) <= MAX_VALUES:
+                found[key] = _plain(item[()])
     return found
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import h5py
 
 from seisvision.errors import DataError
-from seisvision.files import write_text
+from seisvision.files import parse_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def _recall(folder: Path) -> dict[str, Any]:
     for path in _places(folder):
         # Damaged or not there: then the files are looked at again.
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            for name, item in json.loads(path.read_text(encoding="utf-8")).items():
+            for name, item in parse_json(path.read_text(encoding="utf-8")).items():
                 if name not in known or known[name].get("state") != _state(folder / name):
                     known[name] = dict(item)
     return known

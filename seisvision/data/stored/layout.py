@@ -13,6 +13,7 @@ import pandas as pd
 
 from seisvision.data.set_files import Chunk
 from seisvision.data.stored.axes import dimension_order_of
+from seisvision.data.stored.own_items import own_item
 from seisvision.data.stored.tables import Metadata
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
@@ -60,7 +61,10 @@ def _shapes(chunk: Chunk, metadata: Metadata, rows: np.ndarray) -> Iterator[tupl
     orders = metadata.table["trace_component_order"].iloc[rows]
     with h5py.File(chunk.waveforms_path, "r") as file:
         for row, order in zip(rows, orders, strict=True):
-            dataset = file["data"].get(metadata.datasets[metadata.dataset[row]][1])
+            try:
+                dataset = own_item(file["data"], metadata.datasets[metadata.dataset[row]][1])
+            except (KeyError, ValueError, RuntimeError, OSError):
+                continue  # named when it is read
             shape = getattr(dataset, "shape", ())[int(metadata.index[row] >= 0) :]
             if len(shape) == 2:
                 limits = metadata.limits[row]

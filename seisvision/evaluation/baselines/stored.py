@@ -18,7 +18,7 @@ import numpy as np
 from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.baselines.feature_table import KINDS, TRACE_KINDS, FeatureTable, one_below_other
 from seisvision.evaluation.baselines.fitting import Features, Part, arranged
-from seisvision.files import whole_file
+from seisvision.files import parse_json, whole_file
 
 FILE = "baselines.npz"
 OF_TRAINING = "training: "
@@ -88,7 +88,7 @@ def read_stored(path: Path) -> StoredBaselines:
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            about = json.loads(str(stored["about"]))
+            about = parse_json(str(stored["about"]))
             ids = stored["sample_ids"].tolist()
             targets = {name.partition("/")[2]: stored[name] for name in stored.files if name.startswith("target/")}
             kinds = [name.partition("/")[2] for name in stored.files if name.startswith("values/")]

@@ -226,7 +226,7 @@ def _points(sweep: SweepFolder) -> Iterator[Path | LeftOut]:
     """The runs of a sweep, and the points that have none."""
     try:
         points = [(point, sweep.run_folder(point)) for point in sweep.points()]
-    except (SeisvisionError, KeyError, TypeError) as error:
+    except (SeisvisionError, KeyError, TypeError, ValueError, AttributeError) as error:
         yield LeftOut(sweep.file, f"broken: the points of the sweep cannot be read ({error})")
         return
     for point, folder in points:
@@ -256,7 +256,7 @@ def _read_or_reason(path: Path) -> ComparedRun | ClusterRun | LeftOut:
         return LeftOut(path, str(error), state or _state(folder))
     except SeisvisionError as error:
         return LeftOut(path, f"broken: {error}", state or _state(folder))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
         return LeftOut(path, f"broken: {type(error).__name__}: {error}", state or _state(folder))
 
 

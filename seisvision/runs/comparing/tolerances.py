@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import SeisvisionError
+from seisvision.files import parse_json
 from seisvision.runs.comparing.collect import ComparedRun, LeftOut
 from seisvision.runs.prediction_table import read_predictions
 
@@ -77,5 +78,5 @@ def _measured_again(run: ComparedRun, number: int, tolerances: Tolerances) -> Co
 @lru_cache(maxsize=256)
 def _measures(path: Path, modified_ns: int, about: str, level: float) -> dict[str, Any]:
     """What ``metrics.json`` holds of an output, from its predictions as they were at that time."""
-    said = read_predictions(path, json.loads(about))
+    said = read_predictions(path, parse_json(about))
     return {**{name: one.to_dict() for name, one in said.measures(level).items()}, **said.details()}

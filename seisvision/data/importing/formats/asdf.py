@@ -19,12 +19,14 @@ from seisvision.data.importing.formats.reading import Request
 from seisvision.data.importing.formats.segment import MAX_RATE_HZ, Segment, flawed
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.times import NS
+from seisvision.data.stored.own_items import check_length, own_item
 from seisvision.errors import DataError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 Codes = tuple[str, str, str, str]
 SUFFIXES = (".h5", ".hdf5", ".asdf")
 STATION_XML = "StationXML"
+MAX_TEXT_BYTES = 1 << 28
 
 
 def is_asdf(path: Path) -> bool:
@@ -51,7 +53,10 @@ def read_asdf(request: Request) -> list[Segment]:
     """
     segments = []
     with h5py.File(request.path, "r") as archive:
-        for group in archive.get("Waveforms", {}).values():
+        for group, lost in _stations(archive):
+            if lost is not None:
+                request.losses.append(lost)
+                continue
             for name in group:
                 if name == STATION_XML:
                     continue
@@ -67,6 +72,22 @@ def read_asdf(request: Request) -> list[Segment]:
     return segments
 
 
+def _stations(archive: h5py.File) -> Iterator[tuple[Any, Refusal | None]]:
+    """Groups of the stations, or why one cannot be used: it lies in another file, or leads nowhere."""
+    if archive.get("Waveforms", getlink=True) is None:
+        return
+    waveforms = own_item(archive, "Waveforms")
+    for name in waveforms if isinstance(waveforms, h5py.Group) else ():
+        try:
+            station = own_item(waveforms, name)
+            if not isinstance(station, h5py.Group):
+                raise ValueError("it is no group of recordings")
+        except (KeyError, ValueError, RuntimeError, OSError) as error:
+            yield None, Refusal("read", "unreadable", f"station {name} cannot be read: {error}")
+        else:
+            yield station, None
+
+
 def _codes(name: str) -> Codes:
     """Network, station, location and channel from a name like NET.STA.LOC.CHA__START__END__TAG."""
     codes = name.partition("__")[0].split(".")
@@ -77,7 +98,7 @@ def _segment(group: h5py.Group, name: str, codes: Codes, request: Request) -> Se
     """Read one trace; None where it lies outside the time span that is asked for."""
     if not codes[3]:
         raise Refusal("read", "blank_code", f"the name {name} is not like NET.STA.LOC.CHA__START__END__TAG")
-    dataset = group[name]
+    dataset = own_item(group, name)
     missing = [key for key in ("starttime", "sampling_rate") if key not in dataset.attrs]
     if missing or not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1:
         what = f"no attribute {missing[0]}" if missing else "no series of samples"
@@ -88,8 +109,24 @@ def _segment(group: h5py.Group, name: str, codes: Codes, request: Request) -> Se
     end_ns = start_ns + round(len(dataset) / rate_hz * NS)
     if request.span_ns is not None and (end_ns < request.span_ns[0] or start_ns > request.span_ns[1]):
         return None
+    check_length(len(dataset))
     samples = np.empty(0) if request.headers_only else dataset[()]
     return Segment(*codes, start_ns, rate_hz, len(dataset), samples)
+
+
+def _bytes(group: h5py.Group, name: str) -> bytes:
+    """Content of a dataset of bytes.
+
+    Raises:
+        DataError: it lies in another file, is not whole, or is no such dataset.
+    """
+    try:
+        item = own_item(group, name)
+        if not isinstance(item, h5py.Dataset) or (item.size or 0) * item.dtype.itemsize > MAX_TEXT_BYTES:
+            raise ValueError(f"it is no text of up to {MAX_TEXT_BYTES >> 20} MiB")
+        return np.asarray(item[()]).tobytes()
+    except (KeyError, ValueError, RuntimeError, OSError, TypeError) as error:
+        raise DataError(f"{name} of {group.file.filename} cannot be read: {error}") from error
 
 
 @contextmanager
@@ -107,7 +144,7 @@ def asdf_quakeml(path: Path) -> io.BytesIO:
         DataError: the file is no ASDF archive, or holds no events.
     """
     with _opened(path, "events") as archive:
-        content = np.asarray(archive["QuakeML"][()]).tobytes() if "QuakeML" in archive else b""
+        content = _bytes(archive, "QuakeML") if archive.get("QuakeML", getlink=True) is not None else b""
     if not content.strip(b"\x00 \n"):
         raise DataError(f"{path} holds no QuakeML; name the catalogue of its events")
     return io.BytesIO(content)
@@ -122,11 +159,12 @@ def asdf_inventory(path: Path) -> Any:
     import obspy
 
     with _opened(path, "stations") as archive:
-        texts = [
-            np.asarray(station[STATION_XML][()]).tobytes()
-            for station in archive.get("Waveforms", {}).values()
-            if STATION_XML in station
-        ]
+        texts = []
+        for station, lost in _stations(archive):
+            if lost is not None:
+                raise DataError(f"{path}: {lost}")
+            if station.get(STATION_XML, getlink=True) is not None:
+                texts.append(_bytes(station, STATION_XML))
     if not texts:
         raise DataError(f"{path} holds no StationXML; name a file of its stations")
     inventory = obspy.read_inventory(io.BytesIO(texts[0]))

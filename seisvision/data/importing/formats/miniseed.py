@@ -5,6 +5,7 @@ Formats: SEED manual 2.4 (FDSN, 2012), fixed header, blockette 1000, control hea
 
 from __future__ import annotations
 
+import contextlib
 import io
 import mmap
 import re
@@ -28,7 +29,10 @@ CONTROL = re.compile(rb"[0-9 ]{6}[VAST][ *]")
 """Control headers of full SEED volumes: volume, abbreviations, stations, time spans."""
 BLANK = b"\x00\xff \r\n\t"
 """Bytes that fill blocks without a record."""
-HEADER_BYTES, HEAD_BYTES = 48, 256
+HEADER_BYTES, SHORTEST_HEADER_BYTES = 48, 40
+KINDS = bytes(ord("L") if byte in b"DRQM" else ord("G") if byte in b" \x00" else ord("-") for byte in range(256))
+"""Letter of quality and what follows it, the rarest bytes of a header: looked for first, as patterns take long."""
+BLOCK_BYTES = 1 << 24
 FIXED = [0, 1, 2, 3, 4, 5, 6, 46, 47, 48, 49, 54]
 """Bytes of a record that tell it from samples: number, quality, and a first blockette 1000 with the length."""
 MAX_BLOCKETTES = 16
@@ -71,34 +75,53 @@ def _is_regular(content: Content) -> bool:
     records = np.frombuffer(content, np.uint8).reshape(-1, length)
     heads = records[:, FIXED]
     digits = heads[:, :6]
-    return bool((heads[:, 6:] == heads[0, 6:]).all() and digits.min() >= ord("0") and digits.max() <= ord("9"))
+    alike = bool((heads[:, 6:] == heads[0, 6:]).all() and digits.min() >= ord("0") and digits.max() <= ord("9"))
+    del records
+    # A record that lost its end holds the next ones.
+    return alike and not (_header_starts(content) % length).any()
 
 
 def whole_records(content: Content) -> tuple[list[slice], list[Refusal]]:
     """Return where the whole records lie, and what of the rest was more than blanks."""
     records: list[slice] = []
     losses: list[Refusal] = []
+    starts = _header_starts(content)
     at, usual = 0, None
     while at < len(content):
+        following = _next_record(content, starts, at)
         length = _record_length(content, at)
-        length = _to_next_record(content, at, usual) if length is None else length
-        end = at + length if length else _next_record(content, at + 1)
-        if length and end <= len(content) and not _is_cut_short(content, at, end):
+        length = _to_next_record(content, at, following, usual) if length is None else length
+        end = at + length if length else following
+        # Where another record begins before this one ends, bytes are missing in between.
+        if length and end <= min(following, len(content)):
             records.append(slice(at, end))
             usual = length
         else:
-            end = min(_next_record(content, at + 1), len(content))
+            end = following
             losses += _lost(content, at, end, len(records))
         at = end
     return records, losses
 
 
-def _next_record(content: Content, at: int) -> int:
-    """Where the next record begins; the end of the file where there is none."""
-    for match in DATA.finditer(content, at):
-        if _looks_true(content, match.start()):
-            return match.start()
-    return len(content)
+def _next_record(content: Content, starts: np.ndarray, at: int) -> int:
+    """Where the next record begins, after the header at ``at`` if there is one; else the end of the file."""
+    place = int(np.searchsorted(starts, at))
+    if place < len(starts) and starts[place] == at:
+        place = int(np.searchsorted(starts, at + SHORTEST_HEADER_BYTES))
+    return int(starts[place]) if place < len(starts) else len(content)
+
+
+def _header_starts(content: Content) -> np.ndarray:
+    """Where something begins that looks like the header of a record, in order; blank blocks do not."""
+    found = [match.start() for match in re.finditer(rb"MS\x03", content)]
+    for begin in range(0, len(content), BLOCK_BYTES):
+        kinds = content[begin : begin + BLOCK_BYTES + 1].translate(KINDS)
+        at = kinds.find(b"LG")
+        while at >= 0:
+            found.append(begin + at - 6)
+            at = kinds.find(b"LG", at + 1)
+    true = [at for at in found if at >= 0 and DATA.match(content, at) and _looks_true(content, at)]
+    return np.unique(np.array(true, dtype=np.int64))
 
 
 def _looks_true(content: Content, at: int) -> bool:
@@ -116,17 +139,11 @@ def _order(head: bytes) -> str:
     return ">" if 1900 <= struct.unpack_from(">H", head, 20)[0] <= 2200 else "<"
 
 
-def _is_cut_short(content: Content, at: int, end: int) -> bool:
-    """Whether another record begins before this one ends: bytes are missing in between."""
-    if end == len(content) or DATA.match(content, end) or CONTROL.match(content, end):
-        return False
-    following = content[end : end + HEADER_BYTES]
-    return bool(following.strip(BLANK)) and _next_record(content, at + HEADER_BYTES) < end
-
-
 def _lost(content: Content, at: int, end: int, n_before: int) -> list[Refusal]:
     piece = bytes(content[at:end])
-    if not piece.strip(BLANK) or CONTROL.match(piece) or (DATA.match(piece) and not piece[8:].strip(BLANK)):
+    # Blank blocks have a number, a letter and the length of a record; less of it is a record of which the rest is gone.
+    is_blank_block = DATA.match(piece) and not piece[8:].strip(BLANK) and len(piece) % (1 << SHORTEST) == 0
+    if not piece.strip(BLANK) or CONTROL.match(piece) or is_blank_block:
         return []
     if DATA.match(piece) and end == len(content):
         reason = "ends within a record, recordings may be missing"
@@ -160,11 +177,11 @@ def _record_length(content: Content, at: int) -> int | None:
     return None
 
 
-def _to_next_record(content: Content, at: int, usual: int | None) -> int | None:
+def _to_next_record(content: Content, at: int, following: int, usual: int | None) -> int | None:
     """Length of a record without blockette 1000: to the next header, a power of two, else as the one before."""
     if DATA.match(content, at) is None or content[at : at + 2] == b"MS" or not _looks_true(content, at):
         return None
-    length = _next_record(content, at + HEADER_BYTES) - at
+    length = following - at
     if length.bit_count() == 1 and SHORTEST <= length.bit_length() - 1 <= LONGEST:
         return length
     return usual if usual is not None and usual <= length else None
@@ -172,24 +189,14 @@ def _to_next_record(content: Content, at: int, usual: int | None) -> int | None:
 
 def read_mseed(request: Request) -> list[Segment]:
     """Read the whole records of a file; what else is in it is added to ``request.losses``."""
-    if _may_be_regular(request.path):
-        try:
-            return mark_blank_networks(_segments(request.path, request))
-        except (
-            RuntimeError,
-            UnicodeEncodeError,
-        ):  # what is no record, or cannot be unpacked, or a name that is no UTF-8
-            pass
     with _opened(request.path) as content:
-        sound = content if _is_regular(content) else _sound_content(content, request.losses)
+        regular = _is_regular(content)
+        if regular:
+            # The reader's own access to files is the quickest, but it passes over an end that is no record.
+            with contextlib.suppress(RuntimeError, UnicodeEncodeError):  # no record, or a name that is no UTF-8
+                return mark_blank_networks(_segments(request.path, request))
+        sound = content if regular else _sound_content(content, request.losses)
         return mark_blank_networks(_read_buffer(sound, request))
-
-
-def _may_be_regular(path: Path) -> bool:
-    """Whether the records of the first one's length fill the file; what else is wrong the reader notices itself."""
-    with path.open("rb") as file:
-        length = _record_length(file.read(HEAD_BYTES), 0)
-    return length is not None and path.stat().st_size % length == 0
 
 
 def mended(request: Request) -> io.BytesIO:

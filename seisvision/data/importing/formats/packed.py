@@ -20,6 +20,8 @@ from seisvision.leftovers import temporary_folder
 
 MAX_BYTES = 1 << 30
 """A file that unpacks to more is left: a few kilobytes can grow to fill a disk."""
+SMALL_BYTES, MOST_TIMES = 1 << 26, 100
+"""So is what grows to more than this, and to more than so many times its size, which no recording does."""
 MAX_MEMBERS = 10_000
 MAX_DEPTH = 3
 """A .tar.gz is two, an archive in it three."""
@@ -48,7 +50,7 @@ def unpacked(path: Path) -> Iterator[list[tuple[Path, str]]]:
     """
     with _told_of_room(path), temporary_folder() as folder:
         try:
-            yield list(_members(path, folder, MAX_DEPTH))
+            yield list(_members(path, folder, MAX_DEPTH, largest(path)))
         except OSError as error:
             if full_disk(error) is not None:
                 raise
@@ -75,7 +77,12 @@ def _told_of_room(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _members(path: Path, folder: Path, depth: int) -> Iterator[tuple[Path, str]]:
+def largest(path: Path) -> int:
+    """How many bytes a file may unpack to."""
+    return min(MAX_BYTES, max(SMALL_BYTES, MOST_TIMES * path.stat().st_size))
+
+
+def _members(path: Path, folder: Path, depth: int, limit: int) -> Iterator[tuple[Path, str]]:
     if depth == 0:
         raise ValueError("archives within archives within archives")
     for number, (name, source) in enumerate(_streams(path)):
@@ -83,13 +90,14 @@ def _members(path: Path, folder: Path, depth: int) -> Iterator[tuple[Path, str]]
             raise ValueError(f"more than {MAX_MEMBERS} files")
         # Never under the name of the archive, which may climb out of the folder.
         target = folder / f"{depth}-{number}"
-        _copy(source, target, MAX_BYTES - sum(item.stat().st_size for item in folder.iterdir()))
+        left = max(0, limit - sum(item.stat().st_size for item in folder.iterdir()))
+        _copy(source, target, left, limit)
         with target.open("rb") as file:
             head = file.read(HEAD_BYTES)
         if is_packed(head):
             inner = folder / f"{depth}-{number}.files"
             inner.mkdir()
-            yield from _members(target, inner, depth - 1)
+            yield from _members(target, inner, depth - 1, max(0, left - target.stat().st_size))
         elif head:
             yield target, name
 
@@ -126,11 +134,10 @@ def is_wanted(name: str) -> bool:
     return not any((part.startswith(".") and part not in (".", "..")) or part.lower() in unwanted for part in parts)
 
 
-def _copy(source: IO[bytes], target: Path, limit: int) -> None:
-    left = limit
+def _copy(source: IO[bytes], target: Path, left: int, limit: int) -> None:
     with target.open("wb") as file:
         while block := source.read(min(BLOCK_BYTES, left + 1)):
             left -= len(block)
             if left < 0:
-                raise ValueError(f"it grows beyond {MAX_BYTES >> 20} MiB")
+                raise ValueError(f"it grows beyond {limit >> 20} MiB")
             file.write(block)

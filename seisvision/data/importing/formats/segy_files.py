@@ -195,9 +195,11 @@ def traces(content: Content, layout: Layout, losses: list[Refusal]) -> Iterator[
             break
         yield fields, slice(begin, end)
         at = end
-    if at < len(content) and content[at:].strip(b"\x00\xff \r\n"):
-        reason = f"{len(content) - at} bytes from byte {at} on are no whole trace; the traces before are used"
-        losses.append(Refusal("read", "truncated", reason, len(content) - at))
+    rest = content[at:]
+    # Fewer bytes than a header may be the zeros that the number of the next trace begins with.
+    if rest.strip(b"\x00\xff \r\n") or (0 < len(rest) < 4 and rest.strip(b" \r\n")):
+        reason = f"{len(rest)} bytes from byte {at} on are no whole trace; the traces before are used"
+        losses.append(Refusal("read", "truncated", reason, len(rest)))
 
 
 def unpack(piece: bytes, layout: Layout) -> np.ndarray:

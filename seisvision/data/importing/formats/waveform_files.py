@@ -7,6 +7,7 @@ import importlib.util
 import io
 import mmap
 import warnings
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.formats.asdf import is_asdf, read_asdf
+from seisvision.data.importing.formats.endings import check_ending
 from seisvision.data.importing.formats.miniseed import is_mseed, mark_blank_networks, mended, read_mseed
 from seisvision.data.importing.formats.packed import HEAD_BYTES, is_packed, unpacked
 from seisvision.data.importing.formats.reading import PICKLED, Reading, Request
@@ -115,6 +117,9 @@ def _read_mended(request: Request) -> list[Segment]:
 
 def _read_obspy(request: Request) -> list[Segment]:
     """A pattern is escaped, because obspy takes brackets in a file name for one."""
+    if zipfile.is_zipfile(request.path):
+        # Obspy would unpack it, however much that is.
+        raise Refusal("read", "unreadable", "holds a zip archive behind something else; unpack it by hand")
     return _read_stream(glob.escape(str(request.path)), request, request.reading.format)
 
 
@@ -129,8 +134,11 @@ def _read_stream(file: str | io.BytesIO, request: Request, format_name: str | No
     with warnings.catch_warnings(), _without_pickle():
         warnings.simplefilter("ignore")  # obspy warns of header oddities that do not matter here
         stream = obspy.read(file, format=format_name, headonly=request.headers_only, **span)
-    if any(trace.stats.get("_format") in ("SEGY", "SU") for trace in stream):
+    formats = {str(trace.stats.get("_format")) for trace in stream}
+    if formats & {"SEGY", "SU"}:
         return _read_segy(request, stream[0].stats._format)
+    if request.span_ns is None and not request.headers_only:
+        request.losses += check_ending(request.path, formats, sum(trace.stats.npts for trace in stream))
     return [_from_trace(trace, request.headers_only) for trace in stream]
 
 

@@ -25,7 +25,6 @@ from seisvision.data.importing.tables.event_columns import (
 from seisvision.data.importing.tables.origins import choose_magnitude, choose_origin
 from seisvision.data.importing.tables.station_table import on_earth
 from seisvision.data.importing.tables.text_tables import (
-    COMPRESSED,
     NAN,
     existing,
     is_table,
@@ -111,9 +110,8 @@ def _items(file: Path) -> tuple[list[tuple[str, Any]], dict[str, str]]:
     archive = file.suffix.lower() in ASDF_SUFFIXES
     refuse_entities(file)
     try:
-        packed = file.suffix.lower() in COMPRESSED
-        content = asdf_quakeml(file).getvalue() if archive else read_bytes(file) if packed else str(file)
-        catalogue, types = read_with_types(content)
+        # Never by name: obspy would unpack what it takes for an archive, however much that is.
+        catalogue, types = read_with_types(asdf_quakeml(file).getvalue() if archive else read_bytes(file))
     except DataError:
         raise
     except Exception as error:  # obspy raises whatever the parser of each format raises

@@ -18,7 +18,6 @@ from seisvision.data.importing.sensors.channel_codes import clean_channel
 from seisvision.data.importing.tables.channel_table import SLACK_NS, ChannelTable, within_limits
 from seisvision.data.importing.tables.station_rows import SAME_PLACE_DEG, is_station_table, read_station_rows
 from seisvision.data.importing.tables.text_tables import (
-    COMPRESSED,
     NAN,
     existing,
     is_table,
@@ -243,9 +242,9 @@ def _read_inventory(file: Path) -> Any:
     """What obspy reads; once more without angles beyond its limits, for which it refuses a whole file."""
     import obspy
 
-    packed = file.suffix.lower() in COMPRESSED
     try:
-        return obspy.read_inventory(io.BytesIO(read_bytes(file)) if packed else str(file))
+        # Never by name: obspy would unpack what it takes for an archive, however much that is.
+        return obspy.read_inventory(io.BytesIO(read_bytes(file)))
     except ValueError as error:
         if "out of bounds" not in str(error):
             raise

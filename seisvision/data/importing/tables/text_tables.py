@@ -12,13 +12,15 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from seisvision.data.importing.formats.packed import largest
 from seisvision.errors import DataError
 
 NAN = float("nan")
-COMPRESSED = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}
+COMPRESSED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 CSV_SUFFIXES = tuple(suffix + packed for suffix in (".csv", ".txt", ".tsv", ".dat") for packed in ("", *COMPRESSED))
 """Endings of tables."""
 SEPARATORS = ("|", ";", "\t", ",")
@@ -105,9 +107,16 @@ def read_bytes(file: Path) -> bytes:
         DataError: the file cannot be read or unpacked.
     """
     try:
-        content = file.read_bytes()
-        unpack = COMPRESSED.get(file.suffix.lower())
-        return content if unpack is None else unpack(content)
+        opener = COMPRESSED.get(file.suffix.lower())
+        if opener is None:
+            return file.read_bytes()
+        limit = largest(file)
+        with opener(file) as stream:
+            # What a file says of its size may be a lie, so it is counted.
+            content: bytes = stream.read(limit + 1)
+        if len(content) > limit:
+            raise ValueError(f"it grows beyond {limit >> 20} MiB; unpack it by hand if that is right")
+        return content
     except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
 
