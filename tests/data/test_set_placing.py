@@ -20,7 +20,7 @@ from seisvision.data.sources import FolderSource
 from seisvision.data.stored import placing
 from seisvision.data.stored.placing import whole_set
 from seisvision.data.waveform_set import WaveformSet
-from seisvision.errors import DataError
+from seisvision.errors import UNFORESEEN, DataError
 from seisvision.leftovers import REPLACED, hidden_name
 
 
@@ -275,7 +275,7 @@ def test_a_shard_stays_until_its_successor_is_whole(tree: Path, shards: Path, mo
     before = content(shard)
     monkeypatch.setattr("seisvision.data.writer.WaveformSetWriter._write_card", _power_cut)
     words = ("--shard", "1/2", "--overwrite", "--set", "seed=1")
-    assert main(importing(tree, shards.with_name("set"), *words)) == 1
+    assert main(importing(tree, shards.with_name("set"), *words)) == UNFORESEEN
     assert content(shard) == before
 
 
