@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import logging
 import os
 import tempfile
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from seisvision import leftovers
 from seisvision.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -20,19 +22,55 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Lend a name to write under; what was written there becomes ``path`` when the block ends well.
 
     No reader ever sees half of it, and where the block fails, what ``path`` held before stays. The name has the suffix
-    of ``path`` and is unique, also among the threads, processes and machines that share the folder.
+    of ``path`` and is unique, also among the threads, processes and machines that share the folder. What a process that
+    was killed left of the same file goes.
 
     Raises:
         OSError: the disk is full or cannot be written to.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial-{uuid.uuid4().hex[:12]}{path.suffix}")
+    leftovers.clear(path.parent.glob(f".{glob.escape(path.stem)}.partial-*"))
+    partial = path.with_name(f".{path.stem}.partial-{leftovers.owner_tag()}-{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         yield partial
         put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold a lock among the processes of this machine, which the system frees even when its holder is killed.
+
+    The file goes with the lock; one that was left by a killed process serves the next.
+
+    Raises:
+        BlockingIOError: another process holds it, and ``wait`` is false.
+    """
+    import fcntl
+
+    with contextlib.ExitStack() as held:
+        while True:
+            handle = held.enter_context(path.open("a"))
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who held it meanwhile may have taken the file away, and a third may hold another of that name.
+            if _is_at(handle.fileno(), path):
+                break
+            held.pop_all().close()
+        # Reading processes must not hold the lock when this process is killed and they are still ending.
+        os.register_at_fork(after_in_child=handle.close)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def write_text(path: str | Path, text: str) -> None:

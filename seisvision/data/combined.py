@@ -19,12 +19,11 @@ from seisvision.data.importing.rejections import FILE_NAME, Refusal, RejectionLo
 from seisvision.data.importing.series.signals import band_pass
 from seisvision.data.resample import resample, same_rate
 from seisvision.data.same_event import EventFacts, told_twice
-from seisvision.data.scratch import locked
 from seisvision.data.sources import FolderSource
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.files import check_writable
+from seisvision.files import check_writable, locked
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 

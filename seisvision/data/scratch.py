@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from seisvision import leftovers
 from seisvision.data.set_files import find_chunks, set_fingerprint
 from seisvision.data.stored.hashes import FILE_NAME as HASHES
 from seisvision.data.stored.hashes import content_hashes, remember
 from seisvision.data.table_cache import FILE_NAME as TABLE_COPY
 from seisvision.errors import DataError
+from seisvision.files import locked
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,8 @@ def _copy(source: Path, files: list[Path], target: Path) -> None:
             "there, or read the set where it is (system.scratch=null)"
         )
     log.info("Copying %s (%.1f GB) to %s, once", source, needed / 1e9, target)
-    partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
+    leftovers.clear(target.parent.glob(f".{glob.escape(source.name)}-*.partial-*"))
+    partial = target.with_name(f".{target.name}.partial-{leftovers.owner_tag()}-copy")
     partial.mkdir()
     try:
         for file in files:
@@ -98,13 +99,3 @@ def _copy_file(source: Path, target: Path) -> None:
     with target.open("rb") as file:
         if hashlib.file_digest(file, "blake2b").digest() != wanted.digest():
             raise DataError(f"{target} reads differently from {source}; the disk of this node is not sound")
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait for other processes on this node; the system frees the lock even when its holder is killed."""
-    import fcntl
-
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

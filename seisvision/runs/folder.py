@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import calendar
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -15,8 +14,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from seisvision import leftovers
 from seisvision.errors import SeisvisionError
-from seisvision.files import write_text
+from seisvision.files import locked, write_text
 
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
@@ -162,17 +162,16 @@ class RunFolder:
             SeisvisionError: another process on this machine is working on the run.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as handle:
-            # Reading processes must not hold the lock when this process is killed and they are still ending.
-            os.register_at_fork(after_in_child=handle.close)
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked(self.path / ".lock", wait=False))
             except BlockingIOError:
                 pid = self.status().get("pid", "unknown")
                 raise SeisvisionError(
                     f"Run {self.path} is being worked on by process {pid}. Wait for it, "
                     "or use run.fresh=true for a run of its own."
                 ) from None
+            leftovers.clear(self.path.rglob(".*.partial-*"))
             yield
 
 

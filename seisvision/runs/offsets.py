@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +19,7 @@ from seisvision.data.traces import TraceSamples
 from seisvision.data.usability import row_numbers, unusable_samples, with_cache
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.files import check_writable
+from seisvision.files import check_writable, locked
 from seisvision.runs.build import build_task, build_view, sample_settings
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import with_own_weights
@@ -75,7 +73,8 @@ def _kept_or_predicted(waveform_set: WaveformSet, checkpoint: Path, path: Path) 
         except ConfigurationError as error:
             log.warning("offsets  are predicted anew each time: %s", error)
             return predict_offsets(waveform_set, checkpoint)
-        with _locked(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path.with_name(f".{path.name}.lock")):
             if not path.exists():
                 predict_offsets(waveform_set, checkpoint, path.parent).write(path)
     return PredictedOffsets.read(path)
@@ -176,12 +175,3 @@ def _predicted(task: SupervisedTask, samples: TraceSamples, output: str) -> Iter
 
 def _missing(components: str, recorded: Sequence[bool]) -> str:
     return "".join(component for component, there in zip(components, recorded, strict=True) if not there)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time make a file; the system releases the lock of a process that ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from urllib.parse import quote
 from seisvision.data.fetching.asking import FINAL, OK, SHORT, Asker, Check, Result
 from seisvision.data.fetching.transport import Request
 from seisvision.errors import DataError
-from seisvision.files import whole_file
+from seisvision.files import locked, whole_file
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,9 @@ class Store:
             DataError: another fetch works here.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as handle:
+        with ExitStack() as held:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked(self.folder / ".lock", wait=False))
             except OSError as error:
                 raise DataError(f"another fetch is at work in {self.folder}; wait for it or end it") from error
             for torn in self.folder.rglob(".*.partial-*"):

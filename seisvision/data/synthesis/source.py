@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.errors import DataError
-from seisvision.files import check_writable
+from seisvision.files import check_writable, locked
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +54,7 @@ class GeneratedSource:
         check_writable(folder.parent, "system.data_dir")
         folder.parent.mkdir(parents=True, exist_ok=True)
         # In the folder of the set's neighbours, because the set itself appears by renaming.
-        with _lock(folder.with_name(f".{folder.name}.lock")):
+        with locked(folder.with_name(f".{folder.name}.lock")):
             # Another process may have made it while this one waited.
             if not _is_complete(folder):
                 self.make(folder)
@@ -102,13 +100,3 @@ def _refuse_within_start() -> None:
             "The script that makes this synthetic set has no 'if __name__ == \"__main__\":' guard, so every worker "
             "process runs it from the start. Put the guard around what it does, or give processes=1."
         )
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Wait for other processes on this machine; the system frees the lock even when its holder is killed."""
-    import fcntl
-
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
