@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from seisvision import leftovers
 from seisvision.errors import SeisvisionError
 from seisvision.files import locked, write_text
+from seisvision.secrets_kept import redact
 
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
@@ -83,7 +84,7 @@ class RunFolder:
 
     def tell_error(self, rank: int, error: Exception) -> None:
         """Leave word, as one of the processes of a run, of an error for the process that keeps the status."""
-        content = {"rank": rank, "type": type(error).__name__, "message": str(error), "time": time.time()}
+        content = {"rank": rank, "type": type(error).__name__, "message": redact(str(error)), "time": time.time()}
         write_json(self.workers / f"error-{rank}.json", {**content, "exit_code": getattr(error, "exit_code", None)})
 
     def forget_errors(self) -> None:
@@ -147,7 +148,7 @@ class RunFolder:
         if status["state"] == RUNNING:
             started = calendar.timegm(time.strptime(status["started"], TIME_FORMAT))
             status["seconds"] = round(status.pop("seconds_before", 0.0) + time.time() - started, 1)
-        status.update(state=state, ended=_now(), error=error)
+        status.update(state=state, ended=_now(), error=None if error is None else redact(error))
         self._write_status(**status)
 
     def _write_status(self, **fields: Any) -> None:

@@ -34,6 +34,7 @@ from seisvision.data.importing.rejections import (
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
+from seisvision.processes import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -369,7 +370,7 @@ def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], worker
         return
     # Fresh interpreters: a forked one would share threads and open HDF5 files with this process.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (recipe, tables))
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (os.getpid(), recipe, tables))
     try:
         yield from pool.map(_work, jobs, chunksize=4)
     finally:
@@ -379,7 +380,8 @@ def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], worker
 _state: dict[str, Any] = {}
 
 
-def _begin_worker(recipe: Recipe, tables: list[StationTable]) -> None:
+def _begin_worker(parent: int, recipe: Recipe, tables: list[StationTable]) -> None:
+    end_with_parent(parent)
     # Ctrl-C is for the parent, which then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _state.update(recipe=recipe, tables=tables)
