@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import logging
 import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 from seisvision import leftovers
 from seisvision.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
+
+LONGEST_NAME = 120
+"""Characters of a name from data; file systems allow 255, and suffixes and temporary names add to it."""
 
 
 @contextlib.contextmanager
@@ -71,6 +76,18 @@ def _is_at(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
+
+
+def safe_name(text: str) -> str:
+    """A name from data as one that files can have in every folder; different names stay different.
+
+    Letters, digits and ``_.-~`` stay as they are, a leading dot does not; of long names the end becomes a hash.
+    """
+    quoted = quote(text, safe="", errors="surrogatepass")
+    quoted = quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
+    if len(quoted) <= LONGEST_NAME:
+        return quoted
+    return f"{quoted[: LONGEST_NAME - 17]}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def write_text(path: str | Path, text: str) -> None:

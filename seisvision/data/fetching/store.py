@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from seisvision.data.fetching.asking import FINAL, OK, SHORT, Asker, Check, Result
 from seisvision.data.fetching.transport import Request
@@ -102,8 +101,3 @@ class Store:
 
 def _verdict_path(path: Path) -> Path:
     return path.with_suffix(".json")
-
-
-def file_name(text: str) -> str:
-    """``text`` as a file name: letters, digits, ``_.-~`` stay as they are, a leading dot does not."""
-    return quote(text, safe="").replace(".", "%2E", 1) if text.startswith(".") else quote(text, safe="")
