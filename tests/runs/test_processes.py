@@ -112,3 +112,15 @@ def test_the_runs_of_a_sweep_and_their_readers_end_with_it(
     sweep.until(lambda _: sum("epoch   2/" in path.read_text() for path in tmp_path.rglob("train.log")) == 2)
     assert len(sweep.helpers()) >= 4
     assert leaves_nothing(sweep)
+
+
+def test_processes_that_srun_starts_on_one_machine_are_reached_on_it_alone(start: Callable[..., Watched]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    job = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NUM_NODES": "1", "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2"}
+    job |= {"SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "job", "SLURM_NODELIST": "cluster7", "MASTER_PORT": port}
+    # What a cluster says for jobs of several nodes.
+    job |= {"GLOO_SOCKET_IFNAME": "eth0", "NCCL_SOCKET_IFNAME": "eth0"}
+    both = start(str(Path(__file__).with_name("ranks_that_meet.py")), **job)
+    both.until(lambda command: command.log.read_text().count("{'met': 2} 127.0.0.1") == 2)
+    assert both.listened and all(map(is_loopback, both.listened)), both.listened

@@ -245,7 +245,7 @@ def _check_words(settings: Mapping[str, Any]) -> None:
         ConfigurationError: names the setting.
     """
     for name, value in settings.items():
-        if not re.fullmatch(r"[a-z][a-z0-9_.]*", name):
+        if not re.fullmatch(r"(sbatch\.)?[a-z][a-z0-9_]*", name):
             raise ConfigurationError(f"launcher.{name!r} is no option of sbatch; give one such as qos or mail-user.")
         if not str(value).isprintable():
             raise ConfigurationError(
