@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import logging
 import os
@@ -27,15 +26,15 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Lend a name to write under; what was written there becomes ``path`` when the block ends well.
 
     No reader ever sees half of it, and where the block fails, what ``path`` held before stays. The name has the suffix
-    of ``path`` and is unique, also among the threads, processes and machines that share the folder. What a process that
-    was killed left of the same file goes.
+    of ``path`` and is unique, also among the threads, processes and machines that share the folder. What killed
+    processes left in the folder goes when this one first writes there.
 
     Raises:
         OSError: the disk is full or cannot be written to.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    leftovers.clear(path.parent.glob(f".{glob.escape(path.stem)}.partial-*"))
+    leftovers.clear_once(path.parent)
     partial = path.with_name(f".{path.stem}.partial-{leftovers.owner_tag()}-{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         yield partial

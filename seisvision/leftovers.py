@@ -17,6 +17,9 @@ FORGOTTEN_AFTER_S = 24 * 3600.0
 """What nobody has touched for so long is left over, also where this machine cannot know its writer."""
 OWNER = re.compile(r"\.partial-([0-9a-f]{8})-([0-9]+)-")
 
+HALF_A_FILE = re.compile(r"\..*\.partial-([0-9a-f]{8}-[0-9]+-[0-9a-f]{8}|[0-9a-f]{12})(\.|$)", re.DOTALL)
+"""Names under which :func:`seisvision.files.whole_file` writes, and those of earlier versions."""
+
 
 def owner_tag() -> str:
     """Names this process: where its number counts, and its number."""
@@ -47,6 +50,13 @@ def clear(paths: Iterable[Path]) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+@functools.cache
+def clear_once(folder: Path) -> None:
+    """Take halves of files out of a folder, the first time that this process asks; a large one takes long to list."""
+    with contextlib.suppress(OSError):
+        clear([path for path in folder.iterdir() if HALF_A_FILE.match(path.name)])
 
 
 def _lives(pid: int) -> bool:

@@ -16,8 +16,10 @@ from typing import Any
 from seisvision.errors import ConfigurationError
 
 MASK = "***"
-SHORTEST = 6
-"""Characters of a value that is looked for everywhere: ``yes`` or ``true`` is nobody's password."""
+SHORTEST = 8
+"""Characters of a value that is looked for everywhere: ``true`` or ``default`` would be found in every second line."""
+SHORTEST_WITHIN = 12
+"""Characters of a value that is looked for within longer settings, which are refused where they hold it."""
 SECRET_WORDS = frozenset(
     ("key", "keys", "apikey", "token", "tokens", "secret", "secrets", "jwt", "password", "passwd", "passphrase")
 ) | {"credential", "credentials"}
@@ -60,7 +62,7 @@ def refuse_secrets(settings: Iterable[tuple[str, Any]]) -> None:
     for name, value in settings:
         if not isinstance(value, str) or not value:
             continue
-        if any(one in value for one in hidden):
+        if any(one == value or (one in value and len(one) >= SHORTEST_WITHIN) for one in hidden):
             found = "what the environment holds as a secret"
         elif USER_IN_ADDRESS.search(value) and not re.match(r"(ssh|sftp|git)\S*://[^:@/]*@", value):
             found = "an address with a user or a password in it"
