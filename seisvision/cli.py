@@ -7,8 +7,10 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import seisvision
+from seisvision.secrets_kept import redact
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,17 @@ A command module has ``add_arguments(parser)`` and ``run(arguments) -> int``; he
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Shows no secret of a command line that it does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit with 2."""
+        super().error(redact(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser("seisvision", description=seisvision.__doc__)
+    parser = Parser("seisvision", description=seisvision.__doc__)
     parser.add_argument("--version", action="version", version=seisvision.__version__)
     top = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     commands: dict[tuple[str, ...], argparse._SubParsersAction] = {(): top}

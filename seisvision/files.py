@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from seisvision.errors import ConfigurationError, DiskFullError
 from seisvision.leftovers import clear_files, hidden_name
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No space left, over quota, beyond the largest size of a file."""
+LONGEST_NAME = 120
+"""Characters of a name from data; file systems allow 255, and suffixes and temporary names add to it."""
 
 
 @contextlib.contextmanager
@@ -47,6 +51,53 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold a lock among the processes of this machine, which the system frees even when its holder is killed.
+
+    The file goes with the lock; one that was left by a killed process serves the next.
+
+    Raises:
+        BlockingIOError: another process holds it, and ``wait`` is false.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as held:
+        while True:
+            handle = held.enter_context(path.open("a"))
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who held it meanwhile may have taken the file away, and a third may hold another of that name.
+            if _is_at(handle.fileno(), path):
+                break
+            held.pop_all().close()
+        # Reading processes must not hold the lock when this process is killed and they are still ending.
+        os.register_at_fork(after_in_child=handle.close)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def safe_name(text: str) -> str:
+    """A name from data as one that files can have in every folder; different names stay different.
+
+    Letters, digits and ``_.-~`` stay as they are, a leading dot does not; of long names the end becomes a hash.
+    """
+    quoted = quote(text, safe="", errors="surrogatepass")
+    quoted = quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
+    if len(quoted) <= LONGEST_NAME:
+        return quoted
+    return f"{quoted[: LONGEST_NAME - 17]}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -175,35 +226,6 @@ def told_when_full(path: str | Path) -> Iterator[None]:
         if message is None:
             raise
         raise DiskFullError(message) from error
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait for other processes on this machine; the system frees the lock even when its holder is killed.
-
-    The file of the lock is removed when nobody needs it any more.
-    """
-    import fcntl
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        with path.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            if not _is_still(handle.fileno(), path):
-                # Whoever held it before has removed the file, and others may hold its successor.
-                continue
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
-            return
-
-
-def _is_still(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def check_writable(folder: str | Path, setting: str) -> None:

@@ -71,6 +71,15 @@ def clear_files(folder: Path) -> None:
                 log.debug("Removed %s, which a process that is no more had not finished", path)
 
 
+def clear_below(folder: Path) -> None:
+    """Remove the files that dead processes left half-written in ``folder`` and all folders in it."""
+    for there in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        for path in leftovers(there):
+            if path.is_file() and not path.is_symlink():
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
     """Lend a folder below ``TMPDIR`` that is removed with all that is in it, at the latest by the next process.

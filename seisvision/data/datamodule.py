@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from seisvision.data.usability import Selection, check_components, row_numbers, 
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.keys import SPLITS
+from seisvision.processes import end_with_parent
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 
 logger = logging.getLogger(__name__)
@@ -283,6 +286,7 @@ class EventDataModule(pl.LightningDataModule):
             collate_fn=collate_events,
             persistent_workers=num_workers > 0,
             multiprocessing_context=self.worker_start if num_workers > 0 else None,
+            worker_init_fn=functools.partial(end_with_parent, os.getpid()),
             pin_memory=torch.cuda.is_available(),
             # A generator of its own: iterating must not advance torch's global random state.
             generator=torch.Generator().manual_seed(stream_seed(self.seed, "loader")),

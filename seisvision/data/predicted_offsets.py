@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seisvision import spreadsheets
 from seisvision.data.event_index import EventIndex
 from seisvision.errors import DataError
 from seisvision.files import write_text
@@ -42,7 +42,7 @@ class PredictedOffsets:
         """
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
+                rows = list(spreadsheets.DictReader(file))
             numbers = {name: [float(row[name] or "nan") for row in rows] for name in ("offset_km", "sigma_km")}
             if [row["trace_id"] for row in rows] != [str(number) for number in range(len(rows))]:
                 raise ValueError("its rows are not numbered one by one")
@@ -54,7 +54,7 @@ class PredictedOffsets:
     def write(self, path: Path) -> None:
         """Write one row a trace, numbered as the metadata table."""
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        writer = spreadsheets.Writer(text)
         writer.writerow(COLUMNS)
         for number, row in enumerate(zip(self.source_ids, self.offset_km, self.sigma_km, self.reasons, strict=True)):
             source_id, offset_km, sigma_km, reason = row

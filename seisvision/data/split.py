@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from seisvision import spreadsheets
 from seisvision.errors import DataError, LeakageError
 from seisvision.files import write_text
 from seisvision.keys import SPLITS
@@ -65,7 +65,7 @@ class Split:
         text = io.StringIO()
         for key in ("hash", "unit", "by", "seed"):
             text.write(f"# {key}: {getattr(self, key)}\n")
-        writer = csv.writer(text, lineterminator="\n")
+        writer = spreadsheets.Writer(text)
         writer.writerow(("id", "part", "group"))
         for part, ids in self.parts.items():
             writer.writerows((name, part, self.group_of.get(name, name)) for name in ids)
@@ -84,7 +84,7 @@ class Split:
             raise DataError(f"split file {path} does not exist; check the path, or let a new split be drawn")
         comments, separator, table = path.read_text(encoding="utf-8").partition("id,part,group\n")
         header = dict(line[2:].split(": ", 1) for line in comments.splitlines() if ": " in line)
-        rows = list(csv.DictReader(io.StringIO(separator + table)))
+        rows = list(spreadsheets.DictReader(io.StringIO(separator + table)))
         if not rows or not {"hash", "unit", "by"} <= set(header):
             raise DataError(f"{path} is not a split file with the columns id, part, group and a '# hash:' line")
         parts = {name: tuple(row["id"] for row in rows if row["part"] == name) for name in {r["part"]: 0 for r in rows}}

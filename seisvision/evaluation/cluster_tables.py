@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections import Counter
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2_contingency
 
+from seisvision import spreadsheets
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
 N_BINS = 6
@@ -183,7 +183,7 @@ def cross_rows(labels: np.ndarray, names: Sequence[str]) -> tuple[list[str], lis
 def table_text(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A table as CSV, empty where a number is not known."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = spreadsheets.Writer(text)
     writer.writerow(head)
     writer.writerows([["" if isinstance(cell, float) and math.isnan(cell) else cell for cell in row] for row in rows])
     return text.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import html
 import io
 import math
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from seisvision import spreadsheets
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.intervals import NO_INTERVAL, Measure
 
@@ -236,7 +236,7 @@ def _markdown_cell(text: str) -> str:
 
 def _csv(head: list[str], body: list[list[str]]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = spreadsheets.Writer(buffer)
     writer.writerow(head)
     writer.writerows(body)
     return buffer.getvalue()

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from seisvision import spreadsheets
 from seisvision.errors import DataError, did_you_mean
 from seisvision.files import whole_file
 from seisvision.location.locate import Errors, Locations, Mode, locate
@@ -68,6 +69,7 @@ def read_observations(path: Path) -> ObservationTable:
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         said = " ".join(str(error).split())
         raise DataError(f"{path} cannot be read as CSV ({said}); give a table with {', '.join(REQUIRED)}.") from error
+    text = spreadsheets.frame_from_cells(text)
     text.columns = [str(name).strip() for name in text.columns]
     for name in REQUIRED:
         if name not in text:
@@ -152,7 +154,7 @@ def rejected_table(observations: ObservationTable, locations: Locations) -> pd.D
 
 def write_table(table: pd.DataFrame, path: Path) -> Path:
     """Write a table as CSV, whole or not at all."""
-    return written(path, lambda partial: table.to_csv(partial, index=False))
+    return written(path, lambda partial: spreadsheets.frame_to_cells(table).to_csv(partial, index=False))
 
 
 def written(path: Path, write: Callable[[Path], object]) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import CheckpointError
+from seisvision.files import safe_name
 
 CONTENT_KEYS = ("version", "config", "outputs", "view", "run_id", "data_fingerprint", "split_hash", "split", "git")
 """What stands under ``seisvision`` in a checkpoint, beside the weights and the state of the training."""
@@ -91,4 +92,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         )
     if not re.fullmatch(r"[0-9a-f]{10}(-\d+)?", str(content["run_id"])):
         raise CheckpointError(f"{path} names the run '{content['run_id']}', which is no run id. It was tampered with.")
+    for output in content["outputs"]:
+        # Files of an evaluation are named by it.
+        if safe_name(name := str(output["name"])) != name:
+            raise CheckpointError(f"{path} names the output '{name[:80]}', which no file can be named by.")
     return checkpoint

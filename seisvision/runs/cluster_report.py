@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 import math
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seisvision import spreadsheets
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.cluster_figures import curves_figure
 from seisvision.evaluation.tables import render_table
@@ -106,7 +106,7 @@ def _write_consensus(path: Path, report: NumberReport) -> None:
 
 def _csv(head: list[str], rows: list[list[Any]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = spreadsheets.Writer(text)
     writer.writerow(head)
     writer.writerows([["" if _is_nan(cell) else cell for cell in row] for row in rows])
     return text.getvalue()

@@ -5,7 +5,6 @@ Works from ``clusters.csv`` and ``features.npz`` of a finished clustering run.
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seisvision import keys
+from seisvision import keys, spreadsheets
 from seisvision.data.event_index import column_numbers
 from seisvision.data.samples import EventSamples
 from seisvision.evaluation.cluster_figures import map_figure, sections_figure, times_figure
@@ -31,7 +30,7 @@ from seisvision.evaluation.cluster_tables import (
 )
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.evaluation.figures import samples_figure
-from seisvision.files import write_text
+from seisvision.files import safe_name, write_text
 from seisvision.runs.figures import Samples, pictures
 from seisvision.runs.folder import RunFolder
 from seisvision.seeding import DEFAULT_SEED, numpy_stream, stream_seed
@@ -70,7 +69,8 @@ def draw_clusters(folder: RunFolder, samples: Samples, view: View, seed: int = D
         Plain values for ``metrics.json``: ``explained_by``, the columns that say most about the clusters, and
         ``warning`` where these belong to the recording rather than to the source.
     """
-    table = pd.read_csv(folder.path / "clusters.csv", dtype=str, keep_default_na=False).set_index("sample_id")
+    text = pd.read_csv(folder.path / "clusters.csv", dtype=str, keep_default_na=False)
+    table = spreadsheets.frame_from_cells(text).set_index("sample_id")
     number_of = {sample_id: number for number, sample_id in enumerate(samples.sample_ids)}
     table = table.loc[[sample_id for sample_id in table.index if sample_id in number_of]]
     numbers = np.array([number_of[sample_id] for sample_id in table.index])
@@ -80,7 +80,9 @@ def draw_clusters(folder: RunFolder, samples: Samples, view: View, seed: int = D
     _draw_maps(folder, table, labels, names, seed)
     _write_strangest(folder, table, names)
     for name in names:
-        write_text(folder.path / f"clusters_by_{name}.csv", table_text(*cross_rows(labels, table[name].tolist())))
+        write_text(
+            folder.path / f"clusters_by_{safe_name(name)}.csv", table_text(*cross_rows(labels, table[name].tolist()))
+        )
     _write_times(folder, labels, time_s)
     write_text(folder.path / "clusters_summary.csv", table_text(*summarise_clusters(labels, columns)))
     _draw_members(folder.figures, table, labels, numbers, samples, view)
@@ -101,7 +103,7 @@ def send_cluster_tables(loggers: Sequence[Any], folder: RunFolder) -> None:
     for path in files:
         if path.exists():
             with path.open(newline="", encoding="utf-8") as handle:
-                head, *rows = csv.reader(handle)
+                head, *rows = spreadsheets.Reader(handle)
             for logger in loggers:
                 if hasattr(logger, "log_table"):
                     logger.log_table(path.stem, head, rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from seisvision import keys
+from seisvision import keys, spreadsheets
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
 from seisvision.clustering.kmeans import Clustering, agreement, assign
 from seisvision.data.datamodule import EventDataModule
@@ -290,7 +289,7 @@ def clusters_table(
     for column, classes in known.items():
         columns[column] = [classes.names[number] if number >= 0 else "" for number in classes.numbers]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = spreadsheets.Writer(text)
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     return text.getvalue()

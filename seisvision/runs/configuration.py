@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint
+from seisvision.secrets_kept import refuse_secrets
 
 ALLOWED_TARGETS = (
     "seisvision.data.",
@@ -52,6 +53,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
         plain = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
+    refuse_secrets(leaves(plain))
     check_targets(plain)
     check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]

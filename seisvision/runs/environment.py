@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seisvision.secrets_kept import USER_IN_ADDRESS, redact_words
+
 PACKAGES = (
     "seisvision", "torch", "torchvision", "timm", "pytorch-lightning", "hydra-core", "omegaconf", "obspy", "numpy",
     "scipy", "pandas", "h5py", "scikit-learn", "wandb",
@@ -21,7 +23,7 @@ def describe_environment(seed: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "git": git_state(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [Path(sys.argv[0]).name, *redact_words(sys.argv[1:])],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
@@ -37,6 +39,12 @@ def git_state() -> dict[str, Any]:
     if commit is None:
         return {}
     return {"commit": commit, "dirty": bool(_git(root, "status", "--porcelain", "--untracked-files=no"))}
+
+
+def remote_address() -> str | None:
+    """Where the repository of the working folder comes from, without user and password; ``None`` where unknown."""
+    url = _git(Path.cwd(), "config", "--get", "remote.origin.url")
+    return USER_IN_ADDRESS.sub(r"\1", url) if url else None
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import calendar
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -16,7 +15,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seisvision.errors import SeisvisionError
-from seisvision.files import FULL, parse_json, write_in_place, write_text
+from seisvision.files import FULL, locked, parse_json, write_in_place, write_text
+from seisvision.leftovers import clear_below
+from seisvision.secrets_kept import redact
 
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
@@ -98,7 +99,7 @@ class RunFolder:
 
     def tell_error(self, rank: int, error: Exception) -> None:
         """Leave word, as one of the processes of a run, of an error for the process that keeps the status."""
-        content = {"rank": rank, "type": type(error).__name__, "message": str(error), "time": time.time()}
+        content = {"rank": rank, "type": type(error).__name__, "message": redact(str(error)), "time": time.time()}
         write_json(self.workers / f"error-{rank}.json", {**content, "exit_code": getattr(error, "exit_code", None)})
 
     def forget_errors(self) -> None:
@@ -177,7 +178,7 @@ class RunFolder:
             except ValueError:
                 started = int(time.time())  # edited by hand
             status["seconds"] = round(status.pop("seconds_before", 0.0) + time.time() - started, 1)
-        status.update(state=state, ended=_now(), error=error)
+        status.update(state=state, ended=_now(), error=None if error is None else redact(error))
         self._write_status(**status)
 
     def _write_status(self, **fields: Any) -> None:
@@ -204,17 +205,16 @@ class RunFolder:
             SeisvisionError: another process on this machine is working on the run.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as handle:
-            # Reading processes must not hold the lock when this process is killed and they are still ending.
-            os.register_at_fork(after_in_child=handle.close)
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked(self.path / ".lock", wait=False))
             except BlockingIOError:
                 pid = self.status().get("pid", "unknown")
                 raise SeisvisionError(
                     f"Run {self.path} is being worked on by process {pid}. Wait for it, "
                     "or use run.fresh=true for a run of its own."
                 ) from None
+            clear_below(self.path)
             yield
 
 

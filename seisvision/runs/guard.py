@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
@@ -11,23 +10,18 @@ import sys
 import threading
 import time
 
+from seisvision import processes
 from seisvision.runs.ranks import PARENT_VARIABLE
 from seisvision.runs.terminal import INTERRUPTED
 
 GRACE_S = 8.0
 """How long a worker may take to end on its own after Ctrl-C; it may be waiting for another in a collective."""
 LOOK_EVERY_S = 1.0
-SET_PARENT_DEATH_SIGNAL = 1
-"""PR_SET_PDEATHSIG of Linux' prctl(2)."""
 
 
 def end_with_parent() -> None:
     """End this process when the one that started it ends, even by ``kill -9``."""
-    parent = int(os.environ[PARENT_VARIABLE])
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(INTERRUPTED)
+    processes.end_with_parent(int(os.environ[PARENT_VARIABLE]))
 
 
 def leave_in_time() -> None:

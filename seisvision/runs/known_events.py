@@ -7,7 +7,6 @@ training, ids decide; in other sets ids are only names.
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 from collections import Counter
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seisvision import spreadsheets
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.recording_shapes import RecordingShapes, set_shapes
 from seisvision.data.same_event import SAME_TIME_S, EventFacts, same_origins, same_recordings
@@ -103,7 +103,7 @@ class KnownEvents:
         assert self.facts is not None
         facts = self.facts
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        writer = spreadsheets.Writer(text)
         writer.writerow(["source_id", "part", "origin_time", "latitude_deg", "longitude_deg", "from", "to", "stations"])
         order = np.argsort(facts.event, kind="stable")
         first = np.searchsorted(facts.event[order], np.arange(len(facts.ids) + 1))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import os
 import signal
+import subprocess
 import sys
-import uuid
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ from seisvision import errors
 from seisvision.data.epoch_sampler import local_batch_size
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import parse_json
+from seisvision.leftovers import temporary_folder
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
-from seisvision.runs.ranks import PARENT_VARIABLE
+from seisvision.runs.ranks import MEETING_VARIABLE, PARENT_VARIABLE
+from seisvision.runs.terminal import INTERRUPTED
 
-log = logging.getLogger(__name__)
-
+POLL_S = 0.1
 GRACE_S = 10
 """How long workers may take to end when they are asked to."""
 
@@ -106,62 +108,96 @@ def launch_workers(folder: RunFolder, n_workers: int) -> None:
         SeisvisionError: a worker failed; the message is its own.
         KeyboardInterrupt: all workers were stopped. A second Ctrl-C does not wait for them.
     """
-    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     folder.forget_errors()
-    _set_environment()
-    settings = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=n_workers,
-        run_id=uuid.uuid4().hex,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        local_addr="127.0.0.1",
-        max_restarts=0,
-        # Torch would take over all signals for good; ours stop the workers as well.
-        signals_to_handle="SIGQUIT",
-        shutdown_timeout=GRACE_S,
-        # No folder of torch's: workers write into the run's, and nobody would clear it away after a kill -9.
-        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
-    )
-    before = signal.getsignal(signal.SIGQUIT)
-    work = elastic_launch(settings, sys.executable)
-    try:
-        work("-m", "seisvision.runs.work", str(folder.path), "--worker")
-    except ChildFailedError as error:
-        raise _explain(folder, error.failures, n_workers) from None
-    finally:
-        signal.signal(signal.SIGQUIT, before)
-        os.environ.pop(PARENT_VARIABLE, None)
+    with _meeting_file() as meeting:
+        workers: list[subprocess.Popen[bytes]] = []
+        try:
+            # Linux ends workers with the thread that started them, and that is this one, which waits for them.
+            workers += (_start(folder, rank, n_workers, meeting) for rank in range(n_workers))
+            failures = _first_failures(workers)
+        finally:
+            _stop(workers)
+    if failures:
+        raise _explain(folder, failures, n_workers)
 
 
-def _set_environment() -> None:
-    """What workers inherit: who started them, where this package is, and that they are on one machine."""
-    os.environ[PARENT_VARIABLE] = str(os.getpid())
+@contextlib.contextmanager
+def _meeting_file() -> Iterator[Path]:
+    """Name of a file in which the workers tell how they are reached, in a folder that only this user can enter.
+
+    Torch's own launcher has a server instead, which listens to the whole network, asks nobody who they are, and
+    unpickles what it is sent.
+    """
+    with temporary_folder() as private:
+        yield private / "meeting"
+
+
+def _start(folder: RunFolder, rank: int, n_workers: int, meeting: Path) -> subprocess.Popen[bytes]:
+    """Start a worker, out of the terminal's reach: Ctrl-C is passed on to it."""
     package = str(Path(errors.__file__).resolve().parents[1])
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys([package, *filter(None, paths)]))
-    if sys.platform == "linux":
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    variables = {
+        PARENT_VARIABLE: str(os.getpid()),
+        MEETING_VARIABLE: str(meeting),
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(n_workers),
+        "LOCAL_WORLD_SIZE": str(n_workers),
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys([package, *filter(None, paths)])),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "seisvision.runs.work", str(folder.path), "--worker"],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, **variables},
+    )
 
 
-def _explain(folder: RunFolder, failures: Mapping[int, Any], n_workers: int) -> SeisvisionError:
+def _first_failures(workers: Sequence[subprocess.Popen[bytes]]) -> dict[int, int]:
+    """Exit codes by rank of those that failed first; empty once all have ended well.
+
+    Raises:
+        KeyboardInterrupt: they were asked to stop, not by this process.
+    """
+    while True:
+        codes = [worker.poll() for worker in workers]
+        failures = {rank: code for rank, code in enumerate(codes) if code}
+        if failures and all(code == INTERRUPTED for code in failures.values()):
+            raise KeyboardInterrupt
+        if failures or None not in codes:
+            return failures
+        time.sleep(POLL_S)
+
+
+def _stop(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask those that are left to end, and after some time end them with what they started."""
+    living = [worker for worker in workers if worker.poll() is None]
+    for worker in living:
+        worker.terminate()
+    deadline = time.monotonic() + GRACE_S
+    for worker in living:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            worker.wait(max(0.0, deadline - time.monotonic()))
+    for worker in living:
+        if worker.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(worker.pid, signal.SIGKILL)
+            worker.wait()
+
+
+def _explain(folder: RunFolder, failures: Mapping[int, int], n_workers: int) -> SeisvisionError:
     """The error that was first: a worker that was killed drags the others with it."""
-    for rank, failure in sorted(failures.items()):
-        if failure.exitcode < 0 and -failure.exitcode not in (signal.SIGTERM, signal.SIGINT):
-            name = signal.Signals(-failure.exitcode).name
+    for rank, code in sorted(failures.items()):
+        if code < 0 and -code not in (signal.SIGTERM, signal.SIGINT):
+            name = signal.Signals(-code).name
             return WorkerError(
-                f"Process {rank} of {n_workers} was killed by signal {-failure.exitcode} ({name}), as systems do where "
+                f"Process {rank} of {n_workers} was killed by signal {-code} ({name}), as systems do where "
                 "memory runs out. The same command resumes after the last epoch."
             )
     told = first_error(folder)
     if told is not None:
         return told
-    codes = ", ".join(f"process {rank} with code {failure.exitcode}" for rank, failure in sorted(failures.items()))
+    codes = ", ".join(f"process {rank} with code {code}" for rank, code in sorted(failures.items()))
     return WorkerError(f"Workers ended without a word: {codes}. See {folder.log_file} and {folder.workers}.")
 
 

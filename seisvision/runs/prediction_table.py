@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seisvision import spreadsheets
 from seisvision.errors import DataError
 from seisvision.evaluation.predictions import PREDICTIONS, Predictions
 from seisvision.files import write_text
@@ -51,7 +51,7 @@ def write_predictions(
     for name, said in predictions.items():
         columns |= {f"{name}_{column}": values for column, values in said.columns().items()}
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = spreadsheets.Writer(text)
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
     write_text(path, text.getvalue())
@@ -94,7 +94,7 @@ def read_sample_ids(path: Path) -> frozenset[str]:
         OSError: it cannot be read.
     """
     with path.open(encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines)
+        rows = spreadsheets.Reader(lines)
         head = next(rows, [])
         column = next((name for name in ("trace_id", "source_id") if name in head), None)
         if column is None:
@@ -110,7 +110,7 @@ def _read_cells(path: Path, numbers: Sequence[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    table = spreadsheets.frame_from_cells(pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False))
     for column in set(numbers) & set(table):
         table[column] = pd.to_numeric(table[column].replace("", "nan"))
     return table

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +16,12 @@ from datetime import timedelta
 from typing import Any
 
 from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.processes import LOOPBACK, stay_on_machine
 
 PARENT_VARIABLE = "SEISVISION_PARENT"
 """Environment variable in which a worker finds the number of the process that started it."""
+MEETING_VARIABLE = "SEISVISION_MEETING"
+"""Environment variable in which the workers of this package find the file in which they tell where each listens."""
 THREADS_VARIABLE = "SEISVISION_THREADS"
 """Environment variable that says that ``OMP_NUM_THREADS`` is the share of a run, and not what the user asked for."""
 WAIT_MINUTES = 60
@@ -50,8 +54,8 @@ class Place:
 def current_place() -> Place:
     """What the environment says of this process."""
     values = os.environ
-    if "TORCHELASTIC_RUN_ID" in values and int(values.get("WORLD_SIZE", 1)) > 1:
-        starter = "seisvision" if PARENT_VARIABLE in values else "torchrun"
+    if (MEETING_VARIABLE in values or "TORCHELASTIC_RUN_ID" in values) and int(values.get("WORLD_SIZE", 1)) > 1:
+        starter = "seisvision" if MEETING_VARIABLE in values else "torchrun"
         rank, n_ranks = int(values["RANK"]), int(values["WORLD_SIZE"])
         return Place(rank, n_ranks, int(values["LOCAL_RANK"]), int(values["LOCAL_WORLD_SIZE"]), starter)
     # Set by srun only: in the batch script itself, as in a shell of an allocation, there is one process.
@@ -101,22 +105,48 @@ def join_group(place: Place) -> None:
 
     if place.n_ranks == 1 or distributed.is_initialized():
         return
-    if place.starter == "srun":
-        environment = cluster_environment(place)
-        os.environ["MASTER_ADDR"] = environment.main_address
-        os.environ["MASTER_PORT"] = str(environment.main_port)
+    timeout = timedelta(minutes=WAIT_MINUTES)
+    if place.n_nodes == 1:
+        stay_on_machine()
     # Small things are told through processors, so that no GPU has to be waited for.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         distributed.init_process_group(
-            backend, rank=place.rank, world_size=place.n_ranks, timeout=timedelta(minutes=WAIT_MINUTES)
+            backend, store=_store(place, timeout), rank=place.rank, world_size=place.n_ranks, timeout=timeout
         )
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise SeisvisionError(
             f"Process {place.rank} of {place.n_ranks} did not meet the others within {WAIT_MINUTES} minutes ({error}). "
             f"See that {place.starter} starts all of them and that they reach {os.environ.get('MASTER_ADDR')}."
         ) from error
     atexit.register(distributed.destroy_process_group)
+
+
+def _store(place: Place, timeout: timedelta) -> Any:
+    """Where the processes tell each other how to be reached; ``None`` for the one that the environment names.
+
+    What stands there is believed, so on one machine nobody else is let in: it is a file in a folder of the user's own,
+    or, where ``srun`` started the processes, a server that listens to this machine only.
+    """
+    from torch import distributed
+
+    if place.starter == "seisvision":
+        store = distributed.FileStore(os.environ[MEETING_VARIABLE], place.n_ranks)
+        store.set_timeout(timeout)
+        return store
+    if place.starter != "srun":
+        return None
+    environment = cluster_environment(place)
+    os.environ["MASTER_PORT"] = str(environment.main_port)
+    os.environ["MASTER_ADDR"] = LOOPBACK if place.n_nodes == 1 else environment.main_address
+    if place.n_nodes > 1:
+        return None
+    # Torch's server would listen everywhere, were it not given a socket.
+    address = (LOOPBACK, environment.main_port)
+    listening = socket.create_server(address).detach() if place.rank == 0 else None
+    return distributed.TCPStore(
+        *address, place.n_ranks, is_master=place.rank == 0, timeout=timeout, master_listen_fd=listening
+    )
 
 
 def tell(content: Any, what: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision import spreadsheets
 from seisvision.data.datamodule import EventDataModule, Exclusion
 from seisvision.evaluation import class_table, error_sources
 from seisvision.evaluation.class_predictions import ClassPredictions
@@ -64,7 +64,7 @@ def write_report(
 def write_excluded(path: Path, excluded: Sequence[Exclusion]) -> None:
     """List the events and traces that no part serves, with reasons."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = spreadsheets.Writer(text)
     writer.writerow(["source_id", "trace_id", "part", "reason"])
     writer.writerows([one.source_id, one.trace_id, one.part, one.reason] for one in excluded)
     write_text(path, text.getvalue())

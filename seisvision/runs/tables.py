@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision import spreadsheets
 from seisvision.files import write_text
 
 PICTURE = "picture"
@@ -36,7 +37,7 @@ class Table:
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
     """Write a CSV with text in quotes, numbers in six digits and nothing where there is none."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer = spreadsheets.Writer(text, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in rows)
     write_text(path, text.getvalue())
@@ -56,10 +57,10 @@ def _read_cells(path: Path) -> list[list[Any]]:
     """Cells as text, or as numbers where they are not in quotes."""
     content = path.read_text(encoding="utf-8")
     try:
-        return list(csv.reader(io.StringIO(content, newline=""), quoting=csv.QUOTE_NONNUMERIC))
+        return list(spreadsheets.Reader(io.StringIO(content, newline=""), quoting=csv.QUOTE_NONNUMERIC))
     except ValueError:
         # Earlier versions wrote text without quotes; what each column holds is then known by its name only.
-        columns, *rows = csv.reader(io.StringIO(content, newline=""))
+        columns, *rows = spreadsheets.Reader(io.StringIO(content, newline=""))
         return [columns, *([_unquoted(name, cell) for name, cell in zip(columns, row, strict=False)] for row in rows)]
 
 

@@ -24,6 +24,7 @@ from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, Sei
 from seisvision.files import full_disk
 from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
+from seisvision.secrets_kept import redact, refuse_secret_words
 
 log = logging.getLogger("seisvision")
 
@@ -39,11 +40,19 @@ Result = TypeVar("Result")
 QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb", "matplotlib", "h5py")
 
 
+class Redacting(logging.Formatter):
+    """Shows messages without what is secret in them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message as people and files get it."""
+        return redact(super().format(record))
+
+
 def set_up_logging() -> None:
     """Send the package's messages to standard error and keep libraries to their errors."""
     if not log.handlers:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(Redacting("%(message)s"))
         log.addHandler(handler)
         log.setLevel(logging.INFO)
         log.propagate = False
@@ -81,7 +90,7 @@ def quick_imports() -> Iterator[None]:
 def copied_to(path: Path) -> Iterator[None]:
     """Also append the package's messages to a file."""
     handler = _LogFile(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    handler.setFormatter(Redacting("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     log.addHandler(handler)
     try:
         yield
@@ -102,7 +111,7 @@ class _LogFile(logging.FileHandler):
 
 def show(text: str) -> None:
     """Print a result on standard output and keep it in the log file, if there is one."""
-    print(text, flush=True)
+    print(redact(text), flush=True)
     for handler in log.handlers:
         if isinstance(handler, logging.FileHandler):
             handler.emit(logging.LogRecord(log.name, logging.INFO, "", 0, "\n" + text, None, None))
@@ -137,7 +146,12 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
     sys.argv[1:] = sorted(quoted_paths(sys.argv[1:]), key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    return guarded(command, config_name)
+
+    def checked() -> None:
+        refuse_secret_words(sys.argv[1:])
+        command()
+
+    return guarded(checked, config_name)
 
 
 def guarded(action: Callable[[], object], config_name: str = "") -> int:

@@ -33,6 +33,7 @@ from seisvision.runs.terminal import (
     set_up_logging,
     stop_on_signals,
 )
+from seisvision.secrets_kept import redact
 
 log = logging.getLogger(__name__)
 
@@ -233,7 +234,7 @@ def _work_as_rank(folder: RunFolder, place: Place) -> None:
     except Exception as error:
         folder.tell_error(place.rank, error)
         if place.rank > 0 or os.environ.get("SEISVISION_TRACEBACK") == "1":
-            traceback.print_exc()
+            print(redact(traceback.format_exc()), file=sys.stderr)
         raise
 
 

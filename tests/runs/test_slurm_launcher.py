@@ -223,3 +223,48 @@ def test_a_job_that_slurm_ended_fails_its_run(slurm: FakeSlurm, tmp_path: Path) 
     assert list(SlurmLauncher(poll_s=0.1).run([folder])) == [folder]
     status = folder.status()
     assert status["state"] == FAILED and "OUT_OF_MEMORY" in status["error"] and "12.out" in status["error"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"partition": "gpu\n#SBATCH --uid=root"},
+        {"account": "a\rb"},
+        {"sbatch": {"qos": "long\ntouch smuggled"}},
+        {"sbatch": {"qos=x\n#SBATCH --uid": "root"}},
+        {"sbatch": {"--wrap": "touch smuggled"}},
+        {"setup": ["module load cuda\ntouch smuggled"]},
+        {"setup": ["  #SBATCH --uid=root"]},
+    ],
+)
+def test_settings_stay_on_their_line_of_the_script(settings: dict) -> None:
+    with pytest.raises(ConfigurationError, match="launcher"):
+        SlurmLauncher(**settings)
+
+
+def test_names_in_a_script_are_words_of_it_and_never_commands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "a b;$(touch smuggled)`touch smuggled`'\"#"
+    folder = RunFolder(tmp_path / name / "0000000000")
+    folder.prepare(plain_config(["trainer.accelerator=cpu"]), [])
+    launcher = SlurmLauncher(dry_run=True, partition="$(touch smuggled)", sbatch={"comment": "'; touch smuggled #"})
+    assert list(launcher.run([folder])) == []
+    script = capsys.readouterr().out.partition("#!/bin/bash")[2]
+    # The shell finds the commands of the script, of which only srun is one of ours.
+    (tmp_path / "srun").write_text('#!/bin/sh\nfor word; do printf "%s\\n" "$word"; done\n')
+    (tmp_path / "srun").chmod(0o755)
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert str(folder.path.parent.resolve() / "slurm") in ran.stdout.splitlines()
+    assert not list(tmp_path.rglob("smuggled")) and not Path("smuggled").exists()
+    broken = RunFolder(tmp_path / "a\n#SBATCH --uid=root" / "0000000000")
+    broken.prepare(plain_config(["trainer.accelerator=cpu"]), [])
+    with pytest.raises(ConfigurationError, match="on one line"):
+        list(launcher.run([broken]))

@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 
 from seisvision.data.fetching.asking import OK, Asker, DamagedBody
 from seisvision.data.fetching.recipe import EventGroup
-from seisvision.data.fetching.store import Store, file_name
+from seisvision.data.fetching.store import Store
 from seisvision.data.fetching.transport import Request
 from seisvision.data.importing.tables.catalogue import read_events
 from seisvision.data.importing.tables.event_columns import Catalogue
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.files import safe_name
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _ask_for_events(group: EventGroup, store: Store, asker: Asker) -> Path:
     assert group.server is not None and group.query is not None
     url = f"{group.server.url('event')}?{urlencode(group.query | {'format': 'xml'})}"
     request = Request(group.server.name, "event", url)
-    path = store.path("events", file_name(group.name), str(request), "xml")
+    path = store.path("events", safe_name(group.name), str(request), "xml")
     verdict = store.ask_once(asker, request, path, xml_check("quakeml"))
     if verdict is not None:
         raise DataError(

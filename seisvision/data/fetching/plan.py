@@ -11,8 +11,9 @@ from seisvision.data.fetching.inventory import Chosen, StationBook, iso
 from seisvision.data.fetching.recipe import FetchRecipe
 from seisvision.data.fetching.selection import Sensor, choose_sensors
 from seisvision.data.fetching.servers import Server
-from seisvision.data.fetching.store import Store, file_name
+from seisvision.data.fetching.store import Store
 from seisvision.data.importing.rejections import Refusal, Rejection, RejectionLog
+from seisvision.files import safe_name
 
 KIND = "waveforms"
 
@@ -106,5 +107,5 @@ def _item(group: int, full_id: str, event_id: str, sensor: Sensor, store: Store)
     begin_ns, end_ns = (round(ns, -3) for ns in (sensor.begin_ns, sensor.end_ns))
     # The key is what is asked of whom: another span or another server is another file.
     key = "|".join((sensor.server.url("dataselect"), *where, *codes, iso(begin_ns), iso(end_ns)))
-    path = store.path(f"{KIND}/{file_name(full_id)}", file_name(sensor.name), key, "mseed")
+    path = store.path(f"{KIND}/{safe_name(full_id)}", safe_name(sensor.name), key, "mseed")
     return Item(group, event_id, sensor.server, *where, codes, rates, begin_ns, end_ns, path)

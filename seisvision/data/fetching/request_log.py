@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import io
 import json
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seisvision import spreadsheets
 from seisvision.data.fetching.transport import Answer, Request
 from seisvision.files import parse_json, told_when_full, whole_file
 
@@ -93,7 +93,7 @@ class RequestLog:
 
     def _append(self, row: dict[str, Any], header: bool = False) -> None:
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
+        writer = spreadsheets.DictWriter(text, COLUMNS)
         if header:
             writer.writeheader()
         else:
@@ -109,7 +109,7 @@ class RequestLog:
     def rows(self) -> list[dict[str, str]]:
         """All lines, oldest first."""
         with self.path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            return list(spreadsheets.DictReader(file))
 
     def summary(self) -> dict[str, Any]:
         """Counts for the card: requests by outcome and service, bytes, first and last time."""

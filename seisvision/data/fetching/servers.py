@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.secrets_kept import redact
 
 SERVICES = ("dataselect", "station", "event")
 SETTINGS = ("name", "base", *SERVICES)
@@ -69,5 +70,10 @@ def _base(text: str, where: str) -> str:
 
 def _check_address(url: str, where: str) -> None:
     parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            f"{where}='{redact(url)}' names a user, but recipes and requests are kept with their addresses. Give the "
+            "address alone; only what is open to everybody is fetched"
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise ConfigurationError(f"{where}='{url}' must be an address such as https://service.example.org")

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from seisvision.data.fetching.asking import FINAL, OK, SHORT, Asker, Check, Result
 from seisvision.data.fetching.transport import Request
 from seisvision.errors import DataError
-from seisvision.files import parse_json, whole_file
-from seisvision.leftovers import clear_files
+from seisvision.files import locked, parse_json, whole_file
+from seisvision.leftovers import clear_below
 
 
 @dataclass(frozen=True)
@@ -46,13 +44,12 @@ class Store:
             DataError: another fetch works here.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as handle:
+        with ExitStack() as held:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(locked(self.folder / ".lock", wait=False))
             except OSError as error:
                 raise DataError(f"another fetch is at work in {self.folder}; wait for it or end it") from error
-            for folder in (self.folder, *(path for path in self.folder.rglob("*") if path.is_dir())):
-                clear_files(folder)
+            clear_below(self.folder)
             yield
 
     def path(self, kind: str, name: str, key: str, suffix: str) -> Path:
@@ -104,8 +101,3 @@ class Store:
 
 def _verdict_path(path: Path) -> Path:
     return path.with_suffix(".json")
-
-
-def file_name(text: str) -> str:
-    """``text`` as a file name: letters, digits, ``_.-~`` stay as they are, a leading dot does not."""
-    return quote(text, safe="").replace(".", "%2E", 1) if text.startswith(".") else quote(text, safe="")

@@ -37,6 +37,7 @@ from seisvision.data.stored.placing import check_place
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
 from seisvision.files import told_when_full
+from seisvision.processes import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -378,7 +379,7 @@ def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], worker
         return
     # Fresh interpreters: a forked one would share threads and open HDF5 files with this process.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (recipe, tables))
+    pool = ProcessPoolExecutor(workers, context, _begin_worker, (os.getpid(), recipe, tables))
     try:
         yield from pool.map(_work, jobs, chunksize=4)
     finally:
@@ -388,7 +389,8 @@ def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], worker
 _state: dict[str, Any] = {}
 
 
-def _begin_worker(recipe: Recipe, tables: list[StationTable]) -> None:
+def _begin_worker(parent: int, recipe: Recipe, tables: list[StationTable]) -> None:
+    end_with_parent(parent)
     # Ctrl-C is for the parent, which then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _state.update(recipe=recipe, tables=tables)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
+from seisvision import spreadsheets
 from seisvision.files import whole_file
 
 FILE_NAME = "rejected.csv"
@@ -91,7 +91,7 @@ class RejectionLog:
 def write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
     """Write the list to the CSV file ``path``."""
     with whole_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [item.name for item in fields(Rejection)])
+        writer = spreadsheets.DictWriter(file, [item.name for item in fields(Rejection)], lineterminator="\r\n")
         writer.writeheader()
         writer.writerows(vars(rejection) for rejection in rejections)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision import spreadsheets
 from seisvision.clustering.features import fit_preparation
 from seisvision.clustering.kmeans import kmeans
 from seisvision.errors import DataError, SeisvisionError
@@ -93,7 +94,8 @@ def read_event_clusters(folder: RunFolder) -> Found:
     import pandas as pd
 
     try:
-        table = pd.read_csv(folder.path / "clusters.csv", dtype={"source_id": str, "sample_id": str})
+        text = pd.read_csv(folder.path / "clusters.csv", dtype={"source_id": str, "sample_id": str})
+        table = spreadsheets.frame_from_cells(text)
         with np.load(folder.path / "features.npz", allow_pickle=False) as stored:
             features, source_ids = stored["features"], stored["source_ids"].astype(str)
         fingerprint, config = str(read_json(folder.metrics_file)["data"]["fingerprint"]), folder.config()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seisvision import spreadsheets
 from seisvision.evaluation.tables import format_measure, format_seconds, is_share, render_table
 from seisvision.files import write_text
 from seisvision.runs.atlas.lines import Line
@@ -167,7 +167,7 @@ def _states(preset: Preset, done: Mapping[str, Done]) -> list[list[str]]:
 def _csv(table: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     if table:
-        writer = csv.DictWriter(text, list(table[0]), lineterminator="\n")
+        writer = spreadsheets.DictWriter(text, list(table[0]))
         writer.writeheader()
         writer.writerows(table)
     return text.getvalue()

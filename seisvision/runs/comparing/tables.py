@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from typing import Any
 
+from seisvision import spreadsheets
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import format_measure, format_number, format_seconds, is_share, render_table
 from seisvision.runs.comparing.clusterings import cluster_row
@@ -23,7 +23,7 @@ def comparison_csv(comparison: Comparison) -> str:
     rows = [_csv_row(run, group.label, group.name, comparison) for group in comparison.groups for run in group.runs]
     names = list(dict.fromkeys(name for row in rows for name in row)) or ["group", "run"]
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
+    writer = spreadsheets.DictWriter(text, names)
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -14,7 +14,9 @@ from urllib.parse import urlparse
 from pytorch_lightning.utilities import rank_zero_only
 
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.runs.environment import remote_address
 from seisvision.runs.loggers.dashboard import MOST_ROWS, Dashboard, guarded
+from seisvision.secrets_kept import out_of_environment
 
 log = logging.getLogger(__name__)
 
@@ -117,9 +119,17 @@ class WandbLogger(Dashboard):
         import wandb
 
         settings = wandb.Settings(
-            init_timeout=15, login_timeout=10, finish_timeout=LONGEST_END_S, silent=True, console="off"
+            init_timeout=15,
+            login_timeout=10,
+            finish_timeout=LONGEST_END_S,
+            silent=True,
+            console="off",
+            # W&B itself takes off the password, but tokens stand in the place of the user too.
+            git_remote_url=remote_address(),
         )
-        run = wandb.init(mode=mode, settings=settings, **self._arguments)
+        # Its service notes every variable of SLURM, and among them may be the key to the cluster (SLURM_JWT).
+        with out_of_environment("SLURM"):
+            run = wandb.init(mode=mode, settings=settings, **self._arguments)
         run.define_metric(STEP)
         run.define_metric("*", step_metric=STEP)
         return run

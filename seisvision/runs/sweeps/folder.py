@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import io
 import json
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from seisvision import spreadsheets
 from seisvision.errors import SeisvisionError
 from seisvision.files import write_text
 from seisvision.runs.folder import TIME_FORMAT, RunFolder, read_json, write_json
@@ -94,7 +94,7 @@ class SweepFolder:
     def write_points(self, states: Sequence[PointState]) -> None:
         """Write ``points.csv``."""
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        writer = spreadsheets.Writer(text)
         writer.writerow(POINT_COLUMNS)
         for state in states:
             row = {**asdict(state), "overrides": " ".join(state.overrides)}

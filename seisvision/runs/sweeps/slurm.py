@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -87,6 +88,8 @@ class SlurmLauncher:
         self._max_requeues, self._signal_s = max_requeues, signal_s
         self._cpus_per_task, self._gpus_per_node = cpus_per_task, gpus_per_node
         further = {str(key).replace("-", "_"): value for key, value in (sbatch or {}).items()}
+        _check_words({"partition": partition, "account": account, **{f"sbatch.{key}": further[key] for key in further}})
+        _check_setup(setup)
         self._settings = {
             "time": time_min,
             "partition": partition,
@@ -215,6 +218,7 @@ class SlurmLauncher:
             # srun does not take the number of processors from the job; it is to end all tasks when one fails.
             "srun_args": [f"--cpus-per-task={shape.cpus_per_task}", "--kill-on-bad-exit=1", "--open-mode=append"],
         }
+        _check_words({"script": str(executor.folder), "job_name": tasks["job_name"]})
         settings = {key: value for key, value in {**self._settings, **tasks}.items() if value is not None}
         executor.update_parameters(**settings)
         return executor
@@ -230,6 +234,39 @@ class SlurmLauncher:
                 return sorted(finished | (ended & before))
             before = ended
             time.sleep(self._poll_s)
+
+
+def _check_words(settings: Mapping[str, Any]) -> None:
+    """Refuse what would be more than one line of a batch script, or an option that has no such name.
+
+    Each stands quoted in a line of its own, but no quotes keep a line together.
+
+    Raises:
+        ConfigurationError: names the setting.
+    """
+    for name, value in settings.items():
+        if not re.fullmatch(r"(sbatch\.)?[a-z][a-z0-9_]*", name):
+            raise ConfigurationError(f"launcher.{name!r} is no option of sbatch; give one such as qos or mail-user.")
+        if not str(value).isprintable():
+            raise ConfigurationError(
+                f"launcher.{name}={str(value)[:80]!r} is not allowed in a batch script; give it on one line, without "
+                "control characters."
+            )
+
+
+def _check_setup(lines: Sequence[str]) -> None:
+    """Refuse lines of shell that are several, or that sbatch would read as options.
+
+    Raises:
+        ConfigurationError: names the line.
+    """
+    for line in lines:
+        if not str(line).replace("\t", " ").isprintable():
+            raise ConfigurationError(f"launcher.setup holds {str(line)[:80]!r}; give every line by itself.")
+        if str(line).lstrip().startswith("#SBATCH"):
+            raise ConfigurationError(
+                f"launcher.setup holds {str(line)[:80]!r}; give options as launcher.sbatch={{...}}."
+            )
 
 
 def _living_jobs(folders: Sequence[RunFolder]) -> dict[str, RunFolder]:

@@ -1,0 +1,111 @@
+"""CSV files in which names from data stay names, also where a spreadsheet opens them.
+
+A cell that begins with ``=``, ``+``, ``-``, ``@`` or a control character is a formula there, and may run programs. Such
+text is written behind an apostrophe (OWASP, "CSV injection"), which these readers take off again; numbers stay as
+they are. The tables of waveform sets are not written so: they belong to a format that other programs read.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A sign alone says nothing to a spreadsheet. Signs of full width are taken for the others where such are written.
+FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠].+", re.DOTALL)  # noqa: RUF001
+BEHIND_APOSTROPHE = re.compile("'+[=+\\-@\t\r\n＝＋－＠].+", re.DOTALL)  # noqa: RUF001
+
+
+def to_cell(value: Any) -> Any:
+    """What is written for a value: text that would be a formula behind an apostrophe, anything else as it is."""
+    if not isinstance(value, str) or FORMULA.fullmatch(value) is None or _is_number(value):
+        return value
+    return f"'{value}"
+
+
+def from_cell(cell: Any) -> Any:
+    """The value that :func:`to_cell` was given."""
+    return cell[1:] if isinstance(cell, str) and BEHIND_APOSTROPHE.fullmatch(cell) else cell
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.isprintable()
+
+
+class Writer:
+    """``csv.writer`` with lines that end as everywhere here."""
+
+    def __init__(self, file: Any, **settings: Any) -> None:
+        self._writer = csv.writer(file, **{"lineterminator": "\n", **settings})
+
+    def writerow(self, row: Iterable[Any]) -> Any:
+        """Write one line."""
+        return self._writer.writerow([to_cell(value) for value in row])
+
+    def writerows(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Write many lines."""
+        for row in rows:
+            self.writerow(row)
+
+
+class DictWriter(csv.DictWriter):
+    """``csv.DictWriter`` on a :class:`Writer`."""
+
+    def __init__(self, file: Any, fieldnames: Sequence[str], *, restval: str = "", **settings: Any) -> None:
+        super().__init__(file, fieldnames, restval=restval)
+        self.writer: Any = Writer(file, **settings)
+
+
+class Reader:
+    """``csv.reader`` of what a :class:`Writer` wrote."""
+
+    def __init__(self, lines: Iterable[str], **settings: Any) -> None:
+        self._reader = csv.reader(lines, **settings)
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return self
+
+    def __next__(self) -> list[Any]:
+        return [from_cell(cell) for cell in next(self._reader)]
+
+    @property
+    def line_num(self) -> int:
+        """Lines read so far."""
+        return self._reader.line_num
+
+
+class DictReader(csv.DictReader):
+    """``csv.DictReader`` on a :class:`Reader`."""
+
+    def __init__(self, lines: Iterable[str], **settings: Any) -> None:
+        lines = list(lines)
+        super().__init__(lines, **settings)
+        self.reader: Any = Reader(lines)
+
+
+def frame_to_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """A table for ``to_csv``."""
+    return _each_cell(table, to_cell)
+
+
+def frame_from_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """The table that :func:`frame_to_cells` was given, as ``read_csv`` returns it."""
+    return _each_cell(table, from_cell)
+
+
+def _each_cell(table: pd.DataFrame, change: Any) -> pd.DataFrame:
+    import pandas as pd
+
+    changed = table.rename(columns=change)
+    for place, kind in enumerate(changed.dtypes):
+        if not pd.api.types.is_numeric_dtype(kind):
+            changed.isetitem(place, changed.iloc[:, place].map(change))
+    return changed
