@@ -55,6 +55,7 @@ from seisvision.runs.reporting import draw_seen, report, write_excluded, write_p
 from seisvision.runs.results import beside_baselines, describe_locations
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
+from seisvision.runs.trust.faces import SOURCE
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
@@ -236,7 +237,9 @@ def open_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents]
         config = {**config, "dataset": asked["dataset"]}
         check_origin(config, view)
     check_location({**config, "location": asked["location"]}, view)
-    waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
+    waveform_set = WaveformSet(
+        instantiate(config["dataset"]["source"], SOURCE).prepare(Path(asked["system"]["data_dir"]))
+    )
     if is_own:
         _check_same_data(waveform_set, content)
     else:

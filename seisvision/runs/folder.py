@@ -15,8 +15,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from seisvision.errors import SeisvisionError
+from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import write_text
+from seisvision.runs.trust.resolved import check_resolved
+from seisvision.yaml_files import read_yaml
 
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
@@ -105,8 +107,12 @@ class RunFolder:
         return self.status()["state"] == FINISHED and self.metrics_file.exists()
 
     def config(self) -> dict[str, Any]:
-        """The resolved configuration of the run."""
-        return OmegaConf.to_container(OmegaConf.load(self.config_file))  # type: ignore[return-value]
+        """The resolved configuration of the run.
+
+        Raises:
+            ConfigurationError: the file is damaged, or was not written by a run.
+        """
+        return read_stored_config(self.config_file)
 
     def prepare(self, config: dict[str, Any], overrides: list[str]) -> None:
         """Create the folder and write what was asked for."""
@@ -174,6 +180,19 @@ class RunFolder:
                     "or use run.fresh=true for a run of its own."
                 ) from None
             yield
+
+
+def read_stored_config(path: Path) -> dict[str, Any]:
+    """Read a stored configuration, which is plain: nothing in it is looked up on this machine.
+
+    Raises:
+        ConfigurationError: it is damaged, or holds what only files of ``conf/`` do.
+    """
+    config = read_yaml(path)
+    if not isinstance(config, dict):
+        raise ConfigurationError(f"{path} is no configuration of a run. Restore it, or delete the run folder.")
+    check_resolved(config, str(path))
+    return config
 
 
 def _now() -> str:

@@ -18,6 +18,7 @@ from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.ranks import PARENT_VARIABLE
+from seisvision.runs.trust.faces import SOURCE
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def check_shared(config: Mapping[str, Any], n_ranks: int) -> None:
 
 def prepare_data(config: Mapping[str, Any]) -> None:
     """Make the waveform set, once, before several processes open it."""
-    instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
+    instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
 
 
 def _n_gpus() -> int:
