@@ -10,9 +10,9 @@ import yaml
 
 from seisvision.errors import ConfigurationError
 
-LARGEST_BYTES = 16_000_000
+LARGEST_BYTES = 4_000_000
 DEEPEST = 64
-MOST_VALUES = 2_000_000
+MOST_VALUES = 200_000
 """Values with every alias counted as what it stands for: nine lines of aliases can stand for billions."""
 
 FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -338,17 +338,21 @@ def build_task(config: Config, view: View) -> Any:
     if not finds_clusters(config):
         _check_monitor(config)
     torch.manual_seed(stream_seed(config["seed"], "initialisation"))
-    channels = view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
     return instantiate(
         config["task"],
         TASK,
-        model=build_model(config["model"], channels),
+        model=build_model(config["model"], picture_channels(config, view)),
         view=view,
         optimizer=instantiate(config["optimizer"], OPTIMIZER),
         scheduler=instantiate(config["scheduler"], SCHEDULER),
         augment=instantiate(config["augment"], AUGMENTATION, seed=config["seed"]),
         seed=config["seed"],
     )
+
+
+def picture_channels(config: Config, view: View) -> int:
+    """Channels of the pictures that reach the backbone, behind the fixed front end of the task."""
+    return view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
 
 
 def build_model(settings: Config, in_channels: int) -> Any:

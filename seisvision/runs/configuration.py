@@ -15,9 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint
+from seisvision.runs.trust import faces
 from seisvision.runs.trust.arguments import check_arguments, shortened
 from seisvision.runs.trust.faces import (
-    ALLOWED_TARGETS_VARIABLE,
     AUGMENTATION,
     MARKS,
     MODEL,
@@ -32,7 +32,7 @@ from seisvision.runs.trust.faces import (
     kind_of,
 )
 
-__all__ = ["ALLOWED_TARGETS_VARIABLE"]
+ALLOWED_TARGETS_VARIABLE = faces.ALLOWED_TARGETS_VARIABLE
 DEEPEST = 32
 """Levels of configuration; those of experiments have six."""
 BUILDING_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError, MemoryError)
@@ -136,6 +136,10 @@ LIMITS: dict[str, tuple[type, float, float]] = {
     "trainer.batch_size": (int, 1, math.inf),
     "trainer.early_stopping_patience": (int, 1, math.inf),
     "trainer.accumulate_grad_batches": (int, 1, math.inf),
+    "view.height": (int, 1, 8192),
+    "view.width": (int, 1, 8192),
+    "task.k": (int, 2, 20_000),
+    "task.train_k": (int, 2, 20_000),
     "optimizer.lr": (float, 1e-12, math.inf),
     "evaluation.level": (float, 0.01, 0.999999),
     "system.num_workers": (int, 0, math.inf),

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
 from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
+from seisvision.runs.trust.composing import guard_composition, refuse_rerun
 
 log = logging.getLogger("seisvision")
 
@@ -123,7 +124,13 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
     sys.argv[1:] = sorted(quoted_paths(sys.argv[1:]), key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    return guarded(command, config_name)
+
+    def checked() -> None:
+        refuse_rerun(sys.argv[1:])
+        guard_composition(Path(sys.argv[0]).resolve().parent / "conf")
+        command()
+
+    return guarded(checked, config_name)
 
 
 def guarded(action: Callable[[], object], config_name: str = "") -> int:
@@ -175,6 +182,8 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     """
     if isinstance(error, SeisvisionError):
         log.error("Error: %s", error)
+        if error.__cause__ is not None and os.environ.get("SEISVISION_TRACEBACK") == "1":
+            log.error("Traceback:", exc_info=error)
         return error.exit_code
     message = _explain_hydra(error, config_name)
     if message is None and isinstance(error, OSError):

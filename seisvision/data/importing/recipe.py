@@ -243,9 +243,8 @@ def read_settings(path: str | Path, root: str | None, changes: list[str] | None,
     try:
         plain = read_yaml(path)
         check_references(plain, f"recipe {path}")
-        loaded = OmegaConf.merge(OmegaConf.create(plain), OmegaConf.from_dotlist(changes or []))
-        base = OmegaConf.create({} if root is None else {"root": root})
-        content = OmegaConf.to_container(OmegaConf.merge(loaded, base), resolve=True)
+        changed = OmegaConf.merge(plain, OmegaConf.from_dotlist(changes or []), {} if root is None else {"root": root})
+        content = OmegaConf.to_container(changed, resolve=True)
     except OmegaConfBaseException as error:
         hint = "; name the folder with --root DIR" if "'root'" in str(error) else ""
         raise ConfigurationError(f"recipe {path} cannot be read: {str(error).splitlines()[0]}{hint}") from error
