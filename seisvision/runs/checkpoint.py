@@ -93,7 +93,9 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             f"{path} was not written by this version of seisvision: it lacks its configuration. "
             "Use a checkpoint from a run folder's checkpoints/."
         )
-    if not re.fullmatch(r"[0-9a-f]{10}(-\d{1,9})?", str(content["run_id"])):
-        raise CheckpointError(f"{path} names the run '{content['run_id']}', which is no run id. It was tampered with.")
     check_content(checkpoint, path)
+    if not re.fullmatch(r"[0-9a-f]{10}(-\d{1,9})?", content["run_id"]):
+        raise CheckpointError(
+            f"{path} names the run {content['run_id'][:40]!r}, which is no run id. It was tampered with."
+        )
     return checkpoint

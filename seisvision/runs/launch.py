@@ -175,6 +175,7 @@ def first_error(folder: RunFolder, before: float = float("inf")) -> SeisvisionEr
     first = told[0]
     kind = getattr(errors, first["type"], None)
     if first["exit_code"] is not None:
-        return kind(first["message"]) if kind else SeisvisionError(first["message"])
+        is_error = isinstance(kind, type) and issubclass(kind, SeisvisionError)
+        return kind(first["message"]) if is_error else SeisvisionError(first["message"])
     where = folder.worker_log(first["rank"]) if first["rank"] else folder.log_file
     return WorkerError(f"Process {first['rank']} failed: {first['type']}: {first['message']}. Its log: {where}.")

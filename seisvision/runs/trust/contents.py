@@ -138,6 +138,12 @@ def is_whole(tensor: torch.Tensor) -> bool:
     return tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes()
 
 
+def one_line(error: Exception) -> str:
+    """The message of an error that repeats what a stranger wrote, as one line that a terminal can show."""
+    words = "".join(sign if sign.isprintable() else " " for sign in str(error)).split()
+    return " ".join(words)[:1000]
+
+
 UNFIT = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError, MemoryError, AssertionError)
 BAD_NAMES = (errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP)
 
@@ -155,10 +161,11 @@ def built_from(path: Path | str, what: str = "its configuration") -> Iterator[No
     """
     try:
         yield
-    except SeisvisionError:
+    except SeisvisionError as error:
+        error.args = (one_line(error),)
         raise
     except UNFIT as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise CheckpointError(
             f"{path} cannot be used: {what} does not fit this version ({type(error).__name__}: {reason}). It is "
             "damaged, or was written by another version. SEISVISION_TRACEBACK=1 shows where it stopped."

@@ -268,7 +268,7 @@ def check_node(kind: str | None, node: Mapping[str, Any], where: str) -> None:
     partial = node.get("_partial_", False)
     if partial is not (kind in LATER) and "_target_" in node:
         needed = "must be true" if kind in LATER else "is not allowed"
-        raise ConfigurationError(f"{prefix}_partial_={_short(partial)}: for a {kind} it {needed}.")
+        raise ConfigurationError(f"{prefix}_partial_={_short(partial)}: for the {kind} it {needed}.")
 
 
 def kind_of(target: Any) -> str | None:

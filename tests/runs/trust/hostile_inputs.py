@@ -19,13 +19,17 @@ CANARIES = ("antigravity", "this", "turtle", "idlelib", "webbrowser", "hostile_c
 TARGETS: list[Any] = [
     "os.system", "subprocess.run", "builtins.eval", "builtins.exec", "posix.system", "antigravity.fly", "this.s",
     "seisvision.data.importing.rejections.write_rejections", "seisvision.data.sources.Path", "torch.load",
-    "torch.save",     "seisvision.data.writer.WaveformSetWriter", "seisvision.files.write_text", "seisvision.runs.folder.RunFolder",
+    "torch.save", "seisvision.data.writer.WaveformSetWriter", "seisvision.files.write_text",
+    "seisvision.runs.folder.RunFolder",
     "seisvision.data.sources.list_sets", "seisvision.data.scratch.stage_to_scratch", "webbrowser.open",
-    "torch.optim.os",     "seisvision.data.audit.command.run", "seisvision.runs.loggers.HistoryLogger", "seisvision.tasks.exact.torch.load",
+    "torch.optim.os", "seisvision.data.audit.command.run", "seisvision.runs.loggers.HistoryLogger",
+    "seisvision.tasks.exact.torch.load",
     "torch.optim.Optimizer", "torch.optim.lr_scheduler.LambdaLR", "torch.optim._multi_tensor.os", "torch.hub.load",
     "seisvision.data.combined.write_rejections", "seisvision.views.view.View", "hostile_canary.run",
-    "seisvision_canary.x",     "shutil.rmtree", "pathlib.Path", "functools.partial", "", ".", "os", "..os.system", "os..system", "__main__.main",
-    "os.system\n", "seisvision.models.timm_backbone.TimmBackbone.__init__", 3, None, ["os.system"], {"a": 1}, True, 1.5,
+    "seisvision_canary.x", "shutil.rmtree", "pathlib.Path", "functools.partial", "", ".", "os", "..os.system",
+    "os..system", "__main__.main",
+    "os.system\n", "seisvision.models.timm_backbone.TimmBackbone.__init__", 3, None, ["os.system"], {"a": 1}, True,
+    1.5,
 ]  # fmt: skip
 """None of these is what any place expects."""
 FACES = {
@@ -72,7 +76,8 @@ SETTINGS: dict[str, list[Any]] = {
 """Settings that must not pass, whatever else stands in the file."""
 ODD: list[Any] = [
     None, -1, 0, 1, 10**12, 2**63, 2**64 + 1, float("nan"), float("inf"), -1e308, "", "x", "x" * 2_000_000, "\0", [],
-    {},     True, [[]], {"a": {}}, "../../../../tmp/evil", "/etc/passwd", "/dev/zero", b"x", (1, 2), {1: 2}, {(1, 2): 3}, "ä",
+    {}, True, [[]], {"a": {}}, "../../../../tmp/evil", "/etc/passwd", "/dev/zero", b"x", (1, 2), {1: 2}, {(1,
+    2): 3}, "ä",
     torch.zeros(3), torch.Size([2]), 1j, {1, 2}, [None] * 1000,
 ]  # fmt: skip
 
@@ -150,7 +155,9 @@ def _wrong_kind(checkpoint: dict[str, Any], rng: random.Random, _: Path) -> tupl
 def _mark(checkpoint: dict[str, Any], rng: random.Random, _: Path) -> tuple[str, bool]:
     place, mark = rng.choice(list(FACES)), rng.choice(["_args_", "_recursive_", "_convert_", "_partial_"])
     node, last = _place(_config(checkpoint), place)
-    value = rng.choice([["PWNED"], "all", 1, None]) if mark != "_partial_" else place not in ("optimizer", "scheduler")
+    value = (
+        rng.choice([["PWNED"], "all", 1, None]) if mark != "_partial_" else place not in ("optimizer", "scheduler"),
+    )
     node[last][mark] = value
     return f"{place}.{mark}={value!r}", True
 
@@ -246,8 +253,8 @@ def _write_file(checkpoint: dict[str, Any], rng: random.Random, folder: Path) ->
     """The way in that stood open: a function of this package that writes a file which the next Python executes."""
     config = _config(checkpoint)
     target = "seisvision.data.importing.rejections.write_rejections"
-    path = str(Path.home() / "seisvision_canary.pth")
-    config[rng.choice(["view", "augment", "model"])] = {"_target_": target, "path": path, "rows": []}
+    path = str(folder.parent / "seisvision_canary.pth")
+    config[rng.choice(["view", "augment", "model"])] = {"_target_": target, "path": path, "rejections": []}
     return target, True
 
 

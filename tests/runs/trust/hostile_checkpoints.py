@@ -1,6 +1,6 @@
 """Give the loading of checkpoints what a stranger might: other targets, types, paths, sizes and files.
 
-    python tests/runs/hostile_checkpoints.py --inputs 1000 --seed 1 [--folder FOLDER]
+    python tests/runs/trust/hostile_checkpoints.py --inputs 1000 --seed 1 [--folder FOLDER]
 
 A real tiny checkpoint is changed at random and opened in this process as ``evaluate.py`` does. Counted are inputs
 that did something (wrote, deleted, started, connected or imported what they should not), that ended in anything but
@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import torch  # noqa: E402
 from hostile_inputs import CANARIES, hostile_files, mutate  # noqa: E402
