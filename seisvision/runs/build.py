@@ -23,6 +23,7 @@ from seisvision.runs.bands import check_bands
 from seisvision.runs.configuration import instantiate, model_takes
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
+from seisvision.runs.trust.arguments import shortened
 from seisvision.runs.trust.faces import AUGMENTATION, LOGGER, MODEL, OPTIMIZER, SCHEDULER, SOURCE, TASK, VIEW
 from seisvision.seeding import stream_seed
 from seisvision.views.view import View
@@ -36,8 +37,15 @@ TRACE_SPLITS = ("trace", "station")
 
 
 def output_settings(config: Config) -> list[dict[str, Any]]:
-    """What the task predicts; nothing where it finds clusters."""
-    return list(config["task"].get("outputs") or [])
+    """What the task predicts; nothing where it finds clusters.
+
+    Raises:
+        ConfigurationError: they are no list of descriptions.
+    """
+    outputs = config["task"].get("outputs") or []
+    if not isinstance(outputs, list | tuple) or not all(isinstance(one, Mapping) for one in outputs):
+        raise ConfigurationError(f"task.outputs={shortened(outputs)} is not allowed; give a list of mappings.")
+    return [dict(one) for one in outputs]
 
 
 def build_view(config: Config) -> View:

@@ -67,7 +67,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
 
     import torch
 
-    from seisvision.runs.trust.contents import check_archive, check_content
+    from seisvision.runs.trust.contents import check_archive, check_plain
 
     path = find_checkpoint(path)
     check_archive(path)
@@ -93,8 +93,8 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             f"{path} was not written by this version of seisvision: it lacks its configuration. "
             "Use a checkpoint from a run folder's checkpoints/."
         )
-    check_content(checkpoint, path)
-    if not re.fullmatch(r"[0-9a-f]{10}(-\d{1,9})?", content["run_id"]):
+    check_plain({"seisvision": content, "state_dict": checkpoint.get("state_dict")}, str(path))
+    if not re.fullmatch(r"[0-9a-f]{10}(-\d{1,9})?", str(content["run_id"])):
         raise CheckpointError(
             f"{path} names the run {content['run_id'][:40]!r}, which is no run id. It was tampered with."
         )

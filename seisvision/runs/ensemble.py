@@ -34,7 +34,7 @@ from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.reporting import report
 from seisvision.runs.results import describe_measure
 from seisvision.runs.terminal import show
-from seisvision.runs.trust.contents import built_from
+from seisvision.runs.trust.contents import built_from, check_content
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,9 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
 
 def _known_events(path: Path) -> KnownEvents:
     with built_from(path, "what it says of its events"):
-        return KnownEvents.of_checkpoint(load_checkpoint(path)["seisvision"])
+        checkpoint = load_checkpoint(path)
+        check_content(checkpoint, path)
+        return KnownEvents.of_checkpoint(checkpoint["seisvision"])
 
 
 def _about(members: Sequence[Member], fingerprint: str) -> dict[str, Any]:

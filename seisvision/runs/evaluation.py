@@ -53,7 +53,7 @@ from seisvision.runs.reporting import draw_seen, report, write_excluded, write_p
 from seisvision.runs.results import beside_baselines, describe_locations
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
-from seisvision.runs.trust.contents import built_from
+from seisvision.runs.trust.contents import built_from, check_content
 from seisvision.runs.trust.faces import SOURCE
 from seisvision.runs.trust.machine import offset_network
 from seisvision.runs.trust.rebuild import rebuild_task
@@ -222,6 +222,7 @@ def open_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents]
     """
     with built_from(path):
         checkpoint = load_checkpoint(path)
+        check_content(checkpoint, path)
         return _open(path, checkpoint, asked, known)
 
 

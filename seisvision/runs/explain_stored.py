@@ -12,6 +12,7 @@ from seisvision.runs.build import build_data
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.folder import RunFolder
+from seisvision.runs.trust.contents import check_content
 from seisvision.runs.trust.machine import machine_settings
 from seisvision.runs.trust.rebuild import rebuild_task
 from seisvision.runs.trust.stored import checked_config
@@ -34,6 +35,7 @@ def explain_stored(folder: RunFolder, settings: Mapping[str, Any], part: str, da
     """
     check_writable(folder.path, "the run folder")
     checkpoint = load_checkpoint(folder.best_checkpoint)
+    check_content(checkpoint, folder.best_checkpoint)
     config = checked_config(folder.config(), folder.path)
     config["system"] = machine_settings(config, data_dir, folder.path)
     task = rebuild_task(config, checkpoint, folder.best_checkpoint)

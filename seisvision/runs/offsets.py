@@ -26,7 +26,7 @@ from seisvision.runs.build import sample_settings
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import with_own_weights
 from seisvision.runs.known_events import KnownEvents, seen_in
-from seisvision.runs.trust.contents import built_from
+from seisvision.runs.trust.contents import built_from, check_content
 from seisvision.runs.trust.rebuild import rebuild_task
 from seisvision.runs.trust.stored import checked_config
 from seisvision.tasks.supervised import SupervisedTask
@@ -99,6 +99,7 @@ def predict_offsets(
     """
     content = load_checkpoint(checkpoint_path)
     with built_from(checkpoint_path):
+        check_content(content, checkpoint_path)
         config = trace_config(checked_config(content["seisvision"]["config"], checkpoint_path))
     task = rebuild_task(config, content, checkpoint_path)
     view = task.view

@@ -12,10 +12,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from omegaconf import OmegaConf
 from tiny_runs import ROOT
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.trust.composing import check_foreign_file, guard_composition, refuse_rerun
+from seisvision.runs.trust.composing import check_foreign_file, check_hydra, guard_composition, refuse_rerun
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,6 @@ def test_what_this_program_composes_is_allowed(name: str) -> None:
         ("+hydra.callbacks.x={_target_: os.system, command: id}", r"hydra\.callbacks\.x\._target_=os\.system"),
         ("hydra.launcher._target_=os.system", r"hydra\.launcher\._target_=os\.system"),
         ("hydra.sweeper._target_=os.system", r"hydra\.sweeper\._target_=os\.system"),
-        ("+hydra.job_logging.handlers.x={'()': os.system, command: id}", r"hydra\.job_logging\.handlers\.x\.\(\)"),
         ("+hydra.job_logging.handlers.x={class: logging.FileHandler, filename: /x}", r"class=logging\.FileHandler"),
         ("+hydra.hydra_logging.formatters.x={class: os.system}", r"class=os\.system"),
         ("+hydra.hydra_logging.handlers.x={class: logging.StreamHandler, stream: 'ext://os.system'}", "ext://os"),
@@ -51,12 +51,26 @@ def test_what_this_program_composes_is_allowed(name: str) -> None:
         ("hydra.job.chdir=true", r"hydra\.job\.chdir"),
         ("hydra.run.dir=/tmp/elsewhere", r"hydra\.run\.dir=/tmp/elsewhere"),
         ("hydra.output_subdir=../elsewhere", r"hydra\.output_subdir"),
-        ("hydra.job_logging=${oc.create:{a:1}}", r"hydra\.job_logging="),
     ],
 )
 def test_what_hydra_would_build_or_set_is_refused(override: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"{said}.* is not allowed"):
         _compose(override)
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ({"job_logging": {"handlers": {"x": {"()": "os.system", "command": "id"}}}}, r"handlers\.x\.\(\)=os\.system"),
+        ({"job_logging": "${evil}"}, r"hydra\.job_logging=\$"),
+        ({"job": "${evil}"}, r"hydra\.job=\$"),
+        ({"launcher": {"_target_": "${evil}"}}, r"hydra\.launcher\._target_=\$"),
+        ("${evil}", r"hydra=\$"),
+    ],
+)
+def test_what_refers_elsewhere_is_refused(node: object, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{said}.* is not allowed"):
+        check_hydra(OmegaConf.create({"evil": {"a": "os.system"}, "hydra": node}))
 
 
 @pytest.mark.parametrize(

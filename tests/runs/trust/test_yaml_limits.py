@@ -50,10 +50,10 @@ def test_honest_aliases_and_numbers_are_read(tmp_path: Path) -> None:
 def test_a_recipe_does_not_read_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
     path = tmp_path / "recipe.yaml"
-    path.write_text("name: x\ndescription: ${oc.env:SECRET}\nsources: [{waveforms: '${root}/x'}]\n")
+    path.write_text("name: x\ndescription: ${oc.env:SECRET}\nsources: [{waveforms: '${root}/x', events: e.csv}]\n")
     with pytest.raises(ConfigurationError, match=r"oc\.env:SECRET.* would be looked up on this machine"):
         load_recipe(path, root=str(tmp_path))
-    path.write_text("name: x\nsources: [{waveforms: '${root}/x'}]\n")
+    path.write_text("name: x\nsources: [{waveforms: '${root}/x', events: e.csv}]\n")
     assert load_recipe(path, root="there").sources[0].waveforms == ("there/x",)
 
 
