@@ -96,6 +96,6 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     check_plain({"seisvision": content, "state_dict": checkpoint.get("state_dict")}, str(path))
     if not re.fullmatch(r"[0-9a-f]{10}(-\d{1,9})?", str(content["run_id"])):
         raise CheckpointError(
-            f"{path} names the run {content['run_id'][:40]!r}, which is no run id. It was tampered with."
+            f"{path} names the run {str(content['run_id'])[:40]!r}, which is no run id. It was tampered with."
         )
     return checkpoint
