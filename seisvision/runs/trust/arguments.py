@@ -54,8 +54,9 @@ def check_arguments(
 
 def _hints(build: Any) -> dict[str, Any]:
     """Types of the arguments; none where they name what is imported for checkers of types only."""
+    is_class = isinstance(build, type)
     try:
-        return typing.get_type_hints(build.__init__ if isinstance(build, type) else build)
+        return typing.get_type_hints(build.__init__ if is_class else build)
     except Exception:
         return {}
 
