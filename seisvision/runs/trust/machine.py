@@ -25,7 +25,8 @@ def machine_settings(config: Mapping[str, Any], data_dir: Path | None, run: Path
     Raises:
         ConfigurationError: the run names a data folder that holds no waveform sets.
     """
-    stored = config.get("system") if isinstance(config.get("system"), Mapping) else {}
+    said: Any = config.get("system")
+    stored = said if isinstance(said, Mapping) else {}
     folder = data_dir if data_dir is not None else Path(str(stored.get("data_dir") or "data"))
     if data_dir is None and not list_sets(folder) and not (folder / "features").is_dir():
         raise ConfigurationError(
