@@ -208,7 +208,7 @@ def _build(node: Mapping[str, Any], kind: str | None, place: str, objects: Mappi
         raise ConfigurationError(f"{target} cannot be built from its settings: {error}") from error
 
 
-def model_takes(target: str, name: str, by_name_only: bool = False) -> bool:
+def model_takes(target: Any, name: str, by_name_only: bool = False) -> bool:
     """Whether the class of a network takes an argument of some name.
 
     Args:

@@ -91,10 +91,10 @@ def _check_windows(dataset: Mapping[str, Any]) -> None:
         if settings is None:
             continue
         window = settings.get("window") if isinstance(settings, Mapping) else None
-        length_s = window.get("length_s") if isinstance(window, Mapping) else None
+        length_s: Any = window.get("length_s") if isinstance(window, Mapping) else None
         if not fits_type(length_s, float):
             raise ConfigurationError(f"its dataset.{section}.window.length_s={shortened(length_s)} is no number.")
-        rate_hz = settings.get("sampling_rate_hz") or 1.0
+        rate_hz: Any = settings.get("sampling_rate_hz") or 1.0
         if not fits_type(rate_hz, float) or not 0 < length_s * rate_hz <= MOST_SAMPLES:
             raise ConfigurationError(
                 f"its dataset.{section} asks for windows of {length_s:g} s at {shortened(rate_hz)} Hz; at most "
