@@ -175,7 +175,8 @@ def first_error(folder: RunFolder, before: float = float("inf")) -> SeisvisionEr
     first = told[0]
     kind = getattr(errors, first["type"], None)
     if first["exit_code"] is not None:
-        is_error = isinstance(kind, type) and issubclass(kind, SeisvisionError)
-        return kind(first["message"]) if is_error else SeisvisionError(first["message"])
+        if not (isinstance(kind, type) and issubclass(kind, SeisvisionError)):
+            kind = SeisvisionError
+        return kind(first["message"])
     where = folder.worker_log(first["rank"]) if first["rank"] else folder.log_file
     return WorkerError(f"Process {first['rank']} failed: {first['type']}: {first['message']}. Its log: {where}.")
