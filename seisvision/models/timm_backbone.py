@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -29,8 +30,9 @@ class TimmBackbone(Backbone):
         super().__init__()
         import timm
 
-        if not timm.is_model(name):
-            similar = timm.list_models(f"*{name.rstrip('0123456789')}*")[:20]
+        # Other forms, such as hf-hub:owner/name and local-dir:PATH, name files that somebody else may have written.
+        if not re.fullmatch(r"\w+(\.\w+)?", name) or not timm.is_model(name):
+            similar = timm.list_models(f"*{re.sub(r'[^a-z_]', '', name[:40])}*")[:20]
             raise ConfigurationError(f"model.name='{name}' is not a timm model. {did_you_mean(name, similar)}")
         try:
             network: Any = timm.create_model(name, in_chans=in_channels, num_classes=0, pretrained=pretrained)

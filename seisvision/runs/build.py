@@ -20,9 +20,11 @@ from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import LEVELS, MODES
 from seisvision.runs.bands import check_bands
-from seisvision.runs.configuration import check_targets, instantiate, takes
+from seisvision.runs.configuration import instantiate, model_takes
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
+from seisvision.runs.trust.arguments import shortened
+from seisvision.runs.trust.faces import AUGMENTATION, LOGGER, MODEL, OPTIMIZER, SCHEDULER, SOURCE, TASK, VIEW
 from seisvision.seeding import stream_seed
 from seisvision.views.view import View
 
@@ -35,13 +37,20 @@ TRACE_SPLITS = ("trace", "station")
 
 
 def output_settings(config: Config) -> list[dict[str, Any]]:
-    """What the task predicts; nothing where it finds clusters."""
-    return list(config["task"].get("outputs") or [])
+    """What the task predicts; nothing where it finds clusters.
+
+    Raises:
+        ConfigurationError: they are no list of descriptions.
+    """
+    outputs = config["task"].get("outputs") or []
+    if not isinstance(outputs, list | tuple) or not all(isinstance(one, Mapping) for one in outputs):
+        raise ConfigurationError(f"task.outputs={shortened(outputs)} is not allowed; give a list of mappings.")
+    return [dict(one) for one in outputs]
 
 
 def build_view(config: Config) -> View:
     """The view that draws pictures."""
-    return instantiate(config["view"])
+    return instantiate(config["view"], VIEW)
 
 
 def class_map(config: Config, column: str) -> dict[str, int]:
@@ -203,7 +212,7 @@ def build_data(config: Config, view: View) -> EventDataModule:
     check_origin(config, view)
     check_location(config, view)
     check_classes(config)
-    path = instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
+    path = instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
     if config["system"].get("scratch"):
         path = stage_to_scratch(path, config["system"]["scratch"])
     waveform_set = WaveformSet(path)
@@ -337,16 +346,21 @@ def build_task(config: Config, view: View) -> Any:
     if not finds_clusters(config):
         _check_monitor(config)
     torch.manual_seed(stream_seed(config["seed"], "initialisation"))
-    channels = view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
     return instantiate(
         config["task"],
-        model=build_model(config["model"], channels),
+        TASK,
+        model=build_model(config["model"], picture_channels(config, view)),
         view=view,
-        optimizer=instantiate(config["optimizer"]),
-        scheduler=instantiate(config["scheduler"]),
-        augment=instantiate(config["augment"], seed=config["seed"]),
+        optimizer=instantiate(config["optimizer"], OPTIMIZER),
+        scheduler=instantiate(config["scheduler"], SCHEDULER),
+        augment=instantiate(config["augment"], AUGMENTATION, seed=config["seed"]),
         seed=config["seed"],
     )
+
+
+def picture_channels(config: Config, view: View) -> int:
+    """Channels of the pictures that reach the backbone, behind the fixed front end of the task."""
+    return view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
 
 
 def build_model(settings: Config, in_channels: int) -> Any:
@@ -355,9 +369,8 @@ def build_model(settings: Config, in_channels: int) -> Any:
     Raises:
         ConfigurationError: it cannot be built, or does not say how many features it gives.
     """
-    check_targets(settings)
-    given = {"in_channels": in_channels} if takes(str(settings["_target_"]), "in_channels") else {}
-    model = instantiate(settings, **given)
+    given = {"in_channels": in_channels} if model_takes(settings.get("_target_"), "in_channels") else {}
+    model = instantiate(settings, MODEL, **given)
     if not isinstance(getattr(model, "num_features", None), int):
         raise ConfigurationError(
             f"model._target_={settings['_target_']} does not say how many features it gives. Set num_features in the "
@@ -378,6 +391,8 @@ def _check_monitor(config: Config) -> None:
 def build_loggers(config: Config, folder: RunFolder) -> list[Any]:
     """The loggers asked for, beside ``metrics.csv`` which is always written."""
     return [
-        instantiate(settings, folder=folder.path, run_id=folder.run_id, group=config["name"], config=dict(config))
+        instantiate(
+            settings, LOGGER, folder=folder.path, run_id=folder.run_id, group=config["name"], config=dict(config)
+        )
         for settings in config["logger"].values()
     ]

@@ -26,10 +26,10 @@ def find_checkpoint(path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
         inside = path / "checkpoints" / "best.ckpt"
-        if not inside.exists():
+        if not inside.is_file():
             raise CheckpointError(f"{path} holds no checkpoints/best.ckpt. Give a .ckpt file or a finished run folder.")
         return inside
-    if not path.exists():
+    if not path.is_file():
         raise CheckpointError(f"There is no checkpoint {path}. Give ckpt=<run folder> or ckpt=<file>.ckpt.")
     return path
 
@@ -40,7 +40,8 @@ def checkpoint_hash(path: str | Path) -> str:
     Raises:
         CheckpointError: there is none.
     """
-    return hashlib.sha256(find_checkpoint(path).read_bytes()).hexdigest()[:16]
+    with find_checkpoint(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def load_last_checkpoint(path: Path) -> dict[str, Any]:
@@ -67,7 +68,10 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
 
     import torch
 
+    from seisvision.runs.trust.contents import check_archive, check_plain
+
     path = find_checkpoint(path)
+    check_archive(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -90,8 +94,11 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             f"{path} was not written by this version of seisvision: it lacks its configuration. "
             "Use a checkpoint from a run folder's checkpoints/."
         )
-    if not re.fullmatch(r"[0-9a-f]{10}(-\d+)?", str(content["run_id"])):
-        raise CheckpointError(f"{path} names the run '{content['run_id']}', which is no run id. It was tampered with.")
+    check_plain({"seisvision": content, "state_dict": checkpoint.get("state_dict")}, str(path))
+    if not re.fullmatch(r"[0-9a-f]{10}(-\d{1,9})?", str(content["run_id"])):
+        raise CheckpointError(
+            f"{path} names the run {str(content['run_id'])[:40]!r}, which is no run id. It was tampered with."
+        )
     for output in content["outputs"]:
         # Files of an evaluation are named by it.
         if safe_name(name := str(output["name"])) != name:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.runs.comparing.collect import LeftOut, find_run_folders
@@ -75,7 +74,7 @@ def read_cluster_runs(asked: Sequence[str | Path]) -> tuple[list[ClusterRun], li
             runs.append(_read(RunFolder(path)))
         except SeisvisionError as error:
             left_out.append(LeftOut(path, str(error)))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, yaml.YAMLError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             left_out.append(LeftOut(path, f"broken: {type(error).__name__}: {error}"))
     if not runs:
         return [], left_out

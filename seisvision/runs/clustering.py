@@ -31,6 +31,7 @@ from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.known_events import Seen
 from seisvision.runs.prediction import from_all_processes, in_data_order
 from seisvision.runs.prediction_table import SAMPLE_COLUMNS
+from seisvision.runs.trust.contents import built_from
 from seisvision.tasks.deep_cluster import DeepClusterTask
 
 log = logging.getLogger(__name__)
@@ -159,7 +160,8 @@ def assign_clusters(
     """
     if "clustering" not in content:
         raise CheckpointError("the checkpoint holds no final clusters: its run did not finish. Repeat its command.")
-    clusters = Clusters.from_tensors(content["clustering"])
+    with built_from(f"The checkpoint of {content['run_id']}", "what it says of its clusters"):
+        clusters = Clusters.from_tensors(content["clustering"])
     parts = list(data.parts) if part not in data.parts else [part]
     pieces = [extract(trainer, task, data.loader(name)) for name in parts]
     found = Extracted(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib
 import inspect
 import json
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,20 +14,29 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint
+from seisvision.runs.trust import faces
+from seisvision.runs.trust.arguments import check_arguments, shortened
+from seisvision.runs.trust.faces import (
+    AUGMENTATION,
+    MARKS,
+    MODEL,
+    OUTPUT,
+    PLACES,
+    SCHEDULER,
+    TASK,
+    check_node,
+    find_face,
+    find_own,
+    kind_at,
+    kind_of,
+)
 from seisvision.secrets_kept import refuse_secrets
 
-ALLOWED_TARGETS = (
-    "seisvision.data.",
-    "seisvision.views.",
-    "seisvision.models.",
-    "seisvision.tasks.",
-    "seisvision.runs.loggers.",
-    "torch.optim.",
-)
-"""Only classes and functions that live below these prefixes may be named by ``_target_``."""
-
-ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
-"""Environment variable with further prefixes, separated by commas, for your own packages."""
+ALLOWED_TARGETS_VARIABLE = faces.ALLOWED_TARGETS_VARIABLE
+DEEPEST = 32
+"""Levels of configuration; those of experiments have six."""
+BUILDING_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError, MemoryError)
+"""What classes raise where settings are wrong that their signature does not tell from right ones."""
 
 MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt", "explain")
 """Parts of the configuration that do not change what a run finds out."""
@@ -80,29 +87,35 @@ def moved(key: str) -> str:
     return f"{key} is {MOVED[key]} now, and accelerator in evaluate.py. Choose trainer=auto or trainer=ddp for several."
 
 
-def check_targets(config: Any) -> None:
-    """Refuse a configuration that names anything outside the allowed prefixes.
+def check_targets(config: Any, place: str = "") -> None:
+    """Refuse a configuration that names anything but the public faces, each at a place of its kind.
+
+    Args:
+        config: an experiment, or the part of one that stands at ``place``.
+        place: dotted key.
 
     Raises:
-        ConfigurationError: a ``_target_`` lies outside them.
+        ConfigurationError: a ``_target_`` names something else, or stands where no object is expected.
     """
-    allowed = allowed_prefixes()
-    for key, target in _targets(config):
-        if not str(target).startswith(allowed):
-            raise ConfigurationError(
-                f"{key}={target} is not allowed. Targets must start with one of: {', '.join(allowed)}. "
-                f"To use a package of your own, set {ALLOWED_TARGETS_VARIABLE}=yourpackage. in the environment."
-            )
+    for where, node in mappings(config, place):
+        check_node(kind_at(where), node, where)
 
 
-def allowed_prefixes() -> tuple[str, ...]:
-    """The built-in prefixes and those that the environment adds."""
-    extra = [prefix.strip() for prefix in os.environ.get(ALLOWED_TARGETS_VARIABLE, "").split(",")]
-    return ALLOWED_TARGETS + tuple(prefix for prefix in extra if prefix)
+def mappings(node: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Dotted paths of all mappings, outer ones first, and what they hold.
 
-
-def _targets(config: Any) -> Iterator[tuple[str, Any]]:
-    return ((path, value) for path, value in leaves(config) if path.rpartition(".")[2] == "_target_")
+    Raises:
+        ConfigurationError: they lie in each other deeper than any setting does.
+    """
+    if depth > DEEPEST:
+        raise ConfigurationError(f"{shortened(path)} is nested deeper than {DEEPEST} levels, as no setting is.")
+    if isinstance(node, Mapping):
+        yield path, node
+        for key, value in node.items():
+            yield from mappings(value, f"{path}.{key}" if path else str(key), depth + 1)
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            yield from mappings(value, f"{path}[{index}]", depth + 1)
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -129,6 +142,8 @@ LIMITS: dict[str, tuple[type, float, float]] = {
     "trainer.gradient_clip_val": (float, 0, 1e12),
     "trainer.num_nodes": (int, 1, 10**5),
     "trainer.overfit_batches": (float, 0, 10**9),
+    "task.k": (int, 2, 20_000),
+    "task.train_k": (int, 2, 20_000),
     "optimizer.lr": (float, 1e-12, 1e6),
     "optimizer.weight_decay": (float, 0, 1e6),
     "optimizer.momentum": (float, 0, 1),
@@ -164,68 +179,59 @@ def check_numbers(config: Mapping[str, Any]) -> None:
             raise ConfigurationError(f"{key}={value} is not allowed; give {what} {limits}.")
 
 
-def instantiate(config: Mapping[str, Any], /, **objects: Any) -> Any:
+def instantiate(config: Mapping[str, Any] | None, kind: str | None = None, /, **objects: Any) -> Any:
     """Build what ``config`` describes; the only place where configuration becomes code.
 
-    Every ``_target_`` is called with the settings beside it, nested ones first; ``_partial_: true`` gives a
+    ``_target_`` is called with the settings beside it, the outputs of a task first; ``_partial_: true`` gives a
     ``functools.partial`` instead. Hydra's own ``instantiate`` is not used: it would resolve interpolations after
     the targets were checked, and a checkpoint's configuration must not be able to run anything.
 
     Args:
         config: ``_target_`` and its settings, plain values.
+        kind: what is expected, of :data:`~seisvision.runs.trust.faces.FACES`; None takes any of them.
         objects: further arguments that configuration cannot hold, such as networks.
 
     Raises:
-        ConfigurationError: a target is not allowed, cannot be found, or refuses its arguments.
+        ConfigurationError: a target is not of the kind, cannot be found, or has no such arguments.
     """
-    check_targets(config)
-    _check_origin(config)
-    return _build(config, objects)
+    if config is None and kind in (AUGMENTATION, SCHEDULER):
+        return None
+    if not isinstance(config, Mapping):
+        raise ConfigurationError(
+            f"{kind or 'An object'} is described by a mapping with _target_, not by {shortened(config)}."
+        )
+    kind = kind or kind_of(config.get("_target_"))
+    place = PLACES[kind][0] if kind else "object"
+    if kind:
+        check_targets(config, place)
+    return _build(config, kind, place, objects)
 
 
-def _build(node: Any, objects: Mapping[str, Any] | None = None) -> Any:
-    if isinstance(node, list | tuple):
-        return [_build(value) for value in node]
-    if not isinstance(node, Mapping):
-        return node
-    settings = {key: _build(value) for key, value in node.items() if key not in ("_target_", "_partial_")}
-    if "_target_" not in node:
-        return settings
-    build = functools.partial(_find(str(node["_target_"])), **settings)
+def _build(node: Mapping[str, Any], kind: str | None, place: str, objects: Mapping[str, Any]) -> Any:
+    settings = {str(key): value for key, value in node.items() if key not in MARKS}
+    if kind == TASK and isinstance(settings.get("outputs"), list | tuple):
+        settings["outputs"] = [instantiate(output, OUTPUT) for output in settings["outputs"]]
+    target, where = node.get("_target_"), f"{place}._target_"
+    found = find_face(kind, target, where) if kind else find_own(target, where)
+    check_arguments(found, settings, objects, place)
+    build = functools.partial(found, **settings)
     if node.get("_partial_"):
         return build
     try:
-        return build(**(objects or {}))
-    except TypeError as error:
-        raise ConfigurationError(f"{node['_target_']} cannot be built from its settings: {error}") from error
+        return build(**objects)
+    except BUILDING_ERRORS as error:
+        raise ConfigurationError(f"{target} cannot be built from its settings: {error}") from error
 
 
-def _check_origin(config: Any) -> None:
-    """Refuse targets that reach another library through a module's imports, such as ``seisvision.data.x.os.system``."""
-    for key, target in _targets(config):
-        try:
-            found = _find(str(target))
-        except (ImportError, AttributeError) as error:
-            raise ConfigurationError(f"{key}={target} cannot be found: {error}") from error
-        if not f"{getattr(found, '__module__', '')}.".startswith(allowed_prefixes()):
-            raise ConfigurationError(f"{key}={target} is not defined below an allowed prefix.")
-
-
-def _find(target: str) -> Any:
-    """Import what a dotted path names: a module as far as it goes, then attributes."""
-    module_name, _, attribute = target.rpartition(".")
-    return getattr(importlib.import_module(module_name), attribute)
-
-
-def takes(target: str, name: str, by_name_only: bool = False) -> bool:
-    """Whether the class or function that a dotted path names takes an argument of some name.
+def model_takes(target: Any, name: str, by_name_only: bool = False) -> bool:
+    """Whether the class of a network takes an argument of some name.
 
     Args:
-        target: the dotted path.
+        target: its dotted path.
         name: of the argument.
         by_name_only: whether ``**kwargs``, which takes everything, is not enough.
     """
-    parameters = inspect.signature(_find(target)).parameters.values()
+    parameters = inspect.signature(find_face(MODEL, target, "model._target_")).parameters.values()
     named = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
     return name in named or (not by_name_only and any(one.kind is one.VAR_KEYWORD for one in parameters))
 
@@ -236,8 +242,8 @@ def with_own_weights(config: Mapping[str, Any]) -> dict[str, Any]:
     Networks that know of no published weights, such as a user's own, are built from their settings as they are.
     """
     model = dict(config["model"])
-    check_targets(model)
-    if "pretrained" in model or takes(str(model["_target_"]), "pretrained", by_name_only=True):
+    check_targets(model, "model")
+    if "pretrained" in model or model_takes(model.get("_target_"), "pretrained", by_name_only=True):
         model["pretrained"] = False
     return {**config, "model": model}
 

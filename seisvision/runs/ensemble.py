@@ -34,6 +34,7 @@ from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.reporting import report
 from seisvision.runs.results import describe_measure
 from seisvision.runs.terminal import show
+from seisvision.runs.trust.contents import built_from, check_content
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         DataError: the waveform set is not the one the checkpoints know.
     """
     part = _checked_part(asked)
-    known = [KnownEvents.of_checkpoint(load_checkpoint(path)["seisvision"]) for path in checkpoints]
+    known = [_known_events(path) for path in checkpoints]
     members: list[Member] = []
     for path in checkpoints:
         network = open_network(path, asked, known)
@@ -172,6 +173,13 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         write_evaluation_report(folder, network, name, said, metrics, asked["level"])
     show(str(folder))
     return folder
+
+
+def _known_events(path: Path) -> KnownEvents:
+    with built_from(path, "what it says of its events"):
+        checkpoint = load_checkpoint(path)
+        check_content(checkpoint, path)
+        return KnownEvents.of_checkpoint(checkpoint["seisvision"])
 
 
 def _about(members: Sequence[Member], fingerprint: str) -> dict[str, Any]:

@@ -24,8 +24,6 @@ from seisvision.keys import SPLITS
 from seisvision.runs.bands import check_bands
 from seisvision.runs.baselines.foreign import foreign_baselines
 from seisvision.runs.build import (
-    build_task,
-    build_view,
     check_location,
     check_origin,
     cut_section,
@@ -34,7 +32,7 @@ from seisvision.runs.build import (
 )
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
-from seisvision.runs.configuration import instantiate, to_plain, with_own_weights
+from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.known_events import (
@@ -55,6 +53,11 @@ from seisvision.runs.reporting import draw_seen, report, write_excluded, write_p
 from seisvision.runs.results import beside_baselines, describe_locations
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
+from seisvision.runs.trust.contents import built_from, check_content
+from seisvision.runs.trust.faces import SOURCE
+from seisvision.runs.trust.machine import offset_network
+from seisvision.runs.trust.rebuild import rebuild_task
+from seisvision.runs.trust.stored import checked_config
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
@@ -217,16 +220,20 @@ def open_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents]
         DataError: the waveform set is not the one the checkpoint knows, or is damaged.
         ConfigurationError: the settings do not fit the checkpoint.
     """
-    checkpoint = load_checkpoint(path)
+    with built_from(path):
+        checkpoint = load_checkpoint(path)
+        check_content(checkpoint, path)
+        return _open(path, checkpoint, asked, known)
+
+
+def _open(
+    path: Path, checkpoint: dict[str, Any], asked: dict[str, Any], known: Sequence[KnownEvents] | None
+) -> Network:
     content = checkpoint["seisvision"]
-    config = {
-        **with_own_weights(content["config"]),
-        "system": asked["system"],
-        **_offset_network(content["config"], asked),
-    }
-    view = build_view(config)
-    task = build_task(config, view)
-    task.load_state_dict(checkpoint["state_dict"])
+    stored = checked_config(content["config"], path)
+    config = {**stored, "system": asked["system"], **offset_network(stored, asked)}
+    task = rebuild_task(config, checkpoint, path)
+    view = task.view
 
     is_own = asked.get("dataset") is None
     handling = check_handling(asked.get("training_events", LEAVE_OUT))
@@ -236,7 +243,9 @@ def open_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents]
         config = {**config, "dataset": asked["dataset"]}
         check_origin(config, view)
     check_location({**config, "location": asked["location"]}, view)
-    waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
+    waveform_set = WaveformSet(
+        instantiate(config["dataset"]["source"], SOURCE).prepare(Path(asked["system"]["data_dir"]))
+    )
     if is_own:
         _check_same_data(waveform_set, content)
     else:
@@ -263,18 +272,6 @@ def result_folder(asked: dict[str, Any], checkpoints: Sequence[Path], name: str,
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
     return folder
-
-
-def _offset_network(config: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """Where the network of a checkpoint's distances lies now, if ``asked`` says so; its content must be the same."""
-    if not asked.get("offset_ckpt"):
-        return {}
-    if not config.get("offset_ckpt"):
-        raise ConfigurationError(
-            f"offset_ckpt={asked['offset_ckpt']} has no use here: the checkpoint was not trained on predicted "
-            "distances. Leave it out."
-        )
-    return {"offset_ckpt": asked["offset_ckpt"]}
 
 
 def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None:

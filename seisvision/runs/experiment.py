@@ -17,6 +17,7 @@ from seisvision.runs.configuration import instantiate, run_identity, scientific_
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.ranks import current_place
 from seisvision.runs.terminal import copied_to, quick_imports, quiet_libraries, show
+from seisvision.runs.trust.faces import SOURCE
 from seisvision.runs.work import do_run, work_together
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ def identify(config: dict[str, Any]) -> RunFolder:
         raise ConfigurationError(
             f"name='{name}' is not allowed; give letters, digits, -, _ and . with / for sub-folders."
         )
-    source = instantiate(config["dataset"]["source"])
+    source = instantiate(config["dataset"]["source"], SOURCE)
     fingerprint = source.fingerprint(Path(config["system"]["data_dir"]))
     run_id = run_identity(scientific_part(config, fingerprint))
     path = Path(config["system"]["runs_dir"]) / config["name"] / run_id

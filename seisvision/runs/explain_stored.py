@@ -8,11 +8,14 @@ from typing import Any
 
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.files import check_writable
-from seisvision.runs.build import build_data, build_task, build_view
+from seisvision.runs.build import build_data
 from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.configuration import with_own_weights
 from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.folder import RunFolder
+from seisvision.runs.trust.contents import check_content
+from seisvision.runs.trust.machine import machine_settings
+from seisvision.runs.trust.rebuild import rebuild_task
+from seisvision.runs.trust.stored import checked_config
 from seisvision.tasks.supervised import SupervisedTask
 
 
@@ -23,7 +26,7 @@ def explain_stored(folder: RunFolder, settings: Mapping[str, Any], part: str, da
         folder: of the run.
         settings: ``method``, ``samples`` and ``layer``.
         part: whose samples.
-        data_dir: where the waveform set lies; ``None``: as when it was trained.
+        data_dir: where the waveform set lies; ``None``: as when it was trained, if sets lie there.
 
     Raises:
         CheckpointError: there is no checkpoint.
@@ -32,16 +35,14 @@ def explain_stored(folder: RunFolder, settings: Mapping[str, Any], part: str, da
     """
     check_writable(folder.path, "the run folder")
     checkpoint = load_checkpoint(folder.best_checkpoint)
-    config = with_own_weights(folder.config())
-    if data_dir is not None:
-        config["system"]["data_dir"] = str(data_dir)
-    view = build_view(config)
-    task = build_task(config, view)
+    check_content(checkpoint, folder.best_checkpoint)
+    config = checked_config(folder.config(), folder.path)
+    config["system"] = machine_settings(config, data_dir, folder.path)
+    task = rebuild_task(config, checkpoint, folder.best_checkpoint)
     if not isinstance(task, SupervisedTask):
         raise ConfigurationError(f"{folder.path} found clusters; an explanation asks what an output looked at.")
-    task.load_state_dict(checkpoint["state_dict"])
     check_explain(settings, task)
-    data = build_data(config, view)
+    data = build_data(config, task.view)
     known = checkpoint["seisvision"]
     if (data.waveform_set.fingerprint, data.split.hash) != (known["data_fingerprint"], known["split_hash"]):
         raise DataError(

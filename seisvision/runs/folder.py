@@ -14,10 +14,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from seisvision.errors import SeisvisionError
+from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import FULL, locked, parse_json, write_in_place, write_text
 from seisvision.leftovers import clear_below
+from seisvision.runs.trust.resolved import check_resolved
 from seisvision.secrets_kept import redact
+from seisvision.yaml_files import read_yaml
 
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
@@ -133,8 +135,12 @@ class RunFolder:
         return self.status()["state"] == FINISHED and self.metrics_file.exists()
 
     def config(self) -> dict[str, Any]:
-        """The resolved configuration of the run."""
-        return OmegaConf.to_container(OmegaConf.load(self.config_file))  # type: ignore[return-value]
+        """The resolved configuration of the run.
+
+        Raises:
+            ConfigurationError: the file is damaged, or was not written by a run.
+        """
+        return read_stored_config(self.config_file)
 
     def prepare(self, config: dict[str, Any], overrides: list[str]) -> None:
         """Create the folder and write what was asked for."""
@@ -216,6 +222,19 @@ class RunFolder:
                 ) from None
             clear_below(self.path)
             yield
+
+
+def read_stored_config(path: Path) -> dict[str, Any]:
+    """Read a stored configuration, which is plain: nothing in it is looked up on this machine.
+
+    Raises:
+        ConfigurationError: it is damaged, or holds what only files of ``conf/`` do.
+    """
+    config = read_yaml(path)
+    if not isinstance(config, dict):
+        raise ConfigurationError(f"{path} is no configuration of a run. Restore it, or delete the run folder.")
+    check_resolved(config, str(path))
+    return config
 
 
 def _now() -> str:

@@ -21,6 +21,7 @@ from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.ranks import MEETING_VARIABLE, PARENT_VARIABLE
 from seisvision.runs.terminal import INTERRUPTED
+from seisvision.runs.trust.faces import SOURCE
 
 POLL_S = 0.1
 GRACE_S = 10
@@ -90,7 +91,7 @@ def check_shared(config: Mapping[str, Any], n_ranks: int) -> None:
 
 def prepare_data(config: Mapping[str, Any]) -> None:
     """Make the waveform set, once, before several processes open it."""
-    instantiate(config["dataset"]["source"]).prepare(Path(config["system"]["data_dir"]))
+    instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
 
 
 def _n_gpus() -> int:
@@ -210,6 +211,8 @@ def first_error(folder: RunFolder, before: float = float("inf")) -> SeisvisionEr
     first = told[0]
     kind = getattr(errors, first["type"], None)
     if first["exit_code"] is not None:
-        return kind(first["message"]) if kind else SeisvisionError(first["message"])
+        if not (isinstance(kind, type) and issubclass(kind, SeisvisionError)):
+            kind = SeisvisionError
+        return kind(first["message"])
     where = folder.worker_log(first["rank"]) if first["rank"] else folder.log_file
     return WorkerError(f"Process {first['rank']} failed: {first['type']}: {first['message']}. Its log: {where}.")

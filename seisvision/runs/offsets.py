@@ -20,10 +20,13 @@ from seisvision.data.usability import row_numbers, unusable_samples, with_cache
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.files import check_writable, locked
-from seisvision.runs.build import build_task, build_view, sample_settings
+from seisvision.runs.build import sample_settings
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import with_own_weights
 from seisvision.runs.known_events import KnownEvents, seen_in
+from seisvision.runs.trust.contents import built_from, check_content
+from seisvision.runs.trust.rebuild import rebuild_task
+from seisvision.runs.trust.stored import checked_config
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -93,10 +96,11 @@ def predict_offsets(
         cache_dir: where detected onsets are kept.
     """
     content = load_checkpoint(checkpoint_path)
-    config = trace_config(content["seisvision"]["config"])
-    view = build_view(config)
-    task = build_task(config, view)
-    task.load_state_dict(content["state_dict"])
+    with built_from(checkpoint_path):
+        check_content(content, checkpoint_path)
+        config = trace_config(checked_config(content["seisvision"]["config"], checkpoint_path))
+    task = rebuild_task(config, content, checkpoint_path)
+    view = task.view
     output = _offset_output(task, checkpoint_path)
     if content["seisvision"]["data_fingerprint"] == waveform_set.fingerprint:
         log.warning("offset_ckpt=%s was trained on this very set: its errors here are too small", checkpoint_path)

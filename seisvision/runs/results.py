@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import (
@@ -23,6 +21,7 @@ from seisvision.runs.cluster_results import clustering_sweep_table, describe_clu
 from seisvision.runs.comparing.winner import CHOSEN, is_selection, winner
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.prediction_table import read_predictions
+from seisvision.yaml_files import read_yaml
 
 LEVEL = 0.95
 LOCATORS = {"network": "network", "s_minus_p": "S minus P"}
@@ -143,7 +142,7 @@ def _choice(folders: Sequence[RunFolder], selects: bool, hidden: bool) -> list[s
 
 def run_names(folders: Sequence[RunFolder]) -> list[str]:
     """Model, seed, and those of the typed settings that not all runs share."""
-    typed = [[str(setting) for setting in OmegaConf.load(folder.overrides_file)] for folder in folders]
+    typed = [[str(setting) for setting in read_yaml(folder.overrides_file)] for folder in folders]
     names = []
     for folder, settings in zip(folders, typed, strict=True):
         training = read_json(folder.metrics_file)["training"]

@@ -24,6 +24,7 @@ from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, Sei
 from seisvision.files import full_disk
 from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
+from seisvision.runs.trust.composing import guard_composition, refuse_rerun
 from seisvision.secrets_kept import redact, refuse_secret_words
 
 log = logging.getLogger("seisvision")
@@ -149,6 +150,8 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
 
     def checked() -> None:
         refuse_secret_words(sys.argv[1:])
+        refuse_rerun(sys.argv[1:])
+        guard_composition(Path(sys.argv[0]).resolve().parent / "conf")
         command()
 
     return guarded(checked, config_name)
@@ -203,6 +206,8 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     """
     if isinstance(error, SeisvisionError):
         log.error("Error: %s", error)
+        if error.__cause__ is not None and os.environ.get("SEISVISION_TRACEBACK") == "1":
+            log.error("Traceback:", exc_info=error)
         return error.exit_code
     full = full_disk(error)
     if full is not None:

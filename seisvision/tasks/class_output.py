@@ -38,7 +38,7 @@ class ClassOutput(Output):
         self,
         name: str,
         target: str,
-        class_names: Sequence[str],
+        class_names: Sequence[str | int | float | bool],
         class_weights: Literal["auto"] | Sequence[float] | None = None,
         label_smoothing: float = 0.0,
         weight: float = 1.0,

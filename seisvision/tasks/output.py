@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
 from torch import nn
+
+from seisvision.errors import ConfigurationError
 
 
 class Output(nn.Module):
@@ -17,6 +20,9 @@ class Output(nn.Module):
         weight: factor of its loss in the sum over outputs.
         hides_origin: the value must be found without knowing the origin time, so windows aligned to it, and views that
             draw from it, are refused.
+
+    Raises:
+        ConfigurationError: no file can be named so.
     """
 
     kind: str
@@ -24,6 +30,10 @@ class Output(nn.Module):
 
     def __init__(self, name: str, target: str, weight: float = 1.0, hides_origin: bool = False) -> None:
         super().__init__()
+        if not re.fullmatch(r"\w[\w .+-]{0,99}", name):
+            raise ConfigurationError(
+                f"An output named {name[:100]!r} is not allowed: files are named by it. Use letters, digits, - and _."
+            )
         self.name, self.target, self.weight = name, target, float(weight)
         self.hides_origin = hides_origin
         self.head: nn.Module = nn.Identity()

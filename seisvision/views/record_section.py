@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from seisvision import keys
+from seisvision.errors import ConfigurationError
 from seisvision.views.alignment import PHASE, timing
 from seisvision.views.amplitude import NORMS, PixelTraces, decibel_envelope, scale_factors
 from seisvision.views.channels import Channel, Measuring, make_channel, measure_channels
@@ -114,6 +116,10 @@ class RecordSection(View):
             for one in made
         )
         self.uses_origin = any(channel.time_range_s is not None for channel in self.channels)
+        if not re.fullmatch(r"\w+", earth_model):
+            raise ConfigurationError(
+                f"earth_model='{earth_model[:80]}' must be the plain name of a model of ObsPy, such as ak135."
+            )
         self.earth_model = earth_model
         self.range_km = optional_range("offset_range_km", offset_range_km, "section")
         self.envelope_db = self.noise_range_db = optional_range("envelope_db", envelope_db)

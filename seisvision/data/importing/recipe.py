@@ -12,6 +12,7 @@ from seisvision.data.importing.sensors.channel_codes import check_mapping
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
+from seisvision.yaml_files import check_references, read_yaml
 
 ASSOCIATIONS = ("name", "folder", "time", "sds", "sac")
 REFERENCES = ("onset", "origin", "trace")
@@ -235,16 +236,16 @@ def read_settings(path: str | Path, root: str | None, changes: list[str] | None,
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
     path = Path(path)
     if not path.is_file():
         raise ConfigurationError(f"recipe {path} not found; recipes to start from lie in {examples}")
     try:
-        loaded = OmegaConf.merge(OmegaConf.load(path), OmegaConf.from_dotlist(changes or []))
-        base = OmegaConf.create({} if root is None else {"root": root})
-        content = OmegaConf.to_container(OmegaConf.merge(loaded, base), resolve=True)
-    except (OmegaConfBaseException, YAMLError) as error:
+        plain = read_yaml(path)
+        check_references(plain, f"recipe {path}")
+        changed = OmegaConf.merge(plain, OmegaConf.from_dotlist(changes or []), {} if root is None else {"root": root})
+        content = OmegaConf.to_container(changed, resolve=True)
+    except OmegaConfBaseException as error:
         hint = "; name the folder with --root DIR" if "'root'" in str(error) else ""
         raise ConfigurationError(f"recipe {path} cannot be read: {str(error).splitlines()[0]}{hint}") from error
     if not isinstance(content, dict):

@@ -17,6 +17,7 @@ from seisvision.evaluation.baselines.fitting import Part, fit_output, make_featu
 from seisvision.evaluation.baselines.stored import FILE, StoredBaselines, read_stored
 from seisvision.evaluation.predictions import Predictions, predictions_class
 from seisvision.runs.baselines.own import FORCE_AZIMUTH, differences, features_key, linear_physics
+from seisvision.runs.trust.contents import built_from
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,8 @@ def foreign_baselines(
     for name, said in predictions.items():
         if not said.n_labelled:
             continue
-        fitted = _constant(content, name, said, part, level)
+        with built_from(checkpoint, "its constant guess"):
+            fitted = _constant(content, name, said, part, level)
         if stored is not None and name in stored.outputs:
             fitted = _fitted_again(stored, config, data, name, said, part, level)
             choice = stored.outputs[name]

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.runs.comparing.checks import (
     NotComparableError,
@@ -37,8 +35,8 @@ from seisvision.runs.folder import (
     read_json,
 )
 from seisvision.runs.sweeps.folder import SweepFolder
+from seisvision.yaml_files import FAST_LOADER, read_yaml
 
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MARKS = ("status.json", "metrics.json")
 """A folder with one of these is a run folder, and nothing below it is."""
 NOT_LEARNT = ("run", "stages", "evaluation")
@@ -256,7 +254,7 @@ def _read_or_reason(path: Path) -> ComparedRun | ClusterRun | LeftOut:
         return LeftOut(path, str(error), state or _state(folder))
     except SeisvisionError as error:
         return LeftOut(path, f"broken: {error}", state or _state(folder))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return LeftOut(path, f"broken: {type(error).__name__}: {error}", state or _state(folder))
 
 
@@ -306,7 +304,7 @@ def _overrides(folder: RunFolder) -> list[str]:
     """What was typed."""
     if not folder.overrides_file.exists():
         return []
-    typed = yaml.load(folder.overrides_file.read_text(encoding="utf-8"), Loader=Loader) or []
+    typed = read_yaml(folder.overrides_file, FAST_LOADER) or []
     if not isinstance(typed, list):
         raise NotComparableError(f"broken: {folder.overrides_file.name} does not hold a list")
     return [str(one) for one in typed]
@@ -320,7 +318,7 @@ def read_run(folder: RunFolder) -> ComparedRun:
     """
     metrics = read_json(folder.metrics_file)
     check_metrics(metrics)
-    config = yaml.load(folder.config_file.read_text(encoding="utf-8"), Loader=Loader)
+    config = read_yaml(folder.config_file, FAST_LOADER)
     check_config(config)
     environment = read_json(folder.environment_file) if folder.environment_file.exists() else {}
     check_environment(environment)

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.directions import direction
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import format_measure, is_share
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.yaml_files import read_yaml
 
 REPEATS = ("seed=", "split.fold=", "split.n_folds=")
 """Beginnings of typed settings in which repetitions of one configuration differ."""
@@ -47,7 +46,7 @@ def is_selection(folders: Sequence[RunFolder]) -> bool:
     """Whether runs differ in more than seed and fold, so that one of them will be chosen."""
     kinds = set()
     for folder in folders:
-        typed = [str(one) for one in OmegaConf.load(folder.overrides_file)]
+        typed = [str(one) for one in read_yaml(folder.overrides_file)]
         kinds.add(frozenset(one for one in typed if not one.startswith(REPEATS)))
     return len(kinds) > 1
 

@@ -17,6 +17,7 @@ from seisvision.runs.comparing.winner import CHOSEN, winner
 from seisvision.runs.folder import FINISHED, RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.runs.sweeps.states import PointState, is_number
+from seisvision.yaml_files import FAST_LOADER, read_yaml
 
 SHARE_OF_TIME = 0.05
 """Largest share of a sweep's time that goes into bringing its comparison up to date."""
@@ -118,7 +119,7 @@ def read_best(folder: SweepFolder) -> dict[str, Any]:
     """
     if not folder.best_file.exists():
         raise ConfigurationError(f"{folder.path} has no best.yaml: no point is finished yet, or this is no sweep.")
-    return yaml.safe_load(folder.best_file.read_text(encoding="utf-8"))
+    return read_yaml(folder.best_file, FAST_LOADER)
 
 
 def describe_best(best: dict[str, Any]) -> str:
@@ -173,8 +174,7 @@ def runs_below(top: Path) -> list[PointState]:
 
 
 def _read_yaml(path: Path) -> Any:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-    except (OSError, yaml.YAMLError):
+        return read_yaml(path, FAST_LOADER)
+    except (OSError, ConfigurationError):
         return None

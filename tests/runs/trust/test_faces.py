@@ -1,0 +1,171 @@
+"""Files name public faces only, each at a place of its kind and with arguments that it has."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from pathlib import Path
+from typing import Any
+
+import model_of_ones_own
+import pytest
+from tiny_runs import ROOT, plain_config
+
+from seisvision.errors import CheckpointError, ConfigurationError, SeisvisionError
+from seisvision.runs.build import build_model, build_task, build_view
+from seisvision.runs.configuration import check_targets, instantiate
+from seisvision.runs.trust import faces
+from seisvision.runs.trust.stored import checked_config
+
+WRITES = "seisvision.data.importing.rejections.write_rejections"
+
+
+@pytest.fixture(scope="module")
+def config() -> dict[str, Any]:
+    return plain_config([])
+
+
+def test_every_face_is_found_and_fits_its_own_kind() -> None:
+    for kind, named in faces.FACES.items():
+        for name, path in named.items():
+            found = faces.locate_name(path)
+            assert found.__name__ == name
+            assert faces.fits(kind, found), f"{path} is no {kind}"
+            assert faces.find_face(kind, path, "x") is found
+
+
+def test_every_target_of_conf_is_a_face() -> None:
+    for path in (ROOT / "conf").rglob("*.yaml"):
+        for line in path.read_text().splitlines():
+            target = line.partition("_target_: ")[2].strip()
+            if target and not target.startswith(("hydra_plugins.", "torch.")):
+                assert faces.kind_of(target), f"{path} names {target}, which has no line in FACES"
+
+
+@pytest.mark.parametrize("place", ["view", "model", "task", "optimizer", "scheduler", "augment", "dataset.source"])
+@pytest.mark.parametrize("target", [WRITES, "seisvision.data.sources.list_sets", "seisvision.tasks.exact.os.system"])
+def test_functions_below_the_package_are_refused_everywhere(config: dict[str, Any], place: str, target: str) -> None:
+    changed = copy.deepcopy(config)
+    node = changed
+    for key in place.split("."):
+        node = node[key]
+    node["_target_"] = target
+    with pytest.raises(ConfigurationError, match=rf"{place}\._target_=.* is not allowed there\. The .* must be one of"):
+        check_targets(changed)
+
+
+def test_what_writes_files_does_not_run(config: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "evil.pth"
+    for build in (build_view, lambda one: build_model(one["view"], 3)):
+        with pytest.raises(ConfigurationError, match="not allowed"):
+            build({**config, "view": {"_target_": WRITES, "path": str(path), "rejections": []}})
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "target"),
+    [
+        ("view", "seisvision.models.alexnet.AlexNet"),
+        ("model", "seisvision.views.record_section.RecordSection"),
+        ("model", "torch.optim.AdamW"),
+        ("optimizer", "torch.optim.lr_scheduler.StepLR"),
+        ("optimizer", "torch.optim.Optimizer"),
+        ("optimizer", "torch.optim.optimizer.load"),
+        ("scheduler", "torch.optim.AdamW"),
+        ("augment", "seisvision.data.sources.FolderSource"),
+    ],
+)
+def test_a_face_of_another_kind_is_refused(config: dict[str, Any], place: str, target: str) -> None:
+    changed = {**config, place: {**config[place], "_target_": target}}
+    with pytest.raises(ConfigurationError, match=rf"{place}\._target_={target} is not allowed there"):
+        build_task(changed, build_view(changed))
+
+
+@pytest.mark.parametrize(
+    ("place", "setting", "said"),
+    [
+        ("view", {"_args_": ["x"]}, r"view\._args_ is not allowed"),
+        ("model", {"_recursive_": False}, r"model\._recursive_ is not allowed"),
+        ("model", {"_partial_": True}, r"model\._partial_=True: for the model it is not allowed"),
+        ("optimizer", {"_partial_": False}, r"optimizer\._partial_=False: for the optimizer it must be true"),
+        (
+            "view",
+            {"channels": {"_target_": "os.system"}},
+            r"view\.channels\._target_=os\.system is not allowed",
+        ),
+        ("view", {"hook": 1}, r"view\.hook is no setting of RecordSection"),
+        ("view", {"height": "tall"}, r"view\.height='tall' is not allowed; RecordSection takes int"),
+        ("view", {"channels": 3}, r"view\.channels=3 is not allowed; RecordSection takes"),
+        ("view", {"earth_model": "/etc/passwd"}, "must be the plain name of a model"),
+        ("model", {"name": "hf-hub:evil/x"}, "is not a timm model"),
+        ("model", {"name": "local-dir:/tmp/x"}, "is not a timm model"),
+        ("model", {"name": "resnet18.hf-hub:evil/x"}, "is not a timm model"),
+        ("optimizer", {"lr": "fast"}, r"optimizer\.lr='fast' is not allowed; AdamW takes"),
+        ("optimizer", {"hook": 1}, r"optimizer\.hook is no setting of AdamW"),
+        ("task", {"outputs": 3}, r"task\.outputs=3 is not allowed"),
+    ],
+)
+def test_arguments_are_those_of_the_signature(config: dict[str, Any], place: str, setting: dict, said: str) -> None:
+    changed = {**config, place: {**config[place], **setting}}
+    with pytest.raises(ConfigurationError, match=said) as refused:
+        check_targets(changed)
+        build_task(changed, build_view(changed))
+    assert "\n" not in str(refused.value)
+
+
+def test_outputs_cannot_name_files_elsewhere(config: dict[str, Any]) -> None:
+    output = {**config["task"]["outputs"][0], "name": "../../evil"}
+    with pytest.raises(ConfigurationError, match="files are named by it"):
+        instantiate(output, faces.OUTPUT)
+
+
+def test_classes_of_ones_own_must_fit_their_place(monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> None:
+    own = {"_target_": f"{model_of_ones_own.__name__}.RequiredArguments", "width": 4}
+    with pytest.raises(ConfigurationError, match="SEISVISION_ALLOWED_TARGETS"):
+        build_model(own, 3)
+    monkeypatch.setenv(faces.ALLOWED_TARGETS_VARIABLE, "model_of_ones_own.")
+    assert build_model(own, 3).num_features == 4
+    with pytest.raises(ConfigurationError, match=r"it is no view\. Inherit seisvision\.views\.view\.View"):
+        instantiate(own, faces.VIEW)
+    with pytest.raises(ConfigurationError, match="your package imports it, but does not define it"):
+        instantiate({"_target_": "model_of_ones_own.nn"}, faces.MODEL)
+    with pytest.raises(ConfigurationError, match="not allowed"):
+        instantiate({"_target_": "model_of_ones_own_too.Evil"}, faces.MODEL)
+    with pytest.raises(ConfigurationError, match=r"model\.width='4' is not allowed"):
+        build_model({**own, "width": "4"}, 3)
+
+
+def test_paths_of_earlier_versions_still_name_their_faces() -> None:
+    for former, now in faces.FORMER.items():
+        kind = faces.kind_of(now)
+        assert kind is not None
+        assert faces.find_face(kind, former, "x") is faces.locate_name(now)
+    assert faces.find_face(faces.OPTIMIZER, "torch.optim.adamw.AdamW", "x").__name__ == "AdamW"
+
+
+def test_the_program_says_what_it_expects_wherever_it_builds() -> None:
+    """Without a kind, any face would do."""
+    for path in (ROOT / "seisvision").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "instantiate":
+                assert len(node.args) == 2, f"{path}:{node.lineno} does not say what kind it expects"
+
+
+def test_a_strangers_configuration_fetches_nothing(config: dict[str, Any]) -> None:
+    source = {"_target_": faces.FACES[faces.SOURCE]["SeisBenchSource"], "name": "PNW", "allow_download": True}
+    model = {**config["model"], "pretrained": True}
+    checked = checked_config({**config, "model": model, "dataset": {**config["dataset"], "source": source}}, "x.ckpt")
+    assert checked["dataset"]["source"]["allow_download"] is False and checked["model"]["pretrained"] is False
+
+
+@pytest.mark.parametrize("value", ["${oc.env:HOME}", "${hydra:runtime.cwd}", "${seed}"])
+def test_a_stored_configuration_asks_this_machine_nothing(config: dict[str, Any], value: str) -> None:
+    with pytest.raises(CheckpointError, match=r"dataset\.name holds .* would be looked up on this machine") as refused:
+        checked_config({**config, "dataset": {**config["dataset"], "name": value}}, "x.ckpt")
+    assert refused.value.exit_code == 2
+
+
+def test_an_honest_configuration_passes_as_it_is(config: dict[str, Any]) -> None:
+    assert checked_config(config, "x.ckpt") == config
+    with pytest.raises(SeisvisionError, match=r"its split\.by=3 is no str"):
+        checked_config({**config, "split": {**config["split"], "by": 3}}, "x.ckpt")
