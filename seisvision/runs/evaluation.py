@@ -36,6 +36,7 @@ from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain, with_own_weights
 from seisvision.runs.data_checks import check_data
+from seisvision.runs.evaluating.other_set import cut_as_trained, may_be_open
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.known_events import (
     KEEP,
@@ -141,7 +142,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     from seisvision.runs.ensemble import evaluate_ensemble, member_checkpoints
 
     quiet_libraries()
-    asked = to_plain(composed)
+    asked = to_plain(may_be_open(composed))
     check_writable(Path(asked["system"]["runs_dir"]) / "evaluate", "system.runs_dir")
     paths = member_checkpoints(asked["ckpt"])
     if len(paths) > 1:
@@ -232,8 +233,9 @@ def open_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents]
     handling = check_handling(asked.get("training_events", LEAVE_OUT))
     if not is_own:
         section = {"event": "samples", "trace": "traces"}[view.unit]
-        _warn_of_other_window(config["dataset"][section], asked["dataset"].get(section) or {})
-        config = {**config, "dataset": asked["dataset"]}
+        dataset = cut_as_trained(asked["dataset"], section, config["dataset"][section])
+        _warn_of_other_window(config["dataset"][section], dataset[section])
+        config = {**config, "dataset": dataset}
         check_origin(config, view)
     check_location({**config, "location": asked["location"]}, view)
     waveform_set = WaveformSet(instantiate(config["dataset"]["source"]).prepare(Path(asked["system"]["data_dir"])))
