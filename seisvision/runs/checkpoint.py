@@ -60,13 +60,16 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint of plain containers and tensors; code inside it is refused, not run.
 
     Raises:
-        CheckpointError: the file is missing, damaged, contains pickled objects, or is not from seisvision.
+        CheckpointError: the file is missing, damaged, was changed, contains pickled objects, or is not from seisvision.
     """
     import pickle
 
     import torch
 
+    from seisvision.runs.integrity.seals import check_entries, check_seal
+
     path = find_checkpoint(path)
+    check_entries(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -91,4 +94,5 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         )
     if not re.fullmatch(r"[0-9a-f]{10}(-\d+)?", str(content["run_id"])):
         raise CheckpointError(f"{path} names the run '{content['run_id']}', which is no run id. It was tampered with.")
+    check_seal(path, checkpoint)
     return checkpoint

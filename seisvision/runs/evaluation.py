@@ -22,7 +22,7 @@ from seisvision.evaluation.predictions import Predictions
 from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS
 from seisvision.runs.bands import check_bands
-from seisvision.runs.baselines.foreign import foreign_baselines
+from seisvision.runs.baselines.foreign import Fitted, fit_again
 from seisvision.runs.build import (
     build_task,
     build_view,
@@ -165,9 +165,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         metrics[name] = measure(said, network.outputs, asked["level"], train_targets)
         report(metrics[name], said, name)
     part, predictions = next(iter(apart.items()))
-    metrics |= foreign_baselines(
-        network.path, network.content, network.config, network.data, predictions, part, asked["level"]
-    )
+    metrics |= baselines_of(network, predictions, part, asked["level"]).to_metrics(predictions, part, asked["level"])
     for name in metrics["baselines"]:
         show(beside_baselines(run_id, metrics, part, name))
     if asked["location"] is not None:
@@ -176,6 +174,11 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     write_evaluation_report(folder, network, part, predictions, metrics, asked["level"])
     show(str(folder))
     return folder
+
+
+def baselines_of(network: Network, predictions: Mapping[str, Predictions], part: str, level: float) -> Fitted:
+    """The baselines of the run of a network, on the samples that it predicted."""
+    return fit_again(network.path, network.content, network.config, network.data, predictions, part, level)
 
 
 def write_asked(folder: Path, network: Network, predictions: Mapping[str, Predictions]) -> None:

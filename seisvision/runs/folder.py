@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -11,9 +12,11 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from seisvision.errors import SeisvisionError
 from seisvision.files import write_text
@@ -21,6 +24,10 @@ from seisvision.files import write_text
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
 """A search stopped the run because others were better."""
+REPEATS = "the same command goes on with the run"
+GO_ON = f"Delete that file; {REPEATS} from its last stored epoch."
+WRITTEN_AGAIN = "The command that made the run (see overrides.yaml) writes it again."
+MEASURE_AGAIN = "Delete that file; the command of the run measures again what its checkpoint says."
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """All times are UTC."""
 
@@ -30,16 +37,20 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=True) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def read_json(path: Path, cure: str = "Delete the run folder to run it again.") -> Any:
+    """Read a JSON file; ``cure`` says what to do about a damaged one.
 
     Raises:
         SeisvisionError: the file is damaged.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SeisvisionError(f"{path} cannot be read ({error}). Delete the run folder to run it again.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise SeisvisionError(f"{path} cannot be read ({_first_line(error)}). {cure}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class RunFolder:
@@ -60,6 +71,7 @@ class RunFolder:
         self.history_file = path / "metrics.csv"
         self.predictions_file = path / "predictions.csv"
         self.log_file = path / "train.log"
+        self.manifest_file = path / "manifest.json"
         self.limits_file = path / "limits.json"
         self.checkpoints = path / "checkpoints"
         self.best_checkpoint = self.checkpoints / "best.ckpt"
@@ -98,7 +110,14 @@ class RunFolder:
 
     def status(self) -> dict[str, Any]:
         """Content of ``status.json``; state ``pending`` where nothing was started."""
-        return read_json(self.status_file) if self.status_file.exists() else {"state": PENDING, "attempts": 0}
+        if not self.status_file.exists():
+            return {"state": PENDING, "attempts": 0}
+        status = read_json(self.status_file, GO_ON)
+        if not isinstance(status, dict) or not isinstance(status.get("state"), str):
+            raise SeisvisionError(f"{self.status_file} is damaged: it names no state. {GO_ON}")
+        if not isinstance(status.get("attempts"), int):
+            raise SeisvisionError(f"{self.status_file} is damaged: it counts no attempts. {GO_ON}")
+        return status
 
     def is_finished(self) -> bool:
         """Whether the run is complete: the status says so and the results are there."""
@@ -106,7 +125,30 @@ class RunFolder:
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration of the run."""
-        return OmegaConf.to_container(OmegaConf.load(self.config_file))  # type: ignore[return-value]
+        try:
+            config = OmegaConf.to_container(OmegaConf.load(self.config_file))
+        except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+            raise SeisvisionError(
+                f"{self.config_file} cannot be read ({_first_line(error)}). {WRITTEN_AGAIN}"
+            ) from error
+        if not isinstance(config, dict) or not config:
+            raise SeisvisionError(f"{self.config_file} is damaged: it holds no settings. {WRITTEN_AGAIN}")
+        return config  # type: ignore[return-value]
+
+    def check_shape(self) -> None:
+        """Refuse files where folders belong, and folders where files belong, before any work.
+
+        Raises:
+            SeisvisionError: names the first of them.
+        """
+        folders = (self.checkpoints, self.figures, self.workers, self.tables, self.explain)
+        files = [value for name, value in vars(self).items() if name.endswith(("_file", "_checkpoint"))]
+        for path in (self.path, *folders):
+            if path.exists() and not path.is_dir():
+                raise SeisvisionError(f"{path} is a file where the run has a folder. Move it away; {REPEATS}.")
+        for path in (*files, self.path / ".lock", self.predictions("val")):
+            if path.is_dir():
+                raise SeisvisionError(f"{path} is a folder where the run has a file. Move it away; {REPEATS}.")
 
     def prepare(self, config: dict[str, Any], overrides: list[str]) -> None:
         """Create the folder and write what was asked for."""
@@ -161,8 +203,8 @@ class RunFolder:
         Raises:
             SeisvisionError: another process on this machine is working on the run.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as handle:
+        self.check_shape()
+        with self._open_lock() as handle:
             # Reading processes must not hold the lock when this process is killed and they are still ending.
             os.register_at_fork(after_in_child=handle.close)
             try:
@@ -174,6 +216,18 @@ class RunFolder:
                     "or use run.fresh=true for a run of its own."
                 ) from None
             yield
+
+    def _open_lock(self) -> IO[str]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return (self.path / ".lock").open("w")
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            raise SeisvisionError(
+                f"Run {self.path} cannot be written to ({error.strerror}): it is read-only, or somebody else's. Let its "
+                "owner go on with it, or name a folder of your own with system.runs_dir=..."
+            ) from error
 
 
 def _now() -> str:

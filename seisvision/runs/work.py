@@ -21,6 +21,7 @@ from pathlib import Path
 from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
 from seisvision.runs.folder import FAILED, RUNNING, RunFolder
 from seisvision.runs.folder import INTERRUPTED as INTERRUPTED_STATE
+from seisvision.runs.integrity.manifest import write_manifest
 from seisvision.runs.ranks import PARENT_VARIABLE, Place, current_place, join_group, tell
 from seisvision.runs.terminal import (
     INTERRUPTED,
@@ -116,6 +117,7 @@ def do_run(folder: RunFolder) -> None:
         raise first from None if first is not error else error.__cause__
     finally:
         last_words.remove(folder.mark_interrupted)
+    write_manifest(folder)
     folder.mark_finished()
 
 

@@ -36,6 +36,7 @@ from seisvision.runs.folder import (
     RunFolder,
     read_json,
 )
+from seisvision.runs.integrity.manifest import altered_files, compared_files
 from seisvision.runs.sweeps.folder import SweepFolder
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -75,6 +76,8 @@ class ComparedRun:
     """When it ended (UTC, sorts as text)."""
     level: float = LEVEL
     """Confidence level of its intervals."""
+    altered: tuple[str, ...] = ()
+    """Files that are not what they were when it ended."""
 
     @property
     def path(self) -> Path:
@@ -125,6 +128,13 @@ class ComparedRun:
         """Git commit of the code, with ``+`` where it had uncommitted changes; empty if unknown."""
         git = self.environment.get("git") or {}
         return f"{str(git.get('commit', ''))[:10]}{'+' if git.get('dirty') else ''}"
+
+    @property
+    def code(self) -> str:
+        """What measured the run: the hash of the sources where it is known, else the commit."""
+        code = self.metrics.get("code")
+        measured_by = code.get("measured_by") if isinstance(code, Mapping) else None
+        return str(measured_by or self.commit)
 
 
 Cache = dict[Path, tuple[Any, "ComparedRun | ClusterRun | LeftOut"]]
@@ -339,6 +349,7 @@ def read_run(folder: RunFolder) -> ComparedRun:
         environment,
         str(folder.status().get("ended") or written),
         float((config.get("evaluation") or {}).get("level", LEVEL)),
+        tuple(altered_files(folder, compared_files(folder))),
     )
 
 
