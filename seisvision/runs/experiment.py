@@ -203,6 +203,7 @@ def show_result(folder: RunFolder) -> None:
         text = describe_result(metrics)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise SeisvisionError(
-            f"{folder.metrics_file} does not hold the result of a run ({type(error).__name__}: {error}). {MEASURE_AGAIN}"
+            f"{folder.metrics_file} does not hold the result of a run ({type(error).__name__}: {error}). "
+            f"{MEASURE_AGAIN}"
         ) from error
     show(text)

@@ -225,8 +225,8 @@ class RunFolder:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             raise SeisvisionError(
-                f"Run {self.path} cannot be written to ({error.strerror}): it is read-only, or somebody else's. Let its "
-                "owner go on with it, or name a folder of your own with system.runs_dir=..."
+                f"Run {self.path} cannot be written to ({error.strerror}): it is read-only, or somebody else's. Let "
+                "its owner go on with it, or name a folder of your own with system.runs_dir=..."
             ) from error
 
 

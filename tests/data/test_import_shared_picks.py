@@ -81,7 +81,8 @@ def test_one_file_an_event_is_told_where_no_source_knows_the_event(tmp_path: Pat
 
 def test_picks_of_weight_4_are_left_out_with_a_reason(tmp_path: Path, tree: Path) -> None:
     rows = [
-        pick(0, "AAA", "IPU4", 3.0), pick(0, "AAA", "EP 1", 5.0), pick(0, "BBB", "IPD0", 6.0), pick(1, "AAA", "ES 4", 9.0)
+        pick(0, "AAA", "IPU4", 3.0), pick(0, "AAA", "EP 1", 5.0), pick(0, "BBB", "IPD0", 6.0),
+        pick(1, "AAA", "ES 4", 9.0),
     ]  # fmt: skip
     picks = str(write_table(tmp_path / "picks.csv", rows))
     table, listed, _ = imported([source(tree, "one", ["ev0", "ev1"], picks)], tmp_path / "set")

@@ -158,9 +158,7 @@ def tell_code(metrics: Mapping[str, Any]) -> list[str]:
         return []
     try:
         parts = [f"epochs {one['first']} to {one['last']} by {one['by']}" for one in code["epochs"]]
-        changed = "; ".join(map(str, code["changed"]))
-        return [
-            f"The code changed during this run: {', '.join(parts)}, measured by {code['measured_by']} ({changed}); {FRESH}."
-        ]
+        by, changed = ", ".join(parts), "; ".join(map(str, code["changed"]))
+        return [f"The code changed during this run: {by}, measured by {code['measured_by']} ({changed}); {FRESH}."]
     except (KeyError, TypeError):
         return []

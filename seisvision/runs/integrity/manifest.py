@@ -22,8 +22,8 @@ CHANGING = ("manifest.json", "status.json", "limits.json", "train.log")
 READ_BY_COMPARISONS = ("metrics.json", "metrics.csv", "config.yaml", "environment.json", "overrides.yaml")
 """Small files from which comparisons and tables are made, beside the predictions."""
 WHAT_TO_DO = (
-    "Restore them from a copy; or run again with run.fresh=true; or, where the checkpoints are whole, delete metrics.json "
-    "and repeat the command of the run, which measures again"
+    "Restore them from a copy; or run again with run.fresh=true; or, where the checkpoints are whole, delete "
+    "metrics.json and repeat the command of the run, which measures again"
 )
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 from edited_sets import evaluate
-from small_runs import small_config
 
 from seisvision.errors import CheckpointError
 from seisvision.runs.checkpoint import load_checkpoint
@@ -60,12 +59,12 @@ def test_a_flipped_bit_of_the_weights_is_found_by(
 
 @pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
 def test_a_flipped_bit_is_found_before_a_run_goes_on(
-    name: str, interrupted: RunFolder, copy_of: Callable[[RunFolder], RunFolder], data_dir: Path, tmp_path: Path
+    name: str, interrupted: RunFolder, copy_of: Callable[[RunFolder], RunFolder], small: Callable, tmp_path: Path
 ) -> None:
     run = copy_of(interrupted)
     flip(run.checkpoints / name, place_of_weights(run.checkpoints / name))
     with pytest.raises(CheckpointError, match=rf"{name} is damaged.*Delete .*starts this run from its beginning"):
-        ensure_run(small_config(data_dir, tmp_path), [])
+        ensure_run(small(tmp_path), [])
 
 
 def test_wherever_a_bit_is_flipped_nothing_else_is_read(finished: RunFolder, tmp_path: Path) -> None:
@@ -123,8 +122,8 @@ def test_the_hash_tells_values_apart() -> None:
         return content_hash({"state_dict": {"a": value}, "seisvision": {}})
 
     values = [
-        torch.zeros(2), torch.zeros(1, 2), torch.zeros(2, dtype=torch.float64), torch.tensor(0.0), 0, 0.0, "0", None, [0],
-        [[0]], [], {}, {"b": 0}, True, torch.zeros(2, dtype=torch.bfloat16), torch.zeros(0),
+        torch.zeros(2), torch.zeros(1, 2), torch.zeros(2, dtype=torch.float64), torch.tensor(0.0), 0, 0.0, "0", None,
+        [0], [[0]], [], {}, {"b": 0}, True, torch.zeros(2, dtype=torch.bfloat16), torch.zeros(0),
     ]  # fmt: skip
     assert len({of(value) for value in values}) == len(values)
     grid = torch.arange(24.0).reshape(1, 2, 3, 4)
