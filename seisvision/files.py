@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import glob
+import hashlib
 import logging
 import os
+import re
+import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,12 +32,50 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial-{uuid.uuid4().hex[:12]}{path.suffix}")
+    who = f"{_machine()}-{os.getpid()}"
+    partial = path.with_name(f".{path.stem}.partial-{who}-{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         yield partial
         put_in_place(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: str | Path, stem: str | None = None) -> None:
+    """Take away what processes of this machine that were killed have half-written below a folder.
+
+    What others still write stays: those of other machines too, of which nothing is known.
+
+    Args:
+        folder: all of it; where a stem is given, only what lies in it directly.
+        stem: name of a file without its ending.
+    """
+    top = Path(folder)
+    found = top.rglob(".*.partial-*") if stem is None else top.glob(f".{glob.escape(stem)}.partial-*")
+    for path in list(found):
+        match = re.search(rf"\.partial-{_machine()}-(\d+)-", path.name)
+        if match is not None and not _is_alive(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+@functools.cache
+def _machine() -> str:
+    """Eight digits for all processes among which a number means one: of a machine since its start, or a container."""
+    about = [socket.gethostname()]
+    with contextlib.suppress(OSError):
+        about.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        about.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256("\0".join(about).encode()).hexdigest()[:8]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -19,7 +19,7 @@ from seisvision.data.splits import Split
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
-from seisvision.files import check_writable, write_text
+from seisvision.files import check_writable, remove_abandoned, write_text
 from seisvision.keys import SPLITS
 from seisvision.runs.bands import check_bands
 from seisvision.runs.baselines.foreign import Fitted, fit_again
@@ -266,6 +266,7 @@ def result_folder(asked: dict[str, Any], checkpoints: Sequence[Path], name: str,
     folder_name = f"{name}-{fingerprint}-{part}-{_short_hash(checkpoints, asked)}"
     folder = Path(asked["system"]["runs_dir"]) / "evaluate" / folder_name
     folder.mkdir(parents=True, exist_ok=True)
+    remove_abandoned(folder)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
     return folder
 

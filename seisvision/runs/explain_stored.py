@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.files import check_writable
+from seisvision.files import check_writable, remove_abandoned
 from seisvision.runs.build import build_data, build_task, build_view
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.configuration import with_own_weights
@@ -31,6 +31,7 @@ def explain_stored(folder: RunFolder, settings: Mapping[str, Any], part: str, da
         DataError: the set is not the one the run was trained on.
     """
     check_writable(folder.path, "the run folder")
+    remove_abandoned(folder.path)
     checkpoint = load_checkpoint(folder.best_checkpoint)
     config = with_own_weights(folder.config())
     if data_dir is not None:

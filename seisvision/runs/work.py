@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
+from seisvision.files import remove_abandoned
 from seisvision.runs.folder import FAILED, RUNNING, RunFolder
 from seisvision.runs.folder import INTERRUPTED as INTERRUPTED_STATE
 from seisvision.runs.integrity.manifest import write_manifest
@@ -96,6 +97,7 @@ def work_on(folder: RunFolder) -> None:
 def do_run(folder: RunFolder) -> None:
     """Do the run of a folder that this process has locked, and keep its status true, whatever happens."""
     folder.mark_running()
+    remove_abandoned(folder.path)
     last_words.append(folder.mark_interrupted)
     try:
         _work(folder)

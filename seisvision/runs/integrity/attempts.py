@@ -148,7 +148,7 @@ def describe_code(attempts: Sequence[Attempt], n_epochs: int) -> dict[str, Any]:
             epochs.append({"first": stretch["first"], "last": stretch["last"], "by": by, "attempt": stretch["attempt"]})
         changed += [item for item in found if item not in changed]
     plain = [{key: value for key, value in one.items() if key != "attempt"} for one in epochs]
-    return {"attempts": len(attempts), "epochs": plain, "measured_by": code_name(last["code"]), "changed": changed}
+    return {"epochs": plain, "measured_by": code_name(last["code"]), "changed": changed}
 
 
 def tell_code(metrics: Mapping[str, Any]) -> list[str]:
