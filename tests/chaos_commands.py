@@ -108,10 +108,28 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def disturb(command: Command, folder: Path, n_kills: int, rng: random.Random, say: Say = print) -> list[str]:
-    """Do a command undisturbed, then with kills, and say in what the results differ; nothing where they do not."""
+def disturb(
+    command: Command,
+    folder: Path,
+    n_kills: int,
+    rng: random.Random,
+    say: Say = print,
+    runs: Path | None = None,
+) -> list[str]:
+    """Do a command undisturbed, then with kills, and say in what the results differ; nothing where they do not.
+
+    Args:
+        command: what is killed.
+        folder: where runs and results go; emptied first.
+        n_kills: how often.
+        rng: draws the moments.
+        say: takes a line for each kill.
+        runs: runs that are there already, instead of those of ``command.needs``.
+    """
     calm, wild = folder / "undisturbed", folder / "disturbed"
     shutil.rmtree(folder, ignore_errors=True)
+    if runs is not None:
+        shutil.copytree(runs, calm / "runs")
     for words in command.needs:
         _finish(words, calm)
     calm.mkdir(parents=True, exist_ok=True)
@@ -124,14 +142,14 @@ def disturb(command: Command, folder: Path, n_kills: int, rng: random.Random, sa
         if not _killed(command.words, wild, rng, takes_s):
             # It came to its end first: from the beginning, as far as there is one.
             say(f"{folder.name}: was done before kill {done + 1}")
-            _begin_again(wild, folder / "undisturbed", command)
+            _begin_again(wild, command)
         done += 1
         say(f"{folder.name}: kill {done} of {n_kills}")
     _finish(command.words, wild)
     return [f"{folder.name}: {line}" for line in (*differences(wild, calm), *left_behind(wild))]
 
 
-def _begin_again(wild: Path, calm: Path, command: Command) -> None:
+def _begin_again(wild: Path, command: Command) -> None:
     """Take away what a command made, where it was done before it could be killed."""
     shutil.rmtree(wild / "out", ignore_errors=True)
     if not command.needs:
@@ -159,7 +177,8 @@ def _finish(words: Sequence[str], folder: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
+    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
 
 
 def _killed(words: Sequence[str], folder: Path, rng: random.Random, takes_s: float) -> bool:

@@ -15,7 +15,7 @@ from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import check_writable
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
 from seisvision.runs.folder import MEASURE_AGAIN, RunFolder, read_json
-from seisvision.runs.integrity.manifest import compared_files, warn_if_altered
+from seisvision.runs.integrity.manifest import COMPARED, warn_if_altered
 from seisvision.runs.ranks import current_place
 from seisvision.runs.terminal import copied_to, quick_imports, quiet_libraries, show
 from seisvision.runs.work import do_run, work_together
@@ -198,7 +198,7 @@ def show_result(folder: RunFolder) -> None:
     from seisvision.runs.results import describe_result
 
     metrics = read_json(folder.metrics_file, MEASURE_AGAIN)
-    warn_if_altered(folder, compared_files(folder))
+    warn_if_altered(folder, COMPARED)
     try:
         text = describe_result(metrics)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -28,6 +28,7 @@ REPEATS = "the same command goes on with the run"
 GO_ON = f"Delete that file; {REPEATS} from its last stored epoch."
 WRITTEN_AGAIN = "The command that made the run (see overrides.yaml) writes it again."
 MEASURE_AGAIN = "Delete that file; the command of the run measures again what its checkpoint says."
+FILE_SUFFIXES = (".json", ".yaml", ".csv", ".npz", ".log", ".ckpt", ".tmp")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """All times are UTC."""
 
@@ -142,12 +143,12 @@ class RunFolder:
             SeisvisionError: names the first of them.
         """
         folders = (self.checkpoints, self.figures, self.workers, self.tables, self.explain)
-        files = [value for name, value in vars(self).items() if name.endswith(("_file", "_checkpoint"))]
         for path in (self.path, *folders):
             if path.exists() and not path.is_dir():
                 raise SeisvisionError(f"{path} is a file where the run has a folder. Move it away; {REPEATS}.")
-        for path in (*files, self.path / ".lock", self.predictions("val")):
-            if path.is_dir():
+        inside = [path for folder in (self.path, self.checkpoints) if folder.is_dir() for path in folder.iterdir()]
+        for path in sorted(inside):
+            if (path.suffix in FILE_SUFFIXES or path.name == ".lock") and path.is_dir():
                 raise SeisvisionError(f"{path} is a folder where the run has a file. Move it away; {REPEATS}.")
 
     def prepare(self, config: dict[str, Any], overrides: list[str]) -> None:

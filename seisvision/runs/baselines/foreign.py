@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def fit_again(
         level: confidence level of the intervals.
     """
     run = RunFolder(checkpoint.resolve().parent.parent)
-    warn_if_altered(run, [FILE])
+    warn_if_altered(run, re.compile(re.escape(FILE)))
     path = run.path / FILE
     stored = read_stored(path) if path.is_file() else None
     if stored is None:

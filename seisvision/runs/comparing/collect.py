@@ -36,7 +36,7 @@ from seisvision.runs.folder import (
     RunFolder,
     read_json,
 )
-from seisvision.runs.integrity.manifest import altered_files, compared_files
+from seisvision.runs.integrity.manifest import COMPARED, altered_files
 from seisvision.runs.sweeps.folder import SweepFolder
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -349,7 +349,7 @@ def read_run(folder: RunFolder) -> ComparedRun:
         environment,
         str(folder.status().get("ended") or written),
         float((config.get("evaluation") or {}).get("level", LEVEL)),
-        tuple(altered_files(folder, compared_files(folder))),
+        tuple(altered_files(folder, COMPARED)),
     )
 
 

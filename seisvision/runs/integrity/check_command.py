@@ -49,9 +49,9 @@ def _look_over(folder: RunFolder) -> tuple[list[str], str]:
     try:
         state = str(folder.status()["state"])
         n_files = len(read_manifest(folder))
-        wrong += altered_files(folder)
     except SeisvisionError as error:
         return [str(error)], "damaged"
+    wrong += altered_files(folder)
     for path in (folder.best_checkpoint, folder.last_checkpoint):
         if path.exists():
             try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ log = logging.getLogger(__name__)
 
 CHANGING = ("manifest.json", "status.json", "limits.json", "train.log")
 """Files at the top of a run folder that change after its end, and the manifest itself."""
-READ_BY_COMPARISONS = ("metrics.json", "metrics.csv", "config.yaml", "environment.json", "overrides.yaml")
-"""Small files from which comparisons and tables are made, beside the predictions."""
+COMPARED = re.compile(r"metrics\.json|metrics\.csv|config\.yaml|environment\.json|overrides\.yaml|predictions\w*\.csv")
+"""Names of the small files from which comparisons and tables are made."""
 WHAT_TO_DO = (
     "Restore them from a copy; or run again with run.fresh=true; or, where the checkpoints are whole, delete "
     "metrics.json and repeat the command of the run, which measures again"
@@ -54,20 +55,19 @@ def read_manifest(folder: RunFolder) -> dict[str, dict[str, Any]]:
     return {str(name): dict(one) for name, one in files.items()}
 
 
-def altered_files(folder: RunFolder, names: Iterable[str] | None = None) -> list[str]:
+def altered_files(folder: RunFolder, asked: re.Pattern[str] | None = None) -> list[str]:
     """Files of a finished run that are no more what they were at its end, each with what happened, in words.
 
     Args:
         folder: of the run.
-        names: only these; default all of the manifest.
-
-    Raises:
-        SeisvisionError: the manifest is damaged.
+        asked: matches the names of those that are looked at; default all of the manifest.
     """
-    known = read_manifest(folder)
-    asked = known if names is None else [name for name in names if name in known]
+    try:
+        known = read_manifest(folder)
+    except SeisvisionError:
+        return [f"{folder.manifest_file.name} (damaged)"]
     found = []
-    for name in asked:
+    for name in (name for name in known if asked is None or asked.fullmatch(name)):
         path = folder.path / name
         if not path.is_file():
             found.append(f"{name} (missing)")
@@ -76,18 +76,9 @@ def altered_files(folder: RunFolder, names: Iterable[str] | None = None) -> list
     return found
 
 
-def compared_files(folder: RunFolder) -> list[str]:
-    """Names of the small files of a run from which comparisons are made."""
-    return [*READ_BY_COMPARISONS, *(path.name for path in sorted(folder.path.glob("predictions*.csv")))]
-
-
-def warn_if_altered(folder: RunFolder, names: Iterable[str]) -> None:
+def warn_if_altered(folder: RunFolder, asked: re.Pattern[str]) -> None:
     """Say so where files that are about to be read are not what they were when the run ended."""
-    try:
-        found = altered_files(folder, names)
-    except SeisvisionError as error:
-        log.warning("%s", error)
-        return
+    found = altered_files(folder, asked)
     if found:
         log.warning("Run %s was changed after its end: %s. %s.", folder.path, ", ".join(found), WHAT_TO_DO)
 

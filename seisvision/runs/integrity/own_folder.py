@@ -71,9 +71,6 @@ def _tell_lost_history(path: Path, epochs: int) -> None:
     lost = [epoch + 1 for epoch in range(epochs) if str(epoch) not in known]
     if lost:
         log.warning(
-            "%s lacks %s of the %d epochs before this one: its curves begin later, its result is the same. "
-            "run.fresh=true trains all of it.",
-            path,
-            f"epoch {lost[0]}" if len(lost) == 1 else f"{len(lost)} epochs, the first of them {lost[0]},",
-            epochs,
-        )
+            "%s has no line of %d of the %d epochs that are done: curves lack them, the result does not. run.fresh=true "
+            "trains all of it.", path, len(lost), epochs,
+        )  # fmt: skip

@@ -69,7 +69,7 @@ def interrupted(small: Callable, tmp_path_factory: pytest.TempPathFactory) -> Ru
     config = small(tmp_path_factory.mktemp("interrupted"))
 
     def stop(self: ReportProgress, trainer: object, *_: object) -> None:
-        if trainer.current_epoch == 1:
+        if trainer.current_epoch == 2:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patched:
