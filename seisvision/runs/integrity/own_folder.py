@@ -71,6 +71,6 @@ def _tell_lost_history(path: Path, epochs: int) -> None:
     lost = [epoch + 1 for epoch in range(epochs) if str(epoch) not in known]
     if lost:
         log.warning(
-            "%s has no line of %d of the %d epochs that are done: curves lack them, the result does not. run.fresh=true "
-            "trains all of it.", path, len(lost), epochs,
+            "%s has no line of %d of the %d epochs that are done: curves lack them, the result does not. "
+            "run.fresh=true trains all of it.", path, len(lost), epochs,
         )  # fmt: skip
