@@ -32,6 +32,14 @@ sys.path.insert(0, str(ROOT / "tests"))
 from chaos_sweep import check_files, descendants  # noqa: E402
 from tiny_runs import TINY  # noqa: E402
 
+SMALL = [
+    "~model",
+    "+model._target_=model_of_ones_own.RequiredArguments",
+    "+model.width=7",
+    "dataset.source.n_events=16",
+]
+"""A network of a few weights, on few events: what is killed is the command, not the arithmetic."""
+
 ORPHAN_S = 20.0
 """How long a process may outlive its command."""
 VOLATILE = ("seconds", "started", "ended", "created", "host", "pid", "attempts", "seconds_before", "command", "out")
@@ -177,8 +185,9 @@ def _finish(words: Sequence[str], folder: Path) -> None:
 
 
 def _environment() -> dict[str, str]:
-    paths = [str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
+    paths = [str(ROOT), str(ROOT / "tests" / "runs"), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    own = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "SEISVISION_ALLOWED_TARGETS": "model_of_ones_own."}
+    return {**os.environ, **own}
 
 
 def _killed(words: Sequence[str], folder: Path, rng: random.Random, takes_s: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import sys
@@ -19,12 +18,11 @@ from chaos_commands import Command, commands, disturb, left_behind
 
 @pytest.mark.parametrize(("name", "n_kills"), [("compare", 2), ("evaluate", 2)])
 def test_a_killed_command_ends_like_an_undisturbed_one_when_it_is_repeated(
-    name: str, n_kills: int, finished: RunFolder, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, n_kills: int, finished: RunFolder, data_dir: Path, tmp_path: Path
 ) -> None:
     runs = tmp_path / "runs"
     for group in ("one", "several"):
         shutil.copytree(finished.path, runs / group / finished.run_id)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests" / "runs")]))
     command = Command(commands(str(data_dir))[name].words)
     said: list[str] = []
     assert disturb(command, tmp_path / name, n_kills, random.Random(3), said.append, runs) == []
