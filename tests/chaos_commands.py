@@ -67,6 +67,7 @@ def tiny(data_dir: str, *more: str) -> list[str]:
     return [
         "train.py",
         *TINY,
+        *SMALL,
         f"system.data_dir={data_dir}",
         "system.runs_dir={runs}",
         "trainer.accelerator=cpu",
