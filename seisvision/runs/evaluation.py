@@ -36,7 +36,7 @@ from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain, with_own_weights
 from seisvision.runs.data_checks import check_data
-from seisvision.runs.evaluating.other_set import cut_as_trained, may_be_open
+from seisvision.runs.evaluating.other_set import cut_as_trained, may_be_open, warn_of_other_window
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.known_events import (
     KEEP,
@@ -237,7 +237,7 @@ def open_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents]
     if not is_own:
         section = {"event": "samples", "trace": "traces"}[view.unit]
         dataset = cut_as_trained(asked["dataset"], section, config["dataset"][section])
-        _warn_of_other_window(config["dataset"][section], dataset[section])
+        warn_of_other_window(config["dataset"][section], dataset[section])
         config = {**config, "dataset": dataset}
         check_origin(config, view)
     check_location({**config, "location": asked["location"]}, view)
@@ -289,18 +289,6 @@ def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None
             f"{waveform_set.path} is not the set the checkpoint was trained on: its fingerprint is "
             f"{waveform_set.fingerprint}, not {content['data_fingerprint']}. Restore the set, or name it as another "
             "one with dataset=... to evaluate on all its events."
-        )
-
-
-def _warn_of_other_window(trained: dict[str, Any], asked: dict[str, Any]) -> None:
-    """Time is an axis of the picture: other windows are other pictures."""
-    other = asked.get("window", {})
-    changed = {name: value for name, value in trained["window"].items() if name in other and other[name] != value}
-    if changed:
-        log.warning(
-            "The network was trained on other windows (%s); its pictures now have another time axis. Set these keys of "
-            "the window to compare.",
-            ", ".join(f"{name}={value}, now {other[name]}" for name, value in changed.items()),
         )
 
 

@@ -61,3 +61,15 @@ def cut_as_trained(dataset: Mapping[str, Any], section: str, trained: Mapping[st
     window = ", ".join(f"{name}={value}" for name, value in trained["window"].items())
     log.info("dataset.%s.window.length_s is not given: windows are those of the training (%s)", section, window)
     return {**dataset, section: {**asked, "window": dict(trained["window"])}}
+
+
+def warn_of_other_window(trained: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Time is an axis of the picture: other windows are other pictures."""
+    other = asked.get("window", {})
+    changed = {name: value for name, value in trained["window"].items() if name in other and other[name] != value}
+    if changed:
+        log.warning(
+            "The network was trained on other windows (%s); its pictures now have another time axis. Set these keys of "
+            "the window to compare.",
+            ", ".join(f"{name}={value}, now {other[name]}" for name, value in changed.items()),
+        )
