@@ -83,7 +83,7 @@ def _feed(digest: Any, node: Any) -> None:
     if isinstance(node, torch.Tensor):
         digest.update(f"tensor {node.dtype} {tuple(node.shape)};".encode())
         plain = node.detach().cpu().contiguous()
-        digest.update(memoryview(plain.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
     elif isinstance(node, Mapping):
         digest.update(f"mapping {len(node)};".encode())
         for key, value in node.items():
