@@ -95,13 +95,13 @@ def _stretches(attempts: Sequence[Attempt], n_epochs: int) -> list[dict[str, Any
         trained_by |= dict.fromkeys(range(attempt["from_epoch"], n_epochs), attempt)
     stretches: list[dict[str, Any]] = []
     for epoch in range(n_epochs):
-        attempt = trained_by.get(epoch)
-        if attempt is None:
+        owner = trained_by.get(epoch)
+        if owner is None:
             continue
-        if stretches and stretches[-1]["attempt"] is attempt:
+        if stretches and stretches[-1]["attempt"] is owner:
             stretches[-1]["last"] = epoch + 1
         else:
-            stretches.append({"first": epoch + 1, "last": epoch + 1, "attempt": attempt})
+            stretches.append({"first": epoch + 1, "last": epoch + 1, "attempt": owner})
     return stretches
 
 
