@@ -281,7 +281,10 @@ def _plain(node: Any, place: str) -> Any:
 
 
 def _shown(text: str, place: str) -> str:
-    return text.replace(place, "")
+    """Text without the folder, which also the runs that were copied from the undisturbed one name."""
+    for name in ("disturbed", "undisturbed"):
+        text = text.replace(str(Path(place).with_name(name)), "")
+    return text
 
 
 if __name__ == "__main__":
