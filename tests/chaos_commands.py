@@ -80,7 +80,14 @@ def commands(data_dir: str) -> dict[str, Command]:
     run = tiny(data_dir, "name=one")
     pair = tiny(data_dir, "-m", "name=several", "seed=1,2", "trainer.max_epochs=1")
     clusters = tiny(
-        data_dir, "-m", "name=clusters", "task=cluster", "task.k=2,3", "task.min_cluster_size=2", "trainer.max_epochs=1"
+        data_dir,
+        "-m",
+        "name=clusters",
+        "task=cluster",
+        "task.k=2,3",
+        "task.min_cluster_size=2",
+        "dataset.source.n_events=48",
+        "trainer.max_epochs=1",
     )
     folders = [f"system.data_dir={data_dir}", "system.runs_dir={out}", "system.num_workers=0", "accelerator=cpu"]
     two = ["trainer=ddp", "trainer.devices=2", "trainer.max_epochs=2"]
