@@ -116,7 +116,7 @@ class RunFolder:
         status = read_json(self.status_file, GO_ON)
         if not isinstance(status, dict) or not isinstance(status.get("state"), str):
             raise SeisvisionError(f"{self.status_file} is damaged: it names no state. {GO_ON}")
-        if not isinstance(status.get("attempts"), int):
+        if not isinstance(status.setdefault("attempts", 0), int):
             raise SeisvisionError(f"{self.status_file} is damaged: it counts no attempts. {GO_ON}")
         return status
 
