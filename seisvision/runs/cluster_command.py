@@ -22,12 +22,14 @@ def run(args: argparse.Namespace) -> int:
     """Write the report; print the recommendation and, last, the path of the page."""
     from seisvision.errors import ConfigurationError, DataError
     from seisvision.files import check_writable
+    from seisvision.leftovers import clear_files
     from seisvision.runs.cluster_report import write_cluster_report
     from seisvision.runs.cluster_runs import read_cluster_runs
 
     if args.out.exists() and not args.out.is_dir():
         raise ConfigurationError(f"--out '{args.out}' is a file; give the name of a folder.")
     check_writable(args.out, "--out")
+    clear_files(args.out)
     page = write_cluster_report(args.runs, args.out)
     if page is None:
         _, left_out = read_cluster_runs(args.runs)

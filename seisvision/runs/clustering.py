@@ -28,6 +28,7 @@ from seisvision.runs.baselines.clusters import compare_with_simple_clusters
 from seisvision.runs.build import class_map
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.folder import RunFolder, write_json
+from seisvision.runs.integrity.seals import write_tensors
 from seisvision.runs.known_events import Seen
 from seisvision.runs.prediction import from_all_processes, in_data_order
 from seisvision.runs.prediction_table import SAMPLE_COLUMNS
@@ -317,7 +318,7 @@ def _write_features(path: Path, found: Extracted, points: np.ndarray, clustering
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:
     with whole_file(path) as partial:
-        torch.save(checkpoint, partial)
+        write_tensors(checkpoint, partial)
 
 
 def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:

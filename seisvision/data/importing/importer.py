@@ -20,7 +20,7 @@ import numpy as np
 from seisvision.data.cells import name_cells
 from seisvision.data.importing.association import Association, EventFiles, associate
 from seisvision.data.importing.event_builder import EventResult, build_event
-from seisvision.data.importing.pick_events import give_picks
+from seisvision.data.importing.pick_events import give_picks, tell_refused
 from seisvision.data.importing.pick_matching import EVENT_REFUSED, EventPicks
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import (
@@ -248,10 +248,11 @@ def associate_all(recipe: Recipe) -> list[Association]:
     Raises:
         DataError: as :func:`associate`; it names the source where there are several.
     """
-    found = []
+    given = []
     for source in recipe.sources:
         with _named(source, recipe):
-            found.append(give_picks(source, associate(source)))
+            given.append(give_picks(source, associate(source)))
+    found = tell_refused(recipe.sources, given)
     name_cells(files.event for association in found for files in association.events)
     return found
 
