@@ -91,7 +91,7 @@ CHANGED = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "look", "expected"), CHANGED, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("changes", "look", "expected"), CHANGED, ids=[str(case[0])[:40] for case in CHANGED])
 def test_every_setting_of_a_recipe_may_be_changed_also_one_it_does_not_have_yet(tmp_path, changes, look, expected):
     path = tmp_path / "mine.yaml"
     path.write_text(
