@@ -1,9 +1,13 @@
 """Fixtures shared by all tests."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from seisvision.runs import terminal
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +18,24 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real recordings not found in {folder}; set SEISVISION_SHARED_DATA to test with them")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands decide where messages go for the life of their process; tests share one, and read the messages."""
+    set_up = terminal.set_up_logging
+
+    def set_up_for_tests() -> None:
+        set_up()
+        terminal.log.propagate = True
+
+    monkeypatch.setattr(terminal, "set_up_logging", set_up_for_tests)
+    _as_at_the_start()
+    yield
+    _as_at_the_start()
+
+
+def _as_at_the_start() -> None:
+    terminal.log.setLevel(logging.NOTSET)
+    terminal.log.propagate = True
+    terminal.log.handlers.clear()

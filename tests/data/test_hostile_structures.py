@@ -128,7 +128,7 @@ def test_json_nested_without_end_is_refused(tmp_path: Path, text: str) -> None:
 )
 def test_a_status_of_another_shape_is_refused(tmp_path: Path, status: object) -> None:
     (tmp_path / "status.json").write_text(json.dumps(status))
-    with pytest.raises(SeisvisionError, match="which no run writes"):
+    with pytest.raises(SeisvisionError, match="is damaged"):
         RunFolder(tmp_path).is_finished()
 
 
