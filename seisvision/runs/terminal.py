@@ -327,9 +327,20 @@ def _explain_override(error: Exception, config_name: str) -> str:
             break
         node = node[name]
         parents.append(name)
+    else:
+        return _explain_mapping(key[1], node)
     where = f"'{'.'.join(parents)}'" if parents else "the configuration"
     allowed = [str(choice) for choice in node] if isinstance(node, Mapping) else []
     return f"'{key[1]}' is not a setting: there is no '{name}' in {where}. {did_you_mean(name, allowed)}"
+
+
+def _explain_mapping(key: str, node: Any) -> str:
+    """Say how a mapping that is there already is given other keys: Hydra lets braces change values alone."""
+    held = f"holds {', '.join(map(str, node))}" if isinstance(node, Mapping) else f"is {node}"
+    return (
+        f"'{key}' {held}, and what is given for it would add other keys. To put another mapping in its place, give "
+        f"'~{key}' and '+{key}={{...}}'; to add keys, '+{key}.NAME=VALUE'."
+    )
 
 
 def _composed_without(key: str, config_name: str) -> Any:
