@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import seisvision
-from seisvision.secrets_kept import redact
+from seisvision.plain_text import shown
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ A command module has ``add_arguments(parser)`` and ``run(arguments) -> int``; he
 
 
 class Parser(argparse.ArgumentParser):
-    """Shows no secret of a command line that it does not understand."""
+    """Shows no secret, and nothing that steers a terminal, of a command line that it does not understand."""
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and exit with 2."""
-        super().error(redact(message))
+        super().error(shown(message))
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -8,6 +8,7 @@ they are. The tables of waveform sets are not written so: they belong to a forma
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -43,12 +44,18 @@ def _is_number(text: str) -> bool:
 class Writer:
     """``csv.writer`` with lines that end as everywhere here."""
 
-    def __init__(self, file: Any, **settings: Any) -> None:
-        self._writer = csv.writer(file, **{"lineterminator": "\n", **settings})
+    def __init__(self, file: Any, *, lineterminator: str = "\n", **settings: Any) -> None:
+        self._file, self._end = file, lineterminator
+        self._line = io.StringIO(newline="")
+        # Where lines end otherwise, csv leaves a carriage return without quotes, and readers take it for an end.
+        self._writer = csv.writer(self._line, **settings, lineterminator="\r\n")
 
     def writerow(self, row: Iterable[Any]) -> Any:
         """Write one line."""
-        return self._writer.writerow([to_cell(value) for value in row])
+        self._line.seek(0)
+        self._line.truncate()
+        self._writer.writerow([to_cell(value) for value in row])
+        return self._file.write(self._line.getvalue().removesuffix("\r\n") + self._end)
 
     def writerows(self, rows: Iterable[Iterable[Any]]) -> None:
         """Write many lines."""
@@ -89,6 +96,13 @@ class DictReader(csv.DictReader):
         lines = list(lines)
         super().__init__(lines, **settings)
         self.reader: Any = Reader(lines)
+
+
+def end_of_lines(table: pd.DataFrame) -> str:
+    """What ends the lines of a table for ``to_csv`` such that all cells come back, also with a carriage return."""
+    texts = (table.iloc[:, place] for place, kind in enumerate(table.dtypes) if kind.kind not in "biufcmM")
+    names = any("\r" in str(name) for name in table.columns)
+    return "\r\n" if names or any("\r" in str(value) for column in texts for value in column) else "\n"
 
 
 def frame_to_cells(table: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from seisvision.evaluation.tables import ResultRow, results_table
 from seisvision.location.catalogue import read_observations, write_table
 from seisvision.runs import tables
 from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
-from seisvision.spreadsheets import from_cell, to_cell
+from seisvision.spreadsheets import DictReader, Reader, Writer, from_cell, to_cell
 
 FORMULAS = ["=cmd|' /C calc'!A0", "+49", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", '=A1,"x"', "'=1"]  # noqa: RUF001
 NAMES = ["ev1", "'", "''x", "-", "=", "000123", "-1.5", "+7", "-inf", "it's", "", "日本"]
@@ -119,3 +119,25 @@ def test_nobody_writes_csv_past_this_module() -> None:
             if name in ("csv.writer", "csv.DictWriter", "np.savetxt", "to_csv"):
                 found.setdefault(path.relative_to(package).as_posix(), []).append(name)
     assert found == allowed
+
+
+def test_a_carriage_return_within_a_name_ends_no_line(tmp_path: Path) -> None:
+    from seisvision.data.waveform_set import WaveformSet
+    from seisvision.data.writer import WaveformSetWriter
+
+    names = ["a\rb", "c\r", "\rd", "e\r\nf"]
+    with WaveformSetWriter(tmp_path / "set", card={}) as writer:
+        for name in names:
+            row = {"source_id": name, "trace_\rcolumn": name, "trace_sampling_rate_hz": 20.0}
+            writer.add_event([row], np.ones((1, 3, 4), dtype=np.float32))
+    table, stripped = WaveformSet(tmp_path / "set").metadata, [name.strip() for name in names]
+    assert table["source_id"].tolist() == stripped and table["trace_\rcolumn"].tolist() == names
+    write_rejections(tmp_path / "rejected.csv", [Rejection("s", name, "", "", "read", "x", name) for name in names])
+    with (tmp_path / "rejected.csv").open(newline="") as file:
+        assert [row["file"] for row in DictReader(file)] == names
+    write_table(pd.DataFrame({"event_id": names, "x": 1.5}), tmp_path / "table.csv")
+    assert pd.read_csv(tmp_path / "table.csv")["event_id"].map(from_cell).tolist() == names
+    with (tmp_path / "own.csv").open("w", newline="") as file:
+        Writer(file).writerows([[name, 1] for name in names])
+    with (tmp_path / "own.csv").open(newline="") as file:
+        assert [row[0] for row in Reader(file)] == names

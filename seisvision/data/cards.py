@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from seisvision.plain_text import say
+
 FIRST = ("name", "description", "source", "citation", "licence", "content", "unit", "instrument_response", "processing")
 APART = ("files", "counts", "fingerprint")
 WIDTH = 20
@@ -23,8 +25,8 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.data.sources import FolderSource
 
     folder = FolderSource(args.set).prepare(args.data_dir)
-    print("\n".join(card_lines(folder)))
-    print(folder)
+    say("\n".join(card_lines(folder)))
+    say(folder)
     return 0
 
 

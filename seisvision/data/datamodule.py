@@ -23,9 +23,17 @@ from seisvision.data.left_out import summary
 from seisvision.data.memory import SamplesInMemory
 from seisvision.data.samples import EventSamples
 from seisvision.data.split import UNITS, Split
+from seisvision.data.still.telling import tell_still
 from seisvision.data.targets import ClassMap
 from seisvision.data.traces import TraceSamples
-from seisvision.data.usability import Selection, check_components, row_numbers, unusable_samples, with_cache
+from seisvision.data.usability import (
+    Selection,
+    check_components,
+    moving_traces,
+    row_numbers,
+    unusable_samples,
+    with_cache,
+)
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.keys import SPLITS
@@ -116,6 +124,7 @@ class EventDataModule(pl.LightningDataModule):
         self.first_epoch = 0
         """Epoch with which the training starts; more than 0 where it is resumed."""
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
+        self.cache_dir = cache_dir
         self._arguments = with_cache({"seed": seed, "onset": onset, **samples}, cache_dir)
         self._check_settings()
         check_components(self.waveform_set, self._arguments.get("components", "Z"))
@@ -129,6 +138,7 @@ class EventDataModule(pl.LightningDataModule):
             for column, class_map in (self._arguments.get("targets") or {}).items()
             if class_map is not None
         }
+        tell_still(self)
         self.counts = {part: self._count_classes(part) for part in self.parts}
         self._refuse_untrained_classes()
 
@@ -175,7 +185,16 @@ class EventDataModule(pl.LightningDataModule):
             unit=self.unit,
             select=self.select,
             min_stations=self.min_stations,
+            cache_dir=self.cache_dir,
         )
+
+    def moving_traces(self, ids: Sequence[str]) -> list[np.ndarray]:
+        """Tell of each of these samples which of its traces move within the window, bool (S,)."""
+        return moving_traces(self.waveform_set, ids, samples=self._arguments, unit=self.unit, cache_dir=self.cache_dir)
+
+    def class_map(self, column: str) -> ClassMap | None:
+        """Value of a column, as text, to class number; ``None`` where it holds numbers."""
+        return (self._arguments.get("targets") or {})[column]
 
     def _exclude(self, part: str, reasons: Mapping[str, str]) -> None:
         if self.unit == "event":

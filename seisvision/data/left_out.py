@@ -15,6 +15,7 @@ CURES = (
     (r"no label", "dataset.labels for classes; for numbers, fill the column"),
     (r"no onset time", "dataset.{section}.onset, or another window.reference"),
     (r"no \w+ time", "dataset.{section}.window.reference"),
+    (r"no sample of the window differs", "dataset.{section}.window, or leave dead channels out of the set"),
     (r"in no part of the split", "split.column, or draw another split"),
     (r"the (window|recording) ", "dataset.{section}.window: length_s, start_s or complete"),
 )

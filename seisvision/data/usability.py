@@ -14,6 +14,7 @@ from seisvision.data.event_index import EventIndex, build_event_index
 from seisvision.data.left_out import summary
 from seisvision.data.onsets import known_onsets
 from seisvision.data.samples import reference_s
+from seisvision.data.still.motion import STILL, set_motion
 from seisvision.data.targets import event_column, target_arrays, trace_column, trace_target_arrays
 from seisvision.data.traces import TraceIndex, build_trace_index, trace_window_starts_s, window_problems
 from seisvision.data.waveform_set import WaveformSet
@@ -54,9 +55,60 @@ def unusable_samples(
     samples = with_cache(samples, cache_dir)
     if unit == "trace":
         ids = [str(row) for row in range(len(waveform_set.metadata))] if ids is None else ids
-        return _unusable_traces(waveform_set, ids, samples, select or {})
+        reasons = _unusable_traces(waveform_set, ids, samples, select or {})
+        return reasons | _still(waveform_set, [name for name in ids if name not in reasons], samples, unit, cache_dir)
     ids = waveform_set.source_ids if ids is None else ids
-    return _unusable_events(waveform_set, ids, samples, min_stations, select or {})
+    reasons = _unusable_events(waveform_set, ids, samples, min_stations, select or {})
+    return reasons | _still(waveform_set, [name for name in ids if name not in reasons], samples, unit, cache_dir)
+
+
+def moving_traces(
+    waveform_set: WaveformSet,
+    ids: Sequence[str],
+    *,
+    samples: Mapping[str, Any],
+    unit: str = "event",
+    cache_dir: str | Path | None = None,
+) -> list[np.ndarray]:
+    """Tell of each sample which of its traces move within the window, bool (S,); others show a network nothing.
+
+    Args:
+        waveform_set: the set.
+        ids: samples that can be served otherwise: ids of events, or rows of the metadata table as text.
+        samples: keywords of :class:`EventSamples` or :class:`TraceSamples`.
+        unit: ``"event"`` or ``"trace"``.
+        cache_dir: where detected onsets, and where recordings move, are kept.
+    """
+    window, seed = samples["window"], samples.get("seed", DEFAULT_SEED)
+    onset = with_cache(samples, cache_dir).get("onset")
+    index: TraceIndex | EventIndex
+    if unit == "trace":
+        index = build_trace_index(waveform_set, row_numbers(ids), onset)
+        first = np.arange(len(ids) + 1)
+        lead_s = trace_window_starts_s(index, window, seed)
+    else:
+        index = build_event_index(waveform_set, ids, known_onsets(waveform_set, onset))
+        first = index.first
+        starts_s = reference_s(index, window) + window.start_s + window.jitters_s(list(ids), seed)
+        lead_s = np.repeat(starts_s, np.diff(first)) - index.start_s
+    begin = np.round(lead_s * index.sampling_rate_hz).astype(int)
+    end = begin + np.ceil(window.length_s * index.sampling_rate_hz).astype(int) + 1
+    motion = set_motion(waveform_set, None if cache_dir is None else Path(cache_dir))
+    return np.split(motion.moves(index.rows, samples.get("components", "Z"), begin, end), first[1:-1])
+
+
+def _still(
+    waveform_set: WaveformSet,
+    ids: Sequence[str],
+    samples: Mapping[str, Any],
+    unit: str,
+    cache_dir: str | Path | None,
+) -> dict[str, str]:
+    """Samples of which nothing moves within the window: dead channels, or a window beside the recordings."""
+    if not ids:
+        return {}
+    moving = moving_traces(waveform_set, ids, samples=samples, unit=unit, cache_dir=cache_dir)
+    return {name: STILL for name, traces in zip(ids, moving, strict=True) if not traces.any()}
 
 
 def check_components(waveform_set: WaveformSet, components: str) -> None:

@@ -26,6 +26,7 @@ from seisvision.data.stored.placing import whole_set
 from seisvision.errors import DataError
 from seisvision.files import told_when_full
 from seisvision.keys import COMPONENTS
+from seisvision.spreadsheets import end_of_lines
 
 REQUIRED_COLUMNS = ("source_id", "trace_sampling_rate_hz")
 DATA_FORMAT_KEYS = ("measurement", "unit", "instrument_response")
@@ -266,7 +267,8 @@ class WaveformSetWriter:
         write_checksums(self._file, self._checksums)
         self._close_file()
         self._checksums = []
-        pd.DataFrame(self._rows).to_csv(self._folder / f"metadata{self._chunks[-1]}.csv", index=False)
+        table, path = pd.DataFrame(self._rows), self._folder / f"metadata{self._chunks[-1]}.csv"
+        table.to_csv(path, index=False, lineterminator=end_of_lines(table))
         self._rows = []
 
     def _write_card(self, folder: Path) -> None:

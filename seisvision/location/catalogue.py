@@ -154,7 +154,8 @@ def rejected_table(observations: ObservationTable, locations: Locations) -> pd.D
 
 def write_table(table: pd.DataFrame, path: Path) -> Path:
     """Write a table as CSV, whole or not at all."""
-    return written(path, lambda partial: spreadsheets.frame_to_cells(table).to_csv(partial, index=False))
+    cells, end = spreadsheets.frame_to_cells(table), spreadsheets.end_of_lines(table)
+    return written(path, lambda partial: cells.to_csv(partial, index=False, lineterminator=end))
 
 
 def written(path: Path, write: Callable[[Path], object]) -> Path:

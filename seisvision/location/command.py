@@ -18,6 +18,8 @@ import argparse
 import logging
 from pathlib import Path
 
+from seisvision.plain_text import say
+
 log = logging.getLogger(__name__)
 
 LEVELS = (0.68, 0.95)
@@ -77,6 +79,6 @@ def run(args: argparse.Namespace) -> int:
         log.warning("%d of %d rows could not be used; see %s", len(rejected), len(observations.table), rejected_path)
     if not located.all():
         log.warning("%d of %d events could not be located; column reason says why", (~located).sum(), len(table))
-    print(f"{located.sum()} of {len(table)} events located, {table['ambiguous'].sum()} of them with a second solution")
-    print(args.out)
+    say(f"{located.sum()} of {len(table)} events located, {table['ambiguous'].sum()} of them with a second solution")
+    say(args.out)
     return 0

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from seisvision.plain_text import say
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision clusters``."""
@@ -35,6 +37,6 @@ def run(args: argparse.Namespace) -> int:
         _, left_out = read_cluster_runs(args.runs)
         reasons = "; ".join(f"{one.path}: {one.reason}" for one in left_out[:3]) or "there is no run folder"
         raise DataError(f"None of the folders holds a finished clustering run ({reasons}). Train with task=cluster.")
-    print((args.out / "clusters.md").read_text(encoding="utf-8"))
-    print(page)
+    say((args.out / "clusters.md").read_text(encoding="utf-8"))
+    say(page)
     return 0

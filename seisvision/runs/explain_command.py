@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from seisvision.plain_text import say
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision explain``."""
@@ -33,5 +35,5 @@ def run(args: argparse.Namespace) -> int:
     quiet_libraries()
     settings = {"method": "gradcam", "samples": args.samples, "layer": args.layer}
     explain_stored(folder, settings, args.part, args.data_dir)
-    print(folder.figures)
+    say(folder.figures)
     return 0

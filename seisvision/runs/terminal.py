@@ -22,10 +22,11 @@ from typing import Any, TypeVar
 
 from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
 from seisvision.files import full_disk
+from seisvision.plain_text import say, shown
 from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
 from seisvision.runs.trust.composing import guard_composition, refuse_rerun
-from seisvision.secrets_kept import redact, refuse_secret_words
+from seisvision.secrets_kept import refuse_secret_words
 
 log = logging.getLogger("seisvision")
 
@@ -42,11 +43,11 @@ QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb"
 
 
 class Redacting(logging.Formatter):
-    """Shows messages without what is secret in them."""
+    """Shows messages without what is secret in them, and without what steers a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The message as people and files get it."""
-        return redact(super().format(record))
+        return shown(super().format(record))
 
 
 def set_up_logging() -> None:
@@ -58,9 +59,15 @@ def set_up_logging() -> None:
         log.setLevel(logging.INFO)
         log.propagate = False
     quiet_libraries()
+    warnings.formatwarning = _format_warning
     if not sys.warnoptions:
         # Lightning advises on worker counts and dataloader lengths; what matters is said by our own messages.
         warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch")
+
+
+def _format_warning(*said: Any, _formatted: Callable[..., str] = warnings.formatwarning, **more: Any) -> str:
+    """Warnings of libraries quote data, too."""
+    return shown(_formatted(*said, **more))
 
 
 def quiet_libraries() -> None:
@@ -112,7 +119,7 @@ class _LogFile(logging.FileHandler):
 
 def show(text: str) -> None:
     """Print a result on standard output and keep it in the log file, if there is one."""
-    print(redact(text), flush=True)
+    say(text)
     for handler in log.handlers:
         if isinstance(handler, logging.FileHandler):
             handler.emit(logging.LogRecord(log.name, logging.INFO, "", 0, "\n" + text, None, None))
@@ -320,9 +327,20 @@ def _explain_override(error: Exception, config_name: str) -> str:
             break
         node = node[name]
         parents.append(name)
+    else:
+        return _explain_mapping(key[1], node)
     where = f"'{'.'.join(parents)}'" if parents else "the configuration"
     allowed = [str(choice) for choice in node] if isinstance(node, Mapping) else []
     return f"'{key[1]}' is not a setting: there is no '{name}' in {where}. {did_you_mean(name, allowed)}"
+
+
+def _explain_mapping(key: str, node: Any) -> str:
+    """Say how a mapping that is there already is given other keys: Hydra lets braces change values alone."""
+    held = f"holds {', '.join(map(str, node))}" if isinstance(node, Mapping) else f"is {node}"
+    return (
+        f"'{key}' {held}, and what is given for it would add other keys. To put another mapping in its place, give "
+        f"'~{key}' and '+{key}={{...}}'; to add keys, '+{key}.NAME=VALUE'."
+    )
 
 
 def _composed_without(key: str, config_name: str) -> Any:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from seisvision.errors import UNFORESEEN, ConfigurationError, PrunedError, SeisvisionError
 from seisvision.leftovers import clear_below
+from seisvision.plain_text import shown
 from seisvision.runs.folder import FAILED, RUNNING, RunFolder
 from seisvision.runs.folder import INTERRUPTED as INTERRUPTED_STATE
 from seisvision.runs.integrity.manifest import write_manifest
@@ -35,7 +36,6 @@ from seisvision.runs.terminal import (
     set_up_logging,
     stop_on_signals,
 )
-from seisvision.secrets_kept import redact
 
 log = logging.getLogger(__name__)
 
@@ -238,7 +238,7 @@ def _work_as_rank(folder: RunFolder, place: Place) -> None:
     except Exception as error:
         folder.tell_error(place.rank, error)
         if place.rank > 0 or os.environ.get("SEISVISION_TRACEBACK") == "1":
-            print(redact(traceback.format_exc()), file=sys.stderr)
+            print(shown(traceback.format_exc()), file=sys.stderr)
         raise
 
 

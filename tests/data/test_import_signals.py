@@ -10,7 +10,7 @@ from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.series.band import band_pass
-from seisvision.data.importing.series.signals import Recording, check, filtered, join, looks_clipped, process
+from seisvision.data.importing.series.signals import Recording, check, filtered, join, looks_clipped, process, resampled
 from seisvision.data.importing.tables.times import NS
 
 START = UTCDateTime("2020-01-01")
@@ -144,6 +144,14 @@ def test_resampling_keeps_the_band_and_does_not_alias():
     assert slow.rate_hz == 40 and slow.original_rate_hz == 100 and len(slow.samples) == 1600
     assert spectrum[np.abs(frequency - 4) < 0.2].max() == pytest.approx(1, abs=0.05)
     assert spectrum[np.abs(frequency - 6) < 0.5].max() < 0.003  # where 34 Hz would fold to
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(100, 50), (100, 20), (200, 40), (40, 10)])
+def test_tones_a_fifth_above_the_new_half_rate_fold_down_by_less_than_minus_50_db(from_hz, to_hz):
+    for factor in (1.2, 1.3, 1.5, 1.9):
+        samples = np.sin(np.pi * to_hz * factor * np.arange(60 * from_hz) / from_hz + 0.3)
+        middle = resampled(samples, from_hz, to_hz)[5 * to_hz : -5 * to_hz]
+        assert 20 * np.log10(np.sqrt(2 * np.mean(middle**2))) < -50
 
 
 def test_resampling_moves_nothing_in_time():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seisvision.errors import DataError
+from seisvision.plain_text import say, shown
 
 if TYPE_CHECKING:
     from seisvision.data.audit.audit import Audit
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     write_audit(audit, folder)
     page = write_page(audit, waveform_set, folder)
     print_summary(audit)
-    print(page)
+    say(page)
     return 1 if args.strict and audit.fatal else 0
 
 
@@ -66,7 +67,6 @@ def _changed_files(path: Path) -> str:
 def print_summary(audit: Audit) -> None:
     """Tables of findings and confounds on standard output."""
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -80,17 +80,17 @@ def print_summary(audit: Audit) -> None:
         if item.code.startswith("confound_"):
             continue
         head = f"[{colours[item.severity]}]{item.severity:<8}[/]"
-        console.print(f"{head}{escape(item.title)}: {item.count} of {item.of} {item.unit}", soft_wrap=True)
-        console.print(f"        {escape(item.remedy)}", soft_wrap=True)
+        console.print(f"{head}{_plain(item.title)}: {item.count} of {item.of} {item.unit}", soft_wrap=True)
+        console.print(f"        {_plain(item.remedy)}", soft_wrap=True)
         if item.examples:
-            console.print(f"        such as {escape(item.examples[0])}", soft_wrap=True)
+            console.print(f"        such as {_plain(item.examples[0])}", soft_wrap=True)
     if audit.confounds:
         table = Table("tells the class alone", "kind", "balanced", "95 %", "AUC", "accuracy", "majority")
         for confound in audit.confounds[:SHOWN_CONFOUNDS]:
             numbers = (confound.auc, confound.accuracy, confound.majority)
             mark = " *" if confound.notable else ""
             table.add_row(
-                confound.attribute + mark,
+                _plain(confound.attribute) + mark,
                 confound.kind,
                 f"{confound.balanced_accuracy:.3f}",
                 f"{confound.low95:.2f}-{confound.high95:.2f}",
@@ -102,3 +102,10 @@ def print_summary(audit: Audit) -> None:
             console.print(f"* {notable} warnings: tells more than chance would; a model must beat it", soft_wrap=True)
     counts = [sum(item.severity == name for item in audit.findings) for name in colours]
     console.print(f"{counts[0]} fatal, {counts[1]} warnings, {counts[2]} notes")
+
+
+def _plain(text: str) -> str:
+    """Text of a set as it stands there: neither markup of rich nor anything that steers a terminal."""
+    from rich.markup import escape
+
+    return escape(shown(text))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
 from seisvision.files import check_writable
+from seisvision.plain_text import say
 
 if TYPE_CHECKING:
     from seisvision.data.fetching.recipe import Requests
@@ -70,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
 
         options = {"overwrite": args.overwrite, "retry": args.retry, "dry_run": args.dry_run, "workers": args.workers}
         report = run_fetch(recipe, out, **options)
-    print(summary(report))
+    say(summary(report))
     if report.imported is not None:
         from seisvision.data.importing.summary import summary as import_summary
 
-        print("\n" + import_summary(report.imported))
-    print(_estimate(report, recipe.requests) if args.dry_run else report.out)
+        say("\n" + import_summary(report.imported))
+    say(_estimate(report, recipe.requests) if args.dry_run else report.out)
     return 0
 
 

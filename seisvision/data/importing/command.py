@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
 from seisvision.files import check_writable
+from seisvision.plain_text import say
 from seisvision.seeding import DEFAULT_SEED
 
 if TYPE_CHECKING:
@@ -89,16 +90,16 @@ def run(args: argparse.Namespace) -> int:
     try:
         report = run_import(recipe, out, progress=_show_progress, **settings)
     except NothingLeftError as nothing:
-        print(summary(nothing.report))
+        say(summary(nothing.report))
         raise
-    print(summary(report))
+    say(summary(report))
     if args.dry_run:
         for rejection in report.rejections[:SHOWN_REJECTIONS]:
             name = rejection.trace_id or rejection.file
-            print(f"  {rejection.source} {rejection.event_id} {name}: {rejection.reason}")
-        print(f"dry run: nothing was written; {len(report.rejections)} lines would be in rejected.csv")
+            say(f"  {rejection.source} {rejection.event_id} {name}: {rejection.reason}")
+        say(f"dry run: nothing was written; {len(report.rejections)} lines would be in rejected.csv")
     else:
-        print(args.out)
+        say(args.out)
     return 0
 
 
@@ -110,8 +111,8 @@ def _run_shard(args: argparse.Namespace, recipe: Recipe) -> int:
         raise ConfigurationError("--shard needs --out, and goes with neither --dry-run nor --events-per-chunk")
     settings = {"workers": args.workers, "overwrite": args.overwrite}
     folder, report = import_shard(recipe, args.out, *parse_shard(args.shard), progress=_show_progress, **settings)
-    print("this shard is finished already" if report is None else summary(report))
-    print(folder)
+    say("this shard is finished already" if report is None else summary(report))
+    say(folder)
     return 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from seisvision.plain_text import say
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -22,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
     check_writable(Path(args.out or args.shards).absolute().parent, "--out")
     path = merge_shards(args.shards, args.out, args.overwrite)
     merged = WaveformSet(path)
-    print(f"{len(merged)} events, {len(merged.metadata)} traces")
-    print(path)
+    say(f"{len(merged)} events, {len(merged.metadata)} traces")
+    say(path)
     return 0

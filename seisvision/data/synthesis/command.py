@@ -9,6 +9,7 @@ from pathlib import Path
 
 from seisvision.data.synthesis.parameters import EARTH_MODELS, GEOMETRIES, SOURCE_TYPES, SynthesisParameters
 from seisvision.files import check_writable
+from seisvision.plain_text import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     path = _make(parameters, args)
     _print_summary(path, time.perf_counter() - started)
-    print(path)
+    say(path)
     return 0
 
 

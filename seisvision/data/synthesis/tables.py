@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from seisvision.data.synthesis.modes import ModeTable, love_modes, rayleigh_mode
 from seisvision.data.synthesis.parameters import GENERATOR_VERSION
 from seisvision.data.synthesis.rays import RayTables, ray_tables
 from seisvision.files import keep_if_possible, whole_file
+from seisvision.stored_arrays import open_arrays
 
 _MODE_COLUMNS = ("omega", "phase_velocity", "group_velocity", "energy", "quality")
 
@@ -41,7 +41,7 @@ def earth_tables(model: str, cache_dir: Path | None = None) -> EarthTables:
     try:
         return _read(path)
     # Absent or damaged: either way it is made again.
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+    except (OSError, KeyError, ValueError):
         tables = make_earth_tables(model)
         keep_if_possible(lambda path: _write(path, tables), path)
         return tables
@@ -77,7 +77,7 @@ def _write(path: Path, tables: EarthTables) -> None:
 
 
 def _read(path: Path) -> EarthTables:
-    with np.load(path, allow_pickle=False) as archive:
+    with open_arrays(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
     rays = {name.removeprefix("rays."): values for name, values in arrays.items() if name.startswith("rays.")}
     return EarthTables(

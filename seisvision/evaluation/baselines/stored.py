@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.baselines.feature_table import KINDS, TRACE_KINDS, FeatureTable, one_below_other
 from seisvision.evaluation.baselines.fitting import Features, Part, arranged
 from seisvision.files import parse_json, whole_file
+from seisvision.stored_arrays import open_arrays
 
 FILE = "baselines.npz"
 OF_TRAINING = "training: "
@@ -87,7 +87,7 @@ def read_stored(path: Path) -> StoredBaselines:
         CheckpointError: the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open_arrays(path) as stored:
             about = parse_json(str(stored["about"]))
             ids = stored["sample_ids"].tolist()
             targets = {name.partition("/")[2]: stored[name] for name in stored.files if name.startswith("target/")}
@@ -97,7 +97,7 @@ def read_stored(path: Path) -> StoredBaselines:
             }
             train = Part(ids, stored["source_ids"].tolist(), targets)
         return StoredBaselines(train, tables, about["settings"], about["outputs"], int(about["seed"]))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{path}, which holds what the baselines were fitted on, cannot be read ({error}). Delete it to go on "
             "without baselines that were fitted, or train again with run.fresh=true."

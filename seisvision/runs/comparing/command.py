@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from seisvision.plain_text import say
+
 if TYPE_CHECKING:
     from seisvision.runs.comparing.collect import Cache
     from seisvision.runs.comparing.groups import Comparison
@@ -77,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     if args.watch is not None:
         _watch(args, cache, comparison)
     _show(comparison)
-    print(args.out)
+    say(args.out)
     return 0
 
 
@@ -122,7 +124,7 @@ def _write(args: argparse.Namespace, cache: Cache, reload_s: float | None) -> Co
 def _show(comparison: Comparison) -> None:
     from seisvision.runs.comparing.tables import leaderboard
 
-    print(leaderboard(comparison, "text"))
+    say(leaderboard(comparison, "text"))
     for warning in comparison.warnings:
         log.warning("Warning: %s", warning)
     for one in comparison.left_out[:10]:

@@ -51,7 +51,8 @@ def read_plan(typed: Sequence[str], over: Mapping[str, Any], config_loader: Any 
     for override in parser.parse_overrides([*brought, *typed]):
         key = override.key_or_group
         if key.split(".")[0].split("/")[0] not in OWN_GROUPS:
-            chosen[key] = override
+            # '~key' before '+key={...}' puts one mapping in the place of another: both are meant.
+            chosen[f"~{key}" if override.is_delete() else key] = override
     fixed = [str(one.input_line) for one in chosen.values() if not one.is_sweep_override()]
     return Plan(fixed, {key: one for key, one in chosen.items() if one.is_sweep_override()})
 

@@ -84,7 +84,7 @@ class PointSweeper(Sweeper):
         kind = config["sweep"]["kind"]
         if kind not in KINDS:
             raise ConfigurationError(f"sweep.kind={kind} is unknown. {did_you_mean(str(kind), list(KINDS))}")
-        plan = read_plan(arguments, config["sweep"]["over"], self.hydra_context.config_loader)
+        plan = read_plan(arguments, config["sweep"]["over"] or {}, self.hydra_context.config_loader)
         launcher = build_launcher(config["launcher"])
         name = str(self.config.name)
         about = {"name": name, "kind": kind, "launcher": config["launcher"]["kind"], "typed": plan.typed()}

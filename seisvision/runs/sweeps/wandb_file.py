@@ -33,7 +33,7 @@ def wandb_sweep(preset: Path, overrides: Sequence[str], method: str | None = Non
     settings = config["sweep"]
     if settings.get("paired"):
         raise ConfigurationError("W&B has no paired sweeps; give the combinations to train.py -m sweep=paired instead.")
-    plan = read_plan([*overrides, "logger=wandb"], settings["over"])
+    plan = read_plan([*overrides, "logger=wandb"], settings["over"] or {})
     if not plan.swept:
         raise ConfigurationError(f"{preset} and what was typed sweep nothing; add a key with values, such as seed=1,2.")
     parameters = {one.get_key_element(): _parameter(one) for one in plan.swept.values()}

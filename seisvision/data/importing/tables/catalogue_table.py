@@ -309,6 +309,8 @@ class _Reader:
                 f"{name}: {number} values of {column} stand for none (such as -999), and are missing"
             )
         catalogue.notes += [f"{name}: {note}" for note in self.times.notes]
+        if self.table.end:
+            catalogue.notes.append(f"{name}: {self.table.end}")
         if n_repeats:
             catalogue.notes.append(f"{name}: {n_repeats} rows repeat an event as they name its stations or picks")
         if self.table.n_comments:

@@ -122,7 +122,7 @@ def read_station_rows(
         code: f"{file.name} puts it at two places at one time ({places}); give dates, or one place"
         for code, places in two_places.items()
     }
-    notes += [f"{file.name}: {note}" for note in reader.notes]
+    notes += [f"{file.name}: {note}" for note in (*reader.notes, *([table.end] if table.end else []))]
     notes += [f"station {'.'.join(code)}: {reason}" for code, reason in problems.items()]
     return [row for row in rows if (row.network, row.station) not in two_places]
 

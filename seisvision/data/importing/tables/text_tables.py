@@ -6,6 +6,7 @@ import bz2
 import csv
 import gzip
 import io
+import logging
 import lzma
 import re
 import zlib
@@ -19,6 +20,8 @@ import pandas as pd
 from seisvision.data.importing.formats.packed import largest
 from seisvision.errors import DataError
 
+log = logging.getLogger(__name__)
+
 NAN = float("nan")
 COMPRESSED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 CSV_SUFFIXES = tuple(suffix + packed for suffix in (".csv", ".txt", ".tsv", ".dat") for packed in ("", *COMPRESSED))
@@ -31,6 +34,8 @@ RULE = re.compile(r"[-=+|\s]+")
 """A line that underlines the header."""
 SEPARATOR_LINE = re.compile(r'"?sep=."?\s*', re.IGNORECASE)
 """What spreadsheets put before a header."""
+LONGEST_END = 60
+"""Characters of a last line that are shown."""
 NO_VALUE = ("", "nan", "none", "null", "nat", "na", "n/a", "-", "--")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
@@ -57,6 +62,8 @@ class TextTable:
     misfits: list[tuple[int, str, list[str]]] = field(default_factory=list)
     repeated: frozenset[int] = frozenset()
     n_comments: int = 0
+    end: str = ""
+    """What is to be said of the end of the file: the last line does not end, so it may be the first half of one."""
 
     def column(self, index: int) -> list[str]:
         """All cells of a column."""
@@ -163,7 +170,18 @@ def read_table(file: Path) -> TextTable:
     table = TextTable(_unique(columns), [], [], separator, repeated=repeated)
     for line, cells in _records(lines[at + 1 :], separator):
         _add(table, line + at + 1, cells, columns)
+    if lines[-1].strip() and len(lines) > at + 1:
+        _look_at_end(table, lines[-1], len(lines))
     return table
+
+
+def _look_at_end(table: TextTable, text: str, line: int) -> None:
+    """Refuse a last line that ends within quotes; of one that only lacks its end, nobody knows whether it is whole."""
+    table.end = f"line {line}, the last, does not end, so the file may be cut short there: {text[-LONGEST_END:]!r}"
+    is_quoted = table.separator not in (BLANKS, "|") and text.count('"') % 2 == 1
+    if is_quoted and table.lines and table.lines[-1] == line:
+        table.lines.pop()
+        table.misfits.append((line, "ends within quotes; is the file cut short?", table.rows.pop()))
 
 
 def _text(file: Path) -> str:
@@ -269,9 +287,15 @@ def read_csv(file: Path) -> pd.DataFrame:
     Rows that are too short are filled with empty cells.
 
     Raises:
-        DataError: the file is no table, or a row has more cells than the header names columns.
+        DataError: the file is no table, a row has more cells than the header names columns, or the file ends within a
+            row.
     """
     table = read_table(file)
+    if table.end:
+        broken = [reason for line, reason, _ in table.misfits if line == max([*table.lines, line])]
+        if broken:
+            raise DataError(f"{file}: {table.end}; it {broken[-1]} Get the file whole, or take that line out")
+        log.warning("%s: %s", file, table.end)
     rows, width = dict(zip(table.lines, table.rows, strict=True)), len(table.columns)
     for line, reason, cells in table.misfits:
         if len(cells) > width:

@@ -1,0 +1,1 @@
+"""Recordings and samples in which nothing moves: found, left out and told."""
