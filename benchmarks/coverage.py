@@ -1,7 +1,7 @@
 """How often the intervals that are printed hold the truth: nominal against measured, for every measure.
 
 ``python benchmarks/coverage.py``                  everything, in minutes on one core; exit 1 where a cell is too low
-``python benchmarks/coverage.py --only numbers``   one family (classes, numbers, angles, clusters)
+``python benchmarks/coverage.py --only numbers``   one family (classes, numbers, angles, clusters, leaderboard)
 ``python benchmarks/coverage.py --short``          a twentieth of the draws, up to 177 events
 
 Samples are drawn again and again from populations whose true value is known (from a very large sample of them) and
@@ -41,7 +41,7 @@ N_TRUTH = 200_000
 """Events of the sample that stands for the population."""
 LEAST_GIVEN = 0.05
 """Cells where fewer draws have an interval are not judged."""
-FAMILIES = ("classes", "numbers", "angles", "clusters")
+FAMILIES = ("classes", "numbers", "angles", "clusters", "leaderboard")
 
 Draw = Callable[[np.random.Generator, np.ndarray], tuple[Any, ...]]
 """Draws one sample: arrays (N, ...) for samples whose events (N,) are given."""

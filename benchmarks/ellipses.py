@@ -1,11 +1,13 @@
 """How often the ellipses of ``seisvision locate`` hold the epicentre: nominal against measured.
 
     OMP_NUM_THREADS=1 python benchmarks/ellipses.py [--events 1000] [--short] [--errors normal] [--seed 1] [--json]
+    OMP_NUM_THREADS=1 python benchmarks/ellipses.py --stations 5 6 --sigmas "from residuals"
 
 Stations are drawn around known epicentres, distances get normal errors of their own that are proportional to them (and,
 with ``--common-share``, a part that all distances of an event have in common), and the true epicentre is inside or not.
-A row is a cell of stations, gap, distances, error and sigmas; the simulation error is twice the standard error of a
-share. Events with a second solution are flagged by the command and counted apart.
+A row is a cell of stations, gap, distances, error and sigmas, with draws of its own; the simulation error is twice the
+standard error of a share. Events with a second solution are flagged by the command and counted apart. The last lines
+pool the cells of a number of stations.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import itertools
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
@@ -117,8 +120,8 @@ def is_inside(found: Locations, ellipse: Ellipse, events: dict[str, np.ndarray])
 
 
 def measure(cell: Cell, events: int = 1000, errors: str = "log", seed: int = SEED) -> Coverage:
-    """Coverage in one cell."""
-    rng = np.random.default_rng([seed, cell.n_stations, int(cell.gap_deg), int(1000 * cell.relative_error)])
+    """Coverage in one cell, whose draws no other cell shares."""
+    rng = np.random.default_rng([seed, zlib.crc32(f"{cell} {errors}".encode())])
     true = made_events(rng, events, cell)
     offset_km = observed_km(rng, true["offset_km"], cell, errors)
     sigma_km = cell.relative_error * offset_km if cell.sigmas == "known" else None
@@ -149,10 +152,12 @@ def _nearer_to_first(found: Locations, true: dict[str, np.ndarray]) -> np.ndarra
     return first_km <= second_km
 
 
-def cells(short: bool = False, common_shares: Sequence[float] = (0.0,)) -> Iterator[Cell]:
+def cells(
+    short: bool = False, common_shares: Sequence[float] = (0.0,), sigmas_of: Sequence[str] = SIGMAS
+) -> Iterator[Cell]:
     """Rows of the table; the short one has the hard corners only."""
     stations, gaps, errors = (STATIONS, GAPS_DEG, RELATIVE_ERRORS) if not short else ((5, 12), (90, 270), (0.05, 0.125))
-    for sigmas, share in itertools.product(SIGMAS, common_shares):
+    for sigmas, share in itertools.product(sigmas_of, common_shares):
         for row in itertools.product(stations, gaps, DISTANCES_KM, errors):
             yield Cell(*row, sigmas, share)
 
@@ -165,37 +170,65 @@ def holds(coverage: Coverage) -> bool:
     )
 
 
+HEADER = "sigmas          common stations  gap      km     error    68 %    95 %  +-95  no ellipse  second  of these"
+
+
+def print_cell(cell: Cell, coverage: Coverage) -> None:
+    """One row of the table."""
+    print(
+        f"{cell.sigmas:15s} {cell.common_share:6.2f} {cell.n_stations:8d} {cell.gap_deg:4.0f} "
+        f"{cell.distances:>8s} {100 * cell.relative_error:6.1f} % {100 * coverage.inside['68']:6.1f}  "
+        f"{100 * coverage.inside['95']:6.1f} {100 * coverage.simulation_error('95'):5.1f} "
+        f"{100 * coverage.no_ellipse:9.1f} % {100 * coverage.ambiguous:5.1f} % "
+        f"{100 * coverage.inside_first['95']:7.1f}"
+        f"{'' if holds(coverage) else '  off'}",
+        flush=True,
+    )
+
+
+def print_pooled(measured: Sequence[tuple[Cell, Coverage]]) -> None:
+    """Cells of equal sigmas and stations in one: share, smallest and largest cell, how many hold."""
+    for sigmas, n_stations in dict.fromkeys((cell.sigmas, cell.n_stations) for cell, _ in measured):
+        some = [found for cell, found in measured if (cell.sigmas, cell.n_stations) == (sigmas, n_stations) and found.n]
+        if not some:
+            continue
+        texts = []
+        for level in NOMINAL:
+            shares, n = np.array([100 * one.inside[level] for one in some]), np.array([one.n for one in some])
+            texts.append(f"{np.average(shares, weights=n):.1f} % ({shares.min():.1f} to {shares.max():.1f})")
+        second = 100 * np.mean([one.ambiguous for one in some])
+        held = f"{sum(map(holds, some))} of {len(some)} cells hold"
+        print(f"{n_stations:3d} stations, sigmas {sigmas}: {', '.join(texts)}, second {second:.1f} %, {held}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=1000, help="events a cell")
     parser.add_argument("--short", action="store_true", help="the corners of the table only")
     parser.add_argument("--errors", choices=("log", "normal"), default="log", help="kind of the relative errors")
     parser.add_argument("--common-share", type=float, nargs="+", default=[0.0], help="variance common to an event")
-    parser.add_argument("--seed", type=int, default=SEED, help=f"default {SEED}, with which the locator was tuned")
+    parser.add_argument("--stations", type=int, nargs="+", choices=STATIONS, default=STATIONS)
+    parser.add_argument("--sigmas", nargs="+", choices=SIGMAS, default=SIGMAS)
+    parser.add_argument("--seed", type=int, default=SEED, help=f"default {SEED}")
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    rows = []
+    measured: list[tuple[Cell, Coverage]] = []
     if not arguments.json:
-        print(
-            "sigmas          common stations  gap      km     error    68 %    95 %  +-95  no ellipse  second  of these"
-        )
-    for cell in cells(arguments.short, arguments.common_share):
-        coverage = measure(cell, arguments.events, arguments.errors, arguments.seed)
-        rows.append(asdict(cell) | asdict(coverage) | {"holds": holds(coverage)})
+        print(HEADER)
+    for cell in cells(arguments.short, arguments.common_share, arguments.sigmas):
+        if cell.n_stations not in arguments.stations:
+            continue
+        measured.append((cell, measure(cell, arguments.events, arguments.errors, arguments.seed)))
         if not arguments.json:
-            print(
-                f"{cell.sigmas:15s} {cell.common_share:6.2f} {cell.n_stations:8d} {cell.gap_deg:4.0f} "
-                f"{cell.distances:>8s} {100 * cell.relative_error:6.1f} % {100 * coverage.inside['68']:6.1f}  "
-                f"{100 * coverage.inside['95']:6.1f} {100 * coverage.simulation_error('95'):5.1f} "
-                f"{100 * coverage.no_ellipse:9.1f} % {100 * coverage.ambiguous:5.1f} % "
-                f"{100 * coverage.inside_first['95']:7.1f}"
-                f"{'' if holds(coverage) else '  off'}"
-            )
+            print_cell(*measured[-1])
     if arguments.json:
+        rows = [asdict(cell) | asdict(found) | {"holds": holds(found)} for cell, found in measured]
         print(json.dumps(rows, indent=2))
         return
-    print(f"{sum(row['holds'] for row in rows)} of {len(rows)} cells hold to 2 points plus simulation error")
+    print_pooled(measured)
+    n_held = sum(holds(found) for _, found in measured)
+    print(f"{n_held} of {len(measured)} cells hold to 2 points plus simulation error")
 
 
 if __name__ == "__main__":

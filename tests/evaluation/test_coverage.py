@@ -44,6 +44,8 @@ def case_of(family: str, name: str) -> Any:
         ("angles", "narrow", "events", 50, ["r2", "bias_deg", "circular_correlation", "median_ae_deg"]),
         ("clusters", "clusters by chance", "alone", 50, ["ari"]),
         ("clusters", "clusters of 97 %", "events", 50, ["ari"]),
+        ("leaderboard", "leaderboard, seed spread 0", "alone", 50, ["accuracy, 1 seed", "accuracy, 5 seeds"]),
+        ("leaderboard", "leaderboard, seed spread 4.9", "alone", 177, ["accuracy, 2 seeds", "accuracy, 5 seeds"]),
     ],
 )
 def test_intervals_hold_as_often_as_they_say(

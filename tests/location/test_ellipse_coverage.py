@@ -47,6 +47,23 @@ def test_ellipses_hold_what_they_say(
     assert judge.holds(coverage), coverage
 
 
+def test_no_two_cells_share_their_draws(judge: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells that share events fail together, and their number says less than it seems to."""
+    drawn = []
+
+    def noted(rng: np.random.Generator, *_: object) -> None:
+        drawn.append(rng.random())
+        raise InterruptedError
+
+    monkeypatch.setattr(judge, "made_events", noted)
+    some = [*judge.cells(), judge.Cell(8, 180, "30-300", 0.1, "known", 0.3)]
+    for cell in some:
+        for errors in ("log", "normal"):
+            with pytest.raises(InterruptedError):
+                judge.measure(cell, 1, errors)
+    assert len(set(drawn)) == len(drawn) == 2 * len(some)
+
+
 def test_together_the_corners_are_within_two_points(judge: ModuleType) -> None:
     """Every fourth row pooled: the error of the simulation is about one point."""
     measured = [judge.measure(cell, 200, seed=5) for cell in list(judge.cells(short=True))[::4]]
