@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import CheckpointError
-from seisvision.files import safe_name
 
 CONTENT_KEYS = ("version", "config", "outputs", "view", "run_id", "data_fingerprint", "split_hash", "split", "git")
 """What stands under ``seisvision`` in a checkpoint, beside the weights and the state of the training."""
@@ -101,9 +100,5 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} names the run {str(content['run_id'])[:40]!r}, which is no run id. It was tampered with."
         )
-    for output in content["outputs"]:
-        # Files of an evaluation are named by it.
-        if safe_name(name := str(output["name"])) != name:
-            raise CheckpointError(f"{path} names the output '{name[:80]}', which no file can be named by.")
     check_seal(path, checkpoint)
     return checkpoint

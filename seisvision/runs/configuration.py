@@ -175,7 +175,8 @@ def check_numbers(config: Mapping[str, Any]) -> None:
         is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
         if value is not None and not (is_number and low <= value <= high):
             what = "a whole number" if kind is int else "a number"
-            limits = f"of at least {low:g}" if high >= MUCH else f"from {low:g} to {high:g}"
+            is_large = is_number and value > high
+            limits = f"of at least {low:g}" if high >= MUCH and not is_large else f"from {low:g} to {high:g}"
             raise ConfigurationError(f"{key}={value} is not allowed; give {what} {limits}.")
 
 

@@ -375,6 +375,6 @@ def test_folds_share_the_test_events_and_cover_the_rest(data_dir: Path, tmp_path
 
 
 def test_a_training_that_diverges_stops_and_says_so(data_dir: Path, tmp_path: Path) -> None:
-    config = tiny_config(data_dir, tmp_path, "optimizer=sgd", "optimizer.lr=1e30", "trainer.gradient_clip_val=null")
+    config = tiny_config(data_dir, tmp_path, "optimizer=sgd", "optimizer.lr=1e6", "trainer.gradient_clip_val=null")
     with pytest.raises(SeisvisionError, match=r"diverged.*optimizer\.lr"):
         ensure_run(config, [])

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from seisvision.errors import CheckpointError, ConfigurationError, SeisvisionError
+from seisvision.files import safe_name
 from seisvision.keys import SPLITS
 from seisvision.runs.trust.arguments import fits_type, shortened, type_name
 
@@ -78,6 +79,10 @@ def check_content(checkpoint: Mapping[str, Any], path: Path) -> None:
             raise CheckpointError(
                 f"{path} was tampered with or is damaged: its {key}={said} is no {type_name(wanted)}."
             )
+    # Files of an evaluation are named by its outputs.
+    odd = [name for output in content["outputs"] if safe_name(name := str(output.get("name", ""))) != name]
+    if odd:
+        raise CheckpointError(f"{path} names the output {shortened(odd[0])}, which no file can be named by.")
     unknown = [name for name in content["split"] if name not in SPLITS]
     if unknown or content.get("split_unit") not in ("event", "trace"):
         raise CheckpointError(f"{path} was tampered with or is damaged: its split is none of events or traces.")
