@@ -6,6 +6,7 @@ were filtered or resampled.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,8 @@ def set_shapes(waveform_set: WaveformSet, cache_dir: Path | None = None) -> Reco
             with np.load(path) as stored:
                 return RecordingShapes(stored["source_id"], stored["shape"])
         except (KeyError, ValueError, OSError):
-            path.unlink()
+            with contextlib.suppress(OSError):
+                path.unlink()
     shapes = _read_shapes(waveform_set)
     if path is not None:
         try:

@@ -26,6 +26,7 @@ from seisvision.evaluation.agreement import agreement_measures, cross_table
 from seisvision.files import whole_file, write_text
 from seisvision.runs.baselines.clusters import compare_with_simple_clusters
 from seisvision.runs.build import class_map
+from seisvision.runs.callbacks import write_tensors
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.known_events import Seen
@@ -317,7 +318,7 @@ def _write_features(path: Path, found: Extracted, points: np.ndarray, clustering
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:
     with whole_file(path) as partial:
-        torch.save(checkpoint, partial)
+        write_tensors(checkpoint, partial)
 
 
 def _tensors(values: Mapping[str, Any]) -> dict[str, Any]:
