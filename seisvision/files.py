@@ -230,8 +230,8 @@ _REMEDY = {
     "folder on another disk. What was there is whole.",
 }
 _BROKEN_REMEDY = (
-    "The disk, or the connection to it, fails, or it has become read-only: see the log of the system (dmesg), or name a "
-    "folder on another disk; then repeat the command."
+    "The disk, or the connection to it, fails, or it has become read-only. See the log of the system (dmesg), or name "
+    "a folder on another disk; then repeat the command."
 )
 
 

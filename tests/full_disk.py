@@ -13,14 +13,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import importlib
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from chaos_data import ROOT, Scenario, differences, scenarios
@@ -40,6 +45,7 @@ LARGE_BYTES = 512 << 20
 PAGE_BYTES = 4096
 VOLATILE = ("second", "per_s", "started", "ended", "created", "command", "updated")
 """Words in names of columns that differ from one time to the next."""
+FORKED = False
 TOLD = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
@@ -49,8 +55,13 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=12, help="sizes of the disk for each command")
     parser.add_argument("--only", nargs="+", help="names of commands")
     parser.add_argument("--events", type=int, default=6, help="of the imports")
+    parser.add_argument("--forked", action="store_true", help="spend no time on imports: forks of this process")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True)
+    if asked.forked:
+        global FORKED
+        FORKED = True
+        import_all()
     wrong, n_full = [], 0
     with scenarios(asked.folder / "inputs", asked.events) as data:
         known = data | runs(asked.folder / "inputs")
@@ -60,7 +71,9 @@ def main() -> int:
             n_full += full
             wrong += [f"{name}: {fault}" for fault in found]
             seconds = time.monotonic() - started
-            print(f"{name}: full {full} times of {asked.steps}, {len(found)} faults, {seconds:.0f} s", flush=True)
+            print(
+                f"{name}: full {full} times of {asked.steps}, {len(found)} faults, {seconds:.0f} s", *found, flush=True
+            )
     print("\n".join(wrong) or f"the disk was full {n_full} times, and everything was told and mended")
     return 1 if wrong else 0
 
@@ -72,6 +85,7 @@ def runs(inputs: Path) -> dict[str, Scenario]:
     several = [*words, "-m", "name=several", "seed=1,2", "trainer.max_epochs=1"]
     clusters = [*words, "-m", "name=clusters", "task=cluster", "task.k=2,3", "task.min_cluster_size=2"]
     small, config = inputs / "runs", inputs / "conf"
+    small.mkdir()
 
     def train(asked: list[str], *more: str) -> Scenario:
         def prepare(folder: Path) -> None:
@@ -84,10 +98,8 @@ def runs(inputs: Path) -> dict[str, Scenario]:
         def prepare(folder: Path) -> None:
             name = next(word for word in asked if word.startswith("name=")).partition("=")[2]
             if not (small / name).exists():
-                subprocess.run(
-                    [sys.executable, ROOT / "train.py", *asked, f"system.runs_dir={small}"],
-                    check=True, cwd=ROOT, env=environment(inputs),
-                )  # fmt: skip
+                done = do(["train.py", *asked, f"system.runs_dir={small}"], small)
+                assert done.returncode == 0, done.stderr
             shutil.copytree(small / name, folder / "runs" / name)
 
         return prepare
@@ -209,10 +221,52 @@ def faults_of(done: subprocess.CompletedProcess[str], folder: Path) -> list[str]
 
 
 def do(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Do a command whose caches lie elsewhere."""
+    """Do a command whose caches lie elsewhere, in a process of its own or in a fork of this one."""
+    if FORKED:
+        return _do_in_fork(words, folder)
     program = [str(ROOT / words[0])] if words[0].endswith(".py") else ["-m", "seisvision.cli", words[0]]
     command = [sys.executable, *program, *words[1:]]
     return subprocess.run(command, cwd=folder.parent, env=environment(folder.parent), capture_output=True, text=True)
+
+
+def _do_in_fork(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryFile() as said:
+        pid = os.fork()
+        if pid == 0:
+            code: Any = 99
+            try:
+                os.chdir(folder.parent)
+                os.environ.update(environment(folder.parent))
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                os.dup2(said.fileno(), 2)
+                code = _do_here(words)
+            except SystemExit as end:
+                code = end.code or 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        said.seek(0)
+        return subprocess.CompletedProcess(words, code, stderr=said.read().decode())
+
+
+def _do_here(words: list[str]) -> int:
+    if not words[0].endswith(".py"):
+        from seisvision.cli import main as command
+
+        return command(words)
+    sys.argv = [str(ROOT / words[0]), *words[1:]]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+    return 0
+
+
+def import_all() -> None:
+    """Import what the forks need."""
+    for name in ("data.audit.audit", "data.importing.shards", "data.synthesis.synthesise", "runs.training",
+                 "runs.evaluation", "runs.explaining", "runs.cluster_report", "runs.comparing.report"):  # fmt: skip
+        importlib.import_module(f"seisvision.{name}")
 
 
 def environment(folder: Path) -> dict[str, str]:
