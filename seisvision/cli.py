@@ -29,6 +29,7 @@ COMMANDS = {
     ("tune",): ("seisvision.runs.tune_command", "find a learning rate or a batch size"),
     ("explain",): ("seisvision.runs.explain_command", "draw what the network of a run looked at"),
     ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
+    ("runs", "check"): ("seisvision.runs.integrity.check_command", "see whether files of finished runs were changed"),
     ("clusters",): ("seisvision.runs.cluster_command", "find out how many clusters there are"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.

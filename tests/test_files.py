@@ -2,12 +2,15 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from seisvision.errors import DiskFullError
 from seisvision.files import clear_lock, disk_fault, locked, told_when_full, whole_file, write_text
+from seisvision.leftovers import clear_below
 
 
 def test_a_file_appears_with_its_folder_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -62,3 +65,21 @@ def test_a_failing_disk_that_was_read_is_not_taken_for_the_one_that_is_written(t
     told = r"^/media/usb/event\.mseed cannot be read or written: Input/output error"
     with pytest.raises(DiskFullError, match=told), told_when_full(tmp_path / "set"):
         raise reading
+
+
+def test_what_a_killed_process_had_half_written_is_taken_away_and_what_others_write_stays(tmp_path: Path) -> None:
+    words = (
+        "import os, sys; from pathlib import Path; from seisvision.files import whole_file\n"
+        "with whole_file(Path(sys.argv[1])) as partial: partial.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", words, str(tmp_path / "below" / "table.csv")], check=False)
+    assert len(list((tmp_path / "below").iterdir())) == 1
+    with whole_file(tmp_path / "below" / "other.csv") as mine:
+        mine.write_text("whole")
+        (tmp_path / "below" / ".of.partial-0123abcd-0123abcd-1-1-01234567.csv").write_text("of another machine")
+        clear_below(tmp_path)
+        assert mine.exists()
+    assert sorted(path.name for path in (tmp_path / "below").iterdir()) == [
+        ".of.partial-0123abcd-0123abcd-1-1-01234567.csv",
+        "other.csv",
+    ]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
@@ -19,6 +18,7 @@ from seisvision.data.interrupts import postponed_interrupt
 from seisvision.errors import ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
 from seisvision.files import disk_fault, put_in_place
 from seisvision.runs.epoch_clock import epoch_clock
+from seisvision.runs.integrity.seals import write_tensors
 from seisvision.runs.loggers import HistoryLogger
 from seisvision.runs.terminal import stop_on_signals
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -179,13 +179,6 @@ class WholeCheckpoints(TorchCheckpointIO):
             raise DiskFullError(f"{why} The same command resumes after the last stored epoch.") from error
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def write_tensors(content: dict[str, Any], path: Path) -> None:
-    """Write plain containers and tensors to a file."""
-    # Of a file that torch opens itself nobody hears why it could not be written.
-    with path.open("wb") as file:
-        torch.save(content, file)
 
 
 class ReportProgress(Callback):

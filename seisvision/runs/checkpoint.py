@@ -62,16 +62,18 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint of plain containers and tensors; code inside it is refused, not run.
 
     Raises:
-        CheckpointError: the file is missing, damaged, contains pickled objects, or is not from seisvision.
+        CheckpointError: the file is missing, damaged, was changed, contains pickled objects, or is not from seisvision.
     """
     import pickle
 
     import torch
 
+    from seisvision.runs.integrity.seals import check_entries, check_seal
     from seisvision.runs.trust.contents import check_archive, check_plain
 
     path = find_checkpoint(path)
     check_archive(path)
+    check_entries(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -103,4 +105,5 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
         # Files of an evaluation are named by it.
         if safe_name(name := str(output["name"])) != name:
             raise CheckpointError(f"{path} names the output '{name[:80]}', which no file can be named by.")
+    check_seal(path, checkpoint)
     return checkpoint

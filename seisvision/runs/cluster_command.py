@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the report; print the recommendation and, last, the path of the page."""
     from seisvision.errors import ConfigurationError, DataError
     from seisvision.files import check_writable
+    from seisvision.leftovers import clear_files
     from seisvision.runs.cluster_report import write_cluster_report
     from seisvision.runs.cluster_runs import read_cluster_runs
 
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--out '{args.out}' is a file; give the name of a folder.")
     check_writable(args.out, "--out")
     check_own({args.out / name: mark for name, mark in MARKS.items()}, "--out", args.overwrite)
+    clear_files(args.out)
     page = write_cluster_report(args.runs, args.out)
     if page is None:
         _, left_out = read_cluster_runs(args.runs)

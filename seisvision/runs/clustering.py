@@ -26,9 +26,9 @@ from seisvision.evaluation.agreement import agreement_measures, cross_table
 from seisvision.files import whole_file, write_text
 from seisvision.runs.baselines.clusters import compare_with_simple_clusters
 from seisvision.runs.build import class_map
-from seisvision.runs.callbacks import write_tensors
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.folder import RunFolder, write_json
+from seisvision.runs.integrity.seals import write_tensors
 from seisvision.runs.known_events import Seen
 from seisvision.runs.prediction import from_all_processes, in_data_order
 from seisvision.runs.prediction_table import SAMPLE_COLUMNS

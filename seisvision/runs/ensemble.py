@@ -16,11 +16,14 @@ from typing import Any
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.evaluation.ensemble import average_predictions, count_votes
 from seisvision.evaluation.predictions import Predictions
+from seisvision.runs.baselines.ensemble import averaged_baselines
+from seisvision.runs.baselines.foreign import Fitted
 from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint
 from seisvision.runs.comparing.collect import find_run_folders
 from seisvision.runs.evaluation import (
     ALL,
     Network,
+    baselines_of,
     locate,
     open_network,
     result_folder,
@@ -32,7 +35,7 @@ from seisvision.runs.known_events import KnownEvents, by_novelty
 from seisvision.runs.prediction import measure
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.reporting import report
-from seisvision.runs.results import describe_measure
+from seisvision.runs.results import beside_baselines, describe_measure
 from seisvision.runs.terminal import show
 from seisvision.runs.trust.contents import built_from, check_content
 
@@ -123,6 +126,7 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
     part = _checked_part(asked)
     known = [_known_events(path) for path in checkpoints]
     members: list[Member] = []
+    fitted: dict[Any, Fitted] = {}
     for path in checkpoints:
         network = open_network(path, asked, known)
         if not network.outputs:
@@ -134,6 +138,10 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         member = _ask(network, asked, part)
         _check_goes_with(member, members[0] if members else member)
         members.append(member)
+        # Members of one split have one training part, and so the same baselines.
+        trained_on = (member.content["split_hash"], member.content["config"]["split"].get("refit"))
+        if trained_on not in fitted or not fitted[trained_on].is_whole:
+            fitted[trained_on] = baselines_of(network, member.said[part], part, asked["level"])
         log.info("member %d of %d: %s", len(members), len(checkpoints), member.name)
     waveform_set = network.data.waveform_set
     folder = result_folder(asked, checkpoints, "ensemble", waveform_set.fingerprint, part)
@@ -155,6 +163,10 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         report(metrics[name], said, f"{name}, ensemble of {len(members)}")
     # Of another set, samples that no member has seen come first.
     part, predictions = next(iter(apart.items()))
+    beside = averaged_baselines(list(fitted.values()), predictions, part, asked["level"])
+    metrics |= beside.to_metrics(predictions, part, asked["level"])
+    for name in metrics["baselines"]:
+        show(beside_baselines(f"ensemble of {len(members)}", metrics, part, name))
     reported = {part: predictions}
     if _are_folds(members, part):
         pooled = reported[OUT_OF_FOLD] = _average(members, "val")

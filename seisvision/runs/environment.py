@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seisvision.runs.configuration import leaves
 from seisvision.secrets_kept import USER_IN_ADDRESS, redact_words
 
 PACKAGES = (
@@ -45,6 +48,33 @@ def remote_address() -> str | None:
     """Where the repository of the working folder comes from, without user and password; ``None`` where unknown."""
     url = _git(Path.cwd(), "config", "--get", "remote.origin.url")
     return USER_IN_ADDRESS.sub(r"\1", url) if url else None
+
+
+def code_state(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The code that is at work: its commit, whether that was changed, and hashes of the sources as they are.
+
+    Args:
+        config: resolved configuration; classes of one's own that it names count by their modules.
+
+    Returns:
+        :func:`git_state` with ``sources``, of all modules of this package, and ``own``, by module outside it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes())
+    return {**git_state(), "sources": digest.hexdigest()[:12], "own": _own_modules(config)}
+
+
+def _own_modules(config: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of the files of modules outside this package and torch that the configuration names, once imported."""
+    names = {str(value).rpartition(".")[0] for key, value in leaves(config) if key.rpartition(".")[2] == "_target_"}
+    found = {}
+    for name in sorted(name for name in names if not f"{name}.".startswith(("seisvision.", "torch."))):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file and Path(file).is_file():
+            found[name] = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12]
+    return found
 
 
 def _git(root: Path, *arguments: str) -> str | None:

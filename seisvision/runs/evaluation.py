@@ -21,8 +21,9 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.predictions import Predictions
 from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS
+from seisvision.leftovers import clear_below
 from seisvision.runs.bands import check_bands
-from seisvision.runs.baselines.foreign import foreign_baselines
+from seisvision.runs.baselines.foreign import Fitted, fit_again
 from seisvision.runs.build import (
     check_location,
     check_origin,
@@ -34,6 +35,7 @@ from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.data_checks import check_data
+from seisvision.runs.evaluating.other_set import cut_as_trained, may_be_open, warn_of_other_window
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.known_events import (
     KEEP,
@@ -144,7 +146,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     from seisvision.runs.ensemble import evaluate_ensemble, member_checkpoints
 
     quiet_libraries()
-    asked = to_plain(composed)
+    asked = to_plain(may_be_open(composed))
     check_writable(Path(asked["system"]["runs_dir"]) / "evaluate", "system.runs_dir")
     paths = member_checkpoints(asked["ckpt"])
     if len(paths) > 1:
@@ -167,9 +169,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         metrics[name] = measure(said, network.outputs, asked["level"], train_targets)
         report(metrics[name], said, name)
     part, predictions = next(iter(apart.items()))
-    metrics |= foreign_baselines(
-        network.path, network.content, network.config, network.data, predictions, part, asked["level"]
-    )
+    metrics |= baselines_of(network, predictions, part, asked["level"]).to_metrics(predictions, part, asked["level"])
     for name in metrics["baselines"]:
         show(beside_baselines(run_id, metrics, part, name))
     if asked["location"] is not None:
@@ -178,6 +178,11 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     write_evaluation_report(folder, network, part, predictions, metrics, asked["level"])
     show(str(folder))
     return folder
+
+
+def baselines_of(network: Network, predictions: Mapping[str, Predictions], part: str, level: float) -> Fitted:
+    """The baselines of the run of a network, on the samples that it predicted."""
+    return fit_again(network.path, network.content, network.config, network.data, predictions, part, level)
 
 
 def write_asked(folder: Path, network: Network, predictions: Mapping[str, Predictions]) -> None:
@@ -239,8 +244,9 @@ def _open(
     handling = check_handling(asked.get("training_events", LEAVE_OUT))
     if not is_own:
         section = {"event": "samples", "trace": "traces"}[view.unit]
-        _warn_of_other_window(config["dataset"][section], asked["dataset"].get(section) or {})
-        config = {**config, "dataset": asked["dataset"]}
+        dataset = cut_as_trained(asked["dataset"], section, config["dataset"][section])
+        warn_of_other_window(config["dataset"][section], dataset[section])
+        config = {**config, "dataset": dataset}
         check_origin(config, view)
     check_location({**config, "location": asked["location"]}, view)
     waveform_set = WaveformSet(
@@ -270,6 +276,7 @@ def result_folder(asked: dict[str, Any], checkpoints: Sequence[Path], name: str,
     folder_name = f"{name}-{fingerprint}-{part}-{_short_hash(checkpoints, asked)}"
     folder = Path(asked["system"]["runs_dir"]) / "evaluate" / folder_name
     folder.mkdir(parents=True, exist_ok=True)
+    clear_below(folder)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
     return folder
 
@@ -280,18 +287,6 @@ def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None
             f"{waveform_set.path} is not the set the checkpoint was trained on: its fingerprint is "
             f"{waveform_set.fingerprint}, not {content['data_fingerprint']}. Restore the set, or name it as another "
             "one with dataset=... to evaluate on all its events."
-        )
-
-
-def _warn_of_other_window(trained: dict[str, Any], asked: dict[str, Any]) -> None:
-    """Time is an axis of the picture: other windows are other pictures."""
-    other = asked.get("window", {})
-    changed = {name: value for name, value in trained["window"].items() if name in other and other[name] != value}
-    if changed:
-        log.warning(
-            "The network was trained on other windows (%s); its pictures now have another time axis. Set these keys of "
-            "the window to compare.",
-            ", ".join(f"{name}={value}, now {other[name]}" for name, value in changed.items()),
         )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.files import check_writable
+from seisvision.files import check_writable, clear_lock
 from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
-from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.folder import MEASURE_AGAIN, RunFolder, read_json
+from seisvision.runs.integrity.manifest import COMPARED, warn_if_altered
 from seisvision.runs.ranks import current_place
 from seisvision.runs.terminal import copied_to, quick_imports, quiet_libraries, show
 from seisvision.runs.trust.faces import SOURCE
@@ -118,18 +119,28 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
         _show_finished(folder)
         return folder
     folder = identify(config)
+    folder.check_shape()
+    if folder.is_finished() and not config.get("explain"):
+        # A result is shown also where nothing can be written.
+        clear_lock(folder.path / ".lock")
+        _tell_stored(folder)
+        return folder
     with folder.locked():
         if folder.is_finished():
-            log.info("Run %s is finished; showing its stored result (run.fresh=true runs it again).", folder.run_id)
             if config.get("explain"):
                 _explain_finished(folder, config)
-            show_result(folder)
+            _tell_stored(folder)
             return folder
         _prepare_whole(folder, config, overrides)
         with copied_to(folder.log_file):
             do_run(folder)
             _show_finished(folder)
     return folder
+
+
+def _tell_stored(folder: RunFolder) -> None:
+    log.info("Run %s is finished; showing its stored result (run.fresh=true runs it again).", folder.run_id)
+    show_result(folder)
 
 
 def check_folders(system: Mapping[str, Any]) -> None:
@@ -188,4 +199,13 @@ def show_result(folder: RunFolder) -> None:
     """Print the stored results of a finished run as a table."""
     from seisvision.runs.results import describe_result
 
-    show(describe_result(read_json(folder.metrics_file)))
+    metrics = read_json(folder.metrics_file, MEASURE_AGAIN)
+    warn_if_altered(folder, COMPARED)
+    try:
+        text = describe_result(metrics)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise SeisvisionError(
+            f"{folder.metrics_file} does not hold the result of a run ({type(error).__name__}: {error}). "
+            f"{MEASURE_AGAIN}"
+        ) from error
+    show(text)

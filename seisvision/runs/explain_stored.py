@@ -8,6 +8,7 @@ from typing import Any
 
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.files import check_writable
+from seisvision.leftovers import clear_below
 from seisvision.runs.build import build_data
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.explaining import check_explain, explain_run
@@ -34,6 +35,7 @@ def explain_stored(folder: RunFolder, settings: Mapping[str, Any], part: str, da
         DataError: the set is not the one the run was trained on.
     """
     check_writable(folder.path, "the run folder")
+    clear_below(folder.path)
     checkpoint = load_checkpoint(folder.best_checkpoint)
     check_content(checkpoint, folder.best_checkpoint)
     config = checked_config(folder.config(), folder.path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -24,6 +25,11 @@ from seisvision.yaml_files import read_yaml
 PENDING, RUNNING, FINISHED, FAILED, INTERRUPTED = "pending", "running", "finished", "failed", "interrupted"
 PRUNED = "pruned"
 """A search stopped the run because others were better."""
+REPEATS = "the same command goes on with the run"
+GO_ON = f"Delete that file; {REPEATS} from its last stored epoch."
+WRITTEN_AGAIN = "The command that made the run (see overrides.yaml) writes it again."
+MEASURE_AGAIN = "Delete that file; the command of the run measures again what its checkpoint says."
+FILE_SUFFIXES = (".json", ".yaml", ".csv", ".npz", ".log", ".ckpt", ".tmp")
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 """All times are UTC."""
 STATUS_BYTES = 4096
@@ -48,8 +54,8 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=True) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def read_json(path: Path, cure: str = "Delete the run folder to run it again.") -> Any:
+    """Read a JSON file; ``cure`` says what to do about a damaged one.
 
     Raises:
         SeisvisionError: the file is damaged.
@@ -57,7 +63,11 @@ def read_json(path: Path) -> Any:
     try:
         return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SeisvisionError(f"{path} cannot be read ({error}). Delete the run folder to run it again.") from error
+        raise SeisvisionError(f"{path} cannot be read ({_first_line(error)}). {cure}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class RunFolder:
@@ -78,6 +88,7 @@ class RunFolder:
         self.history_file = path / "metrics.csv"
         self.predictions_file = path / "predictions.csv"
         self.log_file = path / "train.log"
+        self.manifest_file = path / "manifest.json"
         self.limits_file = path / "limits.json"
         self.checkpoints = path / "checkpoints"
         self.best_checkpoint = self.checkpoints / "best.ckpt"
@@ -120,14 +131,16 @@ class RunFolder:
         Raises:
             SeisvisionError: the file is damaged, or not of the shape that :meth:`mark_running` writes.
         """
-        status = read_json(self.status_file) if self.status_file.exists() else {"state": PENDING, "attempts": 0}
+        if not self.status_file.exists():
+            return {"state": PENDING, "attempts": 0}
+        status = read_json(self.status_file, GO_ON)
+        if not isinstance(status, dict):
+            raise SeisvisionError(f"{self.status_file} is damaged: it holds a {type(status).__name__}. {GO_ON}")
+        status.setdefault("attempts", 0)
         for name, kinds in STATUS_KINDS.items():
-            value = status.get(name) if isinstance(status, dict) else None
+            value = status.get(name)
             if not isinstance(value, kinds) and (value is not None or name in ("state", "attempts")):
-                what = f"{name}={str(value)[:60]!r}" if isinstance(status, dict) else f"a {type(status).__name__}"
-                raise SeisvisionError(
-                    f"{self.status_file} holds {what}, which no run writes. Delete the run folder to run it again."
-                )
+                raise SeisvisionError(f"{self.status_file} is damaged: {name}={str(value)[:60]!r}. {GO_ON}")
         return status
 
     def is_finished(self) -> bool:
@@ -141,6 +154,21 @@ class RunFolder:
             ConfigurationError: the file is damaged, or was not written by a run.
         """
         return read_stored_config(self.config_file)
+
+    def check_shape(self) -> None:
+        """Refuse files where folders belong, and folders where files belong, before any work.
+
+        Raises:
+            SeisvisionError: names the first of them.
+        """
+        folders = (self.checkpoints, self.figures, self.workers, self.tables, self.explain)
+        for path in (self.path, *folders):
+            if path.exists() and not path.is_dir():
+                raise SeisvisionError(f"{path} is a file where the run has a folder. Move it away; {REPEATS}.")
+        inside = [path for folder in (self.path, self.checkpoints) if folder.is_dir() for path in folder.iterdir()]
+        for path in sorted(inside):
+            if (path.suffix in FILE_SUFFIXES or path.name == ".lock") and path.is_dir():
+                raise SeisvisionError(f"{path} is a folder where the run has a file. Move it away; {REPEATS}.")
 
     def prepare(self, config: dict[str, Any], overrides: list[str]) -> None:
         """Create the folder and write what was asked for."""
@@ -210,10 +238,10 @@ class RunFolder:
         Raises:
             SeisvisionError: another process on this machine is working on the run.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.check_shape()
         with contextlib.ExitStack() as held:
             try:
-                held.enter_context(locked(self.path / ".lock", wait=False))
+                held.enter_context(self._lock())
             except BlockingIOError:
                 pid = self.status().get("pid", "unknown")
                 raise SeisvisionError(
@@ -221,6 +249,21 @@ class RunFolder:
                     "or use run.fresh=true for a run of its own."
                 ) from None
             clear_below(self.path)
+            yield
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        try:
+            lock = contextlib.ExitStack()
+            lock.enter_context(locked(self.path / ".lock", wait=False))
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            raise SeisvisionError(
+                f"Run {self.path} cannot be written to ({error.strerror}): it is read-only, or somebody else's. Let "
+                "its owner go on with it, or name a folder of your own with system.runs_dir=..."
+            ) from error
+        with lock:
             yield
 
 

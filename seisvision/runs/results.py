@@ -20,6 +20,7 @@ from seisvision.evaluation.tables import (
 from seisvision.runs.cluster_results import clustering_sweep_table, describe_clusters
 from seisvision.runs.comparing.winner import CHOSEN, is_selection, winner
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.integrity.attempts import tell_code
 from seisvision.runs.prediction_table import read_predictions
 from seisvision.yaml_files import read_yaml
 
@@ -39,8 +40,9 @@ LOCATION_COLUMNS = {
 
 def describe_result(metrics: Mapping[str, Any]) -> str:
     """The network beside its baselines, with intervals, on the test samples (else the validation samples)."""
+    told = tell_code(metrics)
     if "clustering" in metrics:
-        return describe_clusters(metrics)
+        return "\n\n".join([describe_clusters(metrics), *told])
     training, data = metrics["training"], metrics["data"]
     part = "test" if "test" in metrics else "val"
     chosen = f": the epoch was {CHOSEN}" if part == "val" else ""
@@ -53,7 +55,7 @@ def describe_result(metrics: Mapping[str, Any]) -> str:
     trained = f"{training['parameters']:,} parameters, {epochs}, {format_seconds(training['seconds'])} of training"
     if "location" in metrics:
         blocks.append(describe_locations(metrics["location"]))
-    return "\n\n".join([*blocks, trained])
+    return "\n\n".join([*blocks, trained, *told])
 
 
 def beside_baselines(model: str, metrics: Mapping[str, Any], part: str, output: str) -> str:

@@ -21,16 +21,18 @@ from seisvision.runs.baselines.foreign import training_guesses
 from seisvision.runs.baselines.own import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
-from seisvision.runs.checkpoint import load_checkpoint, load_last_checkpoint
+from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.cluster_view import draw_clusters, send_cluster_tables
 from seisvision.runs.clustering import Extracted, extract, judge_clusters
 from seisvision.runs.configuration import model_name
 from seisvision.runs.dashboards import send_results
-from seisvision.runs.environment import describe_environment, git_state
+from seisvision.runs.environment import git_state
 from seisvision.runs.epoch_clock import epoch_clock
 from seisvision.runs.explaining import check_explain, explain_run
 from seisvision.runs.figures import draw_training
 from seisvision.runs.folder import RunFolder, write_json
+from seisvision.runs.integrity.attempts import Attempt, begin_attempt, describe_code
+from seisvision.runs.integrity.own_folder import stored_epochs
 from seisvision.runs.known_events import KnownEvents
 from seisvision.runs.location import locate_parts
 from seisvision.runs.prediction import measure, predict
@@ -57,6 +59,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
     """
     quiet_libraries()
     config = folder.config()
+    stored = stored_epochs(folder)
     view = build_view(config)
     with first_rank_first("the first process to make and check the waveform set"):
         data = build_data(config, view)
@@ -67,9 +70,9 @@ def train_and_evaluate(folder: RunFolder) -> None:
         view.fit(data.loader("train"))
     if config.get("explain"):
         check_explain(config["explain"], task)
-    is_first = rank_and_size()[0] == 0
+    is_first, attempts = rank_and_size()[0] == 0, []
     if is_first:
-        write_json(folder.environment_file, describe_environment(config["seed"]))
+        attempts = begin_attempt(folder, config, stored.epochs, stored.git)
         data.split.save(folder.split_file)
         write_excluded(folder.path / "excluded.csv", data.excluded)
         _introduce(config, folder, data, task)
@@ -78,12 +81,13 @@ def train_and_evaluate(folder: RunFolder) -> None:
     loggers = build_loggers(config, folder) if is_first else []
     succeeded = False
     try:
-        keeper = _fit(config, folder, data, task, loggers)
+        keeper = _fit(config, folder, data, task, loggers, stored.epochs)
         task = _best_of(config, folder, data, task)
         said: Any = _extract(config, data, task) if isinstance(task, DeepClusterTask) else _predict(config, data, task)
         if is_first:
             judge: Any = _judge if finds_clusters(config) else _evaluate
-            metrics = judge(config, folder, data, task, keeper, said)
+            about = _describe_run(config, data, task, keeper, attempts)
+            metrics = judge(config, folder, data, task, about, said)
             if config.get("explain"):
                 part = next((part for part in ("test", "val") if part in metrics), "train")
                 explain_run(folder, config, data, task, config["explain"], part)
@@ -166,7 +170,7 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
 
 
 def _fit(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task, loggers: list[Any]
+    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task, loggers: list[Any], done: int
 ) -> KeepCheckpoints:
     task.about = checkpoint_content(config, folder, data, task)
     patience = config["trainer"]["early_stopping_patience"]
@@ -174,10 +178,8 @@ def _fit(
     stopper = StopHopeless(folder.limits_file)
     show_bar = {"auto": None, "bar": True, "lines": False}[config["system"]["progress"]]
     trainer = build_trainer(config, folder, loggers, [keeper, stopper, ReportProgress(show_bar)])
-    resume_from = folder.last_checkpoint if folder.last_checkpoint.exists() else None
-    done = 0
+    resume_from = folder.last_checkpoint if done else None
     if resume_from is not None:
-        done = load_last_checkpoint(resume_from)["seisvision"]["epoch"] + 1
         log.info("resume   after epoch %d", done)
     data.first_epoch = done
     trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
@@ -230,14 +232,14 @@ def _evaluate(
     folder: RunFolder,
     data: EventDataModule,
     task: SupervisedTask,
-    keeper: KeepCheckpoints,
+    about: dict[str, Any],
     predictions: dict[str, dict[str, Predictions]],
 ) -> dict[str, Any]:
     """Measure the predictions and write ``metrics.json``."""
     outputs = {output.name: output for output in task.outputs}
     train_targets: dict[str, np.ndarray] = dict(data.parts["train"].targets)
     level = config["evaluation"]["level"]
-    metrics = _describe_run(config, data, task, keeper)
+    metrics = dict(about)
     for part, said in predictions.items():
         metrics[part] = measure(said, outputs, level, train_targets)
     if config["evaluation"]["baselines"]:
@@ -262,16 +264,20 @@ def count_flops(task: Task) -> int:
     return int(counter.get_total_flops())
 
 
-def _describe_run(config: dict[str, Any], data: EventDataModule, task: Task, keeper: KeepCheckpoints) -> dict[str, Any]:
-    """What ``metrics.json`` says of training and data."""
+def _describe_run(
+    config: dict[str, Any], data: EventDataModule, task: Task, keeper: KeepCheckpoints, attempts: list[Attempt]
+) -> dict[str, Any]:
+    """What ``metrics.json`` says of training, code and data."""
+    summary = keeper.summary()
     return {
+        "code": describe_code(attempts, summary["epochs"]),
         "training": {
             "model": model_name(config),
             "parameters": sum(parameter.numel() for parameter in task.parameters()),
             "seed": config["seed"],
             "monitor": [task.monitor, task.monitor_mode],
             "flops": count_flops(task),
-            **keeper.summary(),
+            **summary,
         },
         "outputs": [output.describe() for output in task.outputs],
         "data": {
@@ -296,13 +302,13 @@ def _judge(
     folder: RunFolder,
     data: EventDataModule,
     task: DeepClusterTask,
-    keeper: KeepCheckpoints,
+    about: dict[str, Any],
     found: Extracted,
 ) -> dict[str, Any]:
     """Make and judge the final clusters and write ``metrics.json``."""
     # From here on this process works alone.
     data.trainer = None
-    metrics = {**_describe_run(config, data, task, keeper), **judge_clusters(config, folder, data, task, found)}
+    metrics = {**about, **judge_clusters(config, folder, data, task, found)}
     draw_training(folder, data, task)
     metrics["clustering"] |= draw_clusters(folder, data.parts["train"], task.view, config["seed"])
     write_json(folder.metrics_file, metrics)

@@ -20,8 +20,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seisvision.errors import UNFORESEEN, ConfigurationError, PrunedError, SeisvisionError
+from seisvision.leftovers import clear_below
 from seisvision.runs.folder import FAILED, RUNNING, RunFolder
 from seisvision.runs.folder import INTERRUPTED as INTERRUPTED_STATE
+from seisvision.runs.integrity.manifest import write_manifest
 from seisvision.runs.ranks import PARENT_VARIABLE, Place, current_place, join_group, tell
 from seisvision.runs.terminal import (
     INTERRUPTED,
@@ -97,6 +99,7 @@ def work_on(folder: RunFolder) -> None:
 def do_run(folder: RunFolder) -> None:
     """Do the run of a folder that this process has locked, and keep its status true, whatever happens."""
     folder.mark_running()
+    clear_below(folder.path)
     last_words.append(folder.mark_interrupted)
     try:
         _work(folder)
@@ -118,6 +121,7 @@ def do_run(folder: RunFolder) -> None:
         raise first from None if first is not error else error.__cause__
     finally:
         last_words.remove(folder.mark_interrupted)
+    write_manifest(folder)
     folder.mark_finished()
 
 

@@ -13,7 +13,7 @@ from recorded_trees import origin, recipe, trace, write_events, write_stations, 
 from seisvision.cli import main
 from seisvision.data import writer as writer_module
 from seisvision.data.geodesy import path
-from seisvision.data.importing import importer
+from seisvision.data.importing import building
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.summary import summary
 from seisvision.data.waveform_set import WaveformSet
@@ -160,12 +160,12 @@ def test_shards_list_the_bad_rows_once(tmp_path):
 
 def test_what_nobody_thought_of_is_the_loss_of_one_event(tmp_path, monkeypatch):
     folder = write_tree(tmp_path, 2)
-    build = importer.build_event
+    build = building.build_event
 
     def stumble(files, *others):
         return build(files, *others) if files.event_id == "ev0" else {}["a key that is not there"]
 
-    monkeypatch.setattr(importer, "build_event", stumble)
+    monkeypatch.setattr(building, "build_event", stumble)
     picks = [{"event_id": f"ev{i}", "station": "AAA", "phase": "P", "time": str(origin(i) + 5)} for i in (0, 1)]
     report, made, rejected = imported(folder, {"picks": str(write_table(folder / "picks.csv", picks))})
     assert made.source_ids == ["ev0"] and report.n_picks.total() == 2 and report.n_picks_used.total() == 1

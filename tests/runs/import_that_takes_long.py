@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from seisvision.data.importing import importer
+from seisvision.data.importing import building
 
 
 class Slow:
@@ -19,4 +19,4 @@ class Slow:
 
 
 if __name__ == "__main__":
-    list(importer._results(Slow(), [], [(0, None)] * 100, workers=2))
+    list(building.build_events(Slow(), [], [(0, None)] * 100, workers=2))

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from omegaconf import OmegaConf
 from sklearn.metrics import adjusted_rand_score
 from tiny_runs import ROOT, TINY, plain_config, tiny_config
@@ -21,6 +20,7 @@ from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import FINISHED, RunFolder, read_json
+from seisvision.runs.integrity.seals import write_tensors
 
 CLUSTER = ["task=cluster", "task.k=3", "task.pca_dim=6", "task.n_init=2", "task.min_cluster_size=2", "name=clusters"]
 
@@ -133,7 +133,7 @@ def test_an_unfinished_training_has_no_clusters_to_assign_to(
 ) -> None:
     checkpoint = load_checkpoint(finished.best_checkpoint)
     del checkpoint["seisvision"]["clustering"]
-    torch.save(checkpoint, tmp_path / "half.ckpt")
+    write_tensors(checkpoint, tmp_path / "half.ckpt")
     with pytest.raises(CheckpointError, match="no final clusters"):
         _evaluate(data_dir, tmp_path, tmp_path / "half.ckpt")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 from omegaconf import OmegaConf
 from tiny_runs import TINY, plain_config, tiny_config
 
@@ -17,6 +17,7 @@ from seisvision.runs.ensemble import member_checkpoints
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.integrity.seals import write_tensors
 
 SHORT = ["trainer.max_epochs=1"]
 PROBABILITIES = ["source_type_probability_tectonic", "source_type_probability_glacial"]
@@ -131,7 +132,7 @@ def test_members_of_another_kind_are_named(
 ) -> None:
     checkpoint = load_checkpoint(folds[1].best_checkpoint)
     change(checkpoint["seisvision"])  # type: ignore[operator]
-    torch.save(checkpoint, tmp_path / "other.ckpt")
+    write_tensors(checkpoint, tmp_path / "other.ckpt")
     with pytest.raises(Exception, match=problem):
         _evaluate(data_dir, tmp_path, f"[{folds[0].path},{tmp_path / 'other.ckpt'}]")
 
@@ -144,3 +145,48 @@ def test_members_are_found_by_folder_pattern_and_list(folds: list[RunFolder]) ->
     assert member_checkpoints([str(folds[0].path), str(folds[0].best_checkpoint)]) == [folds[0].best_checkpoint]
     with pytest.raises(CheckpointError, match="nowhere"):
         member_checkpoints("nowhere")
+
+
+OTHER = ["dataset=synthetic", *(word.replace("=30", "=12") for word in TINY if word.startswith("dataset."))]
+
+
+@pytest.fixture(scope="module")
+def members(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
+    """Two folds."""
+    runs = tmp_path_factory.mktemp("with_baselines")
+    cut = [*SHORT, "evaluation.baselines=true", "split.n_folds=2"]
+    return [ensure_run(tiny_config(data_dir, runs, *cut, f"split.fold={fold}"), []) for fold in range(2)]
+
+
+def test_an_ensemble_of_one_split_stands_beside_the_baselines_of_its_training_part(
+    members: list[RunFolder], data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    twin = RunFolder(tmp_path / "twin")
+    shutil.copytree(members[0].path, twin.path)
+    folder = _evaluate(data_dir, tmp_path, _list([members[0], twin]))
+    alone, together = (read_json(path / "metrics.json") for path in (members[0].path, folder))
+    for name, baseline in alone["baselines"]["source_type"].items():
+        assert together["baselines"]["source_type"][name].get("test") == baseline.get("test")
+    assert together["strongest_baseline"] == alone["strongest_baseline"]
+    name = alone["strongest_baseline"]["source_type"]["name"]
+    assert f"ensemble of 2 minus the strongest baseline, {name}" in capsys.readouterr().out
+    assert together["differences"]["test"]["source_type"][name]["n"] == together["test"]["source_type"]["accuracy"]["n"]
+
+
+def test_baselines_of_folds_are_averaged_as_their_networks_are(
+    members: list[RunFolder], data_dir: Path, tmp_path: Path
+) -> None:
+    other = [*OTHER, "dataset.source.seed=5"]
+    metrics = read_json(_evaluate(data_dir, tmp_path, _list(members[:2]), *other) / "metrics.json")
+    alone = [read_json(_evaluate(data_dir, tmp_path, str(one.path), *other) / "metrics.json") for one in members[:2]]
+    found = metrics["baselines"]["source_type"]
+    assert set(found) == set.intersection(*(set(one["baselines"]["source_type"]) for one in alone))
+    assert found["forest"]["all"]["accuracy"]["n"] == 12
+    assert metrics["strongest_baseline"]["source_type"]["name"] in {
+        one["strongest_baseline"]["source_type"]["name"] for one in alone
+    }
+    stated = [
+        one["baselines"]["source_type"]["band_power"]["all"]["cross_entropy"]["value"] for one in (metrics, *alone)
+    ]
+    assert stated[1] != stated[2]
+    assert stated[0] < max(stated[1:]), "the mean of probabilities is never worse than the worse of them"

@@ -23,6 +23,7 @@ from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
 from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, RunFolder, read_json
+from seisvision.runs.integrity.seals import write_tensors
 from seisvision.runs.terminal import set_up_logging
 
 
@@ -261,7 +262,7 @@ def test_the_configuration_in_a_checkpoint_cannot_run_anything(
 ) -> None:
     checkpoint = load_checkpoint(finished.best_checkpoint)
     checkpoint["seisvision"]["config"].update(poison)
-    torch.save(checkpoint, tmp_path / "poisoned.ckpt")
+    write_tensors(checkpoint, tmp_path / "poisoned.ckpt")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SeisvisionError):
         _evaluate(data_dir, tmp_path, tmp_path / "poisoned.ckpt")
@@ -275,7 +276,7 @@ def test_names_that_become_paths_stay_below_the_runs_folder(
         identify(tiny_config(data_dir, tmp_path, "name=../escape"))
     checkpoint = load_checkpoint(finished.best_checkpoint)
     checkpoint["seisvision"]["run_id"] = "../../escape"
-    torch.save(checkpoint, tmp_path / "escaping.ckpt")
+    write_tensors(checkpoint, tmp_path / "escaping.ckpt")
     with pytest.raises(CheckpointError, match="no run id"):
         load_checkpoint(tmp_path / "escaping.ckpt")
 

@@ -57,7 +57,7 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(
     folder.last_checkpoint.unlink()
     assert ensure_run(config, []).status()["state"] == FINISHED
     folder.status_file.write_text('{"state": "fini')
-    with pytest.raises(SeisvisionError, match=r"status\.json cannot be read .* Delete the run folder"):
+    with pytest.raises(SeisvisionError, match=r"status\.json cannot be read .* Delete that file; the same"):
         ensure_run(config, [])
 
 

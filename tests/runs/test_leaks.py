@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from edited_sets import FIGURES, PATH_COLUMNS, SHORT, Edit, edited, evaluate, moved, predicted, set_of
 from tiny_runs import tiny_config
 
@@ -18,6 +17,7 @@ from seisvision.errors import ConfigurationError, DataError
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.integrity.seals import write_tensors
 
 NEW, TRAINED, VALIDATED = 6, 16, 8
 """Events of the tiny set in its test, training and validation parts."""
@@ -169,7 +169,7 @@ def test_labels_replaced_after_the_training_are_told(run: RunFolder, data_dir: P
     checkpoint = load_checkpoint(run.best_checkpoint)
     source = {"_target_": "seisvision.data.sources.FolderSource", "path": str(path)}
     checkpoint["seisvision"]["config"]["dataset"]["source"] = source
-    torch.save(checkpoint, tmp_path / "moved.ckpt")
+    write_tensors(checkpoint, tmp_path / "moved.ckpt")
     with pytest.raises(DataError, match="is not the set the checkpoint was trained on: its fingerprint"):
         evaluate(data_dir, tmp_path, tmp_path / "moved.ckpt")
     metrics = read_json(evaluate(data_dir, tmp_path, run.path, path) / "metrics.json")
@@ -183,7 +183,7 @@ def test_an_earlier_checkpoint_says_that_it_does_not_know(
 ) -> None:
     checkpoint = load_checkpoint(run.best_checkpoint)
     del checkpoint["seisvision"]["known_events"]
-    torch.save(checkpoint, tmp_path / "earlier.ckpt")
+    write_tensors(checkpoint, tmp_path / "earlier.ckpt")
     path = edited(set_of(run, data_dir), tmp_path / "copy", _same)
     folder = evaluate(data_dir, tmp_path, tmp_path / "earlier.ckpt", path)
     assert read_json(folder / "metrics.json")["training_events"] == "unknown"

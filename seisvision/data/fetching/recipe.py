@@ -12,7 +12,8 @@ from typing import Any
 from seisvision.data.fetching.servers import Server, read_server
 from seisvision.data.fetching.transport import Limits
 from seisvision.data.importing import recipe as importing
-from seisvision.data.importing.recipe import Processing, Quality, Window, build_settings, one_of, read_settings
+from seisvision.data.importing.recipe import Processing, Quality, Window, build_settings, one_of
+from seisvision.data.importing.settings_file import read_settings
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED
 
@@ -231,7 +232,7 @@ def build_recipe(content: Mapping[str, Any]) -> FetchRecipe:
     kinds = {"stations": Stations, "span": Span, "requests": Requests}
     for key, kind in (kinds | {"processing": Processing, "quality": Quality, "window": Window}).items():
         if plain.get(key) is not None:
-            plain[key] = build_settings(kind, plain[key], key)
+            plain[key] = build_settings(kind, plain[key], key, checks_lists=kind is not Stations)
         elif key != "window":
             plain.pop(key, None)
     return build_settings(FetchRecipe, plain, "recipe")

@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", metavar="DIR", help="what ${root} stands for in the recipe")
     parser.add_argument(
         "--set", dest="changes", metavar="KEY=VALUE", action="append", default=[],
-        help="change a setting, such as window.length_s=90 or processing.components=ZNE; may be repeated",
+        help="change a setting, such as window.length_s=90, association.before_s=40 (of all sources) or "
+        "sources.NAME.unit=m/s; may be repeated",
     )  # fmt: skip
     one = parser.add_argument_group("one source, without a recipe")
     one.add_argument("--waveforms", metavar="PATH", action="append", help="folder, file or pattern; may be repeated")
@@ -115,7 +116,7 @@ def _run_shard(args: argparse.Namespace, recipe: Recipe) -> int:
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
-    from seisvision.data.importing.recipe import build_recipe, load_recipe
+    from seisvision.data.importing.recipe import SOURCE_KEYS, build_recipe, load_recipe
 
     flags = (
         "waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response", "format",
@@ -135,12 +136,15 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         )
     from omegaconf import OmegaConf
 
+    from seisvision.data.importing.settings_file import change_settings
+
     association = {key: given.pop(flag) for key, flag in (("by", "associate"), ("pattern", "pattern")) if flag in given}
     if "channel_codes" in given:
         given["channel_codes"] = _pairs("--channel-codes", given["channel_codes"])
     name = Path(args.out or "import").name
-    settings: Any = OmegaConf.to_container(OmegaConf.from_dotlist(changes))
-    return build_recipe({"name": name, "sources": [{"name": name, "association": association} | given]} | settings)
+    plain = {"name": name, "sources": [{"name": name, "association": association} | given]}
+    changed: Any = OmegaConf.to_container(change_settings(OmegaConf.create(plain), changes, SOURCE_KEYS))
+    return build_recipe(changed)
 
 
 def _pairs(option: str, text: str) -> dict[str, str]:

@@ -76,5 +76,6 @@ CURES: dict[str, str] = {
     "unknown_station": "a station code in each row of the table of picks",
     "unreadable": "format names the format where it is not recognised; leave other files out of waveforms",
     "unusable_position": "correct the rows of the station in its table",
+    "unused_pick": "another weight of the pick, if it is good",
 }
 """Cause of a :class:`~seisvision.data.importing.rejections.Rejection` to the settings that change the verdict."""

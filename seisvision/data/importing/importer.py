@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,16 +15,14 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.cells import name_cells
-from seisvision.data.importing.association import Association, EventFiles, associate
-from seisvision.data.importing.event_builder import EventResult, build_event
-from seisvision.data.importing.pick_events import give_picks
-from seisvision.data.importing.pick_matching import EVENT_REFUSED, EventPicks
+from seisvision.data.importing.association import Association, associate
+from seisvision.data.importing.building import Job, build_events
+from seisvision.data.importing.event_builder import EventResult
+from seisvision.data.importing.pick_events import give_picks, tell_refused
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import (
     FILE_NAME,
-    Refusal,
     Rejection,
-    RejectionLog,
     count_causes,
     write_rejections,
 )
@@ -35,14 +30,11 @@ from seisvision.data.importing.series.signals import band_in_words
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
 from seisvision.data.stored.placing import check_place
 from seisvision.data.writer import WaveformSetWriter
-from seisvision.errors import ConfigurationError, DataError, SeisvisionError
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.files import told_when_full
-from seisvision.processes import end_with_parent
 
 log = logging.getLogger(__name__)
 
-Job = tuple[int, EventFiles]
-"""Number of the source in the recipe, and an event of it."""
 MAX_WORKERS = 8
 EVENTS_PER_WORKER = 500
 """Below that the start of another process costs more than it saves."""
@@ -213,7 +205,7 @@ def run_import(
     jobs = event_jobs(recipe, found, report)
     if workers is None:
         workers = max(1, min(os.cpu_count() or 1, MAX_WORKERS, len(jobs) // EVENTS_PER_WORKER))
-    results: Iterable[EventResult] = _results(recipe, tables, jobs, workers)
+    results: Iterable[EventResult] = build_events(recipe, tables, jobs, workers)
     if progress is not None:
         results = progress(results, len(jobs))
     card = _card(recipe, report) | dict(about or {})
@@ -248,10 +240,11 @@ def associate_all(recipe: Recipe) -> list[Association]:
     Raises:
         DataError: as :func:`associate`; it names the source where there are several.
     """
-    found = []
+    given = []
     for source in recipe.sources:
         with _named(source, recipe):
-            found.append(give_picks(source, associate(source)))
+            given.append(give_picks(source, associate(source)))
+    found = tell_refused(recipe.sources, given)
     name_cells(files.event for association in found for files in association.events)
     return found
 
@@ -353,51 +346,3 @@ def _steps(recipe: Recipe) -> list[str]:
             f"moved at random by up to {window.jitter_s:g} s"
         )
     return steps if processing.normalise == "none" else [*steps, f"divided by {processing.normalise}"]
-
-
-def _build(files: EventFiles, recipe: Recipe, source: Source, table: StationTable) -> EventResult:
-    """Build an event; a recording that nobody has thought of is the loss of its event, not of the import."""
-    try:
-        return build_event(files, recipe, source, table)
-    except (SeisvisionError, MemoryError):
-        raise
-    except Exception as error:
-        event_id = source.id_prefix + files.event_id
-        log.warning("Event '%s' of source '%s' could not be read", event_id, source.name, exc_info=True)
-        rejections = RejectionLog(source.name, event_id)
-        said = (str(error).strip() or "no message").splitlines()[0]
-        rejections.add(Refusal("event", "program_error", f"reading it ended in {type(error).__name__}: {said}"))
-        EventPicks(list(files.picks), rejections).close(EVENT_REFUSED)
-        return EventResult(source.name, event_id, "", rejections=rejections.items, n_picks=len(files.picks))
-
-
-def _results(recipe: Recipe, tables: list[StationTable], jobs: list[Job], workers: int) -> Iterator[EventResult]:
-    """Build the events in order, in this process or in several."""
-    if workers <= 1 or len(jobs) < 2 * workers:
-        for number, files in jobs:
-            yield _build(files, recipe, recipe.sources[number], tables[number])
-        return
-    # Fresh interpreters: a forked one would share threads and open HDF5 files with this process.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (os.getpid(), recipe, tables))
-    try:
-        yield from pool.map(_work, jobs, chunksize=4)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_state: dict[str, Any] = {}
-
-
-def _begin_worker(parent: int, recipe: Recipe, tables: list[StationTable]) -> None:
-    end_with_parent(parent)
-    # Ctrl-C is for the parent, which then stops its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _state.update(recipe=recipe, tables=tables)
-
-
-def _work(job: Job) -> EventResult:
-    number, files = job
-    recipe: Recipe = _state["recipe"]
-    source: Source = recipe.sources[number]
-    return _build(files, recipe, source, _state["tables"][number])

@@ -116,6 +116,8 @@ def _check(pick: Pick, origin_ns: int | None, min_probability: float) -> None:
         raise Refusal("pick", "other_phase", "is not the name of a first P or S arrival")
     if pick.time_ns is None:
         raise Refusal("pick", "no_time", f"'{pick.written}' is no time")
+    if pick.is_unused:
+        raise Refusal("pick", "unused_pick", "weight 4: whoever picked it does not want it used")
     if pick.status == "rejected":
         raise Refusal("pick", "rejected_pick", "its evaluation status is rejected")
     if pick.probability < min_probability:

@@ -9,10 +9,11 @@ from typing import Any
 
 from seisvision.data.importing.formats.reading import Reading, known_formats
 from seisvision.data.importing.sensors.channel_codes import check_mapping
+from seisvision.data.importing.setting_types import typed_settings
+from seisvision.data.importing.settings_file import read_settings
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
-from seisvision.yaml_files import check_references, read_yaml
 
 ASSOCIATIONS = ("name", "folder", "time", "sds", "sac")
 REFERENCES = ("onset", "origin", "trace")
@@ -95,6 +96,10 @@ class Source:
     def reading(self) -> Reading:
         """How its files are to be understood."""
         return Reading(self.format, self.traces)
+
+
+SOURCE_KEYS = tuple(item.name for item in fields(Source) if item.name != "name")
+"""Settings of a source that may be changed in all of them; ``name`` is that of the set."""
 
 
 @dataclass(frozen=True)
@@ -225,32 +230,7 @@ def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | 
     Raises:
         ConfigurationError: the file is missing or not YAML, or holds an unknown or contradictory setting.
     """
-    return build_recipe(read_settings(path, root, changes, "conf/import"))
-
-
-def read_settings(path: str | Path, root: str | None, changes: list[str] | None, examples: str) -> dict[str, Any]:
-    """Read a recipe as plain containers; ``examples`` is the folder that the message on a missing file names.
-
-    Raises:
-        ConfigurationError: the file is missing, not YAML, or no mapping.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    path = Path(path)
-    if not path.is_file():
-        raise ConfigurationError(f"recipe {path} not found; recipes to start from lie in {examples}")
-    try:
-        plain = read_yaml(path)
-        check_references(plain, f"recipe {path}")
-        changed = OmegaConf.merge(plain, OmegaConf.from_dotlist(changes or []), {} if root is None else {"root": root})
-        content = OmegaConf.to_container(changed, resolve=True)
-    except OmegaConfBaseException as error:
-        hint = "; name the folder with --root DIR" if "'root'" in str(error) else ""
-        raise ConfigurationError(f"recipe {path} cannot be read: {str(error).splitlines()[0]}{hint}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"recipe {path} must be a mapping of settings, such as name: mine")
-    return {"name": path.stem} | {str(key): value for key, value in content.items() if key != "root"}
+    return build_recipe(read_settings(path, root, changes, "conf/import", SOURCE_KEYS))
 
 
 def build_recipe(content: Mapping[str, Any]) -> Recipe:
@@ -266,6 +246,8 @@ def build_recipe(content: Mapping[str, Any]) -> Recipe:
     for key, kind in (("processing", Processing), ("quality", Quality), ("window", Window)):
         if plain.get(key) is not None:
             plain[key] = build_settings(kind, plain[key], key)
+        elif key != "window":
+            plain.pop(key, None)
     if isinstance(plain.get("window"), Window):
         plain["sources"] = tuple(
             _reaching(source, plain["window"], plain.get("processing")) for source in plain["sources"]
@@ -295,10 +277,12 @@ def _reaching(source: Source, window: Window, processing: Processing | None) -> 
 
 
 def _build_source(content: Mapping[str, Any], index: int) -> Source:
-    plain = dict(content)
     where = f"sources[{index}]"
-    waveforms = plain.get("waveforms", ())
-    plain["waveforms"] = (waveforms,) if isinstance(waveforms, str) else tuple(waveforms)
+    if not isinstance(content, Mapping):
+        raise ConfigurationError(f"{where} must be a mapping with waveforms and events, not {content!r}")
+    plain = dict(content)
+    waveforms = plain.get("waveforms")
+    plain["waveforms"] = (waveforms,) if isinstance(waveforms, str) else waveforms or ()
     if plain.get("picks") == "events":
         plain["picks"] = plain.get("events")
     plain["association"] = build_settings(Association, plain.get("association") or {}, f"{where}.association")
@@ -309,11 +293,11 @@ def _build_source(content: Mapping[str, Any], index: int) -> Source:
     return build_settings(Source, plain, where)
 
 
-def build_settings(kind: type, content: Mapping[str, Any], where: str) -> Any:
-    """Make the dataclass ``kind`` from ``content``; ``where`` names it in messages.
+def build_settings(kind: type, content: Mapping[str, Any], where: str, *, checks_lists: bool = True) -> Any:
+    """Make the dataclass ``kind`` from ``content``, see :func:`typed_settings`; ``where`` names it in messages.
 
     Raises:
-        ConfigurationError: a key it does not have, a text in place of a number, or a key that is missing.
+        ConfigurationError: a key it does not have, a value of another type, or a key that is missing.
     """
     if not isinstance(content, Mapping):
         raise ConfigurationError(f"{where} must be a mapping, not {content!r}")
@@ -321,11 +305,7 @@ def build_settings(kind: type, content: Mapping[str, Any], where: str) -> Any:
     for key in content:
         if key not in allowed:
             raise ConfigurationError(f"{where} has no setting '{key}'. {did_you_mean(str(key), allowed)}")
-    for item in fields(kind):
-        wanted = type(item.default) in (int, float)
-        if wanted and type(content.get(item.name, item.default)) not in (int, float):
-            raise ConfigurationError(f"{where}.{item.name}={content[item.name]!r} must be a number")
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+    settings = typed_settings(kind, content, where, checks_lists=checks_lists)
     try:
         return kind(**settings)
     except TypeError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from seisvision.evaluation.baselines.fitting import Part, fit_output, make_featu
 from seisvision.evaluation.baselines.stored import FILE, StoredBaselines, read_stored
 from seisvision.evaluation.predictions import Predictions, predictions_class
 from seisvision.runs.baselines.own import FORCE_AZIMUTH, differences, features_key, linear_physics
+from seisvision.runs.folder import RunFolder
+from seisvision.runs.integrity.manifest import warn_if_altered
 from seisvision.runs.trust.contents import built_from
 
 log = logging.getLogger(__name__)
@@ -28,7 +32,35 @@ GUESS_DESCRIPTIONS = {
 }
 
 
-def foreign_baselines(
+@dataclass(frozen=True)
+class Fitted:
+    """Baselines of a run beside what its network predicted.
+
+    Args:
+        baselines: by output and name; none for outputs without any true value.
+        strongest: by output, the name of the one to beat and where it was chosen.
+        is_whole: whether all baselines of the run are there, and not only a constant guess.
+    """
+
+    baselines: dict[str, dict[str, Baseline]]
+    strongest: dict[str, dict[str, Any]]
+    is_whole: bool
+
+    def to_metrics(self, predictions: Mapping[str, Predictions], part: str, level: float) -> dict[str, Any]:
+        """What ``metrics.json`` of an evaluation says of them, see :func:`compare_with_baselines`."""
+        return {
+            "baselines": {
+                name: {one: baseline.to_dict() for one, baseline in some.items()}
+                for name, some in self.baselines.items()
+            },
+            "strongest_baseline": self.strongest,
+            "differences": {
+                part: {name: differences(predictions[name], some, part, level) for name, some in self.baselines.items()}
+            },
+        }
+
+
+def fit_again(
     checkpoint: Path,
     content: Mapping[str, Any],
     config: Mapping[str, Any],
@@ -36,8 +68,8 @@ def foreign_baselines(
     predictions: Mapping[str, Predictions],
     part: str,
     level: float,
-) -> dict[str, Any]:
-    """What ``metrics.json`` of an evaluation says of baselines, see `compare_with_baselines`.
+) -> Fitted:
+    """The baselines of a run, on the samples that its network predicted in an evaluation.
 
     They are fitted again on the features in ``baselines.npz`` of the run's folder. Where that is not beside the
     checkpoint, what always guesses the commonest class or the median of the training is all there is.
@@ -51,24 +83,25 @@ def foreign_baselines(
         part: what ``metrics.json`` calls the samples.
         level: confidence level of the intervals.
     """
-    path = checkpoint.resolve().parent.parent / FILE
+    run = RunFolder(checkpoint.resolve().parent.parent)
+    warn_if_altered(run, re.compile(re.escape(FILE)))
+    path = run.path / FILE
     stored = read_stored(path) if path.is_file() else None
     if stored is None:
         log.warning("%s is not there, so no baseline but a constant guess can be shown beside the network.", path)
-    found: dict[str, Any] = {"baselines": {}, "strongest_baseline": {}, "differences": {part: {}}}
+    baselines: dict[str, dict[str, Baseline]] = {}
+    strongest: dict[str, dict[str, Any]] = {}
     for name, said in predictions.items():
         if not said.n_labelled:
             continue
         with built_from(checkpoint, "its constant guess"):
-            fitted = _constant(content, name, said, part, level)
+            baselines[name] = _constant(content, name, said, part, level)
         if stored is not None and name in stored.outputs:
-            fitted = _fitted_again(stored, config, data, name, said, part, level)
+            baselines[name] = _fitted_again(stored, config, data, name, said, part, level)
             choice = stored.outputs[name]
-            if choice["strongest"] in fitted and not fitted[choice["strongest"]].skipped:
-                found["strongest_baseline"][name] = {"name": choice["strongest"], "chosen_on": choice["chosen_on"]}
-        found["baselines"][name] = {one: baseline.to_dict() for one, baseline in fitted.items()}
-        found["differences"][part][name] = differences(said, fitted, part, level)
-    return found
+            if choice["strongest"] in baselines[name] and not baselines[name][choice["strongest"]].skipped:
+                strongest[name] = {"name": choice["strongest"], "chosen_on": choice["chosen_on"]}
+    return Fitted(baselines, strongest, stored is not None)
 
 
 def training_guesses(outputs: list[dict[str, Any]], targets: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from seisvision.runs.folder import (
     RunFolder,
     read_json,
 )
+from seisvision.runs.integrity.manifest import COMPARED, altered_files
 from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.yaml_files import FAST_LOADER, read_yaml
 
@@ -73,6 +74,8 @@ class ComparedRun:
     """When it ended (UTC, sorts as text)."""
     level: float = LEVEL
     """Confidence level of its intervals."""
+    altered: tuple[str, ...] = ()
+    """Files that are not what they were when it ended."""
 
     @property
     def path(self) -> Path:
@@ -123,6 +126,13 @@ class ComparedRun:
         """Git commit of the code, with ``+`` where it had uncommitted changes; empty if unknown."""
         git = self.environment.get("git") or {}
         return f"{str(git.get('commit', ''))[:10]}{'+' if git.get('dirty') else ''}"
+
+    @property
+    def code(self) -> str:
+        """What measured the run: the hash of the sources where it is known, else the commit."""
+        code = self.metrics.get("code")
+        measured_by = code.get("measured_by") if isinstance(code, Mapping) else None
+        return str(measured_by or self.commit)
 
 
 Cache = dict[Path, tuple[Any, "ComparedRun | ClusterRun | LeftOut"]]
@@ -337,6 +347,7 @@ def read_run(folder: RunFolder) -> ComparedRun:
         environment,
         str(folder.status().get("ended") or written),
         float((config.get("evaluation") or {}).get("level", LEVEL)),
+        tuple(altered_files(folder, COMPARED)),
     )
 
 

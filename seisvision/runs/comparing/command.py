@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """Compare, write, print the leaderboard and, last, the path of the report."""
     from seisvision.errors import ConfigurationError, DataError
     from seisvision.files import check_writable_file
+    from seisvision.leftovers import clear_files
 
     if not 1 <= args.top <= 26:
         raise ConfigurationError(f"--top {args.top} is not allowed; give a number from 1 to 26.")
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--out '{args.out}' is not the name of a page; give a name that ends in .html.")
     check_writable_file(args.out, "--out")
     check_own(dict(zip(_files(args.out), MARKS, strict=True)), "--out", args.overwrite)
+    clear_files(args.out.parent)
     cache: Cache = {}
     comparison = _write(args, cache, args.watch)
     if args.watch is None and not comparison.groups and not comparison.clusterings:

@@ -20,6 +20,7 @@ from seisvision.runs.comparing.collect import LEVEL, ComparedRun, LeftOut
 from seisvision.runs.comparing.sample_sets import Evaluated, evaluated_samples
 from seisvision.runs.comparing.tolerances import with_one_tolerance
 from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
+from seisvision.runs.integrity.attempts import tell_code
 
 NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")
 NEAR_ZERO_IS_BETTER = ("bias",)
@@ -276,9 +277,11 @@ def find_warnings(runs: Sequence[ComparedRun], groups: Sequence[Group], part: st
     if len(groups) > 1 and all(len(group.runs) == 1 for group in groups):
         warnings.append("Every configuration was run once. How much another seed would change is not known, so what is "
                         "said of differences is of these trained networks and not of the configurations.")  # fmt: skip
-    commits = {run.commit for run in runs if run.commit}
-    if len(commits) > 1:
-        warnings.append(f"The runs were made by {len(commits)} versions of the code; the last table says which.")
+    codes = {run.code for run in runs if run.code}
+    if len(codes) > 1:
+        warnings.append(f"The runs were made by {len(codes)} versions of the code; the last table says which.")
+    warnings += [f"{run.path.name}: {line}" for run in runs for line in tell_code(run.metrics)]
+    warnings += [f"{run.path} was changed after its end: {', '.join(run.altered)}." for run in runs if run.altered]
     return warnings
 
 

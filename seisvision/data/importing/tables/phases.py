@@ -42,3 +42,9 @@ def phase_family(written: str) -> str:
     # PKP2 is a later branch in older lists, not PKP of weight 2.
     later_branch = match["weight"] and "KP" in match["name"].upper()
     return "" if later_branch else _FAMILY[match["name"]]
+
+
+def phase_weight(written: str) -> int | None:
+    """The weight behind the name of a first arrival, 0 (full) to 4 (not used), as in IPU0 and ``EP 4``."""
+    match = _WRITTEN.fullmatch(written.strip())
+    return int(match["weight"]) if match is not None and match["weight"] else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from seisvision.data.importing.tables.phases import phase_family
+from seisvision.data.importing.tables.phases import phase_family, phase_weight
 from seisvision.data.importing.tables.text_tables import NAN
 
 BLANK = ("", "--", "*", "nan", "none", "null")
@@ -17,6 +17,9 @@ MODES = {"manual": "manual", "automatic": "automatic"} | {
 """Words and letters for who picked; the letters are the review flags of AQMS (automatic, human, final)."""
 STATUSES = ("final", "confirmed", "reviewed", "preliminary", "rejected")
 """Evaluation statuses of QuakeML 1.2, the most trusted first."""
+
+NOT_USED = 4
+"""Weight of HYPO71 (Lee and Lahr, 1975, USGS Open-File Report 75-311) and of NORDIC that takes a pick out."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Pick:
         probability: what a picker says of itself, 0 to 1; NaN where it says nothing.
         uncertainty_s: standard deviation of the time; NaN where it is not known.
         located: whether the preferred origin was found with it.
+        weight: 0 (full) to 4 (not used) beside the pick; None where it has none there.
         file: name of the file it comes from.
     """
 
@@ -59,6 +63,7 @@ class Pick:
     uncertainty_s: float = NAN
     located: bool = False
     file: str = ""
+    weight: int | None = None
 
     @property
     def trace_id(self) -> str:
@@ -69,6 +74,11 @@ class Pick:
     def family(self) -> str:
         """``P``, ``S``, or empty for a phase that is not the first of its kind."""
         return phase_family(self.phase)
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether whoever picked gave it the weight 4, beside it or behind the phase: not to be used (HYPO71)."""
+        return NOT_USED in (self.weight, phase_weight(self.phase))
 
     @property
     def judgement(self) -> str:

@@ -42,6 +42,7 @@ COLUMNS = {
     "uncertainty": ("uncertainty_s", "pick_error", "time_uncertainty", "pick_uncertainty", "uncertainty", "time_error"),
     "mode": ("evaluation_mode", "pick_mode", "mode", "rflag"),
     "status": ("evaluation_status", "pick_status", "status"),
+    "weight": ("weight", "pick_weight", "hypo71_weight", "phase_weight", "wt"),
     "author": ("author", "picker", "agency", "agency_id", "model", "subsource"),
 }  # fmt: skip
 """Meaning to the names of its column, the first that is there; case, blanks and underscores do not matter.
@@ -63,6 +64,8 @@ BEYOND_NS = 1e20
 """No time is so late."""
 GENERAL = ("timestamp", "time", "datetime")
 """Names of a column of times that do not say of what."""
+WEIGHTS = ("0", "1", "2", "3", "4")
+"""Weights of HYPO71, the last of which means that a pick is not used. Other programs write weights from 0 to 1."""
 TIME_OF_DAY = re.compile(r"\d{1,2}:\d{1,2}(:\d{1,2}([.,]\d*)?)?[Zz]?")
 
 
@@ -79,6 +82,8 @@ def table_picks(file: Path) -> list[Pick]:
     columns = {meaning: name for meaning in COLUMNS if (name := _column(plain, meaning)) is not None}
     wide = _wide_columns(plain) if "phase" not in columns else {}
     _prefer_arrivals(columns, table)
+    if "weight" in columns and not set(table[columns["weight"]].str.strip()) <= {*WEIGHTS, ""}:
+        del columns["weight"]
     _check(file, list(table), columns, wide)
     of_aqms = next((key for key in AQMS if key in plain and plain[key] == columns.get("time")), None)
     if of_aqms is not None:
@@ -177,6 +182,7 @@ def _pick(cells: Mapping[str, str], file: Path) -> Iterator[Pick]:
         _positive(cells.get("probability", "")),
         _positive(cells.get("uncertainty", "")),
         file=file.name,
+        weight=int(cells["weight"]) if cells.get("weight") else None,
     )
 
 

@@ -12,7 +12,7 @@ from seisvision.data.importing.formats.sac import UNDEFINED
 from seisvision.data.importing.tables.catalogue import open_catalogue
 from seisvision.data.importing.tables.origins import choose_origin
 from seisvision.data.importing.tables.pick import Pick, code, mode_and_status
-from seisvision.data.importing.tables.pick_tables import table_picks
+from seisvision.data.importing.tables.pick_tables import WEIGHTS, table_picks
 from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, NAN
 from seisvision.data.importing.tables.times import FIRST_YEAR, LAST_YEAR
 from seisvision.errors import DataError
@@ -74,12 +74,20 @@ def _catalogue_picks(event: Any, event_id: str, file: Path) -> Iterable[Pick]:
             uncertainty_s=_uncertainty_s(pick.time_errors),
             located=pick_id in located,
             file=file.name,
+            weight=_nordic_weight(pick),
         )
 
 
 def _author(pick: Any) -> str:
     about = pick.creation_info
     return "" if about is None else code(about.author or about.agency_id)
+
+
+def _nordic_weight(pick: Any) -> int | None:
+    """Weight of a pick in a NORDIC file, 0 to 4, where ObsPy keeps it beside what QuakeML knows."""
+    kept = (getattr(pick, "extra", None) or {}).get("nordic_pick_weight")
+    text = "" if kept is None else str(kept["value"]).strip()
+    return int(text) if text in WEIGHTS else None
 
 
 def _uncertainty_s(errors: Any) -> float:

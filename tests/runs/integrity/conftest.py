@@ -1,0 +1,91 @@
+"""Fixtures of the tests of run folders that were changed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_runs import small_config
+
+from seisvision.runs import training
+from seisvision.runs.build import build_data
+from seisvision.runs.callbacks import ReportProgress
+from seisvision.runs.experiment import ensure_run, identify
+from seisvision.runs.folder import RunFolder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_network():
+    """Networks of the tests may be named."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quickly():
+    """Figures and the reading of one and the same set take most of the time of a small run."""
+    built = {}
+
+    def build_once(config: dict, view: object) -> object:
+        key = json.dumps([config["dataset"], config["split"], config["task"]])
+        if key not in built:
+            built[key] = build_data(config, view)
+        return built[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(training, "write_report", lambda *_: None)
+        patched.setattr(training, "build_data", build_once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def small(data_dir: Path) -> Callable[[Path], dict[str, Any]]:
+    """Settings of the small run in a folder of runs, composed once."""
+    composed = small_config(data_dir, Path("nowhere"))
+
+    def of(runs_dir: Path) -> dict[str, Any]:
+        config = copy.deepcopy(composed)
+        config["system"]["runs_dir"] = str(runs_dir)
+        return config
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def finished(small: Callable, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A finished run."""
+    return ensure_run(small(tmp_path_factory.mktemp("finished")), ["seed=3407"])
+
+
+@pytest.fixture(scope="session")
+def interrupted(small: Callable, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """The same run, interrupted when the second of three epochs was stored."""
+    config = small(tmp_path_factory.mktemp("interrupted"))
+
+    def stop(self: ReportProgress, trainer: object, *_: object) -> None:
+        if trainer.current_epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ReportProgress, "on_train_epoch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            ensure_run(config, ["seed=3407"])
+    return identify(config)
+
+
+@pytest.fixture()
+def copy_of(tmp_path: Path) -> Callable[[RunFolder], RunFolder]:
+    """Makes a copy of a run in a folder of runs of its own, where the same command finds it."""
+
+    def copied(run: RunFolder) -> RunFolder:
+        path = tmp_path / "default" / run.run_id
+        shutil.copytree(run.path, path)
+        return RunFolder(path)
+
+    return copied
