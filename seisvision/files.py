@@ -184,10 +184,10 @@ def full_disk(error: BaseException, path: str | Path | None = None) -> str | Non
         error: any error.
         path: what was being written; by default what the error tells.
     """
-    told, named = _told_by_system(error, FULL)
+    told, found = _told_by_system(error, FULL)
     if told is None:
         return None
-    named = path or named
+    named = path or found
     where = "A disk that is written to is full" if named is None else f"{named} cannot be written"
     return f"{where}: {os.strerror(told)}{_left(named)}. {_REMEDY[told]}"
 
@@ -200,10 +200,10 @@ def disk_fault(error: BaseException, path: str | Path | None = None) -> str | No
         path: what was being written, where the error does not tell: what fails may be what was being read.
     """
     full = full_disk(error, path)
-    told, named = (None, None) if full is not None else _told_by_system(error, BROKEN)
+    told, found = (None, None) if full is not None else _told_by_system(error, BROKEN)
     if told is None:
         return full
-    named = named or path
+    named = found or path
     where = "A disk cannot be read or written" if named is None else f"{named} cannot be read or written"
     return f"{where}: {os.strerror(told)}. {_BROKEN_REMEDY}"
 
