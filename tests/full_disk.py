@@ -83,7 +83,9 @@ def runs(inputs: Path) -> dict[str, Scenario]:
     words = [*TINY, *SMALL, f"system.data_dir={inputs / 'data'}", "trainer.accelerator=cpu"]
     one = [*words, "name=one", "run.test=true"]
     several = [*words, "-m", "name=several", "seed=1,2", "trainer.max_epochs=1"]
-    clusters = [*words, "-m", "name=clusters", "task=cluster", "task.k=2,3", "task.min_cluster_size=2"]
+    # Of fewer samples nothing is said about the number of clusters.
+    more = "dataset.source.n_events=44"
+    clusters = [*words, more, "-m", "name=clusters", "task=cluster", "task.k=2,3", "task.min_cluster_size=2"]
     small, config = inputs / "runs", inputs / "conf"
     small.mkdir()
 
@@ -114,7 +116,7 @@ def runs(inputs: Path) -> dict[str, Scenario]:
                 "alone": {"title": "One run", "mode": "careful"},
                 "groups": {
                     "title": "Groups", "mode": "careful", "kind": "clusters", "sweep": {"task.k": [2, 3]},
-                    "overrides": ["task=cluster", "task.min_cluster_size=2"],
+                    "overrides": [more, "task=cluster", "task.min_cluster_size=2"],
                 },
             }  # fmt: skip
             content = {"name": "small", "note": "Small.", "overrides": plain, "stages": stages}
