@@ -65,17 +65,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 finished, 1 failed, 2 bad usage, 70 a fault of seisvision, 130 interrupted."""
-    from seisvision.runs.terminal import INTERRUPTED, set_up_logging, tell_error
+    from seisvision.runs.terminal import INTERRUPTED, output_done, set_up_logging, tell_error
 
     parsed = build_parser().parse_args(arguments)
     set_up_logging()
     try:
-        return parsed.run(parsed)
+        return output_done(parsed.run(parsed))
     except KeyboardInterrupt:
         log.error("Interrupted. Nothing half-written was left behind.")
         return INTERRUPTED
     except Exception as error:
-        return tell_error(error)
+        return output_done(tell_error(error))
 
 
 if __name__ == "__main__":

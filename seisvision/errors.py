@@ -27,7 +27,7 @@ class LeakageError(DataError):
 
 
 class DiskFullError(SeisvisionError):
-    """A disk has no room left, or a quota is used up."""
+    """A disk has no room left, a quota is used up, or the disk fails."""
 
 
 class CheckpointError(SeisvisionError):

@@ -10,18 +10,20 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from seisvision.errors import ConfigurationError, DiskFullError
+from seisvision.errors import ConfigurationError, DiskFullError, SeisvisionError
 from seisvision.leftovers import clear_files, hidden_name
 
 log = logging.getLogger(__name__)
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """No space left, over quota, beyond the largest size of a file."""
+BROKEN = (errno.EIO, errno.EROFS, errno.ESTALE, errno.ENXIO, errno.ENODEV, errno.ENOTCONN, errno.EUCLEAN)
+"""What a disk, or the way to one, says that fails; a disk that failed is made read-only by the system."""
 LONGEST_NAME = 120
 """Characters of a name from data; file systems allow 255, and suffixes and temporary names add to it."""
 
@@ -45,7 +47,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         yield partial
         put_in_place(partial, path)
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in FULL or str(error.filename) in ("None", str(partial)):
             # Of a write the system does not tell the file, of a rename the hidden one.
             error.filename, error.filename2 = str(path), None
         raise
@@ -79,6 +81,13 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def clear_lock(path: Path) -> None:
+    """Remove the file of a lock that a killed process left; that of one that is held stays."""
+    if path.exists():
+        with contextlib.suppress(OSError), locked(path, wait=False):
+            pass
 
 
 def _is_at(handle: int, path: Path) -> bool:
@@ -175,15 +184,41 @@ def full_disk(error: BaseException, path: str | Path | None = None) -> str | Non
         error: any error.
         path: what was being written; by default what the error tells.
     """
+    told, found = _told_by_system(error, FULL)
+    if told is None:
+        return None
+    named = path or found
+    where = "A disk that is written to is full" if named is None else f"{named} cannot be written"
+    return f"{where}: {os.strerror(told)}{_left(named)}. {_REMEDY[told]}"
+
+
+def disk_fault(error: BaseException, path: str | Path | None = None) -> str | None:
+    """As :func:`full_disk`, and also of disks that fail or have become read-only.
+
+    Args:
+        error: any error.
+        path: what was being written, where the error does not tell: what fails may be what was being read.
+    """
+    full = full_disk(error, path)
+    told, found = (None, None) if full is not None else _told_by_system(error, BROKEN)
+    if told is None:
+        return full
+    named = found or path
+    where = "A disk cannot be read or written" if named is None else f"{named} cannot be read or written"
+    return f"{where}: {os.strerror(told)}. {_BROKEN_REMEDY}"
+
+
+def _told_by_system(error: BaseException, numbers: Sequence[int]) -> tuple[int | None, str | None]:
+    """Which of some errors of the system an error comes from, and the file that it names."""
     seen: BaseException | None = error
     while seen is not None:
         number = seen.errno if isinstance(seen, OSError) else None
-        told = next((one for one in FULL if one == number or os.strerror(one) in str(seen)), None)
+        told = next((one for one in numbers if one == number or os.strerror(one) in str(seen)), None)
         if told is not None:
-            named = path or getattr(seen, "filename", None)
-            return f"{_where(named)}: {os.strerror(told)}{_left(named)}. {_REMEDY[told]}"
+            named = getattr(seen, "filename", None)
+            return told, None if named is None else os.fsdecode(named) if isinstance(named, bytes) else str(named)
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    return None
+    return None, None
 
 
 _REMEDY = {
@@ -194,10 +229,10 @@ _REMEDY = {
     errno.EFBIG: "That disk, or 'ulimit -f', takes no larger file; write smaller ones (--events-per-chunk) or name a "
     "folder on another disk. What was there is whole.",
 }
-
-
-def _where(path: str | Path | None) -> str:
-    return "A disk that is written to is full" if path is None else f"{path} cannot be written"
+_BROKEN_REMEDY = (
+    "The disk, or the connection to it, fails, or it has become read-only. See the log of the system (dmesg), or name "
+    "a folder on another disk; then repeat the command."
+)
 
 
 def _left(path: str | Path | None) -> str:
@@ -212,17 +247,18 @@ def _left(path: str | Path | None) -> str:
 
 @contextlib.contextmanager
 def told_when_full(path: str | Path) -> Iterator[None]:
-    """Turn the many errors of a full disk into one that names ``path``; others pass.
+    """Turn the many errors of a full or failing disk into one that names ``path``; others pass.
 
     Raises:
-        DiskFullError: the disk is full.
+        DiskFullError: the disk is full, or fails.
     """
     try:
         yield
     except DiskFullError:
         raise
     except Exception as error:
-        message = full_disk(error, path)
+        # What is told of a disk that fails, such as that of the recordings, is not turned into another.
+        message = (full_disk if isinstance(error, SeisvisionError) else disk_fault)(error, path)
         if message is None:
             raise
         raise DiskFullError(message) from error

@@ -8,16 +8,22 @@ are steps as well; ``tests/full_disk.py`` fills real disks.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
 import io
+import logging
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seisvision import leftovers
 from seisvision.data.stored import placing
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FailingDisk:
@@ -84,3 +90,66 @@ class FailingDisk:
             return function(first, *more, **named)
 
         return called
+
+
+@contextlib.contextmanager
+def errors_told() -> Iterator[list[str]]:
+    """Errors that commands tell people in this block."""
+    told: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger("seisvision")
+    log.addHandler(handler)
+    try:
+        yield told
+    finally:
+        log.removeHandler(handler)
+
+
+def meet_every_step(
+    top: Path,
+    prepare: Callable[[Path], object],
+    do: Callable[[Path], int],
+    differences: Callable[[Path, Path], list[str]],
+    most_tries: int,
+    numbers: Sequence[int] = FULL,
+) -> None:
+    """Let a disk be full, or fail, from every step of a command on, and compare what comes of it once it is mended.
+
+    Args:
+        top: where all folders are made.
+        prepare: makes the folder of a command and what it needs.
+        do: the command, given that folder; returns its exit code.
+        differences: what sets two such folders apart.
+        most_tries: of the steps so many are tried, the first and the last among them.
+        numbers: what the system says, in turn.
+    """
+    whole = top / "whole"
+    prepare(whole)
+    disk = FailingDisk(whole)
+    with pytest.MonkeyPatch.context() as patch:
+        disk.install(patch)
+        assert do(whole) == 0
+    assert disk.steps > 3
+    tried = sorted({round(i * (disk.steps - 1) / (most_tries - 1)) for i in range(most_tries)})
+    for turn, room in enumerate(tried):
+        folder, number = top / f"full-{room}", numbers[turn % len(numbers)]
+        prepare(folder)
+        leftovers._cleared.clear()
+        with pytest.MonkeyPatch.context() as patch, errors_told() as errors:
+            full = FailingDisk(folder, room, number)
+            full.install(patch)
+            code = do(folder)
+        assert full.n_failed
+        # What could not be written may only save time; a disk that is read-only from the beginning is a wrong setting.
+        told = code in ((1, 2) if number == errno.EROFS else (1,)) and len(errors) == 1
+        assert code == 0 or told, (room, code, errors)
+        if code:
+            assert errors[0].startswith("Error: ") and os.strerror(number) in errors[0], (room, errors)
+            assert str(folder) in errors[0] and "fault of seisvision" not in errors[0], (room, errors)
+        assert not list(folder.rglob(".*.partial-*")), room
+        with errors_told() as errors:
+            again = do(folder)
+        assert again == 0 or "exists already" in errors[-1], (room, errors)
+        assert differences(folder, whole) == [], room
+        shutil.rmtree(folder)

@@ -12,23 +12,40 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
+import importlib
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import yaml
 from chaos_data import ROOT, Scenario, differences, scenarios
 
 sys.path.insert(0, str(ROOT / "tests" / "runs"))
 
 from tiny_runs import TINY
 
+SMALL = [
+    "~model",
+    "+model._target_=model_of_ones_own.RequiredArguments",
+    "+model.width=7",
+    "dataset.source.n_events=16",
+]
+"""A network of a few weights on few events: what fills up is the disk of the command."""
 LARGE_BYTES = 512 << 20
 PAGE_BYTES = 4096
+VOLATILE = ("second", "per_s", "started", "ended", "created", "command", "updated")
+"""Words in names of columns that differ from one time to the next."""
+FORKED = False
 TOLD = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
@@ -38,8 +55,13 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=12, help="sizes of the disk for each command")
     parser.add_argument("--only", nargs="+", help="names of commands")
     parser.add_argument("--events", type=int, default=6, help="of the imports")
+    parser.add_argument("--forked", action="store_true", help="spend no time on imports: forks of this process")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True)
+    if asked.forked:
+        global FORKED
+        FORKED = True
+        import_all()
     wrong, n_full = [], 0
     with scenarios(asked.folder / "inputs", asked.events) as data:
         known = data | runs(asked.folder / "inputs")
@@ -49,49 +71,85 @@ def main() -> int:
             n_full += full
             wrong += [f"{name}: {fault}" for fault in found]
             seconds = time.monotonic() - started
-            print(f"{name}: full {full} times of {asked.steps}, {len(found)} faults, {seconds:.0f} s", flush=True)
+            print(
+                f"{name}: full {full} times of {asked.steps}, {len(found)} faults, {seconds:.0f} s", *found, flush=True
+            )
     print("\n".join(wrong) or f"the disk was full {n_full} times, and everything was told and mended")
     return 1 if wrong else 0
 
 
 def runs(inputs: Path) -> dict[str, Scenario]:
-    """Commands on runs; a finished one is made once and copied to the disk for those that only read it."""
-    words = [*TINY, f"system.data_dir={inputs / 'data'}", "run.test=true"]
-    trained = inputs / "runs"
+    """Commands on runs; finished ones are made once and copied to the disk for those that only read them."""
+    words = [*TINY, *SMALL, f"system.data_dir={inputs / 'data'}", "trainer.accelerator=cpu"]
+    one = [*words, "name=one", "run.test=true"]
+    several = [*words, "-m", "name=several", "seed=1,2", "trainer.max_epochs=1"]
+    # Of fewer samples nothing is said about the number of clusters.
+    more = "dataset.source.n_events=44"
+    clusters = [*words, more, "-m", "name=clusters", "task=cluster", "task.k=2,3", "task.min_cluster_size=2"]
+    small, config = inputs / "runs", inputs / "conf"
+    small.mkdir()
 
-    def train(folder: Path) -> list[str]:
-        return ["train.py", *words, f"system.runs_dir={folder / 'runs'}"]
+    def train(asked: list[str], *more: str) -> Scenario:
+        def prepare(folder: Path) -> None:
+            finished(one)(folder)
+            shutil.rmtree(folder / "runs")
 
-    def finished(folder: Path) -> None:
-        if not trained.exists():
-            subprocess.run(
-                [sys.executable, ROOT / "train.py", *words, f"system.runs_dir={trained}"], check=True, cwd=ROOT
-            )
-        shutil.copytree(trained, folder / "runs")
+        return Scenario(lambda folder: ["train.py", *asked, f"system.runs_dir={folder / 'runs'}", *more], (), prepare)
 
-    def run(folder: Path) -> Path:
-        return next((folder / "runs").glob("*/*/status.json")).parent
+    def finished(asked: list[str]) -> Callable[[Path], None]:
+        def prepare(folder: Path) -> None:
+            name = next(word for word in asked if word.startswith("name=")).partition("=")[2]
+            if not (small / name).exists():
+                done = do(["train.py", *asked, f"system.runs_dir={small}"], small)
+                assert done.returncode == 0, done.stderr
+            shutil.copytree(small / name, folder / "runs" / name)
 
-    def make_data(folder: Path) -> None:
-        finished(folder)
+        return prepare
+
+    def prepare_atlas(folder: Path) -> None:
+        finished(one)(folder)
         shutil.rmtree(folder / "runs")
+        if not config.exists():
+            shutil.copytree(ROOT / "conf", config)
+            plain = [word for word in words if "noise_db" not in word]
+            stages = {
+                "alone": {"title": "One run", "mode": "careful"},
+                "groups": {
+                    "title": "Groups", "mode": "careful", "kind": "clusters", "sweep": {"task.k": [2, 3]},
+                    "overrides": [more, "task=cluster", "task.min_cluster_size=2"],
+                },
+            }  # fmt: skip
+            content = {"name": "small", "note": "Small.", "overrides": plain, "stages": stages}
+            (config / "atlas" / "small.yaml").write_text("# @package _global_\n" + yaml.safe_dump(content))
 
-    return {
-        "train": Scenario(train, (), make_data),
-        "evaluate": Scenario(lambda folder: ["evaluate.py", f"ckpt={run(folder)}"], (), finished),
-        "compare": Scenario(
-            lambda folder: [
-                "compare",
-                str(folder / "runs"),
-                "--show-test",
-                "--out",
-                str(folder / "report" / "all.html"),
-            ],
-            (),
-            finished,
-        ),
-        "explain": Scenario(lambda folder: ["explain", str(run(folder)), "--samples", "2"], (), finished),
+    def run(folder: Path) -> str:
+        return str(next((folder / "runs" / "one").glob("*/status.json")).parent)
+
+    reading = {
+        "evaluate": (one, lambda folder: ["evaluate.py", f"ckpt={run(folder)}", "accelerator=cpu"]),
+        "ensemble": (several, lambda folder: ["evaluate.py", f"ckpt={folder / 'runs' / 'several'}", "accelerator=cpu"]),
+        "compare": (several, lambda folder: ["compare", str(folder / "runs"), "--out", f"{folder}/report/all.html"]),
+        "explain": (one, lambda folder: ["explain", run(folder), "--samples", "2"]),
+        "clusters": (clusters, lambda folder: ["clusters", str(folder / "runs"), "--out", f"{folder}/report"]),
     }
+    known = {name: Scenario(_in_place(words), (), finished(asked)) for name, (asked, words) in reading.items()}
+    atlas = ["atlas", "--preset", "small", "--conf", str(config)]
+    return known | {
+        "train": train(one),
+        "cluster": train([*words, "name=cluster", "task=cluster", "task.k=2", "task.min_cluster_size=2"]),
+        "sweep": train([*several, "trainer=ddp", "trainer.devices=2"]),
+        "atlas": Scenario(lambda folder: [*atlas, f"system.runs_dir={folder / 'runs'}"], (), prepare_atlas),
+    }
+
+
+def _in_place(words: Callable[[Path], list[str]]) -> Callable[[Path], list[str]]:
+    """Results of evaluations go to the disk as well."""
+
+    def on_disk(folder: Path) -> list[str]:
+        asked = words(folder)
+        return [*asked, f"system.runs_dir={folder / 'out'}"] if asked[0] == "evaluate.py" else asked
+
+    return on_disk
 
 
 def fill_up(scenario: Scenario, folder: Path, n_steps: int) -> tuple[int, list[str]]:
@@ -120,8 +178,29 @@ def fill_up(scenario: Scenario, folder: Path, n_steps: int) -> tuple[int, list[s
                 again = do(scenario.words(small), small)
                 if again.returncode != 0 and "exists already" not in again.stderr:
                     wrong.append(f"{where}, then again: {again.returncode}: {again.stderr[-800:]}")
-                wrong += [f"{where}, then again: {difference}" for difference in differences(small, whole)]
+                wrong += [f"{where}, then again: {difference}" for difference in what_differs(small, whole)]
         return n_full, wrong
+
+
+def what_differs(folder: Path, other: Path) -> list[str]:
+    """What sets two folders apart: names of files, sets, and the tables and states of runs."""
+    data = [name for name in (folder, other) if any(name.rglob("card.json"))]
+    wrong = differences(folder, other) if data else []
+    names = [{str(path.relative_to(top)) for path in top.rglob("*")} for top in (folder, other)]
+    wrong += [] if data else [f"{name} is in one only" for name in sorted(names[0] ^ names[1])]
+    for name in sorted(names[0] & names[1]):
+        if name.endswith(".csv") and not data and table(folder / name, folder) != table(other / name, other):
+            wrong.append(f"{name} differs")
+    states = {json.loads(path.read_text())["state"] for path in folder.rglob("status.json")}
+    return wrong + [f"a run is {state}" for state in sorted(states - {"finished"})]
+
+
+def table(path: Path, folder: Path) -> list[list[str]]:
+    """Rows without times and places."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    told = [i for i, name in enumerate(rows[0]) if not any(word in name for word in VOLATILE)]
+    return [[row[i].replace(str(folder), "") for i in told if i < len(row)] for row in rows]
 
 
 def faults_of(done: subprocess.CompletedProcess[str], folder: Path) -> list[str]:
@@ -144,12 +223,59 @@ def faults_of(done: subprocess.CompletedProcess[str], folder: Path) -> list[str]
 
 
 def do(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Do a command whose caches lie elsewhere."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    environment |= {"XDG_CACHE_HOME": str(folder.parent / "cache")}
+    """Do a command whose caches lie elsewhere, in a process of its own or in a fork of this one."""
+    if FORKED:
+        return _do_in_fork(words, folder)
     program = [str(ROOT / words[0])] if words[0].endswith(".py") else ["-m", "seisvision.cli", words[0]]
     command = [sys.executable, *program, *words[1:]]
-    return subprocess.run(command, cwd=folder.parent, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder.parent, env=environment(folder.parent), capture_output=True, text=True)
+
+
+def _do_in_fork(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryFile() as said:
+        pid = os.fork()
+        if pid == 0:
+            code: Any = 99
+            try:
+                os.chdir(folder.parent)
+                os.environ.update(environment(folder.parent))
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                os.dup2(said.fileno(), 2)
+                code = _do_here(words)
+            except SystemExit as end:
+                code = end.code or 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        said.seek(0)
+        return subprocess.CompletedProcess(words, code, stderr=said.read().decode())
+
+
+def _do_here(words: list[str]) -> int:
+    if not words[0].endswith(".py"):
+        from seisvision.cli import main as command
+
+        return command(words)
+    sys.argv = [str(ROOT / words[0]), *words[1:]]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+    return 0
+
+
+def import_all() -> None:
+    """Import what the forks need."""
+    for name in ("data.audit.audit", "data.importing.shards", "data.synthesis.synthesise", "runs.training",
+                 "runs.evaluation", "runs.explaining", "runs.cluster_report", "runs.comparing.report"):  # fmt: skip
+        importlib.import_module(f"seisvision.{name}")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Of the commands; their caches lie in ``folder``."""
+    more = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'runs'}", "OMP_NUM_THREADS": "1"}
+    more |= {"XDG_CACHE_HOME": str(folder / "cache"), "SEISVISION_ALLOWED_TARGETS": "model_of_ones_own."}
+    return os.environ | more
 
 
 @contextlib.contextmanager

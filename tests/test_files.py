@@ -1,12 +1,15 @@
 """Files that are written whole or not at all."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from seisvision.files import whole_file, write_text
+from seisvision.errors import DiskFullError
+from seisvision.files import clear_lock, disk_fault, locked, told_when_full, whole_file, write_text
 from seisvision.leftovers import clear_below
 
 
@@ -35,6 +38,33 @@ def test_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
         second.write_text("second")
     assert path.read_text() == "first", "the outer block ended last"
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_the_file_of_a_lock_goes_where_its_holder_is_dead_and_stays_where_it_lives(tmp_path: Path) -> None:
+    left = tmp_path / ".set.lock"
+    left.touch()
+    clear_lock(left)
+    assert not left.exists()
+    with locked(left):
+        clear_lock(left)
+        assert left.exists()
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.ENOSPC])
+def test_what_the_system_says_of_a_write_names_the_file(number: int, tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught, whole_file(tmp_path / "a.txt"):
+        raise OSError(number, os.strerror(number))
+    told = disk_fault(caught.value)
+    assert told is not None and told.startswith(f"{tmp_path / 'a.txt'} cannot be ") and os.strerror(number) in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_disk_that_was_read_is_not_taken_for_the_one_that_is_written(tmp_path: Path) -> None:
+    reading = OSError(errno.EIO, os.strerror(errno.EIO), "/media/usb/event.mseed")
+    told = r"^/media/usb/event\.mseed cannot be read or written: Input/output error"
+    with pytest.raises(DiskFullError, match=told), told_when_full(tmp_path / "set"):
+        raise reading
 
 
 def test_what_a_killed_process_had_half_written_is_taken_away_and_what_others_write_stays(tmp_path: Path) -> None:

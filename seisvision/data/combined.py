@@ -23,7 +23,7 @@ from seisvision.data.sources import FolderSource
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.files import check_writable, locked
+from seisvision.files import check_writable, clear_lock, locked
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -149,11 +149,13 @@ class CombinedSource:
         """
         fingerprint = self._wanted(data_dir)
         folder = _folder(data_dir, fingerprint)
+        lock = folder.with_name(f".{folder.name}.lock")
         if (folder / "card.json").is_file():
+            clear_lock(lock)
             return folder
         check_writable(folder.parent, "system.data_dir")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with locked(folder.with_name(f".{folder.name}.lock")):
+        with locked(lock):
             if not (folder / "card.json").is_file():
                 log.info("Combining %s in %s, once", ", ".join(member.label for member in self.members), folder)
                 self._make(folder, Path(data_dir), fingerprint)

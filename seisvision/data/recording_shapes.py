@@ -6,6 +6,7 @@ were filtered or resampled.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,8 @@ def set_shapes(waveform_set: WaveformSet, cache_dir: Path | None = None) -> Reco
             if found.shape.shape == (len(found.source_id), len(PLACES)) and found.shape.dtype == np.int8:
                 return found
         except (KeyError, ValueError, OSError):
-            path.unlink()
+            with contextlib.suppress(OSError):
+                path.unlink()
     shapes = _read_shapes(waveform_set)
     if path is not None:
         try:

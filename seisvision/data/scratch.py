@@ -15,7 +15,7 @@ from seisvision.data.stored.hashes import content_hashes, remember
 from seisvision.data.stored.placing import COPY, whole_set
 from seisvision.data.table_cache import FILE_NAME as TABLE_COPY
 from seisvision.errors import DataError
-from seisvision.files import locked
+from seisvision.files import clear_lock, locked
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,11 @@ def stage_to_scratch(set_path: str | Path, scratch_dir: str | Path) -> Path:
     files = _files(source)
     target = Path(scratch_dir).expanduser().absolute() / f"{source.name}-{set_fingerprint(source)}"
     target.parent.mkdir(parents=True, exist_ok=True)
+    lock = target.with_name(f".{target.name}.lock")
     if _is_whole(target, files):
+        clear_lock(lock)
         return target
-    with locked(target.with_name(f".{target.name}.lock")):
+    with locked(lock):
         # Another process may have made it while this one waited.
         if not _is_whole(target, files):
             _copy(source, files, target)

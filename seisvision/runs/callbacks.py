@@ -15,8 +15,8 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
 from seisvision.data.interrupts import postponed_interrupt
-from seisvision.errors import ConfigurationError, SeisvisionError, did_you_mean
-from seisvision.files import put_in_place
+from seisvision.errors import ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
+from seisvision.files import disk_fault, put_in_place
 from seisvision.runs.epoch_clock import epoch_clock
 from seisvision.runs.integrity.seals import write_tensors
 from seisvision.runs.loggers import HistoryLogger
@@ -165,7 +165,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         """Write under a temporary name and rename; Ctrl-C waits until that is done.
 
         Raises:
-            SeisvisionError: the disk does not take it.
+            DiskFullError: the disk does not take it.
         """
         path = Path(path)
         temporary = path.with_suffix(".tmp")
@@ -175,10 +175,8 @@ class WholeCheckpoints(TorchCheckpointIO):
                 put_in_place(temporary, path)
         except (OSError, RuntimeError) as error:
             # torch reports a full disk as a RuntimeError.
-            raise SeisvisionError(
-                f"{path} cannot be written: {error}. What was stored before is whole. Make room on that disk; "
-                "the same command resumes after the last stored epoch."
-            ) from error
+            why = disk_fault(error, path) or f"{path} cannot be written: {error}. What was stored before is whole."
+            raise DiskFullError(f"{why} The same command resumes after the last stored epoch.") from error
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -10,7 +10,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from seisvision.own_files import add_overwrite, check_own
 from seisvision.plain_text import say
+
+MARKS = {
+    "clusters.html": "by seisvision clusters.",
+    "clusters.md": "## By number of clusters",
+    "clusters_by_k.csv": "k,runs,",
+    "consensus.csv": "sample_id,source_id,cluster,confidence",
+}
+"""What the files of this command hold, by which it knows its own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, folders of runs, or patterns")
     parser.add_argument("--out", type=Path, default=Path("clusters"), metavar="FOLDER", help="where the report goes")
+    add_overwrite(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.exists() and not args.out.is_dir():
         raise ConfigurationError(f"--out '{args.out}' is a file; give the name of a folder.")
     check_writable(args.out, "--out")
+    check_own({args.out / name: mark for name, mark in MARKS.items()}, "--out", args.overwrite)
     clear_files(args.out)
     page = write_cluster_report(args.runs, args.out)
     if page is None:

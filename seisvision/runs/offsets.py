@@ -19,7 +19,7 @@ from seisvision.data.traces import TraceSamples
 from seisvision.data.usability import row_numbers, unusable_samples, with_cache
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.files import check_writable, locked
+from seisvision.files import check_writable, clear_lock, locked
 from seisvision.runs.build import sample_settings
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import with_own_weights
@@ -70,13 +70,15 @@ def offsets_of(config: Mapping[str, Any], waveform_set: WaveformSet) -> Predicte
 
 def _kept_or_predicted(waveform_set: WaveformSet, checkpoint: Path, path: Path) -> PredictedOffsets:
     """Distances from a file, which is made first; where none can be made they are predicted anew."""
+    lock = path.with_name(f".{path.name}.lock")
+    clear_lock(lock)
     if not path.exists():
         try:
             check_writable(path.parent, "system.data_dir")
         except ConfigurationError as error:
             log.warning("offsets  are predicted anew each time: %s", error)
             return predict_offsets(waveform_set, checkpoint)
-        with locked(path.with_name(f".{path.name}.lock")):
+        with locked(lock):
             if not path.exists():
                 predict_offsets(waveform_set, checkpoint, path.parent).write(path)
     return PredictedOffsets.read(path)

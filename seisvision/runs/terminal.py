@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
-from seisvision.files import full_disk
+from seisvision.files import disk_fault, full_disk
 from seisvision.plain_text import say, shown
 from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
@@ -177,8 +177,28 @@ def guarded(action: Callable[[], object], config_name: str = "") -> int:
         log.error("Interrupted. The same command resumes.")
         return INTERRUPTED
     except Exception as error:
-        return tell_error(error, config_name)
-    return exit_codes[0] if exit_codes else 0
+        return output_done(tell_error(error, config_name))
+    return output_done(exit_codes[0] if exit_codes else 0)
+
+
+def output_done(code: int) -> int:
+    """Write out what is held back of standard output, while a full disk can still be told of.
+
+    Args:
+        code: exit code of what was done.
+
+    Returns:
+        The exit code; 1 where all was well but for the output.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            log.error("Error: standard output: %s", disk_fault(error) or error.strerror)
+            return code or DiskFullError.exit_code
+    return code
 
 
 def stop_on_signals() -> None:
@@ -229,6 +249,10 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     if message is not None:
         log.error("Error: %s", message)
         return ConfigurationError.exit_code
+    fault = disk_fault(error)
+    if fault is not None:
+        log.error("Error: %s", fault)
+        return DiskFullError.exit_code
     return _tell_fault(error)
 
 

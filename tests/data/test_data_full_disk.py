@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
-import logging
-import os
 import shutil
 import sys
 import tempfile
@@ -21,9 +18,8 @@ from small_sets import write_set
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from chaos_data import differences
-from failing_disk import FailingDisk
+from failing_disk import FailingDisk, errors_told, meet_every_step
 
-from seisvision import leftovers
 from seisvision.cli import main
 
 MOST_TRIES = 14
@@ -46,12 +42,8 @@ def disk_of_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def said() -> Iterator[list[str]]:
     """Errors that the commands tell."""
-    told: list[str] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: told.append(record.getMessage())
-    logging.getLogger("seisvision").addHandler(handler)
-    yield told
-    logging.getLogger("seisvision").removeHandler(handler)
+    with errors_told() as told:
+        yield told
 
 
 def importing(tree: Path, out: Path, *more: str) -> list[str]:
@@ -60,41 +52,10 @@ def importing(tree: Path, out: Path, *more: str) -> list[str]:
 
 
 def fill_up(
-    tmp_path: Path,
-    prepare: Callable[[Path], object],
-    words: Callable[[Path], list[str]],
-    said: list[str],
-    done_already: str = "exists already",
+    tmp_path: Path, prepare: Callable[[Path], object], words: Callable[[Path], list[str]], said: list[str]
 ) -> None:
     """Let the disk be full from every step of a command on, and compare what comes of it with an undisturbed one."""
-    whole = tmp_path / "whole"
-    prepare(whole)
-    disk = FailingDisk(whole)
-    with pytest.MonkeyPatch.context() as patch:
-        disk.install(patch)
-        assert main(words(whole)) == 0
-    assert disk.steps > 3
-    tried = sorted({round(i * (disk.steps - 1) / (MOST_TRIES - 1)) for i in range(MOST_TRIES)})
-    for number, room in enumerate(tried):
-        folder = tmp_path / f"full-{room}"
-        prepare(folder)
-        leftovers._cleared.clear()
-        said.clear()
-        kind = (errno.ENOSPC, errno.EDQUOT)[number % 2]
-        with pytest.MonkeyPatch.context() as patch:
-            full = FailingDisk(folder, room, kind)
-            full.install(patch)
-            code = main(words(folder))
-        assert full.n_failed
-        errors = list(said)
-        assert code == 0 or (code == 1 and len(errors) == 1), (room, code, errors)
-        if code:
-            assert errors[0].startswith("Error: ") and os.strerror(kind) in errors[0] and str(folder) in errors[0]
-        assert not list(folder.rglob(".*.partial-*")), room
-        again = main(words(folder))
-        assert again == 0 or done_already in said[-1], room
-        assert differences(folder, whole) == [], room
-        shutil.rmtree(folder)
+    meet_every_step(tmp_path, prepare, lambda folder: main(words(folder)), differences, MOST_TRIES)
 
 
 def make_folder(folder: Path) -> None:

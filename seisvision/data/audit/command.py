@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seisvision.errors import DataError
+from seisvision.own_files import add_overwrite, check_own
 from seisvision.plain_text import say, shown
 
 if TYPE_CHECKING:
     from seisvision.data.audit.audit import Audit
 
 SHOWN_CONFOUNDS = 14
+MARKS = {"audit.json": '"set_confounds"', "audit.html": "<title>Audit of "}
+"""What the files of this command hold, by which it knows its own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when there is a fatal finding")
     parser.add_argument("--data-dir", default="data", metavar="DIR", help="folder of all sets (data)")
+    add_overwrite(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     labels = None if args.classes is None else {name: [name] for name in args.classes}
     folder = Path(args.out) if args.out else waveform_set.path / "audit"
     check_writable(folder, "--out")
+    check_own({folder / name: mark for name, mark in MARKS.items()}, "--out", args.overwrite)
     n_traces = None if args.thorough else args.max_traces or None
     audit = audit_set(waveform_set, args.target, labels, n_traces, thorough=args.thorough)
     write_audit(audit, folder)

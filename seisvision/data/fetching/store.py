@@ -47,7 +47,7 @@ class Store:
         with ExitStack() as held:
             try:
                 held.enter_context(locked(self.folder / ".lock", wait=False))
-            except OSError as error:
+            except BlockingIOError as error:
                 raise DataError(f"another fetch is at work in {self.folder}; wait for it or end it") from error
             clear_below(self.folder)
             yield

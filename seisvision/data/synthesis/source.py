@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.errors import DataError
-from seisvision.files import check_writable, locked
+from seisvision.files import check_writable, clear_lock, locked
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +48,14 @@ class GeneratedSource:
             DataError: The set cannot be made.
         """
         folder = self.folder(data_dir)
+        # In the folder of the set's neighbours, because the set itself appears by renaming.
+        lock = folder.with_name(f".{folder.name}.lock")
         if _is_complete(folder):
+            clear_lock(lock)
             return folder
         _refuse_within_start()
         check_writable(folder.parent, "system.data_dir")
-        # In the folder of the set's neighbours, because the set itself appears by renaming.
-        with locked(folder.with_name(f".{folder.name}.lock")):
+        with locked(lock):
             # Another process may have made it while this one waited.
             if not _is_complete(folder):
                 self.make(folder)

@@ -11,7 +11,7 @@ from typing import Any
 
 from seisvision.errors import SeisvisionError
 from seisvision.evaluation.tables import format_seconds
-from seisvision.files import full_disk
+from seisvision.files import disk_fault
 from seisvision.runs.atlas.agreement import write_agreement
 from seisvision.runs.atlas.presets import Preset, Stage, point_overrides
 from seisvision.runs.folder import FAILED, FINISHED, RunFolder, read_json, write_json
@@ -93,7 +93,7 @@ def run_stages(
         except KeyboardInterrupt:
             raise
         except Exception as error:
-            if full_disk(error) is not None:
+            if disk_fault(error) is not None:
                 raise
             # One experiment that cannot be done says nothing of the others.
             done.error = done.error or _said(error)
@@ -134,7 +134,7 @@ def _do_points(stage: Stage, overrides: list[str], done: Done) -> None:
         try:
             done.add(point, run_one([*overrides, *point]))
         except Exception as error:
-            if full_disk(error) is not None:
+            if disk_fault(error) is not None:
                 raise
             done.error = done.error or _said(error)
             log.error("run %d of %d failed: %s", number, len(points), _said(error))

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from seisvision.own_files import add_overwrite, check_own
 from seisvision.plain_text import say
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_WATCH_S = 15.0
+MARKS = ("group,", "# Comparison of ", "by seisvision compare.")
+"""What tables, text and page of this command hold, by which it knows its own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help=f"write the report again every so many seconds (default {DEFAULT_WATCH_S:g}) until Ctrl-C",
     )
+    add_overwrite(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out.is_dir() or args.out.suffix.lower() not in (".html", ".htm"):
         raise ConfigurationError(f"--out '{args.out}' is not the name of a page; give a name that ends in .html.")
     check_writable_file(args.out, "--out")
+    check_own(dict(zip(_files(args.out), MARKS, strict=True)), "--out", args.overwrite)
     clear_files(args.out.parent)
     cache: Cache = {}
     comparison = _write(args, cache, args.watch)
@@ -115,10 +120,13 @@ def _write(args: argparse.Namespace, cache: Cache, reload_s: float | None) -> Co
     if not args.show_test:
         collected, hint = without_test(collected, args.runs)
     report = make_report(collected, cache, Shown(args.top, reload_s, args.measure, hint))
-    write_text(args.out.with_name("comparison.csv"), report.csv)
-    write_text(args.out.with_name("comparison.md"), report.markdown)
-    write_text(args.out, report.page)
+    for path, text in zip(_files(args.out), (report.csv, report.markdown, report.page), strict=True):
+        write_text(path, text)
     return report.comparison
+
+
+def _files(page: Path) -> tuple[Path, Path, Path]:
+    return page.with_name("comparison.csv"), page.with_name("comparison.md"), page
 
 
 def _show(comparison: Comparison) -> None:

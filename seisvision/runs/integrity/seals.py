@@ -33,7 +33,9 @@ def sealed(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 def write_tensors(checkpoint: Mapping[str, Any], path: Path) -> None:
     """Write plain containers and tensors to a file, with their hash."""
-    torch.save(sealed(checkpoint), path)
+    # Of a file that torch opens itself nobody hears why it could not be written.
+    with path.open("wb") as file:
+        torch.save(sealed(checkpoint), file)
 
 
 def check_entries(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from seisvision.files import write_text
+from seisvision.files import told_when_full, write_text
 
 HISTORY_COLUMNS = ("epoch", "step", "name", "value")
 
@@ -44,7 +44,7 @@ class HistoryLogger(Logger):
         if epoch != self._epoch:
             self._epoch, self._written = epoch, set()
         is_new = not self._path.exists()
-        with self._path.open("a", newline="", encoding="utf-8") as handle:
+        with told_when_full(self._path), self._path.open("a", newline="", encoding="utf-8") as handle:
             writer = csv.writer(handle, lineterminator="\n")
             if is_new:
                 writer.writerow(HISTORY_COLUMNS)
