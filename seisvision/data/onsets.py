@@ -11,11 +11,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
-from zipfile import BadZipFile
 
 import numpy as np
 from scipy.signal import butter, sosfilt
 
+from seisvision.arrays import read_arrays
 from seisvision.data.event_index import table_onsets_s
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
@@ -220,9 +220,8 @@ def _read(path: Path, n_rows: int) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            onsets = stored["onset_s"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        onsets = read_arrays(path)["onset_s"]
+    except (OSError, ValueError, KeyError) as error:
         log.warning("Stored onsets %s cannot be read (%s); detecting them again", path, error)
         return None
     return onsets if onsets.shape == (n_rows,) else None

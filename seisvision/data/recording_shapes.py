@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from seisvision.arrays import read_arrays
 from seisvision.data.audit.copies import chosen_events
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
@@ -102,8 +103,8 @@ def set_shapes(waveform_set: WaveformSet, cache_dir: Path | None = None) -> Reco
     path = None if cache_dir is None else cache_dir / f"shapes-{waveform_set.fingerprint}-{VERSION}.npz"
     if path is not None and path.is_file():
         try:
-            with np.load(path) as stored:
-                return RecordingShapes(stored["source_id"], stored["shape"])
+            stored = read_arrays(path)
+            return RecordingShapes(stored["source_id"], stored["shape"])
         except (KeyError, ValueError, OSError):
             path.unlink()
     shapes = _read_shapes(waveform_set)

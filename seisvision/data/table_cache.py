@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seisvision.arrays import read_arrays
 from seisvision.files import parse_json, whole_file
 
 log = logging.getLogger(__name__)
@@ -40,13 +40,13 @@ def load_table(folder: Path, key: str) -> tuple[pd.DataFrame, dict[str, np.ndarr
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            about = parse_json(str(stored["about"]))
-            if about["key"] != key:
-                return None
-            columns = {name: _column(stored, i, dtype) for i, (name, dtype) in enumerate(about["columns"])}
-            return pd.DataFrame(columns, copy=False), {name: stored[f"extra_{name}"] for name in about["extra"]}
-    except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        about = parse_json(str(read_arrays(path, ["about"])["about"]))
+        if about["key"] != key:
+            return None
+        stored = read_arrays(path)
+        columns = {name: _column(stored, i, dtype) for i, (name, dtype) in enumerate(about["columns"])}
+        return pd.DataFrame(columns, copy=False), {name: stored[f"extra_{name}"] for name in about["extra"]}
+    except (OSError, LookupError, ValueError, TypeError) as error:
         log.debug("The table copy %s cannot be used: %s", path, error)
         return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.arrays import read_arrays
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.runs.comparing.collect import LeftOut, find_run_folders
 from seisvision.runs.comparing.history import read_history
@@ -74,7 +74,7 @@ def read_cluster_runs(asked: Sequence[str | Path]) -> tuple[list[ClusterRun], li
             runs.append(_read(RunFolder(path)))
         except SeisvisionError as error:
             left_out.append(LeftOut(path, str(error)))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             left_out.append(LeftOut(path, f"broken: {type(error).__name__}: {error}"))
     if not runs:
         return [], left_out
@@ -93,8 +93,13 @@ def _read(folder: RunFolder) -> ClusterRun:
     metrics, config = read_json(folder.metrics_file), folder.config()
     if "clustering" not in metrics:
         raise DataError("not a clustering run")
-    with np.load(folder.path / "features.npz", allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in ("sample_ids", "source_ids", "labels", "features", "points")}
+    names = ("sample_ids", "source_ids", "labels", "features", "points")
+    stored = read_arrays(folder.path / "features.npz", names)
+    arrays = {name: stored[name] for name in names}
+    if [values.ndim for values in arrays.values()] != [1, 1, 1, 2, 2]:
+        raise DataError("broken: the arrays of features.npz are not of the shapes that a run writes")
+    if [arrays[name].dtype.kind for name in names] not in ([*"UUiff"], [*"UUuff"]):
+        raise DataError("broken: the arrays of features.npz are not of the types that a run writes")
     if len({len(values) for values in arrays.values()}) != 1 or not np.isfinite(arrays["features"]).all():
         raise DataError("broken: the arrays of features.npz do not belong together or are not finite")
     order = np.argsort(arrays["sample_ids"], kind="stable")

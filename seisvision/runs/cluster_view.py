@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision import keys, spreadsheets
+from seisvision.arrays import read_arrays
 from seisvision.data.event_index import column_numbers
 from seisvision.data.samples import EventSamples
 from seisvision.evaluation.cluster_figures import map_figure, sections_figure, times_figure
@@ -184,9 +185,9 @@ def _draw_maps(folder: RunFolder, table: pd.DataFrame, labels: np.ndarray, names
     colourings = {"cluster": [str(label) for label in labels], **{name: table[name].tolist() for name in names}}
     places = table[["map_x", "map_y"]].to_numpy(dtype=float)
     map_figure(folder.figures / "clusters_map.png", places, colourings, "principal component")
-    with np.load(folder.path / "features.npz", allow_pickle=False) as stored:
-        row_of = {sample_id: row for row, sample_id in enumerate(stored["sample_ids"].tolist())}
-        points = stored["points"][[row_of[sample_id] for sample_id in table.index]]
+    stored = read_arrays(folder.path / "features.npz", ["sample_ids", "points"])
+    row_of = {sample_id: row for row, sample_id in enumerate(stored["sample_ids"].tolist())}
+    points = stored["points"][[row_of[sample_id] for sample_id in table.index]]
     table["isolation"] = isolation(points)
     if len(points) < FEWEST_FOR_UMAP:
         return

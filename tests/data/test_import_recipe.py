@@ -71,7 +71,7 @@ def test_source_names_must_differ():
 def test_broken_yaml_is_told(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text("sources: [")
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="is not readable YAML"):
         load_recipe(path)
     with pytest.raises(ConfigurationError, match="not found"):
         load_recipe(tmp_path / "none.yaml")

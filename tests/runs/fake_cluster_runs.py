@@ -40,7 +40,7 @@ def make_run(
     path.mkdir(parents=True)
     task = f"{{k: {k}, train_k: {train_k or 'null'}, final_n_init: {k}}}"
     write_text(folder.config_file, f"name: fake\nseed: {seed}\ntask: {task}\ndataset: {{labels: {{}}}}\n")
-    write_json(folder.status_file, {"state": "finished"})
+    write_json(folder.status_file, {"state": "finished", "attempts": 1})
     clustered = features if train_k else mixed
     loss = float(((clustered - found.cluster_centers_[labels]) ** 2).sum(axis=1).mean())
     clustering = {"k": k, "kmeans_loss": loss, "sizes": np.bincount(labels).tolist()}

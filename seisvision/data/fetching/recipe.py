@@ -12,7 +12,8 @@ from typing import Any
 from seisvision.data.fetching.servers import Server, read_server
 from seisvision.data.fetching.transport import Limits
 from seisvision.data.importing import recipe as importing
-from seisvision.data.importing.recipe import Processing, Quality, Window, build_settings, one_of, read_settings
+from seisvision.data.importing.recipe import Processing, Quality, Window
+from seisvision.data.importing.settings import build_settings, check_types, one_of, read_settings, understood
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED
 
@@ -211,7 +212,10 @@ def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | 
     Raises:
         ConfigurationError: the file is missing or not YAML, or holds an unknown or contradictory setting.
     """
-    return build_recipe(read_settings(path, root, changes, "conf/fetch"))
+    with understood(path):
+        recipe = build_recipe(read_settings(path, root, changes, "conf/fetch"))
+        check_types(recipe, "recipe")
+        return recipe
 
 
 def build_recipe(content: Mapping[str, Any]) -> FetchRecipe:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seisvision.data.importing.formats.reading import Reading, known_formats
 from seisvision.data.importing.sensors.channel_codes import check_mapping
-from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.data.importing.settings import build_settings, check_types, one_of, read_settings, understood
+from seisvision.errors import ConfigurationError
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
-from seisvision.yaml_files import check_references, read_yaml
 
 ASSOCIATIONS = ("name", "folder", "time", "sds", "sac")
 REFERENCES = ("onset", "origin", "trace")
@@ -225,32 +225,10 @@ def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | 
     Raises:
         ConfigurationError: the file is missing or not YAML, or holds an unknown or contradictory setting.
     """
-    return build_recipe(read_settings(path, root, changes, "conf/import"))
-
-
-def read_settings(path: str | Path, root: str | None, changes: list[str] | None, examples: str) -> dict[str, Any]:
-    """Read a recipe as plain containers; ``examples`` is the folder that the message on a missing file names.
-
-    Raises:
-        ConfigurationError: the file is missing, not YAML, or no mapping.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    path = Path(path)
-    if not path.is_file():
-        raise ConfigurationError(f"recipe {path} not found; recipes to start from lie in {examples}")
-    try:
-        plain = read_yaml(path)
-        check_references(plain, f"recipe {path}")
-        changed = OmegaConf.merge(plain, OmegaConf.from_dotlist(changes or []), {} if root is None else {"root": root})
-        content = OmegaConf.to_container(changed, resolve=True)
-    except OmegaConfBaseException as error:
-        hint = "; name the folder with --root DIR" if "'root'" in str(error) else ""
-        raise ConfigurationError(f"recipe {path} cannot be read: {str(error).splitlines()[0]}{hint}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"recipe {path} must be a mapping of settings, such as name: mine")
-    return {"name": path.stem} | {str(key): value for key, value in content.items() if key != "root"}
+    with understood(path):
+        recipe = build_recipe(read_settings(path, root, changes, "conf/import"))
+        check_types(recipe, "recipe")
+        return recipe
 
 
 def build_recipe(content: Mapping[str, Any]) -> Recipe:
@@ -295,8 +273,10 @@ def _reaching(source: Source, window: Window, processing: Processing | None) -> 
 
 
 def _build_source(content: Mapping[str, Any], index: int) -> Source:
-    plain = dict(content)
     where = f"sources[{index}]"
+    if not isinstance(content, Mapping):
+        raise ConfigurationError(f"{where} must be a mapping, not {content!r:.80}")
+    plain = dict(content)
     waveforms = plain.get("waveforms", ())
     plain["waveforms"] = (waveforms,) if isinstance(waveforms, str) else tuple(waveforms)
     if plain.get("picks") == "events":
@@ -307,29 +287,6 @@ def _build_source(content: Mapping[str, Any], index: int) -> Source:
     if isinstance(plain.get("format"), str):
         plain["format"] = plain["format"].upper()
     return build_settings(Source, plain, where)
-
-
-def build_settings(kind: type, content: Mapping[str, Any], where: str) -> Any:
-    """Make the dataclass ``kind`` from ``content``; ``where`` names it in messages.
-
-    Raises:
-        ConfigurationError: a key it does not have, a text in place of a number, or a key that is missing.
-    """
-    if not isinstance(content, Mapping):
-        raise ConfigurationError(f"{where} must be a mapping, not {content!r}")
-    allowed = [item.name for item in fields(kind)]
-    for key in content:
-        if key not in allowed:
-            raise ConfigurationError(f"{where} has no setting '{key}'. {did_you_mean(str(key), allowed)}")
-    for item in fields(kind):
-        wanted = type(item.default) in (int, float)
-        if wanted and type(content.get(item.name, item.default)) not in (int, float):
-            raise ConfigurationError(f"{where}.{item.name}={content[item.name]!r} must be a number")
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
-    try:
-        return kind(**settings)
-    except TypeError as error:
-        raise ConfigurationError(f"{where} is incomplete: {error}") from error
 
 
 def _check(recipe: Recipe) -> None:
@@ -392,9 +349,3 @@ def _check_onset_band(band_hz: tuple[float, float], rate_hz: float | None) -> No
             f"onset_band_hz ends at {band_hz[1]:g} Hz, above half the sampling rate {rate_hz:g} Hz of the set; "
             f"end at {rate_hz / 2:g} Hz or raise processing.rate_hz to {2 * band_hz[1]:g} Hz"
         )
-
-
-def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Raise ConfigurationError unless ``value`` is one of ``allowed``."""
-    if value not in allowed:
-        raise ConfigurationError(f"{name}={value!r} is not allowed. {did_you_mean(str(value), list(allowed))}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.arrays import read_arrays
 from seisvision.data.synthesis.earth import EarthProfile, earth_profile
 from seisvision.data.synthesis.modes import ModeTable, love_modes, rayleigh_modes
 from seisvision.data.synthesis.parameters import GENERATOR_VERSION
@@ -77,8 +78,7 @@ def _write(path: Path, tables: EarthTables) -> None:
 
 
 def _read(path: Path) -> EarthTables:
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_arrays(path)
     rays = {name.removeprefix("rays."): values for name, values in arrays.items() if name.startswith("rays.")}
     return EarthTables(
         profile=EarthProfile(arrays["profile"]),

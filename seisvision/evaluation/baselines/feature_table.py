@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
+from seisvision.arrays import read_arrays
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.baselines.attributes import event_attributes, trace_attributes
 from seisvision.evaluation.baselines.features import (
@@ -258,10 +258,10 @@ def _read(path: Path) -> FeatureTable | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            problems = dict(zip(stored["problems"].tolist(), stored["n_problems"].tolist(), strict=True))
-            return FeatureTable(stored["source_ids"].tolist(), stored["names"].tolist(), stored["values"], problems)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        stored = read_arrays(path)
+        problems = dict(zip(stored["problems"].tolist(), stored["n_problems"].tolist(), strict=True))
+        return FeatureTable(stored["source_ids"].tolist(), stored["names"].tolist(), stored["values"], problems)
+    except (OSError, ValueError, KeyError) as error:
         log.warning("Cached features %s cannot be read (%s); computing them again", path, error)
         return None
 

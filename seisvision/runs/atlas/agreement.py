@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seisvision import spreadsheets
+from seisvision.arrays import read_arrays
 from seisvision.clustering.features import fit_preparation
 from seisvision.clustering.kmeans import kmeans
 from seisvision.errors import DataError, SeisvisionError
@@ -96,8 +97,8 @@ def read_event_clusters(folder: RunFolder) -> Found:
     try:
         text = pd.read_csv(folder.path / "clusters.csv", dtype={"source_id": str, "sample_id": str})
         table = spreadsheets.frame_from_cells(text)
-        with np.load(folder.path / "features.npz", allow_pickle=False) as stored:
-            features, source_ids = stored["features"], stored["source_ids"].astype(str)
+        stored = read_arrays(folder.path / "features.npz", ["features", "source_ids"])
+        features, source_ids = stored["features"], stored["source_ids"].astype(str)
         fingerprint, config = str(read_json(folder.metrics_file)["data"]["fingerprint"]), folder.config()
     except (OSError, ValueError, KeyError, SeisvisionError) as error:
         raise DataError(f"{folder.path} is no finished clustering run ({error})") from error
