@@ -11,11 +11,13 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+
+from seisvision.plain_files import LARGEST_BYTES, check_file
 
 SMALL_BYTES = 64 * 2**20
 MOST_PACKED = 500
@@ -71,6 +73,17 @@ def open_arrays(path: str | Path) -> Iterator[StoredArrays]:
         archive = np.load(path, allow_pickle=False)
     with archive:
         yield StoredArrays(archive, path)
+
+
+def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of an archive that are named, or all.
+
+    Raises:
+        OSError, ValueError, KeyError: as :func:`open_arrays` says, or it lacks one that is named.
+    """
+    check_file(Path(path), LARGEST_BYTES)
+    with open_arrays(path) as stored:
+        return {name: stored[name] for name in (stored.files if names is None else names)}
 
 
 def _check(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:

@@ -19,7 +19,7 @@ from seisvision.data.event_index import table_onsets_s
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.files import keep_if_possible, whole_file
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 
 log = logging.getLogger(__name__)
 
@@ -220,8 +220,7 @@ def _read(path: Path, n_rows: int) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        with open_arrays(path) as stored:
-            onsets = stored["onset_s"]
+        onsets = read_arrays(path)["onset_s"]
     except (OSError, ValueError, KeyError) as error:
         log.warning("Stored onsets %s cannot be read (%s); detecting them again", path, error)
         return None

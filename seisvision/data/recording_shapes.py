@@ -19,7 +19,7 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.files import whole_file
 from seisvision.keys import COMPONENTS
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +104,8 @@ def set_shapes(waveform_set: WaveformSet, cache_dir: Path | None = None) -> Reco
     path = None if cache_dir is None else cache_dir / f"shapes-{waveform_set.fingerprint}-{VERSION}.npz"
     if path is not None and path.is_file():
         try:
-            with open_arrays(path) as stored:
-                found = RecordingShapes(stored["source_id"], stored["shape"])
+            stored = read_arrays(path)
+            found = RecordingShapes(stored["source_id"], stored["shape"])
             if found.shape.shape == (len(found.source_id), len(PLACES)) and found.shape.dtype == np.int8:
                 return found
         except (KeyError, ValueError, OSError):

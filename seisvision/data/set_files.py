@@ -18,6 +18,7 @@ from seisvision.data.stored.own_items import NotOwnError, own_item
 from seisvision.data.stored.placing import put_back
 from seisvision.errors import DataError
 from seisvision.files import parse_json
+from seisvision.plain_files import LARGEST_JSON_BYTES, read_text
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,13 @@ def find_chunks(folder: Path) -> list[Chunk]:
 
 def _chunk_names(folder: Path) -> list[str]:
     listed = folder / "chunks"
-    names = listed.read_text(encoding="utf-8").split() if listed.is_file() else []
+    try:
+        names = read_text(listed, LARGEST_JSON_BYTES).split() if listed.is_file() else []
+    except ValueError as error:
+        raise DataError(f"{listed} is no text ({error}); {REMEDY}") from error
+    odd = next((name for name in names if not re.fullmatch(r"[^/\x00-\x1f]{1,100}", name)), None)
+    if odd is not None:
+        raise DataError(f"{listed} names the chunk '{odd[:40]}', which no file of the set can be named by; {REMEDY}")
     if names:
         return names
     found = [path.name.removeprefix("metadata").removesuffix(".csv") for path in folder.glob("metadata*.csv")]
@@ -103,7 +110,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        card = parse_json(path.read_text(encoding="utf-8"))
+        card = parse_json(read_text(path, LARGEST_JSON_BYTES))
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON ({error}); correct or remove it") from error
     if not isinstance(card, dict):

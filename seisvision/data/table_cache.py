@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.files import parse_json, whole_file
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,13 @@ def load_table(folder: Path, key: str) -> tuple[pd.DataFrame, dict[str, np.ndarr
     if not path.is_file():
         return None
     try:
-        with open_arrays(path) as stored:
-            about = parse_json(str(stored["about"]))
-            if about["key"] != key:
-                return None
-            columns = {name: _column(stored, i, dtype) for i, (name, dtype) in enumerate(about["columns"])}
-            return pd.DataFrame(columns, copy=False), {name: stored[f"extra_{name}"] for name in about["extra"]}
-    except (OSError, KeyError, ValueError, TypeError) as error:
+        about = parse_json(str(read_arrays(path, ["about"])["about"]))
+        if about["key"] != key:
+            return None
+        stored = read_arrays(path)
+        columns = {name: _column(stored, i, dtype) for i, (name, dtype) in enumerate(about["columns"])}
+        return pd.DataFrame(columns, copy=False), {name: stored[f"extra_{name}"] for name in about["extra"]}
+    except (OSError, LookupError, ValueError, TypeError) as error:
         log.debug("The table copy %s cannot be used: %s", path, error)
         return None
 

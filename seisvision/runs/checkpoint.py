@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import CheckpointError
+from seisvision.plain_files import check_plain
 
 CONTENT_KEYS = ("version", "config", "outputs", "view", "run_id", "data_fingerprint", "split_hash", "split", "git")
 """What stands under ``seisvision`` in a checkpoint, beside the weights and the state of the training."""
@@ -21,9 +22,11 @@ def find_checkpoint(path: str | Path) -> Path:
 
     Raises:
         CheckpointError: there is none.
+        NoPlainFileError: something in the run folder leads out of it.
     """
     path = Path(path)
     if path.is_dir():
+        check_plain(path)
         inside = path / "checkpoints" / "best.ckpt"
         if not inside.is_file():
             raise CheckpointError(f"{path} holds no checkpoints/best.ckpt. Give a .ckpt file or a finished run folder.")

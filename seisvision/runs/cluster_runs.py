@@ -15,7 +15,7 @@ from seisvision.runs.comparing.collect import LeftOut, find_run_folders
 from seisvision.runs.comparing.history import read_history
 from seisvision.runs.configuration import run_identity, scientific_part
 from seisvision.runs.folder import RunFolder, read_json
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 
 ONLY_LAST_CLUSTERING = ("k", "final_n_init")
 """Settings of the task that its training does not see, unless ``train_k`` is null."""
@@ -74,7 +74,7 @@ def read_cluster_runs(asked: Sequence[str | Path]) -> tuple[list[ClusterRun], li
             runs.append(_read(RunFolder(path)))
         except SeisvisionError as error:
             left_out.append(LeftOut(path, str(error)))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             left_out.append(LeftOut(path, f"broken: {type(error).__name__}: {error}"))
     if not runs:
         return [], left_out
@@ -93,8 +93,13 @@ def _read(folder: RunFolder) -> ClusterRun:
     metrics, config = read_json(folder.metrics_file), folder.config()
     if "clustering" not in metrics:
         raise DataError("not a clustering run")
-    with open_arrays(folder.path / "features.npz") as stored:
-        arrays = {name: stored[name] for name in ("sample_ids", "source_ids", "labels", "features", "points")}
+    names = ("sample_ids", "source_ids", "labels", "features", "points")
+    stored = read_arrays(folder.path / "features.npz", names)
+    arrays = {name: stored[name] for name in names}
+    if [values.ndim for values in arrays.values()] != [1, 1, 1, 2, 2]:
+        raise DataError("broken: the arrays of features.npz are not of the shapes that a run writes")
+    if [arrays[name].dtype.kind for name in names] not in ([*"UUiff"], [*"UUuff"]):
+        raise DataError("broken: the arrays of features.npz are not of the types that a run writes")
     if len({len(values) for values in arrays.values()}) != 1 or not np.isfinite(arrays["features"]).all():
         raise DataError("broken: the arrays of features.npz do not belong together or are not finite")
     order = np.argsort(arrays["sample_ids"], kind="stable")

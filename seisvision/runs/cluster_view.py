@@ -34,7 +34,7 @@ from seisvision.files import safe_name, write_text
 from seisvision.runs.figures import Samples, pictures
 from seisvision.runs.folder import RunFolder
 from seisvision.seeding import DEFAULT_SEED, numpy_stream, stream_seed
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
@@ -185,9 +185,9 @@ def _draw_maps(folder: RunFolder, table: pd.DataFrame, labels: np.ndarray, names
     colourings = {"cluster": [str(label) for label in labels], **{name: table[name].tolist() for name in names}}
     places = table[["map_x", "map_y"]].to_numpy(dtype=float)
     map_figure(folder.figures / "clusters_map.png", places, colourings, "principal component")
-    with open_arrays(folder.path / "features.npz") as stored:
-        row_of = {sample_id: row for row, sample_id in enumerate(stored["sample_ids"].tolist())}
-        points = stored["points"][[row_of[sample_id] for sample_id in table.index]]
+    stored = read_arrays(folder.path / "features.npz", ["sample_ids", "points"])
+    row_of = {sample_id: row for row, sample_id in enumerate(stored["sample_ids"].tolist())}
+    points = stored["points"][[row_of[sample_id] for sample_id in table.index]]
     table["isolation"] = isolation(points)
     if len(points) < FEWEST_FOR_UMAP:
         return

@@ -13,9 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
+from seisvision.plain_types import shortened
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint
 from seisvision.runs.trust import faces
-from seisvision.runs.trust.arguments import check_arguments, shortened
+from seisvision.runs.trust.arguments import check_arguments
 from seisvision.runs.trust.faces import (
     AUGMENTATION,
     MARKS,

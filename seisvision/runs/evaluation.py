@@ -22,6 +22,7 @@ from seisvision.evaluation.predictions import Predictions
 from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS
 from seisvision.leftovers import clear_below
+from seisvision.plain_files import check_plain
 from seisvision.runs.bands import check_bands
 from seisvision.runs.baselines.foreign import Fitted, fit_again
 from seisvision.runs.build import (
@@ -276,6 +277,7 @@ def result_folder(asked: dict[str, Any], checkpoints: Sequence[Path], name: str,
     folder_name = f"{name}-{fingerprint}-{part}-{_short_hash(checkpoints, asked)}"
     folder = Path(asked["system"]["runs_dir"]) / "evaluate" / folder_name
     folder.mkdir(parents=True, exist_ok=True)
+    check_plain(folder)
     clear_below(folder)
     write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
     return folder

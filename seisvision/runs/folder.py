@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import FULL, locked, parse_json, write_in_place, write_text
 from seisvision.leftovers import clear_below
+from seisvision.plain_files import LARGEST_JSON_BYTES, check_plain, read_text
 from seisvision.runs.trust.resolved import check_resolved
 from seisvision.secrets_kept import redact
 from seisvision.yaml_files import read_yaml
@@ -35,6 +36,8 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 STATUS_BYTES = 4096
 """Kept for the status of a run that is under way; one page, which the system writes in one go."""
 
+LARGEST_NUMBER = 2**31
+"""Of attempts, processes and seconds."""
 STATUS_KINDS: dict[str, type | tuple[type, ...]] = {
     "state": str,
     "attempts": int,
@@ -61,7 +64,7 @@ def read_json(path: Path, cure: str = "Delete the run folder to run it again.") 
         SeisvisionError: the file is damaged.
     """
     try:
-        return parse_json(path.read_text(encoding="utf-8"))
+        return parse_json(read_text(path, LARGEST_JSON_BYTES))
     except (OSError, ValueError) as error:
         raise SeisvisionError(f"{path} cannot be read ({_first_line(error)}). {cure}") from error
 
@@ -129,8 +132,10 @@ class RunFolder:
         """Content of ``status.json``; state ``pending`` where nothing was started.
 
         Raises:
-            SeisvisionError: the file is damaged, or not of the shape that :meth:`mark_running` writes.
+            SeisvisionError: the file is damaged, or not of the shape that :meth:`mark_running` writes; or something in
+                the folder leads out of it.
         """
+        check_plain(self.path)
         if not self.status_file.exists():
             return {"state": PENDING, "attempts": 0}
         status = read_json(self.status_file, GO_ON)
@@ -138,8 +143,9 @@ class RunFolder:
             raise SeisvisionError(f"{self.status_file} is damaged: it holds a {type(status).__name__}. {GO_ON}")
         status.setdefault("attempts", 0)
         for name, kinds in STATUS_KINDS.items():
-            value = status.get(name)
-            if not isinstance(value, kinds) and (value is not None or name in ("state", "attempts")):
+            value: Any = status.get(name)
+            is_kind = isinstance(value, kinds) and (isinstance(value, str) or 0 <= value < LARGEST_NUMBER)
+            if not is_kind and (value is not None or name in ("state", "attempts")):
                 raise SeisvisionError(f"{self.status_file} is damaged: {name}={str(value)[:60]!r}. {GO_ON}")
         return status
 
@@ -153,6 +159,7 @@ class RunFolder:
         Raises:
             ConfigurationError: the file is damaged, or was not written by a run.
         """
+        check_plain(self.path)
         return read_stored_config(self.config_file)
 
     def check_shape(self) -> None:
@@ -236,9 +243,11 @@ class RunFolder:
         """Hold the run for this process; the lock is released by the system even after ``kill -9``.
 
         Raises:
-            SeisvisionError: another process on this machine is working on the run.
+            SeisvisionError: another process on this machine is working on the run, or something in its folder leads out
+                of it, which would be written through.
         """
         self.check_shape()
+        check_plain(self.path)
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(self._lock())

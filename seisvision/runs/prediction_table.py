@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from seisvision import spreadsheets
 from seisvision.errors import DataError
 from seisvision.evaluation.predictions import PREDICTIONS, Predictions
 from seisvision.files import write_text
+from seisvision.plain_files import check_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,13 +67,17 @@ def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
         about: the output, as its ``describe`` gives it.
 
     Raises:
-        DataError: the file holds no such output, or names a class that the output does not have.
+        DataError: the file is damaged, holds no such output, or names a class that the output does not have.
     """
     name, is_class = about["name"], about["kind"] == "class"
     columns = [f"probability_{one}" for one in about["class_names"]] if is_class else ["prediction"]
     needed = [f"{name}_{column}" for column in ("target", "prediction", *columns)]
     numbers = [f"{name}_{column}" for column in (*columns, *DECODED.get(about["kind"], ()))]
-    table = _read_cells(path, [*numbers] if is_class else [*numbers, f"{name}_target"])
+    try:
+        table = _read_cells(path, [*numbers] if is_class else [*numbers, f"{name}_target"])
+    except (ValueError, TypeError, OverflowError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise DataError(f"{path} is no table of predictions ({said}); evaluate that run again") from error
     missing = [column for column in ("source_id", *needed) if column not in table]
     if missing:
         raise DataError(
@@ -93,14 +99,18 @@ def read_sample_ids(path: Path) -> frozenset[str]:
         DataError: the file has no ids.
         OSError: it cannot be read.
     """
+    check_file(path)
     with path.open(encoding="utf-8", newline="") as lines:
         rows = spreadsheets.Reader(lines)
-        head = next(rows, [])
-        column = next((name for name in ("trace_id", "source_id") if name in head), None)
-        if column is None:
-            raise DataError(f"{path} has no column source_id; evaluate that run again")
-        number = head.index(column)
-        return frozenset(row[number] for row in rows if len(row) > number)
+        try:
+            head = next(rows, [])
+            column = next((name for name in ("trace_id", "source_id") if name in head), None)
+            if column is None:
+                raise DataError(f"{path} has no column source_id; evaluate that run again")
+            number = head.index(column)
+            return frozenset(row[number] for row in rows if len(row) > number)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path} is no table of predictions ({error}); evaluate that run again") from error
 
 
 def _read_cells(path: Path, numbers: Sequence[str]) -> pd.DataFrame:
@@ -110,6 +120,7 @@ def _read_cells(path: Path, numbers: Sequence[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
+    check_file(path)
     table = spreadsheets.frame_from_cells(pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False))
     for column in set(numbers) & set(table):
         table[column] = pd.to_numeric(table[column].replace("", "nan"))

@@ -17,6 +17,7 @@ import numpy as np
 
 from seisvision import spreadsheets
 from seisvision.files import write_text
+from seisvision.plain_files import read_text
 
 PICTURE = "picture"
 """Column with paths of PNGs, relative to the table, which dashboards show as pictures."""
@@ -55,7 +56,7 @@ def read_table(path: Path) -> Table:
 
 def _read_cells(path: Path) -> list[list[Any]]:
     """Cells as text, or as numbers where they are not in quotes."""
-    content = path.read_text(encoding="utf-8")
+    content = read_text(path)
     try:
         return list(spreadsheets.Reader(io.StringIO(content, newline=""), quoting=csv.QUOTE_NONNUMERIC))
     except ValueError:

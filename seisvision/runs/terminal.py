@@ -232,7 +232,7 @@ def tell_error(error: Exception, config_name: str = "") -> int:
         config_name: root configuration of a Hydra application, for suggestions where a key is misspelt.
     """
     if isinstance(error, SeisvisionError):
-        log.error("Error: %s", error)
+        log.error("Error: %s", shortened_message(str(error)))
         if error.__cause__ is not None and os.environ.get("SEISVISION_TRACEBACK") == "1":
             log.error("Traceback:", exc_info=error)
         return error.exit_code
@@ -254,6 +254,13 @@ def tell_error(error: Exception, config_name: str = "") -> int:
         log.error("Error: %s", fault)
         return DiskFullError.exit_code
     return _tell_fault(error)
+
+
+def shortened_message(text: str) -> str:
+    """A message that fits a screen, whatever names and values it repeats: its beginning, and the advice at its end."""
+    if len(text) <= LONGEST_MESSAGE:
+        return text
+    return f"{text[: LONGEST_MESSAGE - 310]} ... {text[-300:]}"
 
 
 def _tell_fault(error: Exception) -> int:
@@ -286,6 +293,7 @@ def _kept_traceback(error: Exception) -> str:
 
 
 LONGEST_FAULT = 300
+LONGEST_MESSAGE = 1400
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from seisvision.files import parse_json, write_text
+from seisvision.plain_files import LARGEST_JSON_BYTES, read_text
 
 MOST_CHARACTERS = 300_000
 """Of the pictures of a file, which is about its size in bytes."""
@@ -44,7 +45,7 @@ def write_thumbnails(path: Path, pictures: Iterable[tuple[str, np.ndarray]]) -> 
 def read_thumbnails(path: Path) -> dict[str, str]:
     """JPEGs in base64 by sample id; empty where the file is missing or damaged, and without what is no JPEG."""
     try:
-        found = parse_json(path.read_text(encoding="utf-8"))["pictures"]
+        found = parse_json(read_text(path, LARGEST_JSON_BYTES))["pictures"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     if not isinstance(found, Mapping):

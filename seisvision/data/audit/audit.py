@@ -20,6 +20,7 @@ from seisvision.data.audit.times import check_times
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.files import parse_json, write_text
+from seisvision.plain_files import LARGEST_JSON_BYTES, read_text
 from seisvision.seeding import DEFAULT_SEED
 
 Labels = Mapping[str, Sequence[str]] | None
@@ -170,7 +171,7 @@ def load_audit(path: str | Path) -> Audit:
     else:
         raise DataError(f"no {FILE_NAME} in {given}; make one with 'seisvision data audit {given}'")
     try:
-        content = parse_json(file.read_text(encoding="utf-8"))
+        content = parse_json(read_text(file, LARGEST_JSON_BYTES))
         findings = [Finding.from_dict(item) for item in content["findings"]]
         classes, sets = ([Confound(**item) for item in content[key]] for key in ("confounds", "set_confounds"))
         path, fingerprint, target = (str(content[name]) for name in ("path", "fingerprint", "target"))

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.data.sources import FolderSource
     from seisvision.data.waveform_set import WaveformSet
     from seisvision.files import check_writable
+    from seisvision.plain_files import check_plain_name
 
     path = FolderSource(args.set).prepare(args.data_dir)
     try:
@@ -50,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"{error}{_changed_files(path) if args.thorough else ''}") from error
     labels = None if args.classes is None else {name: [name] for name in args.classes}
     folder = Path(args.out) if args.out else waveform_set.path / "audit"
+    if not args.out:
+        check_plain_name(folder)
     check_writable(folder, "--out")
     check_own({folder / name: mark for name, mark in MARKS.items()}, "--out", args.overwrite)
     n_traces = None if args.thorough else args.max_traces or None

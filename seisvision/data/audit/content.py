@@ -10,6 +10,8 @@ from seisvision.data.audit.findings import MAX_EXAMPLES, Finding
 from seisvision.data.set_files import read_card
 from seisvision.data.stored.checksums import UNREADABLE, changed_traces
 from seisvision.data.waveform_set import WaveformSet
+from seisvision.errors import DataError
+from seisvision.plain_files import LARGEST_BYTES, check_file
 
 CHANGED, SAMPLES, UNTOLD = "content_changed", "samples_changed", "content_untold"
 _AGAIN = "make, import or download the set again, or take these files from a copy"
@@ -25,7 +27,11 @@ def check_content(folder: Path) -> tuple[list[Finding], list[tuple[Path, str, in
         DataError: the card cannot be read.
     """
     described = read_card(folder).get("files")
-    told = {name: item for name, item in described.items() if "sha256" in item} if isinstance(described, dict) else {}
+    described = described if isinstance(described, dict) else {}
+    told = {name: item for name, item in described.items() if isinstance(item, dict) and "sha256" in item}
+    climbing = next((name for name in told if Path(name).name != name), None)
+    if climbing is not None:
+        raise DataError(f"{folder / 'card.json'} names the file '{climbing[:80]}', which is not in the set; correct it")
     if not told:
         remedy = "No card tells the sha256 of the files, so only what cannot be read is found. Import the set again."
         return [
@@ -67,6 +73,7 @@ def traces_finding(traces: list[tuple[Path, str, int]], waveform_set: WaveformSe
 def _sha256(path: Path) -> str:
     """Hash of a file; empty where it cannot be read."""
     try:
+        check_file(path, LARGEST_BYTES)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:

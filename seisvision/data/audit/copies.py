@@ -22,6 +22,7 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.files import parse_json, write_text
 from seisvision.keys import COMPONENTS
+from seisvision.plain_files import LARGEST_JSON_BYTES, read_text
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def set_copies(waveform_set: WaveformSet, table: AuditTable, cache_dir: Path | N
     path = None if cache_dir is None else cache_dir / f"copies-{waveform_set.fingerprint}-{VERSION}.json"
     if path is not None and path.is_file():
         try:
-            return [(int(one), int(other)) for one, other in parse_json(path.read_text(encoding="utf-8"))["pairs"]]
+            return [(int(one), int(other)) for one, other in parse_json(read_text(path, LARGEST_JSON_BYTES))["pairs"]]
         except (KeyError, TypeError, ValueError):
             log.info("%s is damaged and made again", path)
     begun = time.monotonic()

@@ -13,7 +13,7 @@ from seisvision.data.fetching.servers import Server, read_server
 from seisvision.data.fetching.transport import Limits
 from seisvision.data.importing import recipe as importing
 from seisvision.data.importing.recipe import Processing, Quality, Window, build_settings, one_of
-from seisvision.data.importing.settings_file import read_settings
+from seisvision.data.importing.settings_file import read_settings, understood
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED
 
@@ -212,7 +212,8 @@ def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | 
     Raises:
         ConfigurationError: the file is missing or not YAML, or holds an unknown or contradictory setting.
     """
-    return build_recipe(read_settings(path, root, changes, "conf/fetch"))
+    with understood(path):
+        return build_recipe(read_settings(path, root, changes, "conf/fetch"))
 
 
 def build_recipe(content: Mapping[str, Any]) -> FetchRecipe:

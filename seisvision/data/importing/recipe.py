@@ -10,7 +10,7 @@ from typing import Any
 from seisvision.data.importing.formats.reading import Reading, known_formats
 from seisvision.data.importing.sensors.channel_codes import check_mapping
 from seisvision.data.importing.setting_types import typed_settings
-from seisvision.data.importing.settings_file import read_settings
+from seisvision.data.importing.settings_file import read_settings, understood
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.keys import COMPONENTS
 from seisvision.seeding import DEFAULT_SEED
@@ -230,7 +230,8 @@ def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | 
     Raises:
         ConfigurationError: the file is missing or not YAML, or holds an unknown or contradictory setting.
     """
-    return build_recipe(read_settings(path, root, changes, "conf/import", SOURCE_KEYS))
+    with understood(path):
+        return build_recipe(read_settings(path, root, changes, "conf/import", SOURCE_KEYS))
 
 
 def build_recipe(content: Mapping[str, Any]) -> Recipe:
@@ -279,7 +280,7 @@ def _reaching(source: Source, window: Window, processing: Processing | None) -> 
 def _build_source(content: Mapping[str, Any], index: int) -> Source:
     where = f"sources[{index}]"
     if not isinstance(content, Mapping):
-        raise ConfigurationError(f"{where} must be a mapping with waveforms and events, not {content!r}")
+        raise ConfigurationError(f"{where} must be a mapping with waveforms and events, not {content!r:.80}")
     plain = dict(content)
     waveforms = plain.get("waveforms")
     plain["waveforms"] = (waveforms,) if isinstance(waveforms, str) else waveforms or ()

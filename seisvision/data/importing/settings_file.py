@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,20 @@ def read_settings(
     if not isinstance(plain, dict) or not isinstance(content, dict):
         raise ConfigurationError(f"recipe {path} must be a mapping of settings, such as name: mine")
     return {"name": path.stem} | {str(key): value for key, value in content.items() if key != "root"}
+
+
+@contextlib.contextmanager
+def understood(path: str | Path) -> Iterator[None]:
+    """Say of a recipe, in one line, that it cannot be understood, whatever of it is of a type that nobody writes.
+
+    Raises:
+        ConfigurationError: something in the block failed.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise ConfigurationError(f"recipe {path} cannot be understood ({type(error).__name__}: {said})") from error
 
 
 def change_settings(content: Any, changes: Sequence[str], source_keys: Sequence[str] = ()) -> Any:

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,18 @@ from seisvision.data.importing.importer import (
     run_import,
 )
 from seisvision.data.importing.recipe import Recipe
-from seisvision.data.importing.rejections import FILE_NAME, write_rejections
+from seisvision.data.importing.rejections import FILE_NAME, Rejection, write_rejections
 from seisvision.data.set_files import describe_files, find_chunks, read_card, set_fingerprint
 from seisvision.data.stored.hashes import content_hashes, remember
 from seisvision.data.stored.placing import EMPTY, check_place, whole_set
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.files import parse_json, told_when_full
+from seisvision.plain_files import LARGEST_JSON_BYTES, check_plain, read_text
 
 log = logging.getLogger(__name__)
 
 SUFFIX = ".shards"
+MOST_SHARDS = 1_000_000
 SUMMED = ("n_events", "n_traces", "n_samples")
 
 
@@ -106,12 +108,29 @@ def _lacks(shard: Path) -> list[str]:
     if (shard / EMPTY).is_file():
         wanted = [FILE_NAME]
     else:
-        wanted = [*read_card(shard).get("files", ("metadata.csv", "waveforms.hdf5")), FILE_NAME]
+        described = read_card(shard).get("files", {"metadata.csv": {}, "waveforms.hdf5": {}})
+        if not isinstance(described, dict):
+            raise DataError(f"{shard / 'card.json'} does not say which files the shard has; make it again")
+        wanted = [*described, FILE_NAME]
     return [name for name in wanted if not (shard / name).is_file()]
 
 
 def _shard_of(folder: Path) -> dict[str, Any] | None:
-    return _card_of(folder).get("shard")
+    """What a shard says of itself: its ``index``, ``of`` how many, and the hash of its ``recipe``.
+
+    Raises:
+        DataError: its card is damaged, or something in its folder leads out of it.
+    """
+    check_plain(folder)
+    shard = _card_of(folder).get("shard")
+    kinds = {"index": int, "of": int, "recipe": str}
+    if shard is not None and not (
+        isinstance(shard, dict) and set(shard) == set(kinds) and all(type(shard[key]) is kinds[key] for key in kinds)
+    ):
+        raise DataError(f"what the card of the shard {folder} says of it is damaged; make it again")
+    if shard is not None and not 1 <= shard["index"] <= shard["of"] <= MOST_SHARDS:
+        raise DataError(f"shard {folder} says that it is {shard['index']} of {shard['of']}; make it again")
+    return shard
 
 
 def _card_of(folder: Path) -> dict[str, Any]:
@@ -119,7 +138,7 @@ def _card_of(folder: Path) -> dict[str, Any]:
     if not empty.is_file():
         return read_card(folder)
     try:
-        content = parse_json(empty.read_text(encoding="utf-8"))
+        content = parse_json(read_text(empty, LARGEST_JSON_BYTES))
     except ValueError as error:
         raise DataError(f"{empty} is not valid JSON ({error}); remove {folder}, and make the shard again") from error
     return content if isinstance(content, dict) else {}
@@ -175,6 +194,11 @@ def _all_shards(folder: Path) -> list[Path]:
         shown = ", ".join(f"{index}/{about[0]['of']}" for index in missing[:10])
         raise DataError(f"{folder} lacks {len(missing)} of {about[0]['of']} shards: {shown}; run these first")
     shards = {path: shard for path, shard in present.items() if shard is not None}
+    if len(shards) > about[0]["of"]:
+        raise DataError(f"{folder} holds {len(shards)} shards of {about[0]['of']}; remove those that are there twice")
+    without = [str(path) for path, shard in present.items() if shard is None]
+    if without:
+        log.warning("Not finished, and left out: %s", ", ".join(without))
     for path, shard in shards.items():
         if _lacks(path):
             raise DataError(
@@ -204,14 +228,31 @@ def _join(shards: list[Path], full: list[Path], partial: Path) -> None:
     remember(partial, hashes)
     with (partial / FILE_NAME).open("w", encoding="utf-8") as file:
         for i, shard in enumerate(shards):
-            lines = (shard / FILE_NAME).read_text(encoding="utf-8").splitlines(keepends=True)
-            file.writelines(lines if i == 0 else lines[1:])
+            head, *lines = _rejected(shard / FILE_NAME)
+            file.writelines(lines if i else [head, *lines])
     card = _joint_card(shards, full, prints) | {"files": describe_files(partial)}
     text = json.dumps(card, indent=2, sort_keys=True, default=str, ensure_ascii=False)
     (partial / "card.json").write_text(text + "\n", encoding="utf-8")
 
 
+def _rejected(path: Path) -> list[str]:
+    """Lines of ``rejected.csv``, the first of which names its columns, each with its end.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        # Not by splitlines: texts of people may hold other signs that end a line there.
+        lines = read_text(path).removesuffix("\n").split("\n")
+    except ValueError as error:
+        raise DataError(f"{path} cannot be read ({error}); make the shard again") from error
+    if lines[0] != ",".join(field.name for field in fields(Rejection)):
+        raise DataError(f"{path} is no list of what was rejected; make the shard again")
+    return [f"{line}\n" for line in lines]
+
+
 def _link(source: Path, target: Path) -> None:
+    source = source.resolve()  # of a link, the samples and not the link
     try:
         os.link(source, target)
     except OSError:
@@ -219,15 +260,37 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _joint_card(shards: list[Path], full: list[Path], prints: list[str]) -> dict[str, Any]:
-    cards = [_card_of(shard) for shard in full]
+    cards = [_checked_card(shard) for shard in full]
     card = {key: value for key, value in cards[0].items() if key != "shard"}
     card["counts"] = {key: sum(one["counts"][key] for one in cards) for key in SUMMED}
     counts: dict[str, Any] = {}
     for shard in shards:
-        counts = _sum(counts, _card_of(shard)["import"]["counts"])
+        counts = _sum(counts, _checked_card(shard)["import"]["counts"])
     card["import"] = card["import"] | {"counts": counts, "shards": len(shards)}
     card["unit"] = " or ".join(sorted(counts["units"]))
     return card | {"fingerprint": hashlib.sha256("".join(prints).encode()).hexdigest()[:16]}
+
+
+def _checked_card(shard: Path) -> dict[str, Any]:
+    """The card of a shard with numbers where they are added up.
+
+    Raises:
+        DataError: it lacks them.
+    """
+    card = _card_of(shard)
+    is_empty = (shard / EMPTY).is_file()
+    own, imported = card.get("counts"), card.get("import")
+    counted = imported.get("counts") if isinstance(imported, dict) else None
+    has_own = is_empty or (isinstance(own, dict) and all(type(own.get(key)) is int for key in SUMMED))
+    if not has_own or not isinstance(counted, dict) or not _are_numbers(counted):
+        raise DataError(f"the card of the shard {shard} does not say how much there is in it; make it again")
+    if not is_empty and not isinstance(counted.get("units"), dict):
+        raise DataError(f"the card of the shard {shard} does not say its units; make it again")
+    return card
+
+
+def _are_numbers(node: dict[str, Any]) -> bool:
+    return all(_are_numbers(one) if isinstance(one, dict) else type(one) in (int, float) for one in node.values())
 
 
 def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ import h5py
 
 from seisvision.errors import DataError
 from seisvision.files import parse_json, write_text
+from seisvision.plain_files import LARGEST_JSON_BYTES, read_text
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def _recall(folder: Path) -> dict[str, Any]:
     for path in _places(folder):
         # Damaged or not there: then the files are looked at again.
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
-            for name, item in parse_json(path.read_text(encoding="utf-8")).items():
+            for name, item in parse_json(read_text(path, LARGEST_JSON_BYTES)).items():
                 if name not in known or known[name].get("state") != _state(folder / name):
                     known[name] = dict(item)
     return known

@@ -13,7 +13,7 @@ from seisvision.data.synthesis.modes import ModeTable, love_modes, rayleigh_mode
 from seisvision.data.synthesis.parameters import GENERATOR_VERSION
 from seisvision.data.synthesis.rays import RayTables, ray_tables
 from seisvision.files import keep_if_possible, whole_file
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 
 _MODE_COLUMNS = ("omega", "phase_velocity", "group_velocity", "energy", "quality")
 
@@ -77,8 +77,7 @@ def _write(path: Path, tables: EarthTables) -> None:
 
 
 def _read(path: Path) -> EarthTables:
-    with open_arrays(path) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_arrays(path)
     rays = {name.removeprefix("rays."): values for name, values in arrays.items() if name.startswith("rays.")}
     return EarthTables(
         profile=EarthProfile(arrays["profile"]),

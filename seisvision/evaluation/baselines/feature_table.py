@@ -27,7 +27,7 @@ from seisvision.evaluation.baselines.features import (
 )
 from seisvision.evaluation.baselines.trace_features import s_minus_p_features, spectral_ratio_features, two_features
 from seisvision.files import keep_if_possible, whole_file
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 
 log = logging.getLogger(__name__)
 
@@ -258,9 +258,9 @@ def _read(path: Path) -> FeatureTable | None:
     if not path.is_file():
         return None
     try:
-        with open_arrays(path) as stored:
-            problems = dict(zip(stored["problems"].tolist(), stored["n_problems"].tolist(), strict=True))
-            return FeatureTable(stored["source_ids"].tolist(), stored["names"].tolist(), stored["values"], problems)
+        stored = read_arrays(path)
+        problems = dict(zip(stored["problems"].tolist(), stored["n_problems"].tolist(), strict=True))
+        return FeatureTable(stored["source_ids"].tolist(), stored["names"].tolist(), stored["values"], problems)
     except (OSError, ValueError, KeyError) as error:
         log.warning("Cached features %s cannot be read (%s); computing them again", path, error)
         return None

@@ -18,7 +18,7 @@ from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.baselines.feature_table import KINDS, TRACE_KINDS, FeatureTable, one_below_other
 from seisvision.evaluation.baselines.fitting import Features, Part, arranged
 from seisvision.files import parse_json, whole_file
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 
 FILE = "baselines.npz"
 OF_TRAINING = "training: "
@@ -87,18 +87,46 @@ def read_stored(path: Path) -> StoredBaselines:
         CheckpointError: the file is damaged.
     """
     try:
-        with open_arrays(path) as stored:
-            about = parse_json(str(stored["about"]))
-            ids = stored["sample_ids"].tolist()
-            targets = {name.partition("/")[2]: stored[name] for name in stored.files if name.startswith("target/")}
-            kinds = [name.partition("/")[2] for name in stored.files if name.startswith("values/")]
-            tables = {
-                kind: FeatureTable(ids, stored[f"names/{kind}"].tolist(), stored[f"values/{kind}"]) for kind in kinds
-            }
-            train = Part(ids, stored["source_ids"].tolist(), targets)
-        return StoredBaselines(train, tables, about["settings"], about["outputs"], int(about["seed"]))
+        stored = read_arrays(path)
+        about = parse_json(str(stored["about"]))
+        _check_types(about, stored)
+        ids = stored["sample_ids"].tolist()
+        targets = {name.partition("/")[2]: stored[name] for name in stored if name.startswith("target/")}
+        kinds = [name.partition("/")[2] for name in stored if name.startswith("values/")]
+        tables = {kind: FeatureTable(ids, stored[f"names/{kind}"].tolist(), stored[f"values/{kind}"]) for kind in kinds}
+        train = Part(ids, stored["source_ids"].tolist(), targets)
+        return StoredBaselines(train, tables, about["settings"], about["outputs"], about["seed"])
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{path}, which holds what the baselines were fitted on, cannot be read ({error}). Delete it to go on "
             "without baselines that were fitted, or train again with run.fresh=true."
         ) from error
+
+
+def _check_types(about: Any, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse what is not of the types and lengths that are written.
+
+    Raises:
+        ValueError: it says what is not.
+        KeyError: something is missing.
+    """
+    groups = [about[name] for name in ("settings", "outputs")] if isinstance(about, dict) else [None]
+    if any(not isinstance(one, dict) for group in groups for one in (group, *dict(group or {}).values())):
+        raise ValueError("its settings are no mappings")
+    if type(about["seed"]) is not int or not 0 <= about["seed"] < 2**32:
+        raise ValueError(f"its seed {about['seed']!r:.40} is none")
+    for name, output in about["outputs"].items():
+        known = isinstance(output["strongest"], str | None) and isinstance(output["chosen_on"], str | None)
+        if not known or not isinstance(output["class_weight"], str | None):
+            raise ValueError(f"what it says of '{name[:40]}' is no text")
+    n_samples = len(arrays["sample_ids"])
+    for name, values in arrays.items():
+        kind = name.partition("/")[0]
+        if kind in ("sample_ids", "source_ids", "names") and (values.dtype.kind != "U" or values.ndim != 1):
+            raise ValueError(f"its {name[:40]} are no names")
+        if kind in ("target", "values") and (values.dtype.kind not in "fi" or values.ndim != 1 + (kind == "values")):
+            raise ValueError(f"its {name[:40]} are no numbers")
+        if kind in ("sample_ids", "source_ids", "target", "values") and len(values) != n_samples:
+            raise ValueError(f"its {name[:40]} are {len(values)}, not {n_samples} as its samples")
+        if kind == "values" and values.shape[1] != len(arrays[f"names/{name.partition('/')[2]}"]):
+            raise ValueError(f"its {name[:40]} have other columns than names")

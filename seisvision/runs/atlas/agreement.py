@@ -19,7 +19,7 @@ from seisvision.evaluation.tables import format_measure, render_table
 from seisvision.files import write_text
 from seisvision.runs.folder import RunFolder, read_json, write_json
 from seisvision.runs.results import stored_measures
-from seisvision.stored_arrays import open_arrays
+from seisvision.stored_arrays import read_arrays
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def read_event_clusters(folder: RunFolder) -> Found:
     try:
         text = pd.read_csv(folder.path / "clusters.csv", dtype={"source_id": str, "sample_id": str})
         table = spreadsheets.frame_from_cells(text)
-        with open_arrays(folder.path / "features.npz") as stored:
-            features, source_ids = stored["features"], stored["source_ids"].astype(str)
+        stored = read_arrays(folder.path / "features.npz", ["features", "source_ids"])
+        features, source_ids = stored["features"], stored["source_ids"].astype(str)
         fingerprint, config = str(read_json(folder.metrics_file)["data"]["fingerprint"]), folder.config()
     except (OSError, ValueError, KeyError, SeisvisionError) as error:
         raise DataError(f"{folder.path} is no finished clustering run ({error})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import json
 import math
@@ -42,6 +43,8 @@ MARKS = ("status.json", "metrics.json")
 """A folder with one of these is a run folder, and nothing below it is."""
 NOT_LEARNT = ("run", "stages", "evaluation")
 """Sections of the scientific configuration that say what is measured, not what a network learns or says."""
+UNFIT = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, csv.Error)
+"""What reading stumbles over where a file is damaged."""
 LEVEL = 0.95
 """Confidence level of the intervals of runs whose configuration names none."""
 SWEEP_FILE = "sweep.json"
@@ -228,13 +231,16 @@ def _below(top: Path) -> Iterator[Path | LeftOut]:
             folders.clear()
             yield Path(path)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for link in (Path(path) / name for name in folders):
+            if link.is_symlink() and any((link / mark).is_file() for mark in MARKS):
+                yield LeftOut(link, f"a link to {link.resolve()}: name that folder itself to have it compared")
 
 
 def _points(sweep: SweepFolder) -> Iterator[Path | LeftOut]:
     """The runs of a sweep, and the points that have none."""
     try:
         points = [(point, sweep.run_folder(point)) for point in sweep.points()]
-    except (SeisvisionError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (SeisvisionError, *UNFIT) as error:
         yield LeftOut(sweep.file, f"broken: the points of the sweep cannot be read ({error})")
         return
     for point, folder in points:
@@ -264,7 +270,7 @@ def _read_or_reason(path: Path) -> ComparedRun | ClusterRun | LeftOut:
         return LeftOut(path, str(error), state or _state(folder))
     except SeisvisionError as error:
         return LeftOut(path, f"broken: {error}", state or _state(folder))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except UNFIT as error:
         return LeftOut(path, f"broken: {type(error).__name__}: {error}", state or _state(folder))
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import defaultdict
 from pathlib import Path
+
+from seisvision.plain_files import read_text
 
 Points = list[tuple[float, float]]
 
@@ -17,13 +20,12 @@ def read_history(path: Path) -> dict[str, Points]:
     """
     sums: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            for row in csv.DictReader(lines):
-                try:
-                    epoch, value = float(row["epoch"]) + 1, float(row["value"])
-                except (KeyError, TypeError, ValueError):
-                    continue
-                sums[row["name"]][epoch].append(value)
+        for row in csv.DictReader(io.StringIO(read_text(path), newline="")):
+            try:
+                epoch, value = float(row["epoch"]) + 1, float(row["value"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            sums[row["name"]][epoch].append(value)
     except (OSError, UnicodeDecodeError, csv.Error):
         return {}
     return {

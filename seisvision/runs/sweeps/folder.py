@@ -11,11 +11,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from seisvision import spreadsheets
 from seisvision.errors import SeisvisionError
 from seisvision.files import write_text
+from seisvision.plain_files import check_plain
+from seisvision.plain_types import fits_type
 from seisvision.runs.folder import TIME_FORMAT, RunFolder, read_json, write_json
 from seisvision.runs.sweeps.states import PointState, read_state
 
@@ -67,12 +69,37 @@ class SweepFolder:
         write_json(self.file, {"id": self.path.name, **about, "created": created, "points": stored})
 
     def read(self) -> dict[str, Any]:
-        """Content of ``sweep.json``."""
-        return read_json(self.file)
+        """Content of ``sweep.json``.
+
+        Raises:
+            SeisvisionError: it is damaged.
+        """
+        check_plain(self.path)
+        content = read_json(self.file)
+        if not isinstance(content, dict):
+            raise SeisvisionError(f"{self.file} holds a {type(content).__name__}, which no sweep writes. Restore it.")
+        return content
 
     def points(self) -> list[StoredPoint]:
-        """All points, by number."""
-        return [StoredPoint(**point) for point in self.read()["points"]]
+        """All points, by number.
+
+        Raises:
+            SeisvisionError: ``sweep.json`` is damaged.
+        """
+        stored = self.read().get("points")
+        if not isinstance(stored, list):
+            raise SeisvisionError(f"{self.file} holds no list of points. Restore it, or repeat the sweep.")
+        return [self._point(point, number) for number, point in enumerate(stored, start=1)]
+
+    def _point(self, stored: Any, number: int) -> StoredPoint:
+        fields = {"trial": None, **stored} if isinstance(stored, dict) else {}
+        wanted = get_type_hints(StoredPoint)
+        if set(fields) != set(wanted) or not all(fits_type(fields[name], kind) for name, kind in wanted.items()):
+            raise SeisvisionError(f"{self.file}: point {number} is not one that a sweep writes. Restore the file.")
+        point = StoredPoint(**fields)
+        if point.monitor is not None and len(point.monitor) != 2:
+            raise SeisvisionError(f"{self.file}: point {number} has a monitor that is no name and mode.")
+        return point
 
     def run_folder(self, point: StoredPoint) -> RunFolder | None:
         """The run of a point."""

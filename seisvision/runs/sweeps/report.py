@@ -13,6 +13,8 @@ import yaml
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.evaluation.tables import format_seconds, render_table
 from seisvision.files import write_text
+from seisvision.plain_files import check_plain
+from seisvision.plain_types import fits_type
 from seisvision.runs.comparing.winner import CHOSEN, winner
 from seisvision.runs.folder import FINISHED, RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
@@ -115,11 +117,27 @@ def read_best(folder: SweepFolder) -> dict[str, Any]:
     """Content of ``best.yaml``.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or it is damaged.
     """
     if not folder.best_file.exists():
         raise ConfigurationError(f"{folder.path} has no best.yaml: no point is finished yet, or this is no sweep.")
-    return read_yaml(folder.best_file, FAST_LOADER)
+    check_plain(folder.path)
+    best = read_yaml(folder.best_file, FAST_LOADER)
+    if not fits_type(best, dict[str, Any]) or not all(fits_type(best.get(name), BEST[name]) for name in BEST):
+        raise ConfigurationError(f"{folder.best_file} is damaged: it does not say what was best, as a sweep writes it.")
+    objective = best["objective"]
+    if not isinstance(objective.get("name"), str) or not fits_type(objective.get("value"), float):
+        raise ConfigurationError(f"{folder.best_file} is damaged: its objective has no name or no value.")
+    return best
+
+
+BEST = {
+    "overrides": list[str],
+    "objective": dict[str, Any],
+    "of_points": int,
+    "expected_on_other_events": float | None,
+}
+"""Types of what is read of ``best.yaml``."""
 
 
 def describe_best(best: dict[str, Any]) -> str:

@@ -10,9 +10,11 @@ import time
 from calendar import timegm
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
 from seisvision.errors import SeisvisionError
+from seisvision.plain_files import read_text
 from seisvision.runs.folder import FAILED, FINISHED, PENDING, RUNNING, TIME_FORMAT, RunFolder, read_json
 
 KILLED = "killed"
@@ -73,10 +75,10 @@ def read_state(
     try:
         status = folder.status()
         values = monitored_values(folder, monitor[0]) if monitor else {}
-        metrics = read_json(folder.metrics_file) if status["state"] == FINISHED else {}
-    except (SeisvisionError, OSError, KeyError, ValueError) as damage:
+        training = _training(folder) if status["state"] == FINISHED else {}
+        seconds = _seconds(status)
+    except (SeisvisionError, OSError, LookupError, ValueError, ArithmeticError, csv.Error) as damage:
         return PointState(number, "damaged", list(overrides), folder, error=str(damage))
-    training = metrics.get("training", {})
     best = training.get("best_value")
     so_far = [value for value in values.values() if is_number(value)]
     if best is None and so_far and monitor:
@@ -89,11 +91,25 @@ def read_state(
         objective=best,
         epoch=training.get("epochs") or (max(values) + 1 if values else 0),
         max_epochs=max_epochs,
-        seconds=_seconds(status),
+        seconds=seconds,
         host=status.get("host"),
         error=status.get("error"),
         monitor=monitor,
     )
+
+
+def _training(folder: RunFolder) -> dict[str, Any]:
+    """What ``metrics.json`` says of the training.
+
+    Raises:
+        SeisvisionError: it is damaged.
+    """
+    metrics = read_json(folder.metrics_file)
+    training = metrics.get("training", {}) if isinstance(metrics, dict) else None
+    kinds = {"best_value": (float, int, NoneType), "epochs": (int, NoneType)}
+    if not isinstance(training, dict) or not all(isinstance(training.get(name), kinds[name]) for name in kinds):
+        raise SeisvisionError(f"{folder.metrics_file} does not say how the training went, as every run does")
+    return training
 
 
 def is_number(value: float | None) -> bool:
@@ -105,8 +121,7 @@ def monitored_values(folder: RunFolder, name: str) -> dict[int, float]:
     """Values of a logged quantity by epoch, from 0; a line that is being written is left for the next time."""
     if not folder.history_file.exists():
         return {}
-    with folder.history_file.open(newline="", encoding="utf-8") as handle:
-        text = handle.read()
+    text = read_text(folder.history_file)
     rows = csv.reader(text[: text.rfind("\n") + 1].splitlines())
     return {int(row[0]): float(row[3]) for row in rows if len(row) == 4 and row[2] == name}
 

@@ -98,6 +98,8 @@ def check_foreign_file(path: Path, name: str) -> None:
         ConfigurationError: names the file and the setting.
     """
     content = read_yaml(path)
+    if not isinstance(content, Mapping | None):
+        raise ConfigurationError(f"{path} is refused: it holds no settings but a {type(content).__name__}.")
     check_references(content, str(path), RESOLVERS)
     package = re.search(r"^#\s*@package\s+(\S+)", path.read_text(encoding="utf-8")[:512], re.MULTILINE)
     words = [*Path(name).parts[:-1], *(re.split(r"[.@/]", package[1]) if package else []), *_keys(content)]

@@ -14,7 +14,7 @@ import torch
 from seisvision.errors import CheckpointError, ConfigurationError, SeisvisionError
 from seisvision.files import safe_name
 from seisvision.keys import SPLITS
-from seisvision.runs.trust.arguments import fits_type, shortened, type_name
+from seisvision.plain_types import fits_type, shortened, type_name
 
 DEEPEST = 64
 MOST_VALUES = 20_000_000

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from seisvision.errors import CheckpointError, ConfigurationError
+from seisvision.plain_types import fits_type, shortened, type_name
 from seisvision.runs.configuration import check_numbers, check_targets, instantiate, with_own_weights
-from seisvision.runs.trust.arguments import fits_type, shortened, type_name
 from seisvision.runs.trust.contents import refuse_as_checkpoint
 from seisvision.runs.trust.faces import FACES, FORMER, MODEL
 from seisvision.runs.trust.resolved import check_resolved

@@ -1,0 +1,160 @@
+"""Folders that strangers send: nothing is read or written through what leads out of them, and nothing hangs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_runs import fake_run
+from folder_commands import comparing
+from hostile_folders import FINE, attack
+
+from seisvision.cli import main
+from seisvision.data.importing.recipe import load_recipe
+from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.plain_files import NoPlainFileError, check_plain
+from seisvision.runs.checkpoint import find_checkpoint
+from seisvision.runs.folder import RunFolder
+from seisvision.runs.sweeps.folder import SweepFolder
+from seisvision.stored_arrays import read_arrays
+
+SECRET = "the-secret-of-another-folder"
+
+
+@pytest.fixture(autouse=True)
+def not_for_ever() -> Iterator[None]:
+    previous = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.alarm(100)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for name in ("good", "other", "bad"):
+        fake_run(tmp_path / "runs" / name, {"optimizer.lr": len(name)}, n=10)
+    (tmp_path / "secret.png").write_bytes(b"\x89PNG\r\n\x1a\n" + SECRET.encode())
+    return tmp_path / "runs"
+
+
+def test_some_hostile_folders(tmp_path: Path) -> None:
+    faults: list[str] = []
+    attacks = [one for one in comparing(tmp_path / "whole") if one.name != "clusters"]
+    counts = attack(40, 3, tmp_path, tmp_path / "data", attacks, faults.append)
+    assert not {name for name in counts if ": " not in name} - FINE, faults
+    assert counts["refused"] > 3 and counts["accepted"] > 10
+
+
+@pytest.mark.parametrize(
+    "name", ["status.json", "predictions.csv", "figures/samples.png", "tables/x.csv", "config.yaml"]
+)
+def test_no_link_out_of_a_run_is_followed_into_a_report(runs: Path, tmp_path: Path, name: str) -> None:
+    path = runs / "bad" / name
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(tmp_path / "secret.png")
+    assert main(["compare", str(runs), "--out", str(tmp_path / "report.html")]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert f"{path} is a link to {tmp_path / 'secret.png'}" in page
+    assert "PNG" not in (tmp_path / "comparison.csv").read_text() and SECRET not in page
+
+
+@pytest.mark.parametrize("name", ["status.json", "metrics.json", "predictions.csv", "metrics.csv", "overrides.yaml"])
+def test_a_pipe_is_not_waited_for(runs: Path, tmp_path: Path, name: str) -> None:
+    (runs / "bad" / name).unlink()
+    os.mkfifo(runs / "bad" / name)
+    assert main(["compare", str(runs), "--out", str(tmp_path / "report.html")]) == 0
+    assert "is no file but a pipe" in (tmp_path / "report.html").read_text()
+    assert main(["sweep", "status", str(runs)]) == 0
+
+
+@pytest.mark.parametrize("name", [".lock", "train.log", "checkpoints", "figures"])
+def test_a_run_is_not_worked_on_through_a_link(tmp_path: Path, name: str) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    (folder.path / name).symlink_to(tmp_path / "outside")
+    with pytest.raises(NoPlainFileError, match=f"{name} is a link to"), folder.locked():
+        pass
+    with pytest.raises(NoPlainFileError):
+        find_checkpoint(folder.path)
+    assert not (tmp_path / "outside").exists()
+
+
+def test_links_within_a_run_and_to_a_run_may_be(tmp_path: Path) -> None:
+    fake_run(tmp_path / "elsewhere" / "run", n=10)
+    (tmp_path / "elsewhere" / "run" / "again.csv").symlink_to("predictions.csv")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "run")
+    check_plain(tmp_path / "link")
+    with RunFolder(tmp_path / "link").locked():
+        assert RunFolder(tmp_path / "link").is_finished()
+
+
+def header(dtype: str, shape: str) -> bytes:
+    text = f"{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        header("'<f4'", "(1000000000000,)") + bytes(40),
+        header("'<U1000000000'", "(1,)") + bytes(40),
+        header("'<f4'", "(-1,)") + bytes(40),
+        header("'|O'", "(1,)") + b"cos\nsystem\n(S'true'\ntR.",
+        header("__import__('os')", "(1,)"),
+        header("'<f4'", "(50000000,)") + bytes(200_000_000),
+        b"",
+    ],
+    ids=["shape", "text", "negative", "object", "code", "bomb", "empty"],
+)
+def test_arrays_are_not_believed(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("a.npy", content)
+    with pytest.raises(ValueError, match=r"x\.npz cannot be read"):
+        read_arrays(path)
+
+
+def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
+    arrays = {
+        "a": np.eye(3, order="F"),
+        "b/c": np.array(["x", "yz"]),
+        "d": np.array("text"),
+        "e": np.zeros((0, 4), "i2"),
+    }
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    (tmp_path / "x.npz").write_bytes(content.getvalue())
+    read = read_arrays(tmp_path / "x.npz")
+    assert read.keys() == arrays.keys() and read_arrays(tmp_path / "x.npz", ["a"]).keys() == {"a"}
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(read[name], values)
+
+
+@pytest.mark.parametrize("points", ["x", [3], [{"number": 1}], [{"number": 1, "overrides": "x"}]])
+def test_a_sweep_of_another_shape_is_told(tmp_path: Path, points: object) -> None:
+    sweep = SweepFolder(tmp_path / "sweep")
+    sweep.describe({}, [])
+    sweep.file.write_text(json.dumps({"points": points}))
+    with pytest.raises(SeisvisionError, match=r"sweep\.json"):
+        sweep.points()
+    assert main(["sweep", "status", str(sweep.path)]) == 1
+    sweep.best_file.write_text("- 1\n")
+    assert main(["sweep", "best", str(sweep.path)]) == 2
+
+
+@pytest.mark.parametrize("text", ["3", "x", "sources: 3", "sources: [3]", "sources: [{waveforms: 3}]",
+                                  "sources: {a: {}}",
+                                  "sources: [{waveforms: [1.5], events: [x], stations: {a: 1}}]"])  # fmt: skip
+def test_recipes_of_other_types_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(ConfigurationError):
+        load_recipe(tmp_path / "own.yaml")
