@@ -20,7 +20,7 @@ import numpy as np
 from seisvision.plain_files import LARGEST_BYTES, check_file
 
 SMALL_BYTES = 64 * 2**20
-MOST_PACKED = 500
+MOST_PACKED = 100
 """How many times its packed size an array above :data:`SMALL_BYTES` may have: numbers never reach it."""
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError, SyntaxError,
