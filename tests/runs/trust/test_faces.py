@@ -120,6 +120,7 @@ def test_outputs_cannot_name_files_elsewhere(config: dict[str, Any]) -> None:
 
 
 def test_classes_of_ones_own_must_fit_their_place(monkeypatch: pytest.MonkeyPatch, config: dict[str, Any]) -> None:
+    monkeypatch.delenv(faces.ALLOWED_TARGETS_VARIABLE, raising=False)
     own = {"_target_": f"{model_of_ones_own.__name__}.RequiredArguments", "width": 4}
     with pytest.raises(ConfigurationError, match="SEISVISION_ALLOWED_TARGETS"):
         build_model(own, 3)
