@@ -6,10 +6,12 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 ENDED_WITH_PARENT = 130
 LOOK_EVERY_S = 1.0
@@ -37,6 +39,21 @@ def end_with_parent(parent: int, *unused: object) -> None:
     if above != parent and not (_through_server(parent) and _multiprocessing_parent_lives()):
         os._exit(ENDED_WITH_PARENT)
     threading.Thread(target=_watch, args=(above,), daemon=True, name="ends-with-parent").start()
+
+
+def packed(begin: Callable[..., None], *arguments: object) -> tuple[int, bytes]:
+    """Arguments for :func:`begin_worker` as the initialiser of a pool of this process."""
+    return os.getpid(), pickle.dumps((begin, arguments))
+
+
+def begin_worker(parent: int, begun: bytes) -> None:
+    """Begin a worker of a pool that ends with its parent, also while it imports what ``begun`` needs.
+
+    That takes seconds, in which an initialiser of a module with large imports would not have been reached yet.
+    """
+    end_with_parent(parent)
+    begin, arguments = pickle.loads(begun)
+    begin(*arguments)
 
 
 def _watch(above: int) -> None:

@@ -20,7 +20,7 @@ from seisvision.data.sources import FolderSource
 from seisvision.data.stored import placing
 from seisvision.data.stored.placing import whole_set
 from seisvision.data.waveform_set import WaveformSet
-from seisvision.errors import UNFORESEEN, DataError
+from seisvision.errors import UNFORESEEN, DataError, DiskFullError
 from seisvision.leftovers import REPLACED, hidden_name
 
 
@@ -209,7 +209,7 @@ def test_a_failing_replacement_leaves_the_old_set(
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "rename", fail)
-        with pytest.raises(OSError, match="Input/output"):
+        with pytest.raises(DiskFullError, match="Input/output"):
             merge_shards(shards, made, overwrite=True)
     assert len(WaveformSet(made)) == 2 and hidden(tmp_path) == []
 

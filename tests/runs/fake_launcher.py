@@ -91,7 +91,7 @@ def sweep(data_dir: Path, runs_dir: Path, launcher: Any, *typed: str, preset: st
     own = [word for word in typed if word.startswith("sweep.")]
     with hydra():
         settings: Any = OmegaConf.to_container(compose("train", overrides=[f"sweep={preset}", *own]).sweep)
-        plan = read_plan(words, settings["over"])
+        plan = read_plan(words, settings["over"] or {})
         do = do_search if settings["kind"] == "optuna" else do_grid
         about = {"name": "default", "kind": settings["kind"], "typed": plan.typed()}
         top = runs_dir / "default" / "sweeps"

@@ -87,7 +87,7 @@ def test_the_set_of_the_training_itself(run: RunFolder, data_dir: Path, tmp_path
         (_same, False, "origin"),
         (_subset, False, "origin"),
         (_of_another_agency, True, "origin"),
-        (lambda table: _renamed(moved(table, 3600.0)), True, "recording"),
+        (lambda table: _renamed(moved(table, 600.0)), True, "recording"),
         (_another_year, False, "waveform"),
     ],
     ids=["renamed set", "half of the traces", "another agency", "origins shifted", "all but the waveforms"],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,7 +16,7 @@ from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.tables.station_table import StationTable
 from seisvision.errors import SeisvisionError
-from seisvision.processes import end_with_parent
+from seisvision.processes import begin_worker, packed
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +32,7 @@ def build_events(recipe: Recipe, tables: list[StationTable], jobs: list[Job], wo
         return
     # Fresh interpreters: a forked one would share threads and open HDF5 files with this process.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (os.getpid(), recipe, tables))
+    pool = ProcessPoolExecutor(workers, context, begin_worker, packed(_begin, recipe, tables))
     try:
         yield from pool.map(_work, jobs, chunksize=4)
     finally:
@@ -59,8 +58,7 @@ def _build(files: EventFiles, recipe: Recipe, source: Source, table: StationTabl
 _state: dict[str, Any] = {}
 
 
-def _begin_worker(parent: int, recipe: Recipe, tables: list[StationTable]) -> None:
-    end_with_parent(parent)
+def _begin(recipe: Recipe, tables: list[StationTable]) -> None:
     # Ctrl-C is for the parent, which then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _state.update(recipe=recipe, tables=tables)

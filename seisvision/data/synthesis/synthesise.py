@@ -26,7 +26,7 @@ from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.tables import earth_tables
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.processes import end_with_parent
+from seisvision.processes import begin_worker, packed
 
 log = logging.getLogger(__name__)
 
@@ -143,9 +143,8 @@ def _events(parameters: SynthesisParameters, cache_dir: Path, n_workers: int) ->
         return
     # Spawned, not forked: the caller may hold threads or a GPU, which do not survive a fork.
     with _single_threaded():
-        pool = ProcessPoolExecutor(
-            n_workers, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(), parameters, cache_dir)
-        )
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(n_workers, context, begin_worker, packed(_begin, parameters, cache_dir))
         try:
             yield from _in_order(pool, parameters.n_events, n_workers * _EVENTS_AHEAD)
         except BrokenProcessPool:
@@ -170,9 +169,8 @@ def _in_order(pool: ProcessPoolExecutor, n_events: int, n_ahead: int) -> Iterato
 _generator: EventGenerator
 
 
-def _start_worker(parent: int, parameters: SynthesisParameters, cache_dir: Path) -> None:
+def _begin(parameters: SynthesisParameters, cache_dir: Path) -> None:
     global _generator
-    end_with_parent(parent)
     # The parent alone answers Ctrl-C and then ends the pool.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _generator = EventGenerator(parameters, cache_dir)
