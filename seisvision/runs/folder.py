@@ -128,7 +128,8 @@ class RunFolder:
         status = read_json(self.status_file) if self.status_file.exists() else {"state": PENDING, "attempts": 0}
         for name, kinds in STATUS_KINDS.items():
             value = status.get(name) if isinstance(status, dict) else None
-            is_kind = isinstance(value, kinds) and (isinstance(value, str) or 0 <= value < LARGEST_NUMBER)
+            in_range = not isinstance(value, int | float) or 0 <= value < LARGEST_NUMBER
+            is_kind = isinstance(value, kinds) and in_range
             if not is_kind and (value is not None or name in ("state", "attempts")):
                 what = f"{name}={str(value)[:60]!r}" if isinstance(status, dict) else f"a {type(status).__name__}"
                 raise SeisvisionError(

@@ -24,6 +24,7 @@ from seisvision.plain_files import NoPlainFileError, check_plain
 from seisvision.runs.checkpoint import find_checkpoint
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
+from seisvision.runs.trust.composing import check_foreign_file
 
 SECRET = "the-secret-of-another-folder"
 
@@ -137,6 +138,13 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     assert read.keys() == arrays.keys() and read_arrays(tmp_path / "x.npz", ["a"]).keys() == {"a"}
     for name, values in arrays.items():
         np.testing.assert_array_equal(read[name], values)
+
+
+@pytest.mark.parametrize("text", ["x", "3", "[1]", "defaults: 3", "defaults: [null]", "defaults: [{a: 3}]"])
+def test_experiments_of_other_types_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"own\.yaml is refused"):
+        check_foreign_file(tmp_path / "own.yaml", "experiment/own.yaml")
 
 
 @pytest.mark.parametrize("points", ["x", [3], [{"number": 1}], [{"number": 1, "overrides": "x"}]])
