@@ -15,6 +15,8 @@ DEEPEST = 64
 MOST_VALUES = 200_000
 """Values with every alias counted as what it stands for: nine lines of aliases can stand for billions."""
 
+UNREADABLE = (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+
 FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML's own reading, in which ``1e-3`` is a text; right for files that a program wrote."""
 
@@ -38,7 +40,16 @@ def read_yaml(path: str | Path, loader: Any = None) -> Any:
         loader = get_yaml_loader()
     try:
         return yaml.load(text, Loader=loader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        LookupError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        # What a tag such as !!timestamp or !!bool cannot read, PyYAML's constructors find in ways of their own.
         raise ConfigurationError(f"{path} is not readable YAML: {_first_line(error)}") from error
 
 

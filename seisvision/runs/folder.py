@@ -144,7 +144,8 @@ class RunFolder:
         status.setdefault("attempts", 0)
         for name, kinds in STATUS_KINDS.items():
             value: Any = status.get(name)
-            is_kind = isinstance(value, kinds) and (isinstance(value, str) or 0 <= value < LARGEST_NUMBER)
+            in_range = not isinstance(value, int | float) or 0 <= value < LARGEST_NUMBER
+            is_kind = isinstance(value, kinds) and in_range
             if not is_kind and (value is not None or name in ("state", "attempts")):
                 raise SeisvisionError(f"{self.status_file} is damaged: {name}={str(value)[:60]!r}. {GO_ON}")
         return status

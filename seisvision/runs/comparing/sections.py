@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -373,7 +374,7 @@ def scientific(overrides: Sequence[str]) -> list[str]:
 def shown_path(path: Path) -> str:
     """A folder as it is seen from where the report is made, if it lies below."""
     here = Path.cwd()
-    absolute = path.resolve()
+    absolute = Path(os.path.realpath(path))
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import ConfigurationError
+from seisvision.plain_types import fits_type, shortened
 from seisvision.yaml_files import check_references, read_yaml
 
 BUILT = {
@@ -100,6 +101,9 @@ def check_foreign_file(path: Path, name: str) -> None:
     content = read_yaml(path)
     if not isinstance(content, Mapping | None):
         raise ConfigurationError(f"{path} is refused: it holds no settings but a {type(content).__name__}.")
+    defaults = (content or {}).get("defaults", [])
+    if not fits_type(defaults, list[str | dict[str, str | list[str] | None]]):
+        raise ConfigurationError(f"{path} is refused: its defaults={shortened(defaults)} are no list of group: choice.")
     check_references(content, str(path), RESOLVERS)
     package = re.search(r"^#\s*@package\s+(\S+)", path.read_text(encoding="utf-8")[:512], re.MULTILINE)
     words = [*Path(name).parts[:-1], *(re.split(r"[.@/]", package[1]) if package else []), *_keys(content)]

@@ -104,7 +104,7 @@ def _yaml(path: Path, rng: random.Random, *_: Path) -> str:
     try:
         content, said = replace_leaf(yaml.safe_load(path.read_text()), rng)
         path.write_text(yaml.safe_dump(content), errors="surrogatepass")
-    except (ValueError, yaml.YAMLError, RecursionError):
+    except (ValueError, yaml.YAMLError, RecursionError, AttributeError, LookupError, TypeError):
         return "unchanged"
     return said
 

@@ -23,7 +23,9 @@ from seisvision.plain_files import NoPlainFileError, check_plain
 from seisvision.runs.checkpoint import find_checkpoint
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
+from seisvision.runs.trust.composing import check_foreign_file
 from seisvision.stored_arrays import read_arrays
+from seisvision.yaml_files import read_yaml
 
 SECRET = "the-secret-of-another-folder"
 
@@ -88,6 +90,11 @@ def test_a_run_is_not_worked_on_through_a_link(tmp_path: Path, name: str) -> Non
     assert not (tmp_path / "outside").exists()
 
 
+def test_a_sweep_that_links_to_itself_is_listed(runs: Path, tmp_path: Path) -> None:
+    (runs / "sweep.json").symlink_to("sweep.json")
+    assert main(["compare", str(runs), "--out", str(tmp_path / "report.html")]) == 0
+
+
 def test_links_within_a_run_and_to_a_run_may_be(tmp_path: Path) -> None:
     fake_run(tmp_path / "elsewhere" / "run", n=10)
     (tmp_path / "elsewhere" / "run" / "again.csv").symlink_to("predictions.csv")
@@ -137,6 +144,20 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     assert read.keys() == arrays.keys() and read_arrays(tmp_path / "x.npz", ["a"]).keys() == {"a"}
     for name, values in arrays.items():
         np.testing.assert_array_equal(read[name], values)
+
+
+@pytest.mark.parametrize("text", ["x", "3", "[1]", "defaults: 3", "defaults: [null]", "defaults: [{a: 3}]"])
+def test_experiments_of_other_types_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"own\.yaml is refused"):
+        check_foreign_file(tmp_path / "own.yaml", "experiment/own.yaml")
+
+
+@pytest.mark.parametrize("text", ["a: !!timestamp x", "a: !!bool x", "a: !!int x", "? [1]\n: 3", "a: !!binary ä"])
+def test_tags_that_do_not_fit_are_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"config\.yaml is not readable YAML"):
+        read_yaml(tmp_path / "config.yaml")
 
 
 @pytest.mark.parametrize("points", ["x", [3], [{"number": 1}], [{"number": 1, "overrides": "x"}]])
