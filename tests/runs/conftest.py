@@ -29,6 +29,8 @@ def one_thread():
 def own_signals():
     """Commands set handlers for the life of their process; tests share one."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Tests that a shell starts in the background would be deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
