@@ -307,6 +307,8 @@ class WaveformSet:
             item = own_item(file["data"], name)
             if not isinstance(item, h5py.Dataset):
                 raise ValueError(f"'{name}' is a group, no dataset")
+            if not item.shape:
+                raise ValueError(f"'{name}' is a single value or nothing, no samples")
             if len(self._own) >= MAX_KEPT_DATASETS:
                 self._own.clear()
             self._own[number] = item

@@ -81,6 +81,16 @@ def test_what_a_file_does_not_hold_itself_is_refused_by_name(tmp_path: Path, cha
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("value", [3.0, h5py.Empty("f4")], ids=["one", "none"])
+def test_a_single_value_is_no_trace(tmp_path: Path, value: object) -> None:
+    path = write_set(tmp_path / "set")
+    with h5py.File(path / "waveforms.hdf5", "r+") as file:
+        del file["data/bucket0"]
+        file["data/bucket0"] = value
+    with pytest.raises(DataError, match="a single value or nothing, no samples"):
+        WaveformSet(path).read_trace(1)
+
+
 def test_soft_links_within_the_file_are_followed(tmp_path: Path) -> None:
     path = write_set(tmp_path / "set")
     with h5py.File(path / "waveforms.hdf5", "r+") as file:

@@ -14,6 +14,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from seisvision.data.stored.own_items import own_item
+
 PLACE = "checksums/crc32"
 UNREADABLE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
 """What HDF5 raises where a file is damaged."""
@@ -41,10 +43,13 @@ def changed_traces(path: Path) -> Iterator[tuple[str, int]]:
     with h5py.File(path, "r") as file:
         if PLACE not in file:
             return
-        kept = file[PLACE][()].tolist()
+        kept = own_item(file, PLACE)[()].tolist()
         n_before = 0
-        for number in range(len(file["data"])):
-            dataset = file["data"][f"bucket{number}"]
+        held = own_item(file, "data")
+        for number in range(len(held)):
+            dataset = own_item(held, f"bucket{number}")
+            if not dataset.shape:
+                raise ValueError(f"bucket{number} is a single value or nothing, no samples")
             wanted = kept[n_before : n_before + dataset.shape[0]]
             n_before += dataset.shape[0]
             yield from ((f"bucket{number}", row) for row in _changed_rows(dataset, wanted))

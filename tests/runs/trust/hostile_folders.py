@@ -5,7 +5,7 @@
 Run folders, sweeps, sets, shards, experiment files and recipes are changed at random and given to the commands in this
 process. Counted are inputs that were refused in one line or accepted, and those that did something outside of what
 they were given (executed), showed a file of another folder (leaked), ended in a traceback or in exit code 70, lost
-something without a word, hung, or took more than a minute or two gigabytes. A short form is among the tests.
+something without a word, hung, or took more than a minute of the processor or two gigabytes. A short form is a test.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from folder_commands import Attack, all_attacks  # noqa: E402
 from hostile_checkpoints import CHANGES, LONGEST_S, MOST_BYTES, Canary, _peak_bytes  # noqa: E402
 
 SECRET = "the-secret-of-another-folder"
+HANGS_S = 240
+"""By the clock, on a machine that does other things as well; what is slow is told by the processor's time."""
 FINE = {"inputs", "refused", "accepted"}
 
 
@@ -119,12 +121,12 @@ def _attempt(
 ) -> Iterator[tuple[str, str]]:
     """What came of one command: an outcome that every input has, then whatever else happened."""
     canary.seen.clear()
-    large, started, here = _peak_bytes(), time.monotonic(), Path.cwd()
+    large, started, here = _peak_bytes(), time.process_time(), Path.cwd()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with _heard() as (errors, text):
         os.chdir(out)
         canary.is_armed = True
-        signal.alarm(LONGEST_S)
+        signal.alarm(HANGS_S)
         try:
             code = one.run(given, out)
             signal.alarm(0)
@@ -151,8 +153,8 @@ def _attempt(
     # What a set links to is read, and told to whoever asks, but kept in nothing that is passed on.
     if any(SECRET.encode() in _read(path) for path in _files(out, given)):
         yield "leaked", "the text of a file of another folder is in what was written"
-    if time.monotonic() - started > LONGEST_S:
-        yield "slow", f"{time.monotonic() - started:.0f} s"
+    if time.process_time() - started > LONGEST_S:
+        yield "slow", f"{time.process_time() - started:.0f} s"
     if _peak_bytes() - large > MOST_BYTES:
         yield "large", f"{(_peak_bytes() - large) / 1e9:.1f} GB"
 
