@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,3 +40,14 @@ def _as_at_the_start() -> None:
     terminal.log.setLevel(logging.NOTSET)
     terminal.log.propagate = True
     terminal.log.handlers.clear()
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    """Commands set handlers for the life of their process; tests share one."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Tests that a shell starts in the background would be deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -1,6 +1,5 @@
 """Fixtures of the run tests."""
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -23,14 +22,3 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True)
-def own_signals():
-    """Commands set handlers for the life of their process; tests share one."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # Tests that a shell starts in the background would be deaf to Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)

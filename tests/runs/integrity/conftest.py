@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +19,38 @@ from seisvision.runs.callbacks import ReportProgress
 from seisvision.runs.experiment import ensure_run, identify
 from seisvision.runs.folder import RunFolder
 
-
-@pytest.fixture(scope="session", autouse=True)
-def own_network():
-    """Networks of the tests may be named."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
-        yield
+BUILT: dict[str, object] = {}
 
 
-@pytest.fixture(autouse=True, scope="session")
-def quickly():
-    """Figures and the reading of one and the same set take most of the time of a small run."""
-    built = {}
+@contextlib.contextmanager
+def quick_runs() -> Iterator[None]:
+    """Networks of the tests may be named; figures and the reading of one and the same set take most of a small run."""
 
     def build_once(config: dict, view: object) -> object:
         key = json.dumps([config["dataset"], config["split"], config["task"]])
-        if key not in built:
-            built[key] = build_data(config, view)
-        return built[key]
+        if key not in BUILT:
+            BUILT[key] = build_data(config, view)
+        return BUILT[key]
 
     with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
         patched.setattr(training, "write_report", lambda *_: None)
         patched.setattr(training, "build_data", build_once)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def quickly() -> Iterator[None]:
+    """For these tests only: the same process runs others afterwards."""
+    with quick_runs():
         yield
 
 
 @pytest.fixture(scope="session")
 def small(data_dir: Path) -> Callable[[Path], dict[str, Any]]:
     """Settings of the small run in a folder of runs, composed once."""
-    composed = small_config(data_dir, Path("nowhere"))
+    with quick_runs():
+        composed = small_config(data_dir, Path("nowhere"))
 
     def of(runs_dir: Path) -> dict[str, Any]:
         config = copy.deepcopy(composed)
@@ -60,7 +63,8 @@ def small(data_dir: Path) -> Callable[[Path], dict[str, Any]]:
 @pytest.fixture(scope="session")
 def finished(small: Callable, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A finished run."""
-    return ensure_run(small(tmp_path_factory.mktemp("finished")), ["seed=3407"])
+    with quick_runs():
+        return ensure_run(small(tmp_path_factory.mktemp("finished")), ["seed=3407"])
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +76,7 @@ def interrupted(small: Callable, tmp_path_factory: pytest.TempPathFactory) -> Ru
         if trainer.current_epoch == 2:
             raise KeyboardInterrupt
 
-    with pytest.MonkeyPatch.context() as patched:
+    with quick_runs(), pytest.MonkeyPatch.context() as patched:
         patched.setattr(ReportProgress, "on_train_epoch_end", stop)
         with pytest.raises(KeyboardInterrupt):
             ensure_run(config, ["seed=3407"])
