@@ -64,20 +64,21 @@ def clear_files(folder: Path) -> None:
     if key in _cleared:
         return
     _cleared.add(key)
-    for path in leftovers(folder):
-        if path.is_file() and not path.is_symlink():
-            with contextlib.suppress(OSError):
-                path.unlink()
-                log.debug("Removed %s, which a process that is no more had not finished", path)
+    _clear(folder)
 
 
 def clear_below(folder: Path) -> None:
     """Remove the files that dead processes left half-written in ``folder`` and all folders in it."""
     for there in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-        for path in leftovers(there):
-            if path.is_file() and not path.is_symlink():
-                with contextlib.suppress(OSError):
-                    path.unlink()
+        _clear(there)
+
+
+def _clear(folder: Path) -> None:
+    for path in leftovers(folder):
+        if path.is_file() and not path.is_symlink():
+            with contextlib.suppress(OSError):
+                path.unlink()
+                log.debug("Removed %s, which a process that is no more had not finished", path)
 
 
 @contextlib.contextmanager

@@ -120,11 +120,11 @@ class TrainingBatches(BatchSampler):
         return self.sampler.n_batches
 
 
-class DealtSamples(Dataset):
-    """Samples that say under ``keys.COUNTS`` whether they count; number -1 - i is sample i, not counted.
+class _Numbered(Dataset):
+    """Samples that are asked for by numbers which say more than which sample it is.
 
     Args:
-        samples: what is dealt.
+        samples: what is asked for.
     """
 
     def __init__(self, samples: Any) -> None:
@@ -138,6 +138,14 @@ class DealtSamples(Dataset):
     def __len__(self) -> int:
         """Return the number of samples N."""
         return len(self.samples)
+
+
+class DealtSamples(_Numbered):
+    """Samples that say under ``keys.COUNTS`` whether they count; number -1 - i is sample i, not counted.
+
+    Args:
+        samples: what is dealt.
+    """
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Return one sample."""
@@ -153,7 +161,7 @@ class DealtSamples(Dataset):
         ]
 
 
-class DrawnStations(Dataset):
+class DrawnStations(_Numbered):
     """Events whose stations are drawn anew in every epoch; number i + N e is sample i in epoch e.
 
     Args:
@@ -162,17 +170,8 @@ class DrawnStations(Dataset):
     """
 
     def __init__(self, samples: EventSamples, in_memory: bool = False) -> None:
-        self.samples = samples
+        super().__init__(samples)
         self._whole = SamplesInMemory(samples.with_all_stations()) if in_memory else None
-
-    @property
-    def sample_ids(self) -> Sequence[str]:
-        """Ids of all samples, in order."""
-        return self.samples.sample_ids
-
-    def __len__(self) -> int:
-        """Return the number of samples N."""
-        return len(self.samples)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Return one sample as its epoch shows it."""

@@ -64,6 +64,12 @@ def test_the_watch_sees_who_listens_to_everybody(start: Callable[..., Watched]) 
     assert is_loopback("::1") and is_loopback("::ffff:127.0.0.1") and not is_loopback("::")
 
 
+def test_a_worker_ends_with_the_command_also_while_it_imports(start: Callable[..., Watched]) -> None:
+    pool = start(str(ROOT / "tests" / "runs" / "worker_that_imports_long.py"))
+    pool.until(said("imports"))
+    assert leaves_nothing(pool)
+
+
 @pytest.mark.parametrize("moment", ["workers begin", "workers work"])
 def test_workers_that_make_a_set_end_with_the_command(
     moment: str, start: Callable[..., Watched], tmp_path: Path
