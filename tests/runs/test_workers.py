@@ -16,10 +16,11 @@ import pandas as pd
 import pytest
 from tiny_runs import ROOT, TINY, tiny_config
 
+from seisvision.runs import terminal
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder, read_json
-from seisvision.runs.terminal import set_up_logging
+from seisvision.runs.launch import GRACE_S
 
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "system.num_threads=1"]
 SMALL = ["view.height=16", "view.width=16", "optimizer=sgd", "trainer.batch_size=6"]
@@ -43,16 +44,19 @@ def only_run(runs_dir: Path) -> RunFolder:
 
 def workers(runs_dir: Path) -> dict[int, int]:
     """Rank to process number of the workers of the runs below a folder."""
-    found = {}
+    found: dict[int, tuple[int, int]] = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes().decode().split("\0")
             variables = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, ProcessLookupError):
             continue
         if "--worker" in words and any(word.startswith(str(runs_dir)) for word in words):
-            found[next(int(text[5:]) for text in variables if text.startswith("RANK="))] = int(process.name)
-    return found
+            rank = next(int(text[5:]) for text in variables if text.startswith("RANK="))
+            found[int(process.name)] = rank, parent
+    # A worker that starts a program is seen twice until that program has begun.
+    return {rank: number for number, (rank, parent) in found.items() if parent not in found}
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> bool:
@@ -94,15 +98,18 @@ def assert_same(first: RunFolder, second: RunFolder, rtol: float = 2e-4) -> None
 
 
 def is_asked_to_end(pid: int) -> bool:
-    """Whether SIGTERM waits for a process that was stopped."""
-    (pending,) = re.findall(r"ShdPnd:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    """Whether SIGTERM waits for a process that was stopped, or it was ended already."""
+    try:
+        (pending,) = re.findall(r"ShdPnd:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())
+    except (OSError, ProcessLookupError):
+        return True
     return bool(int(pending, 16) >> (signal.SIGTERM - 1) & 1)
 
 
 @pytest.fixture(scope="module")
 def one(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """The run in one process."""
-    set_up_logging()
+    terminal.set_up_logging()
     folder = ensure_run(tiny_config(data_dir, tmp_path_factory.mktemp("one"), *SMALL, *MORE), [])
     assert read_json(folder.metrics_file)["data"]["samples"]["train"] % 8 == 1
     return folder
@@ -128,6 +135,7 @@ def test_a_killed_parent_takes_its_workers_along_and_one_process_takes_over(
     assert within(WAIT_S, lambda: not workers(tmp_path))
     folder = only_run(tmp_path)
     assert folder.status()["state"] == RUNNING
+    terminal.set_up_logging()
     ensure_run(tiny_config(data_dir, tmp_path, *SMALL, *MORE), [])
     assert "resume   after epoch" in folder.log_file.read_text()
     assert (folder.status()["state"], folder.status()["attempts"]) == (FINISHED, 2)
@@ -156,10 +164,11 @@ def test_ctrl_c_and_dying_workers_end_all_processes(data_dir: Path, tmp_path: Pa
     stopped = list(workers(tmp_path).values())
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
     os.kill(parent.pid, signal.SIGINT)
     assert within(WAIT_S, lambda: any(map(is_asked_to_end, stopped)))
     os.kill(parent.pid, signal.SIGINT)
     assert parent.wait(timeout=WAIT_S) == 130 and folder.status()["state"] == INTERRUPTED
-    # Had it waited for its workers, it would have said so.
-    assert b"Interrupted." not in parent.stderr.read()
+    # Had it waited for its workers, it would have said so; on a machine that stood still for so long it has.
+    assert b"Interrupted." not in parent.stderr.read() or time.monotonic() - began > GRACE_S
     assert within(WAIT_S, lambda: not workers(tmp_path))
