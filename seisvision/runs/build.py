@@ -20,11 +20,11 @@ from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import LEVELS, MODES
 from seisvision.plain_types import shortened
+from seisvision.public import AUGMENTATION, LOGGER, MODEL, OPTIMIZER, SCHEDULER, SOURCE, TASK, VIEW
 from seisvision.runs.bands import check_bands
 from seisvision.runs.configuration import instantiate, model_takes
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
-from seisvision.runs.trust.faces import AUGMENTATION, LOGGER, MODEL, OPTIMIZER, SCHEDULER, SOURCE, TASK, VIEW
 from seisvision.seeding import stream_seed
 from seisvision.views.view import View
 

@@ -13,8 +13,8 @@ import numpy as np
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.runs.comparing.collect import LeftOut, find_run_folders
 from seisvision.runs.comparing.history import read_history
-from seisvision.runs.configuration import run_identity, scientific_part
 from seisvision.runs.folder import RunFolder, read_json
+from seisvision.runs.identity import run_identity, scientific_part
 from seisvision.stored_arrays import read_arrays
 
 ONLY_LAST_CLUSTERING = ("k", "final_n_init")

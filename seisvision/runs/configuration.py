@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import inspect
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,23 +12,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
 from seisvision.plain_types import shortened
+from seisvision.public import AUGMENTATION, MODEL, OUTPUT, SCHEDULER, TASK, kind_of
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint
 from seisvision.runs.trust import faces
 from seisvision.runs.trust.arguments import check_arguments
-from seisvision.runs.trust.faces import (
-    AUGMENTATION,
-    MARKS,
-    MODEL,
-    OUTPUT,
-    PLACES,
-    SCHEDULER,
-    TASK,
-    check_node,
-    find_face,
-    find_own,
-    kind_at,
-    kind_of,
-)
+from seisvision.runs.trust.faces import MARKS, PLACES, check_node, find_face, find_own, kind_at
 from seisvision.secrets_kept import refuse_secrets
 
 ALLOWED_TARGETS_VARIABLE = faces.ALLOWED_TARGETS_VARIABLE
@@ -39,10 +25,6 @@ DEEPEST = 32
 BUILDING_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError, MemoryError)
 """What classes raise where settings are wrong that their signature does not tell from right ones."""
 
-MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt", "explain")
-"""Parts of the configuration that do not change what a run finds out."""
-MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
-"""The same within ``trainer``: ``batch_size`` is that of all devices together."""
 MOVED = {"system.devices": "trainer.devices", "system.accelerator": "trainer.accelerator"}
 """Settings of earlier versions and where they are now."""
 
@@ -190,7 +172,7 @@ def instantiate(config: Mapping[str, Any] | None, kind: str | None = None, /, **
 
     Args:
         config: ``_target_`` and its settings, plain values.
-        kind: what is expected, of :data:`~seisvision.runs.trust.faces.FACES`; None takes any of them.
+        kind: what is expected, of :data:`~seisvision.public.NAMES`; None takes any of them.
         objects: further arguments that configuration cannot hold, such as networks.
 
     Raises:
@@ -253,19 +235,3 @@ def with_own_weights(config: Mapping[str, Any]) -> dict[str, Any]:
 def model_name(config: Mapping[str, Any]) -> str:
     """What a network is called in tables: its ``model.name``, else the class that ``model._target_`` names."""
     return str(config["model"].get("name") or config["model"]["_target_"].rpartition(".")[2])
-
-
-def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:
-    """What a run's result depends on: everything but the machine, with the data set named by its content."""
-    part = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
-    part["dataset"] = {key: value for key, value in part["dataset"].items() if key not in ("source", "name")}
-    part["dataset"]["fingerprint"] = data_fingerprint
-    part["trainer"] = {key: value for key, value in part["trainer"].items() if key not in MACHINE_KEYS_OF_TRAINER}
-    part["run"] = {"test": config["run"]["test"]}
-    return part
-
-
-def run_identity(scientific: Mapping[str, Any]) -> str:
-    """Ten hexadecimal digits that name a run by what it is."""
-    canonical = json.dumps(scientific, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:10]

@@ -29,9 +29,14 @@ def describe_environment(seed: int) -> dict[str, Any]:
         "command": [Path(sys.argv[0]).name, *redact_words(sys.argv[1:])],
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": package_versions(),
         "hardware": _hardware(),
     }
+
+
+def package_versions() -> dict[str, str | None]:
+    """Installed versions of the packages that results depend on; None of those that are not installed."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def git_state() -> dict[str, Any]:

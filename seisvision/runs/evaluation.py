@@ -23,6 +23,7 @@ from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS
 from seisvision.leftovers import clear_below
 from seisvision.plain_files import check_plain
+from seisvision.public import SOURCE
 from seisvision.runs.bands import check_bands
 from seisvision.runs.baselines.foreign import Fitted, fit_again
 from seisvision.runs.build import (
@@ -57,7 +58,6 @@ from seisvision.runs.results import beside_baselines, describe_locations
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
 from seisvision.runs.trust.contents import built_from, check_content
-from seisvision.runs.trust.faces import SOURCE
 from seisvision.runs.trust.machine import offset_network
 from seisvision.runs.trust.rebuild import rebuild_task
 from seisvision.runs.trust.stored import checked_config

@@ -13,12 +13,14 @@ from omegaconf import DictConfig
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import check_writable, clear_lock
-from seisvision.runs.configuration import instantiate, run_identity, scientific_part, to_plain
+from seisvision.public import SOURCE
+from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import MEASURE_AGAIN, RunFolder, read_json
+from seisvision.runs.identity import run_identity, scientific_part
+from seisvision.runs.integrity.attempts import changed_since
 from seisvision.runs.integrity.manifest import COMPARED, warn_if_altered
 from seisvision.runs.ranks import current_place
 from seisvision.runs.terminal import copied_to, quick_imports, quiet_libraries, show
-from seisvision.runs.trust.faces import SOURCE
 from seisvision.runs.work import do_run, work_together
 
 log = logging.getLogger(__name__)
@@ -97,11 +99,6 @@ def identify(config: dict[str, Any]) -> RunFolder:
     return folder
 
 
-def run_id_without_copy(run_id: str) -> str:
-    """The run id that ``run.fresh`` numbered: ``3f2a9c01de`` for ``3f2a9c01de-2``."""
-    return run_id.partition("-")[0]
-
-
 def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
     """Return the finished run of ``config``: stored, resumed or new.
 
@@ -140,6 +137,9 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
 
 def _tell_stored(folder: RunFolder) -> None:
     log.info("Run %s is finished; showing its stored result (run.fresh=true runs it again).", folder.run_id)
+    changed = changed_since(folder)
+    if changed:
+        log.info("It was made by other code: %s.", "; ".join(changed))
     show_result(folder)
 
 

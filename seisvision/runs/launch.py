@@ -17,11 +17,11 @@ from seisvision.data.epoch_sampler import local_batch_size
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import parse_json
 from seisvision.leftovers import temporary_folder
+from seisvision.public import SOURCE
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.ranks import MEETING_VARIABLE, PARENT_VARIABLE
 from seisvision.runs.terminal import INTERRUPTED
-from seisvision.runs.trust.faces import SOURCE
 
 POLL_S = 0.1
 GRACE_S = 10

@@ -15,8 +15,8 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from seisvision.errors import ConfigurationError
 from seisvision.runs.build import finds_clusters
 from seisvision.runs.callbacks import WholeCheckpoints
-from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.folder import RunFolder
+from seisvision.runs.identity import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.launch import check_shared
 from seisvision.runs.loggers import HistoryLogger
 from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place, n_processors

@@ -1,0 +1,5 @@
+"""Waveforms drawn as pictures, and their augmentation."""
+
+from seisvision.public import names_of
+
+__all__, __getattr__ = names_of(__name__)

@@ -1,5 +1,6 @@
 """Configuration: what is allowed, what names a run, and that every yaml builds something."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ from tiny_runs import ROOT, plain_config
 from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.runs.build import build_task, build_view, check_origin, data_settings
-from seisvision.runs.configuration import check_targets, instantiate, run_identity, scientific_part
+from seisvision.runs.configuration import check_targets, instantiate
+from seisvision.runs.identity import run_identity, scientific_part
 from seisvision.views.view import View
 
 CONF = ROOT / "conf"
+EARLIER_IDS = json.loads((Path(__file__).parent / "earlier" / "ids_0.1.0.json").read_text())
+"""What runs of every choice were called by the version that first kept its names, on a set that is called so."""
 CHOICES = [
     (path.parent.relative_to(CONF).as_posix(), path.stem)
     for path in sorted(CONF.rglob("*.yaml"))
@@ -37,6 +41,10 @@ FILL = {
 def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
     top, _, rest = group.partition("/")
     config = plain_config([f"{top}={rest + '/' if rest else ''}{choice}", *FILL.get((group, choice), [])])
+    # The network that a run was given has the hash of whatever file it is.
+    same = {key: value for key, value in config.items() if key != "offset_hash"}
+    run_id = run_identity(scientific_part(same, "0123456789ab"))
+    assert run_id == EARLIER_IDS.get(f"{group}/{choice}", run_id), "a new setting needs its line in identity.LATER"
     view = build_view(config)
     task = build_task(config, view)
     raw = task.eval()(_batch(view))

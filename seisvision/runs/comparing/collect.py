@@ -23,7 +23,6 @@ from seisvision.runs.comparing.checks import (
     check_metrics,
 )
 from seisvision.runs.comparing.clusterings import ClusterRun, is_clustering
-from seisvision.runs.configuration import scientific_part
 from seisvision.runs.folder import (
     FAILED,
     FINISHED,
@@ -35,6 +34,7 @@ from seisvision.runs.folder import (
     RunFolder,
     read_json,
 )
+from seisvision.runs.identity import scientific_part
 from seisvision.runs.integrity.manifest import COMPARED, altered_files
 from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.yaml_files import FAST_LOADER, read_yaml

@@ -19,7 +19,7 @@ from seisvision.runs.comparing.clusterings import ClusterRun
 from seisvision.runs.comparing.collect import LEVEL, ComparedRun, LeftOut
 from seisvision.runs.comparing.sample_sets import Evaluated, evaluated_samples
 from seisvision.runs.comparing.tolerances import with_one_tolerance
-from seisvision.runs.configuration import MACHINE_KEYS_OF_TRAINER
+from seisvision.runs.identity import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.integrity.attempts import tell_code
 
 NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")

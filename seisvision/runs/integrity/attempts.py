@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seisvision.errors import SeisvisionError
-from seisvision.runs.environment import code_state, describe_environment
+from seisvision.runs.environment import code_state, describe_environment, package_versions
 from seisvision.runs.folder import TIME_FORMAT, RunFolder, read_json, write_json
 
 log = logging.getLogger(__name__)
@@ -120,6 +120,19 @@ def differences(one: Attempt, other: Attempt) -> list[str]:
         if name in versions and versions[name] != now.get(name)
     ]
     return said
+
+
+def changed_since(folder: RunFolder) -> list[str]:
+    """What of the present code and packages differs from those that finished a run, in words.
+
+    Nothing where that is not known. Modules of one's own are not compared: nothing of them has been imported.
+    """
+    try:
+        last = _read(read_json(folder.environment_file))[-1]
+        here = {**code_state({}), "own": last["code"].get("own")}
+        return differences(last, {"code": here, "packages": package_versions()})
+    except (SeisvisionError, KeyError, IndexError, TypeError, AttributeError, ValueError):
+        return []
 
 
 def code_name(code: Mapping[str, Any]) -> str:

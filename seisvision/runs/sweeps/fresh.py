@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
-from seisvision.runs.experiment import run_id_without_copy
 from seisvision.runs.folder import RunFolder
+from seisvision.runs.identity import run_id_without_copy
 from seisvision.runs.sweeps.folder import StoredPoint, SweepFolder
 from seisvision.runs.sweeps.points import Point
 from seisvision.runs.sweeps.running import settled_states

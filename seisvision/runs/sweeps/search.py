@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.experiment import run_id_without_copy
 from seisvision.runs.folder import FINISHED, PRUNED
+from seisvision.runs.identity import run_id_without_copy
 from seisvision.runs.sweeps.folder import SweepFolder, sweep_id
 from seisvision.runs.sweeps.fresh import fresh_folder, is_fresh, with_begun_run
 from seisvision.runs.sweeps.launcher import Launcher

@@ -16,7 +16,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.runs.experiment import run_id_without_copy
+from seisvision.runs.identity import run_id_without_copy
 from seisvision.runs.ranks import current_place
 from seisvision.runs.sweeps.folder import SweepFolder, sweep_id
 from seisvision.runs.sweeps.fresh import begun_runs, fresh_folder, is_fresh, with_begun_run

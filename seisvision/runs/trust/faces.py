@@ -1,8 +1,8 @@
-"""The public faces: every class and function that configuration may name, by the place it may be named at.
+"""What configuration may name, and at which place.
 
-What is not listed here cannot be named by a file: neither a function of this package that writes files, nor a class of
-one kind at the place of another. A class of this package that configuration is to name needs its line in ``FACES``;
-those of a package of your own need its prefix in ``SEISVISION_ALLOWED_TARGETS``, and must fit their place.
+What has no public name (``seisvision/public.py``) cannot be named by a file: neither a function of this package that
+writes files, nor a class of one kind at the place of another. Classes of a package of your own need its prefix in
+``SEISVISION_ALLOWED_TARGETS``, and must fit their place.
 """
 
 from __future__ import annotations
@@ -16,70 +16,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from seisvision.errors import ConfigurationError
-
-VIEW, AUGMENTATION, MODEL, TASK, OUTPUT = "view", "augmentation", "model", "task", "output"
-OPTIMIZER, SCHEDULER, SOURCE, LOGGER = "optimizer", "scheduler", "source of data", "logger"
-
-FACES: dict[str, dict[str, str]] = {
-    VIEW: {
-        "RecordSection": "seisvision.views.record_section.RecordSection",
-        "RecordSectionObspy": "seisvision.views.record_section_obspy.RecordSectionObspy",
-        "AzimuthSection": "seisvision.views.azimuth_section.AzimuthSection",
-        "StackedSpectrogram": "seisvision.views.stacked_spectrogram.StackedSpectrogram",
-        "TraceView": "seisvision.views.trace.TraceView",
-        "TraceObspy": "seisvision.views.trace_obspy.TraceObspy",
-        "SpectrogramView": "seisvision.views.spectrogram.SpectrogramView",
-        "SpectrogramObspy": "seisvision.views.trace_obspy.SpectrogramObspy",
-    },
-    AUGMENTATION: {"Augment": "seisvision.views.augment.Augment"},
-    MODEL: {
-        "TimmBackbone": "seisvision.models.timm_backbone.TimmBackbone",
-        "AlexNet": "seisvision.models.alexnet.AlexNet",
-        "AlexNetBN": "seisvision.models.alexnet_bn.AlexNetBN",
-    },
-    TASK: {
-        "SupervisedTask": "seisvision.tasks.supervised.SupervisedTask",
-        "DeepClusterTask": "seisvision.tasks.deep_cluster.DeepClusterTask",
-    },
-    OUTPUT: {
-        "ClassOutput": "seisvision.tasks.class_output.ClassOutput",
-        "ScalarOutput": "seisvision.tasks.scalar_output.ScalarOutput",
-        "AngleOutput": "seisvision.tasks.angle_output.AngleOutput",
-    },
-    OPTIMIZER: {},
-    SCHEDULER: {
-        "warmup_cosine": "seisvision.tasks.schedules.warmup_cosine",
-        "constant": "seisvision.tasks.schedules.constant",
-    },
-    SOURCE: {
-        "FolderSource": "seisvision.data.sources.FolderSource",
-        "CombinedSource": "seisvision.data.combined.CombinedSource",
-        "SeisBenchSource": "seisvision.data.seisbench_source.SeisBenchSource",
-        "SyntheticSource": "seisvision.data.synthesis.source.SyntheticSource",
-        "LocalSyntheticSource": "seisvision.data.synthesis_local.source.LocalSyntheticSource",
-    },
-    LOGGER: {
-        "WandbLogger": "seisvision.runs.loggers.WandbLogger",
-        "TensorBoardLogger": "seisvision.runs.loggers.TensorBoardLogger",
-        "TrackioLogger": "seisvision.runs.loggers.TrackioLogger",
-    },
-}
-"""Kind, then the short name of each face and where it is defined. Splits, samplers and launchers are chosen by plain
-words (``split.by``, ``launcher.kind``), never by a path."""
+from seisvision.public import (
+    AUGMENTATION,
+    LOGGER,
+    MODEL,
+    NAMES,
+    OPTIMIZER,
+    OUTPUT,
+    SCHEDULER,
+    SOURCE,
+    TASK,
+    VIEW,
+    find_public,
+    public_name,
+)
 
 LIBRARIES: dict[str, tuple[str, str]] = {
     OPTIMIZER: ("torch.optim", "torch.optim.Optimizer"),
     SCHEDULER: ("torch.optim.lr_scheduler", "torch.optim.lr_scheduler.LRScheduler"),
 }
 """Kind, the module of torch whose public classes may be named, and the class that they must inherit."""
-
-FORMER = {
-    "seisvision.tasks.outputs.ClassOutput": "seisvision.tasks.class_output.ClassOutput",
-    "seisvision.runs.loggers.wandb_logger.WandbLogger": "seisvision.runs.loggers.WandbLogger",
-    "seisvision.runs.loggers.tensorboard_logger.TensorBoardLogger": "seisvision.runs.loggers.TensorBoardLogger",
-    "seisvision.runs.loggers.trackio_logger.TrackioLogger": "seisvision.runs.loggers.TrackioLogger",
-}
-"""Other paths of faces, which stored runs may name."""
 
 BASES: dict[str, tuple[str, ...]] = {
     VIEW: ("seisvision.views.view.View",),
@@ -132,7 +88,7 @@ def check_name(kind: str, target: Any, where: str) -> None:
     """Refuse what may not be named at a place, without importing anything.
 
     Args:
-        kind: what is expected there, a key of ``FACES``.
+        kind: what is expected there, a key of ``NAMES``.
         target: the dotted path.
         where: the setting, for the message.
 
@@ -140,15 +96,15 @@ def check_name(kind: str, target: Any, where: str) -> None:
         ConfigurationError: names the setting, what it says and what is allowed.
     """
     if isinstance(target, str) and re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", target):
-        path = FORMER.get(target, target)
-        if path in FACES[kind].values() or is_own(path) or _library_name(kind, path):
+        path = public_name(target)
+        if path in NAMES[kind] or is_own(path) or _library_name(kind, path):
             return
     raise not_allowed(kind, target, where)
 
 
 def not_allowed(kind: str, target: Any, where: str) -> ConfigurationError:
     """The error that says what a place takes."""
-    allowed = [*FACES[kind].values(), *([f"the classes of {LIBRARIES[kind][0]}"] if kind in LIBRARIES else [])]
+    allowed = [*NAMES[kind], *([f"the classes of {LIBRARIES[kind][0]}"] if kind in LIBRARIES else [])]
     return ConfigurationError(
         f"{where}={_short(target)} is not allowed there. The {kind} must be one of: {', '.join(allowed)}. A class of "
         f"your own: set {ALLOWED_TARGETS_VARIABLE}=yourpackage. in the environment (docs/trust.md)."
@@ -178,9 +134,9 @@ def find_face(kind: str, target: Any, where: str) -> Any:
         ConfigurationError: it may not be named there, cannot be found, or is of another kind.
     """
     check_name(kind, target, where)
-    path = FORMER.get(target, target)
-    if path in FACES[kind].values():
-        return locate_name(path)
+    path = public_name(target)
+    if path in NAMES[kind]:
+        return find_public(path)
     name = _library_name(kind, path)
     if name is not None and not is_own(path):
         module, base = LIBRARIES[kind]
@@ -269,9 +225,3 @@ def check_node(kind: str | None, node: Mapping[str, Any], where: str) -> None:
     if partial is not (kind in LATER) and "_target_" in node:
         needed = "must be true" if kind in LATER else "is not allowed"
         raise ConfigurationError(f"{prefix}_partial_={_short(partial)}: for the {kind} it {needed}.")
-
-
-def kind_of(target: Any) -> str | None:
-    """The kind of a registered face; None of anything else."""
-    path = FORMER.get(target, target) if isinstance(target, str) else ""
-    return next((kind for kind, faces in FACES.items() if path in faces.values()), None)

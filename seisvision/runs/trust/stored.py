@@ -11,9 +11,9 @@ import torch
 
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.plain_types import fits_type, shortened, type_name
+from seisvision.public import MODEL, NAMES, public_name
 from seisvision.runs.configuration import check_numbers, check_targets, instantiate, with_own_weights
 from seisvision.runs.trust.contents import refuse_as_checkpoint
-from seisvision.runs.trust.faces import FACES, FORMER, MODEL
 from seisvision.runs.trust.resolved import check_resolved
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ SETTINGS: dict[str, Any] = {
     "dataset.labels": dict[str, Any],
 }
 """Types of what is read from every stored configuration."""
+ASKS_NETWORK = {"allow_download", "allow_network"}
+"""Settings of sources of data that let them fetch a set."""
 MOST_SAMPLES = 100_000_000
 """Of one trace in a window; a day at 1000 Hz has 86 million."""
 
@@ -66,8 +68,7 @@ def checked_config(config: Any, path: Path | str) -> dict[str, Any]:
     except ConfigurationError as error:
         raise refuse_as_checkpoint(error, path) from error
     source = {key: value for key, value in config["dataset"]["source"].items() if key != "processes"}
-    if "allow_download" in source:
-        source["allow_download"] = False
+    source |= dict.fromkeys(source.keys() & ASKS_NETWORK, False)
     return {**config, "dataset": {**config["dataset"], "source": source}}
 
 
@@ -112,7 +113,7 @@ def check_weights(config: Mapping[str, Any], in_channels: int, checkpoint: Mappi
     """
     settings = config["model"]
     target = settings.get("_target_")
-    if FORMER.get(target, target) not in FACES[MODEL].values():
+    if not isinstance(target, str) or public_name(target) not in NAMES[MODEL]:
         return
     with torch.device("meta"):
         network = instantiate(settings, MODEL, in_channels=in_channels)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import copy
+import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import model_of_ones_own
 import pytest
 from tiny_runs import ROOT, plain_config
 
+from seisvision import public
 from seisvision.errors import CheckpointError, ConfigurationError, SeisvisionError
 from seisvision.runs.build import build_model, build_task, build_view
 from seisvision.runs.configuration import check_targets, instantiate
@@ -25,21 +28,21 @@ def config() -> dict[str, Any]:
     return plain_config([])
 
 
-def test_every_face_is_found_and_fits_its_own_kind() -> None:
-    for kind, named in faces.FACES.items():
-        for name, path in named.items():
-            found = faces.locate_name(path)
-            assert found.__name__ == name
-            assert faces.fits(kind, found), f"{path} is no {kind}"
-            assert faces.find_face(kind, path, "x") is found
+def test_every_public_name_is_found_fits_its_own_kind_and_can_be_imported() -> None:
+    for kind, named in public.NAMES.items():
+        for name in named:
+            found = public.find_public(name)
+            package, _, short = name.rpartition(".")
+            assert found.__name__ == short
+            assert faces.fits(kind, found), f"{name} is no {kind}"
+            assert faces.find_face(kind, name, "x") is found
+            assert getattr(importlib.import_module(package), short) is found
 
 
-def test_every_target_of_conf_is_a_face() -> None:
-    for path in (ROOT / "conf").rglob("*.yaml"):
-        for line in path.read_text().splitlines():
-            target = line.partition("_target_: ")[2].strip()
-            if target and not target.startswith(("hydra_plugins.", "torch.")):
-                assert faces.kind_of(target), f"{path} names {target}, which has no line in FACES"
+def test_conf_and_pages_use_public_names() -> None:
+    for path in (*(ROOT / "conf").rglob("*.yaml"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"):
+        for target in re.findall(r"_target_: *(seisvision[\w.]+)", path.read_text()):
+            assert any(target in named for named in public.NAMES.values()), f"{path}: {target} is no public name"
 
 
 @pytest.mark.parametrize("place", ["view", "model", "task", "optimizer", "scheduler", "augment", "dataset.source"])
@@ -137,10 +140,10 @@ def test_classes_of_ones_own_must_fit_their_place(monkeypatch: pytest.MonkeyPatc
 
 
 def test_paths_of_earlier_versions_still_name_their_faces() -> None:
-    for former, now in faces.FORMER.items():
-        kind = faces.kind_of(now)
-        assert kind is not None
-        assert faces.find_face(kind, former, "x") is faces.locate_name(now)
+    for former, now in (*public.OTHER_NAMES.items(), *((first, name) for name, first in public.FIRST_NAMES.items())):
+        kind = public.kind_of(now)
+        assert kind is not None and public.kind_of(former) == kind
+        assert faces.find_face(kind, former, "x") is public.find_public(now)
     assert faces.find_face(faces.OPTIMIZER, "torch.optim.adamw.AdamW", "x").__name__ == "AdamW"
 
 
@@ -152,11 +155,14 @@ def test_the_program_says_what_it_expects_wherever_it_builds() -> None:
                 assert len(node.args) == 2, f"{path}:{node.lineno} does not say what kind it expects"
 
 
-def test_a_strangers_configuration_fetches_nothing(config: dict[str, Any]) -> None:
-    source = {"_target_": faces.FACES[faces.SOURCE]["SeisBenchSource"], "name": "PNW", "allow_download": True}
+@pytest.mark.parametrize(
+    ("source", "setting"), [("SeisBenchSource", "allow_download"), ("FetchSource", "allow_network")]
+)
+def test_a_strangers_configuration_fetches_nothing(config: dict[str, Any], source: str, setting: str) -> None:
+    node = {"_target_": f"seisvision.data.{source}", "name": "PNW", setting: True}
     model = {**config["model"], "pretrained": True}
-    checked = checked_config({**config, "model": model, "dataset": {**config["dataset"], "source": source}}, "x.ckpt")
-    assert checked["dataset"]["source"]["allow_download"] is False and checked["model"]["pretrained"] is False
+    checked = checked_config({**config, "model": model, "dataset": {**config["dataset"], "source": node}}, "x.ckpt")
+    assert checked["dataset"]["source"][setting] is False and checked["model"]["pretrained"] is False
 
 
 @pytest.mark.parametrize("value", ["${oc.env:HOME}", "${hydra:runtime.cwd}", "${seed}"])

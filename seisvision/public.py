@@ -1,0 +1,152 @@
+"""Public names: how configuration and Python call a class, wherever in the package it is defined.
+
+A name stays when the code behind it moves. Stored runs and checkpoints hold these names, and the ids of runs are made
+from them, so nothing in these tables is ever renamed: a class that moves changes the right-hand side of its line in
+``NAMES``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+VIEW, AUGMENTATION, MODEL, TASK, OUTPUT = "view", "augmentation", "model", "task", "output"
+OPTIMIZER, SCHEDULER, SOURCE, LOGGER = "optimizer", "scheduler", "source of data", "logger"
+
+NAMES: dict[str, dict[str, str]] = {
+    VIEW: {
+        "seisvision.views.RecordSection": "seisvision.views.record_section",
+        "seisvision.views.RecordSectionObspy": "seisvision.views.record_section_obspy",
+        "seisvision.views.AzimuthSection": "seisvision.views.azimuth_section",
+        "seisvision.views.StackedSpectrogram": "seisvision.views.stacked_spectrogram",
+        "seisvision.views.TraceView": "seisvision.views.trace",
+        "seisvision.views.TraceObspy": "seisvision.views.trace_obspy",
+        "seisvision.views.SpectrogramView": "seisvision.views.spectrogram",
+        "seisvision.views.SpectrogramObspy": "seisvision.views.trace_obspy",
+    },
+    AUGMENTATION: {"seisvision.views.Augment": "seisvision.views.augment"},
+    MODEL: {
+        "seisvision.models.TimmBackbone": "seisvision.models.timm_backbone",
+        "seisvision.models.AlexNet": "seisvision.models.alexnet",
+        "seisvision.models.AlexNetBN": "seisvision.models.alexnet_bn",
+    },
+    TASK: {
+        "seisvision.tasks.SupervisedTask": "seisvision.tasks.supervised",
+        "seisvision.tasks.DeepClusterTask": "seisvision.tasks.deep_cluster",
+    },
+    OUTPUT: {
+        "seisvision.outputs.ClassOutput": "seisvision.tasks.class_output",
+        "seisvision.outputs.ScalarOutput": "seisvision.tasks.scalar_output",
+        "seisvision.outputs.AngleOutput": "seisvision.tasks.angle_output",
+    },
+    OPTIMIZER: {},
+    SCHEDULER: {
+        "seisvision.tasks.warmup_cosine": "seisvision.tasks.schedules",
+        "seisvision.tasks.constant": "seisvision.tasks.schedules",
+    },
+    SOURCE: {
+        "seisvision.data.FolderSource": "seisvision.data.sources",
+        "seisvision.data.CombinedSource": "seisvision.data.combined",
+        "seisvision.data.FetchSource": "seisvision.data.fetching.source",
+        "seisvision.data.SeisBenchSource": "seisvision.data.seisbench_source",
+        "seisvision.data.SyntheticSource": "seisvision.data.synthesis.source",
+        "seisvision.data.LocalSyntheticSource": "seisvision.data.synthesis_local.source",
+    },
+    LOGGER: {
+        "seisvision.runs.loggers.WandbLogger": "seisvision.runs.loggers.wandb_logger",
+        "seisvision.runs.loggers.TensorBoardLogger": "seisvision.runs.loggers.tensorboard_logger",
+        "seisvision.runs.loggers.TrackioLogger": "seisvision.runs.loggers.trackio_logger",
+    },
+}
+"""Kind, then public name and the module that defines it. Splits, samplers and launchers are chosen by plain words
+(``split.by``, ``launcher.kind``), never by a path."""
+
+FIRST_NAMES = {
+    "seisvision.views.RecordSection": "seisvision.views.record_section.RecordSection",
+    "seisvision.views.RecordSectionObspy": "seisvision.views.record_section_obspy.RecordSectionObspy",
+    "seisvision.views.AzimuthSection": "seisvision.views.azimuth_section.AzimuthSection",
+    "seisvision.views.StackedSpectrogram": "seisvision.views.stacked_spectrogram.StackedSpectrogram",
+    "seisvision.views.TraceView": "seisvision.views.trace.TraceView",
+    "seisvision.views.TraceObspy": "seisvision.views.trace_obspy.TraceObspy",
+    "seisvision.views.SpectrogramView": "seisvision.views.spectrogram.SpectrogramView",
+    "seisvision.views.SpectrogramObspy": "seisvision.views.trace_obspy.SpectrogramObspy",
+    "seisvision.views.Augment": "seisvision.views.augment.Augment",
+    "seisvision.models.TimmBackbone": "seisvision.models.timm_backbone.TimmBackbone",
+    "seisvision.models.AlexNet": "seisvision.models.alexnet.AlexNet",
+    "seisvision.models.AlexNetBN": "seisvision.models.alexnet_bn.AlexNetBN",
+    "seisvision.tasks.SupervisedTask": "seisvision.tasks.supervised.SupervisedTask",
+    "seisvision.tasks.DeepClusterTask": "seisvision.tasks.deep_cluster.DeepClusterTask",
+    "seisvision.outputs.ClassOutput": "seisvision.tasks.class_output.ClassOutput",
+    "seisvision.outputs.ScalarOutput": "seisvision.tasks.scalar_output.ScalarOutput",
+    "seisvision.outputs.AngleOutput": "seisvision.tasks.angle_output.AngleOutput",
+    "seisvision.tasks.warmup_cosine": "seisvision.tasks.schedules.warmup_cosine",
+    "seisvision.tasks.constant": "seisvision.tasks.schedules.constant",
+    "seisvision.data.FolderSource": "seisvision.data.sources.FolderSource",
+    "seisvision.data.CombinedSource": "seisvision.data.combined.CombinedSource",
+    "seisvision.data.SeisBenchSource": "seisvision.data.seisbench_source.SeisBenchSource",
+    "seisvision.data.SyntheticSource": "seisvision.data.synthesis.source.SyntheticSource",
+    "seisvision.data.LocalSyntheticSource": "seisvision.data.synthesis_local.source.LocalSyntheticSource",
+}
+"""What classes were called before they had a public name. Ids of runs are made from these for ever, and stored runs may
+hold them. A class that came later has no line here: it is called by its public name from the beginning."""
+
+OTHER_NAMES = {
+    "seisvision.data.fetching.source.FetchSource": "seisvision.data.FetchSource",
+    "seisvision.tasks.outputs.ClassOutput": "seisvision.outputs.ClassOutput",
+    "seisvision.runs.loggers.wandb_logger.WandbLogger": "seisvision.runs.loggers.WandbLogger",
+    "seisvision.runs.loggers.tensorboard_logger.TensorBoardLogger": "seisvision.runs.loggers.TensorBoardLogger",
+    "seisvision.runs.loggers.trackio_logger.TrackioLogger": "seisvision.runs.loggers.TrackioLogger",
+}
+"""Further names that stored runs may hold."""
+
+_KNOWN = {first: name for name, first in FIRST_NAMES.items()} | OTHER_NAMES
+
+
+def public_name(target: str) -> str:
+    """The public name of what an earlier version called otherwise; anything else as it is."""
+    return _KNOWN.get(target, target)
+
+
+def name_in_ids(target: str) -> str:
+    """What the id of a run is made from, whichever of its names configuration uses."""
+    name = public_name(target)
+    return FIRST_NAMES.get(name, name)
+
+
+def kind_of(target: Any) -> str | None:
+    """The kind of what a name stands for; None of anything that has no public name."""
+    name = public_name(target) if isinstance(target, str) else ""
+    return next((kind for kind, named in NAMES.items() if name in named), None)
+
+
+def find_public(target: str) -> Any:
+    """Import what a public name, or an earlier one, stands for.
+
+    Raises:
+        KeyError: nothing has that name.
+    """
+    name = public_name(target)
+    (module,) = (named[name] for named in NAMES.values() if name in named)
+    return getattr(importlib.import_module(module), name.rpartition(".")[2])
+
+
+def names_of(package: str) -> tuple[list[str], Callable[[str], Any]]:
+    """``__all__`` and ``__getattr__`` of a package with public names; what is not asked for is not imported.
+
+    Args:
+        package: its name.
+    """
+    found = {
+        name.rpartition(".")[2]: name
+        for named in NAMES.values()
+        for name in named
+        if name.rpartition(".")[0] == package
+    }
+
+    def get(name: str) -> Any:
+        if name not in found:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        return find_public(found[name])
+
+    return sorted(found), get

@@ -1,0 +1,63 @@
+"""What a run is called: a hash of what its result depends on, and of nothing that a later version may change.
+
+Neither where a class is defined (``seisvision/public.py``) nor a setting that came later enters it, so that the same
+command finds the run that an earlier version made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from seisvision.public import name_in_ids
+
+MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt", "explain")
+"""Parts of the configuration that do not change what a run finds out."""
+MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
+"""The same within ``trainer``: ``batch_size`` is that of all devices together."""
+
+LATER: dict[str, Any] = {}
+"""Settings that came after runs had been named, and the values that are what earlier versions did.
+
+``{"view.polarity": "both"}`` says that there was no ``view.polarity`` before, and that ``both`` does what was done
+then: a run that has this value keeps its id. ``[]`` stands for any place in a list: ``task.outputs[].loss_scale``.
+"""
+
+
+def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:
+    """What a run's result depends on: everything but the machine, with the data set named by its content."""
+    part = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
+    part["dataset"] = {key: value for key, value in part["dataset"].items() if key not in ("source", "name")}
+    part["dataset"]["fingerprint"] = data_fingerprint
+    part["trainer"] = {key: value for key, value in part["trainer"].items() if key not in MACHINE_KEYS_OF_TRAINER}
+    part["run"] = {"test": config["run"]["test"]}
+    return _as_ever(part, "")
+
+
+def _as_ever(node: Any, place: str) -> Any:
+    """The same settings as the first version that could do this would have written them."""
+    if isinstance(node, list | tuple):
+        return [_as_ever(value, f"{place}[]") for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    kept = {}
+    for key, value in node.items():
+        where = f"{place}.{key}" if place else str(key)
+        if where in LATER and value == LATER[where]:
+            continue
+        is_name = key == "_target_" and isinstance(value, str)
+        kept[key] = name_in_ids(value) if is_name else _as_ever(value, where)
+    return kept
+
+
+def run_identity(scientific: Mapping[str, Any]) -> str:
+    """Ten hexadecimal digits that name a run by what it is."""
+    canonical = json.dumps(scientific, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+
+def run_id_without_copy(run_id: str) -> str:
+    """The run id that ``run.fresh`` numbered: ``3f2a9c01de`` for ``3f2a9c01de-2``."""
+    return run_id.partition("-")[0]
