@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Backbone(nn.Module):
-    """A network without its last layer: picture (B, P, H, W) to features (B, F)."""
+    """A network without its last layer: picture (B, P, H, W), or (B, P, T) in one dimension, to features (B, F)."""
 
     num_features: int
     """F: length of the feature vector."""
@@ -23,7 +23,7 @@ def norm_of_one_value(network: nn.Module, picture: torch.Tensor) -> str | None:
 
     Args:
         network: what pictures go through; its weights and statistics stay.
-        picture: (1, P, H, W).
+        picture: of one sample, (1, P, H, W) or (1, P, T).
 
     Returns:
         The name within ``network``, ``None`` where all have several values.

@@ -25,8 +25,8 @@ class Contrast(nn.Module):
         self.in_channels = self.out_channels = in_channels
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Pictures (B, P, H, W) whose 99 % quantile is 1, or less where there is next to nothing to see."""
+        """Pictures (B, P, H, W) or lines (B, P, T) whose 99 % quantile is 1; less where there is next to nothing."""
         values = image.flatten(1)
         rank = max(1, round(QUANTILE * values.shape[1]))
         brightest = values.float().kthvalue(rank, dim=1).values.clamp_min(SMALLEST)
-        return image / brightest.to(image)[:, None, None, None]
+        return image / brightest.to(image).view(-1, *[1] * (image.dim() - 1))

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from seisvision.errors import ConfigurationError
+
 
 class Sobel(nn.Module):
     """Horizontal and vertical gradient of every picture channel: (B, P, H, W) to (B, 2P, H, W).
@@ -28,5 +30,14 @@ class Sobel(nn.Module):
         self.register_buffer("weight", kernels.repeat(in_channels, 1, 1, 1), persistent=False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Gradients (B, 2P, H, W) of pictures (B, P, H, W)."""
+        """Gradients (B, 2P, H, W) of pictures (B, P, H, W).
+
+        Raises:
+            ConfigurationError: what comes has one dimension.
+        """
+        if image.dim() != 4:
+            raise ConfigurationError(
+                f"task.front=sobel takes gradients of pictures, but the view gives values of shape "
+                f"{tuple(image.shape[1:])}. Set task.front=none."
+            )
         return functional.conv2d(image, self.weight, padding=1, groups=self.in_channels)

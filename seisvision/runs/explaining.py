@@ -102,9 +102,13 @@ def check_explain(settings: Mapping[str, Any], task: SupervisedTask) -> None:
         )
     if find_spec("captum") is None:
         raise ConfigurationError("Grad-CAM needs the package captum: pip install 'seisvision[explain]'.")
+    if len(task.view.image_shape) != 3:
+        raise ConfigurationError(
+            f"explain=gradcam lays a map over a picture, but {type(task.view).__name__} gives "
+            f"{' x '.join(map(str, task.view.image_shape))} values, which is none. Set explain=none."
+        )
     was_training = task.training
-    picture = torch.zeros(1, task.view.out_channels, task.view.height, task.view.width)
-    find_layer(task.eval().model, picture, settings["layer"])
+    find_layer(task.eval().model, torch.zeros(1, *task.view.image_shape), settings["layer"])
     task.train(was_training)
 
 

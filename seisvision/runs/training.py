@@ -117,7 +117,7 @@ def refuse_single_pictures(data: EventDataModule, task: Task) -> None:
     n_samples, size = len(data.parts["train"]), data.batch_size
     if min(n_samples, size) > 1:
         return
-    picture = torch.zeros(1, task.view.out_channels, task.view.height, task.view.width, device=task.device)
+    picture = torch.zeros(1, *task.view.image_shape, device=task.device)
     layer = norm_of_one_value(task.model, task.front(picture) if isinstance(task, DeepClusterTask) else picture)
     if layer is None:
         return
@@ -125,7 +125,7 @@ def refuse_single_pictures(data: EventDataModule, task: Task) -> None:
     cure = "Set trainer.batch_size to 2 or more" if size == 1 else "Use more data or another split"
     raise ConfigurationError(
         f"{why}, so every batch is a single picture, and the batch norm '{layer}' sees one value a channel of it: "
-        f"nothing could be learnt. {cure}, or larger pictures (view.height, view.width)."
+        f"nothing could be learnt. {cure}, or larger pictures than {picture.shape[1:]} (see the settings of view)."
     )
 
 
@@ -165,7 +165,7 @@ def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule,
     for target, counts in data.counts["train"].items():
         log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
     tell_rare_classes(data.counts, unit)
-    picture = f"{task.view.out_channels} x {task.view.height} x {task.view.width}"
+    picture = " x ".join(map(str, task.view.image_shape))
     log.info("network  %s, %s parameters, pictures %s", model_name(config), f"{parameters:,}", picture)
 
 
@@ -254,8 +254,8 @@ def _evaluate(
 
 
 def count_flops(task: Task) -> int:
-    """Floating-point operations of the backbone for one picture; a multiplication and an addition count as two."""
-    image = torch.zeros(1, task.view.out_channels, task.view.height, task.view.width, device=task.device)
+    """Floating-point operations of the backbone for one sample; a multiplication and an addition count as two."""
+    image = torch.zeros(1, *task.view.image_shape, device=task.device)
     was_training = task.training
     task.eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

@@ -15,9 +15,10 @@ class View(nn.Module):
     """Batch of samples in, network-ready picture out; no learned weights.
 
     ``forward`` takes the batch dictionary of :mod:`seisvision.keys` on any device and returns a float32
-    tensor of shape (B, P, H, W), or (B, P, T) for views that feed one-dimensional networks. A sample's
-    picture depends neither on padding nor on the other samples of the batch, nor on station names,
-    absolute times or the order of traces in a file.
+    tensor (B, *image_shape): (B, P, H, W), or (B, P, T) of views that feed one-dimensional networks, which
+    have an ``image_shape`` of their own in place of ``height`` and ``width``. A sample's picture depends
+    neither on padding nor on the other samples of the batch, nor on station names, absolute times or the
+    order of traces in a file.
     """
 
     unit: str = "event"
@@ -35,6 +36,11 @@ class View(nn.Module):
     """W: columns of the picture."""
     components: str
     """Components of the waveforms it draws from, in their order, such as ``Z`` or ``ZNE``."""
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of the picture of one sample, channels first."""
+        return self.out_channels, self.height, self.width
 
     def forward(self, batch: dict[str, Any]) -> torch.Tensor:
         """Draw every sample of ``batch``."""
@@ -73,7 +79,7 @@ class View(nn.Module):
             )
 
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
-        """Return pictures (B, P, H, W) as uint8 (B, H, W, 3) for people."""
+        """Return what :meth:`forward` gave as pictures for people: uint8 (B, H, W, 3), of any height and width."""
         raise NotImplementedError
 
     def describe(self) -> dict[str, str]:

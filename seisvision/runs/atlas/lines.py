@@ -129,5 +129,6 @@ def describe_protocol(config: Mapping[str, Any]) -> str:
     dealt = "train and val" if split["refit"] else f"split by {split['by']}{stratified}"
     if not split["test_fraction"] and not split["val_fraction"]:
         dealt = "no split"
-    picture = f"{view['_target_'].rpartition('.')[2]} {view['height']} x {view['width']}"
+    size = " x ".join(str(view[key]) for key in ("height", "width") if key in view)
+    picture = f"{view['_target_'].rpartition('.')[2]} {size}".strip()
     return f"{dealt}; {picture}; {model_name(config)}; up to {trainer['max_epochs']} epochs; seed {config['seed']}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,12 +123,14 @@ def _standardised(values: np.ndarray) -> np.ndarray:
 
 def _pictures(task: DeepClusterTask, data: EventDataModule, front: torch.nn.Module) -> np.ndarray:
     """Pixels (N, F) of the pictures behind a fixed layer."""
-    view, n = task.view, len(data.parts["train"])
-    coarser = max(1, int(np.ceil(np.sqrt(n * view.out_channels * view.height * view.width / MOST_VALUES))))
+    n_values = len(data.parts["train"]) * math.prod(task.view.image_shape)
+    is_line = len(task.view.image_shape) == 2
+    pool = torch.nn.functional.avg_pool1d if is_line else torch.nn.functional.avg_pool2d
+    coarser = max(1, math.ceil((n_values / MOST_VALUES) ** (1 if is_line else 1 / 2)))
     rows = []
     with torch.inference_mode():
         for batch in data.loader("train"):
-            rows.append(torch.nn.functional.avg_pool2d(front(task.view(batch)), coarser).flatten(1).numpy())
+            rows.append(pool(front(task.view(batch)), coarser).flatten(1).numpy())
     return np.concatenate(rows)
 
 
