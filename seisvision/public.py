@@ -8,11 +8,25 @@ from them, so nothing in these tables is ever renamed: a class that moves change
 from __future__ import annotations
 
 import importlib
+import os
+import pkgutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 VIEW, AUGMENTATION, MODEL, TASK, OUTPUT = "view", "augmentation", "model", "task", "output"
 OPTIMIZER, SCHEDULER, SOURCE, LOGGER = "optimizer", "scheduler", "source of data", "logger"
+
+ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
+"""Environment variable with the names of your own packages, separated by commas."""
+
+
+def _names_of_outputs() -> dict[str, str]:
+    """Every folder of ``seisvision/outputs`` is a kind of output and says what its class is called."""
+    places = [str(Path(__file__).parent / "outputs")]
+    rooms = [f"seisvision.outputs.{one.name}" for one in pkgutil.iter_modules(places) if one.ispkg]
+    return {f"seisvision.outputs.{importlib.import_module(room).OUTPUT}": f"{room}.output" for room in sorted(rooms)}
+
 
 NAMES: dict[str, dict[str, str]] = {
     VIEW: {
@@ -35,11 +49,7 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.tasks.SupervisedTask": "seisvision.tasks.supervised",
         "seisvision.tasks.DeepClusterTask": "seisvision.tasks.deep_cluster",
     },
-    OUTPUT: {
-        "seisvision.outputs.ClassOutput": "seisvision.tasks.class_output",
-        "seisvision.outputs.ScalarOutput": "seisvision.tasks.scalar_output",
-        "seisvision.outputs.AngleOutput": "seisvision.tasks.angle_output",
-    },
+    OUTPUT: _names_of_outputs(),
     OPTIMIZER: {},
     SCHEDULER: {
         "seisvision.tasks.warmup_cosine": "seisvision.tasks.schedules",
@@ -131,22 +141,37 @@ def find_public(target: str) -> Any:
     return getattr(importlib.import_module(module), name.rpartition(".")[2])
 
 
+def own_packages() -> tuple[str, ...]:
+    """Prefixes of packages of one's own that this machine allows, without the dot at their end."""
+    named = os.environ.get(ALLOWED_TARGETS_VARIABLE, "").split(",")
+    return tuple(name.strip().rstrip(".") for name in named if name.strip().rstrip("."))
+
+
+def is_own(target: str) -> bool:
+    """Whether a dotted path lies in a package that this machine allows."""
+    return any(target == name or target.startswith(f"{name}.") for name in own_packages())
+
+
+def find_in(package: str, name: str) -> Any:
+    """What a package calls by a public name.
+
+    Raises:
+        AttributeError: it has none such.
+    """
+    if not any(f"{package}.{name}" in named for named in NAMES.values()):
+        raise AttributeError(f"module '{package}' has no attribute '{name}'")
+    return find_public(f"{package}.{name}")
+
+
 def names_of(package: str) -> tuple[list[str], Callable[[str], Any]]:
     """``__all__`` and ``__getattr__`` of a package with public names; what is not asked for is not imported.
 
     Args:
         package: its name.
     """
-    found = {
-        name.rpartition(".")[2]: name
-        for named in NAMES.values()
-        for name in named
-        if name.rpartition(".")[0] == package
-    }
+    short = sorted(name.rpartition(".")[2] for named in NAMES.values() for name in named if _is_in(package, name))
+    return short, lambda name: find_in(package, name)
 
-    def get(name: str) -> Any:
-        if name not in found:
-            raise AttributeError(f"module '{package}' has no attribute '{name}'")
-        return find_public(found[name])
 
-    return sorted(found), get
+def _is_in(package: str, name: str) -> bool:
+    return name.rpartition(".")[0] == package

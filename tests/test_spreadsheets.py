@@ -17,9 +17,9 @@ from seisvision.data.fetching.request_log import RequestLog
 from seisvision.data.importing.rejections import Rejection, write_rejections
 from seisvision.data.predicted_offsets import PredictedOffsets
 from seisvision.data.split import Split
-from seisvision.evaluation.class_predictions import ClassPredictions
 from seisvision.evaluation.tables import ResultRow, results_table
 from seisvision.location.catalogue import read_observations, write_table
+from seisvision.outputs.classes.predictions import ClassPredictions
 from seisvision.runs import tables
 from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
 from seisvision.spreadsheets import DictReader, Reader, Writer, from_cell, to_cell

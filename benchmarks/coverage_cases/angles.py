@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 from coverage import Case, IntervalCase
 
-from seisvision.evaluation.circular import angle_metrics
 from seisvision.evaluation.intervals import Measure
+from seisvision.outputs.angles.measures import angle_metrics
 
 
 def von_mises_errors(

@@ -8,10 +8,10 @@ import numpy as np
 from coverage import Case, IntervalCase, shared_noise
 from scipy import special
 
-from seisvision.evaluation.class_predictions import ClassPredictions
-from seisvision.evaluation.class_table import class_table
-from seisvision.evaluation.classification import classification_metrics
 from seisvision.evaluation.intervals import Measure
+from seisvision.outputs.classes.measures import classification_metrics
+from seisvision.outputs.classes.predictions import ClassPredictions
+from seisvision.outputs.classes.tables import class_table
 
 CONFIDENCE = 2.0
 """Logits in standard deviations of the score: networks are too sure."""

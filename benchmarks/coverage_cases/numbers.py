@@ -9,7 +9,7 @@ from coverage import Case, IntervalCase, shared_noise
 from scipy import special
 
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.scalar import Tolerance, scalar_metrics
+from seisvision.outputs.numbers.measures import Tolerance, scalar_metrics
 
 KM = Tolerance(0.1, 10.0, "km")
 

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.evaluation.class_predictions import ClassPredictions
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.predictions import Predictions
 from seisvision.evaluation.resampling import EventBootstrap
+from seisvision.outputs.predictions import ErrorSizes, Predictions
 
 MOST_BINS = 6
 FEWEST_PER_BIN = 10
 """Samples; with fewer, an interval says nothing."""
-SHARE_WRONG = "share_wrong"
 COLUMNS = ("quantity", "low", "high", "middle", "measure", "value", "value_low", "value_high", "n", "n_events")
 """Of a table of error bins."""
 
@@ -49,21 +47,11 @@ def error_against(
 
     Classes: share of wrong samples. Numbers and angles: median absolute error.
     """
-    measure, size = error_sizes(said)
-    return against_quantities(measure, size, said.source_ids, quantities, level)
-
-
-def error_sizes(said: Predictions) -> tuple[str, np.ndarray]:
-    """Name of the measure and the error of every sample (N,), NaN where it has no target or no prediction."""
-    if isinstance(said, ClassPredictions):
-        return SHARE_WRONG, np.where(said.labelled, (~said.correct).astype(float), np.nan)
-    unit = "deg" if said.about["kind"] == "angle" else str(said.about.get("unit") or "")
-    return "_".join(filter(None, ["median_ae", unit])), np.abs(said.error)  # type: ignore[attr-defined]
+    return against_quantities(said.error_sizes(), said.source_ids, quantities, level)
 
 
 def against_quantities(
-    measure: str,
-    size: np.ndarray,
+    errors: ErrorSizes,
     source_ids: Sequence[str],
     quantities: Mapping[str, np.ndarray],
     level: float = 0.95,
@@ -71,17 +59,15 @@ def against_quantities(
     """Bins of errors (N,) by quantity; see :func:`error_against`."""
     found = {}
     for name, values in quantities.items():
-        bins = _bins(name, measure, np.asarray(values, float), size, np.asarray(source_ids), level)
+        bins = _bins(name, errors, np.asarray(values, float), np.asarray(source_ids), level)
         if len(bins) > 1:
             found[name] = bins
     return found
 
 
-def _bins(
-    name: str, measure: str, values: np.ndarray, size: np.ndarray, source_ids: np.ndarray, level: float
-) -> list[ErrorBin]:
-    known = np.flatnonzero(np.isfinite(values) & np.isfinite(size))
-    values, size, source_ids = values[known], size[known], source_ids[known]
+def _bins(name: str, errors: ErrorSizes, values: np.ndarray, source_ids: np.ndarray, level: float) -> list[ErrorBin]:
+    known = np.flatnonzero(np.isfinite(values) & np.isfinite(errors.size))
+    values, size, source_ids = values[known], errors.size[known], source_ids[known]
     edges = _edges(values)
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(0, len(edges) - 2))
     bins = []
@@ -90,7 +76,7 @@ def _bins(
         if not inside.any():
             continue
         bootstrap = EventBootstrap(source_ids[inside], level)
-        found = bootstrap.share(size[inside] > 0.5) if measure == SHARE_WRONG else bootstrap.median(size[inside])
+        found = bootstrap.share(size[inside] > 0.5) if errors.is_share else bootstrap.median(size[inside])
         own = values[inside]
         bins.append(
             ErrorBin(
@@ -98,7 +84,7 @@ def _bins(
                 float(own.min()),
                 float(own.max()),
                 float(np.median(own)),
-                measure,
+                errors.measure,
                 found,
                 bootstrap.n_groups,
             )
@@ -114,16 +100,3 @@ def _edges(values: np.ndarray) -> np.ndarray:
     edges = np.unique(np.quantile(values, np.linspace(0, 1, n_bins + 1), method="higher"))
     # The last bin would otherwise hold the largest value alone where many samples share it.
     return edges if len(edges) > 2 or len(edges) < 2 else np.array([edges[0], edges[1], np.inf])
-
-
-def most_surprising(said: Predictions, n: int) -> np.ndarray:
-    """Positions of the samples that were said to be certain and are wrong: error over its stated sigma, largest first.
-
-    Empty for classes, whose ``worst`` are ordered by confidence already, and where no sigma is predicted.
-    """
-    if isinstance(said, ClassPredictions):
-        return np.zeros(0, dtype=int)
-    _, size = error_sizes(said)
-    ratio = size / np.maximum(said.decoded[:, 1], 1e-12)
-    known = np.flatnonzero(np.isfinite(ratio))
-    return known[np.argsort(-ratio[known], kind="stable")][:n]

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from seisvision.errors import DataError
-from seisvision.evaluation.error_sources import SHARE_WRONG, ErrorBin
+from seisvision.evaluation.error_sources import ErrorBin
 from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
 from seisvision.files import whole_file
+from seisvision.outputs.predictions import SHARE_WRONG
 
 QUANTITIES = {
     "offset_km": "offset (km)",

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.tasks.output import Output
+from seisvision.outputs.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
 SMALLEST_MAP = 4
@@ -18,10 +18,7 @@ SMALLEST_MAP = 4
 
 
 class OutputValue(nn.Module):
-    """Pictures (B, P, H, W) to the one raw value (B, 1) of an output that is explained.
-
-    Classes: the logit of the class that is predicted. Numbers: the raw scalar. Angles: the angle itself, which grows
-    clockwise; the length of the raw vector says nothing of it.
+    """Pictures (B, P, H, W) to the one value (B, 1) of an output that is explained, see ``Output.explained``.
 
     Args:
         task: the trained network.
@@ -35,23 +32,7 @@ class OutputValue(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """The value of every picture."""
         raw = self.output(self.model(image)).float()
-        if self.output.kind == "class":
-            return raw.gather(1, raw.argmax(1, keepdim=True))
-        if self.output.kind == "angle" and raw.shape[1] == 2:
-            return self._angle(raw)
-        return raw[:, :1]
-
-    @staticmethod
-    def _angle(raw: torch.Tensor) -> torch.Tensor:
-        """Vectors (B, 2) to a value (B, 1) whose gradient is that of their angle: without its jump, it is zero."""
-        fixed = raw.detach()
-        across = torch.stack([-fixed[:, 1], fixed[:, 0]], dim=1) / fixed.square().sum(1, keepdim=True).clamp_min(1e-12)
-        return (raw * across).sum(1, keepdim=True)
-
-
-def is_signed(output: Output) -> bool:
-    """Whether a negative map means something: what lowers a number or turns an angle back. Classes have evidence."""
-    return output.kind != "class"
+        return self.output.explained(raw)
 
 
 def find_layer(model: nn.Module, image: torch.Tensor, name: str | None = None) -> tuple[str, nn.Module]:

@@ -30,6 +30,11 @@ COUNTABLE_PREFIXES = ("accuracy", "acc_tol_", "within_factor_2")
 """Shares of samples, which are shown with their counts."""
 
 
+def number_text(value: float) -> str:
+    """A number in four digits."""
+    return f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.4g}"
+
+
 @dataclass(frozen=True)
 class ResultRow:
     """One line of a results table: a network, a baseline or the expert."""

@@ -1,5 +1,15 @@
-"""What networks say: classes, numbers and angles."""
+"""What networks say: one folder for each kind, with everything that is particular to it.
 
-from seisvision.public import names_of
+The ``__init__.py`` of a folder names the kind and its classes: ``KIND`` is the word in stored descriptions, ``OUTPUT``
+the class in its ``output.py`` (head, loss, decoding) and ``PREDICTIONS`` that in its ``predictions.py`` (measures,
+columns, averaging, baselines, figures, what a comparison shows). A folder that is here is found; nothing else names it.
+"""
 
-__all__, __getattr__ = names_of(__name__)
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    # Public names are made from the folders here, so that they can be asked for only later.
+    from seisvision.public import find_in
+
+    return find_in(__name__, name)

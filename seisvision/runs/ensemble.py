@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.evaluation.ensemble import average_predictions, count_votes
-from seisvision.evaluation.predictions import Predictions
+from seisvision.outputs.averaging import average_predictions, count_votes
+from seisvision.outputs.predictions import Predictions
 from seisvision.runs.baselines.ensemble import averaged_baselines
 from seisvision.runs.baselines.foreign import Fitted
 from seisvision.runs.checkpoint import find_checkpoint, load_checkpoint

@@ -18,10 +18,11 @@ from seisvision.data.datamodule import EventDataModule
 from seisvision.data.splits import Split
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.evaluation.predictions import Predictions
 from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS
 from seisvision.leftovers import clear_below
+from seisvision.outputs.output import Output
+from seisvision.outputs.predictions import Predictions
 from seisvision.plain_files import check_plain
 from seisvision.public import SOURCE
 from seisvision.runs.bands import check_bands
@@ -62,7 +63,6 @@ from seisvision.runs.trust.machine import offset_network
 from seisvision.runs.trust.rebuild import rebuild_task
 from seisvision.runs.trust.stored import checked_config
 from seisvision.tasks.deep_cluster import DeepClusterTask
-from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)

@@ -18,14 +18,15 @@ from seisvision.data.datamodule import EventDataModule
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.evaluation.figures_sources import overlay_figure
-from seisvision.evaluation.predictions import PREDICTIONS, Predictions
-from seisvision.evaluation.saliency import find_layer, grad_cam, is_signed, rank_correlations, upsample
+from seisvision.evaluation.saliency import find_layer, grad_cam, rank_correlations, upsample
 from seisvision.files import whole_file
+from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.output import Output
+from seisvision.outputs.predictions import Predictions
 from seisvision.runs.build import build_task
 from seisvision.runs.configuration import with_own_weights
 from seisvision.runs.folder import RunFolder, write_json
-from seisvision.tasks.class_output import NO_CLASS
-from seisvision.tasks.output import Output
+from seisvision.runs.prediction import true_values
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -117,15 +118,13 @@ def choose_samples(data: EventDataModule, part: str, output: Output, n: int) -> 
     targets = data.parts[part].targets.get(output.target)
     if targets is None:
         return np.arange(min(n, len(data.parts[part])))
-    if output.kind == "class":
-        numbers = np.unique(targets[targets >= 0])
-        shares = [np.flatnonzero(targets == number) for number in numbers]
-        # One of each class in turn, so that few samples hold as many classes as possible.
-        turns = [some[i] for i in range(n) for some in shares if i < len(some)]
-        return np.array(sorted(turns[:n], key=lambda place: targets[place]), dtype=int)
-    known = np.flatnonzero(np.isfinite(targets))
-    ranks = np.linspace(0, max(0, len(known) - 1), min(n, len(known))).round().astype(int)
-    return known[np.argsort(targets[known], kind="stable")[ranks]]
+    groups = predictions_class(output.kind).grouped(output.describe(), targets)
+    if len(groups) == 1:
+        ranks = np.linspace(0, max(0, len(groups[0]) - 1), min(n, len(groups[0]))).round().astype(int)
+        return groups[0][ranks]
+    # One of each class in turn, so that few samples hold as many classes as possible.
+    turns = [some[i] for i in range(n) for some in groups if i < len(some)]
+    return np.array(sorted(turns[:n], key=lambda place: targets[place]), dtype=int)
 
 
 def _batch(data: EventDataModule, part: str, chosen: np.ndarray) -> dict[str, Any]:
@@ -152,7 +151,7 @@ def _write(
     middle = float(np.nanmedian(same)) if np.isfinite(same).any() else None
     stem = f"{output.name}_{part}"
     about = {
-        "method": "gradcam", "layer": layer, "map": list(maps.shape[1:]), "signed": is_signed(output),
+        "method": "gradcam", "layer": layer, "map": list(maps.shape[1:]), "signed": output.map_is_signed,
         "samples": said.sample_ids,
         "random_weights_rank_correlation": [None if np.isnan(one) else float(one) for one in same],
         "median_rank_correlation": middle,
@@ -169,7 +168,7 @@ def _write(
         pictures,
         upsample(maps, *pictures.shape[2:]),
         _captions(said),
-        signed=is_signed(output),
+        signed=output.map_is_signed,
         title=title,
     )
     log.info("explain  %s: %d maps at %s, rank correlation with random weights %s", stem, len(maps), layer, text)
@@ -185,13 +184,11 @@ def _said(task: SupervisedTask, output: Output, batch: dict[str, Any]) -> Predic
     """What the network says about one batch."""
     with torch.no_grad():
         step = task.predict_step(batch, 0)
-    n = len(batch[keys.SOURCE_ID])
-    target = batch[keys.TARGETS].get(output.target, torch.full((n,), NO_CLASS if output.kind == "class" else torch.nan))
-    return PREDICTIONS[output.kind].from_decoded(
+    return predictions_class(output.kind).from_decoded(
         output.describe(),
         batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID]),
         batch[keys.SOURCE_ID],
-        target.numpy(),
+        true_values(batch, output).numpy(),
         step["decoded"][output.name].double().numpy(),
     )
 

@@ -14,12 +14,12 @@ from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.samples import EventSamples
 from seisvision.data.traces import TraceSamples
-from seisvision.evaluation.error_sources import most_surprising
 from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
-from seisvision.evaluation.predictions import Predictions
+from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.output import Output
+from seisvision.outputs.predictions import Predictions
 from seisvision.runs.folder import RunFolder
 from seisvision.tasks.deep_cluster import DeepClusterTask
-from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.view import View
 
@@ -52,21 +52,18 @@ def draw_results(stem: Path, samples: Samples, view: View, said: Predictions) ->
     """
     said.draw(stem, samples.index.paths["path_ep_distance_km"] if isinstance(samples, TraceSamples) else None)
     draw_some(stem.with_name(f"{stem.name}_wrong.png"), samples, view, said, said.worst(N_WORST))
-    surprising = most_surprising(said, N_WORST)
-    draw_some(stem.with_name(f"{stem.name}_confident_wrong.png"), samples, view, said, surprising)
+    draw_some(stem.with_name(f"{stem.name}_confident_wrong.png"), samples, view, said, said.surprising(N_WORST))
 
 
 def _draw_seen(path: Path, data: EventDataModule, task: Task, output: Output, targets: np.ndarray) -> None:
     """A few training samples: of every class, or spread over the range of the values."""
-    if output.kind == "class":
-        numbers: list[str] = output.describe()["class_names"]
-        chosen = np.concatenate([np.flatnonzero(targets == number)[:PER_CLASS] for number in range(len(numbers))])
-        captions = [plain_text(numbers[targets[i]]) for i in chosen]
+    kind, about = predictions_class(output.kind), output.describe()
+    groups = kind.grouped(about, targets)
+    if len(groups) == 1:
+        chosen = groups[0][evenly_chosen(N_SEEN, len(groups[0]))]
     else:
-        known = np.flatnonzero(np.isfinite(targets))
-        chosen = known[np.argsort(targets[known], kind="stable")[evenly_chosen(N_SEEN, len(known))]]
-        unit = output.describe().get("unit", "degrees")
-        captions = [f"{targets[i]:.4g} {unit}" for i in chosen]
+        chosen = np.concatenate([some[:PER_CLASS] for some in groups])
+    captions = [plain_text(kind.caption(about, targets[i])) for i in chosen]
     samples_figure(path, pictures(data.parts["train"], task.view, chosen), captions)
 
 

@@ -24,8 +24,8 @@ from seisvision.data.recording_shapes import RecordingShapes, set_shapes
 from seisvision.data.same_event import SAME_TIME_S, EventFacts, same_origins, same_recordings
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.evaluation.predictions import Predictions
 from seisvision.files import write_text
+from seisvision.outputs.predictions import Predictions
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from seisvision.data.targets import target_arrays, trace_target_arrays
 from seisvision.data.traces import build_trace_index
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.evaluation.predictions import PREDICTIONS, Predictions
-from seisvision.tasks.class_output import NO_CLASS
+from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.output import Output
+from seisvision.outputs.predictions import Predictions
 from seisvision.tasks.exact import rank_and_size
-from seisvision.tasks.output import Output
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
     predictions = {}
     for output in task.outputs:
         decoded = torch.cat([batch["decoded"][output.name] for batch in batches])[rows].double().numpy()
-        target = torch.cat([_target(batch, output) for batch in batches])[rows].numpy()
-        predictions[output.name] = PREDICTIONS[output.kind].from_decoded(
+        target = torch.cat([true_values(batch, output) for batch in batches])[rows].numpy()
+        predictions[output.name] = predictions_class(output.kind).from_decoded(
             output.describe(), [sample_ids[row] for row in rows], [source_ids[row] for row in rows], target, decoded
         )
     return predictions
@@ -69,11 +69,15 @@ def in_data_order(sample_ids: list[str], batches: list[Any], loader: DataLoader)
     return [row_of[sample_id] for sample_id in loader.dataset.sample_ids]  # type: ignore[attr-defined]
 
 
-def _target(batch: dict[str, Any], output: Output) -> torch.Tensor:
+def true_values(batch: dict[str, Any], output: Output) -> torch.Tensor:
     """True values of a batch; unknown where the data have no such column."""
-    n = len(batch[keys.SOURCE_ID])
-    unknown = torch.full((n,), NO_CLASS) if output.kind == "class" else torch.full((n,), torch.nan)
-    return batch[keys.TARGETS].get(output.target, unknown)
+    known = batch[keys.TARGETS].get(output.target)
+    return known if known is not None else unknown_targets(output, len(batch[keys.SOURCE_ID]))
+
+
+def unknown_targets(output: Output, n: int) -> torch.Tensor:
+    """True values (n,) of samples that have none."""
+    return torch.from_numpy(predictions_class(output.kind).unknown(n))
 
 
 def with_targets(
@@ -83,7 +87,7 @@ def with_targets(
     known = {}
     for output in task.outputs:
         said = predictions[output.name]
-        class_map = _known_classes(output, config) if output.kind == "class" else None
+        class_map = _known_classes(output, config) if "class_names" in output.describe() else None
         try:
             target = _targets(said, output.target, class_map, waveform_set, task.view.unit)
         except DataError as error:

@@ -12,21 +12,16 @@ import numpy as np
 
 from seisvision import spreadsheets
 from seisvision.errors import DataError
-from seisvision.evaluation.predictions import PREDICTIONS, Predictions
 from seisvision.files import write_text
+from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.predictions import Predictions
 from seisvision.plain_files import check_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_CLASS = -1
-"""Class number of samples without label, as outputs of classes have it."""
-
 SAMPLE_COLUMNS = ("source_id", "trace_id", "station_network_code", "station_code")
 """Columns of ``predictions.csv`` that say what a row is about; the last three for single traces only."""
-
-DECODED = {"scalar": ("sigma", "low68", "high68", "low95", "high95"), "angle": ("sigma",)}
-"""Columns of ``predictions.csv`` behind the prediction, in the order in which outputs decode them."""
 
 
 def write_predictions(
@@ -69,26 +64,22 @@ def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
     Raises:
         DataError: the file is damaged, holds no such output, or names a class that the output does not have.
     """
-    name, is_class = about["name"], about["kind"] == "class"
-    columns = [f"probability_{one}" for one in about["class_names"]] if is_class else ["prediction"]
-    needed = [f"{name}_{column}" for column in ("target", "prediction", *columns)]
-    numbers = [f"{name}_{column}" for column in (*columns, *DECODED.get(about["kind"], ()))]
+    name, kind = about["name"], predictions_class(about["kind"])
+    needed = [f"{name}_{column}" for column in kind.needed_columns(about)]
+    numbers = [f"{name}_{column}" for column in kind.number_columns(about)]
     try:
-        table = _read_cells(path, [*numbers] if is_class else [*numbers, f"{name}_target"])
+        table = _read_cells(path, numbers)
+        missing = [column for column in ("source_id", *needed) if column not in table]
+        if missing:
+            raise DataError(
+                f"{path} holds no predictions of '{name}' ({missing[0]} is missing); evaluate that output again"
+            )
+        target = kind.read_targets(about, table[f"{name}_target"].tolist())
     except (ValueError, TypeError, OverflowError) as error:
         said = " ".join(str(error).split())[:200]
         raise DataError(f"{path} is no table of predictions ({said}); evaluate that run again") from error
-    missing = [column for column in ("source_id", *needed) if column not in table]
-    if missing:
-        raise DataError(
-            f"{path} holds no predictions of '{name}' ({missing[0]} is missing); evaluate that output again"
-        )
-    target = table[f"{name}_target"].to_numpy()
-    if is_class:
-        target = _class_numbers(target, [str(one) for one in about["class_names"]], path)
     decoded = table.reindex(columns=numbers).to_numpy(dtype=float)
     ids = table["trace_id"] if "trace_id" in table else table["source_id"]
-    kind = PREDICTIONS[about["kind"]]
     return kind.from_decoded(about, ids.tolist(), table["source_id"].tolist(), target, decoded)
 
 
@@ -125,21 +116,6 @@ def _read_cells(path: Path, numbers: Sequence[str]) -> pd.DataFrame:
     for column in set(numbers) & set(table):
         table[column] = pd.to_numeric(table[column].replace("", "nan"))
     return table
-
-
-def _class_numbers(names: np.ndarray, class_names: Sequence[str], path: Path) -> np.ndarray:
-    """int (N,): numbers of the classes that were written by name; those without label are empty.
-
-    Raises:
-        DataError: a name is none of the classes.
-    """
-    number_of = {"": NO_CLASS} | {name: number for number, name in enumerate(class_names)}
-    unknown = sorted({str(name) for name in names} - number_of.keys())
-    if unknown:
-        raise DataError(
-            f"{path} names the class '{unknown[0]}', which is none of {', '.join(class_names)}; evaluate that run again"
-        )
-    return np.array([number_of[name] for name in names], dtype=int)
 
 
 def _cell(value: Any) -> Any:

@@ -12,11 +12,10 @@ import numpy as np
 
 from seisvision import spreadsheets
 from seisvision.data.datamodule import EventDataModule, Exclusion
-from seisvision.evaluation import class_table, error_sources
-from seisvision.evaluation.class_predictions import ClassPredictions
+from seisvision.evaluation import error_sources
 from seisvision.evaluation.figures_sources import error_against_figure, picture_file
-from seisvision.evaluation.predictions import Predictions
 from seisvision.files import write_text
+from seisvision.outputs.predictions import Predictions, Table
 from seisvision.runs.figures import Samples, draw_results, draw_some, draw_training, evenly_chosen, pictures
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.results import LOCATORS, describe_measure, stored_measures
@@ -98,9 +97,7 @@ def write_part_report(
             draw_results(folder.figures / stem, samples, view, said)
             _result_tables(folder.tables, stem, said, metrics[part][output], level)
             _error_sources(folder, stem, said, facts, level)
-            if isinstance(said, ClassPredictions) and "n_stations" in facts:
-                rows = class_table.strata_table(said, "n_stations", facts["n_stations"], level=level)
-                write_table(folder.tables / f"{stem}_within_stations.csv", class_table.STRATA_COLUMNS, rows)
+            _write_tables(folder.tables, stem, said.tables_within(facts, level))
         _sample_table(folder, stem, samples, view, said)
     _location_tables(folder.tables, metrics.get("location"))
 
@@ -134,23 +131,16 @@ def _samples_of(data: EventDataModule, said: Predictions) -> Samples:
 
 
 def _result_tables(tables: Path, stem: str, said: Predictions, measured: Mapping[str, Any], level: float) -> None:
-    """All measures with interval and n; of classes also confusion, class table and reliability; else coverage."""
+    """All measures with interval and n, and what the kind of output adds."""
     measures = stored_measures(measured)
     rows = [[name, one.value, one.low, one.high, one.n] for name, one in measures.items()]
     write_table(tables / f"{stem}_measures.csv", MEASURE_COLUMNS, rows)
-    if isinstance(said, ClassPredictions):
-        names = said.class_names
-        rows = [[name, *counts] for name, counts in zip(names, measured["confusion"], strict=True)]
-        write_table(tables / f"{stem}_confusion.csv", ["true class", *(f"called {name}" for name in names)], rows)
-        per_class = class_table.class_table(said, measures, level)
-        write_table(tables / f"{stem}_classes.csv", class_table.COLUMNS, per_class)
-        bins = measured["reliability"]
-        write_table(tables / f"{stem}_reliability.csv", list(bins), zip(*bins.values(), strict=True))
-        return
-    curve = measured["acc_curve"]
-    write_table(tables / f"{stem}_tolerance.csv", list(curve), zip(*curve.values(), strict=True))
-    stated = [[float(name) / 100, share] for name, share in measured["coverage"].items() if share is not None]
-    write_table(tables / f"{stem}_reliability.csv", ["stated", "share_inside"], stated)
+    _write_tables(tables, stem, said.result_tables(measures, measured, level))
+
+
+def _write_tables(tables: Path, stem: str, found: Mapping[str, Table]) -> None:
+    for end, (columns, rows) in found.items():
+        write_table(tables / f"{stem}_{end}.csv", columns, rows)
 
 
 def _error_sources(

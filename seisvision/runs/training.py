@@ -15,8 +15,8 @@ import seisvision
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.labels import tell_rare_classes
 from seisvision.errors import ConfigurationError
-from seisvision.evaluation.predictions import Predictions
 from seisvision.models.backbone import norm_of_one_value
+from seisvision.outputs.predictions import Predictions
 from seisvision.runs.baselines.foreign import training_guesses
 from seisvision.runs.baselines.own import compare_with_baselines
 from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters

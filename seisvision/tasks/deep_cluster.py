@@ -24,10 +24,10 @@ from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
 from seisvision.models.contrast import Contrast
 from seisvision.models.sobel import Sobel
+from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
 from seisvision.tasks.kept_pictures import KeptPictures, draw
-from seisvision.tasks.output import Output
 from seisvision.views.noise import in_more_noise
 from seisvision.views.view import View
 

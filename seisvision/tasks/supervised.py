@@ -11,9 +11,9 @@ from torch import nn
 
 from seisvision import keys
 from seisvision.models.backbone import Backbone
+from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
-from seisvision.tasks.output import Output
 from seisvision.views.view import View
 
 

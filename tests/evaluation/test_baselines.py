@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from seisvision.errors import DataError
-from seisvision.evaluation.baselines.classes import fit_baselines
 from seisvision.evaluation.baselines.feature_table import FeatureTable
+from seisvision.outputs.classes.baselines import fit_baselines
 
 CLASSES = ["earthquake", "glacial"]
 

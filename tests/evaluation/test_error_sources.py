@@ -9,11 +9,13 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from seisvision.errors import DataError
-from seisvision.evaluation.class_table import COLUMNS, STRATA_COLUMNS, class_table, strata_table
 from seisvision.evaluation.directions import direction
 from seisvision.evaluation.error_sources import SHARE_WRONG, error_against, most_surprising
 from seisvision.evaluation.figures_sources import error_against_figure, overlay_figure, picture_file
-from seisvision.evaluation.predictions import AnglePredictions, ClassPredictions, ScalarPredictions
+from seisvision.outputs.angles.predictions import AnglePredictions
+from seisvision.outputs.classes.predictions import ClassPredictions
+from seisvision.outputs.classes.tables import COLUMNS, STRATA_COLUMNS, class_table, strata_table
+from seisvision.outputs.numbers.predictions import ScalarPredictions
 
 SCALAR = {"kind": "scalar", "name": "offset", "unit": "km", "transform": "none",
           "tolerance_relative": 0.1, "tolerance_absolute": 10.0}  # fmt: skip

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError
-from seisvision.evaluation.saliency import OutputValue, find_layer, grad_cam, is_signed, rank_correlations, upsample
+from seisvision.evaluation.saliency import OutputValue, find_layer, grad_cam, rank_correlations, upsample
 from seisvision.models.alexnet import AlexNet
 from seisvision.models.backbone import Backbone
 from seisvision.models.timm_backbone import TimmBackbone
-from seisvision.tasks.angle_output import AngleOutput
-from seisvision.tasks.class_output import ClassOutput
-from seisvision.tasks.scalar_output import ScalarOutput
+from seisvision.outputs.angles.output import AngleOutput
+from seisvision.outputs.classes.output import ClassOutput
+from seisvision.outputs.numbers.output import ScalarOutput
 from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.view import View
 
@@ -62,7 +62,7 @@ def test_the_map_of_a_number_is_positive_where_it_rises_and_negative_where_it_fa
     task = task_of(TwoMaps(), output)
     output.head.weight.data, output.head.bias.data = torch.tensor([[2.0, -1.0]]), torch.zeros(1)
     (heat,) = grad_cam(task, output, blobs(), task.model.conv)
-    assert heat[:4, :4].min() > 0 and heat[4:, 4:].max() < 0 and is_signed(output)
+    assert heat[:4, :4].min() > 0 and heat[4:, 4:].max() < 0 and output.map_is_signed
 
 
 def test_what_is_explained_of_an_angle_is_the_angle() -> None:

@@ -8,9 +8,6 @@ from scipy import stats
 from sklearn import metrics
 
 from seisvision.evaluation.agreement import agreement_measures, expected_information
-from seisvision.evaluation.class_predictions import ClassPredictions
-from seisvision.evaluation.class_table import class_table
-from seisvision.evaluation.classification import classification_metrics
 from seisvision.evaluation.intervals import Measure, rare_wilson_interval, wilson_interval
 from seisvision.evaluation.resampling import EventBootstrap
 from seisvision.evaluation.tables import format_measure
@@ -18,6 +15,9 @@ from seisvision.evaluation.uncertainty.directions import mean_direction_interval
 from seisvision.evaluation.uncertainty.proportions import Part, effective_trials, mean_of_parts
 from seisvision.evaluation.uncertainty.quantiles import quantile_interval
 from seisvision.evaluation.uncertainty.roc_area import area_part
+from seisvision.outputs.classes.measures import classification_metrics
+from seisvision.outputs.classes.predictions import ClassPredictions
+from seisvision.outputs.classes.tables import class_table
 
 
 @pytest.mark.parametrize(("n", "wrong"), [(20, 0.008), (20, 0.0026), (50, 0.003), (50, 0.01)])

@@ -13,8 +13,9 @@ import pytest
 from seisvision.data.geodesy import geodesic
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.location import summarise_locations
-from seisvision.evaluation.predictions import ClassPredictions, ScalarPredictions
 from seisvision.location.catalogue import locate_table, observation_table
+from seisvision.outputs.classes.predictions import ClassPredictions
+from seisvision.outputs.numbers.predictions import ScalarPredictions
 from seisvision.runs import location as stage
 from seisvision.runs.location import common_share, observation_frame, sigma_factor
 

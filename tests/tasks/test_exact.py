@@ -13,11 +13,11 @@ from torch import nn
 
 from seisvision import keys
 from seisvision.data.epoch_sampler import Share
-from seisvision.tasks.angle_output import AngleOutput
-from seisvision.tasks.class_output import ClassOutput
+from seisvision.outputs.angles.output import AngleOutput
+from seisvision.outputs.classes.output import ClassOutput
+from seisvision.outputs.numbers.output import ScalarOutput
+from seisvision.outputs.output import Output
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
-from seisvision.tasks.output import Output
-from seisvision.tasks.scalar_output import ScalarOutput
 
 N_RANKS, N_SAMPLES, N_PIXELS = 3, 5, 4
 CLASS = ClassOutput("kind", "kind", ["a", "b", "c"], class_weights=[1.0, 3.0, 0.5], label_smoothing=0.1)

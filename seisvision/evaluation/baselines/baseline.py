@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.predictions import Predictions
+from seisvision.outputs.predictions import Predictions
 
 LESS_IS_BETTER = ("median_ae", "mae", "rmse")
 """Beginnings of the names of headline measures that are errors."""

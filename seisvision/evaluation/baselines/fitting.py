@@ -10,12 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from seisvision.evaluation.baselines.baseline import Baseline, strongest_baseline
-from seisvision.evaluation.baselines.classes import fit_baselines
 from seisvision.evaluation.baselines.feature_table import FeatureTable, computed_features, side_by_side
-from seisvision.evaluation.baselines.numbers import fit_regression_baselines
+from seisvision.outputs.kinds import predictions_class
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
-OFFSET_TARGET = "path_ep_distance_km"
 N_STATIONS = "n_stations"
 HELD_OUT = 0.2
 """Share of the training events on which the strongest baseline is chosen where there are no validation events."""
@@ -63,23 +61,6 @@ class Choice:
     chosen_on: str
 
 
-def kinds_of(unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Kinds of features that are a baseline of their own, and those that the trees have beside them.
-
-    Args:
-        unit: ``event`` or ``trace``.
-        about: description of the output: ``kind`` and ``target``.
-    """
-    if unit == "event":
-        alone = ["geometry", "band_power", "physics"] if about["kind"] == "class" else ["band_power"]
-        return alone, [kind for kind in ("geometry", "physics", "attributes") if kind not in alone]
-    if about["kind"] == "class":
-        return ["spectral_ratio"], ["two_feature", "trace_attributes"]
-    if about["kind"] == "scalar" and about["target"] == OFFSET_TARGET:
-        return ["two_feature", "s_minus_p"], ["spectral_ratio", "trace_attributes"]
-    return [], ["two_feature", "spectral_ratio", "trace_attributes"]
-
-
 def make_features(
     dataset: Any,
     unit: str,
@@ -99,7 +80,7 @@ def make_features(
         cache_dir: folder of cached feature tables.
         key: fingerprint of the waveform set and settings of the samples, see `compute_feature_table`.
     """
-    alone, others = kinds_of(unit, about)
+    alone, others = predictions_class(about["kind"]).feature_kinds(unit, about)
     complete, computed = computed_features(dataset, [*alone, *others], settings, cache_dir, key)
     return arranged({kind: complete[kind] for kind in alone}, computed)
 
@@ -135,19 +116,8 @@ def fit_output(
         seed: base seed of the trees.
     """
     everything = side_by_side(features.together)
-    if about["kind"] != "class":
-        return fit_regression_baselines(features.alone, about, parts, everything=everything, level=level, seed=seed)
-    return fit_baselines(
-        features.alone,
-        _by_sample(parts, lambda part: [int(number) for number in part.targets[about["target"]]]),
-        {name: part.sample_ids for name, part in parts.items()},
-        about["class_names"],
-        everything=everything,
-        source_of=_by_sample(parts, lambda part: part.source_ids),
-        stations=features.stations,
-        class_weight=class_weight,
-        level=level,
-        seed=seed,
+    return predictions_class(about["kind"]).fit_baselines(
+        features, about, parts, everything, class_weight=class_weight, level=level, seed=seed
     )
 
 
@@ -186,11 +156,3 @@ def with_stations(features: Features, dataset: Any, columns: Sequence[str]) -> F
     known = [table[name].astype(str) for name in columns if name in table]
     stations = dict(zip(dataset.sample_ids, zip(*known, strict=True), strict=True)) if known else {}
     return replace(features, stations=stations)
-
-
-def _by_sample(parts: Mapping[str, Any], values: Callable[[Any], Sequence[Any]]) -> dict[str, Any]:
-    return {
-        sample_id: value
-        for part in parts.values()
-        for sample_id, value in zip(part.sample_ids, values(part), strict=True)
-    }

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from seisvision.evaluation.baselines.baseline import Baseline
-from seisvision.evaluation.ensemble import average_predictions
-from seisvision.evaluation.predictions import Predictions
+from seisvision.outputs.averaging import average_predictions
+from seisvision.outputs.predictions import Predictions
 from seisvision.runs.baselines.foreign import Fitted
 
 

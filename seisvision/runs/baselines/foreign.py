@@ -17,19 +17,14 @@ from seisvision.errors import DataError
 from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.fitting import Part, fit_output, make_features
 from seisvision.evaluation.baselines.stored import FILE, StoredBaselines, read_stored
-from seisvision.evaluation.predictions import Predictions, predictions_class
+from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.predictions import Predictions
 from seisvision.runs.baselines.own import FORCE_AZIMUTH, differences, features_key, linear_physics
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.integrity.manifest import warn_if_altered
 from seisvision.runs.trust.contents import built_from
 
 log = logging.getLogger(__name__)
-
-GUESS_NAMES = {"class": "majority", "scalar": "median", "angle": "median"}
-GUESS_DESCRIPTIONS = {
-    "majority": "always the commonest class of the training events",
-    "median": "always the median of the training samples (circular median for angles)",
-}
 
 
 @dataclass(frozen=True)
@@ -113,14 +108,9 @@ def training_guesses(outputs: list[dict[str, Any]], targets: Mapping[str, np.nda
     """
     guesses: dict[str, Any] = {}
     for about in outputs:
-        target = np.asarray(targets[about["target"]])
-        if about["kind"] == "class":
-            counts = np.bincount(target[target >= 0], minlength=len(about["class_names"]))
-            guesses[about["name"]] = (counts / max(1, counts.sum())).tolist()
-        elif np.isfinite(target).any():
-            kind = predictions_class(about["kind"])
-            empty = kind.from_decoded(about, [], [], np.zeros(0), np.full((0, len(kind.parts)), np.nan))
-            guesses[about["name"]] = float(empty.guess(target[np.isfinite(target)]))
+        guess = predictions_class(about["kind"]).training_guess(about, np.asarray(targets[about["target"]]))
+        if guess is not None:
+            guesses[about["name"]] = guess
     return guesses
 
 
@@ -131,12 +121,12 @@ def _constant(
     guess = content.get("guesses", {}).get(output)
     if guess is None:
         return {}
-    name = GUESS_NAMES[said.about["kind"]]
+    name = said.guess_name
     decoded = np.full(said.decoded.shape, np.nan)
     decoded[:, : np.size(guess)] = guess
     constant = type(said).from_decoded(said.about, said.sample_ids, said.source_ids, said.target, decoded)
     metrics = {part: constant.measures(level)}
-    return {name: Baseline(name, GUESS_DESCRIPTIONS[name], [], metrics, {part: constant})}
+    return {name: Baseline(name, said.guess_description, [], metrics, {part: constant})}
 
 
 def _fitted_again(

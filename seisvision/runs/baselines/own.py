@@ -26,8 +26,9 @@ from seisvision.evaluation.baselines.fitting import (
 )
 from seisvision.evaluation.baselines.stored import FILE, StoredBaselines
 from seisvision.evaluation.force_azimuth import ForceAzimuthEstimator
-from seisvision.evaluation.predictions import AnglePredictions, Predictions
-from seisvision.tasks.output import Output
+from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.output import Output
+from seisvision.outputs.predictions import Predictions
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -123,8 +124,7 @@ def _features(config: Mapping[str, Any], data: EventDataModule, about: Mapping[s
         cache_dir=Path(config["system"]["data_dir"]) / "features",
         key=features_key(config, data, len(dataset)),
     )
-    is_class_of_traces = data.unit == "trace" and about["kind"] == "class"
-    return with_stations(features, dataset, STATION_COLUMNS) if is_class_of_traces else features
+    return with_stations(features, dataset, STATION_COLUMNS) if data.unit == "trace" else features
 
 
 def _fit(
@@ -169,7 +169,7 @@ def _store(
 
 def linear_physics(dataset: Any, about: Mapping[str, Any], parts: Mapping[str, Any], level: float) -> Baseline:
     """Force azimuths by weighted least squares on back-propagated surface waves; nothing is learnt."""
-    estimator = ForceAzimuthEstimator()
+    estimator, kind = ForceAzimuthEstimator(), predictions_class(about["kind"])
     azimuth_deg: dict[str, float] = {}
     for batch in DataLoader(dataset, batch_size=32, collate_fn=collate_events):
         azimuth_deg |= dict(zip(batch[keys.SOURCE_ID], estimator(batch).azimuth_deg.tolist(), strict=True))
@@ -178,6 +178,6 @@ def linear_physics(dataset: Any, about: Mapping[str, Any], parts: Mapping[str, A
         found = np.array([azimuth_deg[source_id] for source_id in samples.source_ids])
         decoded = np.stack([found, np.full(len(found), np.nan)], axis=1)
         target = samples.targets[FORCE_AZIMUTH]
-        said[part] = AnglePredictions.from_decoded(about, samples.sample_ids, samples.source_ids, target, decoded)
+        said[part] = kind.from_decoded(about, samples.sample_ids, samples.source_ids, target, decoded)
     metrics = {part: one.measures(level) for part, one in said.items()}
     return Baseline("linear_physics", "least squares for the force on back-propagated surface waves", [], metrics, said)

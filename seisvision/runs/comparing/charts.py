@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from seisvision.evaluation.tables import number_text
+
 MOST_POINTS = 60
 """Points of a drawn curve; longer ones are thinned."""
 COLOURS = 8
@@ -22,11 +24,6 @@ def esc(text: Any) -> str:
 def colour(number: int) -> str:
     """Class that gives the colour of a group."""
     return f"c{number}" if number < COLOURS else "cx"
-
-
-def number_text(value: float) -> str:
-    """A number in four digits."""
-    return f"{value:,.0f}" if abs(value) >= 10000 else f"{value:.4g}"
 
 
 @dataclass(frozen=True)

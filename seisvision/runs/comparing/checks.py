@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from seisvision.errors import SeisvisionError
+from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.predictions import PREDICTIONS
+from seisvision.outputs.kinds import predictions_class
+from seisvision.plain_types import shortened
 from seisvision.runs.results import LOCATION_COLUMNS, LOCATORS
 
 NEEDED = {
@@ -132,14 +133,17 @@ def _check_data(data: Mapping[str, Any]) -> None:
 
 def _check_output(about: Mapping[str, Any], name: str) -> None:
     _need(about.get("name"), TEXT, f"{name}.name")
-    kind = _need(about.get("kind"), TEXT, f"{name}.kind")
-    if kind not in PREDICTIONS:
-        raise NotComparableError(f"{name}.kind is '{kind}', which this version does not know")
-    for key in PREDICTIONS[kind].needs:
+    word = _need(about.get("kind"), TEXT, f"{name}.kind")
+    try:
+        kind = predictions_class(word)
+    except ConfigurationError as error:
+        raise NotComparableError(f"{name}.kind is '{shortened(word)}', which this version does not know") from error
+    for key in kind.needs:
         if key in OF_OUTPUTS:
             _need(about.get(key), OF_OUTPUTS[key], f"{name}.{key}")
-    if kind == "class" and not about["class_names"]:
-        raise NotComparableError(f"broken: metrics.json: {name}.class_names is empty")
+    problem = kind.problem_of(about)
+    if problem:
+        raise NotComparableError(f"broken: metrics.json: {name}.{problem}")
 
 
 def _check_measured(measured: Mapping[str, Any], name: str) -> None:

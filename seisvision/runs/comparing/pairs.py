@@ -14,7 +14,7 @@ import numpy as np
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.evaluation.differences import Difference, Influence, compare_folds, compare_runs
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.predictions import Predictions
+from seisvision.outputs.predictions import Predictions
 from seisvision.runs.comparing.collect import LEVEL, ComparedRun
 from seisvision.runs.comparing.groups import Group, badness
 from seisvision.runs.prediction_table import read_predictions

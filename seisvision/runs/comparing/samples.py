@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from seisvision.angles import wrapped_difference_deg
 from seisvision.errors import SeisvisionError
-from seisvision.evaluation.predictions import Predictions
 from seisvision.evaluation.tables import UNDEFINED
+from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.predictions import Predictions
 from seisvision.runs.comparing.charts import colour, esc, histogram_chart, number_text, scatter_chart, spread
 from seisvision.runs.comparing.gallery import SamplePictures
 from seisvision.runs.comparing.groups import Comparison, Group
@@ -34,11 +33,14 @@ LOOKED_BYTES = 2_500_000
 
 def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
     """Confusion matrices of classes; predictions against targets and residuals of numbers and angles."""
-    if said.output["kind"] == "class":
+    chart = predictions_class(said.output["kind"]).error_chart
+    if chart == "confusion":
         names = [str(name) for name in said.output["class_names"]]
         cards = [_confusion_card(group, i, str(said.output["name"]), part, names) for i, group in enumerate(groups)]
         note = '<p class="soft">Rows are true classes; all runs of a group added.</p>'
         return f'{note}<div class="cards{" broad" if len(names) > 3 else ""}">{"".join(cards)}</div>'
+    if chart != "residuals":
+        return ""
     known = []
     for number, group in enumerate(groups):
         try:
@@ -49,9 +51,9 @@ def errors_section(groups: Sequence[Group], said: Said, part: str) -> str:
         return '<p class="soft">No table of predictions can be read.</p>'
     edges = _bin_edges([one for _, _, one in known])
     shares = [_error_shares(_errors(one), edges) for _, _, one in known]
-    limits = _limits([one for _, _, one in known], said)
+    limits = _limits([one for _, _, one in known])
     most = max(max(some) for some in shares)
-    cards = [_residual_card(item, edges.tolist(), some, most, limits, said)
+    cards = [_residual_card(item, edges.tolist(), some, most, limits)
              for item, some in zip(known, shares, strict=True)]  # fmt: skip
     return (
         f'<p class="soft">The first run of every group on the {part} samples; the outermost bars hold what lies '
@@ -101,29 +103,28 @@ def _bin_edges(several: Sequence[Predictions]) -> np.ndarray:
     return np.linspace(-(reach or 1.0), reach or 1.0, BINS + 1)
 
 
-def _limits(several: Sequence[Predictions], said: Said) -> tuple[float, float]:
-    if said.output["kind"] == "angle":
-        return 0.0, float(said.output["period_deg"])
-    return spread(np.concatenate([one.target[np.isfinite(one.target)] for one in several]).tolist())
+def _limits(several: Sequence[Any]) -> tuple[float, float]:
+    return several[0].axis_limits or spread(
+        np.concatenate([one.target[np.isfinite(one.target)] for one in several]).tolist()
+    )
 
 
 def _residual_card(
-    item: tuple[int, Group, Predictions],
+    item: tuple[int, Group, Any],
     edges: list[float],
     shares: list[float],
     most: float,
     limits: tuple[float, float],
-    said: Said,
 ) -> str:
     number, group, one = item
-    unit = "deg" if said.output["kind"] == "angle" else str(said.output.get("unit") or "")
-    rows = np.flatnonzero(np.isfinite(one.target) & np.isfinite(one.decoded[:, 0]))
+    unit = one.unit
+    rows = np.flatnonzero(np.isfinite(one.target) & np.isfinite(one.value))
     if len(rows) > MOST_DOTS:
         rows = rows[np.linspace(0, len(rows) - 1, MOST_DOTS).astype(int)]
     points = [
         (x, y, f"{_sample_name(one, row)}\ntarget {number_text(x)} {unit}, prediction {number_text(y)} {unit}")
         for row in rows.tolist()
-        for x, y in [(float(one.target[row]), float(one.decoded[row, 0]))]
+        for x, y in [(float(one.target[row]), float(one.value[row]))]
     ]
     style = colour(number)
     scatter = scatter_chart(f"{group.name}: predictions against targets", points, limits, style, unit)
@@ -156,13 +157,13 @@ def disagreements_section(groups: Sequence[Group], said: Said) -> str:
     if not ids:
         return ""
     aligned = [one.select(ids) for _, _, one in shown]
-    score, n_split = _disagreement(aligned, said)
+    score, n_split = type(aligned[0]).disagreement(aligned)
     order = [int(row) for row in np.argsort(-score, kind="stable")[:MOST_SAMPLES] if score[row] > 0]
     if not order:
         return '<p class="soft">The groups say the same on every sample.</p>'
     pictures = SamplePictures([(number, group) for number, group, _ in shown], str(said.output["name"]), said.part)
     tags = [tag(group, number) for number, group, _ in shown]
-    cards = [_sample_card(aligned, row, said, tags, pictures) for row in order]
+    cards = [_sample_card(aligned, row, tags, pictures) for row in order]
     galleries = [f'<div class="cards samples">{"".join(some)}</div>'
                  for some in (cards[:SHOWN_AT_ONCE], cards[SHOWN_AT_ONCE:])]  # fmt: skip
     more = f"<details><summary>{len(cards) - SHOWN_AT_ONCE} more</summary>{galleries[1]}</details>"
@@ -176,31 +177,10 @@ def disagreements_section(groups: Sequence[Group], said: Said) -> str:
     )
 
 
-def _disagreement(aligned: Sequence[Predictions], said: Said) -> tuple[np.ndarray, int | None]:
-    """How far apart the predictions of every sample are; of classes also how many samples are split."""
-    decoded = np.stack([one.decoded for one in aligned])
-    if said.output["kind"] == "class":
-        said_class = decoded.argmax(2)
-        differs = (said_class != said_class[0]).any(0)
-        return np.where(differs, np.nan_to_num(decoded).std(0).sum(1) + 1e-9, 0.0), int(differs.sum())
-    values = decoded[:, :, 0]
-    if said.output["kind"] == "angle":
-        differences = wrapped_difference_deg(values[:, None], values[None, :], float(said.output["period_deg"]))
-        return np.nan_to_num(np.abs(differences)).max((0, 1)), None
-    low, high = (
-        np.where(np.isfinite(values), values, np.inf).min(0),
-        np.where(np.isfinite(values), values, -np.inf).max(0),
-    )
-    spans = np.where(high >= low, high - low, 0.0)
-    return spans, None
-
-
-def _sample_card(
-    aligned: Sequence[Predictions], row: int, said: Said, tags: Sequence[str], pictures: SamplePictures
-) -> str:
+def _sample_card(aligned: Sequence[Predictions], row: int, tags: Sequence[str], pictures: SamplePictures) -> str:
     """Picture of a sample, where a run has one, above its target and what every group says."""
     first = aligned[0]
-    name, target = _sample_name(first, row), _target_text(first, row, said)
+    name, target = _sample_name(first, row), first.target_text(row)
     picture = pictures.of(first.sample_ids[row])
     image = '<p class="soft small none">no picture stored</p>'
     if picture is not None:
@@ -209,7 +189,7 @@ def _sample_card(
             f'<button type="button" class="thumb"><img loading="lazy" alt="{title}" src="{picture.source}"></button>'
         )
     answers = "".join(
-        f'<tr><th scope="row">{text}</th><td>{_answer(one, row, said)}</td></tr>'
+        f'<tr><th scope="row">{text}</th><td>{_answer(one, row)}</td></tr>'
         for text, one in zip(tags, aligned, strict=True)
     )
     return (
@@ -218,29 +198,12 @@ def _sample_card(
     )
 
 
-def _target_text(one: Predictions, row: int, said: Said) -> str:
-    if said.output["kind"] == "class":
-        return str(said.output["class_names"][int(one.target[row])])
-    unit = "deg" if said.output["kind"] == "angle" else str(said.output.get("unit") or "")
-    return f"{number_text(float(one.target[row]))} {unit}"
-
-
-def _answer(one: Predictions, row: int, said: Said) -> str:
-    if said.output["kind"] == "class":
-        number = int(one.decoded[row].argmax())
-        text, right = f"{said.output['class_names'][number]} {one.decoded[row, number]:.0%}", number == one.target[row]
-    else:
-        value = float(one.decoded[row, 0])
-        if not math.isfinite(value):
-            return UNDEFINED
-        text, right = number_text(value), _is_close(one, row, said)
+def _answer(one: Predictions, row: int) -> str:
+    text = one.answer_text(row)
+    if not text:
+        return UNDEFINED
+    right = one.is_right(row)
     return f'{esc(text)} <span class="{"yes" if right else "no"}">{"✓" if right else "✗"}</span>'
-
-
-def _is_close(one: Any, row: int, said: Said) -> bool:
-    if said.output["kind"] == "angle":
-        return abs(float(one.error[row])) <= float(said.output["tolerance_deg"])
-    return abs(float(one.error[row])) <= float(one.tolerance.width(one.target[row : row + 1])[0])
 
 
 def pictures_section(groups: Sequence[Group]) -> str:

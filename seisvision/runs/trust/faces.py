@@ -8,7 +8,6 @@ writes files, nor a class of one kind at the place of another. Classes of a pack
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import types
 import typing
@@ -17,6 +16,7 @@ from typing import Any
 
 from seisvision.errors import ConfigurationError
 from seisvision.public import (
+    ALLOWED_TARGETS_VARIABLE,
     AUGMENTATION,
     LOGGER,
     MODEL,
@@ -28,6 +28,7 @@ from seisvision.public import (
     TASK,
     VIEW,
     find_public,
+    is_own,
     public_name,
 )
 
@@ -42,7 +43,7 @@ BASES: dict[str, tuple[str, ...]] = {
     AUGMENTATION: ("torch.nn.Module",),
     MODEL: ("torch.nn.Module",),
     TASK: ("pytorch_lightning.LightningModule",),
-    OUTPUT: ("seisvision.tasks.output.Output",),
+    OUTPUT: ("seisvision.outputs.output.Output",),
     OPTIMIZER: ("torch.optim.Optimizer",),
     SCHEDULER: ("torch.optim.lr_scheduler.LRScheduler",),
     SOURCE: (),
@@ -68,20 +69,6 @@ LATER = (OPTIMIZER, SCHEDULER)
 """Kinds that need what only the training has; they stand in configuration with ``_partial_: true``."""
 MARKS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 """Words by which Hydra's own ``instantiate`` is steered; here the first two mean something, the others are refused."""
-
-ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
-"""Environment variable with the names of your own packages, separated by commas."""
-
-
-def own_packages() -> tuple[str, ...]:
-    """Prefixes of packages of one's own that this machine allows, without the dot at their end."""
-    named = os.environ.get(ALLOWED_TARGETS_VARIABLE, "").split(",")
-    return tuple(name.strip().rstrip(".") for name in named if name.strip().rstrip("."))
-
-
-def is_own(target: str) -> bool:
-    """Whether a dotted path lies in a package that this machine allows."""
-    return any(target == name or target.startswith(f"{name}.") for name in own_packages())
 
 
 def check_name(kind: str, target: Any, where: str) -> None:

@@ -26,7 +26,9 @@ class Output(nn.Module):
     """
 
     kind: str
-    """What it is: ``class``, ``scalar`` or ``angle``."""
+    """``KIND`` of its folder in :mod:`seisvision.outputs`, or the name of a package of one's own like these."""
+    map_is_signed: bool = True
+    """Whether a negative map of what a network looked at means something: what lowers a number, turns an angle back."""
 
     def __init__(self, name: str, target: str, weight: float = 1.0, hides_origin: bool = False) -> None:
         super().__init__()
@@ -61,6 +63,10 @@ class Output(nn.Module):
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """What the raw values (B, R) mean: (B, D), in physical units."""
         raise NotImplementedError
+
+    def explained(self, raw: torch.Tensor) -> torch.Tensor:
+        """The one value (B, 1) of raw values (B, R) that an explanation is about."""
+        return raw[:, :1]
 
     def running_metrics(self, decoded: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
         """Metrics of decoded values (N, D) against true values (N,), cheap enough for every epoch."""

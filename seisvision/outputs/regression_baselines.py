@@ -15,8 +15,8 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
 from seisvision.evaluation.baselines.learners import FEWEST_TRAINING, LEARNERS, known_columns, regressor
-from seisvision.evaluation.predictions import predictions_class
 from seisvision.evaluation.s_minus_p import fit_distance_curve
+from seisvision.outputs.kinds import predictions_class
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 
 DESCRIPTIONS = {
@@ -110,7 +110,7 @@ class _Regression:
     """Ridge regression or trees on the scale of an output."""
 
     def __init__(self, name: str, about: Mapping[str, Any], seed: int) -> None:
-        self.is_angle = about["kind"] == "angle"
+        self.is_angle = "period_deg" in about
         self.to_phase = 2 * np.pi / float(about["period_deg"]) if self.is_angle else 1.0
         self.forward, self.inverse = TRANSFORMS[about.get("transform", "none")]
         self.name, self.seed = name, stream_seed(seed, "baseline") % 2**32

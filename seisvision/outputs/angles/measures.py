@@ -1,4 +1,4 @@
-"""How good predictions of an angle are: the family of `seisvision.evaluation.scalar` on a circle.
+"""How good predictions of an angle are: the family of `seisvision.outputs.numbers.measures` on a circle.
 
 The period is 360 degrees, or 180 where opposite directions are the same. All differences are wrapped.
 """

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.tasks.angle_output import AngleOutput
-from seisvision.tasks.class_output import ClassOutput
-from seisvision.tasks.output import Output
-from seisvision.tasks.scalar_output import ScalarOutput
+from seisvision.outputs.angles.output import AngleOutput
+from seisvision.outputs.classes.output import ClassOutput
+from seisvision.outputs.numbers.output import ScalarOutput
+from seisvision.outputs.output import Output
 
 
 def _learn(output: Output, features: torch.Tensor, target: torch.Tensor, steps: int = 600) -> torch.Tensor:

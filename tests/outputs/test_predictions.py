@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.evaluation.predictions import (
+from seisvision.outputs.kinds import (
     PREDICTIONS,
     AnglePredictions,
     ClassPredictions,

@@ -5,14 +5,14 @@ import pytest
 from sklearn import metrics as reference
 
 from seisvision.errors import DataError
-from seisvision.evaluation.classification import (
+from seisvision.evaluation.intervals import wilson_interval
+from seisvision.outputs.classes.measures import (
     classification_metrics,
     confusion_matrix,
     expected_calibration_error,
     majority_class,
     reliability_bins,
 )
-from seisvision.evaluation.intervals import wilson_interval
 
 
 def predictions(n: int, n_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seisvision.evaluation.class_predictions import ClassPredictions
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.resampling import EventBootstrap
+
+if TYPE_CHECKING:
+    from seisvision.outputs.classes.predictions import ClassPredictions
 
 MEASURES = ("precision", "recall", "f1")
 COLUMNS = ("class", "n", "n_predicted", *(f"{name}{end}" for name in MEASURES for end in ("", "_low", "_high")))

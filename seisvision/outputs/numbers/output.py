@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.tasks.output import Output
+from seisvision.outputs.numbers import KIND
+from seisvision.outputs.output import Output
 
 Function = Callable[[torch.Tensor], torch.Tensor]
 
@@ -51,13 +52,13 @@ class ScalarOutput(Output):
             prediction an uncertainty of its own.
         tolerance_relative, tolerance_absolute: a prediction counts as right within the larger of this share of the true
             value and this amount; fixed before the test events are looked at.
-        weight, hides_origin: see :class:`~seisvision.tasks.output.Output`.
+        weight, hides_origin: see :class:`~seisvision.outputs.output.Output`.
 
     Raises:
         ConfigurationError: an unknown transform or loss, or a negative tolerance.
     """
 
-    kind = "scalar"
+    kind = KIND
     mean: torch.Tensor
     deviation: torch.Tensor
 

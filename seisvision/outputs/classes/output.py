@@ -10,10 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.tasks.output import Output
-
-NO_CLASS = -1
-"""Class number of a sample without a label."""
+from seisvision.outputs.classes import KIND, NO_CLASS
+from seisvision.outputs.output import Output
 
 
 class ClassOutput(Output):
@@ -25,13 +23,14 @@ class ClassOutput(Output):
         class_names: the K classes in the order of their numbers.
         class_weights: ``auto`` (inverse frequency in the training split, mean 1), ``None``, or K numbers.
         label_smoothing: share of the probability spread over all classes, in [0, 1).
-        weight: see :class:`~seisvision.tasks.output.Output`.
+        weight: see :class:`~seisvision.outputs.output.Output`.
 
     Raises:
         ConfigurationError: fewer than two classes, or weights or smoothing that are not allowed.
     """
 
-    kind = "class"
+    kind = KIND
+    map_is_signed = False
     class_weights: torch.Tensor
 
     def __init__(
@@ -106,6 +105,10 @@ class ClassOutput(Output):
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Class probabilities (B, K)."""
         return raw.float().softmax(dim=-1)
+
+    def explained(self, raw: torch.Tensor) -> torch.Tensor:
+        """The logit (B, 1) of the class that is predicted."""
+        return raw.gather(1, raw.argmax(1, keepdim=True))
 
     def running_metrics(self, decoded: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
         """Metrics of decoded probabilities (N, K) against class numbers (N,), cheap enough for every epoch."""

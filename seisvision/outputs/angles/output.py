@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.tasks.output import Output
+from seisvision.outputs.angles import KIND
+from seisvision.outputs.output import Output
 
 LOSSES = ("cosine", "von_mises", "scalar_mse")
 
@@ -28,13 +29,13 @@ class AngleOutput(Output):
             ``scalar_mse`` regresses the bare number of degrees, as the Seismic Atlas did (A-41, W5): 359 and 1 are
             then far apart.
         tolerance_deg: a prediction counts as right within this.
-        weight: see :class:`~seisvision.tasks.output.Output`.
+        weight: see :class:`~seisvision.outputs.output.Output`.
 
     Raises:
         ConfigurationError: an unknown loss, or a period or tolerance that is not allowed.
     """
 
-    kind = "angle"
+    kind = KIND
     mean: torch.Tensor
     deviation: torch.Tensor
 
@@ -112,6 +113,17 @@ class AngleOutput(Output):
         """Angle in [0, period); the remainder of a tiny negative number rounds to a whole period."""
         angle = angle % self.period_deg
         return torch.where(angle < self.period_deg, angle, 0.0)
+
+    def explained(self, raw: torch.Tensor) -> torch.Tensor:
+        """The angle itself (B, 1), which grows clockwise; the length of the raw vector says nothing of it.
+
+        Only its gradient is that of the angle: an angle that jumps from 360 to 0 degrees has none there.
+        """
+        if raw.shape[1] != 2:
+            return raw
+        fixed = raw.detach()
+        across = torch.stack([-fixed[:, 1], fixed[:, 0]], dim=1) / fixed.square().sum(1, keepdim=True).clamp_min(1e-12)
+        return (raw * across).sum(1, keepdim=True)
 
     def running_metrics(self, decoded: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
         """Median and mean absolute error of decoded angles (N, 2) against true angles (N,)."""

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from seisvision.errors import DataError
-from seisvision.evaluation.circular import angle_curve, angle_metrics, best_constant_deg
 from seisvision.evaluation.resampling import EventBootstrap
+from seisvision.outputs.angles.measures import angle_curve, angle_metrics, best_constant_deg
 
 
 def noisy(period_deg: float, n: int = 500, sigma_deg: float = 12.0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,14 @@
-"""What predictions of every kind have in common: ids, targets, selection and pairing."""
+"""What predictions of every kind have in common: ids, targets, selection and pairing, and what each kind has to answer.
+
+Whoever stores, averages, tables, draws or compares predictions asks these classes and knows no kind. ``about`` is the
+plain description of an output, as its ``describe`` gives it.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -16,11 +20,29 @@ from seisvision.evaluation.differences import Influence, compare_runs
 from seisvision.evaluation.intervals import Measure
 
 PAIRED_TEST = "Student's t over events"
+SHARE_WRONG = "share_wrong"
+Table = tuple[Sequence[str], Iterable[Sequence[Any]]]
+"""Names of columns, and rows."""
 
 
 @dataclass(frozen=True)
-class SamplePredictions:
-    """N predictions of one output.
+class ErrorSizes:
+    """How wrong every sample is."""
+
+    measure: str
+    """``share_wrong``, or ``median_ae_<unit>``."""
+    size: np.ndarray
+    """(N,): 0 or 1 of shares, else absolute errors; NaN without a target or a prediction."""
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the mean is asked for, which is a share, and not the median."""
+        return self.measure == SHARE_WRONG
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """N predictions of one output; a kind inherits this and answers what raises ``NotImplementedError`` here.
 
     Raises:
         DataError: lengths differ, a sample id is repeated or ``about`` lacks what the kind needs.
@@ -39,6 +61,12 @@ class SamplePredictions:
 
     needs: ClassVar[tuple[str, ...]] = ()
     """Names that ``about`` must hold."""
+    guess_name: ClassVar[str] = "median"
+    """What the baseline that says one and the same of every sample is called."""
+    guess_description: ClassVar[str] = "always the median of the training samples (circular median for angles)"
+    error_chart: ClassVar[str] = ""
+    """How a comparison draws errors: ``confusion``, ``residuals`` (the kind has ``value``, ``error``, ``unit`` and
+    ``axis_limits``), or not at all."""
 
     def __post_init__(self) -> None:
         missing = [name for name in self.needs if name not in self.about]
@@ -69,6 +97,144 @@ class SamplePredictions:
     ) -> Self:
         """Predictions of N samples from what an output decodes."""
         return cls(dict(about), list(sample_ids), list(source_ids), np.asarray(target), np.asarray(decoded))
+
+    @classmethod
+    def problem_of(cls, about: Mapping[str, Any]) -> str:
+        """What is wrong with a description that has all that it ``needs``, after its name; empty where nothing is."""
+        return ""
+
+    @classmethod
+    def unknown(cls, n: int) -> np.ndarray:
+        """True values (n,) of samples that have none."""
+        return np.full(n, np.nan)
+
+    @classmethod
+    def grouped(cls, about: Mapping[str, Any], target: np.ndarray) -> list[np.ndarray]:
+        """Places of the labelled samples of true values (N,), for showing some of all kinds: one group in the order of
+        their values, or a group for each class."""
+        known = np.flatnonzero(np.isfinite(target))
+        return [known[np.argsort(target[known], kind="stable")]]
+
+    @classmethod
+    def caption(cls, about: Mapping[str, Any], target: Any) -> str:
+        """A true value for people."""
+        raise NotImplementedError
+
+    @classmethod
+    def number_columns(cls, about: Mapping[str, Any]) -> list[str]:
+        """Columns of a table that hold ``decoded``, in its order; those not needed may be absent where all are NaN."""
+        raise NotImplementedError
+
+    @classmethod
+    def needed_columns(cls, about: Mapping[str, Any]) -> list[str]:
+        """Columns of a table without which it holds no predictions of this output."""
+        return ["target", "prediction"]
+
+    @classmethod
+    def read_targets(cls, about: Mapping[str, Any], cells: Sequence[str]) -> np.ndarray:
+        """True values (N,) from cells of a table; empty ones are unknown.
+
+        Raises:
+            ValueError: a cell cannot be one.
+        """
+        return np.array([float(cell) if cell else math.nan for cell in cells])
+
+    @classmethod
+    def training_guess(cls, about: Mapping[str, Any], train_target: np.ndarray) -> Any:
+        """What a baseline without any input says of every sample, as plain values for ``decoded``; None: nothing."""
+        raise NotImplementedError
+
+    @classmethod
+    def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+        """Kinds of hand-made features that are a baseline of their own, and those that the trees have beside them."""
+        raise NotImplementedError
+
+    @classmethod
+    def fit_baselines(
+        cls, features: Any, about: Mapping[str, Any], parts: Mapping[str, Any], everything: Any, **settings: Any
+    ) -> dict[str, Any]:
+        """Baselines fitted on ``parts["train"]`` that predicted the other parts.
+
+        Args:
+            features: :class:`~seisvision.evaluation.baselines.fitting.Features` of the samples of all parts.
+            about: description of the output.
+            parts: by name what has ``sample_ids``, ``source_ids`` and ``targets``.
+            everything: all features side by side, for the trees.
+            settings: ``class_weight``, ``level`` and ``seed``.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def disagreement(cls, several: Sequence[Self]) -> tuple[np.ndarray, int | None]:
+        """How far apart M predictions of the same N samples are (N,), 0 where they agree; the number of samples on
+        which they do not say the same, where that can be said."""
+        raise NotImplementedError
+
+    def average(self, votes: np.ndarray) -> np.ndarray:
+        """What M networks say together of N samples.
+
+        Args:
+            votes: decoded values (M, N, ...); NaN where one did not predict a sample.
+
+        Returns:
+            Decoded values (N, ...).
+        """
+        raise NotImplementedError
+
+    def measures(self, level: float = 0.95, train_target: np.ndarray | None = None) -> dict[str, Measure]:
+        """All measures with intervals over events; ``train_target`` adds those of guessing (``baseline_...``)."""
+        raise NotImplementedError
+
+    def details(self) -> dict[str, Any]:
+        """Curves, matrices and bins as plain values for JSON; NaN is None."""
+        return self.table_details()
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Columns of a table with one row a sample; unknown numbers are NaN, unknown names empty."""
+        raise NotImplementedError
+
+    def result_tables(
+        self, measures: Mapping[str, Measure], details: Mapping[str, Any], level: float
+    ) -> dict[str, Table]:
+        """Tables of results beside that of the measures, by the end of their name.
+
+        Args:
+            measures: what :meth:`measures` gave.
+            details: what :meth:`details` gave.
+            level: confidence level of the intervals.
+        """
+        return {}
+
+    def tables_within(self, facts: Mapping[str, np.ndarray], level: float) -> dict[str, Table]:
+        """Tables of results within strata of what is known of the samples, by the end of their name."""
+        return {}
+
+    def error_sizes(self) -> ErrorSizes:
+        """How wrong every sample is."""
+        raise NotImplementedError
+
+    def worst(self, n: int) -> np.ndarray:
+        """Positions of the n samples that are most wrong, the worst first."""
+        raise NotImplementedError
+
+    def surprising(self, n: int) -> np.ndarray:
+        """Positions of up to n samples that were said to be certain and are wrong, where ``worst`` are others."""
+        return np.zeros(0, dtype=int)
+
+    def draw(self, stem: Path, offset_km: np.ndarray | None = None) -> None:
+        """Write figures ``<stem>_<what>.png``; ``offset_km`` (N,) may be drawn against."""
+
+    def target_text(self, row: int) -> str:
+        """The true value of a sample for people."""
+        return self.caption(self.about, self.target[row])
+
+    def answer_text(self, row: int) -> str:
+        """What was said of a sample, for people; empty where nothing was."""
+        raise NotImplementedError
+
+    def is_right(self, row: int) -> bool:
+        """Whether what was said of a sample counts as right."""
+        raise NotImplementedError
 
     @property
     def headline(self) -> str:

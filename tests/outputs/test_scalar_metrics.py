@@ -8,7 +8,7 @@ from sklearn import metrics as reference
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import rare_wilson_interval, wilson_interval
 from seisvision.evaluation.resampling import EventBootstrap
-from seisvision.evaluation.scalar import CURVE_RELATIVE, Tolerance, bin_edges, scalar_metrics, tolerance_curve
+from seisvision.outputs.numbers.measures import CURVE_RELATIVE, Tolerance, bin_edges, scalar_metrics, tolerance_curve
 
 KM = Tolerance(0.1, 10.0, "km")
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seisvision.angles import wrapped_difference_deg
-from seisvision.evaluation.circular import angle_curve
 from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
-from seisvision.evaluation.sample_predictions import figure_path
-from seisvision.evaluation.scalar import Tolerance, tolerance_curve
+from seisvision.outputs.angles.measures import angle_curve
+from seisvision.outputs.numbers.measures import Tolerance, tolerance_curve
+from seisvision.outputs.predictions import figure_path
 
 if TYPE_CHECKING:
-    from seisvision.evaluation.regression_predictions import AnglePredictions, ScalarPredictions
+    from seisvision.outputs.angles.predictions import AnglePredictions
+    from seisvision.outputs.numbers.predictions import ScalarPredictions
 
 N_HISTOGRAM = 40
 OUTLIER_SHARE = 0.01

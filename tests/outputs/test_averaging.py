@@ -11,9 +11,9 @@ import torch
 from scipy import stats
 
 from seisvision.errors import DataError
-from seisvision.evaluation.ensemble import average_predictions, count_votes
-from seisvision.evaluation.predictions import PREDICTIONS
-from seisvision.tasks.scalar_output import ScalarOutput
+from seisvision.outputs.averaging import average_predictions, count_votes
+from seisvision.outputs.kinds import PREDICTIONS
+from seisvision.outputs.numbers.output import ScalarOutput
 
 SOURCE = {"kind": "class", "name": "source", "class_names": ["earthquake", "glacial"]}
 OFFSET = {"kind": "scalar", "name": "offset", "unit": "km", "tolerance_relative": 0.1, "tolerance_absolute": 10.0}

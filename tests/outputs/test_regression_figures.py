@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from matplotlib import image as png
 
-from seisvision.evaluation.figures_regression import residual_figure, running_medians, scatter_figure
-from seisvision.evaluation.predictions import AnglePredictions, ScalarPredictions
-from seisvision.evaluation.scalar import Tolerance
+from seisvision.outputs.angles.predictions import AnglePredictions
+from seisvision.outputs.numbers.measures import Tolerance
+from seisvision.outputs.numbers.predictions import ScalarPredictions
+from seisvision.outputs.regression_figures import residual_figure, running_medians, scatter_figure
 
 OFFSET = {"name": "off$et_", "unit": "km", "transform": "log1p", "tolerance_relative": 0.1, "tolerance_absolute": 10.0}
 FORCE = {"name": "force", "period_deg": 360, "tolerance_deg": 15.0}

@@ -1,0 +1,69 @@
+"""What several networks say together: their predictions averaged sample by sample, in the way of each kind of output.
+
+Every sample is the mean over those members that predicted it; who may vote is decided by whoever calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seisvision.errors import DataError
+from seisvision.outputs.predictions import Predictions
+
+
+def average_predictions(members: Sequence[Predictions]) -> Predictions:
+    """Predictions of the ensemble for every sample that any member predicted, in the order of first appearance.
+
+    Args:
+        members: M predictions of one output; they may be of different samples.
+
+    Raises:
+        DataError: there are none, or they disagree about a sample's event or true value.
+    """
+    if not members:
+        raise DataError("There are no predictions to average. Give at least one member.")
+    first = members[0]
+    row = {name: i for i, name in enumerate(dict.fromkeys(name for one in members for name in one.sample_ids))}
+    votes = np.full((len(members), len(row), *first.decoded.shape[1:]), np.nan)
+    target = np.full((len(row), *first.target.shape[1:]), np.nan)
+    source_ids = [""] * len(row)
+    for number, said in enumerate(members):
+        rows = np.array([row[name] for name in said.sample_ids], dtype=int)
+        votes[number, rows] = said.decoded
+        _refuse_contradiction(said, target[rows], [source_ids[i] for i in rows])
+        target[rows] = said.target
+        for i, source_id in zip(rows, said.source_ids, strict=True):
+            source_ids[i] = source_id
+    target = target.astype(first.unknown(0).dtype)
+    return type(first).from_decoded(first.about, list(row), source_ids, target, first.average(votes))
+
+
+def count_votes(members: Sequence[Predictions]) -> dict[str, int]:
+    """By sample, how many members predicted it."""
+    votes: dict[str, int] = {}
+    for said in members:
+        for name in said.sample_ids:
+            votes[name] = votes.get(name, 0) + 1
+    return votes
+
+
+def _refuse_contradiction(said: Predictions, target: np.ndarray, source_ids: list[str]) -> None:
+    differs = np.isfinite(target) & ~np.isclose(target, said.target, rtol=1e-5, equal_nan=True)
+    differs = differs.reshape(len(differs), -1).any(axis=1)
+    moved = [before not in ("", now) for before, now in zip(source_ids, said.source_ids, strict=True)]
+    wrong = np.flatnonzero(differs | np.array(moved, dtype=bool))
+    if len(wrong):
+        raise DataError(
+            f"Two members were given different true values or events for sample '{said.sample_ids[wrong[0]]}'. Average "
+            "runs that were trained on one set with the same labels."
+        )
+
+
+def mean_of_votes(votes: np.ndarray) -> np.ndarray:
+    """Mean over members (axis 0) of the finite votes; NaN where there is none."""
+    known = np.isfinite(votes)
+    count = known.sum(axis=0)
+    total = np.where(known, votes, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

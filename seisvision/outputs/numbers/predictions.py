@@ -1,0 +1,167 @@
+"""Predicted numbers: measures, comparison, averaging, table and figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from seisvision.errors import DataError
+from seisvision.evaluation.differences import Influence
+from seisvision.evaluation.intervals import Measure
+from seisvision.outputs.averaging import mean_of_votes
+from seisvision.outputs.numbers.measures import Tolerance, bin_edges, scalar_metrics, small_targets, tolerance_curve
+from seisvision.outputs.predictions import plain_numbers
+from seisvision.outputs.regression import RegressionPredictions, share_inside
+
+OFFSET_TARGET = "path_ep_distance_km"
+
+
+@dataclass(frozen=True)
+class ScalarPredictions(RegressionPredictions):
+    """Numbers (N, 6): value, sigma and the ends of the 68 % and 95 % intervals; NaN targets have no label.
+
+    ``about`` holds ``unit``, ``transform`` (``none``, ``log`` or ``log1p``), ``tolerance_relative`` and
+    ``tolerance_absolute``.
+    """
+
+    needs = ("unit", "transform", "tolerance_relative", "tolerance_absolute")
+    parts = ("value", "sigma", "low68", "high68", "low95", "high95")
+
+    @classmethod
+    def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+        """For offsets of single traces also what follows from P and S."""
+        if unit == "trace" and about["target"] == OFFSET_TARGET:
+            return ["two_feature", "s_minus_p"], ["spectral_ratio", "trace_attributes"]
+        return super().feature_kinds(unit, about)
+
+    @classmethod
+    def disagreement(cls, several: Sequence[Self]) -> tuple[np.ndarray, int | None]:
+        """From the smallest to the largest value."""
+        values = np.stack([one.value for one in several])
+        low = np.where(np.isfinite(values), values, np.inf).min(0)
+        high = np.where(np.isfinite(values), values, -np.inf).max(0)
+        return np.where(high >= low, high - low, 0.0), None
+
+    @property
+    def unit(self) -> str:
+        """Unit of targets and values, such as ``km``; may be empty."""
+        return self.about["unit"] or ""
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """What counts as right."""
+        return Tolerance(float(self.about["tolerance_relative"]), float(self.about["tolerance_absolute"]), self.unit)
+
+    @property
+    def error(self) -> np.ndarray:
+        """Value minus target (N,)."""
+        return self.value - self.target
+
+    @property
+    def headline(self) -> str:
+        """Share within the tolerance."""
+        return self.tolerance.name
+
+    @property
+    def table_columns(self) -> dict[str, str]:
+        """Measures of a results table and their headings, the headline first."""
+        suffix, unit = (f"_{self.unit}", f" ({self.unit})") if self.unit else ("", "")
+        return {
+            self.headline: self.tolerance.heading,
+            f"median_ae{suffix}": f"median error{unit}",
+            f"mae{suffix}": f"mean error{unit}",
+            f"bias{suffix}": f"bias{unit}",
+            "r2": "R²",
+        }
+
+    def guess(self, train_target: np.ndarray) -> float:
+        """Median of the training targets.
+
+        Raises:
+            DataError: there is none.
+        """
+        known = np.asarray(train_target, float)
+        known = known[np.isfinite(known)]
+        if not len(known):
+            raise DataError("No training sample has a value, so there is no median guess. Check the target column.")
+        return float(np.median(known))
+
+    def details(self) -> dict[str, Any]:
+        """``acc_curve``, ``coverage``, ``bins``, ``n_excluded_from_mape`` and what a table shows."""
+        tolerances, shares = tolerance_curve(self.target, self.value, self.tolerance)
+        known = self.target[np.isfinite(self.error)]
+        return {
+            **self.table_details(),
+            "acc_curve": {"tolerance_relative": list(tolerances), "share": plain_numbers(shares)},
+            "coverage": {
+                "68": share_inside(self.target, self.decoded[:, 2], self.decoded[:, 3]),
+                "95": share_inside(self.target, self.decoded[:, 4], self.decoded[:, 5]),
+            },
+            "bins": {"edges": plain_numbers(bin_edges(known))},
+            "n_excluded_from_mape": int(small_targets(known).sum()),
+        }
+
+    def average(self, votes: np.ndarray) -> np.ndarray:
+        """Value, sigma and intervals (N, 6) of votes (M, N, 6).
+
+        Value and spread are those of the mixture of the members' distributions on the transformed scale: the mean of
+        the means, and by the law of total variance the mean of the variances plus the variance of the means
+        (Lakshminarayanan et al. 2017, section 2.4). The intervals are those of one distribution of the members' family
+        with these moments. Without a learnt spread all but the value are NaN: how far members disagree is not how far they are off.
+        """
+        import torch
+        from scipy import stats
+
+        from seisvision.outputs.numbers.output import LEVELS, TRANSFORMS
+
+        forward, inverse = (
+            lambda values, function=function: function(torch.from_numpy(np.ascontiguousarray(values))).numpy()
+            for function in TRANSFORMS[self.about["transform"]]
+        )
+        centre = forward(votes[:, :, 0])
+        mean = mean_of_votes(centre)
+        decoded = np.full((votes.shape[1], 6), np.nan)
+        decoded[:, 0] = inverse(mean)
+        family = {"gaussian": stats.norm, "laplace": stats.laplace}.get(self.about.get("loss", ""))
+        if family is None:
+            return decoded
+        width68, width95 = (family.interval(level)[1] for level in LEVELS)
+        # The upper ends only: lower ones are cut at zero where the value cannot be negative.
+        scale = (forward(votes[:, :, 5]) - forward(votes[:, :, 3])) / (width95 - width68)
+        variance = mean_of_votes((family.std() * scale) ** 2) + mean_of_votes((centre - mean) ** 2)
+        spread = np.sqrt(variance) / family.std()
+        lowest = 0.0 if self.about["transform"] == "log1p" else -math.inf
+        for column, width in enumerate((-width68, width68, -width95, width95), 2):
+            decoded[:, column] = np.maximum(inverse(mean + width * spread), lowest)
+        decoded[:, 1] = (decoded[:, 3] - decoded[:, 2]) / 2
+        return decoded
+
+    def is_right(self, row: int) -> bool:
+        """Whether the error is within the tolerance."""
+        return abs(float(self.error[row])) <= float(self.tolerance.width(self.target[row : row + 1])[0])
+
+    def draw(self, stem: Path, offset_km: np.ndarray | None = None) -> None:
+        """Write the figures of a regression; ``offset_km`` (N,) adds the residual against the offset."""
+        from seisvision.outputs.regression_figures import draw_scalar
+
+        draw_scalar(self, stem, offset_km)
+
+    def _family(self, value: np.ndarray, level: float, uncertainty: np.ndarray) -> dict[str, Measure]:
+        return scalar_metrics(
+            self.target,
+            value,
+            self.tolerance,
+            groups=self.source_ids,
+            factor=str(self.about["transform"]).startswith("log"),
+            intervals=uncertainty[:, 1:],
+            level=level,
+        )
+
+    def _influences(self) -> dict[str, Callable[[], Influence]]:
+        right = np.abs(self.error) <= self.tolerance.width(self.target)
+        return self._of_errors(self.headline, self.unit, right)
