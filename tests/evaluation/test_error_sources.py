@@ -10,12 +10,13 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from seisvision.errors import DataError
 from seisvision.evaluation.directions import direction
-from seisvision.evaluation.error_sources import SHARE_WRONG, error_against, most_surprising
+from seisvision.evaluation.error_sources import error_against
 from seisvision.evaluation.figures_sources import error_against_figure, overlay_figure, picture_file
 from seisvision.outputs.angles.predictions import AnglePredictions
 from seisvision.outputs.classes.predictions import ClassPredictions
 from seisvision.outputs.classes.tables import COLUMNS, STRATA_COLUMNS, class_table, strata_table
 from seisvision.outputs.numbers.predictions import ScalarPredictions
+from seisvision.outputs.predictions import SHARE_WRONG
 
 SCALAR = {"kind": "scalar", "name": "offset", "unit": "km", "transform": "none",
           "tolerance_relative": 0.1, "tolerance_absolute": 10.0}  # fmt: skip
@@ -128,8 +129,8 @@ def test_a_network_that_only_counts_stations_knows_nothing_within_strata() -> No
 def test_the_surprising_are_certain_and_wrong_and_not_merely_far_off() -> None:
     target = np.array([100.0, 100.0, 100.0, np.nan])
     said = scalars(target, np.array([200.0, 110.0, 101.0, 5.0]), sigma=np.array([100.0, 1.0, 2.0, 0.1]))
-    assert said.worst(2).tolist() == [0, 1] and most_surprising(said, 2).tolist() == [1, 0]
-    assert not len(most_surprising(scalars(target, target), 2)), "no sigma, no surprise"
+    assert said.worst(2).tolist() == [0, 1] and said.surprising(2).tolist() == [1, 0]
+    assert not len(scalars(target, target).surprising(2)), "no sigma, no surprise"
 
 
 def test_figures_are_written_and_bad_shapes_refused(tmp_path) -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from seisvision.errors import DataError
 from seisvision.outputs.averaging import average_predictions, count_votes
-from seisvision.outputs.kinds import PREDICTIONS
+from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.numbers.output import ScalarOutput
 
 SOURCE = {"kind": "class", "name": "source", "class_names": ["earthquake", "glacial"]}
@@ -24,7 +24,7 @@ def said(about: dict[str, Any], ids: str, decoded: Any, target: Any = None) -> A
     decoded = np.asarray(decoded, float)
     unknown = np.full(len(ids), -1) if about["kind"] == "class" else np.full(len(ids), np.nan)
     target = unknown if target is None else np.asarray(target)
-    return PREDICTIONS[about["kind"]].from_decoded(about, list(ids), list(ids), target, decoded)
+    return predictions_class(about["kind"]).from_decoded(about, list(ids), list(ids), target, decoded)
 
 
 def scalar(transform: str, loss: str, centre: float, log_scale: float) -> Any:

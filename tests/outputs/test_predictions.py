@@ -7,13 +7,10 @@ import pytest
 from scipy import stats
 
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.outputs.kinds import (
-    PREDICTIONS,
-    AnglePredictions,
-    ClassPredictions,
-    ScalarPredictions,
-    predictions_class,
-)
+from seisvision.outputs.angles.predictions import AnglePredictions
+from seisvision.outputs.classes.predictions import ClassPredictions
+from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.numbers.predictions import ScalarPredictions
 
 OFFSET = {
     "kind": "scalar",
@@ -79,7 +76,7 @@ def test_every_kind_keeps_the_protocol(predictions: Any) -> None:
     assert (nothing["value"], nothing["of"], nothing["n"]) == (0, predictions.headline, 60)
     assert nothing["p_value"] == 1 and nothing["test"]
     json.dumps(nothing, allow_nan=False)
-    assert PREDICTIONS[predictions.about["kind"]] is type(predictions)
+    assert predictions_class(predictions.about["kind"]) is type(predictions)
 
 
 def test_columns_are_in_physical_units_and_leave_the_unknown_empty() -> None:

@@ -112,7 +112,8 @@ class ScalarPredictions(RegressionPredictions):
         Value and spread are those of the mixture of the members' distributions on the transformed scale: the mean of
         the means, and by the law of total variance the mean of the variances plus the variance of the means
         (Lakshminarayanan et al. 2017, section 2.4). The intervals are those of one distribution of the members' family
-        with these moments. Without a learnt spread all but the value are NaN: how far members disagree is not how far they are off.
+        with these moments. Without a learnt spread all but the value are NaN: how far members disagree is not how far
+        they are off.
         """
         import torch
         from scipy import stats
