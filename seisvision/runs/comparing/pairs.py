@@ -225,5 +225,5 @@ def _adjusted(pair: Pair, n_pairs: int) -> Pair:
 
 def common_samples(several: Sequence[Predictions]) -> list[str]:
     """Labelled samples that all predicted, in the order of the first."""
-    ids = [set(np.asarray(one.sample_ids)[one.labelled].tolist()) for one in several]  # type: ignore[attr-defined]
+    ids = [set(np.asarray(one.sample_ids)[one.labelled].tolist()) for one in several]
     return [sample_id for sample_id in several[0].sample_ids if all(sample_id in some for some in ids)]
