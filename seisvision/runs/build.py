@@ -44,7 +44,9 @@ def output_settings(config: Config) -> list[dict[str, Any]]:
     """
     outputs = config["task"].get("outputs") or []
     if not isinstance(outputs, list | tuple) or not all(isinstance(one, Mapping) for one in outputs):
-        raise ConfigurationError(f"task.outputs={shortened(outputs)} is not allowed; give a list of mappings.")
+        raise ConfigurationError(
+            f"task.outputs={shortened(outputs)} is not allowed; give the settings of each output below its name."
+        )
     return [dict(one) for one in outputs]
 
 

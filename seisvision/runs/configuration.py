@@ -44,6 +44,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
     refuse_secrets(leaves(plain))
+    _list_outputs(plain)  # type: ignore[arg-type]
     check_targets(plain)
     check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]
@@ -52,6 +53,31 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
         plain["offset_ckpt"] = str(find_checkpoint(plain["offset_ckpt"]).absolute())  # type: ignore
         plain["offset_hash"] = checkpoint_hash(plain["offset_ckpt"])  # type: ignore
     return plain  # type: ignore[return-value]
+
+
+def _list_outputs(config: dict[str, Any]) -> None:
+    """Turn the outputs of a task, which files and commands call by name, into the list that is built and stored.
+
+    Raises:
+        ConfigurationError: one is no mapping, or is given another name than it is called by.
+    """
+    outputs = (config.get("task") or {}).get("outputs")
+    if not isinstance(outputs, Mapping):
+        return
+    listed = []
+    for name, output in outputs.items():
+        if not isinstance(output, Mapping):
+            raise ConfigurationError(
+                f"task.outputs.{name}={shortened(output)} is not allowed; give the settings of an output, "
+                f"or leave it out with ~task.outputs.{name}."
+            )
+        if output.get("name", name) != name:
+            raise ConfigurationError(
+                f"task.outputs.{name}.name={output['name']} is not allowed: an output is called "
+                "by its key. Rename the key."
+            )
+        listed.append({**output, "name": str(name)})
+    config["task"] = {**config["task"], "outputs": listed}
 
 
 def check_moved(config: Any) -> None:

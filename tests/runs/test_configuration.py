@@ -137,6 +137,20 @@ def test_settings_of_earlier_versions_are_answered_with_their_new_names() -> Non
         plain_config(["+system.devices=2"])
 
 
+def test_outputs_are_called_by_name() -> None:
+    settings = ["task=offset_and_depth", "view=trace", "dataset=synthetic_traces"]
+    changes = ["task.outputs.depth.weight=0.7", "~task.outputs.offset.hides_origin"]
+    offset, depth = plain_config([*settings, *changes])["task"]["outputs"]
+    assert (offset["name"], depth["name"], depth["weight"]) == ("offset", "depth", 0.7)
+    assert "weight" not in offset and "hides_origin" not in offset
+    (alone,) = plain_config([*settings, "~task.outputs.offset"])["task"]["outputs"]
+    assert alone["name"] == "depth"
+    with pytest.raises(ConfigurationError, match=r"task\.outputs\.depth=3 is not allowed; give the settings"):
+        plain_config([*settings, "task.outputs.depth=3"])
+    with pytest.raises(ConfigurationError, match=r"task\.outputs\.depth\.name=deep is not allowed: .* by its key"):
+        plain_config([*settings, "+task.outputs.depth.name=deep"])
+
+
 def test_unset_settings_are_named() -> None:
     with pytest.raises(ConfigurationError, match=r"dataset\.source\.path"):
         plain_config(["dataset=folder"])

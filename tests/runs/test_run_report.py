@@ -35,7 +35,7 @@ def classified(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> RunF
 def measured(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """Offsets of single traces, with sigmas; no location."""
     choices = ["experiment=atlas/locate", *TRACES, "location=none", "trainer.batch_size=16", "explain=gradcam"]
-    overrides = [*choices, "task.outputs.0.loss=laplace", "trainer.max_epochs=1", "explain.samples=4"]
+    overrides = [*choices, "task.outputs.offset.loss=laplace", "trainer.max_epochs=1", "explain.samples=4"]
     return ensure_run(tiny_config(data_dir, tmp_path_factory.mktemp("runs"), *overrides), [])
 
 
