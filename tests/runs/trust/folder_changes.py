@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import zipfile
@@ -41,14 +42,23 @@ CELLS = ["", "nan", "inf", "1e999", "9" * 400, "-1", "x", "\0", '"', "x" * 200_0
          "../../etc/passwd", "/dev/zero", "\r", "0x10", "1_0", "<b>"]  # fmt: skip
 
 
-def change(top: Path, rng: random.Random, outside: Path) -> str:
-    """Change one or two files of a folder in place; returns what was done."""
+def change(top: Path, rng: random.Random, outside: Path, only: str = "") -> str:
+    """Change one or two files of a folder in place, pictures and tables for people seldom; returns what was done.
+
+    Args:
+        top: the folder.
+        rng: decides.
+        outside: folder of others that links may lead to.
+        only: pattern of the files to change.
+    """
     said = []
     for _ in range(rng.choice([1, 1, 1, 2])):
         files = sorted(path for path in top.rglob("*") if path.is_file() and not path.is_symlink())
+        files = [path for path in files if re.search(only, path.relative_to(top).as_posix())]
         if not files:
             break
-        said.append(change_file(rng.choice(files), rng, outside, top))
+        shown = [1 if path.parent.name in ("figures", "samples", "tables") else 6 for path in files]
+        said.append(change_file(rng.choices(files, shown)[0], rng, outside, top))
     return "; ".join(said)
 
 

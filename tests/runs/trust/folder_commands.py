@@ -48,6 +48,7 @@ class Attack:
         part: folder within the copy whose files are changed; all of it where empty.
         lost: given both folders after a success, says what was lost without a word, if anything.
         weight: how often, beside the others.
+        only: pattern of the files that are changed; all of them where empty.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Attack:
     part: str = ""
     lost: Callable[[Path, Path], str] = field(default=lambda given, out: "")
     weight: int = 1
+    only: str = ""
 
 
 def all_attacks(base: Path, data_dir: Path) -> list[Attack]:
@@ -75,7 +77,7 @@ def comparing(base: Path) -> Iterator[Attack]:
     )
     yield Attack("sweep best", sweep, lambda given, out: main(["sweep", "best", str(given / SWEEP)]), SWEEP, weight=2)
     yield Attack("compare", sweep, _compare, SWEEP)
-    yield Attack("clusters", clusters, lambda given, out: main(["clusters", str(given), "--out", str(out)]), weight=3)
+    yield Attack("clusters", clusters, lambda given, out: main(["clusters", str(given), "--out", str(out)]), weight=8)
 
 
 def _fake(runs: Path, sweep: Path, clusters: Path) -> None:
@@ -143,19 +145,37 @@ def _real(base: Path, data_dir: Path) -> Iterator[Attack]:
         with _no_sets():
             return main(["explain", str(given / one), "--samples", "2", "--data-dir", str(data_dir)])
 
-    yield Attack("evaluate a run", runs, evaluate, str(one), lost, weight=3)
-    yield Attack("evaluate its baselines", runs, evaluate, str(one), lost, weight=1)
-    yield Attack("evaluate an ensemble", runs, lambda given, out: evaluate(given, out, name), str(name), weight=2)
-    yield Attack("explain", runs, explain, str(one), weight=2)
+    def check(given: Path, out: Path) -> int:
+        code = main(["runs", "check", str(given)])
+        (out / "found").write_text("changes" if code else "")
+        return 0 if code == 1 else code
+
+    def unseen(given: Path, out: Path) -> str:
+        listed = ["manifest.json", *read_json(runs / one / "manifest.json")["files"]]
+        changed = [each for each in listed if not _same(runs / one / each, given / one / each)]
+        said = (out / "found").read_text() or "manifest.json" in changed
+        return f"{changed} were changed, and nothing was said" if changed and not said else ""
+
+    yield Attack("evaluate a run", runs, evaluate, str(one), lost, weight=8)
+    yield Attack(
+        "evaluate its baselines", runs, evaluate, str(one), lost, weight=5, only=r"baselines\.npz|known_events"
+    )
+    yield Attack("evaluate an ensemble", runs, lambda given, out: evaluate(given, out, name), str(name), weight=7)
+    yield Attack("explain", runs, explain, str(one), weight=7)
     yield Attack("compare trained", runs, _compare, weight=2)
+    yield Attack("runs check", runs, check, str(one), unseen, weight=3)
     yield Attack("sweep status below", runs, lambda given, out: main(["sweep", "status", str(given)]))
     stopped = base / "stopped"
     if not stopped.exists():
         shutil.copytree(runs / one, stopped / one)
         (stopped / one / "metrics.json").unlink()
         (stopped / one / "status.json").write_text('{"state": "interrupted", "attempts": 1}')
-    yield Attack("resume", stopped, resume, str(one), unfinished, weight=2)
-    yield Attack("show again", runs, resume, str(one), unfinished, weight=1)
+    yield Attack("resume", stopped, resume, str(one), unfinished, weight=6)
+    yield Attack("show again", runs, resume, str(one), unfinished, weight=2)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 def _no_sets() -> Any:
@@ -185,6 +205,10 @@ def _data(base: Path) -> Iterator[Attack]:
             merged.read_trace(row)
         return "" if len(merged.metadata) == n_rows else f"{len(merged.metadata)} of {n_rows} traces"
 
+    def card(given: Path, out: Path) -> int:
+        return main(["data", "card", str(given / "set")])
+
+    yield Attack("card", whole, card, weight=2)
     yield Attack("audit", small, audit)
     yield Attack("audit", whole, audit, weight=3)
     yield Attack("merge", shards, merge, lost=lost, weight=4)

@@ -160,6 +160,17 @@ def test_tags_that_do_not_fit_are_told(tmp_path: Path, text: str) -> None:
         read_yaml(tmp_path / "config.yaml")
 
 
+@pytest.mark.parametrize("name", ["started", "seconds", "seconds_before", "created", "pid", "host"])
+def test_what_is_null_in_a_status_is_not_known(runs: Path, name: str) -> None:
+    folder = RunFolder(runs / "bad")
+    folder.status_file.write_text(json.dumps({"state": "running", "attempts": 1, name: None}))
+    assert main(["sweep", "status", str(runs)]) == 0
+    folder.mark_running()
+    folder.status_file.write_text(json.dumps({**folder.status(), "seconds_before": None, "started": None}))
+    folder.mark_finished()
+    assert folder.status()["state"] == "finished"
+
+
 @pytest.mark.parametrize("points", ["x", [3], [{"number": 1}], [{"number": 1, "overrides": "x"}]])
 def test_a_sweep_of_another_shape_is_told(tmp_path: Path, points: object) -> None:
     sweep = SweepFolder(tmp_path / "sweep")
