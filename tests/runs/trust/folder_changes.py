@@ -188,6 +188,7 @@ def _npz(path: Path, rng: random.Random, *_: Path) -> str:
         "missing": lambda: b"",
         "cut": lambda: content[name][: rng.randrange(len(content[name]) or 1)],
         "longer": lambda: content[name] + bytes(100),
+        **dict.fromkeys(("within 1", "within 2", "within 3", "within 4"), lambda: _within(content[name], rng)),
     }
     how = rng.choice(list(kinds)) if rng.random() < 0.97 or path.stat().st_size > 10**7 else "bomb"
     content[name] = kinds[how]()
@@ -205,6 +206,31 @@ def _npz(path: Path, rng: random.Random, *_: Path) -> str:
         whole[place + rng.choice([8, 10, 24])] ^= rng.choice([1, 8, 99])  # flags (encrypted), method, size
         path.write_bytes(bytes(whole))
     return f"{name} {how}"
+
+
+def _within(stored: bytes, rng: random.Random) -> bytes:
+    """The same array with some of its values, or what its JSON says, changed; or of another type."""
+    try:
+        values = np.lib.format.read_array(io.BytesIO(stored), allow_pickle=False)
+    except ValueError:  # changed before
+        return stored
+    if values.dtype.kind == "U" and values.ndim == 0:
+        try:
+            return _array(np.array(json.dumps(replace_leaf(json.loads(str(values)), rng)[0])))
+        except ValueError:
+            return stored
+    how = rng.choice(["some", "some", "all", "type", "twice", "order"])
+    odd = rng.choice([np.nan, np.inf, -np.inf, 1e308, -1, 0, 2**31, 999, 1e-320])
+    texts = values.dtype.kind == "U"
+    if how == "type":
+        kind = rng.choice(["f8", "f2", "i1", "u8", "i8", "?", "U3", "S3", "M8[s]", "f16"])
+        return _array(np.zeros(values.shape, kind))
+    if how in ("twice", "order") and len(values):
+        return _array(np.concatenate([values, values]) if how == "twice" else values[::-1])
+    where = [rng.random() < (1 if how == "all" else 0.1) for _ in range(values.size)]
+    changed = values.copy() if texts or np.can_cast(np.min_scalar_type(odd), values.dtype) else values.astype(float)
+    changed.flat[np.flatnonzero(where)] = rng.choice(["", "x", values.flat[0] if values.size else ""]) if texts else odd
+    return _array(changed)
 
 
 def _array(values: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from fake_cluster_runs import make_run
 from fake_runs import fake_clustering, fake_run
 from hostile_structures import write_set
 from hydra import compose, initialize_config_dir
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from recorded_trees import write_tree
 from tiny_runs import ROOT, tiny_config
 
@@ -26,6 +28,7 @@ from seisvision.data.importing.shards import merge_shards
 from seisvision.data.synthesis.source import GeneratedSource
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
+from seisvision.evaluation.baselines import learners
 from seisvision.runs.configuration import to_plain
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
@@ -176,6 +179,21 @@ def _real(base: Path, data_dir: Path) -> Iterator[Attack]:
 
 def _same(one: Path, other: Path) -> bool:
     return other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+@contextlib.contextmanager
+def quickly(draws: bool) -> Iterator[None]:
+    """Fit few trees, and write figures without drawing them unless it ``draws``: most of the time of a small run."""
+
+    def leave_blank(canvas: FigureCanvasAgg, path: Path, **_: Any) -> None:
+        path.write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    with contextlib.ExitStack() as patched:
+        patched.enter_context(mock.patch.dict(learners.BOOSTING, max_iter=10))
+        patched.enter_context(mock.patch.dict(learners.FOREST, n_estimators=10))
+        if not draws:
+            patched.enter_context(mock.patch.object(FigureCanvasAgg, "print_figure", leave_blank))
+        yield
 
 
 def _no_sets() -> Any:

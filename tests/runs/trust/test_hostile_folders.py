@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_cluster_runs import make_run
 from fake_runs import fake_run
 from folder_commands import comparing
 from hostile_folders import FINE, attack
@@ -21,6 +23,7 @@ from seisvision.data.importing.recipe import load_recipe
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.plain_files import NoPlainFileError, check_plain
 from seisvision.runs.checkpoint import find_checkpoint
+from seisvision.runs.cluster_runs import read_cluster_runs
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.runs.trust.composing import check_foreign_file
@@ -169,6 +172,33 @@ def test_what_is_null_in_a_status_is_not_known(runs: Path, name: str) -> None:
     folder.status_file.write_text(json.dumps({**folder.status(), "seconds_before": None, "started": None}))
     folder.mark_finished()
     assert folder.status()["state"] == "finished"
+
+
+ARRAYS = {
+    "points not finite": {"points": np.full((42, 3), np.nan)},
+    "no points": {"points": np.zeros((42, 0), "f4")},
+    "no features": {"features": np.zeros((42, 0), "f4")},
+    "features beyond float32": {"features": np.full((42, 3), 1e300)},
+    "a sample twice": {"sample_ids": np.array(["a"] * 42)},
+}
+
+
+@pytest.mark.parametrize("changed", list(ARRAYS.values()), ids=list(ARRAYS))
+def test_clusters_of_broken_arrays_are_left_out(tmp_path: Path, changed: dict[str, np.ndarray]) -> None:
+    run = make_run(tmp_path / "run", np.random.default_rng(0).normal(size=(42, 4)), 2, 1)
+    arrays = read_arrays(run.path / "features.npz")
+    np.savez(run.path / "features.npz", **{**arrays, **changed})
+    runs, left_out = read_cluster_runs([tmp_path])
+    assert not runs and "features.npz" in left_out[0].reason
+
+
+@pytest.mark.parametrize("setting", ["train_k: 1", "train_k: -3", "k: 100000000", "seed: -1"])
+def test_clusters_of_impossible_numbers_are_left_out(tmp_path: Path, setting: str) -> None:
+    run = make_run(tmp_path / "run", np.random.default_rng(0).normal(size=(42, 4)), 2, 1)
+    name = setting.partition(":")[0]
+    run.config_file.write_text(re.sub(rf"\b{name}: \w+", setting, run.config_file.read_text(), count=1))
+    runs, left_out = read_cluster_runs([tmp_path])
+    assert not runs and f"{name}=" in left_out[0].reason
 
 
 @pytest.mark.parametrize("points", ["x", [3], [{"number": 1}], [{"number": 1, "overrides": "x"}]])
