@@ -93,6 +93,17 @@ def test_a_run_is_not_worked_on_through_a_link(tmp_path: Path, name: str) -> Non
     assert not (tmp_path / "outside").exists()
 
 
+@pytest.mark.parametrize("name", [".lock", "train.log", "checkpoints", "figures", "status.json"])
+def test_a_run_with_a_link_to_itself_is_refused(tmp_path: Path, name: str) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    (folder.path / name).symlink_to(name)
+    with pytest.raises(NoPlainFileError, match=f"{name} is a link that leads in circles"), folder.locked():
+        pass
+    with pytest.raises(NoPlainFileError, match="in circles"):
+        folder.status()
+
+
 def test_a_sweep_that_links_to_itself_is_listed(runs: Path, tmp_path: Path) -> None:
     (runs / "sweep.json").symlink_to("sweep.json")
     assert main(["compare", str(runs), "--out", str(tmp_path / "report.html")]) == 0
