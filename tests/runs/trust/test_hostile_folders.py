@@ -26,6 +26,7 @@ from seisvision.runs.checkpoint import find_checkpoint
 from seisvision.runs.cluster_runs import read_cluster_runs
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
+from seisvision.runs.sweeps.states import read_state
 from seisvision.runs.trust.composing import check_foreign_file
 from seisvision.stored_arrays import read_arrays
 from seisvision.yaml_files import read_yaml
@@ -210,6 +211,16 @@ def test_clusters_of_impossible_numbers_are_left_out(tmp_path: Path, setting: st
     run.config_file.write_text(re.sub(rf"\b{name}: \w+", setting, run.config_file.read_text(), count=1))
     runs, left_out = read_cluster_runs([tmp_path])
     assert not runs and f"{name}=" in left_out[0].reason
+
+
+@pytest.mark.parametrize("training", [{"best_value": 10**400}, {"epochs": 10**400}, {"epochs": True}])
+def test_a_number_beyond_all_is_told_of_its_point(tmp_path: Path, training: dict[str, object]) -> None:
+    run = RunFolder(tmp_path / "run")
+    fake_run(run.path, n=10)
+    run.metrics_file.write_text(json.dumps({**json.loads(run.metrics_file.read_text()), "training": training}))
+    state = read_state(run, 1, [], monitor=["val/loss", "min"])
+    assert state.state == "damaged" and "how the training went" in str(state.error)
+    assert main(["sweep", "status", str(tmp_path)]) == 0
 
 
 @pytest.mark.parametrize("points", ["x", [3], [{"number": 1}], [{"number": 1, "overrides": "x"}]])
