@@ -73,7 +73,8 @@ class Canary:
             self._outside(event, arguments[0])
         elif event == "import" and str(arguments[0]).split(".")[0] in CANARIES:
             self.seen.append(f"import {arguments[0]}")
-        elif event == "compile" and b"PWNED" in _bytes(arguments[0]):
+        # numpy parses headers of arrays as literals, which compiles a tree under this name and runs nothing.
+        elif event == "compile" and arguments[1] != "<unknown>" and b"PWNED" in _bytes(arguments[0]):
             self.seen.append("compile")
 
     def _outside(self, event: str, path: Any) -> None:
