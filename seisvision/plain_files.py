@@ -71,6 +71,9 @@ def _check_link(path: str, top: str) -> None:
             f"{path} is a link to {target}, outside of {top}, and is neither read nor written through. Put the file "
             "itself there (cp -L), or remove the link."
         )
+    # What links lead to is no link, unless they lead back to themselves.
+    if Path(target).is_symlink():
+        raise NoPlainFileError(f"{path} is a link that leads in circles. Remove it.")
     _refuse_special(target)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.runs.comparing.collect import LeftOut, find_run_folders
 from seisvision.runs.comparing.history import read_history
+from seisvision.runs.configuration import check_numbers
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.identity import run_identity, scientific_part
 from seisvision.stored_arrays import read_arrays
@@ -93,17 +94,8 @@ def _read(folder: RunFolder) -> ClusterRun:
     metrics, config = read_json(folder.metrics_file), folder.config()
     if "clustering" not in metrics:
         raise DataError("not a clustering run")
-    names = ("sample_ids", "source_ids", "labels", "features", "points")
-    stored = read_arrays(folder.path / "features.npz", names)
-    arrays = {name: stored[name] for name in names}
-    if [values.ndim for values in arrays.values()] != [1, 1, 1, 2, 2]:
-        raise DataError("broken: the arrays of features.npz are not of the shapes that a run writes")
-    if [arrays[name].dtype.kind for name in names] not in ([*"UUiff"], [*"UUuff"]):
-        raise DataError("broken: the arrays of features.npz are not of the types that a run writes")
-    if len({len(values) for values in arrays.values()}) != 1 or not np.isfinite(arrays["features"]).all():
-        raise DataError("broken: the arrays of features.npz do not belong together or are not finite")
-    order = np.argsort(arrays["sample_ids"], kind="stable")
-    arrays = {name: values[order] for name, values in arrays.items()}
+    check_numbers(config)
+    arrays = _read_arrays(folder.path / "features.npz")
     losses = read_history(folder.history_file).get("train/loss")
     fingerprint = str(metrics["data"]["fingerprint"])
     return ClusterRun(
@@ -116,11 +108,30 @@ def _read(folder: RunFolder) -> ClusterRun:
         tuple(arrays["sample_ids"].tolist()),
         tuple(arrays["source_ids"].tolist()),
         arrays["labels"].astype(int),
-        arrays["features"].astype(np.float32, copy=False),
-        arrays["points"].astype(np.float32, copy=False),
+        arrays["features"],
+        arrays["points"],
         losses[-1][1] if losses else float("nan"),
         float(metrics["clustering"]["kmeans_loss"]),
     )
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a run in the order of its samples; features and points as finite float32 (N, 1 or more)."""
+    names = ("sample_ids", "source_ids", "labels", "features", "points")
+    stored = read_arrays(path, names)
+    arrays = {name: stored[name] for name in names}
+    if [values.ndim for values in arrays.values()] != [1, 1, 1, 2, 2]:
+        raise DataError("broken: the arrays of features.npz are not of the shapes that a run writes")
+    if [arrays[name].dtype.kind for name in names] not in ([*"UUiff"], [*"UUuff"]):
+        raise DataError("broken: the arrays of features.npz are not of the types that a run writes")
+    order = np.argsort(arrays["sample_ids"], kind="stable")
+    if len({len(values) for values in arrays.values()}) != 1 or len(set(arrays["sample_ids"].tolist())) != len(order):
+        raise DataError("broken: the arrays of features.npz do not belong together, or a sample is there twice")
+    with np.errstate(over="ignore"):
+        arrays |= {name: arrays[name].astype(np.float32, copy=False) for name in ("features", "points")}
+    if not all(np.isfinite(arrays[name]).all() and arrays[name].shape[1] for name in ("features", "points")):
+        raise DataError("broken: the features or points of features.npz are none, or not finite")
+    return {name: values[order] for name, values in arrays.items()}
 
 
 def network_identity(config: Mapping[str, Any], fingerprint: str) -> str:

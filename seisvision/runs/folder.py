@@ -148,7 +148,8 @@ class RunFolder:
             is_kind = isinstance(value, kinds) and in_range
             if not is_kind and (value is not None or name in ("state", "attempts")):
                 raise SeisvisionError(f"{self.status_file} is damaged: {name}={str(value)[:60]!r}. {GO_ON}")
-        return status
+        # What is null is not known, as where it is missing; a run without an error says so with null.
+        return {name: value for name, value in status.items() if value is not None or name == "error"}
 
     def is_finished(self) -> bool:
         """Whether the run is complete: the status says so and the results are there."""

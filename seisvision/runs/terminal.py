@@ -257,7 +257,11 @@ def tell_error(error: Exception, config_name: str = "") -> int:
 
 
 def shortened_message(text: str) -> str:
-    """A message that fits a screen, whatever names and values it repeats: its beginning, and the advice at its end."""
+    """A message of one line that fits a screen, whatever libraries, names and values it repeats.
+
+    What is too long keeps its beginning, and the advice at its end.
+    """
+    text = " ".join(line.strip() for line in text.splitlines() if line.strip())
     if len(text) <= LONGEST_MESSAGE:
         return text
     return f"{text[: LONGEST_MESSAGE - 310]} ... {text[-300:]}"
@@ -294,7 +298,7 @@ def _kept_traceback(error: Exception) -> str:
 
 LONGEST_FAULT = 300
 LONGEST_MESSAGE = 1400
-NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 
 
 def _explain_folder(error: OSError) -> str | None:

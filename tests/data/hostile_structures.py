@@ -1,6 +1,6 @@
 """Sets, archives and run folders whose structure is damaged or hostile, made from a seed, and what must hold for each.
 
-python tests/data/hostile_structures.py --inputs 1500 --seed 1
+python tests/data/hostile_structures.py --inputs 1500 --seed 1 [--first NUMBER]
 
 For each input: nothing but a SeisvisionError leaves the reader, nothing is executed, it takes less than a minute, and
 what is served are the samples that were written, never zeros in their place.
@@ -16,6 +16,7 @@ import json
 import logging
 import resource
 import shutil
+import signal
 import sys
 import tarfile
 import tempfile
@@ -41,6 +42,10 @@ N_TRACES, N_SAMPLES = 4, 60
 LIMIT_S = 60.0
 TRACES = 1.0 + np.random.default_rng(0).random((N_TRACES, 3, N_SAMPLES)).astype(np.float32)
 executed: list[str] = []
+
+
+class Hung(BaseException):
+    """No answer for twice the limit: a base exception, so that no reader takes it for an error of its own."""
 
 
 def write_set(folder: Path, row_of_last: int = N_TRACES - 1, n_samples: int = N_SAMPLES) -> Path:
@@ -175,7 +180,7 @@ def filters(file: h5py.File, folder: Path, rng: np.random.Generator) -> None:
 CHANGES = (external_link, soft_link, virtual, external_storage, unwritten, contiguous, types, cycle, described, filters)
 
 
-def hostile_set(folder: Path, rng: np.random.Generator) -> Path:
+def hostile_set(folder: Path, rng: np.random.Generator) -> tuple[Path, str]:
     """A set with one change of its structure, or a table that tells more than there is, or a cut or damaged file."""
     which = int(rng.integers(len(CHANGES) + 3))
     longer = which == len(CHANGES)
@@ -188,21 +193,17 @@ def hostile_set(folder: Path, rng: np.random.Generator) -> Path:
     if which < len(CHANGES):
         with h5py.File(file, "r+") as content:
             CHANGES[which](content, path, rng)
-    elif which == len(CHANGES) + 1:
+        return path, CHANGES[which].__name__
+    if which == len(CHANGES) + 1:
         content = file.read_bytes()
         file.write_bytes(content[: int(rng.integers(0, len(content)))])
-    elif not longer:
-        texts = [
-            "",
-            "\n",
-            "_a _b",
-            "../x",
-            "a\x00b",
-            "_gone",
-            "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
-        ]
-        (path / "chunks").write_text(texts[int(rng.integers(len(texts)))], encoding="utf-8")
-    return path
+        return path, "cut"
+    if longer:
+        return path, "longer than it is"
+    texts = ["", "\n", "_a _b", "../x", "a\x00b", "_gone", "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")]
+    text = texts[int(rng.integers(len(texts)))]
+    (path / "chunks").write_text(text, encoding="utf-8")
+    return path, f"chunks {text!r}"
 
 
 def use_set(path: Path) -> str:
@@ -224,14 +225,14 @@ def _bomb(rng: np.random.Generator) -> tuple[str, bytes]:
     return "x.bz2", bz2.compress(zeros, 1)
 
 
-def hostile_archive(folder: Path, rng: np.random.Generator) -> Path:
+def hostile_archive(folder: Path, rng: np.random.Generator) -> tuple[Path, str]:
     """A bomb, nested archives, names that climb, links, lies about sizes."""
     which = int(rng.integers(6))
     if which == 0 and rng.random() < 0.15:
         name, content = _bomb(rng)
         path = folder / ("stations.xml.gz" if rng.random() < 0.3 and name.endswith("gz") else name)
         path.write_bytes(content)
-        return path
+        return path, "bomb"
     path = folder / ("x.zip" if which in (1, 2) else "x.tar")
     inner = b"no recording " * 100
     if which in (1, 2):
@@ -244,7 +245,7 @@ def hostile_archive(folder: Path, rng: np.random.Generator) -> Path:
         for _ in range(int(rng.integers(0, 4))):
             content[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
         path.write_bytes(bytes(content))
-        return path
+        return path, f"zip of {len(content)} bytes"
     with tarfile.open(path, "w") as tar:
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.REGTYPE):
             item = tarfile.TarInfo(("../climbed", "a", "/etc/x")[int(rng.integers(3))])
@@ -253,7 +254,7 @@ def hostile_archive(folder: Path, rng: np.random.Generator) -> Path:
             tar.addfile(item, io.BytesIO(inner) if item.size else None)
     content = path.read_bytes()
     path.write_bytes(content[: int(rng.integers(1, len(content)))] if rng.random() < 0.5 else content)
-    return path
+    return path, f"tar of {path.stat().st_size} bytes"
 
 
 def use_archive(path: Path) -> str:
@@ -270,7 +271,7 @@ def _nested(depth: int, rng: np.random.Generator) -> str:
     return "[" * depth + "]" * depth if rng.random() < 0.5 else '{"a":' * depth + "1" + "}" * depth
 
 
-def hostile_json(folder: Path, rng: np.random.Generator) -> Path:
+def hostile_json(folder: Path, rng: np.random.Generator) -> tuple[Path, str]:
     """A status.json of another shape."""
     values: list[Any] = [[], 3, "x", None, {}, {"state": 3}, {"state": "running", "attempts": "x"}, True,
                          {"state": "finished", "attempts": [1]}, {"state": "finished", "attempts": 1, "error": {}},
@@ -281,7 +282,7 @@ def hostile_json(folder: Path, rng: np.random.Generator) -> Path:
     if which == len(values) + 2:
         content = b"\xff" + content[: int(rng.integers(1, 50))]
     (folder / "status.json").write_bytes(content)
-    return folder / "status.json"
+    return folder / "status.json", f"{content[:40]!r}"
 
 
 def use_json(path: Path) -> str:
@@ -301,34 +302,49 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         executed.append(f"{event} {str(arguments)[:80]}")
 
 
-def search(n_inputs: int, seed: int) -> Counter[str]:
-    """Go through inputs and count what went wrong, beside what was read or refused."""
+def _too_long(number: int, frame: Any) -> None:
+    raise Hung
+
+
+def search(n_inputs: int, seed: int, first: int = 0) -> Counter[str]:
+    """Go through inputs and count what went wrong, beside what was read or refused; tells faults as they come."""
     import obspy  # noqa: F401 - asks the system what it is when it is imported
 
     sys.addaudithook(_watch)
     logging.getLogger("seisvision").setLevel(logging.CRITICAL)
     found: Counter[str] = Counter()
-    n_executed = len(executed)
-    for number in range(n_inputs):
-        rng = np.random.default_rng([seed, number])
+    previous = signal.signal(signal.SIGALRM, _too_long)
+    for number in range(first, first + n_inputs):
         make, use = KINDS[number % len(KINDS)]
         folder = Path(tempfile.mkdtemp(prefix="hostile-"))
-        begun = time.monotonic()
+        begun, n_executed, said, error_said = time.monotonic(), len(executed), "", ""
+        signal.alarm(int(2 * LIMIT_S))
         try:
-            outcome = use(make(folder, rng))
+            path, said = make(folder, np.random.default_rng([seed, number]))
+            outcome = use(path)
         except (SeisvisionError, Refusal):
             outcome = "refused"
+        except Hung:
+            outcome = "hung"
         except Exception as error:
-            outcome = "traceback"
-            print(f"input {number} ({make.__name__}): {type(error).__name__}: {str(error)[:200]}")
+            outcome, error_said = "traceback", f"{type(error).__name__}: {str(error)[:200]}"
         finally:
+            signal.alarm(0)
             shutil.rmtree(folder, ignore_errors=True)
-        if outcome in ("zeros", "silent"):
-            print(f"input {number} ({make.__name__}): {outcome}")
-        found[outcome] += 1
-        found["slow"] += time.monotonic() - begun > LIMIT_S
-    found["executed"] = len(executed) - n_executed
-    found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        outcomes = [outcome]
+        if time.monotonic() - begun > LIMIT_S:
+            outcomes.append("slow")
+        if len(executed) > n_executed:
+            outcomes.append("executed")
+        for one in outcomes:
+            found[one] += 1
+            if one not in ("read", "refused"):
+                print(f"{one}: input {number}: {make.__name__}: {said}: {error_said}")
+        found["inputs"] += 1
+        found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        if found["inputs"] % 100 == 0:
+            print(f"so far: {dict(found)}")
+    signal.signal(signal.SIGALRM, previous)
     return found
 
 
@@ -336,5 +352,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first input, to repeat one")
     asked = parser.parse_args()
-    print(dict(search(asked.inputs, asked.seed)), executed[:3])
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    print(dict(search(asked.inputs, asked.seed, asked.first)), executed[:3])

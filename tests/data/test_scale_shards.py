@@ -81,6 +81,19 @@ def test_missing_and_empty_shards(tree: Path, tmp_path: Path) -> None:
         merge_shards(tmp_path / "nothing.shards")
 
 
+def test_a_shard_that_cannot_be_read_is_told_in_one_line_before_there_is_a_set(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(tree, tmp_path / "set", "--shard", "1/1")) == 0
+    table = tmp_path / "set.shards" / "0001-of-0001" / "metadata.csv"
+    table.write_text(table.read_text().replace("\n", "\n,,\n", 1).replace("\n,,\n", "\na\nb,b\n" + "c," * 99 + "\n"))
+    capsys.readouterr()
+    assert main(["data", "merge", str(tmp_path / "set.shards")]) == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert len(told) == 1 and f"{table} is not a readable table" in told[0] and "download the set again" in told[0]
+    assert not (tmp_path / "set").exists()
+
+
 def test_chunks_keep_memory_small(tree: Path, tmp_path: Path) -> None:
     assert main(command(tree, tmp_path / "set", "--events-per-chunk", "2")) == 0
     assert (tmp_path / "set" / "chunks").read_text().split() == ["0", "1", "2", "3"]

@@ -101,6 +101,28 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         read_stored(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("target/source_type", np.full(16, 2**40)),
+        ("target/source_type", np.full(16, -2)),
+        ("about", np.array('{"settings": {}, "outputs": {"source_type": {"class_weight": "x", "strongest": null, '
+                           '"chosen_on": null}}, "seed": 1}')),
+        ("about", np.array('{"settings": {"band_power": {"x": 1}}, "outputs": {"source_type": {"class_weight": null, '
+                           '"strongest": null, "chosen_on": null}}, "seed": 1}')),
+    ],
+    ids=["many classes", "no class", "weights", "settings"],
+)  # fmt: skip
+def test_features_of_a_stranger_that_cannot_be_fitted_are_told(
+    finished: RunFolder, data_dir: Path, tmp_path: Path, name: str, values: np.ndarray
+) -> None:
+    shutil.copytree(finished.path, tmp_path / "run")
+    arrays = dict(np.load(finished.path / FILE))
+    np.savez(tmp_path / "run" / FILE, **{**arrays, name: values})
+    with pytest.raises(CheckpointError, match=rf"run/{FILE}.* cannot be used: what its baselines were fitted on"):
+        evaluated(data_dir, tmp_path / "out", tmp_path / "run")
+
+
 def test_a_refitted_run_holds_training_events_out_to_choose(data_dir: Path, tmp_path: Path) -> None:
     words = ["evaluation.baselines=true", "split.refit=true", "trainer.max_epochs=1"]
     metrics = read_json(ensure_run(tiny_config(data_dir, tmp_path, *words), []).metrics_file)

@@ -25,6 +25,7 @@ from seisvision.data.importing.rejections import FILE_NAME, Rejection, write_rej
 from seisvision.data.set_files import describe_files, find_chunks, read_card, set_fingerprint
 from seisvision.data.stored.hashes import content_hashes, remember
 from seisvision.data.stored.placing import EMPTY, check_place, whole_set
+from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.files import parse_json, told_when_full
 from seisvision.plain_files import LARGEST_JSON_BYTES, check_plain, read_text
@@ -166,7 +167,7 @@ def merge_shards(folder: str | Path, out: str | Path | None = None, overwrite: b
         overwrite: replace a set of that path.
 
     Raises:
-        DataError: a shard is missing, the shards differ in their recipe, or all are empty.
+        DataError: a shard is missing or damaged, the shards differ in their recipe, or all are empty.
     """
     folder = Path(folder)
     if out is None and not folder.name.endswith(SUFFIX):
@@ -177,6 +178,9 @@ def merge_shards(folder: str | Path, out: str | Path | None = None, overwrite: b
     full = [shard for shard in shards if not (shard / EMPTY).is_file()]
     if not full:
         raise DataError(f"every event of all shards in {folder} was refused; see {FILE_NAME} in each of them")
+    for shard in full:
+        # What cannot be read is told before there is a set of it.
+        WaveformSet(shard)
     with told_when_full(target), whole_set(target, overwrite=overwrite) as partial:
         _join(shards, full, partial)
     return target

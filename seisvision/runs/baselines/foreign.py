@@ -92,7 +92,8 @@ def fit_again(
         with built_from(checkpoint, "its constant guess"):
             baselines[name] = _constant(content, name, said, part, level)
         if stored is not None and name in stored.outputs:
-            baselines[name] = _fitted_again(stored, config, data, name, said, part, level)
+            with built_from(path, "what its baselines were fitted on"):
+                baselines[name] = _fitted_again(stored, config, data, name, said, part, level)
             choice = stored.outputs[name]
             if choice["strongest"] in baselines[name] and not baselines[name][choice["strongest"]].skipped:
                 strongest[name] = {"name": choice["strongest"], "chosen_on": choice["chosen_on"]}
@@ -149,6 +150,8 @@ def _fitted_again(
         key=features_key(config, data, len(dataset)),
     )
     asked = Part(said.sample_ids, said.source_ids, {about["target"]: said.target})
+    if about["kind"] == "class":
+        _check_class_numbers(stored.train.targets[about["target"]], len(about["class_names"]))
     parts = {"train": stored.training_part(), part: asked}
     fitted = fit_output(
         stored.beside(features),
@@ -164,3 +167,9 @@ def _fitted_again(
         except DataError as error:
             log.warning("Baseline 'linear_physics' is left out: %s", error)
     return fitted
+
+
+def _check_class_numbers(target: np.ndarray, n_classes: int) -> None:
+    """Refuse stored numbers of classes that are none, before as many counters are made as the largest says."""
+    if target.dtype.kind != "i" or not ((target >= -1) & (target < n_classes)).all():
+        raise ValueError(f"it holds numbers of classes that are not from -1 to {n_classes - 1}")

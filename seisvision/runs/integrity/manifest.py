@@ -10,7 +10,7 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from seisvision.errors import SeisvisionError
@@ -22,6 +22,8 @@ CHANGING = ("manifest.json", "status.json", "limits.json", "train.log")
 """Files at the top of a run folder that change after its end, and the manifest itself."""
 COMPARED = re.compile(r"metrics\.json|metrics\.csv|config\.yaml|environment\.json|overrides\.yaml|predictions\w*\.csv")
 """Names of the small files from which comparisons and tables are made."""
+LONGEST_NAME = 250
+"""Characters with the folders within the run; file systems allow 255 in one name."""
 WHAT_TO_DO = (
     "Restore them from a copy; or run again with run.fresh=true; or, where the checkpoints are whole, delete "
     "metrics.json and repeat the command of the run, which measures again"
@@ -52,6 +54,9 @@ def read_manifest(folder: RunFolder) -> dict[str, dict[str, Any]]:
         for one in files.values()
     ):
         raise SeisvisionError(f"{folder.manifest_file} is damaged: it does not list files with bytes and sha256.")
+    for name in map(str, files):
+        if len(name) > LONGEST_NAME or "\0" in name or ".." in PurePath(name).parts or PurePath(name).is_absolute():
+            raise SeisvisionError(f"{folder.manifest_file} is damaged: {name[:60]!r} is no name of a file of the run.")
     return {str(name): dict(one) for name, one in files.items()}
 
 

@@ -10,11 +10,11 @@ import time
 from calendar import timegm
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import NoneType
 from typing import Any
 
 from seisvision.errors import SeisvisionError
 from seisvision.plain_files import read_text
+from seisvision.plain_types import fits_type
 from seisvision.runs.folder import FAILED, FINISHED, PENDING, RUNNING, TIME_FORMAT, RunFolder, read_json
 
 KILLED = "killed"
@@ -106,8 +106,8 @@ def _training(folder: RunFolder) -> dict[str, Any]:
     """
     metrics = read_json(folder.metrics_file)
     training = metrics.get("training", {}) if isinstance(metrics, dict) else None
-    kinds = {"best_value": (float, int, NoneType), "epochs": (int, NoneType)}
-    if not isinstance(training, dict) or not all(isinstance(training.get(name), kinds[name]) for name in kinds):
+    kinds = {"best_value": float | None, "epochs": int | None}
+    if not isinstance(training, dict) or not all(fits_type(training.get(name), kinds[name]) for name in kinds):
         raise SeisvisionError(f"{folder.metrics_file} does not say how the training went, as every run does")
     return training
 

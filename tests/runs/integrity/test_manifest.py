@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,7 +97,13 @@ def test_a_run_of_an_earlier_version_has_its_checkpoints_looked_over(
     assert "last.ckpt is damaged" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"files": {"metrics.json": 5}}', '{"files": 7}'])
+NAMED = '{"files": {"%s": {"bytes": 1, "sha256": "0"}}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"files": {"metrics.json": 5}}', '{"files": 7}', NAMED % "../x", NAMED % "/x", NAMED % ("x" * 5000)],
+)
 def test_a_damaged_manifest_is_told_in_one_line(
     content: str, finished: RunFolder, copy_of: Callable, capsys: pytest.CaptureFixture
 ) -> None:
@@ -104,6 +112,15 @@ def test_a_damaged_manifest_is_told_in_one_line(
     assert main(["runs", "check", str(run.path)]) == 1
     said = capsys.readouterr().out
     assert "manifest.json" in said and len(said.splitlines()) == 3
+
+
+def test_a_name_that_no_terminal_takes_is_told(finished: RunFolder, copy_of: Callable) -> None:
+    run = copy_of(finished)
+    run.manifest_file.write_text(NAMED % r"\ud800\n")
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as screen, contextlib.redirect_stdout(screen):
+        assert main(["runs", "check", str(run.path)]) == 1
+        screen.seek(0)
+        assert r"\ud800" in screen.read()
 
 
 def test_a_moved_run_is_still_whole(finished: RunFolder, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import zipfile
@@ -41,14 +42,23 @@ CELLS = ["", "nan", "inf", "1e999", "9" * 400, "-1", "x", "\0", '"', "x" * 200_0
          "../../etc/passwd", "/dev/zero", "\r", "0x10", "1_0", "<b>"]  # fmt: skip
 
 
-def change(top: Path, rng: random.Random, outside: Path) -> str:
-    """Change one or two files of a folder in place; returns what was done."""
+def change(top: Path, rng: random.Random, outside: Path, only: str = "") -> str:
+    """Change one or two files of a folder in place, pictures and tables for people seldom; returns what was done.
+
+    Args:
+        top: the folder.
+        rng: decides.
+        outside: folder of others that links may lead to.
+        only: pattern of the files to change.
+    """
     said = []
     for _ in range(rng.choice([1, 1, 1, 2])):
         files = sorted(path for path in top.rglob("*") if path.is_file() and not path.is_symlink())
+        files = [path for path in files if re.search(only, path.relative_to(top).as_posix())]
         if not files:
             break
-        said.append(change_file(rng.choice(files), rng, outside, top))
+        shown = [1 if path.parent.name in ("figures", "samples", "tables") else 6 for path in files]
+        said.append(change_file(rng.choices(files, shown)[0], rng, outside, top))
     return "; ".join(said)
 
 
@@ -178,6 +188,7 @@ def _npz(path: Path, rng: random.Random, *_: Path) -> str:
         "missing": lambda: b"",
         "cut": lambda: content[name][: rng.randrange(len(content[name]) or 1)],
         "longer": lambda: content[name] + bytes(100),
+        **dict.fromkeys(("within 1", "within 2", "within 3", "within 4"), lambda: _within(content[name], rng)),
     }
     how = rng.choice(list(kinds)) if rng.random() < 0.97 or path.stat().st_size > 10**7 else "bomb"
     content[name] = kinds[how]()
@@ -195,6 +206,31 @@ def _npz(path: Path, rng: random.Random, *_: Path) -> str:
         whole[place + rng.choice([8, 10, 24])] ^= rng.choice([1, 8, 99])  # flags (encrypted), method, size
         path.write_bytes(bytes(whole))
     return f"{name} {how}"
+
+
+def _within(stored: bytes, rng: random.Random) -> bytes:
+    """The same array with some of its values, or what its JSON says, changed; or of another type."""
+    try:
+        values = np.lib.format.read_array(io.BytesIO(stored), allow_pickle=False)
+    except ValueError:  # changed before
+        return stored
+    if values.dtype.kind == "U" and values.ndim == 0:
+        try:
+            return _array(np.array(json.dumps(replace_leaf(json.loads(str(values)), rng)[0])))
+        except ValueError:
+            return stored
+    how = rng.choice(["some", "some", "all", "type", "twice", "order"])
+    odd = rng.choice([np.nan, np.inf, -np.inf, 1e308, -1, 0, 2**31, 999, 1e-320])
+    texts = values.dtype.kind == "U"
+    if how == "type":
+        kind = rng.choice(["f8", "f2", "i1", "u8", "i8", "?", "U3", "S3", "M8[s]", "f16"])
+        return _array(np.zeros(values.shape, kind))
+    if how in ("twice", "order") and len(values):
+        return _array(np.concatenate([values, values]) if how == "twice" else values[::-1])
+    where = [rng.random() < (1 if how == "all" else 0.1) for _ in range(values.size)]
+    changed = values.copy() if texts or np.can_cast(np.min_scalar_type(odd), values.dtype) else values.astype(float)
+    changed.flat[np.flatnonzero(where)] = rng.choice(["", "x", values.flat[0] if values.size else ""]) if texts else odd
+    return _array(changed)
 
 
 def _array(values: Any) -> bytes:

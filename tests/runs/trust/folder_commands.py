@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from fake_cluster_runs import make_run
 from fake_runs import fake_clustering, fake_run
 from hostile_structures import write_set
 from hydra import compose, initialize_config_dir
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from recorded_trees import write_tree
 from tiny_runs import ROOT, tiny_config
 
@@ -26,6 +28,7 @@ from seisvision.data.importing.shards import merge_shards
 from seisvision.data.synthesis.source import GeneratedSource
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
+from seisvision.evaluation.baselines import learners
 from seisvision.runs.configuration import to_plain
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
@@ -48,6 +51,7 @@ class Attack:
         part: folder within the copy whose files are changed; all of it where empty.
         lost: given both folders after a success, says what was lost without a word, if anything.
         weight: how often, beside the others.
+        only: pattern of the files that are changed; all of them where empty.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Attack:
     part: str = ""
     lost: Callable[[Path, Path], str] = field(default=lambda given, out: "")
     weight: int = 1
+    only: str = ""
 
 
 def all_attacks(base: Path, data_dir: Path) -> list[Attack]:
@@ -75,7 +80,7 @@ def comparing(base: Path) -> Iterator[Attack]:
     )
     yield Attack("sweep best", sweep, lambda given, out: main(["sweep", "best", str(given / SWEEP)]), SWEEP, weight=2)
     yield Attack("compare", sweep, _compare, SWEEP)
-    yield Attack("clusters", clusters, lambda given, out: main(["clusters", str(given), "--out", str(out)]), weight=3)
+    yield Attack("clusters", clusters, lambda given, out: main(["clusters", str(given), "--out", str(out)]), weight=8)
 
 
 def _fake(runs: Path, sweep: Path, clusters: Path) -> None:
@@ -143,19 +148,52 @@ def _real(base: Path, data_dir: Path) -> Iterator[Attack]:
         with _no_sets():
             return main(["explain", str(given / one), "--samples", "2", "--data-dir", str(data_dir)])
 
-    yield Attack("evaluate a run", runs, evaluate, str(one), lost, weight=3)
-    yield Attack("evaluate its baselines", runs, evaluate, str(one), lost, weight=1)
-    yield Attack("evaluate an ensemble", runs, lambda given, out: evaluate(given, out, name), str(name), weight=2)
-    yield Attack("explain", runs, explain, str(one), weight=2)
+    def check(given: Path, out: Path) -> int:
+        code = main(["runs", "check", str(given)])
+        (out / "found").write_text("changes" if code else "")
+        return 0 if code == 1 else code
+
+    def unseen(given: Path, out: Path) -> str:
+        listed = ["manifest.json", *read_json(runs / one / "manifest.json")["files"]]
+        changed = [each for each in listed if not _same(runs / one / each, given / one / each)]
+        said = (out / "found").read_text() or "manifest.json" in changed
+        return f"{changed} were changed, and nothing was said" if changed and not said else ""
+
+    yield Attack("evaluate a run", runs, evaluate, str(one), lost, weight=8)
+    yield Attack(
+        "evaluate its baselines", runs, evaluate, str(one), lost, weight=5, only=r"baselines\.npz|known_events"
+    )
+    yield Attack("evaluate an ensemble", runs, lambda given, out: evaluate(given, out, name), str(name), weight=7)
+    yield Attack("explain", runs, explain, str(one), weight=7)
     yield Attack("compare trained", runs, _compare, weight=2)
+    yield Attack("runs check", runs, check, str(one), unseen, weight=3)
     yield Attack("sweep status below", runs, lambda given, out: main(["sweep", "status", str(given)]))
     stopped = base / "stopped"
     if not stopped.exists():
         shutil.copytree(runs / one, stopped / one)
         (stopped / one / "metrics.json").unlink()
         (stopped / one / "status.json").write_text('{"state": "interrupted", "attempts": 1}')
-    yield Attack("resume", stopped, resume, str(one), unfinished, weight=2)
-    yield Attack("show again", runs, resume, str(one), unfinished, weight=1)
+    yield Attack("resume", stopped, resume, str(one), unfinished, weight=6)
+    yield Attack("show again", runs, resume, str(one), unfinished, weight=2)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+@contextlib.contextmanager
+def quickly(draws: bool) -> Iterator[None]:
+    """Fit few trees, and write figures without drawing them unless it ``draws``: most of the time of a small run."""
+
+    def leave_blank(canvas: FigureCanvasAgg, path: Path, **_: Any) -> None:
+        path.write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    with contextlib.ExitStack() as patched:
+        patched.enter_context(mock.patch.dict(learners.BOOSTING, max_iter=10))
+        patched.enter_context(mock.patch.dict(learners.FOREST, n_estimators=10))
+        if not draws:
+            patched.enter_context(mock.patch.object(FigureCanvasAgg, "print_figure", leave_blank))
+        yield
 
 
 def _no_sets() -> Any:
@@ -185,6 +223,10 @@ def _data(base: Path) -> Iterator[Attack]:
             merged.read_trace(row)
         return "" if len(merged.metadata) == n_rows else f"{len(merged.metadata)} of {n_rows} traces"
 
+    def card(given: Path, out: Path) -> int:
+        return main(["data", "card", str(given / "set")])
+
+    yield Attack("card", whole, card, weight=2)
     yield Attack("audit", small, audit)
     yield Attack("audit", whole, audit, weight=3)
     yield Attack("merge", shards, merge, lost=lost, weight=4)

@@ -1,6 +1,6 @@
 """Give every command that reads folders what a stranger might put into them: other content, links, pipes, sizes.
 
-    python tests/runs/trust/hostile_folders.py --inputs 1000 --seed 1 [--folder FOLDER] [--only COMMAND]
+    python tests/runs/trust/hostile_folders.py --inputs 1000 --seed 1 [--first NUMBER] [--folder FOLDER] [--only NAME]
 
 Run folders, sweeps, sets, shards, experiment files and recipes are changed at random and given to the commands in this
 process. Counted are inputs that were refused in one line or accepted, and those that did something outside of what
@@ -34,8 +34,10 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "data")]
 
 from folder_changes import change  # noqa: E402
-from folder_commands import Attack, all_attacks  # noqa: E402
-from hostile_checkpoints import CHANGES, LONGEST_S, MOST_BYTES, Canary, _peak_bytes  # noqa: E402
+from folder_commands import Attack, all_attacks, quickly  # noqa: E402
+from hostile_checkpoints import CHANGES, LONGEST_S, MOST_BYTES, Canary, _peak_bytes, tell_progress  # noqa: E402
+
+from seisvision.plain_text import shown  # noqa: E402
 
 SECRET = "the-secret-of-another-folder"
 HANGS_S = 240
@@ -73,6 +75,7 @@ def attack(
     data_dir: Path,
     attacks: Sequence[Attack],
     tell: Callable[[str], object] = print,
+    first: int = 0,
 ) -> Counter[str]:
     """Give commands so many changed folders, and count how it went; keys are outcomes, and ``COMMAND: outcome``."""
     given, out, outside, spare = (base / name for name in ("given", "out", "outside", "spare"))
@@ -81,7 +84,6 @@ def attack(
     canary.watch()
     counts: Counter[str] = Counter()
     previous, tempfile.tempdir = signal.signal(signal.SIGALRM, _too_long), str(spare)
-    rng = random.Random(seed)
     try:
         for one in attacks:
             _fresh(one, given, out, outside)
@@ -89,17 +91,21 @@ def attack(
             if set(found) != {"accepted"}:
                 tell(f"unchanged: {one.name}: {found}")
                 counts["unchanged, but not accepted"] += 1
-        for index in range(number):
+        for index in range(first, first + number):
+            rng = random.Random(f"{seed} {index}")
             one = rng.choices(attacks, [each.weight for each in attacks])[0]
             _fresh(one, given, out, outside)
-            what = change(given / one.part, rng, outside)
+            what = change(given / one.part, rng, outside, one.only)
             before = _content(outside)
-            for outcome, said in _attempt(one, given, out, outside, canary, before):
+            with quickly(draws=index % 4 == 0):
+                outcomes = list(_attempt(one, given, out, outside, canary, before))
+            for outcome, said in outcomes:
                 counts[outcome] += 1
                 counts[f"{one.name}: {outcome}"] += 1
                 if outcome not in FINE:
                     tell(f"{outcome}: input {index}: {one.name}: {what}: {said}")
             counts["inputs"] += 1
+            tell_progress(counts, tell)
     finally:
         canary.is_armed, tempfile.tempdir = False, None
         signal.alarm(0)
@@ -132,7 +138,7 @@ def _attempt(
             signal.alarm(0)
             canary.is_armed = False
             lost = one.lost(given, out) if code == 0 else ""
-            outcome, said = _judge(code, errors, text.getvalue(), lost)
+            outcome, said = _judge(code, errors, text.buffer.getvalue().decode(), lost)
         except TooLong as error:
             outcome, said = "hung", _where(error)
         except BaseException as error:
@@ -160,14 +166,14 @@ def _attempt(
 
 
 @contextlib.contextmanager
-def _heard() -> Iterator[tuple[list[str], io.StringIO]]:
-    """Lend what is said meanwhile: messages of errors, and all of it."""
+def _heard() -> Iterator[tuple[list[str], io.TextIOWrapper]]:
+    """Lend what is said meanwhile: messages of errors, and all of it, through a stream that takes UTF-8 only."""
     errors: list[str] = []
-    text = io.StringIO()
+    text = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
 
     class Ear(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            text.write(record.getMessage() + "\n")
+            text.write(shown(record.getMessage()) + "\n")
             if record.levelno >= logging.ERROR:
                 errors.append(record.getMessage())
 
@@ -223,6 +229,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first input, to repeat one")
     parser.add_argument("--folder", type=Path, help="default a temporary one")
     parser.add_argument("--only", default="", help="only commands whose name matches this pattern")
     asked = parser.parse_args()
@@ -232,7 +239,7 @@ def main() -> int:
         begun = time.monotonic()
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         attacks = [one for one in all_attacks(base / "whole", base / "data") if re.search(asked.only, one.name)]
-        counts = attack(asked.inputs, asked.seed, base, base / "data", attacks)
+        counts = attack(asked.inputs, asked.seed, base, base / "data", attacks, first=asked.first)
         for name, count in sorted(counts.items()):
             print(f"{count:6d}  {name}")
         print(f"{time.monotonic() - begun:.0f} s, peak {_peak_bytes() / 1e9:.2f} GB")

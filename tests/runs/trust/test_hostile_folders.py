@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_cluster_runs import make_run
 from fake_runs import fake_run
 from folder_commands import comparing
 from hostile_folders import FINE, attack
@@ -21,8 +23,10 @@ from seisvision.data.importing.recipe import load_recipe
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.plain_files import NoPlainFileError, check_plain
 from seisvision.runs.checkpoint import find_checkpoint
+from seisvision.runs.cluster_runs import read_cluster_runs
 from seisvision.runs.folder import RunFolder
 from seisvision.runs.sweeps.folder import SweepFolder
+from seisvision.runs.sweeps.states import read_state
 from seisvision.runs.trust.composing import check_foreign_file
 from seisvision.stored_arrays import read_arrays
 from seisvision.yaml_files import read_yaml
@@ -88,6 +92,17 @@ def test_a_run_is_not_worked_on_through_a_link(tmp_path: Path, name: str) -> Non
     with pytest.raises(NoPlainFileError):
         find_checkpoint(folder.path)
     assert not (tmp_path / "outside").exists()
+
+
+@pytest.mark.parametrize("name", [".lock", "train.log", "checkpoints", "figures", "status.json"])
+def test_a_run_with_a_link_to_itself_is_refused(tmp_path: Path, name: str) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    (folder.path / name).symlink_to(name)
+    with pytest.raises(NoPlainFileError, match=f"{name} is a link that leads in circles"), folder.locked():
+        pass
+    with pytest.raises(NoPlainFileError, match="in circles"):
+        folder.status()
 
 
 def test_a_sweep_that_links_to_itself_is_listed(runs: Path, tmp_path: Path) -> None:
@@ -158,6 +173,54 @@ def test_tags_that_do_not_fit_are_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigurationError, match=r"config\.yaml is not readable YAML"):
         read_yaml(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize("name", ["started", "seconds", "seconds_before", "created", "pid", "host"])
+def test_what_is_null_in_a_status_is_not_known(runs: Path, name: str) -> None:
+    folder = RunFolder(runs / "bad")
+    folder.status_file.write_text(json.dumps({"state": "running", "attempts": 1, name: None}))
+    assert main(["sweep", "status", str(runs)]) == 0
+    folder.mark_running()
+    folder.status_file.write_text(json.dumps({**folder.status(), "seconds_before": None, "started": None}))
+    folder.mark_finished()
+    assert folder.status()["state"] == "finished"
+
+
+ARRAYS = {
+    "points not finite": {"points": np.full((42, 3), np.nan)},
+    "no points": {"points": np.zeros((42, 0), "f4")},
+    "no features": {"features": np.zeros((42, 0), "f4")},
+    "features beyond float32": {"features": np.full((42, 3), 1e300)},
+    "a sample twice": {"sample_ids": np.array(["a"] * 42)},
+}
+
+
+@pytest.mark.parametrize("changed", list(ARRAYS.values()), ids=list(ARRAYS))
+def test_clusters_of_broken_arrays_are_left_out(tmp_path: Path, changed: dict[str, np.ndarray]) -> None:
+    run = make_run(tmp_path / "run", np.random.default_rng(0).normal(size=(42, 4)), 2, 1)
+    arrays = read_arrays(run.path / "features.npz")
+    np.savez(run.path / "features.npz", **{**arrays, **changed})
+    runs, left_out = read_cluster_runs([tmp_path])
+    assert not runs and "features.npz" in left_out[0].reason
+
+
+@pytest.mark.parametrize("setting", ["train_k: 1", "train_k: -3", "k: 100000000", "seed: -1"])
+def test_clusters_of_impossible_numbers_are_left_out(tmp_path: Path, setting: str) -> None:
+    run = make_run(tmp_path / "run", np.random.default_rng(0).normal(size=(42, 4)), 2, 1)
+    name = setting.partition(":")[0]
+    run.config_file.write_text(re.sub(rf"\b{name}: \w+", setting, run.config_file.read_text(), count=1))
+    runs, left_out = read_cluster_runs([tmp_path])
+    assert not runs and f"{name}=" in left_out[0].reason
+
+
+@pytest.mark.parametrize("training", [{"best_value": 10**400}, {"epochs": 10**400}, {"epochs": True}])
+def test_a_number_beyond_all_is_told_of_its_point(tmp_path: Path, training: dict[str, object]) -> None:
+    run = RunFolder(tmp_path / "run")
+    fake_run(run.path, n=10)
+    run.metrics_file.write_text(json.dumps({**json.loads(run.metrics_file.read_text()), "training": training}))
+    state = read_state(run, 1, [], monitor=["val/loss", "min"])
+    assert state.state == "damaged" and "how the training went" in str(state.error)
+    assert main(["sweep", "status", str(tmp_path)]) == 0
 
 
 @pytest.mark.parametrize("points", ["x", [3], [{"number": 1}], [{"number": 1, "overrides": "x"}]])
