@@ -80,7 +80,7 @@ def main() -> int:
             n_kills = asked.kills * (number + 1) // len(chosen) - asked.kills * number // len(chosen)
             started = time.monotonic()
             rng = random.Random(f"{asked.seed} {name}")
-            found = campaign(scenario, asked.folder / name, n_kills, rng, print, forked=asked.forked)
+            found = campaign(scenario, asked.folder / name, n_kills, rng, _say, forked=asked.forked)
             seconds = time.monotonic() - started
             print(f"{name}: {n_kills} kills, {seconds:.0f} s, {len(found)} faults", *found, flush=True)
             wrong += [f"{name}: {fault}" for fault in found]
@@ -200,6 +200,7 @@ def campaign(
             scenario.prepare(folder / "disturbed")
             continue
         n_killed += 1
+        say(f"  kill {n_killed} after {time.monotonic() - begun:.2f} s of {usual_s:.2f}, {len(wrong)} faults")
         for name in scenario.sets:
             now = state(folder / "disturbed" / name)
             if now not in (before[name], wanted[name]):
@@ -338,6 +339,10 @@ def _arrays(path: Path) -> dict[str, str]:
     with h5py.File(path, "r") as file:
         file.visititems(add)
     return arrays
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def short(now: dict[str, Any]) -> str:

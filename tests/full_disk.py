@@ -27,20 +27,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from chaos_data import ROOT, Scenario, differences, scenarios
 
 sys.path.insert(0, str(ROOT / "tests" / "runs"))
 
-from tiny_runs import TINY
+from tiny_runs import CLUSTERED, SMALL, TINY, write_small_atlas
 
-SMALL = [
-    "~model",
-    "+model._target_=model_of_ones_own.RequiredArguments",
-    "+model.width=7",
-    "dataset.source.n_events=16",
-]
-"""A network of a few weights on few events: what fills up is the disk of the command."""
 LARGE_BYTES = 512 << 20
 PAGE_BYTES = 4096
 VOLATILE = ("second", "per_s", "started", "ended", "created", "command", "updated")
@@ -83,9 +75,7 @@ def runs(inputs: Path) -> dict[str, Scenario]:
     words = [*TINY, *SMALL, f"system.data_dir={inputs / 'data'}", "trainer.accelerator=cpu"]
     one = [*words, "name=one", "run.test=true"]
     several = [*words, "-m", "name=several", "seed=1,2", "trainer.max_epochs=1"]
-    # Of fewer samples nothing is said about the number of clusters.
-    more = "dataset.source.n_events=44"
-    clusters = [*words, more, "-m", "name=clusters", "task=cluster", "task.k=2,3", "task.min_cluster_size=2"]
+    clusters = [*words, *CLUSTERED, "-m", "name=clusters", "task.k=2,3"]
     small, config = inputs / "runs", inputs / "conf"
     small.mkdir()
 
@@ -110,17 +100,7 @@ def runs(inputs: Path) -> dict[str, Scenario]:
         finished(one)(folder)
         shutil.rmtree(folder / "runs")
         if not config.exists():
-            shutil.copytree(ROOT / "conf", config)
-            plain = [word for word in words if "noise_db" not in word]
-            stages = {
-                "alone": {"title": "One run", "mode": "careful"},
-                "groups": {
-                    "title": "Groups", "mode": "careful", "kind": "clusters", "sweep": {"task.k": [2, 3]},
-                    "overrides": [more, "task=cluster", "task.min_cluster_size=2"],
-                },
-            }  # fmt: skip
-            content = {"name": "small", "note": "Small.", "overrides": plain, "stages": stages}
-            (config / "atlas" / "small.yaml").write_text("# @package _global_\n" + yaml.safe_dump(content))
+            write_small_atlas(config, words)
 
     def run(folder: Path) -> str:
         return str(next((folder / "runs" / "one").glob("*/status.json")).parent)
@@ -164,6 +144,7 @@ def fill_up(scenario: Scenario, folder: Path, n_steps: int) -> tuple[int, list[s
         # A folder of its own: temporary files of the command need room as well.
         needed = max(used(whole) - before, PAGE_BYTES)
         n_full = 0
+        print(f"  {folder.name}: needs {needed / 1e3:.0f} kB", flush=True)
         for step in range(n_steps):
             size = before + needed * step // n_steps // PAGE_BYTES * PAGE_BYTES
             with disk(folder / "disturbed", LARGE_BYTES) as small:
@@ -171,6 +152,7 @@ def fill_up(scenario: Scenario, folder: Path, n_steps: int) -> tuple[int, list[s
                 _resize(small, max(size, used(small)))
                 done = do(scenario.words(small), small)
                 where = f"with {(size - before) / 1e3:.0f} of {needed / 1e3:.0f} kB"
+                n_before = len(wrong)
                 if done.returncode != 0:
                     n_full += 1
                     wrong += [f"{where}: {fault}" for fault in faults_of(done, small)]
@@ -179,6 +161,8 @@ def fill_up(scenario: Scenario, folder: Path, n_steps: int) -> tuple[int, list[s
                 if again.returncode != 0 and "exists already" not in again.stderr:
                     wrong.append(f"{where}, then again: {again.returncode}: {again.stderr[-800:]}")
                 wrong += [f"{where}, then again: {difference}" for difference in what_differs(small, whole)]
+                said = next((line for line in done.stderr.splitlines() if line.startswith("Error: ")), "")
+                print(f"  {folder.name} {where}: {done.returncode} {said}", *wrong[n_before:], sep="\n    ", flush=True)
         return n_full, wrong
 
 
@@ -241,7 +225,7 @@ def _do_in_fork(words: list[str], folder: Path) -> subprocess.CompletedProcess[s
                 os.environ.update(environment(folder.parent))
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 os.dup2(said.fileno(), 2)
-                code = _do_here(words)
+                code = do_here(words)
             except SystemExit as end:
                 code = end.code or 0
             except BaseException:
@@ -254,7 +238,8 @@ def _do_in_fork(words: list[str], folder: Path) -> subprocess.CompletedProcess[s
         return subprocess.CompletedProcess(words, code, stderr=said.read().decode())
 
 
-def _do_here(words: list[str]) -> int:
+def do_here(words: list[str]) -> int:
+    """Do a command in this process; returns its exit code, or raises ``SystemExit`` with it."""
     if not words[0].endswith(".py"):
         from seisvision.cli import main as command
 
