@@ -63,9 +63,7 @@ def main() -> int:
             n_full += full
             wrong += [f"{name}: {fault}" for fault in found]
             seconds = time.monotonic() - started
-            print(
-                f"{name}: full {full} times of {asked.steps}, {len(found)} faults, {seconds:.0f} s", *found, flush=True
-            )
+            print(f"{name}: full {full} times of {asked.steps}, {len(found)} faults, {seconds:.0f} s", flush=True)
     print("\n".join(wrong) or f"the disk was full {n_full} times, and everything was told and mended")
     return 1 if wrong else 0
 
@@ -136,6 +134,7 @@ def fill_up(scenario: Scenario, folder: Path, n_steps: int) -> tuple[int, list[s
     """Do a command on disks of many sizes; returns how often one was full, and what was wrong."""
     wrong: list[str] = []
     with disk(folder / "undisturbed", LARGE_BYTES) as whole:
+        (whole / "tmp").mkdir()
         scenario.prepare(whole)
         before = used(whole)
         first = do(scenario.words(whole), whole)
@@ -148,6 +147,7 @@ def fill_up(scenario: Scenario, folder: Path, n_steps: int) -> tuple[int, list[s
         for step in range(n_steps):
             size = before + needed * step // n_steps // PAGE_BYTES * PAGE_BYTES
             with disk(folder / "disturbed", LARGE_BYTES) as small:
+                (small / "tmp").mkdir()
                 scenario.prepare(small)
                 _resize(small, max(size, used(small)))
                 done = do(scenario.words(small), small)
@@ -212,7 +212,7 @@ def do(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         return _do_in_fork(words, folder)
     program = [str(ROOT / words[0])] if words[0].endswith(".py") else ["-m", "seisvision.cli", words[0]]
     command = [sys.executable, *program, *words[1:]]
-    return subprocess.run(command, cwd=folder.parent, env=environment(folder.parent), capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder.parent, env=environment(folder), capture_output=True, text=True)
 
 
 def _do_in_fork(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -222,7 +222,8 @@ def _do_in_fork(words: list[str], folder: Path) -> subprocess.CompletedProcess[s
             code: Any = 99
             try:
                 os.chdir(folder.parent)
-                os.environ.update(environment(folder.parent))
+                os.environ.update(environment(folder))
+                tempfile.tempdir = None
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 os.dup2(said.fileno(), 2)
                 code = do_here(words)
@@ -257,9 +258,10 @@ def import_all() -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Of the commands; their caches lie in ``folder``."""
+    """Of a command in ``folder``: its caches lie beside it, and its temporary files in it."""
     more = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'runs'}", "OMP_NUM_THREADS": "1"}
-    more |= {"XDG_CACHE_HOME": str(folder / "cache"), "SEISVISION_ALLOWED_TARGETS": "model_of_ones_own."}
+    more |= {"XDG_CACHE_HOME": str(folder.parent / "cache"), "TMPDIR": str(folder / "tmp")}
+    more |= {"SEISVISION_ALLOWED_TARGETS": "model_of_ones_own."}
     return os.environ | more
 
 
