@@ -285,8 +285,8 @@ def _is_alive(pid: int) -> bool:
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Hidden and temporary files, but for the locks that the system releases."""
-    hidden = [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
+    """Hidden and temporary files, locks among them."""
+    hidden = [path for path in folder.rglob("*") if path.name.startswith(".")]
     hidden += list(folder.rglob("*.tmp"))
     return [f"left behind: {path.relative_to(folder)}" for path in hidden]
 
