@@ -1,4 +1,4 @@
-"""Kill the commands that read runs at random moments and repeat them; they must end as undisturbed ones do.
+"""Kill the commands that make or read runs at random moments and repeat them; they must end as undisturbed ones do.
 
     python tests/chaos_commands.py FOLDER [--kills 40] [--seed 1] [--data-dir data] [--forked] [--only evaluate ...]
 
@@ -89,6 +89,8 @@ def commands(data_dir: str) -> dict[str, Command]:
         "clusters": Command(
             ["-m", "seisvision.cli", "clusters", "{runs}/clusters", "--out", "{out}/clusters"], [clusters]
         ),
+        "train": Command(tiny(data_dir, "name=trained")),
+        "train_clusters": Command(tiny(data_dir, *CLUSTERED, "name=trained", "task.k=3")),
         "sweep": Command(tiny(data_dir, "-m", "name=swept", "seed=1,2", *two)),
         "atlas": Command(
             [
