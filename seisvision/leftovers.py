@@ -8,6 +8,7 @@ is told by its start.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import logging
@@ -20,6 +21,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+from seisvision.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
@@ -86,18 +89,42 @@ def temporary_folder() -> Iterator[Path]:
     """Lend a folder below ``TMPDIR`` that is removed with all that is in it, at the latest by the next process.
 
     Raises:
-        OSError: it cannot be made.
+        ConfigurationError: there is no folder for temporary files in which one may write.
+        OSError: the disk is full.
     """
-    above = Path(tempfile.gettempdir())
-    for left in leftovers(above, PARTIAL, _TEMPORARY):
-        if left.is_dir() and not left.is_symlink() and left.lstat().st_uid == os.getuid():
-            shutil.rmtree(left, ignore_errors=True)
-    folder = above / hidden_name(_TEMPORARY)
-    folder.mkdir(mode=0o700)
+    folder = _make_temporary()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_temporary() -> Path:
+    try:
+        above = Path(tempfile.gettempdir())
+        _clear_temporary(above)
+        folder = above / hidden_name(_TEMPORARY)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise unusable_temporary(error) from error
+    return folder
+
+
+def unusable_temporary(error: OSError) -> ConfigurationError:
+    """Error for people, where the folder for temporary files is not there or cannot be written to."""
+    where = "" if error.filename is None else f"{error.filename}: "
+    return ConfigurationError(
+        f"No temporary file can be written: {where}{error.strerror}. Set TMPDIR (now "
+        f"'{os.environ.get('TMPDIR', '')}') to a folder in which you may write; then repeat the command."
+    )
+
+
+def _clear_temporary(above: Path) -> None:
+    for left in leftovers(above, PARTIAL, _TEMPORARY):
+        if left.is_dir() and not left.is_symlink() and left.lstat().st_uid == os.getuid():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _is_left(path: Path, made: re.Match[str]) -> bool:

@@ -1,6 +1,6 @@
-"""Kill the commands that read runs at random moments and repeat them; they must end as undisturbed ones do.
+"""Kill the commands that make or read runs at random moments and repeat them; they must end as undisturbed ones do.
 
-    python tests/chaos_commands.py FOLDER [--kills 40] [--seed 1] [--data-dir data] [--only evaluate compare ...]
+    python tests/chaos_commands.py FOLDER [--kills 40] [--seed 1] [--data-dir data] [--forked] [--only evaluate ...]
 
 Every kill is a ``kill -9`` of the command with all that it started, or of the command alone, after a random part of the
 time that it takes undisturbed. Whatever has its final name must be whole then, and no process may be left. Once all
@@ -29,16 +29,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "runs"))
 sys.path.insert(0, str(ROOT / "tests"))
 
+from chaos_data import Fork  # noqa: E402
 from chaos_sweep import check_files, descendants  # noqa: E402
-from tiny_runs import TINY  # noqa: E402
-
-SMALL = [
-    "~model",
-    "+model._target_=model_of_ones_own.RequiredArguments",
-    "+model.width=7",
-    "dataset.source.n_events=16",
-]
-"""A network of a few weights, on few events: what is killed is the command, not the arithmetic."""
+from full_disk import do_here, import_all  # noqa: E402
+from tiny_runs import CLUSTERED, SMALL, TINY, write_small_atlas  # noqa: E402
 
 ORPHAN_S = 20.0
 """How long a process may outlive its command."""
@@ -54,12 +48,15 @@ class Command:
     """A command on the runs in a folder.
 
     Args:
-        words: after the interpreter; ``{runs}`` stands for the folder of runs, ``{out}`` for that of results.
+        words: after the interpreter; ``{runs}`` stands for the folder of runs, ``{out}`` for that of results, and
+            ``{conf}`` for one of configurations.
         needs: commands whose results it starts from; done undisturbed.
+        atlas: overrides of the runs of a small preset of the Atlas, where the command needs one.
     """
 
     words: list[str]
     needs: list[list[str]] = field(default_factory=list)
+    atlas: list[str] | None = None
 
 
 def tiny(data_dir: str, *more: str) -> list[str]:
@@ -79,16 +76,7 @@ def commands(data_dir: str) -> dict[str, Command]:
     """The commands that are disturbed, by name."""
     run = tiny(data_dir, "name=one")
     pair = tiny(data_dir, "-m", "name=several", "seed=1,2", "trainer.max_epochs=1")
-    clusters = tiny(
-        data_dir,
-        "-m",
-        "name=clusters",
-        "task=cluster",
-        "task.k=2,3",
-        "task.min_cluster_size=2",
-        "dataset.source.n_events=48",
-        "trainer.max_epochs=1",
-    )
+    clusters = tiny(data_dir, *CLUSTERED, "-m", "name=clusters", "task.k=2,3", "trainer.max_epochs=1")
     folders = [f"system.data_dir={data_dir}", "system.runs_dir={out}", "system.num_workers=0", "accelerator=cpu"]
     two = ["trainer=ddp", "trainer.devices=2", "trainer.max_epochs=2"]
     return {
@@ -101,7 +89,16 @@ def commands(data_dir: str) -> dict[str, Command]:
         "clusters": Command(
             ["-m", "seisvision.cli", "clusters", "{runs}/clusters", "--out", "{out}/clusters"], [clusters]
         ),
+        "train": Command(tiny(data_dir, "name=trained")),
+        "train_clusters": Command(tiny(data_dir, *CLUSTERED, "name=trained", "task.k=3")),
         "sweep": Command(tiny(data_dir, "-m", "name=swept", "seed=1,2", *two)),
+        "atlas": Command(
+            [
+                *("-m", "seisvision.cli", "atlas", "--preset", "small", "--conf", "{conf}"),
+                *(f"system.data_dir={data_dir}", "system.runs_dir={runs}"),
+            ],
+            atlas=[*TINY, *SMALL, "trainer.accelerator=cpu"],
+        ),
     }
 
 
@@ -112,13 +109,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data-dir", default="data")
     parser.add_argument("--only", nargs="*", help="names of commands (default all)")
+    parser.add_argument("--forked", action="store_true", help="spend no time on imports: kill forks of this process")
     asked = parser.parse_args()
+    if asked.forked:
+        os.environ.update(_environment())
+        import_all()
     known = commands(str(Path(asked.data_dir).resolve()))
     names = asked.only or list(known)
     rng, wrong, started = random.Random(asked.seed), [], time.monotonic()
     for number, name in enumerate(names):
         n_kills = asked.kills // len(names) + (number < asked.kills % len(names))
-        wrong += disturb(known[name], asked.folder.resolve() / name, n_kills, rng, lambda text: print(text, flush=True))
+        wrong += disturb(known[name], asked.folder.resolve() / name, n_kills, rng, _say, forked=asked.forked)
     print("\n".join(wrong) or f"all {len(names)} commands ended as undisturbed ones do")
     print(f"{asked.kills} kills, {time.monotonic() - started:.0f} s")
     return 1 if wrong else 0
@@ -131,6 +132,8 @@ def disturb(
     rng: random.Random,
     say: Say = print,
     runs: Path | None = None,
+    *,
+    forked: bool = False,
 ) -> list[str]:
     """Do a command undisturbed, then with kills, and say in what the results differ; nothing where they do not.
 
@@ -141,21 +144,28 @@ def disturb(
         rng: draws the moments.
         say: takes a line for each kill.
         runs: runs that are there already, instead of those of ``command.needs``.
+        forked: kill forks of this process, which have imported everything, instead of commands of their own.
     """
+    start = _fork if forked else _start
     calm, wild = folder / "undisturbed", folder / "disturbed"
     shutil.rmtree(folder, ignore_errors=True)
     if runs is not None:
         shutil.copytree(runs, calm / "runs")
     for words in command.needs:
         _finish(words, calm)
+    if command.atlas is not None:
+        write_small_atlas(calm / "conf", command.atlas)
     calm.mkdir(parents=True, exist_ok=True)
     shutil.copytree(calm, wild)
     started = time.monotonic()
-    _finish(command.words, calm)
+    if start(command.words, calm).wait():
+        # Once more, to hear why.
+        _finish(command.words, calm)
     takes_s = time.monotonic() - started
+    say(f"{folder.name}: takes {takes_s:.1f} s")
     done = 0
     while done < n_kills:
-        if not _killed(command.words, wild, rng, takes_s):
+        if not _killed(start(command.words, wild), wild, rng.uniform(0.05, 0.95) * takes_s, rng):
             # It came to its end first: from the beginning, as far as there is one.
             say(f"{folder.name}: was done before kill {done + 1}")
             _begin_again(wild, command)
@@ -175,7 +185,10 @@ def _begin_again(wild: Path, command: Command) -> None:
 def _words(words: Sequence[str], folder: Path) -> list[str]:
     runs, out = folder / "runs", folder / "out"
     out.mkdir(parents=True, exist_ok=True)
-    filled = [word.replace("{runs}", str(runs)).replace("{out}", str(out)) for word in words]
+    places = {"{runs}": runs, "{out}": out, "{conf}": folder / "conf"}
+    filled = list(words)
+    for name, place in places.items():
+        filled = [word.replace(name, str(place)) for word in filled]
     # The folder of a single run is known only when it was made.
     return [sys.executable, *(_single(word, runs) for word in filled)]
 
@@ -198,13 +211,42 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def _killed(words: Sequence[str], folder: Path, rng: random.Random, takes_s: float) -> bool:
-    """Start a command and kill it after a random time; False where it ended before."""
-    process = subprocess.Popen(
+class _Fork(Fork):
+    """A command in a fork of this process."""
+
+    def __init__(self, words: Sequence[str], folder: Path) -> None:
+        self.pid = os.fork()
+        if self.pid:
+            return
+        code: Any = 3
+        try:
+            os.chdir(ROOT)
+            null = os.open(os.devnull, os.O_WRONLY)
+            for number in (1, 2):
+                os.dup2(null, number)
+            program, *asked = _words(words, folder)[1:]
+            # ``do_here`` knows programs by their files, and all else as commands of ``seisvision``.
+            code = do_here([program, *asked] if program != "-m" else asked[1:])
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            os._exit(code)
+
+
+def _fork(words: Sequence[str], folder: Path) -> Any:
+    return _Fork(words, folder)
+
+
+def _start(words: Sequence[str], folder: Path) -> Any:
+    return subprocess.Popen(
         _words(words, folder), cwd=ROOT, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+
+
+def _killed(process: Any, folder: Path, after_s: float, rng: random.Random) -> bool:
+    """Kill a command after some time; False where it ended before."""
     try:
-        process.wait(rng.uniform(0.05, 0.95) * takes_s)
+        process.wait(after_s)
         return False
     except subprocess.TimeoutExpired:
         pass
@@ -215,6 +257,10 @@ def _killed(words: Sequence[str], folder: Path, rng: random.Random, takes_s: flo
     _check_orphans(below)
     check_files(folder)
     return True
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _kill(pid: int) -> None:
@@ -241,8 +287,8 @@ def _is_alive(pid: int) -> bool:
 
 
 def left_behind(folder: Path) -> list[str]:
-    """Hidden and temporary files, but for the locks that the system releases."""
-    hidden = [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
+    """Hidden and temporary files, locks among them."""
+    hidden = [path for path in folder.rglob("*") if path.name.startswith(".")]
     hidden += list(folder.rglob("*.tmp"))
     return [f"left behind: {path.relative_to(folder)}" for path in hidden]
 

@@ -80,7 +80,7 @@ def main() -> int:
             n_kills = asked.kills * (number + 1) // len(chosen) - asked.kills * number // len(chosen)
             started = time.monotonic()
             rng = random.Random(f"{asked.seed} {name}")
-            found = campaign(scenario, asked.folder / name, n_kills, rng, print, forked=asked.forked)
+            found = campaign(scenario, asked.folder / name, n_kills, rng, _say, forked=asked.forked)
             seconds = time.monotonic() - started
             print(f"{name}: {n_kills} kills, {seconds:.0f} s, {len(found)} faults", *found, flush=True)
             wrong += [f"{name}: {fault}" for fault in found]
@@ -140,9 +140,7 @@ def scenarios(inputs: Path, n_events: int, with_fetch: bool = True) -> Iterator[
     centre = make_centre(server)
     recipe = inputs / "loop.yaml"
     recipe.write_text(yaml.safe_dump(settings(centre, requests={"timeout_s": 3.0})))
-    known["fetch"] = Scenario(
-        lambda folder: ["data", "fetch", str(recipe), "allow_network=true", "--out", str(folder / "set")], ("set",)
-    )
+    known["fetch"] = Scenario(lambda folder: ["data", "fetch", str(recipe), "--out", str(folder / "set")], ("set",))
     try:
         yield known
     finally:
@@ -180,8 +178,10 @@ def campaign(
         import seisvision.data.importing.shards
         import seisvision.data.importing.summary  # noqa: F401
     started = time.monotonic()
-    expected_code = start(scenario.words(folder / "undisturbed"), folder / "undisturbed", "").wait()
+    code = start(scenario.words(folder / "undisturbed"), folder / "undisturbed", "").wait()
     usual_s = time.monotonic() - started
+    if code != 0:
+        return [f"undisturbed it ends with {code}: {run(scenario.words(folder / 'undisturbed'), folder)}"]
     wanted = {name: state(folder / "undisturbed" / name) for name in scenario.sets}
     wrong: list[str] = []
     n_killed = n_starts = 0
@@ -200,6 +200,7 @@ def campaign(
             scenario.prepare(folder / "disturbed")
             continue
         n_killed += 1
+        say(f"  kill {n_killed} after {time.monotonic() - begun:.2f} s of {usual_s:.2f}, {len(wrong)} faults")
         for name in scenario.sets:
             now = state(folder / "disturbed" / name)
             if now not in (before[name], wanted[name]):
@@ -208,8 +209,8 @@ def campaign(
         wrong.append(f"killed {n_killed} times only, in {n_starts} starts")
     say(f"  {n_killed} kills in {n_starts} starts of {usual_s:.1f} s")
     ended = run(scenario.words(folder / "disturbed"), folder / "disturbed")
-    if ended.returncode != expected_code and DONE_ALREADY not in ended.stderr:
-        wrong.append(f"the command ended with {ended.returncode} instead of {expected_code}: {ended.stderr[-500:]}")
+    if ended.returncode != 0 and DONE_ALREADY not in ended.stderr:
+        wrong.append(f"the command ended with {ended.returncode}: {ended.stderr[-500:]}")
     return wrong + differences(folder / "disturbed", folder / "undisturbed")
 
 
@@ -338,6 +339,10 @@ def _arrays(path: Path) -> dict[str, str]:
     with h5py.File(path, "r") as file:
         file.visititems(add)
     return arrays
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def short(now: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.files import check_writable, clear_lock
+from seisvision.files import check_writable
 from seisvision.public import SOURCE
 from seisvision.runs.configuration import instantiate, to_plain
 from seisvision.runs.folder import MEASURE_AGAIN, RunFolder, read_json
@@ -119,7 +119,7 @@ def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
     folder.check_shape()
     if folder.is_finished() and not config.get("explain"):
         # A result is shown also where nothing can be written.
-        clear_lock(folder.path / ".lock")
+        folder.clear_lock()
         _tell_stored(folder)
         return folder
     with folder.locked():

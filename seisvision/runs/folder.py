@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.files import FULL, locked, parse_json, write_in_place, write_text
+from seisvision.files import FULL, clear_lock, locked, parse_json, write_in_place, write_text
 from seisvision.leftovers import clear_below
 from seisvision.plain_files import LARGEST_JSON_BYTES, check_plain, read_text
 from seisvision.runs.trust.resolved import check_resolved
@@ -154,6 +154,10 @@ class RunFolder:
     def is_finished(self) -> bool:
         """Whether the run is complete: the status says so and the results are there."""
         return self.status()["state"] == FINISHED and self.metrics_file.exists()
+
+    def clear_lock(self) -> None:
+        """Of a run with a stored result, remove the lock of a process that was killed just after it had stored it."""
+        clear_lock(self.path / ".lock")
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration of the run.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import shutil
 import sys
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from recorded_trees import write_tree
@@ -21,6 +23,7 @@ from chaos_data import differences
 from failing_disk import FailingDisk, errors_told, meet_every_step
 
 from seisvision.cli import main
+from seisvision.data.importing import formats
 
 MOST_TRIES = 14
 """Of the steps of a command so many are tried, the first and the last among them."""
@@ -110,13 +113,35 @@ def test_fetch(recipe: Path, tmp_path: Path, said: list[str]) -> None:
     fill_up(tmp_path, make_folder, lambda folder: ["data", "fetch", str(recipe), "--out", str(folder / "set")], said)
 
 
-def test_a_disk_too_small_to_unpack_to_refuses_no_recording(
-    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
-) -> None:
-    packed = Path(shutil.copytree(tree, tmp_path / "tree"))
-    plain = packed / "waveforms" / "ev1.mseed"
-    (packed / "waveforms" / "ev1.mseed.gz").write_bytes(gzip.compress(plain.read_bytes()))
+@pytest.fixture
+def packed(tree: Path, tmp_path: Path) -> Path:
+    folder = Path(shutil.copytree(tree, tmp_path / "tree"))
+    plain = folder / "waveforms" / "ev1.mseed"
+    (folder / "waveforms" / "ev1.mseed.gz").write_bytes(gzip.compress(plain.read_bytes()))
     plain.unlink()
+    return folder
+
+
+def test_a_folder_for_temporary_files_that_is_not_there_refuses_no_recording(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
+    gone = tmp_path / "gone"
+    for where in (tempfile, formats.packed):
+        with monkeypatch.context() as patch:
+            if where is tempfile:
+                patch.setattr(tempfile, "tempdir", str(gone))
+            else:
+                patch.setattr(formats.packed, "temporary_folder", lambda: contextlib.nullcontext(gone))
+            assert main(importing(packed, tmp_path / "set")) == 2
+        assert said.pop().startswith(f"Error: No temporary file can be written: {gone}") and not said
+        assert not (tmp_path / "set").exists()
+    assert main(importing(packed, tmp_path / "set")) == 0
+    assert len(pd.read_csv(tmp_path / "set" / "metadata.csv").source_id.unique()) == 2
+
+
+def test_a_disk_too_small_to_unpack_to_refuses_no_recording(
+    packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: list[str]
+) -> None:
     small = tmp_path / "small"
     small.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(small))

@@ -199,3 +199,11 @@ def test_the_log_tells_of_requests_that_a_kill_cut_off(tmp_path):
     ]
     assert rows[0]["request"] == request.url and rows[1]["request"].endswith("X Y; Z")
     assert RequestLog(tmp_path).summary()["total"] == 2
+
+
+@pytest.mark.parametrize("left", [b"", b"request_id,ti"])
+def test_the_log_begins_anew_where_a_full_disk_took_no_line(tmp_path, left):
+    (tmp_path / "requests.csv").write_bytes(left)
+    log = RequestLog(tmp_path)
+    log.end(log.begin(Request("centre", "dataselect", "http://127.0.0.1/query"), 1), Answer(204, b"", 0, 0.5), "no", "")
+    assert RequestLog(tmp_path).summary()["by_outcome"] == {"no": 1}

@@ -2,7 +2,6 @@
 
 import gzip
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -209,6 +208,10 @@ def test_command_dry_run_and_last_line(centre, tmp_path, capsys):
     assert not centre.requests() and not out.exists()
     assert main(["data", "fetch", str(recipe), "stations.maximum=2", "--out", str(out)]) == 0
     printed = capsys.readouterr().out.splitlines()
+    lock = out.with_name("set.download") / ".lock"
+    lock.touch()
+    assert main(["data", "fetch", str(recipe), "stations.maximum=2", "--out", str(out)]) == 0
+    assert not lock.exists(), "left by a process that was killed when all was written"
     assert printed[-1] == str(out) and f"recordings asked for {2 * N_EVENTS}, had {2 * N_EVENTS - 1}" in printed
     assert main(["data", "fetch", str(recipe), "--out", str(out), "stations.maximum=none"]) == 2
 
@@ -221,6 +224,8 @@ def test_a_recipe_as_source_fetches_only_where_that_is_allowed(centre, tmp_path)
     source = FetchSource(str(recipe), name="loop", allow_network=True)
     assert source.prepare(tmp_path / "data") == tmp_path / "data" / "loop"
     centre.close()
+    lock = tmp_path / "data" / "loop.download" / ".lock"
+    lock.touch()
     quiet = FetchSource(str(recipe), name="loop")
     assert quiet.fingerprint(tmp_path / "data") == WaveformSet(tmp_path / "data" / "loop").fingerprint
-    assert Path(tmp_path / "data" / "loop.download").is_dir()
+    assert lock.parent.is_dir() and not lock.exists()

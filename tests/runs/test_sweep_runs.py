@@ -106,6 +106,23 @@ def test_who_hands_runs_over_knows_their_folders_even_where_one_fails(
     assert [folder.is_finished() for folder in folders] == [True, False]
 
 
+def test_the_lock_of_a_process_that_was_killed_when_its_run_was_stored_goes(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = FakeLauncher()
+    sweep(data_dir, tmp_path, launcher, "seed=1,2")
+    left = [path / ".lock" for path in _paths(launcher)]
+    for lock in left:
+        lock.touch()
+    sweep(data_dir, tmp_path, launcher, "seed=1,2")
+    assert len(launcher.done) == 2 and not any(lock.exists() for lock in left)
+    left[0].touch()
+    monkeypatch.setattr(single, "build_launcher", lambda settings: launcher)
+    monkeypatch.setattr(single, "show_result", lambda folder: None)
+    single.launch_runs([(tiny_config(data_dir, tmp_path), [])], launcher.done[:1])
+    assert len(launcher.done) == 2 and not left[0].exists()
+
+
 def test_the_best_point_has_a_value_that_is_a_number(tmp_path: Path) -> None:
     def point(number: int, objective: float) -> PointState:
         return PointState(number, FINISHED, [], RunFolder(tmp_path), objective, monitor=["val/x", "min"])

@@ -19,7 +19,7 @@ from seisvision.data.fetching.inventory import StationBook
 from seisvision.data.fetching.plan import KIND, Item, Plan, make_plan
 from seisvision.data.fetching.progress import show_progress
 from seisvision.data.fetching.recipe import FetchRecipe
-from seisvision.data.fetching.report import FetchReport, finished_report, made_by
+from seisvision.data.fetching.report import FetchReport, download_folder, finished_report, made_by
 from seisvision.data.fetching.request_log import RequestLog
 from seisvision.data.fetching.store import Store, Verdict
 from seisvision.data.fetching.waveforms import Downloader
@@ -39,11 +39,6 @@ class Progress(Protocol):
 
     def __call__(self, what: str, total: int) -> AbstractContextManager[Any]:
         """Begin a piece of work."""
-
-
-def download_folder(out: Path) -> Path:
-    """Where the raw answers for the set ``out`` are kept."""
-    return out.with_name(f"{out.name}.download")
 
 
 def run_fetch(

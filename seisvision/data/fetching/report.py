@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.data.fetching.recipe import FetchRecipe
-from seisvision.files import parse_json
+from seisvision.files import clear_lock, parse_json
 
 if TYPE_CHECKING:
     from seisvision.data.importing.importer import ImportReport
@@ -39,6 +39,16 @@ class FetchReport:
     imported: ImportReport | None = None
 
 
+def download_folder(out: Path) -> Path:
+    """Where the raw answers for the set ``out`` are kept."""
+    return out.with_name(f"{out.name}.download")
+
+
+def lock_file(out: Path) -> Path:
+    """What a fetch of the set ``out`` holds."""
+    return download_folder(out) / ".lock"
+
+
 def made_by(out: Path, recipe: FetchRecipe) -> bool:
     """Whether ``out`` is the set of this recipe, be its list of rejections written or not."""
     return _about(out).get("recipe") == recipe.fingerprint()
@@ -49,6 +59,8 @@ def finished_report(out: Path, recipe: FetchRecipe) -> FetchReport | None:
     about = _about(out)
     if about.get("recipe") != recipe.fingerprint() or not (out / "rejected.csv").is_file():
         return None
+    # Of a fetch that was killed when all was written.
+    clear_lock(lock_file(out))
     kept = {key: about[key] for key in ("asked", "had", "requests")}
     return FetchReport(out, already=True, not_had=Counter(about["not_had"]), **kept)
 

@@ -50,11 +50,11 @@ class RequestLog:
 
     def _mend(self) -> None:
         """End a torn last line, and write down what was under way when the last program ended."""
-        if not self.path.exists():
-            self._append(dict.fromkeys(COLUMNS, ""), header=True)
-        elif not self.path.read_bytes().endswith(b"\n"):
-            text = self.path.read_bytes()
-            self._replace(text[: text.rfind(b"\n") + 1])
+        text = self.path.read_bytes() if self.path.exists() else b""
+        whole = text[: text.rfind(b"\n") + 1]
+        # Of the first line, too, nothing may be there: an empty file is all that a full disk takes.
+        if whole != text or not whole:
+            self._replace(whole or _header())
         written = {row["request_id"] for row in self.rows()}
         for marker in sorted(self._markers.glob("*.json")):
             if marker.stem not in written:
@@ -62,7 +62,7 @@ class RequestLog:
             marker.unlink()
 
     def _replace(self, content: bytes) -> None:
-        with whole_file(self.path) as partial:
+        with told_when_full(self.path), whole_file(self.path) as partial:
             partial.write_bytes(content)
 
     def begin(self, request: Request, attempt: int) -> Started:
@@ -91,13 +91,9 @@ class RequestLog:
         self._append(started.row | result | {"outcome": outcome, "reason": reason})
         started.marker.unlink(missing_ok=True)
 
-    def _append(self, row: dict[str, Any], header: bool = False) -> None:
+    def _append(self, row: dict[str, Any]) -> None:
         text = io.StringIO()
-        writer = spreadsheets.DictWriter(text, COLUMNS)
-        if header:
-            writer.writeheader()
-        else:
-            writer.writerow(row)
+        spreadsheets.DictWriter(text, COLUMNS).writerow(row)
         line = text.getvalue().encode()
         with told_when_full(self.path), self._lock, self.path.open("ab", buffering=0) as file:
             before = file.tell()
@@ -122,6 +118,12 @@ class RequestLog:
             "first": min((row["time"] for row in rows), default=""),
             "last": max((row["time"] for row in rows), default=""),
         }
+
+
+def _header() -> bytes:
+    text = io.StringIO()
+    spreadsheets.DictWriter(text, COLUMNS).writeheader()
+    return text.getvalue().encode()
 
 
 def _read_row(marker: Path) -> dict[str, Any]:

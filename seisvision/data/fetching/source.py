@@ -42,10 +42,12 @@ class FetchSource:
         """
         from seisvision.data.fetching.fetcher import run_fetch
         from seisvision.data.fetching.recipe import load_recipe
-        from seisvision.files import check_writable
+        from seisvision.data.fetching.report import lock_file
+        from seisvision.files import check_writable, clear_lock
 
         folder = Path(data_dir).expanduser() / self.name
         if (folder / "card.json").is_file():
+            clear_lock(lock_file(folder))
             return folder
         if not self.allow_network:
             raise DataError(

@@ -59,6 +59,6 @@ class HistoryLogger(Logger):
         if not self._path.exists():
             return
         with self._path.open(newline="", encoding="utf-8") as handle:
-            header, *rows = handle.read().splitlines() or [",".join(HISTORY_COLUMNS)]
+            rows = handle.read().splitlines()[1:]
         kept = [row for row in rows if row.count(",") == len(HISTORY_COLUMNS) - 1 and int(row.split(",")[0]) < epoch]
-        write_text(self._path, "\n".join([header, *kept]) + "\n")
+        write_text(self._path, "\n".join([",".join(HISTORY_COLUMNS), *kept]) + "\n")

@@ -94,6 +94,7 @@ class Sweep:
                 log.error("\npoint %d%s: %s\nError: %s", point.number, total, what, point.error)
                 ended(point)
             elif self.is_settled(point):
+                point.folder.clear_lock()
                 log.info("point %d%s: run %s is finished: %s", point.number, total, point.folder.run_id, what)
                 ended(point)
             elif point.folder.path in started:

@@ -35,6 +35,9 @@ def launch_runs(
         Point(number, overrides, config, folder)
         for number, ((config, overrides), folder) in enumerate(zip(runs, folders, strict=True), start=1)
     ]
+    for folder in folders:
+        if folder.is_finished():
+            folder.clear_lock()
     to_do = {point.folder.path: point for point in points if point.folder and not point.folder.is_finished()}
     with contextlib.closing(launcher.run([point.prepare() for point in to_do.values()])) as doing:
         for _ in doing:

@@ -16,7 +16,7 @@ from typing import IO, Any
 from seisvision.data.importing.rejections import Refusal
 from seisvision.errors import DiskFullError
 from seisvision.files import full_disk
-from seisvision.leftovers import temporary_folder
+from seisvision.leftovers import temporary_folder, unusable_temporary
 
 MAX_BYTES = 1 << 30
 """A file that unpacks to more is left: a few kilobytes can grow to fill a disk."""
@@ -47,6 +47,7 @@ def unpacked(path: Path) -> Iterator[list[tuple[Path, str]]]:
     Raises:
         Refusal: it is damaged or locked, or unpacks to too much.
         DiskFullError: there is no room for what is in it.
+        ConfigurationError: there is no folder for temporary files.
     """
     with _told_of_room(path), temporary_folder() as folder:
         try:
@@ -54,6 +55,9 @@ def unpacked(path: Path) -> Iterator[list[tuple[Path, str]]]:
         except OSError as error:
             if full_disk(error) is not None:
                 raise
+            if Path(str(error.filename)).is_relative_to(folder):
+                # Temporary files are no part of what is given: nothing may be refused for them.
+                raise unusable_temporary(error) from error
             raise _not_unpacked(error) from error
         except (EOFError, ValueError, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile) as error:
             raise _not_unpacked(error) from error
