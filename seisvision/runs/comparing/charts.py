@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from seisvision.plain_text import as_html as esc
+
 MOST_POINTS = 60
 """Points of a drawn curve; longer ones are thinned."""
 COLOURS = 8
-
-
-def esc(text: Any) -> str:
-    """Text as it may stand in HTML, in and outside of attributes."""
-    return html.escape(str(text), quote=True)
 
 
 def colour(number: int) -> str:
