@@ -7,9 +7,16 @@ with a carriage return overwrite what stands there, and one with a mark of writi
 from __future__ import annotations
 
 import html
+import os
 import re
+import select
+import sys
+from typing import TYPE_CHECKING
 
 from seisvision.secrets_kept import redact
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tab and line feed, marks of writing direction, line separators and halves of characters."""
@@ -31,5 +38,32 @@ def shown(text: object) -> str:
 
 
 def say(text: object) -> None:
-    """Print a result on standard output."""
-    print(shown(text), flush=True)
+    """Print a result on standard output; where nobody reads that any more, the work goes on without."""
+    try:
+        print(shown(text), flush=True)
+    except BrokenPipeError:
+        leave_unread()
+
+
+def results_console() -> Console:
+    """Where tables are drawn for people on standard output, as :func:`say` prints text."""
+    from rich.console import Console
+
+    class Results(Console):
+        def on_broken_pipe(self) -> None:
+            # Console itself would end the process.
+            leave_unread()
+
+    return Results()
+
+
+def leave_unread() -> None:
+    """Send what is still printed nowhere: who read it, such as ``head``, has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def is_unread() -> bool:
+    """Whether standard output is a pipe whose reader has gone."""
+    look = select.poll()
+    look.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in look.poll(0))

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one line a run, and what is wrong below it."""
     from seisvision.errors import DataError
+    from seisvision.plain_text import say
     from seisvision.runs.comparing.collect import find_run_folders
     from seisvision.runs.folder import RunFolder
 
@@ -32,10 +33,10 @@ def run(args: argparse.Namespace) -> int:
     for folder in folders:
         wrong, said = _look_over(folder)
         n_wrong += bool(wrong)
-        print(f"{folder.path}: {said}")
+        say(f"{folder.path}: {said}")
         for line in wrong:
-            print(f"  {line}")
-    print(f"{len(folders)} runs, {n_wrong} of them changed or damaged")
+            say(f"  {line}")
+    say(f"{len(folders)} runs, {n_wrong} of them changed or damaged")
     return 1 if n_wrong else 0
 
 
