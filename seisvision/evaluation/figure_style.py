@@ -21,10 +21,10 @@ LONGEST_TEXT = 28
 
 
 def plain_text(text: object) -> str:
-    """Text from data as it is: one line, not too long, and never taken for mathematics."""
+    """Text from data as it is: one line, not too long, never taken for mathematics nor, for an underscore, left out."""
     line = "".join(character if character.isprintable() else " " for character in str(text))
     short = line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 1]}…"
-    return short.replace("$", r"\$")
+    return f"{' ' * short.startswith('_')}{short}".replace("$", r"\$")
 
 
 def panel_grid(n_rows: int, n_columns: int, width_in: float, height_in: float) -> tuple[Figure, list[Axes]]:

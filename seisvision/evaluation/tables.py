@@ -226,15 +226,15 @@ def _text(head: list[str], body: list[list[str]]) -> str:
 
 
 def _markdown(head: list[str], body: list[list[str]]) -> str:
-    escaped = [[_markdown_cell(cell) for cell in line] for line in (head, *body)]
+    escaped = [[markdown_text(cell) for cell in line] for line in (head, *body)]
     lines = [escaped[0], ["---"] * len(head), *escaped[1:]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _markdown_cell(text: str) -> str:
-    """Text that Markdown shows as it is: names come from data and may hold anything."""
+def markdown_text(text: str) -> str:
+    """Text on one line that Markdown shows as it is: names come from data and may hold anything."""
     escaped = html.escape(_plain(text), quote=False)
-    for character in "\\|`*_[]":
+    for character in "\\|`*_[]~":
         escaped = escaped.replace(character, f"\\{character}")
     return escaped
 

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
 from seisvision.files import disk_fault, full_disk
-from seisvision.plain_text import say, shown
+from seisvision.plain_text import is_unread, leave_unread, say, shown
 from seisvision.runs.quoting import quoted_paths
 from seisvision.runs.ranks import current_place
 from seisvision.runs.trust.composing import guard_composition, refuse_rerun
@@ -177,6 +177,9 @@ def guarded(action: Callable[[], object], config_name: str = "") -> int:
         log.error("Interrupted. The same command resumes.")
         return INTERRUPTED
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and is_unread():
+            # Hydra prints by itself: its help, a configuration.
+            return output_done(0)
         return output_done(tell_error(error, config_name))
     return output_done(exit_codes[0] if exit_codes else 0)
 
@@ -194,7 +197,7 @@ def output_done(code: int) -> int:
         sys.stdout.flush()
     except OSError as error:
         # Python would try once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_unread()
         if not isinstance(error, BrokenPipeError):
             log.error("Error: standard output: %s", disk_fault(error) or error.strerror)
             return code or DiskFullError.exit_code

@@ -172,6 +172,48 @@ def test_faults_of_the_samples(sound: Path, code: str, severity: str, change: Ca
     assert findings[code].count == 1 and "event ev003 station XX.S2 (row 17)" in findings[code].examples[0]
 
 
+def per_trace(samples: np.ndarray) -> None:
+    samples[...] = np.arange(samples.shape[0])[:, None, None] - 2.0
+
+
+def gaps_about_one_value(samples: np.ndarray) -> None:
+    samples[...] = np.nan
+    samples[:, :, 200:300] = 0.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda samples: samples.__imul__(0),
+        lambda samples: samples.__setitem__(..., 7.0),
+        lambda samples: samples.__setitem__(..., np.nan),
+        per_trace,
+        gaps_about_one_value,
+    ],
+    ids=["zeros", "one value", "gaps", "one value a trace", "zeros and gaps"],
+)
+def test_an_event_in_which_nothing_moves_is_named(sound: Path, change: Callable[[np.ndarray], Any]) -> None:
+    # More dead channels than a finding has examples come first, of events in which something moves.
+    for event in range(3):
+        edit_samples(sound, event, lambda samples: samples[:, 0].__imul__(0))
+    findings = found(edit_samples(sound, 31, change))
+    assert not any("ev031" in text for text in findings["channel_dead"].examples)
+    finding = findings["event_dead"]
+    assert finding.examples == ("event ev031",) and (finding.count, finding.of) == (1, 40)
+    assert finding.severity == "warning" and finding.unit == "events" and finding.remedy
+
+
+def test_an_event_with_one_live_channel_is_not_dead_and_many_dead_ones_are_fatal(sound: Path) -> None:
+    def all_but_one_channel(samples: np.ndarray) -> None:
+        samples[:4] = 0.0
+        samples[4, :2] = 3.0
+
+    assert "event_dead" not in found(edit_samples(sound, 31, all_but_one_channel))
+    for event in range(30):
+        edit_samples(sound, event, lambda samples: samples.__imul__(0))
+    assert found(WaveformSet(sound))["event_dead"].severity == "fatal"
+
+
 def test_copies(sound: Path) -> None:
     kept: list[np.ndarray] = []
     edit_samples(sound, 3, lambda samples: kept.append(samples[1].copy()))

@@ -33,6 +33,7 @@ class Watched:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, **variables, name: value}
         self.log = log
         self.listened: set[str] = set()
+        self.n_looks = 0
         with log.open("wb") as said:
             self.process = subprocess.Popen(
                 [sys.executable, *words], env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
@@ -68,8 +69,18 @@ class Watched:
         self.look()
         return self
 
+    def to_the_end(self) -> Watched:
+        """Look, all the time, at who listens where, until the command has ended."""
+        end = time.monotonic() + WAIT_S
+        while self.process.poll() is None:
+            assert time.monotonic() < end, self.log.read_text()
+            self.look()
+            time.sleep(0.05)
+        return self
+
     def look(self) -> None:
         """Remember the addresses at which anything listens now."""
+        self.n_looks += 1
         inodes: set[str] = set()
         for pid in self.pids():
             with contextlib.suppress(OSError):

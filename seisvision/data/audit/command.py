@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seisvision.errors import DataError
 from seisvision.own_files import add_overwrite, check_own
-from seisvision.plain_text import say, shown
+from seisvision.plain_text import results_console, say, shown
 
 if TYPE_CHECKING:
     from seisvision.data.audit.audit import Audit
@@ -74,10 +74,9 @@ def _changed_files(path: Path) -> str:
 
 def print_summary(audit: Audit) -> None:
     """Tables of findings and confounds on standard output."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = results_console()
     figures = audit.statistics
     console.print(
         f"{figures['n_events']} events, {figures['n_traces']} traces, {figures['n_stations']} stations; "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from seisvision.data.audit.table import AuditTable
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.files import write_text
+from seisvision.plain_text import as_html as escape
 
 FILE_NAME = "audit.html"
 N_SECTIONS = 6
@@ -90,7 +90,7 @@ def _confounds(audit: Audit) -> Iterator[str]:
             cells = "".join(f"<td class=n>{number:.3f}</td>" for number in numbers)
             kind = f'<b class="warning">{item.kind}</b>' if item.notable and item.kind == "recording" else item.kind
             yield f"<tr><td>{escape(item.attribute)}</td><td>{kind}</td><td>{bar}</td>{cells}"
-            yield f"<td class=n>{item.n} {item.unit}</td></tr>"
+            yield f"<td class=n>{item.n} {escape(item.unit)}</td></tr>"
         yield "</table>"
 
 
@@ -131,7 +131,7 @@ def _section(table: AuditTable, waveform_set: WaveformSet, event: int) -> str:
     try:
         waveforms, _ = waveform_set.read_rows(rows, component, keep_gaps=True)
     except DataError as error:
-        return f"<p>{escape(str(error))}</p>"
+        return f"<p>{escape(error)}</p>"
     starts, rates = (
         np.nan_to_num(table.start_s[rows] - np.nanmin(np.append(table.start_s[rows], 0))),
         table.numbers("trace_sampling_rate_hz")[rows],

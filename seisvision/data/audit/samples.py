@@ -71,6 +71,7 @@ def check_samples(waveform_set: WaveformSet, table: AuditTable, max_traces: int 
     checks = SampleChecks()
     checks.for_votes, checks.against_votes = np.zeros(table.n_traces), np.zeros(table.n_traces)
     faults = {name: np.zeros(table.n_traces, dtype=bool) for name in FAULTS}
+    still = np.zeros(table.n_traces, dtype=bool)
     peak, padding_s = np.full(table.n_traces, np.nan), np.full(table.n_traces, np.nan)
     signatures = Signatures()
     for rows in chosen_events(waveform_set, max_traces):
@@ -84,7 +85,7 @@ def check_samples(waveform_set: WaveformSet, table: AuditTable, max_traces: int 
         rates = table.numbers("trace_sampling_rate_hz")[rows]
         for row, waveform, recorded, rate_hz in zip(rows, waveforms, mask, rates, strict=True):
             waveform = waveform[recorded]
-            _look(int(row), waveform, float(rate_hz), faults)
+            still[row] = not _look(int(row), waveform, float(rate_hz), faults)
             peak[row] = np.log10(max(float(np.nanmax(np.abs(waveform), initial=0)), 1e-30))
             padding_s[row] = _padding(waveform) / rate_hz
             if not faults["dead"][row]:
@@ -95,6 +96,7 @@ def check_samples(waveform_set: WaveformSet, table: AuditTable, max_traces: int 
     copies = find_copies(waveform_set, signatures, table)
     checks.findings = [*_fault_findings(table, faults, checks.n_read), *copy_findings(table, copies, checks.n_read)]
     checks.findings += _padding_finding(table, padding_s, checks.n_read)
+    checks.findings += _dead_event_finding(table, still, np.isfinite(peak))
     return checks
 
 
@@ -104,7 +106,9 @@ def _components(table: AuditTable, rows: np.ndarray) -> str:
     return "".join(letter for letter in COMPONENTS if letter in found) + "".join(sorted(found - set(COMPONENTS)))
 
 
-def _look(row: int, waveform: np.ndarray, rate_hz: float, faults: dict[str, np.ndarray]) -> None:
+def _look(row: int, waveform: np.ndarray, rate_hz: float, faults: dict[str, np.ndarray]) -> bool:
+    """Note the faults of a trace; whether anything moves in it."""
+    moves = False
     for channel in waveform:
         if not np.isfinite(channel.sum(dtype=np.float64)):
             faults["infinite"][row] |= bool(np.isinf(channel).any())
@@ -114,6 +118,7 @@ def _look(row: int, waveform: np.ndarray, rate_hz: float, faults: dict[str, np.n
         if lowest >= highest:
             faults["dead"][row] = True
             continue
+        moves = True
         if _longest_still(channel) > max(FLAT_SAMPLES, FLAT_S * rate_hz):
             faults["flat"][row] = True
         # Counting the extremes is quick, and a clipped channel has many.
@@ -123,6 +128,7 @@ def _look(row: int, waveform: np.ndarray, rate_hz: float, faults: dict[str, np.n
         deviation = float(channel.std(dtype=np.float64))
         faults["offset"][row] |= abs(float(channel.mean(dtype=np.float64))) > LARGE_OFFSET * deviation
         faults["spike"][row] |= _has_spike(channel)
+    return moves
 
 
 def _longest_still(channel: np.ndarray) -> int:
@@ -159,3 +165,13 @@ def _padding_finding(table: AuditTable, padding_s: np.ndarray, n_read: int) -> l
     padded = padding_s > np.maximum(0.5, 0.02 * table.length_s)
     remedy = "Zeros at an end tell where the recording began, so often the distance: take samples.window.complete=true."
     return table.trace_finding("padding", "note", "recordings padded with zeros", padded, remedy, n_read)
+
+
+def _dead_event_finding(table: AuditTable, still: np.ndarray, is_read: np.ndarray) -> list[Finding]:
+    """Events of which traces were read and none moves: among dead channels, of which five are named, they drown."""
+    read = table.any_of_event(is_read)
+    dead = read & ~table.any_of_event(~still)
+    severity = worst_of(int(dead.sum()), int(read.sum()), FAULTS["dead"][2])
+    title = "events in which nothing moves: all their channels hold one value"
+    remedy = "Leave them out, as training does, and look what became of their recordings."
+    return table.event_finding("event_dead", severity, title, dead, remedy, int(read.sum()))

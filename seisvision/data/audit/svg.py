@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
+
+from seisvision.plain_text import as_html as escape
 
 WIDTH = 420
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#b0a800", "#888888")
@@ -168,4 +169,4 @@ def _envelope(samples: np.ndarray, x: float, width: float, middle: float, half: 
 
 
 def _svg(height: float, inner: str, title: str) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title, quote=True)}">{inner}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">{inner}</svg>'

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seisvision.data.synthesis.parameters import EARTH_MODELS, GEOMETRIES, SOURCE_TYPES, SynthesisParameters
 from seisvision.files import check_writable
-from seisvision.plain_text import say
+from seisvision.plain_text import results_console, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +84,6 @@ def _make(parameters: SynthesisParameters, args: argparse.Namespace) -> Path:
 
 def _print_summary(path: Path, seconds: float) -> None:
     """A small table: per source type the events, traces, magnitudes, depths and distances."""
-    from rich.console import Console
     from rich.table import Table
 
     from seisvision.data.waveform_set import WaveformSet
@@ -96,7 +95,7 @@ def _print_summary(path: Path, seconds: float) -> None:
         ranges = [f"{rows[name].min():.{digits}f}-{rows[name].max():.{digits}f}" for name, digits in columns.items()]
         faulty = int(rows["trace_fault"].fillna("").ne("").sum())
         table.add_row(str(kind), str(rows["source_id"].nunique()), str(len(rows)), *ranges, str(faulty))
-    console = Console()
+    console = results_console()
     console.print(table)
     size_mb = sum(file.stat().st_size for file in path.iterdir()) / 1e6
     console.print(f"{size_mb:.0f} MB, ready after {seconds:.1f} s")

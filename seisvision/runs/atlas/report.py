@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision import spreadsheets
-from seisvision.evaluation.tables import format_measure, format_seconds, is_share, render_table
+from seisvision.evaluation.tables import format_measure, format_seconds, is_share, markdown_text, render_table
 from seisvision.files import write_text
 from seisvision.runs.atlas.lines import Line
 from seisvision.runs.atlas.presets import Preset, Stage
@@ -104,8 +104,8 @@ def _markdown(
     used = [name for name in FOOTNOTES if any(name in line.notes for line in lines)]
     number = {name: str(i) for i, name in enumerate(used, start=1)}
     blocks = [
-        f"# The Seismic Atlas, preset {preset.name}",
-        preset.note,
+        f"# The Seismic Atlas, preset {markdown_text(preset.name)}",
+        markdown_text(preset.note),
         "Published values were found on events that are not public, ours on synthetic ones. Intervals are 95 %, over "
         "events.",
     ]
@@ -122,8 +122,8 @@ def _markdown(
     for stage in preset.stages:
         if tests.get(stage.name):
             measure = tests[stage.name][0]["measure"]
-            heading = f"{stage.title} ({stage.mode}; {', '.join(stage.statements)}): `{measure}`"
-            blocks += [heading, _pairs(tests[stage.name])]
+            heading = f"{stage.title} ({stage.mode}; {', '.join(stage.statements)}): {measure}"
+            blocks += [markdown_text(heading), _pairs(tests[stage.name])]
     blocks += ["## Notes", "\n".join(f"{number[name]}. {FOOTNOTES[name]}" for name in used)]
     blocks += [
         "## Stages",

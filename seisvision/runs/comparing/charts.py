@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,15 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 from seisvision.evaluation.tables import number_text
+from seisvision.plain_text import as_html as esc
 
 MOST_POINTS = 60
 """Points of a drawn curve; longer ones are thinned."""
 COLOURS = 8
-
-
-def esc(text: Any) -> str:
-    """Text as it may stand in HTML, in and outside of attributes."""
-    return html.escape(str(text), quote=True)
 
 
 def colour(number: int) -> str:

@@ -8,7 +8,14 @@ from typing import Any
 
 from seisvision import spreadsheets
 from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.tables import format_measure, format_number, format_seconds, is_share, render_table
+from seisvision.evaluation.tables import (
+    format_measure,
+    format_number,
+    format_seconds,
+    is_share,
+    markdown_text,
+    render_table,
+)
 from seisvision.runs.comparing.clusterings import cluster_row
 from seisvision.runs.comparing.groups import Comparison, Summary
 from seisvision.runs.comparing.winner import CHOSEN
@@ -99,7 +106,7 @@ def leaderboard(comparison: Comparison, form: Any = "markdown") -> str:
 def comparison_markdown(comparison: Comparison) -> str:
     """Leaderboard, warnings, and folders that were left out."""
     first = ", ".join(str(about["name"]) for about in comparison.outputs) or "nothing yet"
-    lines = [f"# Comparison of {len(comparison.runs)} runs: {plain(first)}", ""]
+    lines = [f"# Comparison of {len(comparison.runs)} runs: {markdown_text(first)}", ""]
     chosen = " by which the order was chosen" if comparison.ordered_by == comparison.part == "test" else ""
     lines += [
         f"Ordered by the {comparison.ordered_by} samples; measures are of the {comparison.part} samples{chosen}.",
@@ -108,7 +115,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines += [leaderboard(comparison), ""] if comparison.groups else []
     if len(comparison.groups) > MOST_ROWS:
         lines += [f"{len(comparison.groups) - MOST_ROWS} more configurations are in comparison.csv.", ""]
-    lines += [f"- Warning: {plain(warning)}" for warning in comparison.warnings]
+    lines += [f"- Warning: {markdown_text(warning)}" for warning in comparison.warnings]
     if comparison.clusterings:
         some = [cluster_row(run) for run in comparison.clusterings[:MOST_ROWS]]
         names = list(dict.fromkeys(name for row in some for name in row if not name.endswith(("_low", "_high"))))
@@ -123,12 +130,6 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def plain(text: str) -> str:
-    """Text on one line that Markdown does not take for markup."""
-    one_line = "".join(character if character.isprintable() else " " for character in text)
-    return one_line.replace("<", "&lt;").replace("|", "\\|")
 
 
 def summary_text(summary: Summary | None, name: str, *, with_interval: bool = True) -> str:

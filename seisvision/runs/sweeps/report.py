@@ -14,6 +14,7 @@ from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.evaluation.tables import format_seconds, render_table
 from seisvision.files import write_text
 from seisvision.plain_files import check_plain
+from seisvision.plain_text import visible
 from seisvision.plain_types import fits_type
 from seisvision.runs.comparing.winner import CHOSEN, winner
 from seisvision.runs.folder import FINISHED, RunFolder
@@ -73,7 +74,7 @@ def write_comparison(folder: SweepFolder, states: Sequence[PointState]) -> str |
     try:
         table = sweep_table(list(runs.values()))
     except (SeisvisionError, KeyError) as error:
-        table = f"The finished runs cannot be shown side by side: {error}"
+        table = visible(f"The finished runs cannot be shown side by side: {error}")
     write_text(folder.comparison_file, table + "\n")
     return table
 

@@ -24,6 +24,12 @@ JOB_FILE = "slurm.json"
 JOBS_FOLDER = "slurm"
 """Beside the run folders: scripts and output of their jobs."""
 AUTO = "auto"
+DECIDED = {
+    "array": "", "output": "", "error": "", "open_mode": "",
+    "signal": "launcher.signal_s", "requeue": "launcher.max_requeues", "no_requeue": "launcher.max_requeues",
+    "nodes": "trainer.num_nodes", "ntasks": "trainer.devices", "ntasks_per_node": "trainer.devices",
+}  # fmt: skip
+"""Options of sbatch on which it rests that every run is done, told to stop and found again, and what sets them."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ class SlurmLauncher:
         self._dry_run, self._poll_s = dry_run, poll_s
         self._max_requeues, self._signal_s = max_requeues, signal_s
         self._cpus_per_task, self._gpus_per_node = cpus_per_task, gpus_per_node
-        further = {str(key).replace("-", "_"): value for key, value in (sbatch or {}).items()}
+        further = _options(sbatch)
         _check_words({"partition": partition, "account": account, **{f"sbatch.{key}": further[key] for key in further}})
         _check_setup(setup)
         self._settings = {
@@ -236,6 +242,31 @@ class SlurmLauncher:
             time.sleep(self._poll_s)
 
 
+def _options(sbatch: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Further options of sbatch by name, with underscores.
+
+    Raises:
+        ConfigurationError: they are no mapping, or one has a value that is no word, or is decided elsewhere.
+    """
+    if sbatch is not None and not isinstance(sbatch, Mapping):
+        raise ConfigurationError(
+            f"launcher.sbatch={str(sbatch)[:80]!r} is no mapping; give options as 'launcher.sbatch={{qos: long}}'."
+        )
+    options = {str(key).replace("-", "_"): value for key, value in (sbatch or {}).items()}
+    for name, value in options.items():
+        if name in DECIDED:
+            advice = f"set {DECIDED[name]}" if DECIDED[name] else "leave it out"
+            raise ConfigurationError(f"launcher.sbatch.{name} is not allowed: the launcher decides it; {advice}.")
+        if value is None or value is False:
+            raise ConfigurationError(f"launcher.sbatch.{name}={value} asks for nothing; leave it out.")
+        if not isinstance(value, str | int | float):
+            raise ConfigurationError(
+                f"launcher.sbatch.{name}={str(value)[:80]} is not allowed; give text or a number, of several values "
+                "'a,b', or true for an option without a value."
+            )
+    return options
+
+
 def _check_words(settings: Mapping[str, Any]) -> None:
     """Refuse what would be more than one line of a batch script, or an option that has no such name.
 
@@ -247,6 +278,11 @@ def _check_words(settings: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         if not re.fullmatch(r"(sbatch\.)?[a-z][a-z0-9_]*", name):
             raise ConfigurationError(f"launcher.{name!r} is no option of sbatch; give one such as qos or mail-user.")
+        if "\\" in str(value):
+            raise ConfigurationError(
+                f"launcher.{name}={str(value)[:80]!r} holds a backslash, which sbatch takes away even within quotes; "
+                "give it without."
+            )
         if not str(value).isprintable():
             raise ConfigurationError(
                 f"launcher.{name}={str(value)[:80]!r} is not allowed in a batch script; give it on one line, without "

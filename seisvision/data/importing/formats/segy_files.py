@@ -18,6 +18,8 @@ from seisvision.data.importing.rejections import Refusal
 
 Content = bytes | mmap.mmap
 TEXT_BYTES, BINARY_BYTES, TRACE_BYTES = 3200, 400, 240
+BLOCK_BYTES = 512
+"""Of tapes and disks, whose last block is filled up."""
 FILE_BYTES = TEXT_BYTES + BINARY_BYTES
 ORDER_MARK = 0x01020304
 IBM = 1
@@ -196,8 +198,9 @@ def traces(content: Content, layout: Layout, losses: list[Refusal]) -> Iterator[
         yield fields, slice(begin, end)
         at = end
     rest = content[at:]
-    # Fewer bytes than a header may be the zeros that the number of the next trace begins with.
-    if rest.strip(b"\x00\xff \r\n") or (0 < len(rest) < 4 and rest.strip(b" \r\n")):
+    # Fewer bytes than a header may be the zeros that the next one begins with, but for those that fill up a block.
+    fills_up = len(rest) >= TRACE_BYTES or (len(rest) >= 4 and len(content) % BLOCK_BYTES == 0)
+    if rest.strip(b"\x00\xff \r\n" if fills_up else b" \r\n"):
         reason = f"{len(rest)} bytes from byte {at} on are no whole trace; the traces before are used"
         losses.append(Refusal("read", "truncated", reason, len(rest)))
 

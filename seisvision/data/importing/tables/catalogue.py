@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from seisvision.data.importing.tables.event_columns import (
 from seisvision.data.importing.tables.origins import choose_magnitude, choose_origin
 from seisvision.data.importing.tables.station_table import on_earth
 from seisvision.data.importing.tables.text_tables import (
+    LONGEST_END,
     NAN,
     existing,
     is_table,
@@ -89,6 +90,8 @@ def _events_from_catalogue(file: Path) -> Catalogue:
         catalogue.events[event_id] = event
         seen.update(f"{file.name}: {note}" for note in notes)
     counted = {text: n for text, n in seen.items() if text.startswith(f"{file.name}: ")}
+    if end := end_of_catalogue(file, [item for _, item in items]):
+        catalogue.notes.append(f"{file.name}: {end}")
     catalogue.notes += [f"{text} ({n} event{'s' if n > 1 else ''})" for text, n in sorted(counted.items())]
     return catalogue
 
@@ -105,6 +108,24 @@ def open_catalogue(file: Path) -> list[tuple[str, Any]]:
     return list(events.items())
 
 
+def end_of_catalogue(file: Path, events: Iterable[Any]) -> str:
+    """What is to be said of the end of a catalogue of lines, which may be cut short; empty of XML, which has an end.
+
+    ObsPy takes half a line of fixed columns for a whole one, and leaves out picks and events without a word.
+    """
+    content = b"<" if file.suffix.lower() in ASDF_SUFFIXES else read_bytes(file)
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return ""
+    lines = content.decode("utf-8", "replace").splitlines()
+    if not content.endswith((b"\n", b"\r")):
+        said = f"line {len(lines)}, the last, does not end"
+    elif lines[-1].strip() and any(getattr(event, "_format", None) == "NORDIC" for event in events):
+        said = "no blank line follows the last event"
+    else:
+        return ""
+    return f"{said}, so the file may be cut short there: {lines[-1][-LONGEST_END:]!r}"
+
+
 def _items(file: Path) -> tuple[list[tuple[str, Any]], dict[str, str]]:
     """Ids and obspy events, and resource id to type where QuakeML does not know the type."""
     archive = file.suffix.lower() in ASDF_SUFFIXES
@@ -116,6 +137,8 @@ def _items(file: Path) -> tuple[list[tuple[str, Any]], dict[str, str]]:
         raise
     except Exception as error:  # obspy raises whatever the parser of each format raises
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        # The name is that of a copy of obspy's own.
+        said = "its format is unknown" if said.startswith("Unknown format for file") else said
         raise DataError(
             f"{file} is no catalogue obspy can read: {said}"
             + ("; nor is it a table with known columns" * is_table_name(file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.importing.formats.sac import UNDEFINED
-from seisvision.data.importing.tables.catalogue import open_catalogue
+from seisvision.data.importing.tables.catalogue import end_of_catalogue, open_catalogue
 from seisvision.data.importing.tables.origins import choose_origin
 from seisvision.data.importing.tables.pick import Pick, code, mode_and_status
 from seisvision.data.importing.tables.pick_tables import WEIGHTS, table_picks
 from seisvision.data.importing.tables.text_tables import CSV_SUFFIXES, NAN
 from seisvision.data.importing.tables.times import FIRST_YEAR, LAST_YEAR
 from seisvision.errors import DataError
+
+log = logging.getLogger(__name__)
 
 PLACEHOLDER = "{event_id}"
 """In the path of a file that exists once for each event."""
@@ -35,7 +38,10 @@ def read_picks(path: str) -> list[Pick]:
         raise DataError(f"picks file '{path}' not found; check the path, or write {PLACEHOLDER} where the id stands")
     if file.name.lower().endswith(TABLE_SUFFIXES):
         return table_picks(file)
-    return [pick for event_id, event in open_catalogue(file) for pick in _catalogue_picks(event, event_id, file)]
+    events = open_catalogue(file)
+    if end := end_of_catalogue(file, [event for _, event in events]):
+        log.warning("%s: %s", file, end)
+    return [pick for event_id, event in events for pick in _catalogue_picks(event, event_id, file)]
 
 
 def read_event_picks(path: str, event_id: str) -> list[Pick]:

@@ -170,7 +170,7 @@ def read_table(file: Path) -> TextTable:
     table = TextTable(_unique(columns), [], [], separator, repeated=repeated)
     for line, cells in _records(lines[at + 1 :], separator):
         _add(table, line + at + 1, cells, columns)
-    if lines[-1].strip() and len(lines) > at + 1:
+    if lines[-1].strip():
         _look_at_end(table, lines[-1], len(lines))
     return table
 
