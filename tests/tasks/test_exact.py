@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from seisvision import keys
-from seisvision.data.epoch_sampler import Share
+from seisvision.base.share import Share
 from seisvision.tasks.angle_output import AngleOutput
 from seisvision.tasks.class_output import ClassOutput
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of

@@ -16,7 +16,7 @@ from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
 from seisvision.evaluation.baselines.learners import FEWEST_TRAINING, LEARNERS, known_columns, regressor
 from seisvision.evaluation.predictions import predictions_class
-from seisvision.evaluation.s_minus_p import fit_distance_curve
+from seisvision.picking.s_minus_p import fit_distance_curve
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 
 DESCRIPTIONS = {
