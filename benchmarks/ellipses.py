@@ -26,7 +26,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.geodesics import geodesic
 from seisvision.location.locate import Locations, locate
 from seisvision.location.uncertainty import Ellipse
 

@@ -27,7 +27,7 @@ import torch
 from obspy.geodetics import gps2dist_azimuth
 from scipy.optimize import least_squares
 
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.geodesics import geodesic
 from seisvision.location.locate import Locations, locate
 
 SIGMA_KM, OUTLIERS, KM_PER_DEG = 10.0, 0.05, 111.19

@@ -19,8 +19,8 @@ import argparse
 import numpy as np
 
 from seisvision.data.importing.series.band import band_pass, delay_s
-from seisvision.data.importing.series.onset import delay_s as onset_delay_s
-from seisvision.data.importing.series.onset import detect_onset
+from seisvision.picking.first_motion import delay_s as onset_delay_s
+from seisvision.picking.first_motion import detect_onset
 
 Band = tuple[float, float]
 CASES: tuple[tuple[float, Band, Band], ...] = (

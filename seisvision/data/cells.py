@@ -14,7 +14,8 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-EARTH_RADIUS_KM = 6371.0
+from seisvision.earth.constants import EARTH_RADIUS_KM
+
 LINK_KM = 2.0
 """Sources closer than this are in one group: catalogues locate no better, and their paths are the same."""
 CLOSE_KM = 1.0

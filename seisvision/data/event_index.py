@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from seisvision.data.geodesy import geodesic
 from seisvision.data.waveform_set import WaveformSet
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.geodesics import geodesic
 from seisvision.errors import DataError
 
 COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
@@ -17,8 +18,6 @@ PATH_COLUMNS = ("path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_de
 ARRIVAL_COLUMNS = ("trace_p_arrival_sample", "trace_P_arrival_sample")
 REGIONAL_COLUMNS = tuple(f"trace_{phase}_arrival_sample" for phase in ("Pn", "Pb", "Pg", "P1", "Pdiff", "PKP", "PKiKP"))
 """P waves by their path, as ETHZ and GEOFON name them; the earliest is the onset."""
-KM_A_DEG = 111.195
-"""On a sphere of 6371 km."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def _paths(table: pd.DataFrame) -> np.ndarray:
         computed = np.full(paths.shape, np.nan)
         computed[:, wanted] = geodesic(*places[:, wanted])
         paths = np.where(np.isnan(paths), computed, paths)
-    in_degrees = KM_A_DEG * column_numbers(table, "path_ep_distance_deg")
+    in_degrees = KM_PER_DEG * column_numbers(table, "path_ep_distance_deg")
     paths[0] = np.where(np.isnan(paths[0]), in_degrees, paths[0])
     paths[1:] %= 360
     return paths

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from seisvision.data.event_index import COORDINATES, EventIndex, column_numbers
-from seisvision.data.geodesy import WGS84_FLATTENING, WGS84_RADIUS_KM, geodesic
 from seisvision.data.waveform_set import WaveformSet
+from seisvision.earth.constants import WGS84_FLATTENING, WGS84_RADIUS_KM
+from seisvision.earth.geodesics import geodesic
 from seisvision.errors import DataError
 from seisvision.seeding import numpy_stream
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from seisvision import keys
-from seisvision.data.synthesis.sources import opposed_lobes
+from seisvision.earth.source_time import opposed_lobes
 from seisvision.views.azimuth_section import AzimuthSection, weigh
 from seisvision.views.rasterise import shift_rows
 

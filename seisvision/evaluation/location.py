@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.geodesics import geodesic
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.resampling import EventBootstrap

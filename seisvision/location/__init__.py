@@ -2,7 +2,6 @@
 
 ===============  ====================================================================
 ``locate``       `locate`, the robust or the paper's location of a batch of events
-``geodesy``      distances and directions on WGS84 for batches of unit vectors
 ``student``      the robust loss: Student-t errors with known or estimated scale
 ``descent``      damped Newton steps from several starts
 ``grid``         starts around the stations, and the paper's grid halving

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seisvision.earth.constants import HALF_MERIDIAN_KM
+from seisvision.earth.unit_vectors import unit_vectors
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.location.descent import SOFTENING_KM, Problem
-from seisvision.location.geodesy import HALF_CIRCUMFERENCE_KM, unit_vectors
 
 SAME_LOG = 1e-9
 """Sum of squares of the logarithms of distances that are all the same."""
@@ -41,7 +42,7 @@ class Observations:
         bad = {
             "station_latitude_deg": ~(self.station_latitude_deg.abs() <= 90),
             "station_longitude_deg": ~(self.station_longitude_deg.abs() <= 360),
-            "offset_km": ~((self.offset_km >= 0) & (self.offset_km <= HALF_CIRCUMFERENCE_KM)),
+            "offset_km": ~((self.offset_km >= 0) & (self.offset_km <= HALF_MERIDIAN_KM)),
         }
         if self.offset_sigma_km is not None:
             bad["offset_sigma_km"] = ~((self.offset_sigma_km > 0) & self.offset_sigma_km.isfinite())
@@ -114,7 +115,7 @@ def _growth(offset_km: Tensor, sigma_km: Tensor, used: Tensor) -> Tensor:
 ALLOWED = {
     "station_latitude_deg": "a number from -90 to 90",
     "station_longitude_deg": "a number from -360 to 360",
-    "offset_km": f"a number from 0 to {HALF_CIRCUMFERENCE_KM:.0f}",
+    "offset_km": f"a number from 0 to {HALF_MERIDIAN_KM:.0f}",
     "offset_sigma_km": "a positive number",
 }
 

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from seisvision.angles import wrapped_difference_deg
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.unit_vectors import Geodesic, azimuth_deg, geodesic, moved
 from seisvision.location import student
 from seisvision.location.common import design_without_common, without_common
-from seisvision.location.geodesy import MEAN_RADIUS_KM, Geodesic, azimuth_deg, geodesic, moved
 
 Way = Callable[[Tensor, Tensor], Geodesic]
 
@@ -81,7 +82,7 @@ class Problem:
         large against all of them makes the loss that of least squares, which is right for them.
         """
         one = torch.ones_like(self.offset_km[:, 0])
-        return one if self.known_scale else 10 * one * MEAN_RADIUS_KM
+        return one if self.known_scale else 10 * one * EARTH_RADIUS_KM
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def residuals(problem: Problem, way: Geodesic) -> tuple[Tensor, Tensor]:
         return residual, design
     predicted_deg = azimuth_deg(way.back_north, way.back_east)
     turn = wrapped_difference_deg(problem.back_azimuth_deg, predicted_deg) / problem.azimuth_sigma_deg
-    radius_km = MEAN_RADIUS_KM * torch.sin(way.distance_km / MEAN_RADIUS_KM).clamp_min(NEAREST_RAD)
+    radius_km = EARTH_RADIUS_KM * torch.sin(way.distance_km / EARTH_RADIUS_KM).clamp_min(NEAREST_RAD)
     turning = torch.rad2deg(torch.stack([way.east, -way.north], -1) / radius_km[..., None])
     turning = turning / problem.azimuth_sigma_deg[..., None]
     residual = torch.cat([residual, torch.where(problem.azimuth_used, turn, 0.0)], 1)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.geodesics import geodesic
+from seisvision.earth.unit_vectors import coordinates_deg, moved, unit_vectors
 from seisvision.errors import DataError
 from seisvision.files import whole_file
-from seisvision.location.geodesy import coordinates_deg, moved, unit_vectors
 from seisvision.location.locate import Locations
 from seisvision.location.uncertainty import Ellipse
 
@@ -163,7 +164,7 @@ def _draw_circles(
 def _draw_graticule(axes: Axes, project: Projection) -> None:
     """Meridians and parallels every round number of degrees, some five across the map."""
     (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
-    reach_deg = max(abs(west), abs(east), abs(south), abs(north)) / 111.2 * 1.5
+    reach_deg = max(abs(west), abs(east), abs(south), abs(north)) / KM_PER_DEG * 1.5
     step = next((s for s in GRATICULE_STEPS_DEG if 2 * reach_deg / s >= 5), GRATICULE_STEPS_DEG[-1])
     first = np.floor(max(project.latitude_deg - reach_deg, -90) / step) * step
     last = min(project.latitude_deg + reach_deg, 90)

@@ -8,8 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.unit_vectors import angle, geodesic, great_circle, moved
 from seisvision.location.descent import Problem, descend
-from seisvision.location.geodesy import MEAN_RADIUS_KM, angle, geodesic, great_circle, moved
 
 RINGS = 4
 RING_POINTS = 24
@@ -36,12 +37,12 @@ def starts(problem: Problem) -> Tensor:
     candidates = _rings(problem)
     # Single precision after the difference: the best of a grid needs no more, and these are the largest arrays of all.
     versine = (1 - candidates @ problem.station.transpose(1, 2)).clamp(0, 2).float()
-    distance, offset = 2 * torch.asin((versine / 2).sqrt()), (problem.offset_km / MEAN_RADIUS_KM).float()[:, None]
+    distance, offset = 2 * torch.asin((versine / 2).sqrt()), (problem.offset_km / EARTH_RADIUS_KM).float()[:, None]
     squared = (offset - distance).square()
-    softened = (_softened(problem).offset_sigma_km / MEAN_RADIUS_KM).float().square()[:, None]
+    softened = (_softened(problem).offset_sigma_km / EARTH_RADIUS_KM).float().square()[:, None]
     # Bounded misfit of Geman and McClure; a station that is wrong counts one.
     cost = torch.where(problem.used[:, None], squared / (squared + softened), 0.0).sum(2)
-    chosen = _separate(candidates, cost, 0.5 * _typical_offset_km(problem) / MEAN_RADIUS_KM)
+    chosen = _separate(candidates, cost, 0.5 * _typical_offset_km(problem) / EARTH_RADIUS_KM)
     return torch.cat([chosen, _mirrored(problem, chosen[:, :1])], 1)
 
 
@@ -61,7 +62,7 @@ def approach(problem: Problem) -> tuple[Tensor, Tensor]:
     cost = cost.gather(1, order)
     point = point.gather(1, order[..., None].expand(-1, -1, 3))
     apart_rad = angle(point[:, :, None], point[:, None])
-    same = apart_rad < (0.02 * _typical_offset_km(problem) / MEAN_RADIUS_KM)[:, None, None]
+    same = apart_rad < (0.02 * _typical_offset_km(problem) / EARTH_RADIUS_KM)[:, None, None]
     repeated = same.tril(-1).any(2)
     kept = ~repeated & (cost - cost[:, :1] < HOPELESS)
     return kept.nonzero()[:, 0], point[kept]

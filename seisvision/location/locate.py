@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.unit_vectors import Geodesic, angle, azimuth_deg, coordinates_deg, geodesic
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.location import grid
 from seisvision.location.checks import Observations, checked, left_out
 from seisvision.location.descent import Minimum, Problem, descend, model, residuals
-from seisvision.location.geodesy import MEAN_RADIUS_KM, Geodesic, angle, azimuth_deg, coordinates_deg, geodesic
 from seisvision.location.posterior import calibrated, enough
 from seisvision.location.uncertainty import Ellipse, Uncertainty, azimuthal_gap_deg, linearised, second_solution
 
@@ -235,7 +236,7 @@ def _refusals(problem: Problem) -> list[str]:
     count = problem.used.sum(1)
     first = problem.used.int().argmax(1)
     reference = problem.station[torch.arange(len(first), device=first.device), first][:, None]
-    spread = torch.where(problem.used, angle(problem.station, reference), 0.0).amax(1) * MEAN_RADIUS_KM
+    spread = torch.where(problem.used, angle(problem.station, reference), 0.0).amax(1) * EARTH_RADIUS_KM
     no_direction = torch.ones_like(count, dtype=torch.bool)
     if problem.azimuth_used is not None:
         no_direction = ~problem.azimuth_used.any(1)

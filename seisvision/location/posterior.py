@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from seisvision.angles import wrapped_difference_deg
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.unit_vectors import Geodesic, angle, azimuth_deg, frame, geodesic, moved
 from seisvision.location import student
 from seisvision.location.common import without_common
 from seisvision.location.descent import Problem, distance_residuals
-from seisvision.location.geodesy import MEAN_RADIUS_KM, Geodesic, angle, azimuth_deg, frame, geodesic, moved
 from seisvision.location.uncertainty import Uncertainty, chi_square2
 
 FEW_POINTS = 48
@@ -203,9 +204,9 @@ def _log_likelihood(problem: Problem, point: Tensor, way: Geodesic, scale: Tenso
     there = moved(point[:, None].expand(m, k, 3), draws.north_km, draws.east_km)
     # Single precision after the difference, as for the grid of starts. The sphere is right about differences: the ratio
     # at the solution makes up for the flattening.
-    ratio = way.distance_km / (MEAN_RADIUS_KM * angle(point[:, None], problem.station)).clamp_min(1e-6)
+    ratio = way.distance_km / (EARTH_RADIUS_KM * angle(point[:, None], problem.station)).clamp_min(1e-6)
     versine = (1 - there @ problem.station.transpose(1, 2)).clamp(0, 2).float()
-    distance_km = (2 * MEAN_RADIUS_KM * ratio).float()[:, None] * torch.asin((versine / 2).sqrt())
+    distance_km = (2 * EARTH_RADIUS_KM * ratio).float()[:, None] * torch.asin((versine / 2).sqrt())
     residual = _residuals(problem, there, distance_km).flatten(0, 1)
     if problem.known_scale:
         cost = student.cost(residual, scale.float().repeat_interleave(k), torch.zeros_like(residual[:, 0]))

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from seisvision.earth.constants import KM_PER_DEG
 from seisvision.errors import DataError
 from seisvision.location.catalogue import ObservationTable, written
 from seisvision.location.locate import Errors, Locations, Mode
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from obspy.core.event import Event, Origin
 
 METRES_PER_KM = 1000.0
-KM_PER_DEG = 111.195
 NO_TIME: Final = "1970-01-01T00:00:00"
 """Stands for an origin time that is not known."""
 SAFE_IN_RESOURCE_ID = re.compile(r"[A-Za-z0-9_.\-]")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from seisvision.earth.unit_vectors import geodesic
 from seisvision.location import student
 from seisvision.location.descent import Minimum, Problem, State
-from seisvision.location.geodesy import geodesic
 
 MISFIT_P_VALUE = 1e-3
 """Sigmas are believed unless residuals this large would be seen less often than this."""

@@ -20,13 +20,13 @@ from seisvision.data.traces import TraceSamples
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.location import LocationSummary, ellipse_radius, summarise_locations
-from seisvision.evaluation.s_minus_p import DistanceCurve, fit_distance_curve, pick_distances
 from seisvision.location import catalogue
 from seisvision.location.checks import LARGEST_SHARE
 from seisvision.location.figures import error_figure, location_map
 from seisvision.location.locate import Locations
 from seisvision.location.quakeml import write_quakeml
 from seisvision.outputs.predictions import Predictions
+from seisvision.picking.s_minus_p import DistanceCurve, fit_distance_curve, pick_distances
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,11 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from seisvision import keys
+from seisvision.base.share import Share
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
 from seisvision.clustering.kmeans import BACKENDS, Clustering, agreement, kmeans, require_samples
 from seisvision.data.datamodule import EventDataModule
-from seisvision.data.epoch_sampler import Share, count_batches
+from seisvision.data.epoch_sampler import count_batches
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
 from seisvision.models.contrast import Contrast

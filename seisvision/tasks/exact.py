@@ -18,7 +18,7 @@ from torch import nn
 from torch.distributed import ReduceOp
 
 from seisvision import keys
-from seisvision.data.epoch_sampler import Share
+from seisvision.base.share import Share
 
 log = logging.getLogger(__name__)
 

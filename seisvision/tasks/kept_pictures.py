@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from seisvision import keys
-from seisvision.data.epoch_sampler import Share
+from seisvision.base.share import Share
 from seisvision.seeding import stream_seed
 from seisvision.tasks.exact import share_of
 from seisvision.views.view import View

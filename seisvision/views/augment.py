@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from seisvision import keys
-from seisvision.data.epoch_sampler import Share
-from seisvision.data.synthesis.earth import EARTH_RADIUS_KM
+from seisvision.base.share import Share
+from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 

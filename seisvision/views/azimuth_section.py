@@ -9,7 +9,7 @@ import torch
 
 from seisvision import keys
 from seisvision.angles import wrapped_difference_deg
-from seisvision.data.synthesis.parameters import EARTH_MODELS
+from seisvision.earth.constants import EARTH_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.views.back_propagation import BackPropagation, SourceTraces, rotate_to_zrt
 from seisvision.views.filters import check_band
@@ -46,7 +46,7 @@ class AzimuthSection(View):
         band_hz: corners of the band. Below 50 s phase velocities differ too much between paths, and between
             models of the Earth, to keep the sign of far traces.
         before_s, after_s: the time axis reaches from ``before_s`` before to ``after_s`` after the origin time.
-        earth_model: one of :data:`~seisvision.data.synthesis.parameters.EARTH_MODELS`, whose modes are used.
+        earth_model: one of :data:`~seisvision.earth.constants.EARTH_MODELS`, whose modes are used.
         max_compensation: attenuation is undone up to this factor.
         blend_deg: standard deviation of the Gaussian weights over azimuth.
         components: order of the components in the waveforms; must hold Z, N and E.

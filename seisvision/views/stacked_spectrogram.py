@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from seisvision import keys
-from seisvision.data.synthesis.parameters import EARTH_MODELS
+from seisvision.earth.constants import EARTH_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.views.alignment import check_align, predicted_s
 from seisvision.views.back_propagation import rotate_to_zrt

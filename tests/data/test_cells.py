@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from seisvision.data.cells import LINK_KM, cell_names, close_apart, coarser_groups, name_cells
-from seisvision.data.geodesy import geodesic
 from seisvision.data.split import check_leakage
 from seisvision.data.splits import make_split
+from seisvision.earth.geodesics import geodesic
 
 
 def neighbours(n_pairs: int, apart_km: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

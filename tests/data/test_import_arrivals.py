@@ -15,8 +15,8 @@ from scipy.signal import freqs_zpk, hilbert
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import Source, build_recipe, load_recipe
 from seisvision.data.importing.series.band import band_pass
-from seisvision.data.importing.series.onset import delay_s, detect_onset
 from seisvision.data.waveform_set import WaveformSet
+from seisvision.picking.first_motion import delay_s, detect_onset
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "import"
 ARRIVAL = ORIGIN + 7.2037

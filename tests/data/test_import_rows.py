@@ -12,11 +12,11 @@ from recorded_trees import origin, recipe, trace, write_events, write_stations, 
 
 from seisvision.cli import main
 from seisvision.data import writer as writer_module
-from seisvision.data.geodesy import path
 from seisvision.data.importing import building
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.summary import summary
 from seisvision.data.waveform_set import WaveformSet
+from seisvision.earth.geodesics import path
 from seisvision.errors import DataError
 
 HALF_MERIDIAN_KM = 20003.931459

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from seisvision import keys
+from seisvision.earth.sphere import back_azimuths
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.features import (
     DEFAULT_BANDS_HZ,
     PHYSICS_NAMES,
     SOURCE_LATITUDE_DEG,
-    back_azimuths,
     band_power_features,
     default_travel_time,
     geometry_features,

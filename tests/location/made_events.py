@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.geodesics import geodesic
 
 KM_PER_DEG = 111.19
 

@@ -9,8 +9,8 @@ from made_events import errors_km, random_events, stations_around
 from obspy.geodetics import gps2dist_azimuth
 from scipy.optimize import least_squares
 
+from seisvision.earth.unit_vectors import azimuth_deg, coordinates_deg, geodesic, great_circle, moved, unit_vectors
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.location.geodesy import azimuth_deg, coordinates_deg, geodesic, great_circle, moved, unit_vectors
 from seisvision.location.locate import Locations, locate
 
 MODES = ("robust", "paper")

@@ -11,7 +11,7 @@ from made_events import random_events
 from scipy import optimize, stats
 from scipy.integrate import quad
 
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.geodesics import geodesic
 from seisvision.location import student
 from seisvision.location.locate import Locations, locate
 from seisvision.location.uncertainty import Ellipse, Uncertainty, azimuthal_gap_deg

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.location import summarise_locations
 from seisvision.location.catalogue import locate_table, observation_table

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from tiny_runs import TINY, plain_config, tiny_config
 
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import run as locate_command
 from seisvision.runs.build import build_data, build_task, build_view, check_location, check_origin, check_split

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from seisvision import keys
-from seisvision.data.epoch_sampler import Share
+from seisvision.base.share import Share
 from seisvision.outputs.angles.output import AngleOutput
 from seisvision.outputs.classes.output import ClassOutput
 from seisvision.outputs.numbers.output import ScalarOutput

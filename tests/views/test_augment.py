@@ -7,8 +7,8 @@ from made_sections import RATE_HZ, wave_trains
 
 from seisvision import keys
 from seisvision.angles import wrapped_difference_deg
-from seisvision.data.epoch_sampler import Share
-from seisvision.data.geodesy import geodesic
+from seisvision.base.share import Share
+from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError
 from seisvision.views.augment import Augment, move_epicentre
 

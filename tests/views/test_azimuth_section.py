@@ -6,11 +6,13 @@ import torch
 from obspy.signal.rotate import rotate_ne_rt
 
 from seisvision import keys
-from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.generator import EventGenerator, rotate_to_zne
-from seisvision.data.synthesis.geometry import EventGeometry, destination
+from seisvision.data.synthesis.geometry import EventGeometry
 from seisvision.data.synthesis.parameters import SynthesisParameters
-from seisvision.data.synthesis.sources import PointForce, Source, opposed_lobes
+from seisvision.data.synthesis.sources import PointForce, Source
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.source_time import opposed_lobes
+from seisvision.earth.sphere import destination
 from seisvision.errors import ConfigurationError
 from seisvision.views.azimuth_section import AzimuthSection, weigh
 from seisvision.views.back_propagation import BackPropagation, SourceTraces, rotate_to_zrt
@@ -31,7 +33,7 @@ def ring(distance_deg: np.ndarray, azimuth_deg: np.ndarray) -> EventGeometry:
     latitude, longitude = destination(50.0, 10.0, azimuth_deg, distance_deg)
     _, _, back = zip(*(sphere(50.0, 10.0, *place) for place in zip(latitude, longitude, strict=True)), strict=True)
     codes = np.array([f"S{i:04d}" for i in range(len(azimuth_deg))])
-    offset_km = distance_deg * KM_PER_DEGREE
+    offset_km = distance_deg * KM_PER_DEG
     return EventGeometry(50.0, 10.0, codes, latitude, longitude, offset_km, azimuth_deg, np.array(back))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from seisvision.data.audit.findings import Finding
 from seisvision.data.audit.table import AuditTable
-from seisvision.data.geodesy import geodesic
+from seisvision.earth.geodesics import geodesic
 from seisvision.keys import COMPONENTS
 
 FEW_EVENTS = 10

@@ -8,8 +8,8 @@ import numpy as np
 
 from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.table import PICK_COLUMNS, AuditTable
+from seisvision.earth.constants import KM_PER_DEG
 
-KM_PER_DEG = 111.195
 P_DEG = (0, 1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 98, 110, 120, 140, 160, 180)
 P_S = (0, 19, 35, 76, 145, 213, 274, 325, 370, 456, 536, 608, 673, 731, 781, 818, 871, 915, 1004, 1200, 1212)
 """First P of a source at the surface by distance, iasp91 (Kennett & Engdahl 1991, Geophys. J. Int. 105, 429-465)."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seisvision.data.audit.findings import Finding
-from seisvision.data.audit.origins import KM_PER_DEG
 from seisvision.data.audit.table import AuditTable
+from seisvision.earth.constants import KM_PER_DEG
 
 if TYPE_CHECKING:
     from seisvision.data.audit.samples import SampleChecks

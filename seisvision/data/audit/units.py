@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from seisvision.data.audit.findings import Finding, worst_of
-from seisvision.data.audit.origins import KM_PER_DEG, first_arrivals_s
+from seisvision.data.audit.origins import first_arrivals_s
 from seisvision.data.audit.table import PICK_COLUMNS, AuditTable
+from seisvision.earth.constants import KM_PER_DEG
 
 FACTORS = {"metres": 1000.0, "degrees": 1 / KM_PER_DEG, "miles": 0.6214}
 """What a distance in kilometres is multiplied by in other units."""

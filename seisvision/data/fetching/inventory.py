@@ -15,13 +15,14 @@ from urllib.parse import urlencode
 from seisvision.data.fetching.asking import Asker
 from seisvision.data.fetching.events import GroupEvents, xml_check
 from seisvision.data.fetching.parallel import run_jobs
-from seisvision.data.fetching.recipe import KM_PER_DEG, FetchRecipe
+from seisvision.data.fetching.recipe import FetchRecipe
 from seisvision.data.fetching.servers import Server
 from seisvision.data.fetching.spans import Spans
 from seisvision.data.fetching.store import Store, Verdict
 from seisvision.data.fetching.transport import Request
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.times import format_ns
+from seisvision.earth.constants import KM_PER_DEG
 from seisvision.errors import DataError
 
 STATIONS_PER_RESPONSE_REQUEST = 20

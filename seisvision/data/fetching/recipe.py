@@ -14,6 +14,7 @@ from seisvision.data.fetching.transport import Limits
 from seisvision.data.importing import recipe as importing
 from seisvision.data.importing.recipe import Processing, Quality, Window, build_settings, one_of
 from seisvision.data.importing.settings_file import read_settings, understood
+from seisvision.earth.constants import KM_PER_DEG, TRAVEL_TIME_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED
 
@@ -23,8 +24,6 @@ QUERY_SETTINGS = (
     "magnitudetype", "eventtype", "catalog", "contributor", "eventid", "limit", "offset", "orderby", "updatedafter",
 )  # fmt: skip
 """Parameters of fdsnws-event 1.2, with ``eventtype`` and the radii in km that USGS adds."""
-KM_PER_DEG = 111.195
-EARTH_MODELS = ("1066a", "1066b", "ak135", "ak135f_no_mud", "herrin", "iasp91", "jb", "prem", "pwdk", "sp6")
 """Those that come with obspy."""
 MAX_CONCURRENT = 5
 """What EarthScope allows at most; others ask for less."""
@@ -325,7 +324,7 @@ def _numbers(values: Any, length: int) -> bool:
 def _check_span(span: Span, window: Window | None) -> None:
     one_of("span.reference", span.reference, ("origin", "arrivals"))
     one_of("span.last", span.last, ("P", "S", "surface"))
-    one_of("span.earth_model", span.earth_model, EARTH_MODELS)
+    one_of("span.earth_model", span.earth_model, TRAVEL_TIME_MODELS)
     if span.surface_km_s <= 0:
         raise ConfigurationError(f"span.surface_km_s={span.surface_km_s:g} must be positive")
     if span.reference == "origin" and span.before_s + span.after_s <= 0:

@@ -16,6 +16,7 @@ from seisvision.data.importing.channels import needed_letters
 from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.sensors.channel_codes import LETTERS
 from seisvision.data.importing.sensors.directions import listed_directions
+from seisvision.earth.geodesics import geodesic
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,11 @@ def choose_sensors(
     found: dict[str, Sensor] = {}
     for server, inventory in inventories:
         for network in inventory:
-            for station in network:
+            for station, distance_km in zip(network, _distances_km(event, network), strict=True):
                 # A station that several servers know is asked for at the first.
                 if f"{network.code}.{station.code}" in found or not _wanted(network, station, recipe):
                     continue
-                sensor = _sensor(event, server, network, station, recipe, spans)
+                sensor = _sensor(event, server, network, station, float(distance_km), recipe, spans)
                 if sensor is not None:
                     found[sensor.name] = sensor
     sensors = []
@@ -95,10 +96,15 @@ def _wanted(network: Any, station: Any, recipe: FetchRecipe) -> bool:
 
 
 def _sensor(
-    event: Mapping[str, Any], server: Server, network: Any, station: Any, recipe: FetchRecipe, spans: Spans
+    event: Mapping[str, Any],
+    server: Server,
+    network: Any,
+    station: Any,
+    distance_km: float,
+    recipe: FetchRecipe,
+    spans: Spans,
 ) -> Sensor | None:
     """The best sensor of a station; None where it is out of range or has none at that time."""
-    distance_km = _distance_km(event, station)
     radius = recipe.stations.radius_km
     if radius is not None and not radius[0] <= distance_km <= radius[1]:
         return None
@@ -108,13 +114,13 @@ def _sensor(
     return Sensor(server, network, station, best, begin_ns, end_ns, distance_km) if best else None
 
 
-def _distance_km(event: Mapping[str, Any], station: Any) -> float:
-    from obspy.geodetics import gps2dist_azimuth
-
+def _distances_km(event: Mapping[str, Any], network: Any) -> np.ndarray:
+    """Distances (S,) of the stations of a network; NaN where the event has no place."""
     latitude, longitude = event["source_latitude_deg"], event["source_longitude_deg"]
     if not np.isfinite(latitude + longitude):
-        return float("nan")
-    return gps2dist_azimuth(latitude, longitude, station.latitude, station.longitude)[0] / 1000
+        return np.full(len(network), np.nan)
+    places = np.array([(station.latitude, station.longitude) for station in network], dtype=float).reshape(-1, 2)
+    return geodesic(latitude, longitude, *places.T)[0]
 
 
 def _records(channel: Any, begin_ns: int, end_ns: int) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.fetching.recipe import KM_PER_DEG, Span
+from seisvision.data.fetching.recipe import Span
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.times import NS, time_ns
+from seisvision.earth.constants import KM_PER_DEG
 
 P_PHASES = ("p", "P", "Pn", "Pdiff", "PKP", "PKIKP")
 S_PHASES = ("s", "S", "Sn", "Sdiff")

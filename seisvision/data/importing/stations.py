@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.geodesy import path
 from seisvision.data.importing.channels import Sensor, not_wanted, rank_sensors, turn_recordings
 from seisvision.data.importing.recipe import Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
@@ -22,7 +21,6 @@ from seisvision.data.importing.sensors.directions import (
 )
 from seisvision.data.importing.sensors.orientation import LEAK_DEG, azimuth_and_dip, plan_turns
 from seisvision.data.importing.series.band import band_pass
-from seisvision.data.importing.series.onset import NO_ONSET, delay_s, detect_onset
 from seisvision.data.importing.series.signals import Recording, filtered, process
 from seisvision.data.importing.series.station_grid import to_one_grid
 from seisvision.data.importing.tables.pick import Pick
@@ -30,7 +28,9 @@ from seisvision.data.importing.tables.station_table import SAC, Place, StationTa
 from seisvision.data.importing.tables.text_tables import NAN
 from seisvision.data.importing.tables.times import NS
 from seisvision.data.importing.tables.units import COUNTS, GROUND_UNITS, sac_unit
+from seisvision.earth.geodesics import path
 from seisvision.keys import COMPONENTS
+from seisvision.picking.first_motion import NO_ONSET, delay_s, detect_onset
 
 
 @dataclass

@@ -9,13 +9,13 @@ import numpy as np
 
 from seisvision.data.importing.recipe import Recipe, Window
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.importing.series.onset import STA_S
 from seisvision.data.importing.series.signals import Recording, check_interpolated
 from seisvision.data.importing.stations import Station
 from seisvision.data.importing.tables.phases import PHASES
 from seisvision.data.importing.tables.station_table import Place
 from seisvision.data.importing.tables.text_tables import NAN
 from seisvision.data.importing.tables.times import NS, format_ns, time_ns
+from seisvision.picking.first_motion import STA_S
 from seisvision.seeding import numpy_stream
 
 MEAN_SPEED_KM_S = 6.0

@@ -10,12 +10,12 @@ from typing import Final
 
 import numpy as np
 
-from seisvision.data.synthesis.earth import EARTH_RADIUS_KM
 from seisvision.data.synthesis.paths import PathEffects
-from seisvision.data.synthesis.rays import PHASES, Arrivals, arrivals
 from seisvision.data.synthesis.sources import Source
 from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.tables import EarthTables
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.travel_times import PHASES, Arrivals, arrivals
 
 HIGH_PASS_HZ: Final = 0.02
 """Ray theory fades out below this frequency, where surface-wave modes take over."""

@@ -7,7 +7,8 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
-from seisvision.data.synthesis.parameters import EARTH_MODELS, GEOMETRIES, SOURCE_TYPES, SynthesisParameters
+from seisvision.data.synthesis.parameters import GEOMETRIES, SOURCE_TYPES, SynthesisParameters
+from seisvision.earth.constants import EARTH_MODELS
 from seisvision.files import check_writable
 from seisvision.plain_text import results_console, say
 

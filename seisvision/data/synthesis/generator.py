@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 
 from seisvision.data.synthesis.body import BodyWaves
-from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.faults import draw_faults, record_with_faults
 from seisvision.data.synthesis.geometry import EventGeometry, event_geometry
 from seisvision.data.synthesis.noise import NoiseModel
@@ -23,6 +22,7 @@ from seisvision.data.synthesis.sources import Source, draw_source
 from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.surface import SurfaceWaves
 from seisvision.data.synthesis.tables import earth_tables
+from seisvision.earth.constants import KM_PER_DEG
 from seisvision.seeding import numpy_stream
 
 SLOWEST_WAVE_KM_S: Final = 2.7
@@ -66,7 +66,7 @@ class EventGenerator:
     def __init__(self, parameters: SynthesisParameters, cache_dir: Path | None = None) -> None:
         self.parameters = parameters
         self.tables = earth_tables(parameters.earth_model, cache_dir)
-        slowest_s = parameters.offset_range_deg[1] * KM_PER_DEGREE / SLOWEST_WAVE_KM_S
+        slowest_s = parameters.offset_range_deg[1] * KM_PER_DEG / SLOWEST_WAVE_KM_S
         self.grid = SpectralGrid(parameters.sampling_rate_hz, parameters.n_samples, slowest_s, parameters.n_lead)
         self.surface = SurfaceWaves(self.tables, self.grid)
         self.body = BodyWaves(self.tables, self.grid)

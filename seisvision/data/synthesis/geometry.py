@@ -11,9 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from seisvision.data.geodesy import geodesic
-from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.parameters import SynthesisParameters
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.geodesics import geodesic
+from seisvision.earth.sphere import destination
 from seisvision.errors import ConfigurationError
 from seisvision.seeding import numpy_stream
 
@@ -49,7 +50,7 @@ class EventGeometry:
     @property
     def distance_deg(self) -> np.ndarray:
         """(S,) distance as an angle at the centre of a sphere of 6371 km."""
-        return self.offset_km / KM_PER_DEGREE
+        return self.offset_km / KM_PER_DEG
 
     @property
     def cell(self) -> str:
@@ -57,21 +58,6 @@ class EventGeometry:
         south = int(np.floor(self.latitude_deg / CELL_DEG)) * CELL_DEG
         west = int(np.floor(self.longitude_deg / CELL_DEG)) * CELL_DEG
         return f"{'NS'[south < 0]}{abs(south):02d}{'EW'[west < 0]}{abs(west):03d}"
-
-
-def destination(
-    latitude_deg: np.ndarray | float,
-    longitude_deg: np.ndarray | float,
-    azimuth_deg: np.ndarray | float,
-    distance_deg: np.ndarray | float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Latitude and longitude (degrees, longitude in [-180, 180)) reached on a sphere."""
-    lat, azimuth, arc = np.radians(latitude_deg), np.radians(azimuth_deg), np.radians(distance_deg)
-    sin_lat = np.sin(lat) * np.cos(arc) + np.cos(lat) * np.sin(arc) * np.cos(azimuth)
-    east = np.sin(azimuth) * np.sin(arc) * np.cos(lat)
-    turn = np.arctan2(east, np.cos(arc) - np.sin(lat) * sin_lat)
-    longitude = (np.asarray(longitude_deg) + np.degrees(turn) + 180) % 360 - 180
-    return np.degrees(np.arcsin(np.clip(sin_lat, -1, 1))), longitude
 
 
 def event_geometry(parameters: SynthesisParameters, index: int) -> EventGeometry:

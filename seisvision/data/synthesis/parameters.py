@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Self
 
+from seisvision.earth.constants import EARTH_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED
 
@@ -19,8 +20,6 @@ GENERATOR_VERSION: Final = "1"
 """Raised whenever the same parameters would give other waveforms; part of every fingerprint."""
 SOURCE_TYPES: Final = ("tectonic", "glacial", "explosion", "collapse", "landslide", "volcanic", "noise")
 """Names of the seismic sources that can be made."""
-EARTH_MODELS: Final = ("ak135f_no_mud", "iasp91", "prem")
-"""ObsPy's bundled Earth models with a solid surface and density, tried with this generator."""
 GEOMETRIES: Final = ("random", "network")
 """``random``: new stations for every event; ``network``: one fixed set of stations for all events."""
 
@@ -67,7 +66,7 @@ class SynthesisParameters(GeneratorParameters):
             0 is a radial Earth.
         fault: Scale of the probability of each data fault; 0 means none.
         coda: Scale of the scattered coda; 0 means none.
-        earth_model: One of ``EARTH_MODELS``.
+        earth_model: One of :data:`~seisvision.earth.constants.EARTH_MODELS`.
         geometry: One of ``GEOMETRIES``.
 
     Raises:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seisvision.data.synthesis.rays import PHASES
 from seisvision.data.synthesis.spectral import SpectralGrid
+from seisvision.earth.travel_times import PHASES
 
 SLOWNESS_SPREAD = 0.012
 """Relative phase slowness of surface waves; global maps of 50 s phase velocity vary by a few per cent."""

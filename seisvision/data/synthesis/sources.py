@@ -13,8 +13,8 @@ import numpy as np
 
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.spectral import SpectralGrid
+from seisvision.earth.source_time import brune_rate, corner_frequency, opposed_lobes, twice_integrated
 
-_CRUSTAL_S_VELOCITY = 3500.0
 _MOMENT_OFFSET = 9.1
 """log10 M0 = 1.5 Mw + 9.1 with M0 in N m (Hanks & Kanamori 1979)."""
 
@@ -83,33 +83,6 @@ def double_couple(strike_rad: float, dip_rad: float, rake_rad: float) -> np.ndar
 def moment_magnitude(moment_nm: float) -> float:
     """Mw (Hanks & Kanamori 1979)."""
     return float((np.log10(moment_nm) - _MOMENT_OFFSET) / 1.5)
-
-
-def brune_rate(frequency_hz: np.ndarray, corner_hz: float) -> np.ndarray:
-    """Moment-rate spectrum of Brune (1970), causal: falls as 1/f^2 above the corner."""
-    return 1 / (1 + 1j * frequency_hz / corner_hz) ** 2
-
-
-def corner_frequency(moment_nm: float, stress_drop_pa: float) -> float:
-    """Corner frequency (Hz) of a circular crack (Eshelby 1957; Madariaga 1976 with k = 0.32)."""
-    return float(0.32 * _CRUSTAL_S_VELOCITY * (16 / 7 * stress_drop_pa / moment_nm) ** (1 / 3))
-
-
-def opposed_lobes(time_s: np.ndarray, duration_s: float, first_share: float) -> np.ndarray:
-    """Force time function: a positive, then a negative half sine of equal impulse; zero net impulse.
-
-    A mass that starts and stops moving pushes the Earth once each way (Kawakatsu 1989).
-    """
-    turn_s = first_share * duration_s
-    first = np.where(time_s < turn_s, np.sin(np.pi * time_s / turn_s), 0)
-    later = (time_s >= turn_s) & (time_s < duration_s)
-    second = np.where(later, np.sin(np.pi * (time_s - turn_s) / (duration_s - turn_s)), 0)
-    return first - second * first.sum() / second.sum()
-
-
-def twice_integrated(force: np.ndarray, sampling_rate_hz: float) -> float:
-    """Double time integral of a force: mass times distance (kg m) for a force in N."""
-    return float(np.sum(np.cumsum(force)) / sampling_rate_hz**2)
 
 
 def _unit_vector(azimuth_rad: float, plunge_rad: float) -> np.ndarray:

@@ -11,12 +11,12 @@ from typing import Final
 
 import numpy as np
 
-from seisvision.data.synthesis.earth import EARTH_RADIUS_KM
-from seisvision.data.synthesis.modes import SOURCE_DEPTHS_KM, ModeTable
 from seisvision.data.synthesis.paths import PathEffects
 from seisvision.data.synthesis.sources import Source
 from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.tables import EarthTables
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.modes import SOURCE_DEPTHS_KM, ModeTable
 
 BAND_HZ: Final = (1 / 240, 0.25)
 _BAND_TAPER_HZ = (1 / 240, 1 / 180, 0.12, 0.25)

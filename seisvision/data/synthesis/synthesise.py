@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from seisvision.data.interrupts import postponed_interrupt
 from seisvision.data.synthesis.card import card
-from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.generator import EventGenerator, SyntheticEvent
 from seisvision.data.synthesis.geometry import NETWORK_CODE
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.tables import earth_tables
 from seisvision.data.writer import WaveformSetWriter
+from seisvision.earth.constants import KM_PER_DEG
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.processes import begin_worker, packed
 
@@ -125,7 +125,7 @@ def _channel(sampling_rate_hz: float) -> str:
 
 
 def _warn_of_short_records(parameters: SynthesisParameters) -> None:
-    needed_s = parameters.offset_range_deg[1] * KM_PER_DEGREE / _RAYLEIGH_KM_S
+    needed_s = parameters.offset_range_deg[1] * KM_PER_DEG / _RAYLEIGH_KM_S
     if parameters.length_s - parameters.lead_s < needed_s:
         log.warning(
             "length_s=%g with lead_s=%g ends before the surface waves of the farthest stations (%.0f s after the "

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.synthesis.earth import EarthProfile, earth_profile
-from seisvision.data.synthesis.modes import ModeTable, love_modes, rayleigh_modes
 from seisvision.data.synthesis.parameters import GENERATOR_VERSION
-from seisvision.data.synthesis.rays import RayTables, ray_tables
+from seisvision.earth.modes import ModeTable, love_modes, rayleigh_modes
+from seisvision.earth.profile import EarthProfile, earth_profile
+from seisvision.earth.travel_times import RayTables, ray_tables
 from seisvision.files import keep_if_possible, whole_file
 from seisvision.stored_arrays import read_arrays
 

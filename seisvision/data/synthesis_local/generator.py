@@ -13,16 +13,19 @@ from typing import Final
 import numpy as np
 from scipy import fft
 
-from seisvision.data.geodesy import geodesic
 from seisvision.data.importing.series.band import band_pass
 from seisvision.data.synthesis.generator import digitise, rotate_to_zne
-from seisvision.data.synthesis.geometry import COORDINATE_DECIMALS, EventGeometry, destination
+from seisvision.data.synthesis.geometry import COORDINATE_DECIMALS, EventGeometry
 from seisvision.data.synthesis.noise import NoiseModel
-from seisvision.data.synthesis.sources import brune_rate, corner_frequency, double_couple
+from seisvision.data.synthesis.sources import double_couple
 from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.tables import peterson_models
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
-from seisvision.data.synthesis_local.rays import EARTH_RADIUS_KM, Crust, Rays
+from seisvision.data.synthesis_local.rays import Crust, Rays
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.geodesics import geodesic
+from seisvision.earth.source_time import brune_rate, corner_frequency
+from seisvision.earth.sphere import destination
 from seisvision.seeding import numpy_stream
 
 DENSITY_KG_M3: Final = 2700.0

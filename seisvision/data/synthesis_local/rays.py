@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-EARTH_RADIUS_KM = 6371.0
+from seisvision.earth.constants import EARTH_RADIUS_KM
+
 _BISECTIONS = 60
 
 

@@ -15,6 +15,7 @@ import scipy.fft
 from scipy.ndimage import uniform_filter1d
 
 from seisvision import keys
+from seisvision.earth.constants import KM_PER_DEG
 from seisvision.evaluation.baselines.features import FeatureBatch, feature_batch, live_vertical, required
 from seisvision.evaluation.baselines.windows import POWER_FLOOR, band_energy, band_weights, recorded_samples
 
@@ -28,7 +29,6 @@ ENVELOPE_SHARE = 0.01
 BLOCKS_PER_ENVELOPE = 4
 P_WINDOW_S = (0.0, 3.0)
 """After the onset: what the direction of the first motion is read from."""
-KM_PER_DEG = 111.195
 DISTANCE_TERM = 1.66
 """Of the surface-wave magnitude: amplitudes fall by this power of the distance in degrees (IASPEI 1967)."""
 SHAPE_NAMES = [

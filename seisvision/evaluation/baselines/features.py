@@ -15,6 +15,9 @@ import numpy as np
 import scipy.fft
 
 from seisvision import keys
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.sphere import back_azimuths
+from seisvision.earth.travel_times import RayTables, phase_times, ray_tables
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.windows import (
     POWER_FLOOR,
@@ -26,7 +29,7 @@ from seisvision.evaluation.baselines.windows import (
     recorded_samples,
 )
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Part of the name of cached tables: raise it when any feature changes."""
 
 TravelTime = Callable[[str, np.ndarray], np.ndarray]
@@ -46,7 +49,6 @@ MAX_DISTANCE_DEG = 100.0
 SOURCE_LATITUDE_DEG = "source_latitude_deg"
 """Batch key, float (B,): with azimuth and offset it gives the back azimuth; NaN where it is not known."""
 
-KM_PER_DEG = 111.195
 RAYLEIGH_KM_S = 3.8
 """Group velocity of Rayleigh waves at periods of 35 to 150 s."""
 
@@ -150,28 +152,14 @@ def physics_features(
 
 
 @cache
-def _ray_tables() -> Any:
-    from seisvision.data.synthesis.rays import ray_tables
-
+def _ray_tables() -> RayTables:
     return ray_tables(EXPERT_EARTH_MODEL)
 
 
 def default_travel_time(phase: str, distance_deg: np.ndarray) -> np.ndarray:
     """Travel times in seconds of a source at `EXPERT_DEPTH_KM`, up to `MAX_DISTANCE_DEG`."""
-    from seisvision.data.synthesis.rays import phase_times
-
     time_s = phase_times(_ray_tables(), phase, EXPERT_DEPTH_KM, np.nan_to_num(distance_deg))
     return np.where(distance_deg <= MAX_DISTANCE_DEG, time_s, np.nan)
-
-
-def back_azimuths(source_latitude_deg: np.ndarray, azimuth_deg: np.ndarray, offset_km: np.ndarray) -> np.ndarray:
-    """Azimuths (S,) from stations to source in [0, 360), on a sphere: off by less than a degree away from the poles."""
-    latitude, azimuth = np.radians(source_latitude_deg), np.radians(azimuth_deg.astype(float))
-    distance = np.radians(offset_km / KM_PER_DEG)
-    sin_station = np.sin(latitude) * np.cos(distance) + np.cos(latitude) * np.sin(distance) * np.cos(azimuth)
-    east = -np.sin(azimuth) * np.cos(latitude) * np.sin(distance)
-    north = np.sin(latitude) - sin_station * np.cos(distance)
-    return np.degrees(np.arctan2(east, north)) % 360
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from seisvision import keys
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.features import FeatureBatch
 from seisvision.evaluation.baselines.windows import POWER_FLOOR, Bands, band_energy, band_weights
-from seisvision.evaluation.s_minus_p import PickerSettings, pick_distances
+from seisvision.picking.s_minus_p import PickerSettings, pick_distances
 
 CODA_SHARE = 0.1
 """The coda ends where the envelope falls below this share of its peak."""

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from seisvision.data.synthesis.earth import KM_PER_DEGREE
-from seisvision.data.synthesis.geometry import EventGeometry, destination
+from seisvision.data.synthesis.geometry import EventGeometry
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.sphere import destination
 
 
 def stations_at(distance_deg, azimuth_deg) -> EventGeometry:
@@ -12,4 +13,4 @@ def stations_at(distance_deg, azimuth_deg) -> EventGeometry:
     distance, azimuth = np.atleast_1d(distance), np.atleast_1d(azimuth)
     latitude, longitude = destination(0.0, 0.0, azimuth, distance)
     codes = np.array([f"S{i:04d}" for i in range(len(azimuth))])
-    return EventGeometry(0.0, 0.0, codes, latitude, longitude, distance * KM_PER_DEGREE, azimuth, (azimuth + 180) % 360)
+    return EventGeometry(0.0, 0.0, codes, latitude, longitude, distance * KM_PER_DEG, azimuth, (azimuth + 180) % 360)

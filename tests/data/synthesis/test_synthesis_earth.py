@@ -8,12 +8,13 @@ from scipy.signal import butter, hilbert, sosfiltfilt
 from station_rings import stations_at
 
 from seisvision.data.synthesis.body import BodyWaves
-from seisvision.data.synthesis.earth import KM_PER_DEGREE, earth_profile
 from seisvision.data.synthesis.paths import draw_paths
-from seisvision.data.synthesis.rays import TABLE_DISTANCES_DEG, phase_times
 from seisvision.data.synthesis.sources import PointForce, PointMoment, Source, double_couple
 from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.tables import earth_tables
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.profile import earth_profile
+from seisvision.earth.travel_times import TABLE_DISTANCES_DEG, phase_times
 from seisvision.errors import ConfigurationError
 
 # Velocities in km/s of ak135f_no_mud, flattened, cut into homogeneous layers of 2.5 km (crust) to 20 km;
@@ -192,6 +193,6 @@ def test_surface_spreading_is_that_of_a_sphere(clean):
     at = np.searchsorted(clean.grid.frequency_hz, 1 / 100)
     period = np.array([1 / clean.grid.frequency_hz[at]])
     quality, group = (clean.tables.rayleigh.at_periods(name, period)[0] for name in ("quality", "group_velocity"))
-    loss = np.exp(-np.pi / period[0] * 30 * KM_PER_DEGREE * 1e3 / (quality * group))
+    loss = np.exp(-np.pi / period[0] * 30 * KM_PER_DEG * 1e3 / (quality * group))
     expected = np.sqrt(np.sin(np.radians(10)) / np.sin(np.radians(40))) * loss
     assert far[at] / near[at] == pytest.approx(expected, rel=0.02)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from station_rings import stations_at
 
-from seisvision.data.geodesy import geodesic
-from seisvision.data.synthesis.earth import KM_PER_DEGREE
 from seisvision.data.synthesis.generator import EventGenerator, rotate_to_zne
-from seisvision.data.synthesis.geometry import destination, event_geometry
+from seisvision.data.synthesis.geometry import event_geometry
 from seisvision.data.synthesis.parameters import SOURCE_TYPES, SynthesisParameters
-from seisvision.data.synthesis.rays import phase_times
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.geodesics import geodesic
+from seisvision.earth.sphere import destination
+from seisvision.earth.travel_times import phase_times
 from seisvision.errors import ConfigurationError
 
 
@@ -155,7 +156,7 @@ def test_geodesic_agrees_with_obspy():
 def test_destination_goes_there_and_back():
     latitude, longitude = destination(70.0, -40.0, np.array([0.0, 90.0, 217.0]), 30.0)
     distance_km, azimuth, _ = geodesic(70.0, -40.0, latitude, longitude)
-    np.testing.assert_allclose(distance_km / KM_PER_DEGREE, 30, rtol=5e-3)
+    np.testing.assert_allclose(distance_km / KM_PER_DEG, 30, rtol=5e-3)
     np.testing.assert_allclose((azimuth + 1) % 360, [1, 91, 218], atol=0.3)
 
 

@@ -7,19 +7,10 @@ import pytest
 from station_rings import stations_at
 
 from seisvision.data.synthesis.parameters import SOURCE_TYPES, SynthesisParameters
-from seisvision.data.synthesis.rays import phase_times
-from seisvision.data.synthesis.sources import (
-    PointForce,
-    PointMoment,
-    Source,
-    brune_rate,
-    corner_frequency,
-    double_couple,
-    draw_source,
-    opposed_lobes,
-    twice_integrated,
-)
+from seisvision.data.synthesis.sources import PointForce, PointMoment, Source, double_couple, draw_source
 from seisvision.data.synthesis.spectral import SpectralGrid
+from seisvision.earth.source_time import brune_rate, corner_frequency, opposed_lobes, twice_integrated
+from seisvision.earth.travel_times import phase_times
 
 RING_DEG = np.arange(0.0, 360.0, 15.0)
 GRID = SpectralGrid(2.0, 3600)

@@ -6,6 +6,5 @@
 ``joining``      the pieces of one channel on one time grid
 ``signals``      checking, filtering and resampling one channel
 ``station_grid`` the components of one station at one rate and on one time grid
-``onset``        first arrival of one recording
 ================ ============================================================================
 """

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_quakeml
 from seisvision.data.importing.formats.quakeml import read_with_types
@@ -34,6 +33,7 @@ from seisvision.data.importing.tables.text_tables import (
     refuse_entities,
 )
 from seisvision.data.importing.tables.times import format_ns
+from seisvision.earth.geodesics import within_half_turn
 from seisvision.errors import DataError
 
 FILES = "files"

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.text_tables import NAN
 from seisvision.data.importing.tables.times import time_ns
+from seisvision.earth.geodesics import within_half_turn
 
 EVENT_NUMBERS = ("source_latitude_deg", "source_longitude_deg", "source_depth_km", "source_magnitude")
 TEXT_COLUMNS = (

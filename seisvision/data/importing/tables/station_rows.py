@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.tables.columns import DEGREES, Column, Meaning, understand
 from seisvision.data.importing.tables.event_columns import is_sentinel
 from seisvision.data.importing.tables.text_tables import (
@@ -21,6 +20,7 @@ from seisvision.data.importing.tables.text_tables import (
     read_table,
 )
 from seisvision.data.importing.tables.times import DAY_S, FIRST_YEAR, LAST_YEAR, NS, day_comes_first, time_ns
+from seisvision.earth.geodesics import within_half_turn
 from seisvision.errors import DataError, did_you_mean
 
 METRES = {"": 1.0, "m": 1.0, "km": 1000.0, "ft": 0.3048}

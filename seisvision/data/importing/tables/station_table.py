@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.geodesy import within_half_turn
 from seisvision.data.importing.formats.asdf import SUFFIXES as ASDF_SUFFIXES
 from seisvision.data.importing.formats.asdf import asdf_inventory
 from seisvision.data.importing.sensors.channel_codes import clean_channel
@@ -24,6 +23,7 @@ from seisvision.data.importing.tables.text_tables import (
     read_bytes,
     refuse_entities,
 )
+from seisvision.earth.geodesics import within_half_turn
 from seisvision.errors import DataError
 
 SAC = "sac"

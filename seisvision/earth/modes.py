@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from scipy.linalg import eig_banded
 
-from seisvision.data.synthesis.earth import EARTH_RADIUS_KM, EarthProfile, shear_quality
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.profile import EarthProfile, shear_quality
 
 SOURCE_DEPTHS_KM: Final = np.concatenate(
     [

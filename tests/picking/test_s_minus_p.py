@@ -8,19 +8,13 @@ from seisvision import keys
 from seisvision.data.importing.series.band import band_pass
 from seisvision.data.synthesis.generator import EventGenerator
 from seisvision.data.synthesis.parameters import SynthesisParameters
-from seisvision.data.synthesis.rays import phase_times
 from seisvision.data.synthesis_local.generator import LocalEventGenerator
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.travel_times import phase_times
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.trace_features import s_minus_p_features
-from seisvision.evaluation.s_minus_p import (
-    KM_PER_DEG,
-    PickerSettings,
-    default_settings,
-    distance_of,
-    pick_distances,
-    s_minus_p_table,
-)
+from seisvision.picking.s_minus_p import PickerSettings, default_settings, distance_of, pick_distances, s_minus_p_table
 
 LEAD_S = 120.0
 

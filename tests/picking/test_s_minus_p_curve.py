@@ -12,8 +12,8 @@ from seisvision import keys
 from seisvision.data.synthesis_local.generator import LocalEventGenerator
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.evaluation.baselines.feature_table import FeatureTable
-from seisvision.evaluation.s_minus_p import distance_of, fit_distance_curve, pick_distances
 from seisvision.outputs.regression_baselines import fit_regression_baselines
+from seisvision.picking.s_minus_p import distance_of, fit_distance_curve, pick_distances
 
 ABOUT = {
     "kind": "scalar",

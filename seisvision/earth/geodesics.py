@@ -1,4 +1,4 @@
-"""Distances and azimuths on the ellipsoid."""
+"""Distances and azimuths on the ellipsoid between coordinates in degrees."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Final
 
 import numpy as np
 
-WGS84_RADIUS_KM: Final = 6378.137
-WGS84_FLATTENING: Final = 1 / 298.257223563
+from seisvision.earth.constants import WGS84_FLATTENING
+from seisvision.earth.vincenty import inverse
+
+CONVERGED_RAD: Final = 1e-13
 OPPOSITE: Final = np.cos(np.radians(179))
 """Cosine of the arc from which points count as opposite."""
 SAME_DEG: Final = 1e-6
@@ -75,35 +77,16 @@ def _vincenty(
     latitude2_deg: np.ndarray | float,
     longitude2_deg: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    f = WGS84_FLATTENING
-    reduced1 = np.arctan((1 - f) * np.tan(np.radians(latitude1_deg)))
-    reduced2 = np.arctan((1 - f) * np.tan(np.radians(latitude2_deg)))
-    sin1, cos1, sin2, cos2 = np.sin(reduced1), np.cos(reduced1), np.sin(reduced2), np.cos(reduced2)
-    difference = np.radians(np.asarray(longitude2_deg) - np.asarray(longitude1_deg))
-    auxiliary = difference
-    # Longitude difference on the auxiliary sphere; converges in some five steps away from antipodes.
-    for _ in range(20):
-        east, north = cos2 * np.sin(auxiliary), cos1 * sin2 - sin1 * cos2 * np.cos(auxiliary)
-        sin_arc, cos_arc = np.hypot(east, north), sin1 * sin2 + cos1 * cos2 * np.cos(auxiliary)
-        arc = np.arctan2(sin_arc, cos_arc)
-        sin_equator = cos1 * cos2 * np.sin(auxiliary) / np.maximum(sin_arc, 1e-15)
-        cos2_equator = 1 - sin_equator**2
-        middle = cos_arc - 2 * sin1 * sin2 / np.maximum(cos2_equator, 1e-15)
-        c = f / 16 * cos2_equator * (4 + f * (4 - 3 * cos2_equator))
-        bend = arc + c * sin_arc * (middle + c * cos_arc * (2 * middle**2 - 1))
-        previous, auxiliary = auxiliary, difference + (1 - c) * f * sin_equator * bend
-        if np.max(np.abs(auxiliary - previous)) < 1e-13:
-            break
-    # Series in the squared eccentricity for the length along the geodesic.
-    u2 = cos2_equator * ((1 / (1 - f)) ** 2 - 1)
-    a = 1 + u2 / 16384 * (4096 + u2 * (u2 * (320 - 175 * u2) - 768))
-    b = u2 / 1024 * (256 + u2 * (u2 * (74 - 47 * u2) - 128))
-    last = b / 6 * middle * (4 * sin_arc**2 - 3) * (4 * middle**2 - 3)
-    correction = b * sin_arc * (middle + b / 4 * (cos_arc * (2 * middle**2 - 1) - last))
-    distance_km = WGS84_RADIUS_KM * (1 - f) * a * (arc - correction)
-    azimuth = np.arctan2(east, north)
-    back = np.arctan2(-cos1 * np.sin(auxiliary), cos2 * sin1 - sin2 * cos1 * np.cos(auxiliary))
-    return distance_km, np.degrees(azimuth) % 360, np.degrees(back) % 360
+    turn_rad = np.radians(np.asarray(longitude2_deg) - np.asarray(longitude1_deg))
+    way = inverse(_reduced(latitude1_deg), _reduced(latitude2_deg), turn_rad, np, CONVERGED_RAD)
+    azimuth, back = np.arctan2(way.east, way.north), np.arctan2(way.back_east, way.back_north)
+    return way.distance_km, np.degrees(azimuth) % 360, np.degrees(back) % 360
+
+
+def _reduced(latitude_deg: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Sine and cosine of the reduced latitude."""
+    reduced = np.arctan((1 - WGS84_FLATTENING) * np.tan(np.radians(latitude_deg)))
+    return np.sin(reduced), np.cos(reduced)
 
 
 def within_half_turn(longitude_deg: float) -> float:
@@ -121,15 +104,8 @@ def path(
 
     Angles are NaN where there is no direction: at one point, at a pole (from there), and at the antipode.
     """
-    from obspy.geodetics import gps2dist_azimuth
-
     places = (latitude1_deg, within_half_turn(longitude1_deg), latitude2_deg, within_half_turn(longitude2_deg))
-    if _cosine_of_arc(*places) < OPPOSITE:
-        # There the formula that obspy uses does not converge.
-        distance_km, azimuth, back_azimuth = (float(value) for value in geodesic(*places))
-    else:
-        distance_m, azimuth, back_azimuth = gps2dist_azimuth(*places)
-        distance_km, azimuth, back_azimuth = distance_m / 1000, azimuth % 360, back_azimuth % 360
+    distance_km, azimuth, back_azimuth = (float(value) for value in geodesic(*places))
     if distance_km < 1e-3 or _are_antipodes(*places):
         return distance_km, np.nan, np.nan
     azimuth = np.nan if abs(latitude1_deg) == 90 else azimuth

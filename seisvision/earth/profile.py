@@ -7,8 +7,6 @@ from typing import Final
 
 import numpy as np
 
-EARTH_RADIUS_KM: Final = 6371.0
-KM_PER_DEGREE: Final = np.pi * EARTH_RADIUS_KM / 180.0
 DEEPEST_KM: Final = 2700.0
 
 _COLUMNS = (

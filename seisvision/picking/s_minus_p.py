@@ -15,7 +15,10 @@ import numpy as np
 from scipy.signal import butter, sosfilt
 
 from seisvision import keys
+from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.travel_times import TABLE_DISTANCES_DEG, travel_time_curve
 from seisvision.errors import DataError
+from seisvision.picking.akaike import samples_before_change
 
 EARTH_MODEL = "ak135"
 SOURCE_DEPTH_KM = 10.0
@@ -29,7 +32,6 @@ FOLDS = 5
 RIGHT_SHARE = 0.1
 NEAR_DEG = 4.0
 NEAR_STEP_DEG = 0.1
-KM_PER_DEG = 111.195
 FILTER_ORDER = 3
 TAPER_SHARE = 0.02
 LEAST_SHARE = 1e-3
@@ -94,7 +96,7 @@ class Picks:
 def pick_distances(batch: Mapping[str, Any], settings: PickerSettings | None = None) -> Picks:
     """Pick a batch of single traces.
 
-    P is the given onset moved to the least of the Akaike criterion of the vertical (Maeda 1985, Zisin 38, 365-379).
+    P is the given onset moved to the least of the Akaike criterion of the vertical (:mod:`seisvision.picking.akaike`).
     The radial direction is where the horizontals go along with the vertical in P. S is a step of transverse energy
     (see `PickerSettings`), refined by the Akaike criterion.
 
@@ -213,8 +215,6 @@ def s_minus_p_table() -> tuple[np.ndarray, np.ndarray]:
     """Distances in degrees and the time between the first P and the first S in s, which grows with distance."""
     from obspy.taup import TauPyModel
 
-    from seisvision.data.synthesis.rays import TABLE_DISTANCES_DEG, travel_time_curve
-
     model = TauPyModel(EARTH_MODEL)
     near_deg = np.arange(0.0, NEAR_DEG, NEAR_STEP_DEG)
     near_s = np.array([_first_s(model, distance_deg) for distance_deg in near_deg])
@@ -297,20 +297,9 @@ def _refined(trace: np.ndarray, near: np.ndarray, reach: np.ndarray) -> np.ndarr
     for row in np.flatnonzero(np.isfinite(near)):
         begin = max(0, int(near[row] - reach[row]))
         part = trace[row, begin : int(near[row] + reach[row]) + 2]
-        picks[row] = begin + _least_akaike(part) if len(part) > 8 else near[row]
+        # The last sample before the change.
+        picks[row] = begin + samples_before_change(part, LEAST_SHARE) - 1 if len(part) > 8 else near[row]
     return picks
-
-
-def _least_akaike(part: np.ndarray) -> int:
-    n = len(part)
-    count = np.arange(1, n + 1)
-    total, squared = np.cumsum(part), np.cumsum(part**2)
-    left = squared / count - (total / count) ** 2
-    rest = np.maximum(n - count, 1)
-    right = (squared[-1] - squared) / rest - ((total[-1] - total) / rest) ** 2
-    floor = LEAST_SHARE * (squared[-1] / n) + 1e-300
-    criterion = count * np.log(np.maximum(left, floor)) + (n - count - 1) * np.log(np.maximum(right, floor))
-    return 2 + int(np.argmin(criterion[2:-3]))
 
 
 def _cut(traces: np.ndarray, begin: np.ndarray, length: int) -> np.ndarray:

@@ -11,15 +11,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seisvision.data.geodesy import WGS84_FLATTENING, WGS84_RADIUS_KM
+from seisvision.earth.constants import EARTH_RADIUS_KM, WGS84_FLATTENING
+from seisvision.earth.vincenty import LEAST, inverse
 
-MEAN_RADIUS_KM = 6371.0088
-HALF_CIRCUMFERENCE_KM = 20003.93
-"""Longest distance on the ellipsoid, from pole to pole."""
-MAX_ITERATIONS = 20
 CONVERGED_RAD = 1e-9
-"""Last change of the auxiliary longitude; the error left is 300 times smaller."""
 STUCK_RAD = 1e-7
+"""Ways whose last step was larger than this have not converged."""
 
 
 class Geodesic(NamedTuple):
@@ -39,37 +36,21 @@ class Geodesic(NamedTuple):
 def geodesic(first: Tensor, second: Tensor) -> Geodesic:
     """Geodesic between points (..., 3) on WGS84, exact to a millimetre.
 
-    Inverse formula of Vincenty (1975), Survey Review 23, 88-93. It does not converge within about a degree of the
-    antipode; there the distance is that on a sphere (up to 0.6 % off). The directions of coinciding points are zero.
+    By :func:`seisvision.earth.vincenty.inverse`. It does not converge within about a degree of the antipode; there the
+    distance is that on a sphere (up to 0.6 % off). The directions of coinciding points are zero.
     """
-    f = WGS84_FLATTENING
-    sin1, cos1 = _reduced(first)
-    sin2, cos2 = _reduced(second)
-    difference = torch.atan2(
+    turn_rad = torch.atan2(
         first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0],
         first[..., 0] * second[..., 0] + first[..., 1] * second[..., 1],
     )
-    sin_sin, cos_cos, cos_sin, sin_cos = sin1 * sin2, cos1 * cos2, cos1 * sin2, sin1 * cos2
-    auxiliary = difference
-    for _ in range(MAX_ITERATIONS):
-        sin_aux, cos_aux = auxiliary.sin(), auxiliary.cos()
-        east, north = cos2 * sin_aux, cos_sin - sin_cos * cos_aux
-        sin_arc, cos_arc = torch.hypot(east, north), sin_sin + cos_cos * cos_aux
-        arc = torch.atan2(sin_arc, cos_arc)
-        sin_equator = cos_cos * sin_aux / sin_arc.clamp_min(1e-15)
-        cos2_equator = 1 - sin_equator.square()
-        middle = cos_arc - 2 * sin_sin / cos2_equator.clamp_min(1e-15)
-        c = f / 16 * cos2_equator * (4 + f * (4 - 3 * cos2_equator))
-        bend = arc + c * sin_arc * (middle + c * cos_arc * (2 * middle.square() - 1))
-        previous, auxiliary = auxiliary, difference + (1 - c) * f * sin_equator * bend
-        change = (auxiliary - previous).abs()
-        if not change.numel() or change.max() < CONVERGED_RAD:
-            break
-    distance_km = _length_km(arc, sin_arc, cos_arc, cos2_equator, middle)
-    distance_km = torch.where(change > STUCK_RAD, MEAN_RADIUS_KM * angle(first, second), distance_km)
-    back_east, back_north = -cos1 * sin_aux, sin_cos - cos_sin * cos_aux
-    length, back_length = sin_arc.clamp_min(1e-15), torch.hypot(back_east, back_north).clamp_min(1e-15)
-    return Geodesic(distance_km, north / length, east / length, back_north / back_length, back_east / back_length)
+    way = inverse(_reduced(first), _reduced(second), turn_rad, torch, CONVERGED_RAD)
+    is_stuck = way.last_change_rad > STUCK_RAD
+    distance_km = torch.where(is_stuck, EARTH_RADIUS_KM * angle(first, second), way.distance_km)
+    length = torch.hypot(way.east, way.north).clamp_min(LEAST)
+    back_length = torch.hypot(way.back_east, way.back_north).clamp_min(LEAST)
+    return Geodesic(
+        distance_km, way.north / length, way.east / length, way.back_north / back_length, way.back_east / back_length
+    )
 
 
 def great_circle(first: Tensor, second: Tensor) -> Geodesic:
@@ -80,7 +61,7 @@ def great_circle(first: Tensor, second: Tensor) -> Geodesic:
     axes = torch.stack([*frame(first[:, 0]), first[:, 0]], -1)
     north, east, up = (second @ axes).unbind(-1)
     sine = torch.hypot(north, east)
-    distance_km = MEAN_RADIUS_KM * torch.atan2(sine, up)
+    distance_km = EARTH_RADIUS_KM * torch.atan2(sine, up)
     length = sine.clamp_min(1e-15)
     north, east = north / length, east / length
     return Geodesic(distance_km, north, east, north, east)
@@ -91,17 +72,6 @@ def _reduced(point: Tensor) -> tuple[Tensor, Tensor]:
     sine, cosine = (1 - WGS84_FLATTENING) * point[..., 2], torch.hypot(point[..., 0], point[..., 1])
     length = torch.hypot(sine, cosine)
     return sine / length, cosine / length
-
-
-def _length_km(arc: Tensor, sin_arc: Tensor, cos_arc: Tensor, cos2_equator: Tensor, middle: Tensor) -> Tensor:
-    """Vincenty's series in the squared second eccentricity."""
-    f = WGS84_FLATTENING
-    u2 = cos2_equator * ((1 / (1 - f)) ** 2 - 1)
-    a = 1 + u2 / 16384 * (4096 + u2 * (u2 * (320 - 175 * u2) - 768))
-    b = u2 / 1024 * (256 + u2 * (u2 * (74 - 47 * u2) - 128))
-    double = 2 * middle.square() - 1
-    last = b / 6 * middle * (4 * sin_arc.square() - 3) * (2 * double - 1)
-    return WGS84_RADIUS_KM * (1 - f) * a * (arc - b * sin_arc * (middle + b / 4 * (cos_arc * double - last)))
 
 
 def angle(first: Tensor, second: Tensor) -> Tensor:
@@ -136,8 +106,8 @@ def moved(point: Tensor, north_km: Tensor, east_km: Tensor) -> Tensor:
     Exact to 0.7 % of the step, the flattening of the ellipsoid: enough for steps and starts, which are then refined.
     """
     north, east = frame(point)
-    step_rad = torch.hypot(north_km, east_km)[..., None] / MEAN_RADIUS_KM
-    tangent = (north_km[..., None] * north + east_km[..., None] * east) / MEAN_RADIUS_KM
+    step_rad = torch.hypot(north_km, east_km)[..., None] / EARTH_RADIUS_KM
+    tangent = (north_km[..., None] * north + east_km[..., None] * east) / EARTH_RADIUS_KM
     there = point * step_rad.cos() + tangent * torch.sinc(step_rad / torch.pi)
     return there / torch.linalg.vector_norm(there, dim=-1, keepdim=True)
 

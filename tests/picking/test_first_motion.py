@@ -6,7 +6,7 @@ import pytest
 from obspy import UTCDateTime, read
 
 from seisvision.data.importing.series.band import band_pass
-from seisvision.data.importing.series.onset import detect_onset
+from seisvision.picking.first_motion import detect_onset
 
 RATE = 50.0
 
@@ -82,3 +82,11 @@ def test_picks_of_bardarbunga_are_met_where_signals_stand_out(shared_data):
             found = detect_onset(band_pass(trace.data, 100.0, (2, 12), zerophase=False), 100.0).time_s
             late_s.append(found - (UTCDateTime(row.PickTime) - trace.stats.starttime))
     assert abs(np.nanmedian(late_s)) < 0.3
+
+
+def test_motion_from_the_first_seconds_on_is_no_failure():
+    """At 16 Hz the half second that is searched then holds one sample less than the criterion needs."""
+    for rate_hz in (10.0, 15.0, 16.0, 17.0, 20.0):
+        samples = np.random.default_rng(0).normal(size=round(12 * rate_hz))
+        samples[round(3 * rate_hz) + 1 :] *= 100
+        assert 0 <= detect_onset(samples, rate_hz).time_s <= 3.2

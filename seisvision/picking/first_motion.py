@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seisvision.picking.akaike import samples_before_change
+
 STA_S = 0.5
 """Length over which energy is averaged."""
 NOISE_S = 3.0
@@ -22,6 +24,8 @@ DELAY, DELAY_POWER = 1.0, -0.4
 LEAST_SHARE = 1e-5
 """Variance, as a share of that of the arrival, that counts as silence: low-passes of recorders and of resampling ring
 that much ahead of strong arrivals."""
+MARGIN = (4, 5)
+"""Samples before and behind an onset that tell it from noise."""
 STA_SAMPLES = 5
 """Samples that an average needs; all lengths are stretched alike where the rate gives fewer in half a second."""
 
@@ -44,7 +48,7 @@ def detect_onset(samples: np.ndarray, rate_hz: float, min_snr: float = 4.0) -> O
     back from the peak, the event begins where amplitude first stays below ``RISE`` times the noise (the cube root of
     the peak over the noise, where that is more) for ``QUIET_S``; so the P wave ahead of a stronger S wave, and the
     slow rise of a landslide, both belong to the event, while an earlier, separate event does not. The moment is then
-    sharpened by the Akaike criterion of two variances (Maeda, 1985, Zisin 38, 365-379) within three seconds of it.
+    sharpened by the Akaike criterion (:mod:`seisvision.picking.akaike`) within three seconds of it.
 
     Args:
         samples: (T,) band-passed with a causal filter and no other (one of zero phase moves energy ahead of the onset).
@@ -101,13 +105,6 @@ def _sharpen(samples: np.ndarray, rise: int, rate_hz: float) -> int:
     """Index near ``rise`` that best separates two variances; the averaged energy rises up to ``STA_S`` late."""
     first = max(0, rise - round(3 * rate_hz))
     part = samples[first : rise + round(STA_S * rate_hz)].astype(np.float64)
-    n = len(part)
-    if n < 8:
+    if len(part) < sum(MARGIN):
         return rise
-    total, square = np.cumsum(part), np.cumsum(part**2)
-    k = np.arange(4, n - 4)
-    left = square[k - 1] / k - (total[k - 1] / k) ** 2
-    right = (square[-1] - square[k - 1]) / (n - k) - ((total[-1] - total[k - 1]) / (n - k)) ** 2
-    floor = max(LEAST_SHARE * float(square[-1]) / n, 1e-300)
-    aic = k * np.log(np.maximum(left, floor)) + (n - k) * np.log(np.maximum(right, floor))
-    return first + int(k[np.argmin(aic)])
+    return first + samples_before_change(part, LEAST_SHARE, MARGIN, lost=0)

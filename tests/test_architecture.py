@@ -1,0 +1,191 @@
+"""Rooms import what lies below them only, and modules do not import in circles: read from every import there is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import seisvision
+
+PACKAGE = "seisvision"
+ROOT = Path(seisvision.__file__).parent
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "base": set(),
+    "earth": {"base"},
+    "models": {"base"},
+    "clustering": {"base"},
+    "picking": {"base", "earth"},
+    "location": {"base", "earth"},
+    "data": {"base", "earth", "picking"},
+    "synthesis": {"base", "earth", "data"},
+    "views": {"base", "earth"},
+    "evaluation": {"base", "earth", "picking", "location", "data", "views"},
+    "outputs": {"base"},
+    "tasks": {"base", "earth", "models", "clustering", "views"},
+    "runs": {"base", "earth", "models", "clustering", "picking", "location", "data", "views", "evaluation", "tasks"},
+    "commands": {"base", "runs"},
+}
+"""Rooms from the ground up, and the rooms that each may import. Only what stands above a line may stand in it."""
+
+PLACES = {"data.synthesis": "synthesis", "data.synthesis_local": "synthesis", "cli": "commands"}
+"""Rooms that are not called like their folder. Other modules beside the folders are ground nouns: room ``base``."""
+
+STILL_UP: dict[tuple[str, str], str] = {
+    ("evaluation.ensemble", "tasks.scalar_output"): "scales and levels of a number are told by its head",
+    ("evaluation.saliency", "tasks.output"): "what is explained is asked of the head",
+    ("evaluation.saliency", "tasks.supervised"): "the network that is explained comes as a task",
+    ("tasks.deep_cluster", "data.datamodule"): "the task makes loaders of its own at the start of an epoch",
+    ("tasks.deep_cluster", "data.epoch_sampler"): "and counts the batches of an epoch for its schedule",
+}
+"""Imports that break the table, each with its reason. This list only gets shorter."""
+
+STILL_CIRCLES: dict[frozenset[str], str] = {
+    frozenset({"data.datamodule", "data.still.telling"}): "telling is typed with the data module that calls it",
+    frozenset({"data.audit.polarity", "data.audit.samples"}): "one reads samples for the other, which names its check",
+    frozenset(
+        {"evaluation.figures_regression", "evaluation.regression_predictions"}
+    ): "predictions draw themselves, with figures that are typed with predictions",
+    frozenset({"runs.build", "runs.offsets", "runs.trust.rebuild"}): "offsets of an earlier run are part of the data",
+    frozenset({"runs.baselines.clusters", "runs.clustering"}): "baselines of clusters are clustered alike",
+    frozenset({"runs.ensemble", "runs.evaluation"}): "one command evaluates one checkpoint or many",
+    frozenset(
+        {"runs.experiment", "runs.protocol", "runs.sweeps.points", "runs.sweeps.single"}
+    ): "a sweep runs experiments, and an experiment may be a sweep",
+}
+"""Modules that import each other in a circle, each with its reason. This list only gets shorter."""
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module by its name below the package; the package itself is ""."""
+    files = sorted(ROOT.rglob("*.py"))
+    return {
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").strip("."): file
+        for file in files
+    }
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    """What each module imports of the package, at its top, in its functions or for its types."""
+    return {name: set(_imported(ast.parse(file.read_text()))) - {name} for name, file in modules().items()}
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (_below(alias.name) for alias in node.names if _is_ours(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "write imports out from the package on"
+            for alias in node.names:
+                if _is_ours(node.module or ""):
+                    # From a package a module may be imported, or a name that the package itself defines.
+                    whole = _below(f"{node.module}.{alias.name}")
+                    yield whole if whole in modules() else _below(node.module or "")
+
+
+def _is_ours(name: str) -> bool:
+    return name == PACKAGE or name.startswith(f"{PACKAGE}.")
+
+
+def _below(name: str) -> str:
+    return name.removeprefix(PACKAGE).strip(".")
+
+
+def room(module: str) -> str:
+    for place, name in PLACES.items():
+        if module == place or module.startswith(f"{place}."):
+            return name
+    first = module.partition(".")[0]
+    return first if (ROOT / first / "__init__.py").is_file() and first else "base"
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[frozenset[str]]:
+    """Largest sets of modules each of which reaches all others of its set (Tarjan 1972)."""
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    waiting: list[str] = []
+    found = []
+
+    def visit(module: str) -> None:
+        number[module] = lowest[module] = len(number)
+        waiting.append(module)
+        for other in graph[module]:
+            if other not in number:
+                visit(other)
+            if other in waiting:
+                lowest[module] = min(lowest[module], lowest[other])
+        if lowest[module] == number[module]:
+            place = waiting.index(module)
+            found.append(frozenset(waiting[place:]))
+            del waiting[place:]
+
+    for module in graph:
+        if module not in number:
+            visit(module)
+    return [circle for circle in found if len(circle) > 1]
+
+
+def upward() -> list[tuple[str, str]]:
+    """Imports that the table does not allow."""
+    pairs = [(module, other) for module, others in imports().items() for other in sorted(others)]
+    return [
+        (module, other)
+        for module, other in pairs
+        if room(module) != room(other) and room(other) not in MAY_IMPORT[room(module)]
+    ]
+
+
+def test_the_table_itself_points_down_only() -> None:
+    rooms = list(MAY_IMPORT)
+    for number, name in enumerate(rooms):
+        assert MAY_IMPORT[name] <= set(rooms[:number]), name
+
+
+def test_every_module_has_a_room_and_every_room_modules() -> None:
+    assert {room(module) for module in modules()} == set(MAY_IMPORT)
+
+
+def test_no_room_imports_from_above() -> None:
+    told = [f"{module} imports {other}: {room(module)} may not know {room(other)}" for module, other in upward()]
+    allowed = [f"{module} imports {other}" for module, other in STILL_UP]
+    assert [line for line in told if line.partition(":")[0] not in allowed] == []
+
+
+def test_modules_do_not_import_in_circles() -> None:
+    new = [sorted(circle) for circle in circles(imports()) if not any(circle <= known for known in STILL_CIRCLES)]
+    assert new == []
+
+
+def test_what_is_still_allowed_is_still_needed() -> None:
+    """An exception that is mended leaves the list, so that it cannot come back."""
+    assert sorted(set(STILL_UP) - set(upward())) == []
+    assert [sorted(circle) for circle in set(STILL_CIRCLES) - set(circles(imports()))] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(MAY_IMPORT) - {"commands", "synthesis"}))
+def test_the_table_of_rooms_in_the_documentation_names_it(name: str) -> None:
+    page = ROOT.parent / "docs" / "architecture.md"
+    assert f"| `seisvision/{name}/` |" in page.read_text()
+
+
+def test_the_size_of_the_earth_is_written_once() -> None:
+    """Radii, and kilometres a degree, in any rounding."""
+    repeated = []
+    for name, file in modules().items():
+        for node in ast.walk(ast.parse(file.read_text())):
+            value = node.value if isinstance(node, ast.Constant) else None
+            is_size = isinstance(value, float) and (111 < value < 111.4 or 6350 < value < 6380)
+            if is_size and name != "earth.constants":
+                repeated.append(f"{name}:{node.lineno}: {value}")
+    assert repeated == []
+
+
+def test_circles_are_found_however_they_are_entered() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"f"}, "f": {"g"}, "g": {"e", "c"}}
+    assert set(circles(graph)) == {frozenset("bc"), frozenset("efg")}
