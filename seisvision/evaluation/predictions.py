@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.class_predictions import ClassPredictions
 from seisvision.evaluation.differences import Influence
@@ -36,11 +37,15 @@ class Predictions(Protocol):
         """Plain description of the output."""
 
     @property
-    def sample_ids(self) -> list[str]:
+    def ids(self) -> SampleIds:
+        """Which N samples they are about."""
+
+    @property
+    def sample_ids(self) -> Sequence[str]:
         """N ids, each once: event ids or trace rows."""
 
     @property
-    def source_ids(self) -> list[str]:
+    def source_ids(self) -> Sequence[str]:
         """N event ids, which repeat where samples are traces."""
 
     @property
@@ -52,14 +57,7 @@ class Predictions(Protocol):
         """What was said (N, ...), in physical units."""
 
     @classmethod
-    def from_decoded(
-        cls,
-        about: Mapping[str, Any],
-        sample_ids: Sequence[str],
-        source_ids: Sequence[str],
-        target: np.ndarray,
-        decoded: np.ndarray,
-    ) -> Self:
+    def from_decoded(cls, about: Mapping[str, Any], ids: SampleIds, target: np.ndarray, decoded: np.ndarray) -> Self:
         """Predictions of N samples from what an output decodes."""
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from fake_runs import ANGLE, CLASS, SCALAR, fake_run, predictions
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.runs.comparing.collect import collect
@@ -134,9 +135,9 @@ def test_classes_keep_their_names_whatever_they_look_like(tmp_path, names):
 def test_event_ids_are_read_as_they_were_written(tmp_path):
     about, ids = {**CLASS}, ["000123", "NA", "20160113001234", "1e5"]
     said = predictions(about, 4, 0.5)
-    said = type(said).from_decoded(about, ids, ids, said.target, said.decoded)
+    said = type(said).from_decoded(about, SampleIds.of_events(ids), said.target, said.decoded)
     write_predictions(tmp_path / "p.csv", {"source_type": said})
-    assert read_predictions(tmp_path / "p.csv", about).sample_ids == ids
+    assert read_predictions(tmp_path / "p.csv", about).sample_ids == tuple(ids)
     assert read_sample_ids(tmp_path / "p.csv") == set(ids)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
 from seisvision.data.datamodule import EventDataModule
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.baseline import Baseline
@@ -86,7 +87,7 @@ def fit_again(
     run = RunFolder(checkpoint.resolve().parent.parent)
     warn_if_altered(run, re.compile(re.escape(FILE)))
     path = run.path / FILE
-    stored = read_stored(path) if path.is_file() else None
+    stored = read_stored(path, data.unit) if path.is_file() else None
     if stored is None:
         log.warning("%s is not there, so no baseline but a constant guess can be shown beside the network.", path)
     baselines: dict[str, dict[str, Baseline]] = {}
@@ -119,7 +120,9 @@ def training_guesses(outputs: list[dict[str, Any]], targets: Mapping[str, np.nda
             guesses[about["name"]] = (counts / max(1, counts.sum())).tolist()
         elif np.isfinite(target).any():
             kind = predictions_class(about["kind"])
-            empty = kind.from_decoded(about, [], [], np.zeros(0), np.full((0, len(kind.parts)), np.nan))
+            empty = kind.from_decoded(
+                about, SampleIds.of_events([]), np.zeros(0), np.full((0, len(kind.parts)), np.nan)
+            )
             guesses[about["name"]] = float(empty.guess(target[np.isfinite(target)]))
     return guesses
 
@@ -134,7 +137,7 @@ def _constant(
     name = GUESS_NAMES[said.about["kind"]]
     decoded = np.full(said.decoded.shape, np.nan)
     decoded[:, : np.size(guess)] = guess
-    constant = type(said).from_decoded(said.about, said.sample_ids, said.source_ids, said.target, decoded)
+    constant = type(said).from_decoded(said.about, said.ids, said.target, decoded)
     metrics = {part: constant.measures(level)}
     return {name: Baseline(name, GUESS_DESCRIPTIONS[name], [], metrics, {part: constant})}
 
@@ -158,7 +161,7 @@ def _fitted_again(
         cache_dir=Path(config["system"]["data_dir"]) / "features",
         key=features_key(config, data, len(dataset)),
     )
-    asked = Part(said.sample_ids, said.source_ids, {about["target"]: said.target})
+    asked = Part(said.ids, {about["target"]: said.target})
     parts = {"train": stored.training_part(), part: asked}
     fitted = fit_output(
         stored.beside(features),
