@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import seisvision
+from seisvision.base.sample_ids import SampleIds
 from seisvision.data.fetching.request_log import RequestLog
 from seisvision.data.importing.rejections import Rejection, write_rejections
 from seisvision.data.predicted_offsets import PredictedOffsets
@@ -77,7 +78,7 @@ def test_tables_of_every_kind_give_back_what_they_were_given(tmp_path: Path) -> 
 
 
 def test_predictions_of_classes_and_events_called_like_formulas_come_back(tmp_path: Path) -> None:
-    said = ClassPredictions.from_decoded(ABOUT, ["=e", "-e"], ["=e", "-e"], np.array([0, 1]), np.eye(2))
+    said = ClassPredictions.from_decoded(ABOUT, SampleIds.of_events(["=e", "-e"]), np.array([0, 1]), np.eye(2))
     path = tmp_path / "predictions.csv"
     write_predictions(path, {"kind": said})
     back = read_predictions(path, ABOUT)

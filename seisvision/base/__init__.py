@@ -1,0 +1,1 @@
+"""Ground nouns, which every room may use."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from seisvision import keys
+from seisvision.base.units import all_id_columns
 from seisvision.errors import DataError
 
 PADDING = {
@@ -44,7 +45,7 @@ def collate_events(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         if key in first:
             batch[key] = torch.stack([sample[key] for sample in samples])
     batch[keys.SAMPLING_RATE_HZ] = first[keys.SAMPLING_RATE_HZ]
-    for key in (keys.SOURCE_ID, keys.TRACE_ID):
+    for key in all_id_columns():
         if key in first:
             batch[key] = [sample[key] for sample in samples]
     batch[keys.TARGETS] = {

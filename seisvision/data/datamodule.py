@@ -16,6 +16,8 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from seisvision.base.sample_ids import row_numbers
+from seisvision.base.units import EVENT, unit_named
 from seisvision.data.cluster_sampler import ClusterSampler
 from seisvision.data.collate import collate_events
 from seisvision.data.epoch_sampler import DealtSamples, DrawnStations, EpochSampler, TrainingBatches, local_batch_size
@@ -30,7 +32,7 @@ from seisvision.data.usability import (
     Selection,
     check_components,
     moving_traces,
-    row_numbers,
+    set_ids,
     unusable_samples,
     with_cache,
 )
@@ -146,9 +148,8 @@ class EventDataModule(pl.LightningDataModule):
         if self.unit not in UNITS:
             raise ConfigurationError(f"unit='{self.unit}' is not known. {did_you_mean(self.unit, list(UNITS))}")
         if self.unit == "event" and self.split.unit != "event":
-            raise ConfigurationError(
-                f"samples that are events need a split of events, not of {self.split.unit}s; draw another"
-            )
+            plural = unit_named(self.split.unit).plural
+            raise ConfigurationError(f"samples that are events need a split of events, not of {plural}; draw another")
         if not any(self.split.parts.values()):
             raise DataError(f"the split of {self.waveform_set.path} is empty: no {self.split.unit} is in any part")
         if self.batch_size < 1 or self.num_workers < 0:
@@ -160,15 +161,14 @@ class EventDataModule(pl.LightningDataModule):
         """Return the sample ids of every part after refit; ids of the set that are in no part are excluded."""
         parts = {part: list(self.split.parts.get(part, ())) for part in SPLITS}
         listed = {name for members in parts.values() for name in members}
-        everything = self.waveform_set.source_ids
-        if self.split.unit == "trace":
-            everything = [str(row) for row in range(len(self.waveform_set.metadata))]
+        everything = set_ids(self.waveform_set, self.split.unit).ids
         parts[""] = [name for name in everything if name not in listed]
         if self.unit != self.split.unit:
             parts = {part: self._traces_of(members) for part, members in parts.items()}
         unlisted = parts.pop("")
         reasons = self._unusable(unlisted)
-        told = {name: self.left_out.get(event) for name, event in zip(unlisted, self._events_of(unlisted), strict=True)}
+        events = set_ids(self.waveform_set, self.unit, unlisted).source_ids
+        told = {name: self.left_out.get(event) for name, event in zip(unlisted, events, strict=True)}
         self._exclude("", {name: told[name] or reasons.get(name, "in no part of the split") for name in unlisted})
         if self.refit:
             parts["train"] += parts.pop("val")
@@ -197,19 +197,11 @@ class EventDataModule(pl.LightningDataModule):
         return (self._arguments.get("targets") or {})[column]
 
     def _exclude(self, part: str, reasons: Mapping[str, str]) -> None:
-        if self.unit == "event":
-            self.excluded += [Exclusion(source_id, part, reason) for source_id, reason in reasons.items()]
-            return
+        ids = set_ids(self.waveform_set, self.unit, list(reasons))
         self.excluded += [
-            Exclusion(source_id, part, reason, trace_id)
-            for source_id, (trace_id, reason) in zip(self._events_of(list(reasons)), reasons.items(), strict=True)
+            Exclusion(source_id, part, reason, "" if ids.kind is EVENT else name)
+            for source_id, (name, reason) in zip(ids.source_ids, reasons.items(), strict=True)
         ]
-
-    def _events_of(self, ids: Sequence[str]) -> list[str]:
-        """Event of each sample."""
-        if self.unit == "event":
-            return list(ids)
-        return [str(name) for name in self.waveform_set.metadata["source_id"].iloc[row_numbers(list(ids))]]
 
     def _make_samples(self, part: str, ids: list[str]) -> EventSamples | TraceSamples:
         reasons = self._unusable(ids)
@@ -224,14 +216,18 @@ class EventDataModule(pl.LightningDataModule):
 
     def samples_of(self, ids: Sequence[str]) -> EventSamples | TraceSamples:
         """Return the samples with these ids, in that order and of any part, cut as those of the parts."""
+        return self._cut(ids, self._arguments)
+
+    def _cut(self, ids: Sequence[str], arguments: Mapping[str, Any]) -> EventSamples | TraceSamples:
         if self.unit == "event":
-            return EventSamples(self.waveform_set, ids, **self._arguments)
-        return TraceSamples(self.waveform_set, row_numbers(ids), **self._arguments)
+            return EventSamples(self.waveform_set, ids, **arguments)
+        return TraceSamples(self.waveform_set, row_numbers(ids), **arguments)
 
     def _report_excluded(self) -> None:
         if self.excluded:
             told = summary([exclusion.reason for exclusion in self.excluded], self.unit)
-            logger.warning("%d %ss of %s are left out: %s", len(self.excluded), self.unit, self.waveform_set.path, told)
+            what = unit_named(self.unit).plural
+            logger.warning("%d %s of %s are left out: %s", len(self.excluded), what, self.waveform_set.path, told)
 
     def _count_classes(self, part: str) -> dict[str, dict[str, int]]:
         targets = self.parts[part].targets
@@ -259,11 +255,8 @@ class EventDataModule(pl.LightningDataModule):
             **changes: keywords of the samples, such as ``components="ZNE"`` for a baseline.
         """
         ids = {sample_id for part in parts for sample_id in self.parts[part].sample_ids}
-        arguments = {**self._arguments, **changes}
-        if self.unit == "event":
-            in_order = [source_id for source_id in self.waveform_set.source_ids if source_id in ids]
-            return EventSamples(self.waveform_set, in_order, **arguments)
-        return TraceSamples(self.waveform_set, np.sort(row_numbers(list(ids))), **arguments)
+        in_order = [name for name in set_ids(self.waveform_set, self.unit).ids if name in ids]
+        return self._cut(in_order, {**self._arguments, **changes})
 
     def loader(self, part: str, *, shuffle: bool = False, labels: np.ndarray | None = None) -> DataLoader:
         """Return a loader of one part for this process; all ranks together serve each sample once.

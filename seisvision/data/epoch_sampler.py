@@ -11,6 +11,7 @@ from torch.utils.data import BatchSampler, Dataset
 from torch.utils.data.distributed import DistributedSampler
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
 from seisvision.data.collate import PADDING
 from seisvision.data.memory import SamplesInMemory
 from seisvision.data.samples import EventSamples
@@ -130,9 +131,9 @@ class _Numbered(Dataset):
         self.samples = samples
 
     @property
-    def sample_ids(self) -> Sequence[str]:
+    def ids(self) -> SampleIds:
         """Ids of all samples, in order."""
-        return self.samples.sample_ids
+        return self.samples.ids
 
     def __len__(self) -> int:
         """Return the number of samples N."""

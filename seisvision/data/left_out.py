@@ -6,6 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from seisvision.base.units import unit_named
+
 MOST_KINDS = 6
 
 CURES = (
@@ -45,7 +47,7 @@ def _kind(reason: str) -> str:
 def _told(counter: Counter[str], unit: str) -> str:
     reason, n = counter.most_common(1)[0]
     others = counter.total() - n
-    section = {"event": "samples", "trace": "traces"}[unit]
+    section = unit_named(unit).section
     cure = next((cure.format(section=section) for start, cure in CURES if re.match(start, reason)), "")
     like = f" and {others} alike" if others else ""
     return f"{n} x {reason}{like}" + (f" (set {cure})" if cure else "")

@@ -12,6 +12,8 @@ import torch
 from torch.utils.data import Dataset
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import all_id_columns
 from seisvision.data.collate import PADDING, SCALARS, collate_events
 from seisvision.data.samples import EventSamples
 from seisvision.data.traces import TraceSamples
@@ -37,9 +39,9 @@ class SamplesInMemory(Dataset):
         self._rest: dict[str, Any] = {}
 
     @property
-    def sample_ids(self) -> Sequence[str]:
+    def ids(self) -> SampleIds:
         """Ids of all samples, in order."""
-        return self.samples.sample_ids
+        return self.samples.ids
 
     def __len__(self) -> int:
         """Return the number of samples N."""
@@ -52,7 +54,7 @@ class SamplesInMemory(Dataset):
         first, last = int(self._first[number]), int(self._first[number + 1])
         rest = self._rest
         sample = {key: rest[key][number, : last - first] for key in _STATION_KEYS}
-        sample |= {key: rest[key][number] for key in (*SCALARS, keys.SOURCE_ID, keys.TRACE_ID) if key in rest}
+        sample |= {key: rest[key][number] for key in (*SCALARS, *all_id_columns()) if key in rest}
         targets = {column: values[number] for column, values in rest[keys.TARGETS].items()}
         return sample | {
             keys.WAVEFORM: self._waveform[first:last],

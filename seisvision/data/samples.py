@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
 from seisvision.data.collate import collate_events
 from seisvision.data.event_index import EventIndex, build_event_index
 from seisvision.data.location_error import move_epicentres
@@ -55,6 +56,9 @@ class EventSamples(Dataset):
         offsets: predicted distances, which take the place of those that coordinates give. Then nothing of a sample but
             its targets depends on where and when the source was, though the table may know.
         seed: base seed of jitter, draws and errors.
+
+    Attributes:
+        ids: which N samples these are.
 
     Raises:
         ConfigurationError: a setting is not allowed.
@@ -100,16 +104,17 @@ class EventSamples(Dataset):
         self._max_stations, self._station_choice = max_stations, station_choice
         self._kept = [self.choose(i) for i in range(len(source_ids))]
         self.targets = target_arrays(waveform_set, source_ids, targets or {})
+        self.ids = SampleIds.of_events(index.source_ids)
 
     @property
-    def source_ids(self) -> list[str]:
+    def source_ids(self) -> Sequence[str]:
         """Ids of the N events."""
-        return self.index.source_ids
+        return self.ids.source_ids
 
     @property
-    def sample_ids(self) -> list[str]:
+    def sample_ids(self) -> Sequence[str]:
         """What tells the N samples apart: the ids of the events."""
-        return self.index.source_ids
+        return self.ids.ids
 
     @property
     def components(self) -> str:

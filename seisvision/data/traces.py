@@ -11,10 +11,12 @@ import torch
 from torch.utils.data import Dataset
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import TRACE
 from seisvision.data.event_index import PATH_COLUMNS, build_event_index
 from seisvision.data.onsets import known_onsets
 from seisvision.data.samples import float_tensor
-from seisvision.data.targets import ClassMap, trace_target_arrays
+from seisvision.data.targets import ClassMap, target_arrays, trace_target_arrays
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.window import Window, WindowReader, common_rate_hz, draws
 from seisvision.errors import ConfigurationError, DataError
@@ -145,7 +147,7 @@ class TraceSamples(Dataset):
         seed: base seed of jitter and draws.
 
     Attributes:
-        rows_kept: metadata rows (N,) of the samples.
+        ids: which N samples these are; their ids are rows of the metadata table, as text.
 
     Raises:
         ConfigurationError: a setting is not allowed.
@@ -178,6 +180,7 @@ class TraceSamples(Dataset):
         self._start_s = trace_window_starts_s(self.index, window, seed)
         self._refuse_uncut()
         self.targets = trace_target_arrays(waveform_set, self.index.rows, self.index.paths, targets or {})
+        self.ids = SampleIds(TRACE.name, self.index.rows.tolist(), self.index.source_ids)
 
     def _refuse_uncut(self) -> None:
         problems = window_problems(self.index, self._start_s, self.window, self._reader)
@@ -189,14 +192,14 @@ class TraceSamples(Dataset):
             )
 
     @property
-    def source_ids(self) -> list[str]:
+    def source_ids(self) -> Sequence[str]:
         """Event of each of the N traces."""
-        return self.index.source_ids
+        return self.ids.source_ids
 
     @property
-    def sample_ids(self) -> list[str]:
+    def sample_ids(self) -> Sequence[str]:
         """What tells the N samples apart: rows of the metadata table, as text."""
-        return [str(row) for row in self.index.rows]
+        return self.ids.ids
 
     @property
     def components(self) -> str:
@@ -262,6 +265,23 @@ class TraceSamples(Dataset):
             alive = [peak for peak in peaks if peak > 0]
             self._peaks[source_id] = float(np.quantile(alive, EVENT_PEAK_QUANTILE)) if alive else np.nan
         return self._peaks[source_id]
+
+
+def sample_targets(
+    waveform_set: WaveformSet, ids: SampleIds, targets: Mapping[str, ClassMap | None]
+) -> dict[str, np.ndarray]:
+    """Return what a set says of samples of any unit, (N,) per target column, as their own class would.
+
+    Single traces have what is said of themselves, all others what is said of their event; see
+    :func:`trace_target_arrays` and :func:`target_arrays`.
+
+    Raises:
+        DataError: the set has no such column or sample.
+    """
+    if ids.kind.numbers_rows:
+        index = build_trace_index(waveform_set, ids.rows)
+        return trace_target_arrays(waveform_set, index.rows, index.paths, targets)
+    return target_arrays(waveform_set, ids.source_ids, targets)
 
 
 _PATH_KEYS = dict(zip((keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.BACK_AZIMUTH_DEG), PATH_COLUMNS, strict=True))

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seisvision.base.sample_ids import SampleIds, row_numbers
+from seisvision.base.units import EVENT, unit_named
 from seisvision.data.event_index import EventIndex, build_event_index
 from seisvision.data.left_out import summary
 from seisvision.data.onsets import known_onsets
@@ -26,6 +28,31 @@ logger = logging.getLogger(__name__)
 
 MAX_ORDERS = 8
 Selection = Mapping[str, Sequence[Any]]
+
+
+def set_ids(waveform_set: WaveformSet, unit: str, ids: Sequence[str] | None = None) -> SampleIds:
+    """Return which samples of a set are meant, with their events.
+
+    Args:
+        waveform_set: the set.
+        unit: ``"event"``, or one whose ids number rows of the metadata table.
+        ids: events, or rows as text; ``None`` for all of the set, in file order.
+
+    Raises:
+        ConfigurationError: the unit is unknown, or its samples are no parts of a waveform set.
+        DataError: an id is no row number.
+    """
+    kind = unit_named(unit)
+    if kind is EVENT:
+        return SampleIds.of_events(waveform_set.source_ids if ids is None else ids)
+    if not kind.numbers_rows:
+        raise ConfigurationError(
+            f"unit='{unit}': {kind.plural} are neither events nor rows of a waveform set, so none can be listed from "
+            f"{waveform_set.path}. Give them samples and a data module of their own."
+        )
+    events = waveform_set.metadata["source_id"]
+    rows = np.arange(len(events)) if ids is None else row_numbers(ids)
+    return SampleIds(unit, rows.tolist(), events.iloc[rows].tolist())
 
 
 def unusable_samples(
@@ -53,11 +80,10 @@ def unusable_samples(
         DataError: a column, an event or a trace does not exist.
     """
     samples = with_cache(samples, cache_dir)
+    ids = set_ids(waveform_set, unit).ids if ids is None else ids
     if unit == "trace":
-        ids = [str(row) for row in range(len(waveform_set.metadata))] if ids is None else ids
         reasons = _unusable_traces(waveform_set, ids, samples, select or {})
         return reasons | _still(waveform_set, [name for name in ids if name not in reasons], samples, unit, cache_dir)
-    ids = waveform_set.source_ids if ids is None else ids
     reasons = _unusable_events(waveform_set, ids, samples, min_stations, select or {})
     return reasons | _still(waveform_set, [name for name in ids if name not in reasons], samples, unit, cache_dir)
 
@@ -172,11 +198,11 @@ def refuse_nothing(waveform_set: WaveformSet, **settings: Any) -> None:
         DataError: so it is.
     """
     unit = settings.get("unit", "event")
-    n_samples = len(waveform_set.metadata) if unit == "trace" else len(waveform_set)
+    n_samples = len(set_ids(waveform_set, unit))
     reasons = unusable_samples(waveform_set, **settings)
     if len(reasons) == n_samples:
         raise DataError(
-            f"none of the {n_samples} {unit}s of {waveform_set.path} can be used: "
+            f"none of the {n_samples} {unit_named(unit).plural} of {waveform_set.path} can be used: "
             f"{summary(list(reasons.values()), unit)}"
         )
 
@@ -246,21 +272,6 @@ def _window_problems(waveform_set: WaveformSet, index: TraceIndex, samples: Mapp
     reader = WindowReader(waveform_set, samples.get("components", "Z"), rate_hz, window.length_s)
     starts_s = trace_window_starts_s(index, window, samples.get("seed", DEFAULT_SEED))
     return window_problems(index, starts_s, window, reader)
-
-
-def row_numbers(ids: Sequence[str]) -> np.ndarray:
-    """Return metadata rows (N,) of ids of traces.
-
-    Raises:
-        DataError: an id is no row number.
-    """
-    strange = [trace_id for trace_id in ids if not trace_id.isdecimal()]
-    if strange:
-        raise DataError(
-            f"'{strange[0]}' is no trace: traces are named by their row in the metadata table; "
-            "check whether the split is one of events"
-        )
-    return np.array([int(trace_id) for trace_id in ids], dtype=int)
 
 
 def _unlabelled(values: Mapping[str, np.ndarray], n: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.outputs.predictions import Predictions
 
@@ -20,11 +21,16 @@ def average_predictions(members: Sequence[Predictions]) -> Predictions:
         members: M predictions of one output; they may be of different samples.
 
     Raises:
-        DataError: there are none, or they disagree about a sample's event or true value.
+        DataError: there are none, they are of several units, or they disagree about a sample's event or true value.
     """
     if not members:
         raise DataError("There are no predictions to average. Give at least one member.")
     first = members[0]
+    units = {said.ids.unit: said.ids.kind.plural for said in members}
+    if len(units) > 1:
+        raise DataError(
+            f"Predictions of {' and '.join(units.values())} cannot be averaged. Average runs that see the same samples."
+        )
     row = {name: i for i, name in enumerate(dict.fromkeys(name for one in members for name in one.sample_ids))}
     votes = np.full((len(members), len(row), *first.decoded.shape[1:]), np.nan)
     target = np.full((len(row), *first.target.shape[1:]), np.nan)
@@ -37,7 +43,8 @@ def average_predictions(members: Sequence[Predictions]) -> Predictions:
         for i, source_id in zip(rows, said.source_ids, strict=True):
             source_ids[i] = source_id
     target = target.astype(first.unknown(0).dtype)
-    return type(first).from_decoded(first.about, list(row), source_ids, target, first.average(votes))
+    ids = SampleIds(first.ids.unit, list(row), source_ids)
+    return type(first).from_decoded(first.about, ids, target, first.average(votes))
 
 
 def count_votes(members: Sequence[Predictions]) -> dict[str, int]:

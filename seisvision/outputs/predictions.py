@@ -7,7 +7,6 @@ plain description of an output, as its ``describe`` gives it.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.evaluation.differences import Influence, compare_runs
 from seisvision.evaluation.intervals import Measure
@@ -45,15 +45,13 @@ class Predictions:
     """N predictions of one output; a kind inherits this and answers what raises ``NotImplementedError`` here.
 
     Raises:
-        DataError: lengths differ, a sample id is repeated or ``about`` lacks what the kind needs.
+        DataError: lengths differ or ``about`` lacks what the kind needs.
     """
 
     about: dict[str, Any]
     """Plain description of the output."""
-    sample_ids: list[str]
-    """N ids, each once: event ids or trace rows."""
-    source_ids: list[str]
-    """N event ids, which repeat where samples are traces."""
+    ids: SampleIds
+    """Which N samples they are about."""
     target: np.ndarray
     """True values (N,)."""
     decoded: np.ndarray
@@ -75,28 +73,28 @@ class Predictions:
                 f"The description of output '{self.about.get('name', '?')}' lacks '{missing[0]}'; it has "
                 f"{', '.join(self.about)}. Describe the output with {', '.join(self.needs)}."
             )
-        lengths = [len(self.sample_ids), len(self.source_ids), len(self.target), len(self.decoded)]
+        lengths = [len(self.ids), len(self.target), len(self.decoded)]
         if len(set(lengths)) != 1:
             raise DataError(
-                f"{lengths[0]} sample ids, {lengths[1]} event ids, {lengths[2]} targets and {lengths[3]} predictions "
-                "do not belong together; give one of each for every sample."
+                f"{lengths[0]} sample ids, {lengths[1]} targets and {lengths[2]} predictions do not belong together; "
+                "give one of each for every sample."
             )
-        if len(set(self.sample_ids)) != lengths[0]:
-            repeated = Counter(self.sample_ids).most_common(1)[0][0]
-            raise DataError(f"Sample '{repeated}' is predicted more than once. Predict every sample once.")
         self._check_shapes()
 
     @classmethod
-    def from_decoded(
-        cls,
-        about: Mapping[str, Any],
-        sample_ids: Sequence[str],
-        source_ids: Sequence[str],
-        target: np.ndarray,
-        decoded: np.ndarray,
-    ) -> Self:
+    def from_decoded(cls, about: Mapping[str, Any], ids: SampleIds, target: np.ndarray, decoded: np.ndarray) -> Self:
         """Predictions of N samples from what an output decodes."""
-        return cls(dict(about), list(sample_ids), list(source_ids), np.asarray(target), np.asarray(decoded))
+        return cls(dict(about), ids, np.asarray(target), np.asarray(decoded))
+
+    @property
+    def sample_ids(self) -> Sequence[str]:
+        """N ids, each once: event ids or trace rows."""
+        return self.ids.ids
+
+    @property
+    def source_ids(self) -> Sequence[str]:
+        """N event ids, which repeat where samples are traces."""
+        return self.ids.source_ids
 
     @classmethod
     def problem_of(cls, about: Mapping[str, Any]) -> str:
@@ -158,7 +156,7 @@ class Predictions:
         Args:
             features: :class:`~seisvision.evaluation.baselines.fitting.Features` of the samples of all parts.
             about: description of the output.
-            parts: by name what has ``sample_ids``, ``source_ids`` and ``targets``.
+            parts: by name what has ``ids`` and ``targets``.
             everything: all features side by side, for the trees.
             settings: ``class_weight``, ``level`` and ``seed``.
         """
@@ -307,13 +305,7 @@ class Predictions:
 
     def take(self, rows: np.ndarray) -> Self:
         """The predictions at some positions."""
-        return type(self)(
-            self.about,
-            [self.sample_ids[i] for i in rows],
-            [self.source_ids[i] for i in rows],
-            self.target[rows],
-            self.decoded[rows],
-        )
+        return type(self)(self.about, self.ids.take(rows), self.target[rows], self.decoded[rows])
 
     def select(self, sample_ids: Sequence[str]) -> Self:
         """The predictions of some samples, in the order asked for.
@@ -321,14 +313,8 @@ class Predictions:
         Raises:
             DataError: a sample was not predicted.
         """
-        row = {sample_id: i for i, sample_id in enumerate(self.sample_ids)}
-        missing = [sample_id for sample_id in sample_ids if sample_id not in row]
-        if missing:
-            raise DataError(
-                f"{len(missing)} of {len(sample_ids)} samples were not predicted, the first is '{missing[0]}'. "
-                "Predict the whole part before selecting from it."
-            )
-        return self.take(np.array([row[sample_id] for sample_id in sample_ids], dtype=int))
+        remedy = "Predict the whole part before selecting from it."
+        return self.take(self.ids.places(sample_ids, "were not predicted", remedy))
 
     @classmethod
     def concatenate(cls, several: Sequence[Self]) -> Self:
@@ -344,8 +330,7 @@ class Predictions:
             raise DataError("Predictions of different outputs cannot be put together. Concatenate output by output.")
         return cls(
             first.about,
-            [sample_id for one in several for sample_id in one.sample_ids],
-            [source_id for one in several for source_id in one.source_ids],
+            SampleIds.concatenate([one.ids for one in several]),
             np.concatenate([one.target for one in several]),
             np.concatenate([one.decoded for one in several]),
         )
@@ -356,6 +341,11 @@ class Predictions:
         Raises:
             DataError: the labelled samples or the true values differ.
         """
+        if self.ids.unit != other.ids.unit:
+            raise DataError(
+                f"A paired comparison needs both models on the same samples, not one on {self.ids.kind.plural} and one "
+                f"on {other.ids.kind.plural}. Compare models of one view's unit."
+            )
         a, b = (one.take(np.flatnonzero(one.labelled)) for one in (self, other))
         if set(a.sample_ids) != set(b.sample_ids):
             different = sorted(set(a.sample_ids) ^ set(b.sample_ids))

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import EVENT
 from seisvision.evaluation.differences import Influence, mean_influence, median_influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.resampling import EventBootstrap
@@ -42,13 +44,13 @@ class RegressionPredictions(Predictions):
     def training_guess(cls, about: Mapping[str, Any], train_target: np.ndarray) -> float | None:
         """The constant of :meth:`guess`; None where no sample has a value."""
         known = train_target[np.isfinite(train_target)]
-        empty = cls.from_decoded(about, [], [], np.zeros(0), np.full((0, len(cls.parts)), np.nan))
+        empty = cls.from_decoded(about, SampleIds.of_events([]), np.zeros(0), np.full((0, len(cls.parts)), np.nan))
         return float(empty.guess(known)) if len(known) else None
 
     @classmethod
     def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         """Band powers of events; single traces have the trees only."""
-        if unit == "event":
+        if unit == EVENT.name:
             return ["band_power"], ["geometry", "physics", "attributes"]
         return [], ["two_feature", "spectral_ratio", "trace_attributes"]
 

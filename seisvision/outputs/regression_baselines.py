@@ -50,7 +50,7 @@ def fit_regression_baselines(
     Args:
         features: tables by name of the baseline (see `DESCRIPTIONS`); text is the reason why one cannot be had.
         about: description of the output, kind ``scalar`` or ``angle``.
-        parts: by name what has ``sample_ids``, ``source_ids`` and ``targets``; ``train`` is fitted.
+        parts: by name what has ``ids`` and ``targets``; ``train`` is fitted.
         everything: all features of the samples side by side, for the trees; None: no trees.
         level: confidence level of the intervals.
         seed: base seed of the trees.
@@ -72,9 +72,7 @@ def fit_regression_baselines(
 
     def finish(name: str, feature_names: list[str], values: Mapping[str, np.ndarray], used: str = "") -> Baseline:
         said = {
-            part: kind.from_decoded(
-                about, parts[part].sample_ids, parts[part].source_ids, targets[part], _decoded(kind, values[part])
-            )
+            part: kind.from_decoded(about, parts[part].ids, targets[part], _decoded(kind, values[part]))
             for part in evaluated
         }
         metrics = {part: one.measures(level) for part, one in said.items()}
@@ -87,17 +85,15 @@ def fit_regression_baselines(
         if name not in DESCRIPTIONS:
             raise ConfigurationError(f"Unknown baseline '{name}'. {did_you_mean(name, list(DESCRIPTIONS))}")
         reason = (
-            table
-            if isinstance(table, str)
-            else _why_not(name, table.select(np.array(parts["train"].sample_ids)[trained]))
+            table if isinstance(table, str) else _why_not(name, table.select(np.array(parts["train"].ids.ids)[trained]))
         )
         if isinstance(table, str) or reason:
             results[name] = Baseline(name, DESCRIPTIONS[name], skipped=reason)
             continue
-        rows = {part: table.select(parts[part].sample_ids) for part in parts}
+        rows = {part: table.select(parts[part].ids.ids) for part in parts}
         used = ""
         if name == "s_minus_p":
-            curve = fit_distance_curve(rows["train"][:, 0], train_target, parts["train"].source_ids)
+            curve = fit_distance_curve(rows["train"][:, 0], train_target, parts["train"].ids.source_ids)
             values, used = {part: curve(rows[part][:, 0]) for part in evaluated}, f": {curve.used}"
         else:
             model = _Regression(name, about, seed).fit(rows["train"][trained], train_target[trained])

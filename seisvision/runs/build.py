@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from seisvision.base.units import unit_named
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.labels import check_labels, check_values
 from seisvision.data.same_event import EventFacts, told_twice
@@ -93,7 +94,7 @@ def sample_settings(config: Config, view: View, components: str | None = None) -
 
 def cut_section(view: View) -> str:
     """Where ``dataset`` says how the samples of a view are cut: ``samples`` or ``traces``."""
-    return {"event": "samples", "trace": "traces"}[view.unit]
+    return unit_named(view.unit).section
 
 
 def cut_settings(config: Config, view: View) -> dict[str, Any]:
@@ -266,9 +267,10 @@ def check_split(config: Config, view: View) -> None:
     Raises:
         ConfigurationError: names the setting.
     """
-    if config["split"]["by"] in TRACE_SPLITS and view.unit == "event":
+    if config["split"]["by"] in TRACE_SPLITS and not unit_named(view.unit).numbers_rows:
+        plural = unit_named(view.unit).plural
         raise ConfigurationError(
-            f"split.by={config['split']['by']} deals single traces, but {config['view']['_target_']} draws events. "
+            f"split.by={config['split']['by']} deals single traces, but {config['view']['_target_']} draws {plural}. "
             "Choose split=careful, or a view of single traces such as view=spectrogram."
         )
 

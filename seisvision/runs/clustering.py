@@ -15,11 +15,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from seisvision import keys, spreadsheets
+from seisvision.base.sample_ids import SampleIds
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
 from seisvision.clustering.kmeans import Clustering, agreement, assign
 from seisvision.data.datamodule import EventDataModule
-from seisvision.data.targets import target_arrays, trace_target_arrays
-from seisvision.data.traces import build_trace_index
+from seisvision.data.traces import sample_targets
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.agreement import agreement_measures, cross_table
@@ -30,8 +30,8 @@ from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.integrity.seals import write_tensors
 from seisvision.runs.known_events import Seen
-from seisvision.runs.prediction import from_all_processes, in_data_order
-from seisvision.runs.prediction_table import SAMPLE_COLUMNS
+from seisvision.runs.prediction import from_all_processes, ids_in_data_order
+from seisvision.runs.prediction_table import sample_columns
 from seisvision.runs.trust.contents import built_from
 from seisvision.tasks.deep_cluster import DeepClusterTask
 
@@ -42,12 +42,10 @@ log = logging.getLogger(__name__)
 class Extracted:
     """Features of N samples, in the order of the loader."""
 
-    sample_ids: list[str]
-    source_ids: list[str]
+    ids: SampleIds
+    """Which N samples these are."""
     features: np.ndarray
     """float32 (N, F)."""
-    unit: str = "event"
-    """What a sample is, ``event`` or ``trace``."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def judge_clusters(
             "k": task.k,
             "nmi_history": nmi,
             "kmeans_loss_history": [epoch["kmeans_loss"] for epoch in task.history],
-            "agreement": measure_agreement(clustering, known, found.source_ids, config["evaluation"]["level"]),
+            "agreement": measure_agreement(clustering, known, found.ids.source_ids, config["evaluation"]["level"]),
         }
     }
     if config["evaluation"]["baselines"]:
@@ -166,19 +164,16 @@ def assign_clusters(
     parts = list(data.parts) if part not in data.parts else [part]
     pieces = [extract(trainer, task, data.loader(name)) for name in parts]
     found = Extracted(
-        [sample_id for piece in pieces for sample_id in piece.sample_ids],
-        [source_id for piece in pieces for source_id in piece.source_ids],
-        np.concatenate([piece.features for piece in pieces]),
-        data.unit,
+        SampleIds.concatenate([piece.ids for piece in pieces]), np.concatenate([piece.features for piece in pieces])
     )
     points = clusters.preparation(found.features)
     assigned = assign(points, clusters.centres)
     known = known_classes(config, data.waveform_set, found)
-    marks = {"seen": seen.column(found.source_ids)} if seen.part_of else {}
+    marks = {"seen": seen.column(found.ids.source_ids)} if seen.part_of else {}
     table = clusters_table(clusters, assigned, points, found, known, data.waveform_set, marks)
     write_text(folder / "clusters.csv", table)
     _write_features(folder / "features.npz", found, points, assigned)
-    agreed = measure_agreement(assigned, known, found.source_ids, config["level"])
+    agreed = measure_agreement(assigned, known, found.ids.source_ids, config["level"])
     measured = {**describe(assigned, found.features), "agreement": agreed}
     write_json(folder / "metrics.json", {**about, "clustering": measured})
     return f"{len(points)} samples assigned to {len(clusters.centres)} clusters, sizes {assigned.sizes.tolist()}"
@@ -196,11 +191,8 @@ def extract(trainer: pl.Trainer, task: DeepClusterTask, loader: DataLoader) -> E
         raise KeyboardInterrupt from None
     if keys.COUNTS in batches[0]:
         batches = from_all_processes(batches)
-    source_ids = [source_id for batch in batches for source_id in batch[keys.SOURCE_ID]]
-    sample_ids = [sample_id for batch in batches for sample_id in batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])]
-    rows = in_data_order(sample_ids, batches, loader)
-    features = torch.cat([batch["features"] for batch in batches]).numpy()[rows]
-    return Extracted([sample_ids[row] for row in rows], [source_ids[row] for row in rows], features, task.view.unit)
+    ids, rows = ids_in_data_order(task.view.unit, batches, loader)
+    return Extracted(ids, torch.cat([batch["features"] for batch in batches]).numpy()[rows])
 
 
 def describe(clustering: Clustering, features: np.ndarray) -> dict[str, Any]:
@@ -222,12 +214,7 @@ def known_classes(config: Mapping[str, Any], waveform_set: WaveformSet, found: E
         if not targets[column]:
             continue
         try:
-            if found.unit == "event":
-                numbers = target_arrays(waveform_set, found.source_ids, targets)[column]
-            else:
-                rows = np.array([int(sample_id) for sample_id in found.sample_ids])
-                paths = build_trace_index(waveform_set, rows).paths
-                numbers = trace_target_arrays(waveform_set, rows, paths, targets)[column]
+            numbers = sample_targets(waveform_set, found.ids, targets)[column]
         except DataError as error:
             log.info("clusters are not compared with %s: %s", column, error)
             continue
@@ -237,7 +224,7 @@ def known_classes(config: Mapping[str, Any], waveform_set: WaveformSet, found: E
 
 
 def measure_agreement(
-    clustering: Clustering, known: Mapping[str, KnownClasses], source_ids: list[str], level: float
+    clustering: Clustering, known: Mapping[str, KnownClasses], source_ids: Sequence[str], level: float
 ) -> dict[str, Any]:
     """Measures with intervals and the cross table, by column, as plain values."""
     measured: dict[str, Any] = {}
@@ -277,10 +264,8 @@ def clusters_table(
     own = distances[:, 0]
     margin = distances[:, 1] - own if distances.shape[1] > 1 else np.full(len(own), np.nan)
     place = np.pad(clusters.plane(points), ((0, 0), (0, 2)))[:, :2]
-    columns: dict[str, Any] = {"sample_id": found.sample_ids, "source_id": found.source_ids}
-    if found.unit == "trace":
-        rows = waveform_set.metadata.iloc[[int(sample_id) for sample_id in found.sample_ids]]
-        columns |= {name: rows[name].tolist() for name in SAMPLE_COLUMNS if name in rows and name not in columns}
+    own = sample_columns(found.ids, waveform_set.metadata)
+    columns: dict[str, Any] = {"sample_id": own.pop(found.ids.kind.id_column), "source_id": found.ids.source_ids, **own}
     columns |= dict(marks or {}) | {
         "cluster": assigned.labels,
         "distance": _digits(own),
@@ -307,8 +292,8 @@ def _write_features(path: Path, found: Extracted, points: np.ndarray, clustering
     with whole_file(path) as partial:
         np.savez_compressed(
             partial,
-            sample_ids=np.array(found.sample_ids),
-            source_ids=np.array(found.source_ids),
+            sample_ids=np.array(found.ids.ids),
+            source_ids=np.array(found.ids.source_ids),
             features=found.features.astype(np.float32),
             points=points.astype(np.float32),
             labels=clustering.labels,

@@ -156,7 +156,7 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
     write_asked(folder, network, predictions)
     for member in members:
         path = folder / "members" / f"{member.content['run_id']}.csv"
-        write_predictions(path, member.said[part], network.trace_table)
+        write_predictions(path, member.said[part], network.data.waveform_set.metadata)
     apart = by_novelty(predictions, part, network.seen, network.handling)
     for name, said in apart.items():
         metrics[name] = measure(said, network.outputs, asked["level"], {})
@@ -171,7 +171,7 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
     if _are_folds(members, part):
         pooled = reported[OUT_OF_FOLD] = _average(members, "val")
         metrics[OUT_OF_FOLD] = measure(pooled, network.outputs, asked["level"], {})
-        write_predictions(folder / f"predictions_{OUT_OF_FOLD}.csv", pooled, network.trace_table)
+        write_predictions(folder / f"predictions_{OUT_OF_FOLD}.csv", pooled, network.data.waveform_set.metadata)
         report(
             metrics[OUT_OF_FOLD], pooled, "samples of the folds, each predicted by the fold that did not train on it"
         )

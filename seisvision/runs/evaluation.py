@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from seisvision.data.datamodule import EventDataModule
@@ -111,15 +110,10 @@ class Network:
             "fingerprint": self.data.waveform_set.fingerprint,
             "unit": self.data.unit,
             "samples": {part: len(samples) for part, samples in self.data.parts.items()},
-            "events": {part: len(set(samples.source_ids)) for part, samples in self.data.parts.items()},
+            "events": {part: samples.ids.n_events for part, samples in self.data.parts.items()},
             "excluded": len(self.data.excluded),
             **offsets,
         }
-
-    @property
-    def trace_table(self) -> pd.DataFrame | None:
-        """The table whose rows the ids of samples number; None where samples are events."""
-        return self.data.waveform_set.metadata if self.data.unit == "trace" else None
 
     def predict(self, asked: dict[str, Any], part: str) -> dict[str, Predictions]:
         """Predictions by output of a part of the own set, or of all of another set, with true values where known."""
@@ -190,7 +184,7 @@ def write_asked(folder: Path, network: Network, predictions: Mapping[str, Predic
     """Write ``predictions.csv``, with a column ``seen`` where a sample was, and ``excluded.csv``."""
     seen = network.seen.column(next(iter(predictions.values())).source_ids)
     marks = {"seen": seen} if any(seen) else {}
-    write_predictions(folder / "predictions.csv", predictions, network.trace_table, marks)
+    write_predictions(folder / "predictions.csv", predictions, network.data.waveform_set.metadata, marks)
     write_excluded(folder / "excluded.csv", network.data.excluded)
 
 
@@ -244,7 +238,7 @@ def _open(
     is_own = asked.get("dataset") is None
     handling = check_handling(asked.get("training_events", LEAVE_OUT))
     if not is_own:
-        section = {"event": "samples", "trace": "traces"}[view.unit]
+        section = cut_section(view)
         dataset = cut_as_trained(asked["dataset"], section, config["dataset"][section])
         warn_of_other_window(config["dataset"][section], dataset[section])
         config = {**config, "dataset": dataset}

@@ -13,6 +13,8 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import unit_named
 from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
 from seisvision.errors import ConfigurationError, did_you_mean
@@ -186,8 +188,7 @@ def _said(task: SupervisedTask, output: Output, batch: dict[str, Any]) -> Predic
         step = task.predict_step(batch, 0)
     return predictions_class(output.kind).from_decoded(
         output.describe(),
-        batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID]),
-        batch[keys.SOURCE_ID],
+        SampleIds(task.view.unit, batch[unit_named(task.view.unit).id_column], batch[keys.SOURCE_ID]),
         true_values(batch, output).numpy(),
         step["decoded"][output.name].double().numpy(),
     )

@@ -13,6 +13,7 @@ import pandas as pd
 from torch.utils.data import DataLoader
 
 from seisvision import keys
+from seisvision.base.units import TRACE
 from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.samples import EventSamples
@@ -142,12 +143,13 @@ def observation_frame(
 
     Raises:
         ConfigurationError: the predictions are not of single traces, or not in km.
+        DataError: the traces are of another set.
     """
-    if not _are_traces(said, waveform_set) or said.about.get("unit") != "km":
+    if said.ids.kind is not TRACE or said.about.get("unit") != "km":
         raise ConfigurationError(
             f"location.output='{said.about['name']}' must hold distances of single traces in km; choose task=offset."
         )
-    rows = waveform_set.metadata.iloc[[int(sample_id) for sample_id in said.sample_ids]]
+    rows = said.ids.table(waveform_set.metadata)
     codes = [rows[name].fillna("").astype(str) for name in ("station_network_code", "station_code") if name in rows]
     value, spread = _value_and_spread(said)
     frame = pd.DataFrame(
@@ -168,14 +170,6 @@ def observation_frame(
     return frame
 
 
-def _are_traces(said: Predictions, waveform_set: WaveformSet) -> bool:
-    """Whether ids are rows of the table, each of its own event; ids of events may be the numbers of such rows too."""
-    rows = [int(name) if name.isdecimal() else -1 for name in said.sample_ids]
-    if not rows or min(rows) < 0 or max(rows) >= len(waveform_set.metadata):
-        return False
-    return bool((waveform_set.metadata["source_id"].astype(str).to_numpy()[rows] == np.array(said.source_ids)).all())
-
-
 def classical_predictions(samples: EventSamples | TraceSamples, said: Predictions, curve: DistanceCurve) -> Predictions:
     """Distances from automatic picks of P and S on the traces of ``said``; NaN where no S is found.
 
@@ -187,7 +181,7 @@ def classical_predictions(samples: EventSamples | TraceSamples, said: Prediction
     found = dict(zip(samples.sample_ids, curve(_picked_km(samples)), strict=True))
     decoded = np.full((len(said.sample_ids), 6), np.nan)
     decoded[:, 0] = [found[sample_id] for sample_id in said.sample_ids]
-    return type(said).from_decoded(said.about, said.sample_ids, said.source_ids, said.target, decoded)
+    return type(said).from_decoded(said.about, said.ids, said.target, decoded)
 
 
 def training_curve(samples: EventSamples | TraceSamples, offset_km: np.ndarray) -> DistanceCurve:

@@ -16,7 +16,7 @@ from seisvision import keys
 from seisvision.data.collate import collate_events
 from seisvision.data.predicted_offsets import PredictedOffsets
 from seisvision.data.traces import TraceSamples
-from seisvision.data.usability import row_numbers, unusable_samples, with_cache
+from seisvision.data.usability import unusable_samples, with_cache
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.files import check_writable, clear_lock, locked
@@ -111,7 +111,7 @@ def predict_offsets(
     n_traces = len(waveform_set.metadata)
     problems = unusable_samples(waveform_set, samples=samples, unit="trace")
     reasons = [problems.get(str(row), "") for row in range(n_traces)]
-    rows = row_numbers([str(row) for row, reason in enumerate(reasons) if not reason])
+    rows = np.flatnonzero([not reason for reason in reasons])
     offset_km, sigma_km = np.full(n_traces, np.nan), np.full(n_traces, np.nan)
     if len(rows):
         served = TraceSamples(waveform_set, rows, **samples)

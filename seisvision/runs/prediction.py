@@ -6,15 +6,15 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import unit_named
 from seisvision.data.labels import check_labels
-from seisvision.data.targets import target_arrays, trace_target_arrays
-from seisvision.data.traces import build_trace_index
+from seisvision.data.traces import sample_targets
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.outputs.kinds import predictions_class
@@ -37,16 +37,13 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
         # Lightning turns Ctrl-C into an exit of its own.
         raise KeyboardInterrupt from None
     batches = from_all_processes(batches)
-    source_ids = [source_id for batch in batches for source_id in batch[keys.SOURCE_ID]]
-    sample_ids = [sample_id for batch in batches for sample_id in batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])]
-    rows = in_data_order(sample_ids, batches, loader)
+    ids, rows = ids_in_data_order(task.view.unit, batches, loader)
     predictions = {}
     for output in task.outputs:
         decoded = torch.cat([batch["decoded"][output.name] for batch in batches])[rows].double().numpy()
         target = torch.cat([true_values(batch, output) for batch in batches])[rows].numpy()
-        predictions[output.name] = predictions_class(output.kind).from_decoded(
-            output.describe(), [sample_ids[row] for row in rows], [source_ids[row] for row in rows], target, decoded
-        )
+        kind = predictions_class(output.kind)
+        predictions[output.name] = kind.from_decoded(output.describe(), ids, target, decoded)
     return predictions
 
 
@@ -60,13 +57,17 @@ def from_all_processes(batches: list[Any]) -> list[Any]:
     return [batch for of_rank in everywhere for batch in of_rank]
 
 
-def in_data_order(sample_ids: list[str], batches: list[Any], loader: DataLoader) -> list[int]:
-    """Rows of the samples that count, each once, in the order of the loader's data set."""
+def ids_in_data_order(unit: str, batches: list[Any], loader: DataLoader) -> tuple[SampleIds, list[int]]:
+    """Samples that count, each once, in the order of the loader's data set, and their rows in the batches together."""
+    names, source_ids = (
+        [name for batch in batches for name in batch[column]] for column in (unit_named(unit).id_column, keys.SOURCE_ID)
+    )
     if keys.COUNTS not in batches[0]:
-        return list(range(len(sample_ids)))
+        return SampleIds(unit, names, source_ids), list(range(len(names)))
     counts = torch.cat([batch[keys.COUNTS] for batch in batches]).tolist()
-    row_of = {sample_id: row for row, sample_id in enumerate(sample_ids) if counts[row]}
-    return [row_of[sample_id] for sample_id in loader.dataset.sample_ids]  # type: ignore[attr-defined]
+    row_of = {name: row for row, name in enumerate(names) if counts[row]}
+    rows = [row_of[name] for name in loader.dataset.ids.ids]  # type: ignore[attr-defined]
+    return SampleIds(unit, [names[row] for row in rows], [source_ids[row] for row in rows]), rows
 
 
 def true_values(batch: dict[str, Any], output: Output) -> torch.Tensor:
@@ -89,24 +90,13 @@ def with_targets(
         said = predictions[output.name]
         class_map = _known_classes(output, config) if "class_names" in output.describe() else None
         try:
-            target = _targets(said, output.target, class_map, waveform_set, task.view.unit)
+            target = sample_targets(waveform_set, said.ids, {output.target: class_map})[output.target]
         except DataError as error:
             log.warning("%s is predicted but cannot be measured: %s", output.name, error)
         else:
-            said = type(said).from_decoded(said.about, said.sample_ids, said.source_ids, target, said.decoded)
+            said = type(said).from_decoded(said.about, said.ids, target, said.decoded)
         known[output.name] = said
     return known
-
-
-def _targets(
-    said: Predictions, column: str, class_map: dict[str, int] | None, waveform_set: WaveformSet, unit: str
-) -> np.ndarray:
-    """True values (N,) of the samples of a set; a DataError where it has no such column."""
-    targets = {column: class_map}
-    if unit == "event":
-        return target_arrays(waveform_set, said.source_ids, targets)[column]
-    rows = np.array([int(sample_id) for sample_id in said.sample_ids])
-    return trace_target_arrays(waveform_set, rows, build_trace_index(waveform_set, rows).paths, targets)[column]
 
 
 def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seisvision import spreadsheets
+from seisvision import keys, spreadsheets
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import EVENT, unit_of_columns
 from seisvision.errors import DataError
 from seisvision.files import write_text
 from seisvision.outputs.kinds import predictions_class
@@ -19,9 +21,6 @@ from seisvision.plain_files import check_file
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SAMPLE_COLUMNS = ("source_id", "trace_id", "station_network_code", "station_code")
-"""Columns of ``predictions.csv`` that say what a row is about; the last three for single traces only."""
 
 
 def write_predictions(
@@ -35,16 +34,13 @@ def write_predictions(
     Args:
         path: CSV to write.
         predictions: by output name, all of the same samples.
-        metadata: table whose rows the ids of single traces number; ``None`` for samples that are events.
+        metadata: the set's table, where the ids of samples number its rows; else ``None`` will do.
         marks: further columns about the samples, before the outputs.
+
+    Raises:
+        DataError: the samples are rows of a table, and it is not given or another one.
     """
-    first = next(iter(predictions.values()))
-    columns: dict[str, Any] = {"source_id": first.source_ids}
-    if metadata is not None:
-        rows = metadata.iloc[[int(sample_id) for sample_id in first.sample_ids]]
-        columns["trace_id"] = first.sample_ids
-        columns |= {name: rows[name].tolist() for name in SAMPLE_COLUMNS if name in rows and name not in columns}
-    columns |= marks or {}
+    columns = sample_columns(next(iter(predictions.values())).ids, metadata) | dict(marks or {})
     for name, said in predictions.items():
         columns |= {f"{name}_{column}": values for column, values in said.columns().items()}
     text = io.StringIO()
@@ -52,6 +48,25 @@ def write_predictions(
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
     write_text(path, text.getvalue())
+
+
+def sample_columns(ids: SampleIds, metadata: pd.DataFrame | None) -> dict[str, Any]:
+    """Columns that tell N samples: event, id and, of single traces, their station.
+
+    Args:
+        ids: the samples.
+        metadata: the set's table, where the ids number its rows; else ``None`` will do.
+
+    Raises:
+        DataError: the samples are rows of a table, and it is not given or another one.
+    """
+    columns: dict[str, Any] = {"source_id": ids.source_ids, ids.kind.id_column: ids.ids}
+    if ids.kind.row_columns:
+        if metadata is None:
+            raise DataError(f"{ids.kind.plural} are told by their rows of the metadata table. Give that table.")
+        rows = ids.table(metadata)
+        columns |= {name: rows[name].tolist() for name in ids.kind.row_columns if name in rows}
+    return columns
 
 
 def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
@@ -79,12 +94,13 @@ def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
         said = " ".join(str(error).split())[:200]
         raise DataError(f"{path} is no table of predictions ({said}); evaluate that run again") from error
     decoded = table.reindex(columns=numbers).to_numpy(dtype=float)
-    ids = table["trace_id"] if "trace_id" in table else table["source_id"]
-    return kind.from_decoded(about, ids.tolist(), table["source_id"].tolist(), target, decoded)
+    unit = unit_of_columns(list(table)) or EVENT
+    ids = SampleIds(unit.name, table[unit.id_column].tolist(), table[keys.SOURCE_ID].tolist())
+    return kind.from_decoded(about, ids, target, decoded)
 
 
 def read_sample_ids(path: Path) -> frozenset[str]:
-    """Ids of the samples of a table of predictions: of traces where it has them, else of events.
+    """Ids of the samples of a table of predictions, whatever its samples are.
 
     Raises:
         DataError: the file has no ids.
@@ -95,10 +111,10 @@ def read_sample_ids(path: Path) -> frozenset[str]:
         rows = spreadsheets.Reader(lines)
         try:
             head = next(rows, [])
-            column = next((name for name in ("trace_id", "source_id") if name in head), None)
-            if column is None:
+            unit = unit_of_columns(head)
+            if unit is None:
                 raise DataError(f"{path} has no column source_id; evaluate that run again")
-            number = head.index(column)
+            number = head.index(unit.id_column)
             return frozenset(row[number] for row in rows if len(row) > number)
         except (csv.Error, UnicodeDecodeError) as error:
             raise DataError(f"{path} is no table of predictions ({error}); evaluate that run again") from error

@@ -125,7 +125,7 @@ def _store_thumbnails(path: Path, samples: Samples, view: View, said: Sequence[P
 def _samples_of(data: EventDataModule, said: Predictions) -> Samples:
     """The samples that predictions are about, in their order: a part, or several parts together."""
     for samples in data.parts.values():
-        if list(map(str, samples.sample_ids)) == said.sample_ids:
+        if samples.ids == said.ids:
             return samples
     return data.samples_of(said.sample_ids)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seisvision.base.units import EVENT, UNITS
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import (
@@ -48,7 +49,9 @@ def describe_result(metrics: Mapping[str, Any]) -> str:
     chosen = f": the epoch was {CHOSEN}" if part == "val" else ""
     blocks = []
     for output in metrics.get(part, {}):
-        what = f"{data['unit']}s of {data['events'][part]} events" if data["unit"] == "trace" else "events"
+        unit = UNITS.get(data["unit"])
+        plural = f"{data['unit']}s" if unit is None else unit.plural
+        what = plural if unit is EVENT else f"{plural} of {data['events'][part]} events"
         where = f"{output} on the {part} {what} of {data['name']} ({data['fingerprint']}){chosen}"
         blocks.append(f"{where}\n\n{beside_baselines(training['model'], metrics, part, output)}")
     epochs = f"best epoch {training['best_epoch'] + 1} of {training['epochs']}"

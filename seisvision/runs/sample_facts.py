@@ -17,7 +17,7 @@ def sample_facts(samples: EventSamples | TraceSamples) -> dict[str, np.ndarray]:
     Single traces: ``offset_km``, ``magnitude``, ``depth_km``. Events: ``nearest_station_km``, ``n_stations`` and
     ``gap_deg`` of the stations that are drawn, ``magnitude``, ``depth_km``.
     """
-    events = samples.waveform_set.event_table().reindex(samples.source_ids)
+    events = samples.waveform_set.event_table().reindex(list(samples.ids.source_ids))
     common = {
         "magnitude": column_numbers(events, "source_magnitude"),
         "depth_km": column_numbers(events, "source_depth_km"),

@@ -12,6 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import seisvision
+from seisvision.base.units import unit_named
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.labels import tell_rare_classes
 from seisvision.errors import ConfigurationError
@@ -154,13 +155,13 @@ def _predictor(config: dict[str, Any]) -> pl.Trainer:
 
 def _introduce(config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: Task) -> None:
     """Say in a few lines what runs, and on what."""
-    unit = task.view.unit
+    unit, plural = task.view.unit, unit_named(task.view.unit).plural
     sizes = ", ".join(f"{len(samples)} {part}" for part, samples in data.parts.items())
     parameters = sum(parameter.numel() for parameter in task.parameters())
     split = config["split"]
     log.info("run      %s (%s)", folder.run_id, config["name"])
     log.info(
-        "data     %s: %s %ss, split by %s, hash %s", data.waveform_set.path, sizes, unit, split["by"], data.split.hash
+        "data     %s: %s %s, split by %s, hash %s", data.waveform_set.path, sizes, plural, split["by"], data.split.hash
     )
     for target, counts in data.counts["train"].items():
         log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
@@ -247,7 +248,7 @@ def _evaluate(
     if config["location"] is not None:
         metrics["location"] = locate_parts(folder.path, config, data, predictions)
     for part, said in predictions.items():
-        write_predictions(folder.predictions(part), said, data.waveform_set.metadata if data.unit == "trace" else None)
+        write_predictions(folder.predictions(part), said, data.waveform_set.metadata)
     write_json(folder.metrics_file, metrics)
     write_report(folder, data, task, predictions, metrics, level)
     return metrics
@@ -286,7 +287,7 @@ def _describe_run(
             "split_hash": data.split.hash,
             "unit": task.view.unit,
             "samples": {part: len(samples) for part, samples in data.parts.items()},
-            "events": {part: len(set(samples.source_ids)) for part, samples in data.parts.items()},
+            "events": {part: samples.ids.n_events for part, samples in data.parts.items()},
             "excluded": len(data.excluded),
         },
     }

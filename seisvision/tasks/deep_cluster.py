@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.base.share import Share
+from seisvision.base.units import all_id_columns, unit_named
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
 from seisvision.clustering.kmeans import BACKENDS, Clustering, agreement, kmeans, require_samples
 from seisvision.data.datamodule import EventDataModule
@@ -314,7 +315,7 @@ class DeepClusterTask(pl.LightningModule):
         """Cross-entropy of one batch against the clusters of the epoch."""
         assert self.labels is not None
         share = share_of(batch)
-        ids = batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])
+        ids = batch[unit_named(self.view.unit).id_column]
         numbers = [self._number_of[sample_id] for sample_id in ids]
         target = torch.from_numpy(self.labels[numbers]).to(self.device)
         if self._kept is not None:
@@ -348,7 +349,7 @@ class DeepClusterTask(pl.LightningModule):
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Ids and features (B, F) of one batch."""
-        about = (keys.SOURCE_ID, keys.TRACE_ID, keys.COUNTS)
+        about = (*all_id_columns(), keys.COUNTS)
         ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
         return {**ids, "features": self.features(batch).float().cpu()}
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from seisvision import keys
+from seisvision.base.units import all_id_columns
 from seisvision.models.backbone import Backbone
 from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
@@ -90,7 +91,7 @@ class SupervisedTask(pl.LightningModule):
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
         targets = {name: values.cpu() for name, values in batch[keys.TARGETS].items()}
-        about = (keys.SOURCE_ID, keys.TRACE_ID, keys.COUNTS)
+        about = (*all_id_columns(), keys.COUNTS)
         ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
         return {**ids, "decoded": decoded, keys.TARGETS: targets}
 

@@ -284,7 +284,7 @@ def test_traces_follow_their_event(small: WaveformSet) -> None:
     }
     batch = next(iter(data.loader("val")))
     assert batch[keys.WAVEFORM].shape == (4, 1, 1, 100)
-    assert batch[keys.TRACE_ID] == data.parts["val"].sample_ids[:4]
+    assert batch[keys.TRACE_ID] == list(data.parts["val"].sample_ids[:4])
     assert batch[keys.SOURCE_ID] == [data.split.parts["val"][0]] * 4
 
 

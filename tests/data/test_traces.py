@@ -148,7 +148,7 @@ def test_a_trace_is_the_same_alone_as_in_its_event(small: WaveformSet) -> None:
     assert sample[keys.COMPONENT_MASK].shape == (1, 2)
     assert sample[keys.SOURCE_ID] == "ev003" and sample[keys.TRACE_ID] == "14"
     assert float(sample[keys.SOURCE_DEPTH_KM]) == 4.0 and sample[keys.SAMPLING_RATE_HZ] == RATE_HZ
-    assert alone.sample_ids == ["14", "3", "15"] and alone.source_ids == ["ev003", "ev000", "ev003"]
+    assert alone.sample_ids == ("14", "3", "15") and alone.source_ids == ("ev003", "ev000", "ev003")
     batch = collate_events(alone.__getitems__([0, 1]))
     assert batch[keys.WAVEFORM].shape == (2, 1, 2, 120) and batch[keys.TRACE_ID] == ["14", "3"]
     assert torch.equal(pickle.loads(pickle.dumps(alone))[2][keys.WAVEFORM], alone[2][keys.WAVEFORM])

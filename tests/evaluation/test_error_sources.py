@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.evaluation.directions import direction
 from seisvision.evaluation.error_sources import error_against
@@ -22,11 +23,16 @@ SCALAR = {"kind": "scalar", "name": "offset", "unit": "km", "transform": "none",
           "tolerance_relative": 0.1, "tolerance_absolute": 10.0}  # fmt: skip
 
 
+def named(ids: list[str], events: list | None = None) -> SampleIds:
+    """Events, or traces where events are given."""
+    return SampleIds.of_events(ids) if events is None else SampleIds("trace", ids, events)
+
+
 def scalars(target: np.ndarray, value: np.ndarray, sigma: float | np.ndarray = np.nan, events: list | None = None):
     decoded = np.full((len(target), 6), np.nan)
     decoded[:, 0], decoded[:, 1] = value, sigma
     ids = [str(i) for i in range(len(target))]
-    return ScalarPredictions.from_decoded(SCALAR, ids, events or ids, target, decoded)
+    return ScalarPredictions.from_decoded(SCALAR, named(ids, events), target, decoded)
 
 
 def classes(target: np.ndarray, prediction: np.ndarray, n_classes: int = 3, events: list | None = None):
@@ -34,7 +40,7 @@ def classes(target: np.ndarray, prediction: np.ndarray, n_classes: int = 3, even
     decoded = np.full((len(target), n_classes), 0.1 / (n_classes - 1))
     decoded[np.arange(len(target)), prediction] = 0.9
     ids = [str(i) for i in range(len(target))]
-    return ClassPredictions.from_decoded(about, ids, events or ids, target, decoded)
+    return ClassPredictions.from_decoded(about, named(ids, events), target, decoded)
 
 
 def test_an_error_that_grows_with_offset_is_seen_in_the_bins_and_one_that_does_not_is_not() -> None:
@@ -93,7 +99,7 @@ def test_angles_across_north_are_near() -> None:
     target = np.full(40, 359.0)
     decoded = np.stack([np.full(40, 1.0), np.full(40, np.nan)], axis=1)
     ids = [str(i) for i in range(40)]
-    said = AnglePredictions.from_decoded(about, ids, ids, target, decoded)
+    said = AnglePredictions.from_decoded(about, named(ids), target, decoded)
     bins = error_against(said, {"gap_deg": np.arange(40.0)})["gap_deg"]
     assert [one.error.value for one in bins] == [2.0] * len(bins) and bins[0].measure == "median_ae_deg"
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from obspy.geodetics import gps2dist_azimuth
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.data.samples import EventSamples, Window
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
@@ -77,7 +78,7 @@ def fitted(waveform_set: WaveformSet, cache_dir: Path, components: str = "ZNE") 
     """Baselines of the kinds of events, half of which train."""
     about = {"kind": "class", "target": "source_type", "class_names": CLASSES}
     ids = waveform_set.source_ids
-    whole = Part(ids, ids, {"source_type": np.arange(len(ids)) % 2})
+    whole = Part(SampleIds.of_events(ids), {"source_type": np.arange(len(ids)) % 2})
     number = np.arange(len(ids))
     parts = {
         "train": whole.where(number < 20),
@@ -105,7 +106,7 @@ def test_a_table_is_computed_once_and_read_again(full_set: WaveformSet, tmp_path
     reading_disabled = samples(full_set)
     reading_disabled.waveform_set = None  # type: ignore[assignment]
     again = compute_feature_table(reading_disabled, "physics", {}, tmp_path, "k")
-    assert again.source_ids == first.source_ids and again.names == first.names
+    assert again.ids == first.ids and again.names == first.names
     assert np.array_equal(again.values, first.values)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
 from seisvision.evaluation.baselines.attributes import WAVEFORM_NAMES, trace_attributes, waveform_attributes
 from seisvision.evaluation.baselines.baseline import strongest_baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
@@ -23,7 +24,7 @@ DEPTH = {
 
 def parts_of(values: np.ndarray, column: str) -> dict[str, Part]:
     n = len(values)
-    whole = Part([f"e{i}" for i in range(n)], [f"e{i}" for i in range(n)], {column: values})
+    whole = Part(SampleIds.of_events([f"e{i}" for i in range(n)]), {column: values})
     place = np.arange(n) / n
     return {
         "train": whole.where(place < 0.5),
@@ -33,7 +34,7 @@ def parts_of(values: np.ndarray, column: str) -> dict[str, Part]:
 
 
 def table_of(values: np.ndarray, *names: str) -> FeatureTable:
-    return FeatureTable([f"e{i}" for i in range(len(values))], list(names), values)
+    return FeatureTable(SampleIds.of_events([f"e{i}" for i in range(len(values))]), list(names), values)
 
 
 def exclusive_or(n: int = 400, seed: int = 0) -> tuple[FeatureTable, np.ndarray]:
@@ -72,8 +73,8 @@ def test_without_validation_events_training_events_are_held_out_whole() -> None:
     table, target = exclusive_or()
     whole = parts_of(target, "kind")
     train, asked = whole["train"], []
-    events = [f"event-{i // 4}" for i in range(len(train.sample_ids))]
-    train = Part(train.sample_ids, events, train.targets)
+    events = [f"event-{i // 4}" for i in range(len(train.ids))]
+    train = Part(SampleIds("trace", train.ids.ids, events), train.targets)
     features = Features({"physics": table}, {"physics": table})
 
     def refit(parts: Any) -> Any:
@@ -83,7 +84,7 @@ def test_without_validation_events_training_events_are_held_out_whole() -> None:
     fitted = fit_output(features, KIND, {"train": train, "test": whole["test"]})
     choice = choose_strongest(fitted, train, refit)
     assert choice is not None and choice.name in ("boosting", "forest") and "held out" in choice.chosen_on
-    held, left = (set(asked[0][part].source_ids) for part in ("val", "train"))
+    held, left = (set(asked[0][part].ids.source_ids) for part in ("val", "train"))
     assert len(held) == 10 and not held & left
 
 
@@ -130,11 +131,11 @@ def test_stored_features_fit_the_same_baselines_to_other_events(tmp_path: Path) 
     features = Features({"physics": table}, {"physics": table})
     fitted = fit_output(features, KIND, parts)
     StoredBaselines(parts["train"], features.together, {}, {}, 3407).write(tmp_path / "baselines.npz")
-    stored = read_stored(tmp_path / "baselines.npz")
+    stored = read_stored(tmp_path / "baselines.npz", "event")
     # The other set happens to use the same names.
     test = parts["test"]
-    renamed = Part([f"e{i}" for i in range(100)], test.source_ids, test.targets)
-    other = table_of(table.select(test.sample_ids), "a", "b")
+    renamed = Part(SampleIds.of_events([f"e{i}" for i in range(100)]), test.targets)
+    other = table_of(table.select(test.ids.ids), "a", "b")
     beside = stored.beside(Features({"physics": other}, {"physics": other}))
     again = fit_output(beside, KIND, {"train": stored.training_part(), "all": renamed})
     for name in ("majority", "physics", "boosting", "forest"):

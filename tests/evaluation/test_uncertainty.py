@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.evaluation.agreement import agreement_measures, expected_information
 from seisvision.evaluation.intervals import Measure, rare_wilson_interval, wilson_interval
 from seisvision.evaluation.resampling import EventBootstrap
@@ -79,7 +80,7 @@ def test_f1_has_the_interval_of_the_overlap() -> None:
     ids = [str(number) for number in range(90)]
     probability = np.where(said[:, None] == np.arange(2), 0.8, 0.2)
     about = {"name": "class", "class_names": ["a", "b"]}
-    row = class_table(ClassPredictions(about, ids, ids, target, probability), {})[1]
+    row = class_table(ClassPredictions(about, SampleIds.of_events(ids), target, probability), {})[1]
     assert row[-3] == pytest.approx(metrics.f1_score(target, said))
     assert row[-2] < row[-3] < row[-1] and row[-1] - row[-2] < 0.3
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from scipy import stats
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.outputs.averaging import average_predictions, count_votes
 from seisvision.outputs.kinds import predictions_class
@@ -24,7 +25,7 @@ def said(about: dict[str, Any], ids: str, decoded: Any, target: Any = None) -> A
     decoded = np.asarray(decoded, float)
     unknown = np.full(len(ids), -1) if about["kind"] == "class" else np.full(len(ids), np.nan)
     target = unknown if target is None else np.asarray(target)
-    return predictions_class(about["kind"]).from_decoded(about, list(ids), list(ids), target, decoded)
+    return predictions_class(about["kind"]).from_decoded(about, SampleIds.of_events(list(ids)), target, decoded)
 
 
 def scalar(transform: str, loss: str, centre: float, log_scale: float) -> Any:
@@ -39,7 +40,7 @@ def test_probabilities_are_averaged_over_those_who_vote() -> None:
     one = said(SOURCE, "abc", [[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]], [0, 1, 1])
     two = said(SOURCE, "bd", [[0.6, 0.4], [0.3, 0.7]], [1, 0])
     both = average_predictions([one, two])
-    assert both.sample_ids == list("abcd") and both.target.tolist() == [0, 1, 1, 0]
+    assert both.sample_ids == tuple("abcd") and both.target.tolist() == [0, 1, 1, 0]
     assert both.decoded == pytest.approx(np.array([[0.9, 0.1], [0.4, 0.6], [0.5, 0.5], [0.3, 0.7]]))
     assert count_votes([one, two]) == {"a": 1, "b": 2, "c": 1, "d": 1}
 

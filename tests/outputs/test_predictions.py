@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.outputs.angles.predictions import AnglePredictions
 from seisvision.outputs.classes.predictions import ClassPredictions
@@ -26,24 +27,29 @@ SOURCE = {"kind": "class", "name": "source", "target": "source_type", "class_nam
 HEADLINE = "acc_tol_rel0.10_abs10km"
 
 
+def named(ids: list[str], source_ids: list[str] | None) -> SampleIds:
+    """Events, or traces where events are given."""
+    return SampleIds.of_events(ids) if source_ids is None else SampleIds("trace", ids, source_ids)
+
+
 def scalar(target: Any, value: Any, source_ids: list[str] | None = None) -> ScalarPredictions:
     target, value = np.asarray(target, float), np.asarray(value, float)
     ids = [f"s{i}" for i in range(len(target))]
     decoded = np.full((len(target), 6), np.nan)
     decoded[:, 0] = value
-    return ScalarPredictions.from_decoded(OFFSET, ids, source_ids or ids, target, decoded)
+    return ScalarPredictions.from_decoded(OFFSET, named(ids, source_ids), target, decoded)
 
 
 def angle(target: Any, value: Any) -> AnglePredictions:
     ids = [f"s{i}" for i in range(len(target))]
     decoded = np.stack([np.asarray(value, float), np.full(len(target), np.nan)], axis=1)
-    return AnglePredictions.from_decoded(FORCE, ids, ids, np.asarray(target, float), decoded)
+    return AnglePredictions.from_decoded(FORCE, SampleIds.of_events(ids), np.asarray(target, float), decoded)
 
 
 def classes(target: Any, said: Any, source_ids: list[str] | None = None) -> ClassPredictions:
     ids = [f"s{i}" for i in range(len(target))]
     return ClassPredictions.from_decoded(
-        SOURCE, ids, source_ids or ids, np.asarray(target), np.eye(2)[np.asarray(said, int)] * 0.8 + 0.1
+        SOURCE, named(ids, source_ids), np.asarray(target), np.eye(2)[np.asarray(said, int)] * 0.8 + 0.1
     )
 
 
@@ -70,7 +76,7 @@ def test_every_kind_keeps_the_protocol(predictions: Any) -> None:
     assert list(columns)[:2] == ["target", "prediction"] and {len(cells) for cells in columns.values()} == {60}
     halves = [predictions.select(predictions.sample_ids[30:]), predictions.select(predictions.sample_ids[:30])]
     together = type(predictions).concatenate(halves)
-    assert together.sample_ids == [*predictions.sample_ids[30:], *predictions.sample_ids[:30]]
+    assert together.sample_ids == predictions.sample_ids[30:] + predictions.sample_ids[:30]
     assert together.measures()[predictions.headline].value == pytest.approx(measures[predictions.headline].value)
     nothing = predictions.difference(together)
     assert (nothing["value"], nothing["of"], nothing["n"]) == (0, predictions.headline, 60)
@@ -82,8 +88,7 @@ def test_every_kind_keeps_the_protocol(predictions: Any) -> None:
 def test_columns_are_in_physical_units_and_leave_the_unknown_empty() -> None:
     said = ScalarPredictions.from_decoded(
         OFFSET,
-        ["a", "b"],
-        ["e", "e"],
+        SampleIds("trace", ["0", "1"], ["e", "e"]),
         np.array([100.0, np.nan]),
         np.array([[110.5, 5, 105, 116, 100, 121], [50, np.nan, np.nan, np.nan, np.nan, np.nan]]),
     )
@@ -211,18 +216,21 @@ def test_other_samples_labels_and_shapes_are_refused() -> None:
         a.difference(scalar([1.0, 3.0], [1.0, 2.0]))
     with pytest.raises(DataError, match="not predicted"):
         a.select(["s0", "x"])
-    with pytest.raises(DataError, match="more than once"):
+    with pytest.raises(DataError, match="listed 2 times"):
         ScalarPredictions.concatenate([a, a])
-    in_metres = ScalarPredictions({**OFFSET, "unit": "m"}, ["x"], ["x"], np.zeros(1), np.zeros((1, 6)))
+    in_metres = ScalarPredictions({**OFFSET, "unit": "m"}, SampleIds.of_events(["x"]), np.zeros(1), np.zeros((1, 6)))
     with pytest.raises(DataError, match="different outputs"):
         ScalarPredictions.concatenate([a, in_metres])
     with pytest.raises(DataError, match="needs"):
-        ScalarPredictions.from_decoded(OFFSET, ["a"], ["a"], np.zeros(1), np.zeros((1, 2)))
+        ScalarPredictions.from_decoded(OFFSET, SampleIds.of_events(["a"]), np.zeros(1), np.zeros((1, 2)))
     with pytest.raises(DataError, match="do not belong together"):
-        AnglePredictions.from_decoded(FORCE, ["a", "b"], ["a"], np.zeros(1), np.zeros((1, 2)))
+        AnglePredictions.from_decoded(FORCE, SampleIds.of_events(["a", "b"]), np.zeros(1), np.zeros((1, 2)))
     with pytest.raises(DataError, match="lacks 'tolerance_absolute'"):
         ScalarPredictions.from_decoded(
-            {k: v for k, v in OFFSET.items() if k != "tolerance_absolute"}, [], [], np.zeros(0), np.zeros((0, 6))
+            {k: v for k, v in OFFSET.items() if k != "tolerance_absolute"},
+            SampleIds.of_events([]),
+            np.zeros(0),
+            np.zeros((0, 6)),
         )
     with pytest.raises(ConfigurationError, match="Did you mean 'scalar'"):
         predictions_class("scaler")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from matplotlib import image as png
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.outputs.angles.predictions import AnglePredictions
 from seisvision.outputs.numbers.measures import Tolerance
 from seisvision.outputs.numbers.predictions import ScalarPredictions
@@ -24,7 +25,7 @@ def offsets(n: int, spread: bool) -> ScalarPredictions:
         decoded[:, 2:] = decoded[:, :1] * [0.8, 1.2, 0.6, 1.4]
     target[::7] = np.nan
     ids = [str(i) for i in range(n)]
-    return ScalarPredictions(OFFSET, ids, ids, target, decoded)
+    return ScalarPredictions(OFFSET, SampleIds.of_events(ids), target, decoded)
 
 
 def names(folder: Path) -> set[str]:
@@ -54,7 +55,9 @@ def test_figures_of_angles(period_deg: int, tmp_path: Path) -> None:
     target = rng.uniform(0, 360, 150)
     decoded = np.stack([(target + rng.normal(0, 20, 150)) % period_deg, np.full(150, 20.0)], axis=1)
     ids = [str(i) for i in range(150)]
-    AnglePredictions({**FORCE, "period_deg": period_deg}, ids, ids, target, decoded).draw(tmp_path / "force")
+    AnglePredictions({**FORCE, "period_deg": period_deg}, SampleIds.of_events(ids), target, decoded).draw(
+        tmp_path / "force"
+    )
     assert names(tmp_path) == {
         f"force_{what}.png" for what in ("scatter", "tolerance", "rose", "residuals", "coverage")
     }
@@ -66,7 +69,7 @@ def test_figures_of_angles(period_deg: int, tmp_path: Path) -> None:
 def test_few_or_no_samples_do_no_harm(n: int, tmp_path: Path) -> None:
     ids = ["a", "b"][:n]
     offsets(n, True).draw(tmp_path / "few")
-    AnglePredictions(FORCE, ids, ids, np.ones(n), np.ones((n, 2))).draw(tmp_path / "few")
+    AnglePredictions(FORCE, SampleIds.of_events(ids), np.ones(n), np.ones((n, 2))).draw(tmp_path / "few")
     assert bool(names(tmp_path)) == (n > 0)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
@@ -32,8 +33,7 @@ RATE_HZ = 20.0
 
 @dataclass
 class Part:
-    sample_ids: list[str]
-    source_ids: list[str]
+    ids: SampleIds
     targets: dict[str, np.ndarray]
 
 
@@ -41,8 +41,7 @@ def parts_of(n: int, targets: dict[str, np.ndarray], n_traces: int = 1) -> dict[
     edges = {"train": (0, n // 2), "val": (n // 2, 3 * n // 4), "test": (3 * n // 4, n)}
     return {
         part: Part(
-            [str(i) for i in range(*ends)],
-            [f"event-{i // n_traces}" for i in range(*ends)],
+            SampleIds("trace", [str(i) for i in range(*ends)], [f"event-{i // n_traces}" for i in range(*ends)]),
             {name: values[slice(*ends)] for name, values in targets.items()},
         )
         for part, ends in edges.items()
@@ -50,7 +49,11 @@ def parts_of(n: int, targets: dict[str, np.ndarray], n_traces: int = 1) -> dict[
 
 
 def table_of(values: np.ndarray) -> FeatureTable:
-    return FeatureTable([str(i) for i in range(len(values))], [f"f{i}" for i in range(values.shape[1])], values)
+    return FeatureTable(
+        SampleIds("trace", *2 * ([str(i) for i in range(len(values))],)),
+        [f"f{i}" for i in range(values.shape[1])],
+        values,
+    )
 
 
 def test_a_useful_feature_beats_the_median_and_a_useless_one_does_not() -> None:
@@ -166,7 +169,7 @@ class Traces:
 
     def __init__(self, waveforms: np.ndarray, onset_s: np.ndarray, source_ids: list[str], stations: list[str]) -> None:
         self.waveforms, self.onset_s, self.source_ids = waveforms, onset_s, source_ids
-        self.sample_ids = [str(i) for i in range(len(waveforms))]
+        self.ids = SampleIds("trace", [str(i) for i in range(len(waveforms))], source_ids)
         self.waveform_set = self
         self.metadata = pd.DataFrame({"station_network_code": "XX", "station_code": stations})
 
@@ -208,7 +211,7 @@ def test_offsets_from_files_to_measures(tmp_path: Path) -> None:
     fitted = fitted_on(dataset, OFFSET, parts, tmp_path)
     assert list(fitted) == ["median", "two_feature", "s_minus_p", "boosting", "forest"]
     assert fitted["two_feature"].metrics["test"]["r2"].value > 0.9
-    assert fitted["two_feature"].predictions["test"].source_ids == source_ids[90:]
+    assert fitted["two_feature"].predictions["test"].source_ids == tuple(source_ids[90:])
     assert fitted["forest"].metrics["test"]["r2"].value > 0.9
     assert len(list(tmp_path.iterdir())) == 4
     again = fitted_on(dataset, OFFSET, parts, tmp_path)

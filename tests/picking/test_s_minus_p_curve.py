@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
 from seisvision.data.synthesis_local.generator import LocalEventGenerator
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.evaluation.baselines.feature_table import FeatureTable
@@ -105,11 +106,13 @@ def test_test_events_never_enter_the_fit() -> None:
     for part, (low, high) in bounds.items():
         ids = [str(i) for i in range(low, high)]
         parts[part] = SimpleNamespace(
-            sample_ids=ids, source_ids=names[low:high], targets={ABOUT["target"]: offset_km[low:high].copy()}
+            ids=SampleIds("trace", ids, names[low:high]), targets={ABOUT["target"]: offset_km[low:high].copy()}
         )
 
     def fitted(picked_km: np.ndarray) -> Any:
-        table = FeatureTable([str(i) for i in range(120)], ["distance_km"], picked_km[:, None])
+        table = FeatureTable(
+            SampleIds("trace", [str(i) for i in range(120)], names), ["distance_km"], picked_km[:, None]
+        )
         return fit_regression_baselines({"s_minus_p": table}, ABOUT, parts)["s_minus_p"]
 
     first = fitted(table_km)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.evaluation.error_sources import COLUMNS, error_against
 from seisvision.outputs.kinds import predictions_class
 from seisvision.runs.prediction_table import write_predictions
@@ -59,7 +60,7 @@ def predictions(about: dict[str, Any], n: int, skill: float, seed: int = 0) -> A
     else:
         target = truth.uniform(0, 360, n)
         decoded = np.stack([(target + rng.normal(0, 90 * (1 - skill), n)) % 360, np.full(n, np.nan)], axis=1)
-    return predictions_class(about["kind"]).from_decoded(about, ids, ids, target, decoded)
+    return predictions_class(about["kind"]).from_decoded(about, SampleIds.of_events(ids), target, decoded)
 
 
 def located(median_km: float) -> dict[str, Any]:

@@ -50,9 +50,9 @@ def test_a_run_leads_with_the_baseline_that_was_best_on_validation_events(finish
 
 
 def test_what_was_fitted_is_kept_without_pickles(finished: RunFolder) -> None:
-    stored = read_stored(finished.path / FILE)
+    stored = read_stored(finished.path / FILE, "event")
     assert set(stored.tables) == {"geometry", "band_power", "physics", "attributes"}
-    assert len(stored.train.sample_ids) == len(stored.train.targets["source_type"]) == 16
+    assert len(stored.train.ids) == len(stored.train.targets["source_type"]) == 16
     with np.load(finished.path / FILE, allow_pickle=False) as arrays:
         assert all(arrays[name].dtype != object for name in arrays.files)
 
@@ -98,7 +98,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_bytes(b"PK damaged")
     with pytest.raises(CheckpointError, match=FILE):
-        read_stored(path)
+        read_stored(path, "event")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,6 @@ def test_distances_on_another_set_stand_beside_the_training_median(data_dir: Pat
     metrics = evaluated(data_dir, tmp_path / "out", folder.path, *words, "dataset.source.seed=5")
     found = metrics["baselines"]["offset"]
     assert {"median", "two_feature", "s_minus_p", "boosting", "forest"} == set(found)
-    train = read_stored(folder.path / FILE).train.targets["path_ep_distance_km"]
+    train = read_stored(folder.path / FILE, "trace").train.targets["path_ep_distance_km"]
     guessed = found["median"]["all"]["mae_km"]["value"]
     assert np.isfinite(guessed) and len(train) > 10

@@ -2,18 +2,20 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fake_runs import ANGLE, CLASS, SCALAR, fake_run, predictions
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
 from seisvision.runs.comparing.collect import collect
 from seisvision.runs.comparing.groups import compare
 from seisvision.runs.comparing.more_sections import location_summary
 from seisvision.runs.comparing.page import render_page
-from seisvision.runs.comparing.pairs import Said, compare_pair, compare_pairs
+from seisvision.runs.comparing.pairs import Said, common_samples, compare_pair, compare_pairs
 from seisvision.runs.comparing.samples import summary_line
 from seisvision.runs.comparing.tables import comparison_csv
 from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
@@ -134,9 +136,9 @@ def test_classes_keep_their_names_whatever_they_look_like(tmp_path, names):
 def test_event_ids_are_read_as_they_were_written(tmp_path):
     about, ids = {**CLASS}, ["000123", "NA", "20160113001234", "1e5"]
     said = predictions(about, 4, 0.5)
-    said = type(said).from_decoded(about, ids, ids, said.target, said.decoded)
+    said = type(said).from_decoded(about, SampleIds.of_events(ids), said.target, said.decoded)
     write_predictions(tmp_path / "p.csv", {"source_type": said})
-    assert read_predictions(tmp_path / "p.csv", about).sample_ids == ids
+    assert read_predictions(tmp_path / "p.csv", about).sample_ids == tuple(ids)
     assert read_sample_ids(tmp_path / "p.csv") == set(ids)
 
 
@@ -226,3 +228,15 @@ def test_the_page_says_whether_the_first_is_better_or_worse(tmp_path, about, fir
     assert page.count(f"network of A is {word}") == 4 and f"A is {other}" not in page
     sign = "negative" if less_is_better else "positive"
     assert f"Row minus column, {sign} where the row is better" in page
+
+
+def test_events_and_traces_of_the_same_names_are_no_common_samples():
+    said = predictions(CLASS, 20, 0.9)
+    traces = SampleIds("trace", said.sample_ids, said.source_ids)
+    said_of_traces = type(said).from_decoded(CLASS, traces, said.target, said.decoded)
+    assert len(common_samples([said, said])) == 20 and common_samples([said, said_of_traces]) == []
+    runs = [SimpleNamespace(path=name) for name in ("events", "traces")]
+    both = Said(CLASS, "test")
+    both._read = {"events": said, "traces": said_of_traces}
+    with pytest.raises(DataError, match="no sample is answered by both"):
+        both.influences(runs, "accuracy")

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.earth.geodesics import geodesic
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.location import summarise_locations
 from seisvision.location.catalogue import locate_table, observation_table
 from seisvision.outputs.classes.predictions import ClassPredictions
@@ -65,7 +66,9 @@ def _said(waveform_set: SimpleNamespace, seed: int, common: float, whole: float 
     sigma = 0.04 * value
     decoded = np.stack([value, sigma, *[np.full(len(table), np.nan)] * 4], axis=1)
     ids = [str(row) for row in range(len(table))]
-    return ScalarPredictions.from_decoded(ABOUT, ids, table["source_id"].tolist(), offset_km, decoded)
+    return ScalarPredictions.from_decoded(
+        ABOUT, SampleIds("trace", ids, table["source_id"].tolist()), offset_km, decoded
+    )
 
 
 def _coverage(waveform_set: SimpleNamespace, said: ScalarPredictions, factor: float) -> float:
@@ -128,7 +131,10 @@ def test_the_curve_of_s_minus_p_is_fitted_on_training_traces_only(monkeypatch: p
     monkeypatch.setattr(stage, "locate_events", located)
     said = {
         part: ScalarPredictions.from_decoded(
-            ABOUT, [f"{part}{i}" for i in range(10)], [f"e{i}" for i in range(10)], np.ones(10), np.ones((10, 6))
+            ABOUT,
+            SampleIds("trace", [f"{part}{i}" for i in range(10)], [f"e{i}" for i in range(10)]),
+            np.ones(10),
+            np.ones((10, 6)),
         )
         for part in ("val", "test")
     }
@@ -144,7 +150,34 @@ def test_the_curve_of_s_minus_p_is_fitted_on_training_traces_only(monkeypatch: p
 def test_only_distances_of_single_traces_locate() -> None:
     waveform_set = _waveform_set(3)
     classes = ClassPredictions.from_decoded(
-        {"name": "cause", "class_names": ["a", "b"]}, ["0", "1"], ["event-0", "event-1"], np.zeros(2, int), np.eye(2)
+        {"name": "cause", "class_names": ["a", "b"]},
+        SampleIds("trace", ["0", "1"], ["event-0", "event-0"]),
+        np.zeros(2, int),
+        np.eye(2),
     )
     with pytest.raises(ConfigurationError, match="task=offset"):
         observation_frame(waveform_set, classes)  # type: ignore[arg-type]
+
+
+def test_events_that_are_called_like_rows_do_not_locate() -> None:
+    waveform_set = _waveform_set(3)
+    table = waveform_set.metadata.iloc[::N_STATIONS].reset_index(drop=True)
+    table["source_id"] = table.index.astype(str)
+    single = SimpleNamespace(metadata=table, event_table=lambda: table.set_index("source_id"))
+    ids = SampleIds.of_events(table["source_id"].tolist())
+    decoded = np.ones((N_EVENTS, 6))
+    events = ScalarPredictions.from_decoded(ABOUT, ids, np.ones(N_EVENTS), decoded)
+    with pytest.raises(ConfigurationError, match="must hold distances of single traces"):
+        observation_frame(single, events)
+    # The same ids, said to be of traces, are.
+    traces = SampleIds("trace", ids.ids, ids.source_ids)
+    said = ScalarPredictions.from_decoded(ABOUT, traces, np.ones(N_EVENTS), decoded)
+    assert observation_frame(single, said)["station_id"].tolist() == table["station_code"].tolist()
+
+
+def test_traces_of_another_set_do_not_locate() -> None:
+    waveform_set = _waveform_set(3)
+    ids = SampleIds("trace", ["0", "1"], ["event-0", "event-7"])
+    said = ScalarPredictions.from_decoded(ABOUT, ids, np.ones(2), np.ones((2, 6)))
+    with pytest.raises(DataError, match="Row 1 of the metadata table is of event 'event-0', not of 'event-7'"):
+        observation_frame(waveform_set, said)

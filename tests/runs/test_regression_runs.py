@@ -216,4 +216,4 @@ def test_published_regressions_see_the_classified_events_in_the_same_parts(
     assert classified.split.hash == regressed.split.hash
     kinds = classified.waveform_set.event_table()["source_type"]
     for part, samples in regressed.parts.items():
-        assert samples.source_ids == [name for name in classified.parts[part].source_ids if kinds[name] == kind]
+        assert list(samples.source_ids) == [name for name in classified.parts[part].source_ids if kinds[name] == kind]

@@ -12,6 +12,7 @@ import pytest
 from fake_cluster_runs import make_run
 
 from seisvision import stored_arrays
+from seisvision.base.sample_ids import SampleIds
 from seisvision.data.onsets import _read as read_onsets
 from seisvision.data.recording_shapes import set_shapes
 from seisvision.data.table_cache import FILE_NAME, load_table
@@ -72,9 +73,9 @@ def test_every_reader_refuses_and_sets_nothing_aside(
     tracemalloc.start()
     with pytest.raises(ValueError, match=r"shape|objects|unpacks|bytes"), open_arrays(path) as stored:
         stored["about"]
-    assert read_onsets(path, 10) is None and read_features(path) is None
+    assert read_onsets(path, 10) is None and read_features(path, SampleIds.of_events([])) is None
     with pytest.raises(CheckpointError, match=r"x\.npz.* cannot be read"):
-        read_stored(path)
+        read_stored(path, "event")
     assert load_table(path.rename(tmp_path / FILE_NAME).parent, "key") is None
     assert tracemalloc.get_traced_memory()[1] < 5e7
     tracemalloc.stop()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seisvision.base.units import unit_named
 from seisvision.data.still.motion import STILL
-from seisvision.data.targets import target_arrays, trace_target_arrays
-from seisvision.data.traces import build_trace_index
-from seisvision.data.usability import row_numbers
+from seisvision.data.traces import sample_targets
+from seisvision.data.usability import set_ids
 
 if TYPE_CHECKING:
     from seisvision.data.datamodule import EventDataModule
@@ -26,10 +26,11 @@ def tell_still(data: EventDataModule) -> None:
     for one in data.excluded:
         if one.part and one.reason == STILL:
             still.setdefault(one.part, []).append(one.trace_id or one.source_id)
-    remedy = REMEDY.format(section="samples" if data.unit == "event" else "traces")
+    kind = unit_named(data.unit)
+    remedy = REMEDY.format(section=kind.section)
     if still:
         told = "; ".join(_by_class(data, part, ids) for part, ids in still.items())
-        logger.warning("Nothing but one value, such as zeros, in the window of %ss: %s; %s", data.unit, told, remedy)
+        logger.warning("Nothing but one value, such as zeros, in the window of %s: %s; %s", kind.plural, told, remedy)
     if data.unit == "event":
         _tell_traces(data, remedy)
 
@@ -48,10 +49,7 @@ def _by_class(data: EventDataModule, part: str, ids: list[str]) -> str:
 
 def _classes(data: EventDataModule, column: str, ids: list[str]) -> np.ndarray:
     targets = {column: data.class_map(column)}
-    if data.unit == "event":
-        return target_arrays(data.waveform_set, ids, targets)[column]
-    index = build_trace_index(data.waveform_set, row_numbers(ids))
-    return trace_target_arrays(data.waveform_set, index.rows, index.paths, targets)[column]
+    return sample_targets(data.waveform_set, set_ids(data.waveform_set, data.unit, ids), targets)[column]
 
 
 def _tell_traces(data: EventDataModule, remedy: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.baselines.attributes import event_attributes, trace_attributes
 from seisvision.evaluation.baselines.features import (
@@ -59,8 +60,8 @@ PROGRESS_S = 10.0
 class FeatureTable:
     """Features of N events or single traces."""
 
-    source_ids: list[str]
-    """N ids of events or, for features of single traces, of traces."""
+    ids: SampleIds
+    """Which N samples the rows are of."""
     names: list[str]
     """F feature names."""
     values: np.ndarray
@@ -68,20 +69,14 @@ class FeatureTable:
     problems: Mapping[str, int] = field(default_factory=dict)
     """Why rows are incomplete, and how many are for that reason."""
 
-    def select(self, source_ids: Sequence[str]) -> np.ndarray:
-        """Rows (len(source_ids), F) in the order asked for.
+    def select(self, sample_ids: Sequence[str]) -> np.ndarray:
+        """Rows (len(sample_ids), F) in the order asked for.
 
         Raises:
-            DataError: an event is not in the table.
+            DataError: a sample is not in the table.
         """
-        row = {source_id: i for i, source_id in enumerate(self.source_ids)}
-        missing = [source_id for source_id in source_ids if source_id not in row]
-        if missing:
-            raise DataError(
-                f"{len(missing)} of {len(source_ids)} samples have no features, the first is '{missing[0]}'. "
-                "Compute the features on the whole waveform set, not on one part of the split."
-            )
-        return self.values[[row[source_id] for source_id in source_ids]]
+        remedy = "Compute the features on the whole waveform set, not on one part of the split."
+        return self.values[self.ids.places(sample_ids, "have no features", remedy)]
 
 
 def compute_feature_table(
@@ -122,14 +117,14 @@ def compute_any(
     """
     settings = {kind: dict(settings.get(kind) or {}) for kind in kinds}
     identities = {
-        kind: json.dumps([key, kind, settings[kind], FEATURES_VERSION, dataset.sample_ids], sort_keys=True)
+        kind: json.dumps([key, kind, settings[kind], FEATURES_VERSION, dataset.ids.ids], sort_keys=True)
         for kind in kinds
     }
     paths = {
         kind: Path(cache_dir) / f"features-{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
         for kind, identity in identities.items()
     }
-    found: dict[str, FeatureTable | DataError] = {kind: _read(path) for kind, path in paths.items()}  # type: ignore[misc]
+    found: dict[str, FeatureTable | DataError] = {kind: _read(path, dataset.ids) for kind, path in paths.items()}  # type: ignore[misc]
     lacking = {kind: settings[kind] for kind in kinds if found[kind] is None}
     if lacking and not len(dataset):
         raise DataError(f"The set holds no samples, so it has no {', '.join(lacking)} features. Check the set.")
@@ -167,9 +162,9 @@ def side_by_side(tables: Mapping[str, FeatureTable]) -> FeatureTable | None:
     """The features of several tables of the same samples as one table; None where there is no table."""
     if not tables:
         return None
-    ids = next(iter(tables.values())).source_ids
+    ids = next(iter(tables.values())).ids
     names = [name for table in tables.values() for name in table.names]
-    return FeatureTable(ids, names, np.concatenate([table.select(ids) for table in tables.values()], axis=1))
+    return FeatureTable(ids, names, np.concatenate([table.select(ids.ids) for table in tables.values()], axis=1))
 
 
 def one_below_other(first: FeatureTable, second: FeatureTable) -> FeatureTable:
@@ -181,7 +176,7 @@ def one_below_other(first: FeatureTable, second: FeatureTable) -> FeatureTable:
     if first.names != second.names:
         raise DataError(f"The features {', '.join(first.names)} are not {', '.join(second.names)}.")
     values = np.concatenate([first.values, second.values])
-    return FeatureTable([*first.source_ids, *second.source_ids], first.names, values)
+    return FeatureTable(SampleIds.concatenate([first.ids, second.ids]), first.names, values)
 
 
 def _computed(dataset: Any, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, FeatureTable | DataError]:
@@ -204,7 +199,7 @@ def _computed(dataset: Any, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str
 def _joined(dataset: Any, results: Sequence[FeatureBatch]) -> FeatureTable:
     problems = Counter(problem for result in results for problem in result.problems if problem is not None)
     values = np.concatenate([result.values for result in results])
-    return FeatureTable(list(dataset.sample_ids), results[0].names, values, dict(problems.most_common()))
+    return FeatureTable(dataset.ids, results[0].names, values, dict(problems.most_common()))
 
 
 def _batches(dataset: Any, what: str, are_events: bool) -> Iterator[dict[str, Any]]:
@@ -237,7 +232,7 @@ def source_latitudes_deg(dataset: Any) -> np.ndarray:
 
 
 def _refuse_or_report(kind: str, table: FeatureTable) -> None:
-    n_incomplete, n = sum(table.problems.values()), len(table.source_ids)
+    n_incomplete, n = sum(table.problems.values()), len(table.ids)
     if not n_incomplete:
         return
     counted = ", ".join(f"{reason}: {count}" for reason, count in table.problems.items())
@@ -251,16 +246,18 @@ def _refuse_or_report(kind: str, table: FeatureTable) -> None:
             f"{message}, more than {MAX_INCOMPLETE_SHARE:.0%}. This baseline cannot be shown for this data."
         )
     first = int((~np.isfinite(table.values).all(axis=1)).argmax())
-    log.warning("%s; the first is '%s'", message, table.source_ids[first])
+    log.warning("%s; the first is '%s'", message, table.ids.ids[first])
 
 
-def _read(path: Path) -> FeatureTable | None:
+def _read(path: Path, ids: SampleIds) -> FeatureTable | None:
     if not path.is_file():
         return None
     try:
         stored = read_arrays(path)
         problems = dict(zip(stored["problems"].tolist(), stored["n_problems"].tolist(), strict=True))
-        return FeatureTable(stored["source_ids"].tolist(), stored["names"].tolist(), stored["values"], problems)
+        if stored["source_ids"].tolist() != list(ids.ids):
+            raise ValueError("its samples are others")
+        return FeatureTable(ids, stored["names"].tolist(), stored["values"], problems)
     except (OSError, ValueError, KeyError) as error:
         log.warning("Cached features %s cannot be read (%s); computing them again", path, error)
         return None
@@ -270,7 +267,7 @@ def _write(path: Path, table: FeatureTable) -> None:
     with whole_file(path) as partial:
         np.savez_compressed(
             partial,
-            source_ids=np.array(table.source_ids),
+            source_ids=np.array(table.ids.ids),
             names=np.array(table.names),
             values=table.values,
             problems=np.array(list(table.problems), dtype=str),

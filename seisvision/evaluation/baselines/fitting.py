@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import EVENT, TRACE
 from seisvision.evaluation.baselines.baseline import Baseline, strongest_baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable, computed_features, side_by_side
 from seisvision.outputs.kinds import predictions_class
@@ -24,21 +26,16 @@ VALIDATION, OF_TRAINING = "the validation samples", "a fifth of the training eve
 class Part:
     """Samples and what is to be predicted of them."""
 
-    sample_ids: list[str]
-    """N ids, each once."""
-    source_ids: list[str]
-    """N ids of events."""
+    ids: SampleIds
+    """Which N samples these are."""
     targets: Mapping[str, np.ndarray]
     """By column, (N,): class numbers, -1 without label, or numbers, NaN without."""
 
     def where(self, chosen: np.ndarray) -> Part:
         """The samples that ``chosen`` (N,) marks."""
         places = np.flatnonzero(chosen)
-        return Part(
-            [self.sample_ids[i] for i in places],
-            [self.source_ids[i] for i in places],
-            {column: np.asarray(values)[places] for column, values in self.targets.items()},
-        )
+        targets = {column: np.asarray(values)[places] for column, values in self.targets.items()}
+        return Part(self.ids.take(places), targets)
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,8 @@ def make_features(
         cache_dir: folder of cached feature tables.
         key: fingerprint of the waveform set and settings of the samples, see `compute_feature_table`.
     """
-    alone, others = predictions_class(about["kind"]).feature_kinds(unit, about)
+    has_features = unit in (EVENT.name, TRACE.name)
+    alone, others = predictions_class(about["kind"]).feature_kinds(unit, about) if has_features else ([], [])
     complete, computed = computed_features(dataset, [*alone, *others], settings, cache_dir, key)
     return arranged({kind: complete[kind] for kind in alone}, computed)
 
@@ -91,7 +89,7 @@ def arranged(alone: Mapping[str, FeatureTable | str], together: Mapping[str, Fea
         geometry = together["geometry"]
         count = geometry.values[:, [geometry.names.index(N_STATIONS)]]
         values = np.concatenate([count, np.log(np.maximum(count, 1))], axis=1)
-        table = FeatureTable(geometry.source_ids, [N_STATIONS, f"log_{N_STATIONS}"], values)
+        table = FeatureTable(geometry.ids, [N_STATIONS, f"log_{N_STATIONS}"], values)
         alone = {"station_count": table, **alone}
     return Features(alone, together)
 
@@ -110,7 +108,7 @@ def fit_output(
     Args:
         features: of the samples of all parts.
         about: description of the output.
-        parts: by name what has ``sample_ids``, ``source_ids`` and ``targets``, such as :class:`Part`.
+        parts: by name what has ``ids`` and ``targets``, such as :class:`Part`.
         class_weight: ``balanced`` where the network's loss is weighted by inverse class frequency.
         level: confidence level of the intervals.
         seed: base seed of the trees.
@@ -140,10 +138,10 @@ def choose_strongest(
     if any("val" in baseline.predictions for baseline in fitted.values()):
         name = strongest_baseline(fitted, "val")
         return None if name is None else Choice(name, VALIDATION)
-    whole = Part(list(train.sample_ids), list(train.source_ids), train.targets)
-    events = sorted(set(whole.source_ids))
+    whole = Part(train.ids, train.targets)
+    events = sorted(set(whole.ids.source_ids))
     held = numpy_stream(seed, "baseline/held out").permutation(events)[: max(1, round(HELD_OUT * len(events)))]
-    is_held = np.isin(whole.source_ids, held)
+    is_held = np.isin(whole.ids.source_ids, held)
     if is_held.all():
         return None
     name = strongest_baseline(refit({"train": whole.where(~is_held), "val": whole.where(is_held)}), "val")
@@ -152,7 +150,7 @@ def choose_strongest(
 
 def with_stations(features: Features, dataset: Any, columns: Sequence[str]) -> Features:
     """Features with the station of each of N single traces, from these columns of the set."""
-    table = dataset.waveform_set.metadata.iloc[[int(sample_id) for sample_id in dataset.sample_ids]]
+    table = dataset.ids.table(dataset.waveform_set.metadata)
     known = [table[name].astype(str) for name in columns if name in table]
-    stations = dict(zip(dataset.sample_ids, zip(*known, strict=True), strict=True)) if known else {}
+    stations = dict(zip(dataset.ids.ids, zip(*known, strict=True), strict=True)) if known else {}
     return replace(features, stations=stations)

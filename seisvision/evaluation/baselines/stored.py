@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.baselines.feature_table import KINDS, TRACE_KINDS, FeatureTable, one_below_other
 from seisvision.evaluation.baselines.fitting import Features, Part, arranged
@@ -43,21 +44,22 @@ class StoredBaselines:
         """Write everything to ``path``."""
         arrays: dict[str, np.ndarray] = {
             "about": np.array(json.dumps({"settings": self.settings, "outputs": self.outputs, "seed": self.seed})),
-            "sample_ids": np.array(self.train.sample_ids, dtype=str),
-            "source_ids": np.array(self.train.source_ids, dtype=str),
+            "sample_ids": np.array(self.train.ids.ids, dtype=str),
+            "source_ids": np.array(self.train.ids.source_ids, dtype=str),
         }
         arrays |= {f"target/{column}": np.asarray(values) for column, values in self.train.targets.items()}
         for kind, table in self.tables.items():
             arrays[f"names/{kind}"] = np.array(table.names, dtype=str)
-            arrays[f"values/{kind}"] = table.select(self.train.sample_ids)
+            arrays[f"values/{kind}"] = table.select(self.train.ids.ids)
         with whole_file(path) as partial:
             np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]
 
     def training_part(self) -> Part:
         """The training samples under names that no other set has."""
-        ids = [f"{OF_TRAINING}{name}" for name in self.train.sample_ids]
-        events = [f"{OF_TRAINING}{name}" for name in self.train.source_ids]
-        return Part(ids, events, self.train.targets)
+        ids, events = (
+            [f"{OF_TRAINING}{name}" for name in names] for names in (self.train.ids.ids, self.train.ids.source_ids)
+        )
+        return Part(SampleIds(self.train.ids.unit, ids, events), self.train.targets)
 
     def beside(self, other: Features) -> Features:
         """Features of the training samples and of other samples together, as far as both have them."""
@@ -77,11 +79,15 @@ class StoredBaselines:
         if kind not in self.tables:
             raise DataError(f"the training samples have no features of kind '{kind}'")
         table = self.tables[kind]
-        return FeatureTable(self.training_part().sample_ids, table.names, table.values)
+        return FeatureTable(self.training_part().ids, table.names, table.values)
 
 
-def read_stored(path: Path) -> StoredBaselines:
+def read_stored(path: Path, unit: str) -> StoredBaselines:
     """Read what `StoredBaselines.write` wrote.
+
+    Args:
+        path: the file.
+        unit: what a sample of that run is.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -90,13 +96,13 @@ def read_stored(path: Path) -> StoredBaselines:
         stored = read_arrays(path)
         about = parse_json(str(stored["about"]))
         _check_types(about, stored)
-        ids = stored["sample_ids"].tolist()
+        ids = SampleIds(unit, stored["sample_ids"].tolist(), stored["source_ids"].tolist())
         targets = {name.partition("/")[2]: stored[name] for name in stored if name.startswith("target/")}
         kinds = [name.partition("/")[2] for name in stored if name.startswith("values/")]
         tables = {kind: FeatureTable(ids, stored[f"names/{kind}"].tolist(), stored[f"values/{kind}"]) for kind in kinds}
-        train = Part(ids, stored["source_ids"].tolist(), targets)
+        train = Part(ids, targets)
         return StoredBaselines(train, tables, about["settings"], about["outputs"], about["seed"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, DataError) as error:
         raise CheckpointError(
             f"{path}, which holds what the baselines were fitted on, cannot be read ({error}). Delete it to go on "
             "without baselines that were fitted, or train again with run.fresh=true."

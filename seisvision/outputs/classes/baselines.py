@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
@@ -33,11 +34,10 @@ DESCRIPTIONS = {
 def fit_baselines(
     features: Mapping[str, FeatureTable | str],
     labels: Mapping[str, int],
-    parts: Mapping[str, Sequence[str]],
+    parts: Mapping[str, SampleIds],
     class_names: Sequence[str],
     *,
     everything: FeatureTable | None = None,
-    source_of: Mapping[str, str] | None = None,
     stations: Mapping[str, Any] | None = None,
     class_weight: Literal["balanced"] | None = None,
     level: float = 0.95,
@@ -50,10 +50,9 @@ def fit_baselines(
     Args:
         features: tables by baseline name; a string is the reason why a baseline cannot be had.
         labels: class number by sample id; samples that are absent or -1 are left out.
-        parts: sample ids by part of the split; ``train`` is fitted, all others are predicted.
+        parts: samples by part of the split; ``train`` is fitted, all others are predicted.
         class_names: K names.
         everything: all features of the samples side by side, for the trees; None: no trees.
-        source_of: event by sample id where samples are traces; None where they are events.
         stations: station by sample id; adds ``station_only``.
         class_weight: ``balanced`` where the network's loss is weighted by inverse class frequency.
         level: confidence level of the intervals.
@@ -65,7 +64,8 @@ def fit_baselines(
     Raises:
         DataError: there are no labelled training samples, or a table lacks samples of the split.
     """
-    ids = {part: [i for i in part_ids if labels.get(i, -1) >= 0] for part, part_ids in parts.items()}
+    known = {part: one.select([i for i in one.ids if labels.get(i, -1) >= 0]) for part, one in parts.items()}
+    ids = {part: one.ids for part, one in known.items()}
     targets = {part: np.array([labels[i] for i in part_ids], dtype=int) for part, part_ids in ids.items()}
     if not ids.get("train"):
         raise DataError("Baselines need labelled training events and there are none. Check the labels and the split.")
@@ -76,8 +76,7 @@ def fit_baselines(
         about = {"kind": "class", "class_names": list(class_names)}
         said: dict[str, Predictions] = {}
         for part in evaluated:
-            events = [source_of[i] for i in ids[part]] if source_of is not None else ids[part]
-            said[part] = ClassPredictions.from_decoded(about, ids[part], events, targets[part], probability[part])
+            said[part] = ClassPredictions.from_decoded(about, known[part], targets[part], probability[part])
         metrics = {part: one.measures(level, train_target) for part, one in said.items()}
         return Baseline(name, _describe(name), feature_names, metrics, said)
 

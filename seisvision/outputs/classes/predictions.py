@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seisvision.base.units import EVENT
 from seisvision.evaluation.differences import Influence, area_influence, average, balanced_influence, mean_influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.averaging import mean_of_votes
@@ -85,7 +86,7 @@ class ClassPredictions(Predictions):
     @classmethod
     def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         """Of events the expert's features, of single traces a spectral ratio."""
-        if unit == "event":
+        if unit == EVENT.name:
             return ["geometry", "band_power", "physics"], ["attributes"]
         return ["spectral_ratio"], ["two_feature", "trace_attributes"]
 
@@ -96,20 +97,17 @@ class ClassPredictions(Predictions):
         """See :func:`~seisvision.outputs.classes.baselines.fit_baselines`."""
         from seisvision.outputs.classes.baselines import fit_baselines
 
-        def by_sample(values: Callable[[Any], Sequence[Any]]) -> dict[str, Any]:
-            return {
-                name: value
-                for part in parts.values()
-                for name, value in zip(part.sample_ids, values(part), strict=True)
-            }
-
+        labels = {
+            sample_id: int(number)
+            for part in parts.values()
+            for sample_id, number in zip(part.ids.ids, part.targets[about["target"]], strict=True)
+        }
         return fit_baselines(
             features.alone,
-            by_sample(lambda part: [int(number) for number in part.targets[about["target"]]]),
-            {name: part.sample_ids for name, part in parts.items()},
+            labels,
+            {name: part.ids for name, part in parts.items()},
             about["class_names"],
             everything=everything,
-            source_of=by_sample(lambda part: part.source_ids),
             stations=features.stations,
             **settings,
         )

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seisvision.base.units import TRACE
 from seisvision.errors import DataError
 from seisvision.evaluation.differences import Influence
 from seisvision.evaluation.intervals import Measure
@@ -35,7 +36,7 @@ class ScalarPredictions(RegressionPredictions):
     @classmethod
     def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         """For offsets of single traces also what follows from P and S."""
-        if unit == "trace" and about["target"] == OFFSET_TARGET:
+        if unit == TRACE.name and about["target"] == OFFSET_TARGET:
             return ["two_feature", "s_minus_p"], ["spectral_ratio", "trace_attributes"]
         return super().feature_kinds(unit, about)
 

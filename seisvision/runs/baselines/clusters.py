@@ -80,7 +80,7 @@ def compare_with_simple_clusters(
                 column: {
                     measure: value.to_dict()
                     for measure, value in agreement_measures(
-                        simple.labels, classes.numbers, found.source_ids, level
+                        simple.labels, classes.numbers, found.ids.source_ids, level
                     ).items()
                 }
                 for column, classes in known.items()
@@ -88,7 +88,7 @@ def compare_with_simple_clusters(
         }
         for column, classes in known.items():
             differences[column][name] = agreement_difference(
-                clustering.labels, simple.labels, classes.numbers, found.source_ids, level
+                clustering.labels, simple.labels, classes.numbers, found.ids.source_ids, level
             )
     return {"baselines": baselines, "differences": differences}
 
@@ -98,7 +98,7 @@ def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracte
     dataset = data.variant(["train"], components=keys.COMPONENTS)
     settings = feature_settings(config)
     made: dict[str, np.ndarray | str] = {}
-    for kind in HAND_MADE[data.unit]:
+    for kind in HAND_MADE.get(data.unit, ()):
         try:
             table = compute_feature_table(
                 dataset,
@@ -111,7 +111,7 @@ def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracte
             log.info("k-means on %s is left out: %s", kind, error)
             made[kind] = str(error)
         else:
-            made[kind] = _standardised(table.select(found.sample_ids))
+            made[kind] = _standardised(table.select(found.ids.ids))
     return made
 
 

@@ -81,7 +81,7 @@ def fit_again(
     run = RunFolder(checkpoint.resolve().parent.parent)
     warn_if_altered(run, re.compile(re.escape(FILE)))
     path = run.path / FILE
-    stored = read_stored(path) if path.is_file() else None
+    stored = read_stored(path, data.unit) if path.is_file() else None
     if stored is None:
         log.warning("%s is not there, so no baseline but a constant guess can be shown beside the network.", path)
     baselines: dict[str, dict[str, Baseline]] = {}
@@ -125,7 +125,7 @@ def _constant(
     name = said.guess_name
     decoded = np.full(said.decoded.shape, np.nan)
     decoded[:, : np.size(guess)] = guess
-    constant = type(said).from_decoded(said.about, said.sample_ids, said.source_ids, said.target, decoded)
+    constant = type(said).from_decoded(said.about, said.ids, said.target, decoded)
     metrics = {part: constant.measures(level)}
     return {name: Baseline(name, said.guess_description, [], metrics, {part: constant})}
 
@@ -149,7 +149,7 @@ def _fitted_again(
         cache_dir=Path(config["system"]["data_dir"]) / "features",
         key=features_key(config, data, len(dataset)),
     )
-    asked = Part(said.sample_ids, said.source_ids, {about["target"]: said.target})
+    asked = Part(said.ids, {about["target"]: said.target})
     if about["kind"] == "class":
         _check_class_numbers(stored.train.targets[about["target"]], len(about["class_names"]))
     parts = {"train": stored.training_part(), part: asked}

@@ -12,6 +12,7 @@ import numpy as np
 from torch.utils.data import DataLoader
 
 from seisvision import keys
+from seisvision.base.units import unit_named
 from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
 from seisvision.evaluation.baselines.baseline import Baseline
@@ -94,8 +95,13 @@ def differences(
 
 def features_key(config: Mapping[str, Any], data: EventDataModule, n_samples: int) -> str:
     """All that stored features of the samples depend on."""
-    section = "samples" if data.unit == "event" else "traces"
-    cut = [data.unit, config["dataset"][section], config.get("offset_hash"), config["seed"], n_samples]
+    cut = [
+        data.unit,
+        config["dataset"][unit_named(data.unit).section],
+        config.get("offset_hash"),
+        config["seed"],
+        n_samples,
+    ]
     return json.dumps([data.waveform_set.fingerprint, *cut], sort_keys=True)
 
 
@@ -124,7 +130,7 @@ def _features(config: Mapping[str, Any], data: EventDataModule, about: Mapping[s
         cache_dir=Path(config["system"]["data_dir"]) / "features",
         key=features_key(config, data, len(dataset)),
     )
-    return with_stations(features, dataset, STATION_COLUMNS) if data.unit == "trace" else features
+    return with_stations(features, dataset, STATION_COLUMNS) if unit_named(data.unit).numbers_rows else features
 
 
 def _fit(
@@ -163,7 +169,7 @@ def _store(
             "strongest": choice and choice.name,
             "chosen_on": choice and choice.chosen_on,
         }
-    part = Part(list(train.sample_ids), list(train.source_ids), train.targets)
+    part = Part(train.ids, train.targets)
     StoredBaselines(part, tables, feature_settings(config), outputs, config["seed"]).write(path)
 
 
@@ -175,9 +181,9 @@ def linear_physics(dataset: Any, about: Mapping[str, Any], parts: Mapping[str, A
         azimuth_deg |= dict(zip(batch[keys.SOURCE_ID], estimator(batch).azimuth_deg.tolist(), strict=True))
     said: dict[str, Predictions] = {}
     for part, samples in parts.items():
-        found = np.array([azimuth_deg[source_id] for source_id in samples.source_ids])
+        found = np.array([azimuth_deg[source_id] for source_id in samples.ids.source_ids])
         decoded = np.stack([found, np.full(len(found), np.nan)], axis=1)
         target = samples.targets[FORCE_AZIMUTH]
-        said[part] = kind.from_decoded(about, samples.sample_ids, samples.source_ids, target, decoded)
+        said[part] = kind.from_decoded(about, samples.ids, target, decoded)
     metrics = {part: one.measures(level) for part, one in said.items()}
     return Baseline("linear_physics", "least squares for the force on back-propagated surface waves", [], metrics, said)

@@ -125,8 +125,7 @@ class Said:
             SeisvisionError: predictions cannot be read, or disagree on the true values.
         """
         several = [self.of(run) for run in runs]
-        answered = [set(np.asarray(one.sample_ids)[one.answered].tolist()) for one in several]
-        ids = tuple(one for one in several[0].sample_ids if all(one in some for some in answered))
+        ids = tuple(_shared(several, [one.answered for one in several]))
         if not ids:
             raise DataError("no sample is answered by both")
         found = [self._influence(run, measure, ids) for run in runs]
@@ -225,5 +224,12 @@ def _adjusted(pair: Pair, n_pairs: int) -> Pair:
 
 def common_samples(several: Sequence[Predictions]) -> list[str]:
     """Labelled samples that all predicted, in the order of the first."""
-    ids = [set(np.asarray(one.sample_ids)[one.labelled].tolist()) for one in several]
+    return _shared(several, [one.labelled for one in several])
+
+
+def _shared(several: Sequence[Predictions], known: Sequence[np.ndarray]) -> list[str]:
+    """Ids of the samples that all know, in the order of the first; none where some are events and others traces."""
+    if len({one.ids.unit for one in several}) > 1:
+        return []
+    ids = [set(np.asarray(one.sample_ids)[some].tolist()) for one, some in zip(several, known, strict=True)]
     return [sample_id for sample_id in several[0].sample_ids if all(sample_id in some for some in ids)]
