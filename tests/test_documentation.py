@@ -1,10 +1,11 @@
-"""What the pages point to is there: files, headings, targets of make, settings.
+"""What the pages point to is there: files, headings, targets of make, settings; and the floors are as they are drawn.
 
 Their commands are tested in ``tests/runs/test_documented_commands.py``; ``make docs`` says which page nothing leads to.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,3 +100,38 @@ def _settings(file: Path) -> Iterator[str]:
             yield from below(value, [*at, str(key)])
 
     yield from below(node, place)
+
+
+def floors() -> dict[str, int]:
+    """Floor of every room in the drawing of ``docs/architecture.md``; ``cli`` is a command, above all of them."""
+    drawing = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^│ (\d) +(.*)│$", drawing, re.MULTILINE)
+    rooms = {room: int(floor) for floor, content in lines for room in re.findall(r"\b(\w+)/ ", content)}
+    return {room: floor for room, floor in rooms.items() if room != "seisvision"} | {"cli": 99}
+
+
+def test_no_room_imports_from_its_own_floor_or_from_above() -> None:
+    floor_of = floors()
+    rooms = {path.parent.name for path in (ROOT / "seisvision").glob("*/__init__.py")}
+    assert rooms == floor_of.keys() - {"cli"}, "draw the rooms in docs/architecture.md"
+    wrong = []
+    for path in (ROOT / "seisvision").rglob("*.py"):
+        room = path.relative_to(ROOT / "seisvision").parts[0].removesuffix(".py")
+        for module in _imported(ast.parse(path.read_text(encoding="utf-8"))):
+            other = module.split(".")[1]
+            # What is no room is on the ground floor.
+            if other != room and other in floor_of and floor_of[other] >= floor_of.get(room, 0):
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert not wrong
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """Modules of seisvision that are imported anywhere in a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.startswith("seisvision."))
