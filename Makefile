@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo atlas test lint format types bench coverage docs clean
+.PHONY: help setup demo atlas quick test lines lint format types bench coverage docs clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -30,8 +30,15 @@ demo: $(READY)  ## train, evaluate and report a first experiment on the built-in
 atlas: $(READY)  ## every experiment of the Seismic Atlas in reduced size, and a report (about an hour)
 	$(BIN)/seisvision atlas
 
+# What takes long without being marked is told at the end: mark it, or make it quicker.
+quick: $(READY)  ## run the tests that neither train nor start processes (two minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --durations=10 --durations-min=3
+
 test: $(READY)  ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+lines: $(READY)  ## run the quick tests and list the lines of seisvision that none of them reaches
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --cov=seisvision --cov-report=term-missing:skip-covered
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check .
@@ -59,9 +66,8 @@ bench: $(READY)  ## measure speed against what a user would use instead, as rati
 coverage: $(READY)  ## count how often the printed intervals hold the truth
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/coverage.py
 
-docs: $(READY)  ## build the pages in docs/ as HTML
-	@$(BIN)/python -m sphinx --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet -e '.[docs]' -c constraints.txt
-	$(BIN)/python -m sphinx -W -q -b html docs docs/_build
+docs: $(READY)  ## build the pages in docs/ as HTML; a broken link or a page that nothing leads to fails
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 clean:  ## remove the environment and caches; data and runs stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from slow_tests import mark_slow
 
 from seisvision.runs import terminal
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``make quick`` leaves out what is slow."""
+    mark_slow(items)
 
 
 @pytest.fixture(scope="session")

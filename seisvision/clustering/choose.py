@@ -128,8 +128,10 @@ def choose_k(features: Sequence[np.ndarray], seed: int = DEFAULT_SEED, n_repeats
     counts = dict(sorted(Counter(numbers).items()))
     several = [number for number in numbers if number > 1]
     k, agreement = 1, math.nan
+    # A repeat sees a part of the samples, and can show no more groups than that part.
     asked = {"n_networks": len(runs), "most": most_groups(round(EVENT_SHARE * len(runs[0])))}
     if len(several) >= STRUCTURE_SHARE * n_repeats:
+        # The lower of two middle numbers claims less.
         k = several[(len(several) - 1) // 2]
         agreement = _agreement(runs, k, seed)
     if k == 1 or agreement < AGREEMENT:
@@ -210,11 +212,13 @@ def _repeat(runs: list[np.ndarray], seed: int, number: int) -> np.ndarray:
 def _consensus(labellings: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Most frequent label (N,) after matching numbers to the most typical labelling, and its share (N,)."""
     n_groups = int(labellings[0].max()) + 1
+    # One labelling has to lend its numbers to the votes; an odd one would blur them all.
     likeness = [np.mean([adjusted_rand_score(one, other) for other in labellings]) for one in labellings]
     reference = labellings[int(np.argmax(likeness))]
     votes = np.zeros((len(reference), n_groups))
     for labels in labellings:
         shared = np.bincount(labels * n_groups + reference, minlength=n_groups**2).reshape(n_groups, n_groups)
+        # Numbers mean nothing from one labelling to the next: groups are the same that share most samples (Kuhn 1955).
         _, matched = linear_sum_assignment(-shared)
         votes[np.arange(len(labels)), matched[labels]] += 1
     final = votes.argmax(axis=1)

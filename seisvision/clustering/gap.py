@@ -54,6 +54,7 @@ def gap_statistic(
             for _ in range(n_references)
         ]
     )
+    # The expected value is itself a mean of few references.
     error = references.std(axis=0) * np.sqrt(1 + 1 / n_references)
     return GapCurve(list(ks), references.mean(axis=0) - found, error)
 

@@ -82,6 +82,7 @@ def kmeans(
         labels = _nearest(points[kept], centres)
         is_small = np.bincount(labels, minlength=k) < min_cluster_size
         inside = kept[~is_small[labels]]
+        # Nothing is small any more, everything is, or what is left cannot be k large clusters.
         if len(inside) in (len(kept), 0) or len(inside) < k * min_cluster_size:
             break
         kept = inside

@@ -104,6 +104,7 @@ def find_groups(points: np.ndarray, seed: int, *, n_cells: int = N_CELLS, level:
             if known[a, b] >= HINT:
                 break
         else:
+            # Every pair has a hint of a valley: the least certain one is tested first.
             a, b = max(pairs, key=lambda pair: known[pair])
         p_value = known[a, b]
         if p_value < level:
@@ -140,6 +141,7 @@ def _make_folds(points: np.ndarray, n_cells: int, seed: int) -> tuple[list[_Fold
 
 def _p_value(folds: list[_Fold], a: tuple[int, ...], b: tuple[int, ...], bridges: np.ndarray) -> float:
     """Of no valley between two groups of cells; 1 where neighbouring cells bridge it."""
+    # One line between two large groups may miss where they touch; of two single cells it is the bridge itself.
     local = bridges[:, list(a)][:, :, list(b)].sum(axis=(1, 2)) if len(a) + len(b) > 2 else np.zeros(3)
     if local[1] > CONNECTED * min(local[0], local[2]) and local[1] > 0:
         return 1.0
@@ -159,6 +161,7 @@ def _counts(fold: _Fold, a: tuple[int, ...], b: tuple[int, ...]) -> np.ndarray:
         return np.zeros(3)
     known = np.sort((np.concatenate(along) - start) / (end - start))
     counts = np.searchsorted(known, PLACES + WINDOW / 2) - np.searchsorted(known, PLACES - WINDOW / 2)
+    # Found with the points that made the cells, counted with those that did not: nothing is tested where it was sought.
     valley = PLACES[counts == counts.min()].mean()
     new = (np.concatenate([fold.held_out[cell] for cell in a + b]) @ line - start) / (end - start)
     return (np.abs(new[:, None] - np.array([0.0, valley, 1.0])) < WINDOW / 2).sum(axis=0).astype(float)

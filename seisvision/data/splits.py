@@ -80,6 +80,7 @@ def make_split(
     if len(set(ids)) < len(ids):
         raise DataError(f"the table has {len(ids)} rows but {len(set(ids))} different ids; index it by {unit}")
     groups = _groups(table, ids, by, unit)
+    # One event under two names must not train and test; by trace and station it stands on both sides by intention.
     if by not in ("trace", "station"):
         groups = _joined(groups, table, ids, unit, told)
     places = _places(table) if by == PLACE else None

@@ -210,6 +210,7 @@ def descend(
         step_km = _step_km(state, damping)
         trial = moved(point[rows], step_km[:, 0], step_km[:, 1])
         there = model(active, way(trial[:, None], active.station))
+        # Equal costs too: near the minimum rounding hides the gain, and a refused step would only raise the damping.
         better = there.cost <= state.cost
         state = State(*(_choose(better, a, b) for a, b in zip(vars(there).values(), vars(state).values(), strict=True)))
         point[rows] = _choose(better, trial, point[rows])
@@ -229,6 +230,7 @@ def descend(
 def _step_km(state: State, damping: Tensor) -> Tensor:
     """Damped Newton steps (M, 2) north and east, at most ``LONGEST_STEP_KM`` long."""
     a, b, d = state.curvature.unbind(1)
+    # In units of the mean curvature, so that the damping has none and suits kilometres of any size.
     ridge = damping * (a + d) / 2
     a, d = a + ridge, d + ridge
     determinant = (a * d - b * b).clamp_min(torch.finfo(a.dtype).tiny)

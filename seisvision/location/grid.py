@@ -58,6 +58,7 @@ def approach(problem: Problem) -> tuple[Tensor, Tensor]:
     rough = _softened(problem).single()
     minima = descend(rough.rows(event), first.flatten(0, 1).float(), great_circle, ROUGH_STEP_KM, ROUGH_ITERATIONS)
     point, cost = _normalised(minima.point.double()).reshape(n, k, 3), minima.cost.reshape(n, k)
+    # The best first: of those that arrive at one place it is the one that no earlier one repeats.
     order = cost.argsort(1)
     cost = cost.gather(1, order)
     point = point.gather(1, order[..., None].expand(-1, -1, 3))
@@ -119,6 +120,7 @@ def _separate(candidates: Tensor, cost: Tensor, apart_rad: Tensor) -> Tensor:
 def _mirrored(problem: Problem, point: Tensor) -> Tensor:
     """Points (M, K, 3) on the other side of the great circle nearest to the stations."""
     station = problem.station * problem.used[..., None]
+    # The direction in which the stations reach least, through the centre of the Earth, is normal to that circle.
     normal = torch.linalg.eigh(station.transpose(1, 2) @ station).eigenvectors[:, None, :, 0]
     mirrored = point - 2 * (point * normal).sum(-1, keepdim=True) * normal
     return _normalised(mirrored)

@@ -175,6 +175,7 @@ def _robust(problem: Problem) -> _Found:
     if not doubted.any():
         return found
     rows, member = doubted.nonzero()[:, 0], doubted[event]
+    # Once more from the minima that are known, with the scale left free; events count from 0 among the doubted ones.
     some, number = replace(problem.rows(rows), known_scale=False), (doubted.cumsum(0) - 1)[event[member]]
     again = _chosen(some, number, descend(some.rows(number), minima.point[member]))
     return _placed(found, rows, _with_ellipses(some, again))
@@ -228,6 +229,7 @@ def _by_event(minima: Minimum, event: Tensor, n: int) -> Minimum:
         whole[event, place] = values
         return whole
 
+    # A missing point may be any that geodesics can be taken to: its cost keeps it from being chosen.
     return Minimum(table(minima.point, 0.5), table(minima.cost, torch.inf), table(minima.scale, torch.inf))
 
 

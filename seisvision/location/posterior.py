@@ -85,6 +85,7 @@ def calibrated(problem: Problem, point: Tensor, way: Geodesic, linear: Uncertain
     linear = replace(linear, covariance_km2=linear.covariance_km2.masked_fill(~bounded[:, None, None], torch.nan))
     rows = (bounded & (linear.estimated != problem.known_scale)).nonzero()[:, 0]
     some, there = problem.rows(rows), Geodesic(*(value[rows] for value in way))
+    # A fitted scale is told as the standard deviation of normal errors; the loss has its own.
     scale = linear.scale[rows] * (1.0 if problem.known_scale else student.NORMAL_SCALE)
     region = _region(some, point[rows], there, linear.covariance_km2[rows], scale, other[rows])
     shrink68, shrink95 = (1 - share * (some.dof + 2) ** SHRINKING_POWER for share in SHRINKING[problem.known_scale])
@@ -114,6 +115,7 @@ def _region(
     bent = torch.linalg.eigvalsh(covariance_km2)[:, 1] > (NEARLY_LINEAR * nearest_km).square()
     found = Region(torch.zeros_like(covariance_km2), torch.zeros_like(scale), torch.zeros_like(scale))
     to_other = _offset_km(point, other)
+    # Most regions are nearly ellipses, which few points around the solution describe; only bent ones pay for a ring.
     for chosen, count in ((~bent, FEW_POINTS), (bent, MANY_POINTS)):
         at_once = max(1, PAIRS_AT_ONCE // (count * problem.used.shape[1]))
         for part in chosen.nonzero()[:, 0].split(at_once):
@@ -164,6 +166,8 @@ def drawn(problem: Problem, way: Geodesic, covariance_km2: Tensor, scale: Tensor
     rows = torch.arange(len(scale), device=scale.device)
     nearest = torch.where(problem.used, way.distance_km, torch.inf).argmin(1)
     distance_km = way.distance_km[rows, nearest].clamp_min(1e-3)[:, None]
+    # The ways lead to the stations; seen from the station, outward is the other way. Along it and across it a bent
+    # region is straight.
     outward = -torch.stack([way.north, way.east], -1)[rows, nearest]
     axes = torch.stack([outward, torch.stack([-outward[:, 1], outward[:, 0]], 1)], 1)
     local = axes @ covariance_km2 @ axes.transpose(1, 2)
@@ -171,8 +175,10 @@ def drawn(problem: Problem, way: Geodesic, covariance_km2: Tensor, scale: Tensor
     sigma_km = WIDER * (scale * problem.offset_sigma_km[rows, nearest])[:, None]
     tail = problem.dof.clamp(1, TAIL_DOF)[:, None] if not problem.known_scale else torch.full_like(sigma_km, TAIL_DOF)
     root = WIDER * torch.linalg.cholesky(local)
+    # A golden spiral covers the distribution more evenly than random numbers, and is the same wherever it is drawn.
     node = torch.arange(count, dtype=scale.dtype, device=scale.device)
     share, turn = (node + 0.5) / count, 2 * math.pi * ((node * GOLDEN) % 1)
+    # The radius within which a Student distribution of the plane has this share, in closed form.
     far = (tail * ((1 - share) ** (-2 / tail) - 1)).sqrt()
     unit = torch.stack([far * turn.cos(), far * turn.sin()], -1)
     radial, across = (unit @ root.transpose(1, 2)).unbind(-1)
@@ -186,12 +192,14 @@ def drawn(problem: Problem, way: Geodesic, covariance_km2: Tensor, scale: Tensor
     offset = torch.stack([range_km - distance_km, distance_km * turned], -1)
     squared = torch.einsum("mki,mij,mkj->mk", offset, inverse, offset)
     log_density = -(tail / 2 + 1) * torch.log1p(squared / tail) - root.diagonal(dim1=1, dim2=2).log().sum(1)[:, None]
+    # From km across, on which the covariance stands, to radians: the ring is drawn in these.
     log_density = log_density - math.log(2 * math.pi) + distance_km.log()
     if ring:
         z = (range_km - observed_km) / sigma_km
         log_ring = -z.square() / 2 - sigma_km.log() - 1.5 * math.log(2 * math.pi)
         log_density = torch.logaddexp(log_density, log_ring) - math.log(2)
     impossible = (range_km <= 0) | (turned.abs() > math.pi)
+    # An area is range times radians times km. What was drawn behind the station, or twice, is no place of its own.
     log_density = (log_density - range_km.clamp_min(1e-6).log()).masked_fill(impossible, torch.inf)
     sideways, outwards_km = range_km * turned.sin(), range_km * turned.cos() - distance_km
     north_km, east_km = (outwards_km * axes[:, 0, i, None] + sideways * axes[:, 1, i, None] for i in (0, 1))
@@ -246,11 +254,13 @@ def _summary(draws: Draws, log_weight: Tensor, log_likelihood: Tensor) -> Region
     offset = torch.stack([draws.north_km, draws.east_km], -1)
     order = log_likelihood.argsort(1, descending=True)
     mass = weight.gather(1, order).cumsum(1)
+    # Few far points of great weight would otherwise turn the axes; the radii, taken from all, still count them.
     likely = torch.zeros_like(weight).scatter(1, order, (mass <= SHAPE_LEVEL).to(weight.dtype)) * weight
     shape = torch.einsum("mk,mki,mkj->mij", likely, offset, offset) / likely.sum(1)[:, None, None].clamp_min(1e-12)
     squared = torch.einsum("mki,mij,mkj->mk", offset, torch.linalg.pinv(shape), offset)
     squared, order = squared.sort(1)
     held = weight.gather(1, order)
+    # Half of a point's own weight lies inside of it.
     held = held.cumsum(1) - held / 2
     radii = [_interpolated(held, squared, level).sqrt() for level in (0.68, 0.95)]
     return Region(shape.masked_fill(~seen[:, None, None], torch.nan), *radii)

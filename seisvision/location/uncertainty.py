@@ -66,6 +66,7 @@ class Uncertainty:
             factor = self.factor2(level).sqrt()
         else:
             factor = self.radius95 if level == 0.95 else torch.full_like(mean, math.sqrt(chi_square2(level)))
+        # Twice the angle of the major axis, as the two ends of an axis are one direction.
         direction = torch.rad2deg(torch.atan2(2 * across, north - east) / 2) % 180
         return Ellipse(factor * (mean + half).sqrt(), factor * (mean - half).clamp_min(0).sqrt(), direction)
 
@@ -102,6 +103,7 @@ def linearised(problem: Problem, state: State, residual: Tensor) -> Uncertainty:
         tail = torch.special.gammaincc(dof.clamp_min(1) / 2, fitted.square() * dof.clamp_min(1) / 2)
         estimated = (dof >= 1) & (tail < MISFIT_P_VALUE)
         scale = torch.where(estimated, fitted, 1.0)
+        # What the robust loss does to normal errors: some efficiency lost, and weights whose mean is not 1.
         unit = student.VARIANCE_KNOWN * student.NORMAL_WEIGHT
         factor = unit * scale.square()
     else:
@@ -141,6 +143,7 @@ def second_solution(problem: Problem, minima: Minimum, best: Tensor, certain: Un
     row = torch.arange(n, device=best.device)
     way = geodesic(point[row, best][:, None], point)
     step = torch.stack([way.north, way.east], -1) * way.distance_km[..., None]
+    # Without bounds there is no covariance: zeros keep the numbers finite, and `unbounded` decides instead.
     inverse = torch.linalg.pinv(certain.covariance_km2.nan_to_num(0.0, 0.0, 0.0))
     outside = torch.einsum("bki,bij,bkj->bk", step, inverse, step) > certain.factor2(0.95)[:, None]
     unbounded = ~certain.bounded()[:, None]
@@ -152,6 +155,7 @@ def second_solution(problem: Problem, minima: Minimum, best: Tensor, certain: Un
     else:
         ratio = (scale.square() + EXACT_KM**2) / (scale[row, best].square() + EXACT_KM**2)[:, None]
         dof = certain.dof[:, None]
+        # Two distances leave no residual that would say how much misfit is much.
         two_stations = excess * scale.square() <= TWO_STATION_MISFIT_KM**2
         equal = torch.where(dof >= 1, ratio <= 1 + factor2 / dof.clamp_min(1), two_stations)
     cost = cost.masked_fill(~(distinct & equal), torch.inf)

@@ -154,7 +154,7 @@ class Predictions:
         """Baselines fitted on ``parts["train"]`` that predicted the other parts.
 
         Args:
-            features: :class:`~seisvision.evaluation.baselines.fitting.Features` of the samples of all parts.
+            features: :class:`~seisvision.judging.baselines.Features` of the samples of all parts.
             about: description of the output.
             parts: by name what has ``ids`` and ``targets``.
             everything: all features side by side, for the trees.

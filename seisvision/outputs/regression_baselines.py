@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
 from seisvision.evaluation.baselines.learners import FEWEST_TRAINING, LEARNERS, known_columns, regressor
+from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.kinds import predictions_class
 from seisvision.picking.s_minus_p import fit_distance_curve
 from seisvision.seeding import DEFAULT_SEED, stream_seed

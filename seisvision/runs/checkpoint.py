@@ -74,6 +74,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
     from seisvision.runs.trust.contents import check_archive, check_plain
 
     path = find_checkpoint(path)
+    # Before torch opens it: an archive may lie about its sizes, and the seal names what may be inside.
     check_archive(path)
     check_entries(path)
     try:
@@ -99,6 +100,7 @@ def load_checkpoint(path: str | Path) -> dict[str, Any]:
             "Use a checkpoint from a run folder's checkpoints/."
         )
     check_plain({"seisvision": content, "state_dict": checkpoint.get("state_dict")}, str(path))
+    # It becomes a part of paths.
     if not re.fullmatch(r"[0-9a-f]{10}(-\d{1,9})?", str(content["run_id"])):
         raise CheckpointError(
             f"{path} names the run {str(content['run_id'])[:40]!r}, which is no run id. It was tampered with."

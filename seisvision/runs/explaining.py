@@ -19,9 +19,9 @@ from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.figure_style import plain_text
-from seisvision.evaluation.figures_sources import overlay_figure
-from seisvision.evaluation.saliency import find_layer, grad_cam, rank_correlations, upsample
 from seisvision.files import whole_file
+from seisvision.judging.figures_sources import overlay_figure
+from seisvision.judging.saliency import find_layer, grad_cam, rank_correlations, upsample
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions

@@ -38,14 +38,17 @@ def leave_in_time() -> None:
 
 def _watch(read_end: int, parent: int) -> None:
     deadline = float("inf")
+    # By looking too: not every system tells when a parent has ended.
     while os.getppid() == parent and time.monotonic() < deadline:
         readable, _, _ = select.select([read_end], [], [], LOOK_EVERY_S)
         signals = os.read(read_end, 64) if readable else b""
         asked = [number for number in signals if number in (signal.SIGINT, signal.SIGTERM)]
+        # Asked twice means now.
         if asked and deadline < float("inf"):
             break
         if asked:
             deadline = time.monotonic() + GRACE_S
     with contextlib.suppress(Exception):
         sys.stderr.flush()
+    # Nothing decent: the main thread may be in a collective whose others are gone, and would never get to it.
     os._exit(INTERRUPTED)

@@ -114,6 +114,7 @@ def launch_workers(folder: RunFolder, n_workers: int) -> None:
         workers: list[subprocess.Popen[bytes]] = []
         try:
             # Linux ends workers with the thread that started them, and that is this one, which waits for them.
+            # Added one by one, so that those that run are stopped where the next cannot be started.
             workers += (_start(folder, rank, n_workers, meeting) for rank in range(n_workers))
             failures = _first_failures(workers)
         finally:
@@ -137,6 +138,7 @@ def _start(folder: RunFolder, rank: int, n_workers: int, meeting: Path) -> subpr
     """Start a worker, out of the terminal's reach: Ctrl-C is passed on to it."""
     package = str(Path(errors.__file__).resolve().parents[1])
     paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    # What torchrun would set; Lightning and torch find their place by it.
     variables = {
         PARENT_VARIABLE: str(os.getpid()),
         MEETING_VARIABLE: str(meeting),
@@ -144,6 +146,7 @@ def _start(folder: RunFolder, rank: int, n_workers: int, meeting: Path) -> subpr
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(n_workers),
         "LOCAL_WORLD_SIZE": str(n_workers),
+        # Workers import the very package that this process has, also where it is not installed.
         "PYTHONPATH": os.pathsep.join(dict.fromkeys([package, *filter(None, paths)])),
     }
     return subprocess.Popen(
@@ -182,6 +185,7 @@ def _stop(workers: Sequence[subprocess.Popen[bytes]]) -> None:
     for worker in living:
         if worker.poll() is None:
             with contextlib.suppress(ProcessLookupError):
+                # It leads a session of its own, so this ends what it has started too, such as processes that read.
                 os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
 
@@ -189,6 +193,7 @@ def _stop(workers: Sequence[subprocess.Popen[bytes]]) -> None:
 def _explain(folder: RunFolder, failures: Mapping[int, int], n_workers: int) -> SeisvisionError:
     """The error that was first: a worker that was killed drags the others with it."""
     for rank, code in sorted(failures.items()):
+        # Those two may be ours, or the user's: no cause.
         if code < 0 and -code not in (signal.SIGTERM, signal.SIGINT):
             name = signal.Signals(-code).name
             return WorkerError(
@@ -210,6 +215,7 @@ def first_error(folder: RunFolder, before: float = float("inf")) -> SeisvisionEr
         return None
     first = told[0]
     kind = getattr(errors, first["type"], None)
+    # An error for people is raised here as it was there; of a fault, the traceback is in the worker's log.
     if first["exit_code"] is not None:
         if not (isinstance(kind, type) and issubclass(kind, SeisvisionError)):
             kind = SeisvisionError

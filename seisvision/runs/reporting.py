@@ -12,9 +12,9 @@ import numpy as np
 
 from seisvision import spreadsheets
 from seisvision.data.datamodule import EventDataModule, Exclusion
-from seisvision.evaluation import error_sources
-from seisvision.evaluation.figures_sources import error_against_figure, picture_file
 from seisvision.files import write_text
+from seisvision.judging import error_sources
+from seisvision.judging.figures_sources import error_against_figure, picture_file
 from seisvision.outputs.predictions import Predictions, Table
 from seisvision.runs.figures import Samples, draw_results, draw_some, draw_training, evenly_chosen, pictures
 from seisvision.runs.folder import RunFolder

@@ -62,6 +62,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
     config = folder.config()
     stored = stored_epochs(folder)
     view = build_view(config)
+    # The others find it made, and do not make it at the same time.
     with first_rank_first("the first process to make and check the waveform set"):
         data = build_data(config, view)
     task = _new_task(config, data, view)
@@ -83,6 +84,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
     succeeded = False
     try:
         keeper = _fit(config, folder, data, task, loggers, stored.epochs)
+        # What is reported is the network that is kept, not the one of the last epoch.
         task = _best_of(config, folder, data, task)
         said: Any = _extract(config, data, task) if isinstance(task, DeepClusterTask) else _predict(config, data, task)
         if is_first:

@@ -227,6 +227,7 @@ class DeepClusterTask(pl.LightningModule):
         if self.trainer.is_global_zero:
             _, points = self.prepare_points(features)
             clustering, rank = self.cluster(points, epoch, self.train_k), effective_rank(features)
+        # One process decides: another's rounding might put a border case elsewhere.
         clustering, rank = self.trainer.strategy.broadcast((clustering, rank), src=0)
         assert clustering is not None
         self.labels = clustering.labels

@@ -45,6 +45,7 @@ def share_of(batch: dict[str, Any]) -> Share | None:
     if n_ranks == 1:
         return None
     counts = bool(batch[keys.COUNTS].all()) if keys.COUNTS in batch else True
+    # A process that has run out of samples repeats some, so that no other one waits for it in vain; they have no size.
     n_samples, n_stations = batch[keys.WAVEFORM].shape[:2] if counts else (0, 0)
     # On the processor, so that no accelerator has to be waited for.
     sizes = torch.tensor([n_samples, n_stations])
@@ -79,6 +80,7 @@ def loss_factors(weights: Sequence[torch.Tensor], share: Share | None) -> list[t
     local = torch.stack([weight.detach().float() for weight in weights]) * share.counts
     everywhere = local.clone()
     torch.distributed.all_reduce(everywhere)
+    # Where nothing counts anywhere 0 / tiny is 0, and the loss adds nothing; 0 / 0 would end the training.
     return list((local * share.n_ranks / everywhere.clamp_min(torch.finfo(torch.float32).tiny)).unbind())
 
 
@@ -91,6 +93,7 @@ def gather_rows(values: torch.Tensor) -> torch.Tensor:
     sizes = [torch.empty_like(n_rows) for _ in range(n_ranks)]
     torch.distributed.all_gather(sizes, n_rows)
     longest = int(torch.cat(sizes).max())
+    # The collective takes equal shapes only.
     padded = values.new_zeros((longest, *values.shape[1:]))
     padded[: len(values)] = values
     everywhere = [torch.empty_like(padded) for _ in range(n_ranks)]
@@ -147,6 +150,7 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
             assert self.num_batches_tracked is not None
             self.num_batches_tracked.add_(1)
             momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+            # As torch has it: normalised with the biased variance, remembered with the unbiased one.
             unbiased = variance * (n_values / (n_values - 1).clamp_min(1))
             self.running_mean.lerp_(mean.to(self.running_mean), momentum)
             self.running_var.lerp_(unbiased.to(self.running_var), momentum)
@@ -192,9 +196,11 @@ class _Normalise(torch.autograd.Function):
         of_weight = (gradient * normalised).sum(ctx.over)
         sums = torch.stack([of_bias, of_weight]) * ctx.counts
         torch.distributed.all_reduce(sums, ReduceOp.SUM)
+        # Samples that do not count had no part in the statistics, and nothing flows back to them through these.
         if ctx.counts:
             along_mean, along_scale = (sums / n_all).unbind()
             gradient = gradient - along_mean.view(shape) - normalised * along_scale.view(shape)
         factor = scale if weight is None else scale * weight
+        # The gradients of weight and bias stay those of this process: the strategy averages them with all others.
         of_input = (gradient * factor.view(shape)).to(input.dtype)
         return of_input, None if weight is None else of_weight, of_bias if ctx.has_bias else None, None, None

@@ -167,6 +167,7 @@ class RecordSection(View):
         if len(shades) == 1 and self.channels[0].style != "density":
             shades[0] = 255 - shades[0]
         if len(shades) == 2:
+            # Two channels: red and cyan, which together are grey.
             shades.append(shades[1])
         stacked = torch.stack(shades * (3 // len(shades)), dim=-1)
         return stacked.round().clamp(0, 255).to(torch.uint8)
@@ -176,6 +177,7 @@ class RecordSection(View):
         """Draw the events of ``batch``: float32 (B, P, H, W)."""
         waveform = batch[keys.WAVEFORM]
         self.check_components(waveform)
+        # Only the network may round: filters and travel times need single precision.
         with torch.autocast(waveform.device.type, enabled=False):
             return self._draw(batch, waveform.float())
 
@@ -198,7 +200,9 @@ class RecordSection(View):
         for number, factor in enumerate(scale_factors(traces, self.norm)):
             earlier = timings[number].earlier_s
             if earlier is not None:
+                # Where there is no travel time the trace is masked, and any shift will do.
                 earlier = (earlier.nan_to_num(nan=0.0) / row_s).round().long()
+            # A trace without a column must not reach those of others.
             factor = (factor * self.gain).masked_fill(layout.position_px.isnan(), 0.0)[..., None]
             picture = self._paint(self.channels[number], traces[number], factor, layout, earlier, width)
             pictures.append(picture if down else picture.transpose(1, 2))
@@ -231,6 +235,7 @@ class RecordSection(View):
             lowest, highest = (scaled(side, WIGGLE_LIMIT).mul_(reach) for side in (trace.lowest, trace.highest))
             return draw_wiggles(lowest, highest, layout.position_px, width, line_px=self.line_px, fill=self.fill)
         if channel.style == "density":
+            # The sum has the sign of the larger of the two, whose size the amplitude is.
             values = scaled(torch.copysign(trace.amplitude, trace.lowest + trace.highest), 1.0)
         elif self.envelope_db is None:
             values = scaled(trace.amplitude, 1.0)

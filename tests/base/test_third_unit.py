@@ -19,7 +19,7 @@ from seisvision.base.sample_ids import SampleIds
 from seisvision.base.units import UNITS, Unit, register
 from seisvision.data.collate import collate_events
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.evaluation.baselines.fitting import kinds_of
+from seisvision.judging.baselines import kinds_of
 from seisvision.runs.prediction import ids_in_data_order
 from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
 

@@ -12,9 +12,9 @@ from seisvision.data.waveform_set import WaveformSet
 from seisvision.data.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.baselines import feature_table
-from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.feature_table import compute_feature_table
-from seisvision.evaluation.baselines.fitting import Part, fit_output, make_features
+from seisvision.judging.baselines import Part, fit_output, make_features
+from seisvision.outputs.baseline import Baseline
 
 CLASSES = ["earthquake", "glacial"]
 N_EVENTS = 40

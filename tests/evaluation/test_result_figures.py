@@ -94,7 +94,7 @@ def test_text_from_data_is_one_short_line() -> None:
 def test_importing_what_measures_is_cheap() -> None:
     modules = (
         "evaluation.intervals, picking.s_minus_p, evaluation.tables, evaluation.figures, "
-        "evaluation.baselines.stored, evaluation.baselines.fitting, outputs.kinds, outputs.averaging, "
+        "judging.stored_baselines, judging.baselines, outputs.kinds, outputs.averaging, "
         "outputs.regression_figures, outputs.classes.predictions, outputs.numbers.predictions, "
         "outputs.angles.predictions, outputs.classes.figures"
     )

@@ -11,10 +11,10 @@ import torch
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
-from seisvision.evaluation.baselines.fitting import fit_output, make_features, with_stations
 from seisvision.evaluation.baselines.trace_features import spectral_ratio_features, two_features
+from seisvision.judging.baselines import fit_output, make_features, with_stations
+from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.regression_baselines import fit_regression_baselines
 
 OFFSET = {

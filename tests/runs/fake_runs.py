@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from seisvision.base.sample_ids import SampleIds
-from seisvision.evaluation.error_sources import COLUMNS, error_against
+from seisvision.judging.error_sources import COLUMNS, error_against
 from seisvision.outputs.kinds import predictions_class
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.tables import write_table

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from tiny_runs import TINY, plain_config, tiny_config
 
 from seisvision.errors import CheckpointError
-from seisvision.evaluation.baselines.stored import FILE, read_stored
+from seisvision.judging.stored_baselines import FILE, read_stored
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json

@@ -14,7 +14,7 @@ from fake_runs import fake_clustering, fake_run
 from pytorch_lightning.utilities import rank_zero_only
 
 from seisvision.errors import ConfigurationError
-from seisvision.evaluation.figures_sources import picture_file
+from seisvision.judging.figures_sources import picture_file
 from seisvision.runs.dashboards import send_results, summarise
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.loggers import TensorBoardLogger, TrackioLogger, WandbLogger

@@ -18,7 +18,7 @@ from seisvision.data.recording_shapes import set_shapes
 from seisvision.data.table_cache import FILE_NAME, load_table
 from seisvision.errors import CheckpointError, SeisvisionError
 from seisvision.evaluation.baselines.feature_table import _read as read_features
-from seisvision.evaluation.baselines.stored import read_stored
+from seisvision.judging.stored_baselines import read_stored
 from seisvision.runs.atlas.agreement import read_event_clusters
 from seisvision.runs.cluster_runs import read_cluster_runs
 from seisvision.runs.folder import RunFolder

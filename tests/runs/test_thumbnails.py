@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from fake_runs import CLASS, SCALAR, fake_run
 
-from seisvision.evaluation.figures_sources import picture_file
+from seisvision.judging.figures_sources import picture_file
 from seisvision.runs.comparing.collect import collect
 from seisvision.runs.comparing.groups import compare
 from seisvision.runs.comparing.page import render_page

@@ -305,6 +305,7 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
                 recorded = _recorded(spans)
                 raise Refusal("association", "no_event_in_time", f"holds the time span of no event{recorded}")
         except Refusal as refusal:
+            # What could not be read of the file may be why it holds the time of no event.
             for said in (refusal, *losses):
                 log.add(said, file=name)
             continue

@@ -41,6 +41,7 @@ def mean_direction_interval(unit: np.ndarray, group: np.ndarray, level: float = 
     half = math.atan2(math.sqrt(max(-values[0], 0.0)), math.sqrt(values[1]))
     axis = math.atan2(vectors[1, 0], vectors[0, 0])
     estimate = math.atan2(mean[1], mean[0])
+    # An axis points two ways; the mean direction is the one nearer to the estimate.
     middle = estimate + (axis - estimate + math.pi / 2) % math.pi - math.pi / 2
     return middle - half, middle + half
 
@@ -64,6 +65,7 @@ def resultant_interval(unit: np.ndarray, group: np.ndarray, level: float = 0.95)
     reach = float(special.stdtrit(n_events - 1, 0.5 + level / 2)) * math.sqrt(along @ covariance @ along)
     # Noise alone makes a mean vector, whose squared length is on average the trace.
     noise = float(np.trace(covariance))
+    # Of even directions the squared length is exponential about its mean, which gives its quantile at ``level`` too.
     cleaned, least = (math.sqrt(max(length**2 - times * noise, 0.0)) for times in (1.0, -math.log1p(-level)))
     return cleaned, max(0.0, min(cleaned - reach, least)), min(1.0, length + reach)
 

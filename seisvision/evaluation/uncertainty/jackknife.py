@@ -55,9 +55,11 @@ def jackknife_interval(
         return math.nan, math.nan
     reach = float(special.stdtrit(len(without) - 1, 0.5 + level / 2)) * error
     if centre > GOOD:
+        # Trials whose share has the same standard error.
         n_trials = centre * (1 - centre) * (float(special.ndtri(0.5 + level / 2)) / reach) ** 2
         n_trials = min(n_trials, most_trials)
         return rare_wilson_interval(centre * n_trials, n_trials, level)
+    # The slope of Fisher's transform carries the error over to its scale.
     reach /= 1 - centre**2
     return math.tanh(math.atanh(centre) - reach), math.tanh(math.atanh(centre) + reach)
 

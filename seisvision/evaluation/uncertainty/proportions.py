@@ -55,12 +55,15 @@ def effective_trials(values: np.ndarray, group: np.ndarray, level: float = 0.95)
     size, total = _by_event(np.asarray(values, float), group)
     n, n_events = size.sum(), len(size)
     share = total.sum() / n
+    # Trials that are left if the samples of an event were copies of each other.
     copies = n**2 / (size**2).sum()
     n_different = min(int((total > 1e-9).sum()), int((total < size - 1e-9).sum()))
+    # Of a ratio of two sums, because events have different numbers of samples and the sum of these is chance as well.
     variance = n_events / max(n_events - 1, 1) * ((total - share * size) ** 2).sum() / n**2
     if n_events < 2 or variance <= 1e-18:
         return float(copies)
     estimated = share * (1 - share) / variance
+    # Wilson's interval has the normal quantile: few events, which tell their variance badly, become fewer trials.
     estimated *= (NormalDist().inv_cdf(0.5 + level / 2) / special.stdtrit(n_events - 1, 0.5 + level / 2)) ** 2
     few = n_different < FEW_EVENTS or (n_events < ENOUGH_EVENTS and n_events < n)
     return float(min(estimated, copies) if few else estimated)

@@ -23,6 +23,7 @@ def quantile_interval(values: np.ndarray, share: float, level: float = 0.95) -> 
     # Probability (N + 1,) of at most k values below the quantile.
     at_most = special.bdtr(np.arange(n + 1.0), n, share)
     first, last = int(np.searchsorted(at_most, tail, "right")), int(np.searchsorted(at_most, 1 - tail))
+    # The interval would have to reach beyond the smallest or largest value, of which nothing is known.
     if not 1 <= first <= last < n:
         return math.nan, math.nan
     ordered = np.sort(values)

@@ -41,10 +41,12 @@ def area_part(
     model = _variance(value, *sizes)
     n_seen = len(np.unique(group))
     found = n_seen / max(n_seen - 1, 1) * float((influence**2).sum())
+    # More than 1 where the samples of an event go together.
     factor = found / model if model > 0 else 1.0
     rarer = min(size / many for size, many in zip(sizes, copies, strict=True))
     if rarer * (1 - max(value, 1 - value)) < FEW_DISCORDANT:
         as_copies = [size / many for size, many in zip(sizes, copies, strict=True)]
+        # At the ends of the scale both variances are zero, and their ratio is what is wanted.
         middle = min(max(value, 0.01), 0.99)
         factor = max(factor, _variance(middle, *as_copies) / _variance(middle, *sizes))
     return Part(value, *_ends(value, sizes, factor, level), influence)

@@ -73,11 +73,13 @@ def studentised_interval(
         resampled = [moments.measure(scaled, counts.astype(float)) for counts in chunks]
         skewness = moments.skewness(scaled)
         deviation = np.concatenate([(values - value) / errors for values, errors in resampled])
+    # An error this small is rounding of the numerical derivatives.
     if not (math.isfinite(value) and error > STEP * 1e-3 * max(abs(value), 1e-9)):
         return math.nan, math.nan
     wider = scale.stretch + skewness**2 / moments.n_events
     low, high = wider * np.array(_reach(deviation, moments.n_events - 1, level))
     with np.errstate(over="ignore"):
+        # The quantiles change sides: where resamples may lie far above the estimate, the truth may lie far below it.
         ends = scale.back(np.array([value - high * error, value - low * error]))
     return float(ends[0]), float(ends[1])
 
@@ -106,6 +108,7 @@ class _Moments:
         n, (first, second) = self.n_events, self.pairs
         sums, products = counts @ self.sums / n, counts @ self.products / n
         slope = self._slope(function, sums)
+        # Only one triangle of the products is kept; what is off the diagonal counts for both.
         times = np.where(first == second, 1.0, 2.0)
         covariance = products - sums[:, first] * sums[:, second]
         variance = (slope[:, first] * slope[:, second] * covariance * times).sum(1) / max(n - 1, 1)
@@ -137,6 +140,7 @@ def _reach(deviation: np.ndarray, freedom: int, level: float) -> tuple[float, fl
     """Lower and upper quantile of deviations in standard errors, not nearer than Student's."""
     finite = deviation[np.isfinite(deviation)]
     student = float(special.stdtrit(freedom, 0.5 + level / 2))
+    # Resamples that have a value are no fair sample of all where most have none.
     if len(finite) < len(deviation) / 2 or not len(finite):
         return math.nan, math.nan
     stretch = student / float(special.ndtri(0.5 + level / 2))

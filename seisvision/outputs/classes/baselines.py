@@ -12,9 +12,9 @@ import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
-from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
 from seisvision.evaluation.baselines.learners import FEWEST_TRAINING, LEARNERS, classifier, known_columns
+from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.classes.predictions import ClassPredictions
 from seisvision.outputs.kinds import Predictions
 from seisvision.seeding import DEFAULT_SEED, stream_seed

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from seisvision.evaluation.baselines.baseline import Baseline
 from seisvision.outputs.averaging import average_predictions
+from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.predictions import Predictions
 from seisvision.runs.baselines.foreign import Fitted
 

@@ -14,9 +14,9 @@ import numpy as np
 from seisvision import keys
 from seisvision.data.datamodule import EventDataModule
 from seisvision.errors import DataError
-from seisvision.evaluation.baselines.baseline import Baseline
-from seisvision.evaluation.baselines.fitting import Part, fit_output, make_features
-from seisvision.evaluation.baselines.stored import FILE, StoredBaselines, read_stored
+from seisvision.judging.baselines import Part, fit_output, make_features
+from seisvision.judging.stored_baselines import FILE, StoredBaselines, read_stored
+from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.predictions import Predictions
 from seisvision.runs.baselines.own import FORCE_AZIMUTH, differences, features_key, linear_physics

@@ -15,8 +15,8 @@ from seisvision import keys
 from seisvision.base.units import unit_named
 from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
-from seisvision.evaluation.baselines.baseline import Baseline
-from seisvision.evaluation.baselines.fitting import (
+from seisvision.evaluation.force_azimuth import ForceAzimuthEstimator
+from seisvision.judging.baselines import (
     Choice,
     Features,
     Part,
@@ -25,8 +25,8 @@ from seisvision.evaluation.baselines.fitting import (
     make_features,
     with_stations,
 )
-from seisvision.evaluation.baselines.stored import FILE, StoredBaselines
-from seisvision.evaluation.force_azimuth import ForceAzimuthEstimator
+from seisvision.judging.stored_baselines import FILE, StoredBaselines
+from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions

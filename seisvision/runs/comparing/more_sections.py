@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seisvision.errors import SeisvisionError
-from seisvision.evaluation.figures_sources import QUANTITIES
 from seisvision.evaluation.tables import UNDEFINED, format_measure
+from seisvision.judging.figures_sources import QUANTITIES
 from seisvision.outputs.predictions import SHARE_WRONG
 from seisvision.runs.comparing.charts import Bin, bar_chart, colour, esc, interval_chart
 from seisvision.runs.comparing.groups import Comparison, Group, Summary, level_text

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError
-from seisvision.evaluation.saliency import OutputValue, find_layer, grad_cam, rank_correlations, upsample
+from seisvision.judging.saliency import OutputValue, find_layer, grad_cam, rank_correlations, upsample
 from seisvision.models.alexnet import AlexNet
 from seisvision.models.backbone import Backbone
 from seisvision.models.timm_backbone import TimmBackbone

@@ -17,8 +17,8 @@ import numpy as np
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.baselines.feature_table import KINDS, TRACE_KINDS, FeatureTable, one_below_other
-from seisvision.evaluation.baselines.fitting import Features, Part, arranged
 from seisvision.files import parse_json, whole_file
+from seisvision.judging.baselines import Features, Part, arranged
 from seisvision.stored_arrays import read_arrays
 
 FILE = "baselines.npz"

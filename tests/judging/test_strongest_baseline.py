@@ -9,10 +9,10 @@ import pytest
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.evaluation.baselines.attributes import WAVEFORM_NAMES, trace_attributes, waveform_attributes
-from seisvision.evaluation.baselines.baseline import strongest_baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable
-from seisvision.evaluation.baselines.fitting import Features, Part, choose_strongest, fit_output
-from seisvision.evaluation.baselines.stored import StoredBaselines, read_stored
+from seisvision.judging.baselines import Features, Part, choose_strongest, fit_output
+from seisvision.judging.stored_baselines import StoredBaselines, read_stored
+from seisvision.outputs.baseline import strongest_baseline
 
 KIND = {"kind": "class", "target": "kind", "class_names": ["quake", "blast"]}
 ANGLE = {"kind": "angle", "name": "a", "target": "a", "period_deg": 360, "tolerance_deg": 15.0}

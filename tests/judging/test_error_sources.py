@@ -11,8 +11,8 @@ from sklearn.metrics import precision_recall_fscore_support
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.evaluation.directions import direction
-from seisvision.evaluation.error_sources import error_against
-from seisvision.evaluation.figures_sources import error_against_figure, overlay_figure, picture_file
+from seisvision.judging.error_sources import error_against
+from seisvision.judging.figures_sources import error_against_figure, overlay_figure, picture_file
 from seisvision.outputs.angles.predictions import AnglePredictions
 from seisvision.outputs.classes.predictions import ClassPredictions
 from seisvision.outputs.classes.tables import COLUMNS, STRATA_COLUMNS, class_table, strata_table

@@ -11,8 +11,8 @@ import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.base.units import EVENT, TRACE
-from seisvision.evaluation.baselines.baseline import Baseline, strongest_baseline
 from seisvision.evaluation.baselines.feature_table import FeatureTable, computed_features, side_by_side
+from seisvision.outputs.baseline import Baseline, strongest_baseline
 from seisvision.outputs.kinds import predictions_class
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 

@@ -1,0 +1,158 @@
+"""What ``pip install seisvision`` gives, without any extra, works; what needs an extra says which."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from test_configuration import CHOICES, FILL
+from tiny_runs import ROOT, TINY
+
+from seisvision.cli import COMMANDS
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+WINDOW = [*FILL["dataset", "folder"][1:]]
+FOR_DEVELOPERS = {"docs", "test", "dev", "browser", "all", "fdsn"}
+"""Extras that no user's command needs."""
+
+EACH = """
+import json, sys
+from tiny_runs import plain_config
+from seisvision.errors import SeisvisionError
+from seisvision.runs.experiment import ensure_run
+for overrides in json.load(sys.stdin):
+    try:
+        ensure_run(plain_config(overrides), overrides)
+        print("it ran")
+    except SeisvisionError as error:
+        print(" ".join(str(error).split()))
+"""
+"""Run experiments, and print a line of each."""
+COMPOSE = """
+import json, sys
+from tiny_runs import plain_config
+print(sum(bool(plain_config(overrides)) for overrides in json.load(sys.stdin)))
+"""
+IMPORT = """
+import importlib, pkgutil, seisvision
+names = [module.name for module in pkgutil.walk_packages(seisvision.__path__, "seisvision.")]
+print(sum(bool(importlib.import_module(name)) for name in names))
+"""
+HELP = """
+import sys
+from seisvision.cli import COMMANDS, build_parser
+parser = build_parser()
+for words in [(), *COMMANDS]:
+    try:
+        parser.parse_args([*words, "--help"])
+    except SystemExit as ended:
+        assert ended.code == 0, words
+"""
+
+
+def plain_installation() -> set[str]:
+    """Names of all distributions that the dependencies bring along, as installed here."""
+    found: set[str] = set()
+    wanted = [Requirement(line) for line in PROJECT["dependencies"]]
+    asked: set[tuple[str, str]] = set()
+    while wanted:
+        one = wanted.pop()
+        name = canonicalize_name(one.name)
+        found.add(name)
+        for extra in {"", *one.extras} - {extra for known, extra in asked if known == name}:
+            asked.add((name, extra))
+            try:
+                lines = distribution(name).requires or []
+            except PackageNotFoundError:
+                continue  # For another platform.
+            further = [Requirement(line) for line in lines]
+            wanted += [of for of in further if of.marker is None or of.marker.evaluate({"extra": extra})]
+    return found
+
+
+@pytest.fixture(scope="module")
+def poorer() -> dict[str, str]:
+    """The environment of a process that sees the dependencies only."""
+    plain = plain_installation() | {"seisvision"}
+    by_module = packages_distributions()
+    hidden = {name for names in by_module.values() for name in names if canonicalize_name(name) not in plain}
+    hidden |= {module for module, names in by_module.items() if not {canonicalize_name(name) for name in names} & plain}
+    assert {"pytest", "captum", "optuna", "submitit", "tensorboard"} <= hidden
+    assert not {"torch", "yaml", "hydra", "obspy"} & hidden
+    paths = f"{Path(__file__).parent / 'hidden'}{os.pathsep}{ROOT / 'tests' / 'runs'}{os.pathsep}{ROOT}"
+    return {**os.environ, "PYTHONPATH": paths, "SEISVISION_TEST_HIDDEN": " ".join(sorted(hidden))}
+
+
+def run(poorer: dict[str, str], *words: str, asked: object = None, code: int = 0) -> str:
+    """What a program says, on both streams where it fails as it should; the environment hides what is no dependency."""
+    done = subprocess.run(
+        [sys.executable, *words], env=poorer, cwd=ROOT, capture_output=True, text=True, input=json.dumps(asked)
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout + (done.stderr if code else "")
+
+
+def test_what_is_hidden_is_not_there(poorer: dict[str, str]) -> None:
+    look = "import importlib.util as u; print(*[u.find_spec(name) is None for name in ('captum', 'optuna', 'scipy')])"
+    assert run(poorer, "-c", look).split() == ["True", "True", "False"]
+    ask = "import importlib.metadata as m; print('optuna' in {one.name for one in m.distributions()})"
+    assert run(poorer, "-c", ask).split() == ["False"]
+
+
+def test_every_module_is_imported(poorer: dict[str, str]) -> None:
+    assert int(run(poorer, "-c", IMPORT)) > 200
+
+
+def test_every_command_explains_itself(poorer: dict[str, str]) -> None:
+    assert "name: default" in run(poorer, "train.py", "--cfg", "job")
+    assert "ckpt: ???" in run(poorer, "evaluate.py", "--cfg", "job")
+    said = run(poorer, "-c", HELP)
+    assert said.count("usage: ") == len(COMMANDS) + 1
+
+
+def test_every_yaml_composes(poorer: dict[str, str]) -> None:
+    asked = [[f"{group}={choice}", *FILL.get((group, choice), [])] for group, choice in CHOICES if "/" not in group]
+    assert int(run(poorer, "-c", COMPOSE, asked=asked)) == len(asked) > 80
+
+
+REFUSED = {
+    "tensorboard": [*TINY, "logger=tensorboard"],
+    "trackio": [*TINY, "logger=trackio"],
+    "explain": [*TINY, "explain=gradcam"],
+    "clusters": [*TINY, "task=cluster", "task.backend=faiss"],
+    "seisbench": ["dataset=seisbench", "dataset.source.name=nowhere", "dataset.source.allow_download=true", *WINDOW],
+}
+"""By the extra that each would need."""
+REFUSED_SWEEPS = {
+    "sweeps": ["sweep=optuna", "optimizer.lr=tag(log,interval(1e-5,1e-2))"],
+    "slurm": ["launcher=slurm", "launcher.dry_run=true", "seed=1,2"],
+}
+"""The same of what ``-m`` is needed for."""
+
+
+def test_what_needs_an_extra_names_it(poorer: dict[str, str], data_dir: Path, tmp_path: Path) -> None:
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}"]
+    lines = run(poorer, "-c", EACH, asked=[[*overrides, *folders] for overrides in REFUSED.values()]).splitlines()
+    for extra, line in zip(REFUSED, lines, strict=True):
+        assert f"pip install 'seisvision[{extra}]'" in line
+
+
+@pytest.mark.parametrize(("extra", "overrides"), list(REFUSED_SWEEPS.items()), ids=list(REFUSED_SWEEPS))
+def test_a_sweep_that_needs_an_extra_names_it(
+    poorer: dict[str, str], data_dir: Path, tmp_path: Path, extra: str, overrides: list[str]
+) -> None:
+    folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}"]
+    said = run(poorer, "train.py", "-m", *TINY, *overrides, *folders, code=2)
+    assert f"pip install 'seisvision[{extra}]'" in said
+
+
+def test_each_extra_for_users_is_asked_for() -> None:
+    assert {*REFUSED, *REFUSED_SWEEPS} == set(PROJECT["optional-dependencies"]) - FOR_DEVELOPERS
