@@ -29,7 +29,8 @@ SECRET_NAME = (
     r"(?:password|passwd|passphrase|client_?secret|secret|api[_-]?key|access[_-]?key|private[_-]?key"
     r"|(?:auth|access|api|bearer|session|hf|wandb)[_-]?token|(?<!\w)token)"
 )
-USER_IN_ADDRESS = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@'\"<>]+@")
+USER_IN_ADDRESS = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]+:/{1,2})[^/\s@'\"<>]+@")
+"""With one stroke where an address was taken for the path of a file."""
 SAID = re.compile(rf"({SECRET_NAME}['\"]?\s*[=:]\s*['\"]?|--[\w-]*{SECRET_NAME}\s+)[^\s'\"&,;]+", re.IGNORECASE)
 ASKS_FOR_VALUE = re.compile(rf"--[\w-]*{SECRET_NAME}", re.IGNORECASE)
 NAMED_SECRET = re.compile(rf"(?:^|[._-]){SECRET_NAME}$", re.IGNORECASE)

@@ -128,6 +128,11 @@ def test_a_data_centre_is_named_without_user() -> None:
     assert CANARY not in str(refused.value)
 
 
+def test_an_address_taken_for_a_path_is_masked() -> None:
+    for text in (f"{Path(f'https://me:{CANARY}@host/x')} not found", f"ssh:/{CANARY}@host"):
+        assert CANARY not in redact(text) and "host" in redact(text)
+
+
 def test_ordinary_words_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"WANDB_API_KEY": "", "X_TOKEN": "true", "SSH_AUTH_SOCK": "/tmp/agent"}.items():
         monkeypatch.setenv(name, value)
@@ -136,6 +141,7 @@ def test_ordinary_words_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
         "model.global_pool=token",
         "smi:local/event@2 /tmp/agent",
         "Give each as key=value.",
+        "C:/me@x /tmp/a@b:/c@d",
         "keyword: tokens=3",
     ):
         assert redact(text) == text

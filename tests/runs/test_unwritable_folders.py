@@ -70,6 +70,10 @@ COMMANDS = {
     "compare": lambda out, tmp: ["compare", tmp, "--out", f"{out}.html"],
     "clusters": lambda out, tmp: ["clusters", tmp, "--out", out],
     "tune": lambda out, tmp: ["tune", "lr", "--out", out],
+    "figure of tune": lambda out, tmp: ["tune", "lr", "--out", tmp / "lr.yaml", "--figure", out],
+    "quakeml": lambda out, tmp: ["locate", tmp / "obs.csv", "--out", tmp / "loc.csv", "--quakeml", out],
+    "audit": lambda out, tmp: ["data", "audit", write_set(tmp / "small", 2).path, "--out", out],
+    "atlas": lambda out, tmp: ["atlas", f"system.runs_dir={out}"],
     "wandb": lambda out, tmp: ["sweep", "wandb", "conf/sweep/seeds.yaml", "--out", out],
 }
 

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do the stages, write the report, print its path; 1 where a stage failed."""
     from seisvision.errors import ConfigurationError, did_you_mean
+    from seisvision.files import check_writable
     from seisvision.runs.atlas.presets import configurations, load_preset
     from seisvision.runs.atlas.report import write_report
     from seisvision.runs.atlas.stages import Record, composed, run_stages
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
                 raise ConfigurationError(f"--only {name}. {did_you_mean(name, names)}")
         runs_dir = Path(composed(args.overrides)["system"]["runs_dir"])
         folder = results_folder(runs_dir, preset.name)
+        check_writable(folder, "system.runs_dir")
         record = Record(runs_dir / "atlas" / f"stages-{preset.name}.json")
         try:
             if not args.report_only:
