@@ -25,7 +25,7 @@ def class_table(said: ClassPredictions, measures: Mapping[str, Measure], level: 
     """
     known = np.flatnonzero(said.labelled)
     prediction, target = said.decoded[known].argmax(1), said.target[known]
-    bootstrap = EventBootstrap([said.source_ids[i] for i in known], level)
+    bootstrap = EventBootstrap(said.ids.take(known).source_ids, level)
     rows = []
     for number, name in enumerate(said.class_names):
         is_class, is_said = target == number, prediction == number

@@ -41,11 +41,11 @@ class Predictions(Protocol):
         """Which N samples they are about."""
 
     @property
-    def sample_ids(self) -> Sequence[str]:
+    def sample_ids(self) -> tuple[str, ...]:
         """N ids, each once: event ids or trace rows."""
 
     @property
-    def source_ids(self) -> Sequence[str]:
+    def source_ids(self) -> tuple[str, ...]:
         """N event ids, which repeat where samples are traces."""
 
     @property
