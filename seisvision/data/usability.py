@@ -52,7 +52,7 @@ def set_ids(waveform_set: WaveformSet, unit: str, ids: Sequence[str] | None = No
         )
     events = waveform_set.metadata["source_id"]
     rows = np.arange(len(events)) if ids is None else row_numbers(ids)
-    return SampleIds(unit, list(map(str, rows.tolist())), events.iloc[rows].tolist())
+    return SampleIds(unit, [str(row) for row in rows], events.iloc[rows].tolist())
 
 
 def unusable_samples(

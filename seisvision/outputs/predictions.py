@@ -87,14 +87,14 @@ class Predictions:
         return cls(dict(about), ids, np.asarray(target), np.asarray(decoded))
 
     @property
-    def sample_ids(self) -> Sequence[str]:
+    def sample_ids(self) -> tuple[str, ...]:
         """N ids, each once: event ids or trace rows."""
-        return self.ids.ids
+        return tuple(self.ids.ids)
 
     @property
-    def source_ids(self) -> Sequence[str]:
+    def source_ids(self) -> tuple[str, ...]:
         """N event ids, which repeat where samples are traces."""
-        return self.ids.source_ids
+        return tuple(self.ids.source_ids)
 
     @classmethod
     def problem_of(cls, about: Mapping[str, Any]) -> str:

@@ -264,9 +264,8 @@ def clusters_table(
     own = distances[:, 0]
     margin = distances[:, 1] - own if distances.shape[1] > 1 else np.full(len(own), np.nan)
     place = np.pad(clusters.plane(points), ((0, 0), (0, 2)))[:, :2]
-    said = sample_columns(found.ids, waveform_set.metadata)
-    columns: dict[str, Any] = {"sample_id": said.pop(found.ids.kind.id_column), "source_id": found.ids.source_ids}
-    columns |= said
+    told = sample_columns(found.ids, waveform_set.metadata)
+    columns = {"sample_id": told.pop(found.ids.kind.id_column), "source_id": found.ids.source_ids, **told}
     columns |= dict(marks or {}) | {
         "cluster": assigned.labels,
         "distance": _digits(own),

@@ -190,7 +190,7 @@ def test_left_out_events_are_listed_with_a_reason(tmp_path: Path, caplog: pytest
         ("ev002", "train", "no origin time"),
         ("ev003", "train", "fewer than 3 stations"),
     }
-    assert data.parts["train"].source_ids == ["ev000", "ev004"]
+    assert data.parts["train"].source_ids == ("ev000", "ev004")
     assert "4 events of" in caplog.text and "1 x no origin time" in caplog.text
     with pytest.raises(DataError, match=r"no event is left in part 'train'.*5 x fewer than 9 stations"):
         EventDataModule(tmp_path / "set", split, samples=samples, min_stations=9)

@@ -27,7 +27,7 @@ def class_table(said: ClassPredictions, measures: Mapping[str, Measure], level: 
     """
     known = np.flatnonzero(said.labelled)
     prediction, target = said.decoded[known].argmax(1), said.target[known]
-    bootstrap = EventBootstrap(said.take(known).source_ids, level)
+    bootstrap = EventBootstrap(said.ids.take(known).source_ids, level)
     rows = []
     for number, name in enumerate(said.class_names):
         is_class, is_said = target == number, prediction == number
