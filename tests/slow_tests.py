@@ -26,7 +26,7 @@ def mark_slow(items: list[pytest.Item]) -> None:
     """Mark every test that comes to one of ``SLOW_NAMES`` as ``slow``."""
     known: dict[object, bool] = {}
     for item in items:
-        if isinstance(item, pytest.Function) and any(_is_slow(one, known) for one in _functions(item)):
+        if isinstance(item, pytest.Function) and any(is_slow(one, known) for one in _functions(item)):
             item.add_marker(pytest.mark.slow)
 
 
@@ -37,7 +37,7 @@ def _functions(item: pytest.Function) -> Iterator[Any]:
         yield definitions[-1].func
 
 
-def _is_slow(thing: Any, known: dict[object, bool]) -> bool:
+def is_slow(thing: Any, known: dict[object, bool]) -> bool:
     """Whether a function or class below ``tests``, or what it mentions, is named or mentions a slow name."""
     thing = inspect.unwrap(thing) if callable(thing) else thing
     if thing in known:
@@ -46,7 +46,7 @@ def _is_slow(thing: Any, known: dict[object, bool]) -> bool:
     known[thing] = any(
         name in SLOW_NAMES
         or getattr(found, "__name__", None) in SLOW_NAMES
-        or (_is_ours(found) and _is_slow(found, known))
+        or (_is_ours(found) and is_slow(found, known))
         for code, names in _codes(thing)
         for name, found in _mentioned(code, names)
     )
