@@ -36,14 +36,23 @@ def counts_to(n: int) -> int:
     return n if n < 1 else 1 + counts_to(n - 1)
 
 
-@pytest.mark.parametrize("function", [starts_a_process, imports_what_trains, hands_it_on, has_a_helper])
+def there(n: int) -> None:
+    back(n)
+    starts_a_process()
+
+
+def back(n: int) -> None:
+    there(n) if n else None
+
+
+@pytest.mark.parametrize("function", [there, back, starts_a_process, imports_what_trains, hands_it_on, has_a_helper])
 def test_slow(function: Callable[..., object]) -> None:
-    assert is_slow(function, {})
+    assert is_slow(function)
 
 
 @pytest.mark.parametrize("function", [counts_to, test_slow, max, 3])
 def test_quick(function: object) -> None:
-    assert not is_slow(function, {})
+    assert not is_slow(function)
 
 
 @pytest.fixture
