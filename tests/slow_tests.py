@@ -6,6 +6,7 @@ function mentions, and, as long as these are defined below ``tests``, the names 
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,39 +19,44 @@ TESTS = Path(__file__).resolve().parent
 SLOW_NAMES = {
     *("ensure_run", "run_experiment", "evaluate_checkpoint", "Trainer"),
     *("subprocess", "Popen", "multiprocessing", "ProcessPoolExecutor", "fork"),
+    *("synthesise", "meet_every_step"),
 }
-"""What trains, and what starts a process."""
+"""What trains, starts processes, makes a set from physics, or does a command once for each of its writes."""
+SLOW_FIXTURES = {"data_dir"}
+"""The folder in which the built-in set is made."""
 
 
 def mark_slow(items: list[pytest.Item]) -> None:
     """Mark every test that comes to one of ``SLOW_NAMES`` as ``slow``."""
-    known: dict[object, bool] = {}
-    for item in items:
-        if isinstance(item, pytest.Function) and any(_is_slow(one, known) for one in _functions(item)):
+    for item in (item for item in items if isinstance(item, pytest.Function)):
+        fixtures = item._fixtureinfo.name2fixturedefs
+        functions = [item.function, *(definitions[-1].func for definitions in fixtures.values())]
+        if SLOW_FIXTURES & fixtures.keys() or any(is_slow(one) for one in functions):
             item.add_marker(pytest.mark.slow)
 
 
-def _functions(item: pytest.Function) -> Iterator[Any]:
-    """The test and its fixtures."""
-    yield item.function
-    for definitions in item._fixtureinfo.name2fixturedefs.values():
-        yield definitions[-1].func
+def is_slow(function: Any) -> bool:
+    """Whether a function or class, or anything below ``tests`` that it comes to, mentions a slow name."""
+    seen: set[Any] = set()
+    ahead = [function]
+    while ahead:
+        one = ahead.pop()
+        if one not in seen:
+            seen.add(one)
+            names, ours = _mentions(one)
+            if names & SLOW_NAMES:
+                return True
+            ahead += ours
+    return False
 
 
-def _is_slow(thing: Any, known: dict[object, bool]) -> bool:
-    """Whether a function or class below ``tests``, or what it mentions, is named or mentions a slow name."""
+@functools.cache
+def _mentions(thing: Any) -> tuple[frozenset[str], tuple[Any, ...]]:
+    """The names that a function or class mentions, and the functions, classes and modules of ours among them."""
     thing = inspect.unwrap(thing) if callable(thing) else thing
-    if thing in known:
-        return known[thing]
-    known[thing] = False  # Two functions that call each other are not asked for ever.
-    known[thing] = any(
-        name in SLOW_NAMES
-        or getattr(found, "__name__", None) in SLOW_NAMES
-        or (_is_ours(found) and _is_slow(found, known))
-        for code, names in _codes(thing)
-        for name, found in _mentioned(code, names)
-    )
-    return known[thing]
+    found = [pair for code, names in _codes(thing) for pair in _mentioned(code, names)]
+    names = {name for name, _ in found} | {getattr(one, "__name__", None) for _, one in found}
+    return frozenset(names - {None}), tuple(one for _, one in found if _is_ours(one))
 
 
 def _codes(thing: Any) -> Iterator[tuple[CodeType, dict[str, Any]]]:

@@ -47,6 +47,7 @@ def test_every_stage_of_the_full_preset_builds(stage: Stage) -> None:
     assert (config["stages"] is not None) == (stage.kind == "protocol")
 
 
+@pytest.mark.slow
 def test_the_reduced_preset_does_the_same_experiments_and_says_what_it_reduces() -> None:
     reduced = preset("reduced")
     assert [stage.name for stage in reduced.stages] == [stage.name for stage in FULL.stages]

@@ -29,7 +29,7 @@ PATTERN = re.compile(r"<\w+>|\[--|\[[A-Z]")
 
 def documented() -> Iterator[tuple[str, str, str]]:
     """File, program (empty for seisvision) and words of every command in blocks and within sentences."""
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = path.read_text(encoding="utf-8")
         blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
         sentences = re.sub(r"```\w*\n.*?```", "", text, flags=re.DOTALL)

@@ -19,7 +19,6 @@ from tiny_runs import ROOT, TINY
 from seisvision.cli import COMMANDS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-WINDOW = [*FILL["dataset", "folder"][1:]]
 FOR_DEVELOPERS = {"docs", "test", "dev", "browser", "all", "fdsn"}
 """Extras that no user's command needs."""
 
@@ -128,7 +127,7 @@ REFUSED = {
     "trackio": [*TINY, "logger=trackio"],
     "explain": [*TINY, "explain=gradcam"],
     "clusters": [*TINY, "task=cluster", "task.backend=faiss"],
-    "seisbench": ["dataset=seisbench", "dataset.source.name=nowhere", "dataset.source.allow_download=true", *WINDOW],
+    "seisbench": ["dataset=seisbench", "dataset.source.name=nowhere", "dataset.source.allow_download=true"],
 }
 """By the extra that each would need."""
 REFUSED_SWEEPS = {
