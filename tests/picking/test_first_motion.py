@@ -88,5 +88,6 @@ def test_motion_from_the_first_seconds_on_is_no_failure():
     """At 16 Hz the half second that is searched then holds one sample less than the criterion needs."""
     for rate_hz in (10.0, 15.0, 16.0, 17.0, 20.0):
         samples = np.random.default_rng(0).normal(size=round(12 * rate_hz))
-        samples[round(3 * rate_hz) + 1 :] *= 100
+        first = round(3 * rate_hz) + 1
+        samples[first : first + round(0.5 * rate_hz)] *= 100
         assert 0 <= detect_onset(samples, rate_hz).time_s <= 3.2
