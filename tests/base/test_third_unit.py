@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from seisvision.evaluation.ensemble import average_predictions
-from seisvision.evaluation.predictions import ScalarPredictions
 
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
@@ -20,6 +18,8 @@ from seisvision.base.units import UNITS, Unit, register
 from seisvision.data.collate import collate_events
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.judging.baselines import kinds_of
+from seisvision.outputs.averaging import average_predictions
+from seisvision.outputs.numbers.predictions import ScalarPredictions
 from seisvision.runs.prediction import ids_in_data_order
 from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
 
