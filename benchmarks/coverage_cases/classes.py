@@ -8,6 +8,8 @@ import numpy as np
 from coverage import Case, IntervalCase, shared_noise
 from scipy import special
 
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import TRACE
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.classes.measures import classification_metrics
 from seisvision.outputs.classes.predictions import ClassPredictions
@@ -35,7 +37,9 @@ def measured(target: np.ndarray, probability: np.ndarray, groups: np.ndarray, n_
     )
     ids = groups.astype(str).tolist()
     samples = [str(number) for number in range(len(ids))]
-    said = ClassPredictions({"name": "class", "class_names": names}, samples, ids, target, probability)
+    said = ClassPredictions(
+        {"name": "class", "class_names": names}, SampleIds(TRACE.name, samples, ids), target, probability
+    )
     row = class_table(said, found)[-1]
     return found | {"f1 of the last class": Measure(*row[-3:])}
 

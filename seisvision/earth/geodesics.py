@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
 
 from seisvision.earth.constants import WGS84_FLATTENING
-from seisvision.earth.vincenty import inverse
+from seisvision.earth.vincenty import NUMBERS, inverse
 
 CONVERGED_RAD: Final = 1e-13
 OPPOSITE: Final = np.cos(np.radians(179))
@@ -105,11 +106,30 @@ def path(
     Angles are NaN where there is no direction: at one point, at a pole (from there), and at the antipode.
     """
     places = (latitude1_deg, within_half_turn(longitude1_deg), latitude2_deg, within_half_turn(longitude2_deg))
-    distance_km, azimuth, back_azimuth = (float(value) for value in geodesic(*places))
+    distance_km, azimuth, back_azimuth = _of_one_pair(*places)
     if distance_km < 1e-3 or _are_antipodes(*places):
         return distance_km, np.nan, np.nan
     azimuth = np.nan if abs(latitude1_deg) == 90 else azimuth
     return distance_km, azimuth, np.nan if abs(latitude2_deg) == 90 else back_azimuth
+
+
+def _of_one_pair(
+    latitude1_deg: float, longitude1_deg: float, latitude2_deg: float, longitude2_deg: float
+) -> tuple[float, float, float]:
+    """:func:`geodesic` of plain numbers, which is what an importer asks for station by station."""
+    latitude1, latitude2 = math.radians(latitude1_deg), math.radians(latitude2_deg)
+    turn = math.radians(longitude2_deg - longitude1_deg)
+    cosine = math.sin(latitude1) * math.sin(latitude2) + math.cos(latitude1) * math.cos(latitude2) * math.cos(turn)
+    if cosine < OPPOSITE:
+        distance_km, azimuth, back = geodesic(latitude1_deg, longitude1_deg, latitude2_deg, longitude2_deg)
+        return float(distance_km), float(azimuth), float(back)
+    reduced = [math.atan((1 - WGS84_FLATTENING) * math.tan(latitude)) for latitude in (latitude1, latitude2)]
+    first, second = ((math.sin(latitude), math.cos(latitude)) for latitude in reduced)
+    way = inverse(first, second, turn, NUMBERS, CONVERGED_RAD)
+    azimuth_deg = math.degrees(math.atan2(way.east, way.north)) % 360
+    back_deg = math.degrees(math.atan2(way.back_east, way.back_north)) % 360
+    # The remainder of a tiny negative number rounds to a whole turn.
+    return way.distance_km, azimuth_deg % 360, back_deg % 360
 
 
 def _are_antipodes(latitude1_deg: float, longitude1_deg: float, latitude2_deg: float, longitude2_deg: float) -> bool:

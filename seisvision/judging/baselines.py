@@ -58,6 +58,18 @@ class Choice:
     chosen_on: str
 
 
+def kinds_of(unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Kinds of features that are a baseline of their own, and those that the trees have beside them.
+
+    Args:
+        unit: what a sample is; only of events and traces features are known.
+        about: description of the output.
+    """
+    if unit not in (EVENT.name, TRACE.name):
+        return [], []
+    return predictions_class(about["kind"]).feature_kinds(unit, about)
+
+
 def make_features(
     dataset: Any,
     unit: str,
@@ -77,8 +89,7 @@ def make_features(
         cache_dir: folder of cached feature tables.
         key: fingerprint of the waveform set and settings of the samples, see `compute_feature_table`.
     """
-    has_features = unit in (EVENT.name, TRACE.name)
-    alone, others = predictions_class(about["kind"]).feature_kinds(unit, about) if has_features else ([], [])
+    alone, others = kinds_of(unit, about)
     complete, computed = computed_features(dataset, [*alone, *others], settings, cache_dir, key)
     return arranged({kind: complete[kind] for kind in alone}, computed)
 
