@@ -38,7 +38,7 @@ def geodesic(
     for place in map(tuple, opposite):
         shortest = _around_the_globe(*(float(values[place]) for values in spread))
         distance_km[place], azimuth[place], back[place] = shortest
-    return distance_km[()], azimuth[()] % 360, back[()] % 360
+    return distance_km[()], azimuth[()] % 360 % 360, back[()] % 360 % 360
 
 
 def _cosine_of_arc(
@@ -81,7 +81,8 @@ def _vincenty(
     turn_rad = np.radians(np.asarray(longitude2_deg) - np.asarray(longitude1_deg))
     way = inverse(_reduced(latitude1_deg), _reduced(latitude2_deg), turn_rad, np, CONVERGED_RAD)
     azimuth, back = np.arctan2(way.east, way.north), np.arctan2(way.back_east, way.back_north)
-    return way.distance_km, np.degrees(azimuth) % 360, np.degrees(back) % 360
+    # Twice, because a hair west of north becomes 360 itself.
+    return way.distance_km, np.degrees(azimuth) % 360 % 360, np.degrees(back) % 360 % 360
 
 
 def _reduced(latitude_deg: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:

@@ -29,4 +29,5 @@ def back_azimuths(source_latitude_deg: np.ndarray, azimuth_deg: np.ndarray, offs
     sin_station = np.sin(latitude) * np.cos(distance) + np.cos(latitude) * np.sin(distance) * np.cos(azimuth)
     east = -np.sin(azimuth) * np.cos(latitude) * np.sin(distance)
     north = np.sin(latitude) - sin_station * np.cos(distance)
-    return np.degrees(np.arctan2(east, north)) % 360
+    # Twice, because a hair west of north becomes 360 itself.
+    return np.degrees(np.arctan2(east, north)) % 360 % 360

@@ -97,7 +97,8 @@ def coordinates_deg(point: Tensor) -> tuple[Tensor, Tensor]:
 
 def azimuth_deg(north: Tensor, east: Tensor) -> Tensor:
     """Azimuth clockwise from north in [0, 360) of a direction."""
-    return torch.rad2deg(torch.atan2(east, north)) % 360
+    # Twice, because a hair west of north becomes 360 itself.
+    return torch.rad2deg(torch.atan2(east, north)) % 360 % 360
 
 
 def moved(point: Tensor, north_km: Tensor, east_km: Tensor) -> Tensor:

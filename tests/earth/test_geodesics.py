@@ -41,6 +41,12 @@ def test_one_pair_many_and_another_program_agree() -> None:
     np.testing.assert_allclose(many[:, 1:], other[:, 1:] % 360, rtol=0, atol=1e-6)
 
 
+def test_a_hair_west_of_north_is_north() -> None:
+    assert geodesic(10.0, 20.0, 90.0, 0.0)[1] == 0 and geodesic(90.0, 0.0, 10.0, 20.0)[2] == 0
+    north, east = torch.ones(1, dtype=torch.float64), torch.tensor([-1e-17], dtype=torch.float64)
+    assert unit_vectors.azimuth_deg(north, east) == 0
+
+
 def test_a_network_may_be_empty_and_an_event_without_a_place() -> None:
     event = {"source_latitude_deg": 46.0, "source_longitude_deg": -122.0}
     stations = [SimpleNamespace(latitude=46.0, longitude=-122.0 + turn) for turn in (0.0, 1.0, 361.0)]
