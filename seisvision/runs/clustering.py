@@ -276,6 +276,7 @@ def clusters_table(
     distances = np.sort(assigned.distances(points), axis=1)
     own = distances[:, 0]
     margin = distances[:, 1] - own if distances.shape[1] > 1 else np.full(len(own), np.nan)
+    # Points of a single dimension lie on a line of the map.
     place = np.pad(clusters.plane(points), ((0, 0), (0, 2)))[:, :2]
     columns: dict[str, Any] = {"sample_id": found.sample_ids, "source_id": found.source_ids}
     if found.unit == "trace":

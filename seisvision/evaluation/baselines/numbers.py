@@ -80,6 +80,7 @@ def fit_regression_baselines(
         metrics = {part: one.measures(level) for part, one in said.items()}
         return Baseline(name, DESCRIPTIONS[name] + used, feature_names, metrics, said)
 
+    # Which constant is the best one, a median or a circular one, is known to the kind of prediction.
     guess = kind.from_decoded(about, [], [], np.zeros(0), _decoded(kind, np.zeros(0))).guess(train_target)
     results = {"median": finish("median", [], {part: np.full(len(targets[part]), guess) for part in evaluated})}
     tables = dict(features) | ({} if everything is None else dict.fromkeys(LEARNERS, everything))
