@@ -125,6 +125,7 @@ class KeepCheckpoints(Checkpoint):
         elif self._patience is not None and trainer.current_epoch - self.best_epoch >= self._patience:
             self._is_stopped = trainer.should_stop = True
         if is_better:
+            # Before the last one: whoever is killed in between repeats this epoch and finds the same.
             trainer.save_checkpoint(self._best, weights_only=True)
         _write_history(trainer)
         trainer.save_checkpoint(self._last, weights_only=False)

@@ -152,6 +152,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         return _assign(network, network.task, asked, part)
     predictions = network.predict(asked, part)
     validation = None
+    # Sigmas are sized on events that are not measured here.
     if asked["location"] is not None and network.is_own and part == "test" and "val" in network.data.parts:
         validation = network.predict(asked, "val")
     train_targets: dict[str, np.ndarray] = dict(network.data.parts["train"].targets) if network.is_own else {}
@@ -163,6 +164,7 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
     for name, said in apart.items():
         metrics[name] = measure(said, network.outputs, asked["level"], train_targets)
         report(metrics[name], said, name)
+    # The first are the samples that were not seen in the training, where these are told apart.
     part, predictions = next(iter(apart.items()))
     metrics |= baselines_of(network, predictions, part, asked["level"]).to_metrics(predictions, part, asked["level"])
     for name in metrics["baselines"]:
@@ -379,5 +381,6 @@ def write_evaluation_report(
 def _short_hash(checkpoints: Sequence[Path], asked: dict[str, Any]) -> str:
     """Short hash of what was evaluated and how; the machine does not count."""
     wanted = [asked.get("dataset"), asked["level"], asked["location"], asked.get("training_events", LEAVE_OUT)]
+    # Checkpoints by content, not by path: a folder that moves keeps its evaluations.
     settings = json.dumps(wanted, sort_keys=True)
     return hashlib.sha256(b"".join(path.read_bytes() for path in checkpoints) + settings.encode()).hexdigest()[:8]

@@ -50,6 +50,7 @@ def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbac
         callbacks=callbacks,
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1 if finds_clusters(config) else 0,
+        # EpochSampler deals the samples itself.
         use_distributed_sampler=False,
         log_every_n_steps=1,
     )

@@ -70,6 +70,7 @@ def compare_with_simple_clusters(
         if isinstance(values, str):
             baselines[name] = {"description": DESCRIPTIONS[name], "skipped": values}
             continue
+        # Made like the final clusters of the run: as many starts, from the same seed.
         simple = task.cluster(values, epochs)
         baselines[name] = {
             "description": DESCRIPTIONS[name],

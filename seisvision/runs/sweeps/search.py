@@ -73,6 +73,7 @@ def do_search(
     if not isinstance(settings["n_trials"], int) or settings["n_trials"] < 1:
         raise ConfigurationError(f"sweep.n_trials={settings['n_trials']} is not allowed; give a number of at least 1.")
     space = search_space(plan)
+    # Any one tells what all of them share, and whether it can be had at all.
     first = compose(1, [*plan.fixed, *(f"{key}={_smallest(found)}" for key, found in space.items())])
     if first.folder is None:
         raise ConfigurationError(f"The first point of this search cannot be composed: {first.error}")
