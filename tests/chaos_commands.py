@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "runs"))
 sys.path.insert(0, str(ROOT / "tests"))
 
-from chaos_data import Fork  # noqa: E402
+from chaos_data import Fork, forget_main  # noqa: E402
 from chaos_sweep import check_files, descendants  # noqa: E402
 from full_disk import do_here, import_all  # noqa: E402
 from tiny_runs import CLUSTERED, SMALL, TINY, write_small_atlas  # noqa: E402
@@ -219,6 +219,7 @@ class _Fork(Fork):
         if self.pid:
             return
         code: Any = 3
+        forget_main()
         try:
             os.chdir(ROOT)
             null = os.open(os.devnull, os.O_WRONLY)

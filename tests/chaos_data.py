@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -231,6 +232,7 @@ class Fork:
         if self.pid:
             return
         code = 3
+        forget_main()
         try:
             os.environ.update(_process(words, folder, mark)["env"])
             tempfile.tempdir = str(folder / "tmp")
@@ -251,6 +253,11 @@ class Fork:
             if time.monotonic() > deadline:
                 raise subprocess.TimeoutExpired("fork", seconds)
             time.sleep(0.002)
+
+
+def forget_main() -> None:
+    """Let workers of a fork import what those of the command do, and not this campaign, which takes them seconds."""
+    sys.modules["__main__"] = types.ModuleType("__main__")
 
 
 def _fork(words: list[str], folder: Path, mark: str) -> Fork:

@@ -28,7 +28,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chaos_data import ROOT, Scenario, differences, scenarios
+from chaos_data import ROOT, Scenario, differences, forget_main, scenarios
 
 sys.path.insert(0, str(ROOT / "tests" / "runs"))
 
@@ -240,6 +240,7 @@ def _do_in_fork(words: list[str], folder: Path) -> subprocess.CompletedProcess[s
         pid = os.fork()
         if pid == 0:
             code: Any = 99
+            forget_main()
             try:
                 os.chdir(folder.parent)
                 os.environ.update(environment(folder))
