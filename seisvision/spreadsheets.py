@@ -11,7 +11,10 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from seisvision.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +22,28 @@ if TYPE_CHECKING:
 # A sign alone says nothing to a spreadsheet. Signs of full width are taken for the others where such are written.
 FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠].+", re.DOTALL)  # noqa: RUF001
 BEHIND_APOSTROPHE = re.compile("'+[=+\\-@\t\r\n＝＋－＠].+", re.DOTALL)  # noqa: RUF001
+
+
+MOST_COLUMNS = 5000
+"""More than any table has; pandas takes the square of their number where names repeat."""
+LONGEST_HEADER = 1_000_000
+
+
+def check_columns(path: Path, encoding: str = "utf-8-sig") -> None:
+    """Refuse a table with more columns than any has, before pandas reads it.
+
+    Raises:
+        DataError: names the file.
+        OSError: it cannot be read.
+    """
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        begin = file.read(LONGEST_HEADER)
+    try:
+        n_columns = len(next(csv.reader(io.StringIO(begin, newline="")), []))
+    except csv.Error as error:
+        raise DataError(f"{path} is not a readable table (its header: {error}); make it again") from error
+    if n_columns > MOST_COLUMNS:
+        raise DataError(f"{path} has more than {MOST_COLUMNS:,} columns, as no table has; make it again")
 
 
 def to_cell(value: Any) -> Any:

@@ -63,6 +63,7 @@ def read_observations(path: Path) -> ObservationTable:
         DataError: the file cannot be read, lacks a column or rows, or holds text where a number belongs.
     """
     try:
+        spreadsheets.check_columns(path)
         text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False).fillna("")
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; check the path of the observations.") from error

@@ -128,6 +128,7 @@ def _read_cells(path: Path, numbers: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     check_file(path)
+    spreadsheets.check_columns(path)
     table = spreadsheets.frame_from_cells(pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False))
     for column in set(numbers) & set(table):
         table[column] = pd.to_numeric(table[column].replace("", "nan"))

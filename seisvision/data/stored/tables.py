@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from seisvision.data.stored.texts import NOTHING, is_text, one_spelling, tell_te
 from seisvision.data.table_cache import files_key, load_table, store_table
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
+from seisvision.spreadsheets import check_columns
 
 log = logging.getLogger(__name__)
 
@@ -141,6 +143,7 @@ def _encoding(path: Path) -> str:
 
 
 def _header(path: Path, encoding: str) -> list[str]:
+    check_columns(path, encoding)
     with path.open(encoding=encoding, newline="") as file:
         return next(csv.reader(file), [])
 
@@ -151,7 +154,7 @@ def _without_repeated_columns(table: pd.DataFrame, header: list[str], path: Path
     Raises:
         DataError: two columns of one name differ.
     """
-    for name in {name for name in header if name and header.count(name) > 1}:
+    for name in {name for name, number in Counter(header).items() if name and number > 1}:
         again = [f"{name}.{number}" for number in range(1, header.count(name))]
         again = [column for column in again if column in table and column not in header]
         if not all(table[column].astype(str).equals(table[name].astype(str)) for column in again):

@@ -95,6 +95,7 @@ def read_event_clusters(folder: RunFolder) -> Found:
     import pandas as pd
 
     try:
+        spreadsheets.check_columns(folder.path / "clusters.csv")
         text = pd.read_csv(folder.path / "clusters.csv", dtype={"source_id": str, "sample_id": str})
         table = spreadsheets.frame_from_cells(text)
         stored = read_arrays(folder.path / "features.npz", ["features", "source_ids"])

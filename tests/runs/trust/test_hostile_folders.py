@@ -17,10 +17,12 @@ from fake_cluster_runs import make_run
 from fake_runs import fake_run
 from folder_commands import comparing
 from hostile_folders import FINE, attack
+from hostile_structures import write_set
 
 from seisvision.cli import main
 from seisvision.data.importing.recipe import load_recipe
-from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.data.waveform_set import WaveformSet
+from seisvision.errors import ConfigurationError, DataError, SeisvisionError
 from seisvision.plain_files import NoPlainFileError, check_plain
 from seisvision.runs.checkpoint import find_checkpoint
 from seisvision.runs.cluster_runs import read_cluster_runs
@@ -221,6 +223,20 @@ def test_a_number_beyond_all_is_told_of_its_point(tmp_path: Path, training: dict
     state = read_state(run, 1, [], monitor=["val/loss", "min"])
     assert state.state == "damaged" and "how the training went" in str(state.error)
     assert main(["sweep", "status", str(tmp_path)]) == 0
+
+
+def test_a_table_of_too_many_columns_is_refused_at_once(runs: Path, tmp_path: Path) -> None:
+    header = ",".join(["trace_name"] * 100_000) + "\n"
+    table = write_set(tmp_path / "set") / "metadata.csv"
+    table.write_text(header)
+    with pytest.raises(DataError, match=r"metadata\.csv has more than 5,000 columns"):
+        WaveformSet(table.parent)
+    for name in ("good", "other", "bad"):
+        (runs / name / "predictions.csv").write_text(header)
+    assert main(["compare", str(runs), "--out", str(tmp_path / "report.html")]) == 0
+    assert "predictions.csv has more than 5,000 columns" in (tmp_path / "report.html").read_text()
+    (tmp_path / "obs.csv").write_text(header)
+    assert main(["locate", str(tmp_path / "obs.csv"), "--out", str(tmp_path / "loc.csv")]) == 1
 
 
 @pytest.mark.parametrize("points", ["x", [3], [{"number": 1}], [{"number": 1, "overrides": "x"}]])
