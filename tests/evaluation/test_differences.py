@@ -46,6 +46,7 @@ def excludes_zero(found, level=0.95):
     return low > 0 or high < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_runs", [1, 2, 5])
 @pytest.mark.parametrize(("n_events", "traces"), [(50, 1), (177, 1), (60, 3)])
 def test_equal_models_are_seldom_called_different(n_runs, n_events, traces):
@@ -81,6 +82,7 @@ def test_with_one_training_the_difference_is_of_networks_and_leaves_out_the_spre
     assert wrong > 0.3, "networks of equal models do differ, so nothing may be said of the models"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of_events", ["same", "others"])
 def test_folds_of_equal_models_seldom_differ(of_events):
     rng = np.random.default_rng(7)

@@ -14,6 +14,8 @@ import torch
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.location.locate import Locations, locate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def judge() -> ModuleType:

@@ -200,6 +200,7 @@ def fitted_on(
     return fit_output(features, about, parts)
 
 
+@pytest.mark.slow
 def test_offsets_from_files_to_measures(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     delay_s = rng.uniform(2, 30, 120)

@@ -88,6 +88,7 @@ def test_absolute_decibels_are_those_of_the_mean_square() -> None:
     assert abs(strongest_db - 10 * np.log10(amplitude**2 / 2)) < 0.5
 
 
+@pytest.mark.slow
 def test_the_linear_axis_is_a_gaussian_short_time_fourier_transform() -> None:
     """A chirp, against scipy's ShortTimeFFT with the window that belongs to the bands."""
     from scipy.signal import ShortTimeFFT, chirp
