@@ -199,7 +199,7 @@ def _npz(path: Path, rng: random.Random, *_: Path) -> str:
         for one, data in content.items():
             archive.writestr(one, data)
         if rng.random() < 0.1:
-            archive.writestr(rng.choice(["../x.npy", "x.txt", "", "target/../../x.npy"]), b"x")
+            archive.writestr(rng.choice(["../x.npy", "x.txt", "/", "target/../../x.npy"]), b"x")
     if rng.random() < 0.15:
         whole = bytearray(path.read_bytes())
         place = whole.rfind(b"PK\x01\x02")
