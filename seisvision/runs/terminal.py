@@ -326,7 +326,9 @@ def _explain_hydra(error: Exception, config_name: str) -> str | None:
 
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        return f"{group}={choice} does not exist. {did_you_mean(choice, list(error.options))}"
+        # What begins with _ is a part of others.
+        options = [option for option in error.options if not option.startswith("_")]
+        return f"{group}={choice} does not exist. {did_you_mean(choice, options)}"
     if isinstance(error, OverrideParseException):
         return _explain_grammar(error.override, str(error))
     if isinstance(error, ConfigCompositionException):

@@ -21,6 +21,8 @@ CHOICES = [
     (path.parent.relative_to(CONF).as_posix(), path.stem)
     for path in sorted(CONF.rglob("*.yaml"))
     if path.parent not in (CONF, CONF / "atlas") and path.parent.name not in ("import", "fetch", "local")
+    # What begins so is a part of others.
+    if not path.stem.startswith("_")
 ]
 FILL = {
     ("dataset", "folder"): [
