@@ -31,7 +31,7 @@ atlas: $(READY)  ## every experiment of the Seismic Atlas in reduced size, and a
 	$(BIN)/seisvision atlas
 
 # What takes long without being marked is told at the end: mark it, or make it quicker.
-quick: $(READY)  ## run the tests that neither train nor start processes (two minutes)
+quick: $(READY)  ## run the tests that neither train nor start processes (minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --durations=10 --durations-min=3
 
 test: $(READY)  ## run the tests

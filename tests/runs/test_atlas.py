@@ -35,6 +35,7 @@ FULL = preset("full")
 TRAINING = [stage for stage in FULL.stages if stage.kind != "agreement"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", TRAINING, ids=lambda stage: stage.name)
 def test_every_stage_of_the_full_preset_builds(stage: Stage) -> None:
     needed = [f"offset_ckpt={ROOT / 'pyproject.toml'}"] if stage.offset_from else []

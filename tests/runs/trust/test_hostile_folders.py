@@ -53,6 +53,7 @@ def runs(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
+@pytest.mark.slow
 def test_some_hostile_folders(tmp_path: Path) -> None:
     faults: list[str] = []
     attacks = [one for one in comparing(tmp_path / "whole") if one.name != "clusters"]
