@@ -65,7 +65,9 @@ STILL_CIRCLES: dict[frozenset[str], str] = {
     frozenset(
         {"outputs.angles.predictions", "outputs.numbers.predictions", "outputs.regression_figures"}
     ): "predictions draw themselves, with figures that are typed with predictions",
-    frozenset({"runs.build", "runs.offsets", "runs.trust.rebuild"}): "offsets of an earlier run are part of the data",
+    frozenset(
+        {"runs.build", "runs.offsets", "runs.settings.checks", "runs.settings.data", "runs.trust.rebuild"}
+    ): "offsets of an earlier run are part of the data",
     frozenset({"runs.baselines.clusters", "runs.clustering"}): "baselines of clusters are clustered alike",
     frozenset({"runs.ensemble", "runs.evaluation"}): "one command evaluates one checkpoint or many",
     frozenset(

@@ -3,148 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from seisvision.base.units import unit_named
 from seisvision.data.datamodule import EventDataModule
-from seisvision.data.labels import check_labels, check_values
 from seisvision.data.same_event import EventFacts, told_twice
 from seisvision.data.scratch import stage_to_scratch
 from seisvision.data.splits import Split, make_split
 from seisvision.data.usability import refuse_nothing, usable_table
 from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.window import Window
 from seisvision.errors import ConfigurationError
-from seisvision.location.command import LEVELS, MODES
-from seisvision.plain_types import shortened
 from seisvision.public import AUGMENTATION, LOGGER, MODEL, OPTIMIZER, SCHEDULER, SOURCE, TASK, VIEW
 from seisvision.runs.bands import check_bands
 from seisvision.runs.configuration import instantiate, model_takes
 from seisvision.runs.data_checks import check_data
 from seisvision.runs.folder import RunFolder
+from seisvision.runs.settings.checks import TRACE_SPLITS, check_location, check_origin, check_split
+from seisvision.runs.settings.data import Config, check_classes, cut_section, output_settings, set_settings
 from seisvision.seeding import stream_seed
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
 
-Config = Mapping[str, Any]
-
-TRACE_SPLITS = ("trace", "station")
-"""Values of ``split.by`` that deal traces, not events."""
-
-
-def output_settings(config: Config) -> list[dict[str, Any]]:
-    """What the task predicts; nothing where it finds clusters.
-
-    Raises:
-        ConfigurationError: they are no list of descriptions.
-    """
-    outputs = config["task"].get("outputs") or []
-    if not isinstance(outputs, list | tuple) or not all(isinstance(one, Mapping) for one in outputs):
-        raise ConfigurationError(
-            f"task.outputs={shortened(outputs)} is not allowed; give the settings of each output below its name."
-        )
-    return [dict(one) for one in outputs]
-
 
 def build_view(config: Config) -> View:
     """The view that draws pictures."""
     return instantiate(config["view"], VIEW)
-
-
-def class_map(config: Config, column: str) -> dict[str, int]:
-    """Values of ``column`` and the class numbers they mean, in the order of ``dataset.labels``.
-
-    Raises:
-        ConfigurationError: the labels are not well-formed, see :func:`check_labels`.
-    """
-    labels = config["dataset"]["labels"].get(column) or {}
-    check_labels(labels, column)
-    return {str(value): number for number, values in enumerate(labels.values()) for value in values}
-
-
-def sample_settings(config: Config, view: View, components: str | None = None) -> dict[str, Any]:
-    """Keyword arguments of ``EventSamples`` or ``TraceSamples``, whichever the view draws.
-
-    Args:
-        config: resolved configuration.
-        view: says what a sample is.
-        components: default those of the view.
-
-    Raises:
-        ConfigurationError: the data set says nothing of single traces.
-    """
-    samples = cut_settings(config, view)
-    samples.pop("min_stations", None)
-    targets = {
-        output["target"]: class_map(config, output["target"]) if "class_names" in output else None
-        for output in output_settings(config)
-    }
-    return {
-        **samples,
-        "window": Window(**samples["window"]),
-        "components": components or view.components,
-        "targets": targets,
-    }
-
-
-def cut_section(view: View) -> str:
-    """Where ``dataset`` says how the samples of a view are cut: ``samples`` or ``traces``."""
-    return unit_named(view.unit).section
-
-
-def cut_settings(config: Config, view: View) -> dict[str, Any]:
-    """``dataset.samples`` or ``dataset.traces``, whichever the view draws.
-
-    Raises:
-        ConfigurationError: the data set says nothing of single traces, or stations are drawn that do not hide their
-            number.
-    """
-    section = cut_section(view)
-    settings = config["dataset"].get(section)
-    if settings and settings.get("station_choice") == "random" and settings["min_stations"] != settings["max_stations"]:
-        raise ConfigurationError(
-            f"station_choice=random hides how many stations recorded an event, and with max_stations="
-            f"{settings['max_stations']} and min_stations={settings['min_stations']} a picture would still show it. "
-            "Set dataset.samples.min_stations and dataset.samples.max_stations to the same number."
-        )
-    if not settings:
-        raise ConfigurationError(
-            f"{config['view']['_target_']} draws single traces, but dataset.{section} of '{config['dataset']['name']}' "
-            "does not say how to cut them. Choose another data set, such as dataset=synthetic_traces, or a view "
-            "of whole events, such as view=bands."
-        )
-    return dict(settings)
-
-
-def data_settings(config: Config, view: View) -> dict[str, Any]:
-    """Keyword arguments of ``EventDataModule`` that do not depend on the split."""
-    return {
-        "samples": sample_settings(config, view),
-        "unit": view.unit,
-        "select": config["dataset"].get("select"),
-        "min_stations": config["dataset"]["samples"]["min_stations"] if view.unit == "event" else 1,
-        "cache_dir": Path(config["system"]["data_dir"]) / "features",
-    }
-
-
-def set_settings(config: Config, view: View, waveform_set: WaveformSet) -> dict[str, Any]:
-    """The same for the samples of a set, with predicted distances where ``offset_ckpt`` names a network.
-
-    Raises:
-        CheckpointError: the network is not there, cannot be used, or is not the one the run began with.
-        ConfigurationError: it does not predict distances in km from single traces.
-    """
-    settings = data_settings(config, view)
-    if config.get("offset_ckpt"):
-        from seisvision.runs.offsets import offsets_of
-
-        settings["samples"]["offsets"] = offsets_of(config, waveform_set)
-    return settings
 
 
 def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
@@ -237,103 +123,12 @@ def build_data(config: Config, view: View) -> EventDataModule:
     )
 
 
-def check_classes(config: Config, waveform_set: WaveformSet | None = None) -> None:
-    """Refuse classes that are not well defined, or of which a set has no event.
-
-    Raises:
-        ConfigurationError: names the class, the value and the setting.
-    """
-    for output in output_settings(config):
-        if "class_names" not in output:
-            continue
-        column = output["target"]
-        labels = config["dataset"]["labels"].get(column) or {}
-        check_labels(labels, column)
-        if len(labels) == 1:
-            raise ConfigurationError(
-                f"dataset.labels.{column} names one class, {next(iter(labels))}; classification needs two or more."
-            )
-        if waveform_set is None:
-            continue
-        table = waveform_set.event_table()
-        table = table if column in table else waveform_set.metadata
-        if column in table:
-            check_values(labels, column, table[column], waveform_set.path)
-
-
-def check_split(config: Config, view: View) -> None:
-    """Refuse to deal single traces where samples are whole events, before a set is made.
-
-    Raises:
-        ConfigurationError: names the setting.
-    """
-    if config["split"]["by"] in TRACE_SPLITS and not unit_named(view.unit).numbers_rows:
-        plural = unit_named(view.unit).plural
-        raise ConfigurationError(
-            f"split.by={config['split']['by']} deals single traces, but {config['view']['_target_']} draws {plural}. "
-            "Choose split=careful, or a view of single traces such as view=spectrogram."
-        )
-
-
-def check_location(config: Config, view: View) -> None:
-    """Refuse a location that could not be made of what will be predicted, before anything is trained.
-
-    Raises:
-        ConfigurationError: no output in km of single traces has that name, or mode or level are not allowed.
-    """
-    settings = config["location"]
-    if settings is None:
-        return
-    if config["split"]["by"] in TRACE_SPLITS:
-        raise ConfigurationError(
-            f"location needs an event's traces in one part, but split.by={config['split']['by']} deals them apart. "
-            "Choose split=careful, or location=none."
-        )
-    distances = [output["name"] for output in output_settings(config) if output.get("unit") == "km"]
-    if view.unit != "trace" or settings["output"] not in distances:
-        raise ConfigurationError(
-            f"location.output={settings['output']} must be a distance in km from single traces; of these there are: "
-            f"{', '.join(distances) if view.unit == 'trace' and distances else 'none'}. Choose task=offset with a view "
-            "of single traces, or location=none."
-        )
-    if settings["mode"] not in MODES or settings["level"] not in LEVELS:
-        raise ConfigurationError(
-            f"location.mode={settings['mode']} must be one of {', '.join(MODES)} and location.level="
-            f"{settings['level']} one of {', '.join(map(str, LEVELS))}."
-        )
-
-
 def fits_in_memory(system: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
     """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
     samples = settings["samples"]
     rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
     values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].length_s * rate_hz
     return 4 * values <= 1e9 * system["memory_gb"]
-
-
-def check_origin(config: Config, view: View) -> None:
-    """Refuse pictures that would give away what an output is asked to find without the origin time.
-
-    Raises:
-        ConfigurationError: the view draws from the origin time, or windows are aligned to it or may show where the
-            recording begins or ends.
-    """
-    for output in output_settings(config):
-        if not output.get("hides_origin"):
-            continue
-        if view.uses_origin:
-            raise ConfigurationError(
-                f"Output '{output['name']}' must be found without the origin time, but {config['view']['_target_']} "
-                "draws from it. Choose another view, such as view=spectrogram."
-            )
-        window = cut_settings(config, view)["window"]
-        if window["reference"] not in ("onset", "random") or not window.get("complete"):
-            raise ConfigurationError(
-                f"Output '{output['name']}' must be found without the origin time, but the window has "
-                f"reference={window['reference']} and complete={window.get('complete', False)}, so that the time since "
-                "the origin can be read off the picture. Choose single traces (view=spectrogram "
-                "dataset=synthetic_traces), or set reference to onset or random, and complete=true."
-            )
 
 
 def finds_clusters(config: Config) -> bool:

@@ -25,13 +25,13 @@ from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.agreement import agreement_measures, cross_table
 from seisvision.files import whole_file, write_text
 from seisvision.runs.baselines.clusters import compare_with_simple_clusters
-from seisvision.runs.build import class_map
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.folder import RunFolder, write_json
 from seisvision.runs.integrity.seals import write_tensors
 from seisvision.runs.known_events import Seen
 from seisvision.runs.prediction import from_all_processes, ids_in_data_order
 from seisvision.runs.prediction_table import sample_columns
+from seisvision.runs.settings.data import class_map
 from seisvision.runs.trust.contents import built_from
 from seisvision.tasks.deep_cluster import DeepClusterTask
 

@@ -59,7 +59,7 @@ def _list_outputs(config: dict[str, Any]) -> None:
     """Turn the outputs of a task, which files and commands call by name, into the list that is built and stored.
 
     Raises:
-        ConfigurationError: one is no mapping, or is given another name than it is called by.
+        ConfigurationError: one is no mapping, is given another name than it is called by, or says not what it is.
     """
     outputs = (config.get("task") or {}).get("outputs")
     if not isinstance(outputs, Mapping):
@@ -75,6 +75,12 @@ def _list_outputs(config: dict[str, Any]) -> None:
             raise ConfigurationError(
                 f"task.outputs.{name}.name={output['name']} is not allowed: an output is called "
                 "by its key. Rename the key."
+            )
+        if "_target_" not in output:
+            whole = [str(one) for one, said in outputs.items() if isinstance(said, Mapping) and "_target_" in said]
+            raise ConfigurationError(
+                f"task.outputs.{name} belongs to none of the outputs of the task ({', '.join(whole) or 'none'}): its "
+                "settings have no _target_. Where task, protocol and experiment disagree, choose one of them."
             )
         listed.append({**output, "name": str(name)})
     config["task"] = {**config["task"], "outputs": listed}

@@ -26,13 +26,7 @@ from seisvision.plain_files import check_plain
 from seisvision.public import SOURCE
 from seisvision.runs.bands import check_bands
 from seisvision.runs.baselines.foreign import Fitted, fit_again
-from seisvision.runs.build import (
-    check_location,
-    check_origin,
-    cut_section,
-    fits_in_memory,
-    set_settings,
-)
+from seisvision.runs.build import fits_in_memory
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.clustering import assign_clusters
 from seisvision.runs.configuration import instantiate, to_plain
@@ -55,6 +49,8 @@ from seisvision.runs.prediction import measure, predict, with_targets
 from seisvision.runs.prediction_table import write_predictions
 from seisvision.runs.reporting import draw_seen, report, write_excluded, write_part_report
 from seisvision.runs.results import beside_baselines, describe_locations
+from seisvision.runs.settings.checks import check_location, check_origin
+from seisvision.runs.settings.data import cut_section, set_settings
 from seisvision.runs.terminal import quiet_libraries, show
 from seisvision.runs.trainers import build_predictor
 from seisvision.runs.trust.contents import built_from, check_content

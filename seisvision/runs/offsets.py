@@ -20,10 +20,10 @@ from seisvision.data.usability import unusable_samples, with_cache
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.files import check_writable, clear_lock, locked
-from seisvision.runs.build import sample_settings
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint
 from seisvision.runs.configuration import with_own_weights
 from seisvision.runs.known_events import KnownEvents, seen_in
+from seisvision.runs.settings.data import sample_settings
 from seisvision.runs.trust.contents import built_from, check_content
 from seisvision.runs.trust.rebuild import rebuild_task
 from seisvision.runs.trust.stored import checked_config

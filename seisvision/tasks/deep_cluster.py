@@ -24,8 +24,7 @@ from seisvision.data.datamodule import EventDataModule
 from seisvision.data.epoch_sampler import count_batches
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
-from seisvision.models.contrast import Contrast
-from seisvision.models.sobel import Sobel
+from seisvision.models.fronts import FRONTS
 from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
@@ -35,8 +34,6 @@ from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
 
-FRONTS: dict[str, Callable[[int], nn.Module]] = {"none": nn.Identity, "sobel": Sobel, "contrast": Contrast}
-"""Fixed first layers, built from the number of picture channels."""
 HEAD_DEVIATION = 0.01
 """Standard deviation of the weights of a new head."""
 

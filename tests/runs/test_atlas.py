@@ -19,9 +19,10 @@ from seisvision.runs.atlas import stages as atlas_stages
 from seisvision.runs.atlas.presets import Preset, Stage, configurations, load_preset
 from seisvision.runs.atlas.report import write_report
 from seisvision.runs.atlas.stages import Done, Record, composed, run_stages
-from seisvision.runs.build import build_task, build_view, check_location, check_origin, check_split
+from seisvision.runs.build import build_task, build_view
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.folder import read_json
+from seisvision.runs.settings.checks import check_location, check_origin, check_split
 
 CONF = ROOT / "conf"
 

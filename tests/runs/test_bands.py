@@ -11,7 +11,8 @@ from tiny_runs import ROOT, plain_config
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.runs.bands import check_bands
-from seisvision.runs.build import build_view, cut_section
+from seisvision.runs.build import build_view
+from seisvision.runs.settings.data import cut_section
 
 sys.path.insert(0, str(ROOT / "tests" / "data"))
 from small_sets import write_set

@@ -9,9 +9,11 @@ from tiny_runs import ROOT, plain_config
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.runs.build import build_task, build_view, check_origin, data_settings
+from seisvision.runs.build import build_task, build_view
 from seisvision.runs.configuration import check_targets, instantiate
 from seisvision.runs.identity import run_identity, scientific_part
+from seisvision.runs.settings.checks import check_origin
+from seisvision.runs.settings.data import data_settings
 from seisvision.views.view import View
 
 CONF = ROOT / "conf"

@@ -14,11 +14,12 @@ from tiny_runs import TINY, plain_config, tiny_config
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError
 from seisvision.location.command import run as locate_command
-from seisvision.runs.build import build_data, build_task, build_view, check_location, check_origin, check_split
+from seisvision.runs.build import build_data, build_task, build_view
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.results import describe_result, sweep_table
+from seisvision.runs.settings.checks import check_location, check_origin, check_split
 
 TRACES = [
     "dataset.source.lead_s=300",
@@ -179,9 +180,9 @@ def test_events_give_depth_and_azimuth(
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_is_made(settings: list[str], problem: str) -> None:
-    config = plain_config(settings)
-    view = build_view(config)
     with pytest.raises(ConfigurationError, match=problem):
+        config = plain_config(settings)
+        view = build_view(config)
         check_split(config, view)
         check_location(config, view)
         build_task(config, view)
