@@ -15,22 +15,22 @@ from seisvision.plain_text import shown
 log = logging.getLogger(__name__)
 
 COMMANDS = {
-    ("data", "synth"): ("seisvision.data.synthesis.command", "make a physics-based waveform set"),
-    ("data", "import"): ("seisvision.data.importing.command", "turn recordings into a waveform set"),
-    ("data", "merge"): ("seisvision.data.importing.merge_command", "join the shards of a large import"),
-    ("data", "card"): ("seisvision.data.cards", "print what is known of a waveform set"),
-    ("data", "audit"): ("seisvision.data.audit.command", "look a waveform set over before training on it"),
-    ("data", "fetch"): ("seisvision.data.fetching.command", "ask data centres for recordings of events"),
-    ("locate",): ("seisvision.location.command", "find epicentres from distances at stations"),
-    ("atlas",): ("seisvision.runs.atlas.command", "do every experiment of the Seismic Atlas and report"),
-    ("sweep", "status"): ("seisvision.runs.sweeps.status_command", "show what has become of the points of a sweep"),
-    ("sweep", "best"): ("seisvision.runs.sweeps.best_command", "print the settings of the best point"),
-    ("sweep", "wandb"): ("seisvision.runs.sweeps.wandb_command", "write a sweep file for the agent of W&B"),
-    ("tune",): ("seisvision.runs.tune_command", "find a learning rate or a batch size"),
-    ("explain",): ("seisvision.runs.explain_command", "draw what the network of a run looked at"),
-    ("compare",): ("seisvision.runs.comparing.command", "compare runs in one report"),
-    ("runs", "check"): ("seisvision.runs.integrity.check_command", "see whether files of finished runs were changed"),
-    ("clusters",): ("seisvision.runs.cluster_command", "find out how many clusters there are"),
+    ("data", "synth"): ("seisvision.commands.data_synth", "make a physics-based waveform set"),
+    ("data", "import"): ("seisvision.commands.data_import", "turn recordings into a waveform set"),
+    ("data", "merge"): ("seisvision.commands.data_merge", "join the shards of a large import"),
+    ("data", "card"): ("seisvision.commands.data_card", "print what is known of a waveform set"),
+    ("data", "audit"): ("seisvision.commands.data_audit", "look a waveform set over before training on it"),
+    ("data", "fetch"): ("seisvision.commands.data_fetch", "ask data centres for recordings of events"),
+    ("locate",): ("seisvision.commands.locate", "find epicentres from distances at stations"),
+    ("atlas",): ("seisvision.commands.atlas", "do every experiment of the Seismic Atlas and report"),
+    ("sweep", "status"): ("seisvision.commands.sweep_status", "show what has become of the points of a sweep"),
+    ("sweep", "best"): ("seisvision.commands.sweep_best", "print the settings of the best point"),
+    ("sweep", "wandb"): ("seisvision.commands.sweep_wandb", "write a sweep file for the agent of W&B"),
+    ("tune",): ("seisvision.commands.tune", "find a learning rate or a batch size"),
+    ("explain",): ("seisvision.commands.explain", "draw what the network of a run looked at"),
+    ("compare",): ("seisvision.commands.compare", "compare runs in one report"),
+    ("runs", "check"): ("seisvision.commands.runs_check", "see whether files of finished runs were changed"),
+    ("clusters",): ("seisvision.commands.clusters", "find out how many clusters there are"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.
 

@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tasks",
         "judging",
     },
-    "commands": {"base", "runs"},
+    "commands": {"base", "earth", "location", "data", "synthesis", "runs"},
 }
 """Rooms from the ground up, and the rooms that each may import. Only what stands above a line may stand in it."""
 
@@ -189,11 +189,11 @@ def test_the_drawing_in_the_documentation_has_every_room_above_what_it_imports()
     drawing = (ROOT.parent / "docs" / "architecture.md").read_text()
     lines = re.findall(r"^│ (\d) +(.*)│$", drawing, re.MULTILINE)
     floor_of = {name: int(floor) for floor, content in lines for name in re.findall(r"\b(\w+)/ ", content)}
-    for name in set(MAY_IMPORT) - {"commands", "synthesis"}:
+    for name in set(MAY_IMPORT) - {"synthesis"}:
         assert all(floor_of[other] < floor_of[name] for other in MAY_IMPORT[name] - {"synthesis"}), name
 
 
-@pytest.mark.parametrize("name", sorted(set(MAY_IMPORT) - {"commands", "synthesis"}))
+@pytest.mark.parametrize("name", sorted(set(MAY_IMPORT) - {"synthesis"}))
 def test_the_table_of_rooms_in_the_documentation_names_it(name: str) -> None:
     page = ROOT.parent / "docs" / "architecture.md"
     assert f"| `seisvision/{name}/` |" in page.read_text()

@@ -1,33 +1,14 @@
-"""Print the card of a waveform set: where it comes from, what it holds, what may be done with it."""
+"""The card of a waveform set as text: where it comes from, what it holds, what may be done with it."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from seisvision.plain_text import say
-
 FIRST = ("name", "description", "source", "citation", "licence", "content", "unit", "instrument_response", "processing")
 APART = ("files", "counts", "fingerprint")
 WIDTH = 20
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of ``seisvision data card``."""
-    parser.add_argument("set", metavar="SET", help="folder of the waveform set, or its name in the data folder")
-    parser.add_argument("--data-dir", default="data", metavar="DIR", help="folder of all sets (data)")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Print the card and, last, the folder of the set."""
-    from seisvision.data.sources import FolderSource
-
-    folder = FolderSource(args.set).prepare(args.data_dir)
-    say("\n".join(card_lines(folder)))
-    say(folder)
-    return 0
 
 
 def card_lines(folder: Path) -> list[str]:

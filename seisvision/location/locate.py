@@ -14,6 +14,7 @@ from seisvision.earth.unit_vectors import Geodesic, angle, azimuth_deg, coordina
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.location import grid
 from seisvision.location.checks import Observations, checked, left_out
+from seisvision.location.choices import MODES
 from seisvision.location.descent import Minimum, Problem, descend, model, residuals
 from seisvision.location.posterior import calibrated, enough
 from seisvision.location.uncertainty import Ellipse, Uncertainty, azimuthal_gap_deg, linearised, second_solution
@@ -22,7 +23,6 @@ Array = np.ndarray | Tensor
 Mode = Literal["robust", "paper"]
 Errors = Literal["relative", "equal"]
 
-MODES: Final = ("robust", "paper")
 ERRORS: Final = ("relative", "equal")
 PAIRS_AT_ONCE = 32768
 """Events times stations of one batch; the grid of starts needs 100 times as many numbers."""

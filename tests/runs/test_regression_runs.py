@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from tiny_runs import TINY, plain_config, tiny_config
 
+from seisvision.commands.locate import run as locate_command
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError
-from seisvision.location.command import run as locate_command
 from seisvision.runs.build import build_data, build_task, build_view
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run

@@ -11,10 +11,10 @@ from hydra import compose, initialize_config_dir
 from tiny_runs import TINY, tiny_config
 
 from seisvision.cli import main
+from seisvision.commands import tune
+from seisvision.commands.tune import find_batch_size
 from seisvision.errors import ConfigurationError
-from seisvision.runs import tune_command
 from seisvision.runs.configuration import ALLOWED_TARGETS_VARIABLE
-from seisvision.runs.tune_command import find_batch_size
 
 SMALL = ["view.height=16", "view.width=16", "trainer.accelerator=cpu"]
 
@@ -23,8 +23,8 @@ SMALL = ["view.height=16", "view.width=16", "trainer.accelerator=cpu"]
 def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Configurations that a command may write into."""
     folder = tmp_path / "conf"
-    shutil.copytree(tune_command.CONF, folder)
-    monkeypatch.setattr(tune_command, "CONF", folder)
+    shutil.copytree(tune.CONF, folder)
+    monkeypatch.setattr(tune, "CONF", folder)
     return folder
 
 

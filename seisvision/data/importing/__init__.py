@@ -18,6 +18,5 @@
 ``shards``          parts of a large import, and the parts to one set
 ``rejections``      what was refused and why; ``cures`` what to do about it
 ``summary``         what came in and what became of it, in words
-``command``         the command line, ``merge_command`` that of merging
 =================== ============================================================================
 """

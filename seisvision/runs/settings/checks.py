@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seisvision.base.units import unit_named
 from seisvision.errors import ConfigurationError
-from seisvision.location.command import LEVELS, MODES
+from seisvision.location.choices import LEVELS, MODES
 from seisvision.runs.settings.data import Config, cut_settings, output_settings
 from seisvision.views.view import View
 

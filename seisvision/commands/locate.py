@@ -18,12 +18,11 @@ import argparse
 import logging
 from pathlib import Path
 
+from seisvision.location.choices import LEVELS, MODES
 from seisvision.plain_text import say
 
 log = logging.getLogger(__name__)
 
-LEVELS = (0.68, 0.95)
-MODES = ("robust", "paper")
 ERRORS = ("relative", "equal")
 
 

@@ -1,0 +1,1 @@
+"""What the words of the ``seisvision`` command do: a module for each, with ``add_arguments`` and ``run``."""
