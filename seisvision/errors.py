@@ -40,6 +40,8 @@ class PrunedError(SeisvisionError):
 
 UNFORESEEN = 70
 """Exit code of a fault of seisvision itself, as ``EX_SOFTWARE`` of sysexits.h."""
+NO_ROOM = 74
+"""Exit code of a worker whose disk is full, as ``EX_IOERR``: there may be no room for the word that it leaves."""
 
 
 def did_you_mean(name: str, allowed: list[str]) -> str:

@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT / "tests" / "runs"))
 
 from tiny_runs import CLUSTERED, SMALL, TINY, write_small_atlas
 
+LEARNING_RATE = ["optimizer.lr=tag(log,interval(1e-4,1e-2))"]
 LARGE_BYTES = 512 << 20
 PAGE_BYTES = 4096
 VOLATILE = ("second", "per_s", "started", "ended", "created", "command", "updated")
@@ -130,6 +131,7 @@ def runs(inputs: Path) -> dict[str, Scenario]:
     return known | {
         "train": train(one),
         "cluster": train([*words, "name=cluster", "task=cluster", "task.k=2", "task.min_cluster_size=2"]),
+        "search": train([*words, "-m", "name=search", "sweep=optuna", "sweep.n_trials=2", *LEARNING_RATE]),
         "sweep": train([*several, "trainer=ddp", "trainer.devices=2"]),
         "atlas": Scenario(lambda folder: [*atlas, f"system.runs_dir={folder / 'runs'}"], (), prepare_atlas),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -14,8 +15,8 @@ from typing import Any
 
 from seisvision import errors
 from seisvision.data.epoch_sampler import local_batch_size
-from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.files import parse_json
+from seisvision.errors import NO_ROOM, ConfigurationError, DiskFullError, SeisvisionError
+from seisvision.files import full_disk, parse_json
 from seisvision.leftovers import temporary_folder
 from seisvision.public import SOURCE
 from seisvision.runs.configuration import instantiate
@@ -203,6 +204,9 @@ def _explain(folder: RunFolder, failures: Mapping[int, int], n_workers: int) -> 
     told = first_error(folder)
     if told is not None:
         return told
+    if NO_ROOM in failures.values():
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder.path))
+        return DiskFullError(f"{full_disk(full)} The same command resumes after the last stored epoch.")
     codes = ", ".join(f"process {rank} with code {code}" for rank, code in sorted(failures.items()))
     return WorkerError(f"Workers ended without a word: {codes}. See {folder.log_file} and {folder.workers}.")
 

@@ -126,13 +126,18 @@ def show(text: str) -> None:
 
 
 def telling(job: Callable[..., Result]) -> Callable[..., Result | None]:
-    """Decorate a job of a Hydra application: an error is told at once and does not stop the other points of a sweep."""
+    """Decorate a job of a Hydra application: an error is told at once and does not stop the other points of a sweep.
+
+    A disk that is full, or fails, does: the others would meet it as well.
+    """
 
     @functools.wraps(job)
     def told(config: Any) -> Result | None:
         try:
             return job(config)
         except Exception as error:
+            if disk_fault(error) is not None:
+                raise
             exit_codes.append(tell_error(error, ""))
             return None
 

@@ -19,7 +19,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from seisvision.errors import UNFORESEEN, ConfigurationError, PrunedError, SeisvisionError
+from seisvision.errors import NO_ROOM, UNFORESEEN, ConfigurationError, PrunedError, SeisvisionError
+from seisvision.files import full_disk
 from seisvision.leftovers import clear_below
 from seisvision.plain_text import shown
 from seisvision.runs.folder import FAILED, RUNNING, RunFolder
@@ -72,7 +73,7 @@ def _be_worker(folder: RunFolder) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
-        return getattr(error, "exit_code", UNFORESEEN)
+        return NO_ROOM if full_disk(error) is not None else getattr(error, "exit_code", UNFORESEEN)
     return 0
 
 

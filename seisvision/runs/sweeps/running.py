@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seisvision.errors import DiskFullError
 from seisvision.evaluation.tables import format_seconds
-from seisvision.runs.folder import FINISHED, PENDING, PRUNED, RUNNING, RunFolder
+from seisvision.files import disk_fault
+from seisvision.runs.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, RunFolder
 from seisvision.runs.sweeps.folder import StoredPoint, SweepFolder
 from seisvision.runs.sweeps.launcher import Launcher
 from seisvision.runs.sweeps.points import Point
@@ -62,6 +64,7 @@ class Sweep:
 
         Raises:
             KeyboardInterrupt: it was interrupted; the files say how far it came.
+            DiskFullError: a run met a full or failing disk, as the others would.
         """
         started: dict[Path, list[Point]] = {}
         total = f" of {expected}" if expected else ""
@@ -73,8 +76,10 @@ class Sweep:
                 for run in doing:
                     self._report.update()
                     for point in started.pop(run.path):
-                        log.info("point %d%s %s", point.number, total, describe_end(self.state(point)))
+                        state = self.state(point)
+                        log.info("point %d%s %s", point.number, total, describe_end(state))
                         ended(point)
+                        check_disk(state)
         finally:
             states = self._report.update(at_once=True)
         wanted = SETTLED if self._launcher.waits else (*SETTLED, PENDING, RUNNING)
@@ -116,6 +121,16 @@ class Sweep:
         run = None if point.folder is None else self.folder.relative(point.folder)
         epochs = None if point.config is None else point.config["trainer"]["max_epochs"]
         return StoredPoint(point.number, point.overrides, run, point.error, point.monitor, epochs, point.trial)
+
+
+def check_disk(state: PointState) -> None:
+    """End the sweep where a point failed by its disk, on which the others lie as well.
+
+    Raises:
+        DiskFullError: says what the point said.
+    """
+    if state.state == FAILED and state.error is not None and disk_fault(DiskFullError(state.error)) is not None:
+        raise DiskFullError(state.error.removeprefix(f"{DiskFullError.__name__}: "))
 
 
 def describe_end(state: PointState) -> str:
