@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from seisvision.errors import ConfigurationError
+from seisvision.plain_files import NoPlainFileError
 
 LARGEST_BYTES = 4_000_000
 DEEPEST = 64
@@ -58,10 +59,11 @@ def read_limited(path: Path) -> str:
 
     Raises:
         ConfigurationError: it is not YAML, or larger or deeper than allowed.
+        NoPlainFileError: there is nothing, or no file.
         OSError: it cannot be read.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is no file")
+        raise NoPlainFileError(f"{path} is not there, or is no file. Restore it.")
     if path.stat().st_size > LARGEST_BYTES:
         raise ConfigurationError(
             f"{path} is refused: it is larger than {LARGEST_BYTES / 1e6:g} MB, as no settings are."

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import lzma
 import os
 import random
 import re
 import shutil
 import socket
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,7 +165,9 @@ def _npz(path: Path, rng: random.Random, *_: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             content = {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError, zlib.error, lzma.LZMAError):
+        return "unchanged"  # it was changed before
+    if not content:
         return "unchanged"
     name = rng.choice(list(content))
     kinds: dict[str, Callable[[], bytes]] = {

@@ -226,6 +226,18 @@ def test_a_number_beyond_all_is_told_of_its_point(tmp_path: Path, training: dict
     assert main(["sweep", "status", str(tmp_path)]) == 0
 
 
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_settings_that_are_no_file_are_told_in_one_line(tmp_path: Path, is_folder: bool) -> None:
+    (tmp_path / "config.yaml").mkdir() if is_folder else None
+    with pytest.raises(NoPlainFileError, match=r"config\.yaml is not there, or is no file\. Restore it"):
+        read_yaml(tmp_path / "config.yaml")
+    assert main(["explain", str(tmp_path), "--data-dir", str(tmp_path)]) in (1, 2)
+    sweep = SweepFolder(tmp_path / "sweep")
+    sweep.describe({}, [])
+    sweep.best_file.mkdir()
+    assert main(["sweep", "best", str(sweep.path)]) == 1
+
+
 def test_a_table_of_too_many_columns_is_refused_at_once(runs: Path, tmp_path: Path) -> None:
     header = ",".join(["trace_name"] * 100_000) + "\n"
     table = write_set(tmp_path / "set") / "metadata.csv"
