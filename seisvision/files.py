@@ -212,13 +212,19 @@ def _told_by_system(error: BaseException, numbers: Sequence[int]) -> tuple[int |
     """Which of some errors of the system an error comes from, and the file that it names."""
     seen: BaseException | None = error
     while seen is not None:
-        number = seen.errno if isinstance(seen, OSError) else None
+        number = seen.errno if isinstance(seen, OSError) else _of_database(seen)
         told = next((one for one in numbers if one == number or os.strerror(one) in str(seen)), None)
         if told is not None:
             named = getattr(seen, "filename", None)
             return told, None if named is None else os.fsdecode(named) if isinstance(named, bytes) else str(named)
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return None, None
+
+
+def _of_database(error: BaseException) -> int | None:
+    """What SQLite, which has words of its own, was told by the system."""
+    name = str(getattr(error, "sqlite_errorname", ""))
+    return errno.ENOSPC if name == "SQLITE_FULL" else errno.EIO if name.startswith("SQLITE_IOERR") else None
 
 
 _REMEDY = {

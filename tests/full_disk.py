@@ -190,6 +190,10 @@ def fill_up(scenario: Scenario, folder: Path, n_steps: int) -> tuple[int, list[s
 
 def what_differs(folder: Path, other: Path) -> list[str]:
     """What sets two folders apart: names of files, sets, and the tables and states of runs."""
+    if any(other.rglob("study.db")):
+        # A search that goes on draws further trials anew; as many of them must be finished.
+        done = [sum(read_state(path) == "finished" for path in top.rglob("status.json")) for top in (folder, other)]
+        return [] if done[0] == done[1] else [f"{done[0]} finished trials instead of {done[1]}"]
     data = [name for name in (folder, other) if any(name.rglob("card.json"))]
     wrong = differences(folder, other) if data else []
     names = [{str(path.relative_to(top)) for path in top.rglob("*")} for top in (folder, other)]
@@ -197,8 +201,13 @@ def what_differs(folder: Path, other: Path) -> list[str]:
     for name in sorted(names[0] & names[1]):
         if name.endswith(".csv") and not data and table(folder / name, folder) != table(other / name, other):
             wrong.append(f"{name} differs")
-    states = {json.loads(path.read_text())["state"] for path in folder.rglob("status.json")}
+    states = {read_state(path) for path in folder.rglob("status.json")}
     return wrong + [f"a run is {state}" for state in sorted(states - {"finished"})]
+
+
+def read_state(path: Path) -> str:
+    """State of a run."""
+    return json.loads(path.read_text())["state"]
 
 
 def table(path: Path, folder: Path) -> list[list[str]]:
@@ -221,8 +230,7 @@ def faults_of(done: subprocess.CompletedProcess[str], folder: Path) -> list[str]
         f"said '{word}'" for word in ("Traceback", "not expected", "Logging error", "HDF5") if word in done.stderr
     ]
     for path in folder.rglob("status.json"):
-        state = json.loads(path.read_text())["state"]
-        if state == "running":
+        if read_state(path) == "running":
             wrong.append("the status stays 'running'")
     wrong += [f"left {path.name}" for path in folder.rglob(".*.partial-*")]
     return wrong

@@ -7,6 +7,7 @@ does not stop the others. The last line of standard output is the report.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 from pathlib import Path
 
@@ -56,9 +57,12 @@ def run(args: argparse.Namespace) -> int:
         try:
             if not args.report_only:
                 run_stages(preset, args.overrides, record, folder, only=args.only)
-        finally:
-            # Also of what was done before an interruption.
-            report = write_report(preset, record.done, folder, runs_dir)
+        except BaseException:
+            # Of what was done before an interruption; told is what stopped it, not that a full disk takes no report.
+            with contextlib.suppress(Exception):
+                write_report(preset, record.done, folder, runs_dir)
+            raise
+        report = write_report(preset, record.done, folder, runs_dir)
     failed = [name for name in names if name in record.done and record.done[name].state == FAILED]
     if failed:
         log.error("%d of %d experiments failed: %s", len(failed), len(names), ", ".join(failed))

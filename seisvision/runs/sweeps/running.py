@@ -80,8 +80,12 @@ class Sweep:
                         log.info("point %d%s %s", point.number, total, describe_end(state))
                         ended(point)
                         check_disk(state)
-        finally:
-            states = self._report.update(at_once=True)
+        except BaseException:
+            # Told is what stopped the sweep, not that a full disk takes no report either.
+            with contextlib.suppress(Exception):
+                self._report.update(at_once=True)
+            raise
+        states = self._report.update(at_once=True)
         wanted = SETTLED if self._launcher.waits else (*SETTLED, PENDING, RUNNING)
         return all(state.state in wanted for state in states)
 

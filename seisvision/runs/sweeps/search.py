@@ -6,6 +6,7 @@ Only this process talks to the study. A run neither knows of it nor needs Optuna
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.errors import ConfigurationError
+from seisvision.files import told_when_full
 from seisvision.runs.folder import FINISHED, PRUNED
 from seisvision.runs.identity import run_id_without_copy
 from seisvision.runs.sweeps.folder import SweepFolder, sweep_id
@@ -120,32 +122,51 @@ class Search:
     ) -> None:
         self._sweep, self._fixed, self._space, self._settings = sweep, fixed, space, settings
         self._monitor, self._compose = monitor, compose
-        self._study = open_study(sweep.folder, monitor[1], settings, at_once)
+        with self._told_when_full():
+            self._study = open_study(sweep.folder, monitor[1], settings, at_once)
         self._trials: dict[int, optuna.Trial] = {}
         self._working: dict[int, Point] = {}
         self._begun: dict[str, str] = {}
 
     def points(self) -> Iterator[Point]:
         """Trials that were left before, then new ones, up to the number asked for; each is named when it is taken."""
-        self._begun = self._begun_runs()
-        settled = retry_unsettled(self._study)
+        with self._told_when_full():
+            self._begun = self._begun_runs()
+            settled = retry_unsettled(self._study)
         known = self._sweep.folder.points() if self._sweep.folder.file.exists() else []
         self._sweep.stored = [point for point in known if point.trial in settled]
         for _ in range(self._settings["n_trials"] - len(settled)):
-            trial = self._study.ask(self._space)
-            values = [f"{key}={_written(trial.params[key])}" for key in self._space]
-            point = self._compose(trial.number + 1, [*self._fixed, *values], trial=trial.number)
-            point = replace(with_begun_run(point, self._begun), limits=self._limits())
-            if point.folder is not None:
-                self._begun[run_id_without_copy(point.folder.run_id)] = point.folder.run_id
-            trial.set_user_attr("run", None if point.folder is None else point.folder.run_id)
-            self._trials[trial.number] = trial
-            self._working[trial.number] = point
+            with self._told_when_full():
+                point = self._ask()
             self._sweep.add([point])
             yield point
 
+    def _ask(self) -> Point:
+        """The next trial."""
+        trial = self._study.ask(self._space)
+        values = [f"{key}={_written(trial.params[key])}" for key in self._space]
+        point = self._compose(trial.number + 1, [*self._fixed, *values], trial=trial.number)
+        point = replace(with_begun_run(point, self._begun), limits=self._limits())
+        if point.folder is not None:
+            self._begun[run_id_without_copy(point.folder.run_id)] = point.folder.run_id
+        trial.set_user_attr("run", None if point.folder is None else point.folder.run_id)
+        self._trials[trial.number] = trial
+        self._working[trial.number] = point
+        return point
+
     def tell(self, point: Point) -> None:
-        """Pass on what became of a trial, and what the others must reach from now on."""
+        """Pass on what became of a trial, and what the others must reach from now on.
+
+        Raises:
+            DiskFullError: the study cannot be written.
+        """
+        with self._told_when_full():
+            self._tell(point)
+
+    def _told_when_full(self) -> contextlib.AbstractContextManager[None]:
+        return told_when_full(self._sweep.folder.study_file)
+
+    def _tell(self, point: Point) -> None:
         from optuna.trial import TrialState
 
         assert point.trial is not None

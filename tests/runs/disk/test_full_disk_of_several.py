@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_launcher import FakeLauncher, sweep
+from tiny_runs import ROOT
 
+sys.path.insert(0, str(ROOT / "tests"))
+
+from failing_disk import errors_told
+
+from seisvision.cli import main
 from seisvision.errors import NO_ROOM, DiskFullError, SeisvisionError
 from seisvision.runs import guard, launch, training, work
 from seisvision.runs.folder import RunFolder
@@ -50,6 +59,25 @@ def test_a_sweep_in_this_process_ends_at_a_full_disk(
     assert len(begun) == 1 and "Error" not in caplog.text, "it is told where the command ends"
 
 
+def test_a_study_that_finds_no_room_is_told_as_a_full_disk(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    optuna = pytest.importorskip("optuna", reason="searches are an extra")
+
+    def ask(study: object, space: object) -> None:
+        with contextlib.closing(sqlite3.connect(":memory:")) as small:
+            small.execute("PRAGMA max_page_count = 1")
+            small.execute("CREATE TABLE trials (number INTEGER)")
+
+    asked = ["optimizer.lr=tag(log,interval(1e-4,1e-2))", "sweep.n_trials=2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Study, "ask", ask)
+        with pytest.raises(DiskFullError, match=rf"study\.db cannot be written: {FULL}"):
+            sweep(data_dir, tmp_path, FakeLauncher(), *asked, preset="optuna")
+    _, is_done = sweep(data_dir, tmp_path, FakeLauncher(), *asked, preset="optuna")
+    assert is_done
+
+
 def test_a_sweep_in_other_processes_ends_at_a_full_disk(data_dir: Path, tmp_path: Path) -> None:
     def fail(number: int, config: dict[str, Any]) -> None:
         raise ValueError(f"x cannot be written: {FULL}")
@@ -60,3 +88,16 @@ def test_a_sweep_in_other_processes_ends_at_a_full_disk(data_dir: Path, tmp_path
     assert len(launcher.done) == 1
     _, is_done = sweep(data_dir, tmp_path, again, "seed=1,2")
     assert is_done and len(again.done) == 2
+
+
+def test_what_stopped_the_atlas_is_told_and_not_that_its_report_finds_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*given: Any, **named: Any) -> None:
+        raise DiskFullError(f"a run cannot be written: {FULL}")
+
+    monkeypatch.setattr("seisvision.runs.atlas.stages.run_stages", stop)
+    monkeypatch.setattr("seisvision.runs.atlas.report.write_report", no_room)
+    with errors_told() as told:
+        assert main(["atlas", "--conf", str(ROOT / "conf"), f"system.runs_dir={tmp_path}"]) == 1
+    assert told == [f"Error: a run cannot be written: {FULL}"]
