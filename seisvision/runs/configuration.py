@@ -27,6 +27,11 @@ BUILDING_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, Attribut
 
 MOVED = {"system.devices": "trainer.devices", "system.accelerator": "trainer.accelerator"}
 """Settings of earlier versions and where they are now."""
+OUTPUTS_BY_NAME = (
+    "Outputs of a task are no list any more but are called by name. Set one of their settings by "
+    "task.outputs.offset.loss=laplace, put another in the place of one by ~task.outputs.offset and "
+    "+task.outputs.depth={_target_: ...}; in a file, outputs: {depth: {_target_: ...}}."
+)
 
 
 def to_plain(config: DictConfig) -> dict[str, Any]:

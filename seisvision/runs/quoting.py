@@ -84,3 +84,17 @@ def _read(word: str) -> Any:
         return OverridesParser.create().parse_override(word)
     except HydraException:
         return None
+
+
+def explain_grammar(word: str, message: str) -> str:
+    """Say how a value is written that is not one word."""
+    key, is_given, value = word.partition("=")
+    reason = message.strip().splitlines()[0]
+    if not is_given:
+        return f"'{word}' cannot be read ({reason}). Give settings as key=value."
+    mark = "'" if '"' in value else '"'
+    outside = '"' if mark == "'" else "'"
+    return (
+        f"'{word}' cannot be read ({reason}). A value that holds =, commas, quotes or unpaired brackets stands in "
+        f"quotes of its own, inside those of the shell: {outside}{key}={mark}{value.strip(mark)}{mark}{outside}."
+    )

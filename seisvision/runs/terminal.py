@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
 from seisvision.files import disk_fault, full_disk
 from seisvision.plain_text import is_unread, leave_unread, say, shown
-from seisvision.runs.quoting import quoted_paths
+from seisvision.runs.quoting import explain_grammar, quoted_paths
 from seisvision.runs.ranks import current_place
 from seisvision.runs.trust.composing import guard_composition, refuse_rerun
 from seisvision.secrets_kept import refuse_secret_words
@@ -335,7 +335,7 @@ def _explain_hydra(error: Exception, config_name: str) -> str | None:
         options = [option for option in error.options if not option.startswith("_")]
         return f"{group}={choice} does not exist. {did_you_mean(choice, options)}"
     if isinstance(error, OverrideParseException):
-        return _explain_grammar(error.override, str(error))
+        return explain_grammar(error.override, str(error))
     if isinstance(error, ConfigCompositionException):
         return _explain_override(error, config_name)
     if isinstance(error, HydraException | OmegaConfBaseException):
@@ -343,28 +343,15 @@ def _explain_hydra(error: Exception, config_name: str) -> str | None:
     return None
 
 
-def _explain_grammar(word: str, message: str) -> str:
-    """Say how a value is written that is not one word."""
-    key, is_given, value = word.partition("=")
-    reason = message.strip().splitlines()[0]
-    if not is_given:
-        return f"'{word}' cannot be read ({reason}). Give settings as key=value."
-    mark = "'" if '"' in value else '"'
-    outside = '"' if mark == "'" else "'"
-    return (
-        f"'{word}' cannot be read ({reason}). A value that holds =, commas, quotes or unpaired brackets stands in "
-        f"quotes of its own, inside those of the shell: {outside}{key}={mark}{value.strip(mark)}{mark}{outside}."
-    )
-
-
 def _explain_override(error: Exception, config_name: str) -> str:
     """Suggest the key that was probably meant."""
+    from seisvision.runs.configuration import MOVED, OUTPUTS_BY_NAME, moved
+
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     key = re.match(r"Could not override '(.+)'", lines[0])
     if key is None:
-        return " ".join(line for line in lines if not line.startswith(("See ", "Set the environment")))
-    from seisvision.runs.configuration import MOVED, moved
-
+        said = " ".join(line for line in lines if not line.startswith(("See ", "Set the environment")))
+        return f"{said}. {OUTPUTS_BY_NAME}" if "task.outputs=" in said or "with ListConfig" in said else said
     if key[1] in MOVED:
         return moved(key[1])
     node, parents = _composed_without(key[1], config_name), []

@@ -18,11 +18,10 @@ from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.prediction_table import read_predictions
 
-OUTPUT = (
-    "{_target_: kind_of_quantiles.output.QuantileOutput, name: depth, target: source_depth_km, unit: km, scale: 10.0}"
-)
+OUTPUT = "{_target_: kind_of_quantiles.output.QuantileOutput, target: source_depth_km, unit: km, scale: 10.0}"
 OWN = [
-    "task.outputs=[" + OUTPUT + "]",
+    "~task.outputs.source_type",
+    f"+task.outputs.depth={OUTPUT}",
     "task.monitor=[val/loss,min]",
     "~model",
     "+model._target_=model_of_ones_own.RequiredArguments",
