@@ -102,7 +102,8 @@ def check_foreign_file(path: Path, name: str) -> None:
     if not isinstance(content, Mapping | None):
         raise ConfigurationError(f"{path} is refused: it holds no settings but a {type(content).__name__}.")
     defaults = (content or {}).get("defaults", [])
-    if not fits_type(defaults, list[str | dict[str, str | list[str] | None]]):
+    are_choices = fits_type(defaults, list[str | dict[str, str | list[str] | None]])
+    if not are_choices or any(isinstance(one, Mapping) and len(one) != 1 for one in defaults):
         raise ConfigurationError(f"{path} is refused: its defaults={shortened(defaults)} are no list of group: choice.")
     check_references(content, str(path), RESOLVERS)
     package = re.search(r"^#\s*@package\s+(\S+)", path.read_text(encoding="utf-8")[:512], re.MULTILINE)

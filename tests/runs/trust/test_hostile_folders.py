@@ -164,7 +164,19 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read[name], values)
 
 
-@pytest.mark.parametrize("text", ["x", "3", "[1]", "defaults: 3", "defaults: [null]", "defaults: [{a: 3}]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "3",
+        "[1]",
+        "defaults: 3",
+        "defaults: [null]",
+        "defaults: [{a: 3}]",
+        "defaults: [{}]",
+        "defaults: [{a: x, b: x}]",
+    ],
+)
 def test_experiments_of_other_types_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(ConfigurationError, match=r"own\.yaml is refused"):
