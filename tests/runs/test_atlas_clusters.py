@@ -18,8 +18,8 @@ from fake_runs import CONFIG, SCALAR, fake_run
 from sklearn.metrics import adjusted_rand_score
 from tiny_runs import ROOT
 
+from seisvision.commands import atlas as command
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.runs.atlas import command
 from seisvision.runs.atlas import stages as atlas_stages
 from seisvision.runs.atlas.agreement import cluster_event_means, write_agreement
 from seisvision.runs.atlas.presets import Preset, Stage, configurations, load_preset

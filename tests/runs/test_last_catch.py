@@ -14,12 +14,12 @@ from seisvision.errors import UNFORESEEN, ConfigurationError
 def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     import tempfile
 
-    import seisvision.data.cards as cards
+    import seisvision.commands.data_card as data_card
 
     def run(arguments: object) -> int:
         raise ZeroDivisionError("nobody\nforesaw this")
 
-    monkeypatch.setattr(cards, "run", run)
+    monkeypatch.setattr(data_card, "run", run)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert ("data", "card") in COMMANDS
     return tmp_path

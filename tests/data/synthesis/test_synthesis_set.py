@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from seisvision.data.synthesis import command
+from seisvision.commands import data_synth as command
 from seisvision.data.synthesis import synthesise as module
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.source import SyntheticSource
