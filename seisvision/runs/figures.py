@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,18 @@ from seisvision.data.collate import collate_events
 from seisvision.data.datamodule import EventDataModule
 from seisvision.data.samples import EventSamples
 from seisvision.data.traces import TraceSamples
+from seisvision.errors import DataError
 from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions
+from seisvision.runs.comparing.history import logged_values
 from seisvision.runs.folder import RunFolder
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.view import View
+
+log = logging.getLogger(__name__)
 
 Task = SupervisedTask | DeepClusterTask
 Samples = EventSamples | TraceSamples
@@ -33,9 +37,11 @@ N_WORST = 12
 
 def draw_training(folder: RunFolder, data: EventDataModule, task: Task) -> None:
     """Write the learning curves and some training samples of every output."""
-    with folder.history_file.open(newline="", encoding="utf-8") as handle:
-        rows = [{"epoch": row["epoch"], row["name"]: row["value"]} for row in csv.DictReader(handle)]
-    learning_figure(folder.figures / "learning_curves.png", rows)
+    rows = [{"epoch": epoch, name: value} for epoch, name, value in logged_values(folder.history_file)]
+    try:
+        learning_figure(folder.figures / "learning_curves.png", rows)
+    except DataError as error:
+        log.warning("There are no learning curves, %s lacks them: %s", folder.history_file, error)
     for output in task.outputs:
         targets = data.parts["train"].targets[output.target]
         _draw_seen(folder.figures / f"{output.name}_seen.png", data, task, output, targets)

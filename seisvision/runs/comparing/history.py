@@ -19,16 +19,23 @@ def read_history(path: Path) -> dict[str, Points]:
         path: table with the columns epoch, step, name and value; it may be missing or end in half a line.
     """
     sums: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    try:
-        for row in csv.DictReader(io.StringIO(read_text(path), newline="")):
-            try:
-                epoch, value = float(row["epoch"]) + 1, float(row["value"])
-            except (KeyError, TypeError, ValueError):
-                continue
-            sums[row["name"]][epoch].append(value)
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return {}
+    for epoch, name, value in logged_values(path):
+        sums[name][epoch + 1].append(value)
     return {
         name: [(epoch, sum(values) / len(values)) for epoch, values in sorted(by_epoch.items())]
         for name, by_epoch in sums.items()
     }
+
+
+def logged_values(path: Path) -> list[tuple[float, str, float]]:
+    """Epoch (from 0), name and value of every line that holds them, in order; none of a file that is no table."""
+    found = []
+    try:
+        for row in csv.DictReader(io.StringIO(read_text(path), newline="")):
+            try:
+                found.append((float(row["epoch"]), str(row["name"]), float(row["value"])))
+            except (KeyError, TypeError, ValueError):
+                continue
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from seisvision.files import told_when_full, write_text
 
 HISTORY_COLUMNS = ("epoch", "step", "name", "value")
+LINE = re.compile(r"\d{1,9},[^,]*,[^,]*,[^,]*", re.ASCII)
 
 
 class HistoryLogger(Logger):
@@ -55,10 +57,10 @@ class HistoryLogger(Logger):
 
     @rank_zero_only
     def forget_from(self, epoch: int) -> None:
-        """Drop the lines of ``epoch`` and later."""
+        """Drop the lines of ``epoch`` and later, and those that are none of this file."""
         if not self._path.exists():
             return
-        with self._path.open(newline="", encoding="utf-8") as handle:
-            rows = handle.read().splitlines()[1:]
-        kept = [row for row in rows if row.count(",") == len(HISTORY_COLUMNS) - 1 and int(row.split(",")[0]) < epoch]
+        with self._path.open(newline="", encoding="utf-8", errors="replace") as handle:
+            rows = handle.read().splitlines()
+        kept = [row for row in rows if LINE.fullmatch(row) and int(row.split(",")[0]) < epoch]
         write_text(self._path, "\n".join([",".join(HISTORY_COLUMNS), *kept]) + "\n")

@@ -29,6 +29,8 @@ from seisvision.data.synthesis.source import GeneratedSource
 from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines import learners
+from seisvision.runs.callbacks import ReportProgress
+from seisvision.runs.comparing.history import read_history
 from seisvision.runs.configuration import to_plain
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify
@@ -173,8 +175,34 @@ def _real(base: Path, data_dir: Path) -> Iterator[Attack]:
         shutil.copytree(runs / one, stopped / one)
         (stopped / one / "metrics.json").unlink()
         (stopped / one / "status.json").write_text('{"state": "interrupted", "attempts": 1}')
-    yield Attack("resume", stopped, resume, str(one), unfinished, weight=6)
+    yield Attack("resume", stopped, resume, str(one), unfinished, weight=3)
     yield Attack("show again", runs, resume, str(one), unfinished, weight=2)
+    yield _resume_training(base / "interrupted", data_dir)
+
+
+def _resume_training(runs: Path, data_dir: Path) -> Attack:
+    """A run of two epochs of which the first is stored."""
+    config = tiny_config(data_dir, runs, *REAL, "trainer.max_epochs=2", "evaluation.baselines=false")
+    one = identify(config).path.relative_to(runs)
+
+    def stop(self: ReportProgress, trainer: Any, *_: Any) -> None:
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+
+    if not runs.exists():
+        stopping = mock.patch.object(ReportProgress, "on_train_epoch_end", stop)
+        with stopping, contextlib.suppress(KeyboardInterrupt):
+            ensure_run(config, [])
+
+    def resume(given: Path, out: Path) -> int:
+        here = {**config, "system": {**config["system"], "runs_dir": str(given)}}
+        return guarded(lambda: ensure_run(here, []))
+
+    def lost(given: Path, out: Path) -> str:
+        is_whole = RunFolder(given / one).is_finished() and len(read_history(given / one / "metrics.csv"))
+        return "" if is_whole else "it is not finished, or has no history"
+
+    return Attack("resume training", runs, resume, str(one), lost, weight=4, only=r"^[^/]*$|checkpoints")
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -10,6 +10,8 @@ import signal
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,10 @@ from seisvision.errors import ConfigurationError, DataError, SeisvisionError
 from seisvision.plain_files import NoPlainFileError, check_plain
 from seisvision.runs.checkpoint import find_checkpoint
 from seisvision.runs.cluster_runs import read_cluster_runs
+from seisvision.runs.comparing.history import read_history
+from seisvision.runs.figures import draw_training
 from seisvision.runs.folder import RunFolder
+from seisvision.runs.loggers.history import HistoryLogger
 from seisvision.runs.sweeps.folder import SweepFolder
 from seisvision.runs.sweeps.states import read_state
 from seisvision.runs.trust.composing import check_foreign_file
@@ -248,6 +253,32 @@ def test_settings_that_are_no_file_are_told_in_one_line(tmp_path: Path, is_folde
     sweep.describe({}, [])
     sweep.best_file.mkdir()
     assert main(["sweep", "best", str(sweep.path)]) == 1
+
+
+LINES = "0,3,train/loss,0.5\n1,6,train/loss,0.25\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "n_lines"),
+    [
+        ("epoch,step,x,value\n" + LINES, 1),
+        ("", 0),
+        ("\udcff,\n" + LINES, 1),
+        ("h\nx,1,2,3\n" + "9" * 5000 + ",,,\n", 0),
+    ],
+    ids=["another column", "empty", "no UTF-8", "no epochs"],
+)
+def test_a_run_goes_on_and_is_drawn_whatever_its_history_says(tmp_path: Path, content: str, n_lines: int) -> None:
+    folder = RunFolder(tmp_path)
+    folder.history_file.write_text(content, errors="surrogateescape")
+    nothing_more: Any = SimpleNamespace(outputs=[])
+    draw_training(folder, nothing_more, nothing_more)
+    assert read_history(folder.history_file) == {} and not (folder.figures / "learning_curves.png").exists()
+    HistoryLogger(folder.history_file).forget_from(1)
+    kept = folder.history_file.read_text().splitlines()
+    assert kept == ["epoch,step,name,value", *LINES.splitlines()[:n_lines]]
+    draw_training(folder, nothing_more, nothing_more)
+    assert (folder.figures / "learning_curves.png").exists() == bool(n_lines)
 
 
 def test_a_table_of_too_many_columns_is_refused_at_once(runs: Path, tmp_path: Path) -> None:
