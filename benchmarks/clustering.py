@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from seisvision.clustering.features import fit_preparation
 from seisvision.clustering.kmeans import kmeans
-from seisvision.data.cluster_sampler import balanced_order
+from seisvision.data.serving.cluster_sampler import balanced_order
 from seisvision.models.timm_backbone import TimmBackbone
 
 SHAPE = (3, 32, 64)

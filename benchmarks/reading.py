@@ -27,7 +27,7 @@ from seisvision.data.importing.formats import waveform_files
 from seisvision.data.importing.formats.reading import Request
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import build_recipe
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 STATIONS, RATE_HZ, TO_HZ = 6, 100.0, 40.0
 TRACES_AN_EVENT = 10

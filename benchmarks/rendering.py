@@ -25,7 +25,7 @@ import torch
 from seisvision import keys
 from seisvision.data.synthesis.generator import EventGenerator
 from seisvision.data.synthesis.parameters import SynthesisParameters
-from seisvision.views.record_section import Channel, RecordSection
+from seisvision.views.sections.record_section import Channel, RecordSection
 
 STATIONS, SAMPLES, RATE_HZ, PIXELS = 30, 3600, 2.0, 224
 BANDS = [Channel("Z", (1 / 150, 1 / 35)), Channel("Z", (1 / 30, 1 / 10)), Channel("Z", (0.4, 0.95))]

@@ -27,8 +27,8 @@ from seisvision import keys
 from seisvision.data.synthesis.generator import EventGenerator
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.views.channels import Channel
-from seisvision.views.spectrogram import SpectrogramView
-from seisvision.views.trace import TraceView
+from seisvision.views.traces.spectrogram import SpectrogramView
+from seisvision.views.traces.trace import TraceView
 
 RATE_HZ, HEIGHT, WIDTH = 2.0, 96, 192
 BANDS = [Channel("Z", (0.4, 0.95)), Channel("Z", (1 / 30, 1 / 10)), Channel("Z", (1 / 150, 1 / 35))]

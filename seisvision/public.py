@@ -30,14 +30,14 @@ def _names_of_outputs() -> dict[str, str]:
 
 NAMES: dict[str, dict[str, str]] = {
     VIEW: {
-        "seisvision.views.RecordSection": "seisvision.views.record_section",
-        "seisvision.views.RecordSectionObspy": "seisvision.views.record_section_obspy",
-        "seisvision.views.AzimuthSection": "seisvision.views.azimuth_section",
-        "seisvision.views.StackedSpectrogram": "seisvision.views.stacked_spectrogram",
-        "seisvision.views.TraceView": "seisvision.views.trace",
-        "seisvision.views.TraceObspy": "seisvision.views.trace_obspy",
-        "seisvision.views.SpectrogramView": "seisvision.views.spectrogram",
-        "seisvision.views.SpectrogramObspy": "seisvision.views.trace_obspy",
+        "seisvision.views.RecordSection": "seisvision.views.sections.record_section",
+        "seisvision.views.RecordSectionObspy": "seisvision.views.reference.record_section_obspy",
+        "seisvision.views.AzimuthSection": "seisvision.views.sections.azimuth_section",
+        "seisvision.views.StackedSpectrogram": "seisvision.views.sections.stacked_spectrogram",
+        "seisvision.views.TraceView": "seisvision.views.traces.trace",
+        "seisvision.views.TraceObspy": "seisvision.views.reference.trace_obspy",
+        "seisvision.views.SpectrogramView": "seisvision.views.traces.spectrogram",
+        "seisvision.views.SpectrogramObspy": "seisvision.views.reference.trace_obspy",
     },
     AUGMENTATION: {"seisvision.views.Augment": "seisvision.views.augment"},
     MODEL: {
@@ -56,10 +56,10 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.tasks.constant": "seisvision.tasks.schedules",
     },
     SOURCE: {
-        "seisvision.data.FolderSource": "seisvision.data.sources",
-        "seisvision.data.CombinedSource": "seisvision.data.combined",
+        "seisvision.data.FolderSource": "seisvision.data.sources.folder",
+        "seisvision.data.CombinedSource": "seisvision.data.sources.combined",
         "seisvision.data.FetchSource": "seisvision.data.fetching.source",
-        "seisvision.data.SeisBenchSource": "seisvision.data.seisbench_source",
+        "seisvision.data.SeisBenchSource": "seisvision.data.sources.seisbench",
         "seisvision.data.SyntheticSource": "seisvision.data.synthesis.source",
         "seisvision.data.LocalSyntheticSource": "seisvision.data.synthesis_local.source",
     },

@@ -1,8 +1,8 @@
 """A disk that is full from a chosen step on: every write, rename and synchronisation that Python does is a step.
 
 Steps are counted below one folder. What is written there fails as the system lets it fail: a file that was opened is
-there, empty, and the error names no file. HDF5 writes through :mod:`seisvision.data.stored.patient_file`, so its writes
-are steps as well; ``tests/full_disk.py`` fills real disks.
+there, empty, and the error names no file. HDF5 writes through :mod:`seisvision.data.sets.stored.patient_file`, so its
+writes are steps as well; ``tests/full_disk.py`` fills real disks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from seisvision import leftovers
-from seisvision.data.stored import placing
+from seisvision.data.sets.stored import placing
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seisvision.data.scratch import stage_to_scratch
+from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.files import LONGEST_NAME, locked, safe_name, whole_file, write_text
 from seisvision.leftovers import OTHERS_DAYS, clear_below, hidden_name
 from seisvision.runs.folder import RunFolder

@@ -16,8 +16,8 @@ import seisvision
 from seisvision.base.sample_ids import SampleIds
 from seisvision.data.fetching.request_log import RequestLog
 from seisvision.data.importing.rejections import Rejection, write_rejections
-from seisvision.data.predicted_offsets import PredictedOffsets
-from seisvision.data.split import Split
+from seisvision.data.samples.predicted_offsets import PredictedOffsets
+from seisvision.data.splitting.split import Split
 from seisvision.evaluation.tables import ResultRow, results_table
 from seisvision.location.catalogue import read_observations, write_table
 from seisvision.outputs.classes.predictions import ClassPredictions
@@ -110,7 +110,7 @@ def test_an_observation_keeps_its_names(tmp_path: Path) -> None:
 def test_nobody_writes_csv_past_this_module() -> None:
     """Apart from tables of numbers whose names are this program's, and those of the format of waveform sets."""
     allowed = {"spreadsheets.py": ["csv.writer"], "runs/loggers/history.py": ["csv.writer"]}
-    allowed |= {"data/writer.py": ["to_csv"], "location/catalogue.py": ["to_csv"]}
+    allowed |= {"data/sets/writer.py": ["to_csv"], "location/catalogue.py": ["to_csv"]}
     found: dict[str, list[str]] = {}
     package = Path(seisvision.__file__).parent
     for path in sorted(package.rglob("*.py")):
@@ -123,8 +123,8 @@ def test_nobody_writes_csv_past_this_module() -> None:
 
 
 def test_a_carriage_return_within_a_name_ends_no_line(tmp_path: Path) -> None:
-    from seisvision.data.waveform_set import WaveformSet
-    from seisvision.data.writer import WaveformSetWriter
+    from seisvision.data.sets.waveform_set import WaveformSet
+    from seisvision.data.sets.writer import WaveformSetWriter
 
     names = ["a\rb", "c\r", "\rd", "e\r\nf"]
     with WaveformSetWriter(tmp_path / "set", card={}) as writer:

@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     """Audit, print a summary and, last, the path of the page."""
     from seisvision.data.audit.audit import audit_set, write_audit
     from seisvision.data.audit.page import write_page
-    from seisvision.data.sources import FolderSource
-    from seisvision.data.waveform_set import WaveformSet
+    from seisvision.data.sets.waveform_set import WaveformSet
+    from seisvision.data.sources.folder import FolderSource
     from seisvision.files import check_writable
     from seisvision.plain_files import check_plain_name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from seisvision.data.cards import card_lines
+from seisvision.data.sets.cards import card_lines
 from seisvision.plain_text import say
 
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the card and, last, the folder of the set."""
-    from seisvision.data.sources import FolderSource
+    from seisvision.data.sources.folder import FolderSource
 
     folder = FolderSource(args.set).prepare(args.data_dir)
     say("\n".join(card_lines(folder)))

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Merge, and print the path of the set last."""
     from seisvision.data.importing.shards import merge_shards
-    from seisvision.data.waveform_set import WaveformSet
+    from seisvision.data.sets.waveform_set import WaveformSet
     from seisvision.files import check_writable
 
     check_writable(Path(args.out or args.shards).absolute().parent, "--out")

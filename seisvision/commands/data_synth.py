@@ -87,7 +87,7 @@ def _print_summary(path: Path, seconds: float) -> None:
     """A small table: per source type the events, traces, magnitudes, depths and distances."""
     from rich.table import Table
 
-    from seisvision.data.waveform_set import WaveformSet
+    from seisvision.data.sets.waveform_set import WaveformSet
 
     metadata = WaveformSet(path).metadata
     table = Table("type", "events", "traces", "magnitude", "depth km", "offset km", "faulty")

@@ -1,9 +1,10 @@
 """The azimuth of a single force by linear physics: the reference beside a network on the same waveforms.
 
-Surface waves carried back to the source show one force in all directions (:mod:`seisvision.views.back_propagation`).
-Of a force pulse of given shape, north and east part follow by weighted least squares from Z, R and T of all stations;
-the shape that explains most is kept, and with it the sign, because the first lobe gives the direction. Paths that are
-a little fast or slow are then found by comparing each trace with what the fit predicts, and the fit is repeated.
+Surface waves carried back to the source show one force in all directions
+(:mod:`seisvision.views.sections.back_propagation`). Of a force pulse of given shape, north and east part follow by
+weighted least squares from Z, R and T of all stations; the shape that explains most is kept, and with it the sign,
+because the first lobe gives the direction. Paths that are a little fast or slow are then found by comparing each trace
+with what the fit predicts, and the fit is repeated.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import torch
 
 from seisvision import keys
 from seisvision.earth.source_time import opposed_lobes
-from seisvision.views.azimuth_section import AzimuthSection, weigh
 from seisvision.views.rasterise import shift_rows
+from seisvision.views.sections.azimuth_section import AzimuthSection, weigh
 
 MIN_STATIONS: Final = 3
 """With fewer the estimate is NaN."""
@@ -81,7 +82,7 @@ class ForceAzimuthEstimator:
         components: order of the components in the waveforms.
 
     Raises:
-        ConfigurationError: as :class:`~seisvision.views.azimuth_section.AzimuthSection`.
+        ConfigurationError: as :class:`~seisvision.views.sections.azimuth_section.AzimuthSection`.
     """
 
     def __init__(

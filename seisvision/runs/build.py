@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.same_event import EventFacts, told_twice
-from seisvision.data.scratch import stage_to_scratch
-from seisvision.data.splits import Split, make_split
-from seisvision.data.usability import refuse_nothing, usable_table
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.samples.usability import refuse_nothing, usable_table
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.same_event import EventFacts, told_twice
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sources.scratch import stage_to_scratch
+from seisvision.data.splitting.splits import Split, make_split
 from seisvision.errors import ConfigurationError
 from seisvision.public import AUGMENTATION, LOGGER, MODEL, OPTIMIZER, SCHEDULER, SOURCE, TASK, VIEW
 from seisvision.runs.bands import check_bands

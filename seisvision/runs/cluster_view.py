@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from seisvision import keys, spreadsheets
-from seisvision.data.event_index import column_numbers
-from seisvision.data.samples import EventSamples
+from seisvision.data.samples.event_index import column_numbers
+from seisvision.data.samples.events import EventSamples
 from seisvision.evaluation.cluster_figures import map_figure, sections_figure, times_figure
 from seisvision.evaluation.cluster_tables import (
     Column,

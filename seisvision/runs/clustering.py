@@ -18,9 +18,9 @@ from seisvision import keys, spreadsheets
 from seisvision.base.sample_ids import SampleIds
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
 from seisvision.clustering.kmeans import Clustering, agreement, assign
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.traces import sample_targets
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.samples.traces import sample_targets
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, DataError
 from seisvision.evaluation.agreement import agreement_measures, cross_table
 from seisvision.files import whole_file, write_text

@@ -17,7 +17,7 @@ from seisvision.data.audit.findings import Finding, by_severity
 from seisvision.data.audit.labels import check_labels
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.audit.targets import Learnt
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
 log = logging.getLogger(__name__)

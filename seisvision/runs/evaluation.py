@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.splits import Split
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.splitting.splits import Split
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.files import check_writable, write_text
 from seisvision.keys import SPLITS

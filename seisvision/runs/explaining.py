@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader, Subset
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.base.units import unit_named
-from seisvision.data.collate import collate_events
-from seisvision.data.datamodule import EventDataModule
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.files import whole_file

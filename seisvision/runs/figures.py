@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from seisvision.data.collate import collate_events
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.samples import EventSamples
-from seisvision.data.traces import TraceSamples
+from seisvision.data.samples.events import EventSamples
+from seisvision.data.samples.traces import TraceSamples
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import DataError
 from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
 from seisvision.outputs.kinds import predictions_class

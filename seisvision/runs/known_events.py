@@ -19,10 +19,10 @@ import numpy as np
 import torch
 
 from seisvision import spreadsheets
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.recording_shapes import RecordingShapes, set_shapes
-from seisvision.data.same_event import SAME_TIME_S, EventFacts, same_origins, same_recordings
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.recording_shapes import RecordingShapes, set_shapes
+from seisvision.data.sets.same_event import SAME_TIME_S, EventFacts, same_origins, same_recordings
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.files import write_text
 from seisvision.outputs.predictions import Predictions

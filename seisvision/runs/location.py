@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.base.units import TRACE
-from seisvision.data.collate import collate_events
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.samples import EventSamples
-from seisvision.data.traces import TraceSamples
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.samples.events import EventSamples
+from seisvision.data.samples.traces import TraceSamples
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.location import LocationSummary, ellipse_radius, summarise_locations
 from seisvision.location import catalogue

@@ -13,11 +13,11 @@ import torch
 from torch.utils.data import DataLoader, Subset
 
 from seisvision import keys
-from seisvision.data.collate import collate_events
-from seisvision.data.predicted_offsets import PredictedOffsets
-from seisvision.data.traces import TraceSamples
-from seisvision.data.usability import unusable_samples, with_cache
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.samples.predicted_offsets import PredictedOffsets
+from seisvision.data.samples.traces import TraceSamples
+from seisvision.data.samples.usability import unusable_samples, with_cache
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.files import check_writable, clear_lock, locked
 from seisvision.runs.checkpoint import checkpoint_hash, find_checkpoint, load_checkpoint

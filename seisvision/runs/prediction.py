@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.base.units import unit_named
-from seisvision.data.labels import check_labels
-from seisvision.data.traces import sample_targets
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.samples.labels import check_labels
+from seisvision.data.samples.traces import sample_targets
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seisvision import spreadsheets
-from seisvision.data.datamodule import EventDataModule, Exclusion
+from seisvision.data.serving.datamodule import EventDataModule, Exclusion
 from seisvision.files import write_text
 from seisvision.judging import error_sources
 from seisvision.judging.figures_sources import error_against_figure, picture_file

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from seisvision.data.event_index import column_numbers
-from seisvision.data.samples import EventSamples
-from seisvision.data.traces import TraceSamples
+from seisvision.data.samples.event_index import column_numbers
+from seisvision.data.samples.events import EventSamples
+from seisvision.data.samples.traces import TraceSamples
 from seisvision.location.uncertainty import azimuthal_gap_deg
 
 

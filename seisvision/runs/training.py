@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import seisvision
 from seisvision.base.units import unit_named
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.labels import tell_rare_classes
+from seisvision.data.samples.labels import tell_rare_classes
+from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import ConfigurationError
 from seisvision.models.backbone import norm_of_one_value
 from seisvision.outputs.predictions import Predictions

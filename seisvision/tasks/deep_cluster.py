@@ -20,8 +20,8 @@ from seisvision.base.share import Share
 from seisvision.base.units import all_id_columns, unit_named
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
 from seisvision.clustering.kmeans import BACKENDS, Clustering, agreement, kmeans, require_samples
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.epoch_sampler import count_batches
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.serving.epoch_sampler import count_batches
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
 from seisvision.models.fronts import FRONTS

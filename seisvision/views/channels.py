@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from seisvision.views.alignment import check_align, cut
 from seisvision.views.amplitude import PixelTraces, centre_pixels, measure
 from seisvision.views.filters import BandFilter, check_band, remove_mean
 from seisvision.views.rasterise import pixel_extremes
+from seisvision.views.sections.alignment import check_align, cut
 from seisvision.views.settings import one_of, optional_range
 
 CPU_BLOCK_TRACES = 64
@@ -23,7 +23,7 @@ class Channel:
     """One picture channel: a component, in a frequency band (None: as recorded), in a style (None: the view's).
 
     ``align`` and ``time_range_s`` are for record sections, see
-    :class:`~seisvision.views.record_section.RecordSection`; None: the view's.
+    :class:`~seisvision.views.sections.record_section.RecordSection`; None: the view's.
     """
 
     component: str = "Z"

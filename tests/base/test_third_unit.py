@@ -15,7 +15,7 @@ import torch
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.base.units import UNITS, Unit, register
-from seisvision.data.collate import collate_events
+from seisvision.data.serving.collate import collate_events
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.judging.baselines import kinds_of
 from seisvision.outputs.averaging import average_predictions

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from obspy.geodetics import gps2dist_azimuth
 
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 
 RATE_HZ, LENGTH_S, BEFORE_S, SPEED_KM_S = 20.0, 30.0, 5.0, 6.0
 STATIONS = [(46.0 + 0.05 * i, -122.0 + 0.07 * (i % 3)) for i in range(5)]

@@ -39,7 +39,7 @@ from obspy.core.inventory import Channel, Inventory, Network, Site, Station
 
 from seisvision.data.audit.audit import audit_set
 from seisvision.data.importing.importer import NothingLeftError, run_import
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import SeisvisionError
 
 Files = dict[str, bytes]

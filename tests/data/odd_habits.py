@@ -28,7 +28,7 @@ from true_ground import (
 
 from seisvision.data.importing.importer import NothingLeftError, run_import
 from seisvision.data.importing.recipe import build_recipe
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import SeisvisionError
 
 FROM_S, TO_S = ONSET_S + 2, ONSET_S + 42

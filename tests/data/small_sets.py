@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 
 RATE_HZ = 20.0
 N_SAMPLES = 200

@@ -18,7 +18,7 @@ from seisvision.data.importing.formats import waveform_files
 from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import Recipe, build_recipe
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 PROCESSING = {"components": "Z"}
 

@@ -14,7 +14,7 @@ from recorded_trees import BEFORE_S, origin, write_table, write_tree
 from seisvision.cli import main
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import build_recipe
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
 RATE_HZ = 20.0

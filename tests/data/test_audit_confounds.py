@@ -14,8 +14,8 @@ from seisvision.data.audit.confounds import Confound, _auc, class_confounds
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import load_recipe
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 
 
 def confounds(waveform_set: WaveformSet) -> dict[str, Confound]:

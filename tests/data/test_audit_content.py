@@ -12,8 +12,8 @@ from small_sets import write_set
 
 from seisvision.cli import main
 from seisvision.data.audit.audit import audit_set, load_audit
-from seisvision.data.stored import hashes
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.stored import hashes
+from seisvision.data.sets.waveform_set import WaveformSet
 
 
 def flip(path: Path, at: int, bit: int = 0, quietly: bool = True) -> None:

@@ -13,9 +13,9 @@ from audited_sets import edit_samples, edit_table, write_sound_set
 
 from seisvision.data.audit.audit import audit_set, check_set
 from seisvision.data.audit.findings import Finding
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.synthesise import synthesise
-from seisvision.data.waveform_set import WaveformSet
 
 
 @pytest.fixture()

@@ -53,7 +53,7 @@ def test_command_writes_page_and_json(hostile: Path, tmp_path: Path, capsys: pyt
 
 
 def test_text_of_the_set_stays_text(hostile: Path, tmp_path: Path) -> None:
-    from seisvision.data.waveform_set import WaveformSet
+    from seisvision.data.sets.waveform_set import WaveformSet
 
     waveform_set = WaveformSet(hostile)
     text = write_page(audit_set(waveform_set), waveform_set, tmp_path).read_text()
@@ -65,7 +65,7 @@ def test_text_of_the_set_stays_text(hostile: Path, tmp_path: Path) -> None:
 
 
 def test_the_page_asks_nothing_of_the_network(hostile: Path, tmp_path: Path) -> None:
-    from seisvision.data.waveform_set import WaveformSet
+    from seisvision.data.sets.waveform_set import WaveformSet
 
     waveform_set = WaveformSet(hostile)
     text = write_page(audit_set(waveform_set), waveform_set, tmp_path).read_text()
@@ -75,7 +75,7 @@ def test_the_page_asks_nothing_of_the_network(hostile: Path, tmp_path: Path) -> 
 
 
 def test_audits_are_read_back(hostile: Path, tmp_path: Path) -> None:
-    from seisvision.data.waveform_set import WaveformSet
+    from seisvision.data.sets.waveform_set import WaveformSet
 
     audit = audit_set(WaveformSet(hostile))
     path = write_audit(audit, tmp_path)

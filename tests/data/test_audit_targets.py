@@ -15,7 +15,7 @@ from seisvision.data.audit.copies import set_copies
 from seisvision.data.audit.findings import Finding
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.audit.targets import Learnt, stand_ins
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 Change = Callable[[pd.DataFrame], object]
 

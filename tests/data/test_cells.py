@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seisvision.data.cells import LINK_KM, cell_names, close_apart, coarser_groups, name_cells
-from seisvision.data.split import check_leakage
-from seisvision.data.splits import make_split
+from seisvision.data.splitting.cells import LINK_KM, cell_names, close_apart, coarser_groups, name_cells
+from seisvision.data.splitting.split import check_leakage
+from seisvision.data.splitting.splits import make_split
 from seisvision.earth.geodesics import geodesic
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seisvision.data.cluster_sampler import ClusterSampler, balanced_order
+from seisvision.data.serving.cluster_sampler import ClusterSampler, balanced_order
 
 LABELS = np.repeat([0, 1, 3], [70, 25, 5])
 

@@ -12,13 +12,13 @@ import torch
 from small_sets import event_waveforms, trace_row, write_set
 
 from seisvision import keys
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.epoch_sampler import EpochSampler
-from seisvision.data.samples import Window
-from seisvision.data.splits import Split, make_split
-from seisvision.data.usability import unusable_samples, usable_table
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.samples.events import Window
+from seisvision.data.samples.usability import unusable_samples, usable_table
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.serving.epoch_sampler import EpochSampler
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
+from seisvision.data.splitting.splits import Split, make_split
 from seisvision.errors import ConfigurationError, DataError
 
 CLASSES = {"quake": 0, "blast": 1}

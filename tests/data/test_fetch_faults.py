@@ -26,7 +26,7 @@ from small_fetches import (
 
 from seisvision.data.fetching.fetcher import run_fetch
 from seisvision.data.fetching.recipe import load_recipe
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
 

@@ -29,7 +29,7 @@ from seisvision.cli import main
 from seisvision.data.fetching.fetcher import run_fetch
 from seisvision.data.fetching.recipe import build_recipe
 from seisvision.data.fetching.source import FetchSource
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
 

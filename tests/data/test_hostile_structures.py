@@ -22,7 +22,7 @@ from seisvision.data.importing.formats.miniseed import whole_records
 from seisvision.data.importing.formats.waveform_files import read_segments
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.station_table import read_stations
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.files import parse_json
 from seisvision.runs.folder import RunFolder

@@ -15,7 +15,7 @@ from scipy.signal import freqs_zpk, hilbert
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import Source, build_recipe, load_recipe
 from seisvision.data.importing.series.band import band_pass
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.picking.first_motion import delay_s, detect_onset
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "import"

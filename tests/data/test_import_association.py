@@ -10,7 +10,7 @@ from seisvision.data.importing.association import associate
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.summary import summary
 from seisvision.data.importing.tables.catalogue import sac_origin_ns
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 
 

@@ -11,7 +11,7 @@ from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import build_recipe
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.sensors.channel_codes import check_code, clean_channel
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 
 PLAIN = {"taper_fraction": 0}

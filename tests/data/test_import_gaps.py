@@ -13,7 +13,7 @@ from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.series.gaps import gap_mask
 from seisvision.data.importing.series.signals import check, join
 from seisvision.data.importing.tables.times import NS
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 
 RATE = 100.0

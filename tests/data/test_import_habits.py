@@ -6,7 +6,7 @@ import pytest
 from habits import HABITS
 from odd_habits import check_tree, odd_tree
 
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 PARTS = 8
 PER_PART = 23

@@ -14,7 +14,7 @@ from recorded_trees import origin, recipe, trace, write_events, write_stations
 
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.sensors.orientation import axis, plan_turns
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 PLAIN = {"taper_fraction": 0}
 GALPERIN_DIP = -np.degrees(np.arcsin(1 / np.sqrt(3)))

@@ -15,8 +15,8 @@ from recorded_trees import origin, recipe, trace, write_events, write_stations, 
 from seisvision.data.importing.importer import ImportReport, run_import
 from seisvision.data.importing.shards import import_shard, merge_shards
 from seisvision.data.importing.summary import summary
-from seisvision.data.set_files import read_card
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.set_files import read_card
+from seisvision.data.sets.waveform_set import WaveformSet
 
 RATE_HZ = 50.0
 BEFORE_S = 40.0

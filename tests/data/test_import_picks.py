@@ -12,7 +12,7 @@ from seisvision.data.importing.tables.leap_seconds import without_leap_seconds
 from seisvision.data.importing.tables.phases import phase_family
 from seisvision.data.importing.tables.pick import Pick, stream_codes
 from seisvision.data.importing.tables.picks import read_event_picks, read_picks
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "import"

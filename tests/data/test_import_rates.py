@@ -11,7 +11,7 @@ from seisvision.data.importing.recipe import Processing
 from seisvision.data.importing.series.signals import join, process
 from seisvision.data.importing.series.time_grid import at_positions, clean_rate, later, to_rate
 from seisvision.data.importing.tables.times import NS
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 PULSE_S = 60.0
 """The pulse is that long after the start of the recordings."""

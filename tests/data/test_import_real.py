@@ -10,7 +10,7 @@ from obspy.signal.rotate import rotate_rt_ne
 
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import load_recipe
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 CONF = Path(__file__).resolve().parents[2] / "conf" / "import"
 

@@ -11,11 +11,11 @@ from obspy import Stream
 from recorded_trees import origin, recipe, trace, write_events, write_stations, write_table, write_tree
 
 from seisvision.cli import main
-from seisvision.data import writer as writer_module
 from seisvision.data.importing import building
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.summary import summary
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets import writer as writer_module
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.earth.geodesics import path
 from seisvision.errors import DataError
 

@@ -11,7 +11,7 @@ from obspy.signal.rotate import rotate_ne_rt
 from recorded_trees import BEFORE_S, add_up, origin, recipe, trace, write_events, write_stations, write_tree
 
 from seisvision.data.importing.importer import run_import
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 
 WHOLE = {"taper_fraction": 0}

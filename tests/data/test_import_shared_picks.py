@@ -14,7 +14,7 @@ from recorded_trees import origin, write_events, write_table, write_tree
 from seisvision.data.importing.importer import ImportReport, run_import
 from seisvision.data.importing.recipe import build_recipe
 from seisvision.data.importing.tables.phases import phase_weight
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 
 def source(tree: Path, name: str, events: list[str], picks: str, **more: Any) -> dict[str, Any]:

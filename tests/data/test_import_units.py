@@ -11,7 +11,7 @@ from recorded_trees import recipe, trace, write_events, write_stations
 
 from seisvision.data.importing.importer import NothingLeftError, run_import
 from seisvision.data.importing.tables.units import ground_unit
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 PLAIN = {"taper_fraction": 0}
 

@@ -7,7 +7,7 @@ from obspy import Stream, Trace
 from recorded_trees import ORIGIN, add_up, origin, recipe, trace, write_events
 
 from seisvision.data.importing.importer import run_import
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 
 

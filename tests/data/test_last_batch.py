@@ -7,11 +7,11 @@ import pytest
 from small_sets import write_set
 
 from seisvision import keys
-from seisvision.data.cluster_sampler import ClusterSampler
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.epoch_sampler import EpochSampler, TrainingBatches, count_batches
-from seisvision.data.split import Split
-from seisvision.data.window import Window
+from seisvision.data.samples.window import Window
+from seisvision.data.serving.cluster_sampler import ClusterSampler
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.serving.epoch_sampler import EpochSampler, TrainingBatches, count_batches
+from seisvision.data.splitting.split import Split
 
 
 def _batches(n: int, batch_size: int, n_ranks: int = 1) -> list[list[list[int]]]:

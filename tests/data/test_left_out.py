@@ -7,12 +7,12 @@ import logging
 import pytest
 from small_sets import write_set
 
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.left_out import summary
-from seisvision.data.split import Split
-from seisvision.data.usability import refuse_nothing
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.window import Window
+from seisvision.data.samples.left_out import summary
+from seisvision.data.samples.usability import refuse_nothing
+from seisvision.data.samples.window import Window
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.splitting.split import Split
 from seisvision.errors import DataError
 
 

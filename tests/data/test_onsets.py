@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from small_sets import RATE_HZ, trace_row
 
-from seisvision.data.onsets import detect_onsets
+from seisvision.data.samples.onsets import detect_onsets
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.synthesis.generator import EventGenerator
 from seisvision.data.synthesis.parameters import SynthesisParameters
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
 from seisvision.earth.travel_times import phase_times
 from seisvision.errors import ConfigurationError
 from seisvision.picking.sta_lta import OnsetSettings, onsets_s

@@ -10,11 +10,11 @@ import torch
 from small_sets import event_waveforms, trace_row
 
 from seisvision import keys
-from seisvision.data.predicted_offsets import PredictedOffsets
-from seisvision.data.samples import EventSamples, Window
-from seisvision.data.usability import unusable_samples
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.samples.events import EventSamples, Window
+from seisvision.data.samples.predicted_offsets import PredictedOffsets
+from seisvision.data.samples.usability import unusable_samples
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 
 N_EVENTS, N_STATIONS = 3, 4

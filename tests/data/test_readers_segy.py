@@ -15,7 +15,7 @@ from seisvision.data.importing.formats.waveform_files import Segment, read_segme
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import build_recipe
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 
 SHOT = obspy.UTCDateTime("2020-03-04T05:00:00")

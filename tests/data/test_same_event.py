@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from small_sets import event_waveforms, trace_row, write_set
 
-from seisvision.data.combined import CombinedSource
-from seisvision.data.recording_shapes import set_shapes, shape_of
-from seisvision.data.same_event import EventFacts, same_origins, same_recordings, told_twice
-from seisvision.data.splits import make_split
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.recording_shapes import set_shapes, shape_of
+from seisvision.data.sets.same_event import EventFacts, same_origins, same_recordings, told_twice
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
+from seisvision.data.sources.combined import CombinedSource
+from seisvision.data.splitting.splits import make_split
 
 
 def _origins(*events: tuple[float, float, float]) -> EventFacts:

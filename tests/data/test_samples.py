@@ -14,11 +14,11 @@ import torch
 from small_sets import N_SAMPLES, RATE_HZ, event_waveforms, trace_row, write_foreign, write_set
 
 from seisvision import keys
-from seisvision.data.event_index import COORDINATES
-from seisvision.data.location_error import moved_deg
-from seisvision.data.samples import EventSamples, Window, collate_events
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.samples.event_index import COORDINATES
+from seisvision.data.samples.events import EventSamples, Window, collate_events
+from seisvision.data.samples.location_error import moved_deg
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 
 WHOLE = Window(length_s=N_SAMPLES / RATE_HZ)

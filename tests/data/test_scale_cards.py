@@ -11,8 +11,8 @@ from recorded_trees import write_tree
 from small_sets import write_set
 
 from seisvision.cli import main
-from seisvision.data.set_files import set_fingerprint
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.set_files import set_fingerprint
+from seisvision.data.sets.waveform_set import WaveformSet
 
 
 def test_an_edited_table_has_another_fingerprint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from small_sets import event_waveforms, write_set
 
-from seisvision.data import scratch
-from seisvision.data.scratch import stage_to_scratch
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sources import scratch
+from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.errors import DataError
 
 

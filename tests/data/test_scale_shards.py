@@ -11,7 +11,7 @@ from recorded_trees import write_tree
 
 from seisvision.cli import main
 from seisvision.data.importing.shards import merge_shards, parse_shard
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 
 

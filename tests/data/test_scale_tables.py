@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from small_sets import event_waveforms, write_set
 
-from seisvision.data import table_cache
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets import table_cache
+from seisvision.data.sets.waveform_set import WaveformSet
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ from small_sets import write_foreign
 from seisvision.data.audit.audit import check_set
 from seisvision.data.audit.confounds import set_confounds
 from seisvision.data.audit.table import AuditTable
-from seisvision.data.combined import CombinedSource, Member, translate
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sources.combined import CombinedSource, Member, translate
 from seisvision.errors import ConfigurationError, DataError
 
 CUT = {"components": "Z", "sampling_rate_hz": 10.0, "before_s": 1.5, "length_s": 15.0, "jitter_s": 1.0}

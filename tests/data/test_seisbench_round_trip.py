@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from small_sets import event_waveforms, trace_row, write_foreign
 
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 
 RATE_HZ = 50.0
 ARRIVAL = {"Z": 100, "N": 140, "E": 180, "R": 220, "T": 260}

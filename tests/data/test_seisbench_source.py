@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from small_sets import event_waveforms, write_set
 
-from seisvision.data.seisbench_source import SeisBenchSource
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sources.seisbench import SeisBenchSource
 from seisvision.errors import ConfigurationError, DataError
 
 

@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 from small_sets import write_foreign, write_set
 
-from seisvision.data.combined import CombinedSource
-from seisvision.data.scratch import stage_to_scratch
-from seisvision.data.set_files import set_fingerprint
-from seisvision.data.stored import hashes
+from seisvision.data.sets.set_files import set_fingerprint
+from seisvision.data.sets.stored import hashes
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sources.combined import CombinedSource
+from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.data.synthesis.source import SyntheticSource
-from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
 

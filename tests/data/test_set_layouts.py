@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from small_sets import write_foreign
 
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.event_index import build_event_index
-from seisvision.data.split import Split
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.window import Window
+from seisvision.data.samples.event_index import build_event_index
+from seisvision.data.samples.window import Window
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.splitting.split import Split
 from seisvision.errors import ConfigurationError, DataError
 
 TRUTH = {"Z": np.arange(40.0), "N": np.arange(40.0) + 100, "E": np.arange(40.0) + 200}

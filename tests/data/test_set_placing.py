@@ -16,10 +16,10 @@ from small_sets import write_foreign, write_set
 from seisvision import leftovers
 from seisvision.cli import main
 from seisvision.data.importing.shards import merge_shards
-from seisvision.data.sources import FolderSource
-from seisvision.data.stored import placing
-from seisvision.data.stored.placing import whole_set
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.stored import placing
+from seisvision.data.sets.stored.placing import whole_set
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sources.folder import FolderSource
 from seisvision.errors import UNFORESEEN, DataError, DiskFullError
 from seisvision.leftovers import REPLACED, hidden_name
 
@@ -273,7 +273,7 @@ def test_an_empty_shard_is_not_stuck(tree: Path, tmp_path: Path) -> None:
 def test_a_shard_stays_until_its_successor_is_whole(tree: Path, shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shard = shards / "0001-of-0002"
     before = content(shard)
-    monkeypatch.setattr("seisvision.data.writer.WaveformSetWriter._write_card", _power_cut)
+    monkeypatch.setattr("seisvision.data.sets.writer.WaveformSetWriter._write_card", _power_cut)
     words = ("--shard", "1/2", "--overwrite", "--set", "seed=1")
     assert main(importing(tree, shards.with_name("set"), *words)) == UNFORESEEN
     assert content(shard) == before
@@ -304,7 +304,7 @@ def test_everything_is_in_the_set_when_it_appears(tree: Path, tmp_path: Path, mo
 
 
 def _combine(folder: Path) -> Path:
-    from seisvision.data.combined import CombinedSource
+    from seisvision.data.sources.combined import CombinedSource
 
     cut = {"components": "Z", "sampling_rate_hz": 10.0, "before_s": 1.5, "length_s": 15.0, "jitter_s": 1.0}
     members = [{"path": str(folder / "one")}, {"path": str(folder / "set")}]

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from small_sets import write_foreign
 
-from seisvision.data.split import Split
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.splitting.split import Split
 from seisvision.errors import DataError
 
 SAMPLES = np.zeros((12, 3, 20), np.float32)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_sets import write_set
 
-from seisvision.data.sources import FolderSource, list_sets
+from seisvision.data.sources.folder import FolderSource, list_sets
 from seisvision.errors import DataError
 
 
@@ -51,6 +51,6 @@ def test_a_missing_set_is_explained(tmp_path: Path) -> None:
 
 def test_import_is_cheap() -> None:
     heavy = ("torch", "h5py", "pandas", "numpy")
-    code = f"import sys, seisvision.data.sources; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, seisvision.data.sources.folder; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

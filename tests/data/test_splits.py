@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seisvision.data.splits import Split, check_leakage, make_split
+from seisvision.data.splitting.splits import Split, check_leakage, make_split
 from seisvision.errors import ConfigurationError, DataError, LeakageError
 
 

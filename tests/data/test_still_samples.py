@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from small_sets import N_SAMPLES, RATE_HZ, event_waveforms, trace_row
 
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.split import Split
-from seisvision.data.still.motion import STILL, set_motion
-from seisvision.data.usability import refuse_nothing, unusable_samples
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.window import Window
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.samples.still.motion import STILL, set_motion
+from seisvision.data.samples.usability import refuse_nothing, unusable_samples
+from seisvision.data.samples.window import Window
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
+from seisvision.data.splitting.split import Split
 from seisvision.errors import DataError
 
 WHOLE = Window(length_s=N_SAMPLES / RATE_HZ)

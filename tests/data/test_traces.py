@@ -13,14 +13,14 @@ import torch
 from small_sets import N_SAMPLES, RATE_HZ, event_waveforms, trace_row, write_set
 
 from seisvision import keys
-from seisvision.data.collate import collate_events
-from seisvision.data.event_index import COORDINATES
-from seisvision.data.memory import SamplesInMemory
-from seisvision.data.samples import EventSamples
-from seisvision.data.traces import TraceSamples
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.window import Window
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.samples.event_index import COORDINATES
+from seisvision.data.samples.events import EventSamples
+from seisvision.data.samples.traces import TraceSamples
+from seisvision.data.samples.window import Window
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.memory import SamplesInMemory
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 
 N_EVENTS, N_STATIONS = 6, 5

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from small_sets import event_waveforms, write_foreign, write_set
 
-from seisvision.data.stored.tables import parse_trace_name
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.stored.tables import parse_trace_name
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
 
@@ -164,7 +164,7 @@ def test_pickle_is_small_and_lazy(small: WaveformSet) -> None:
 
 
 def test_many_chunks_do_not_keep_all_files_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seisvision.data.waveform_set.MAX_OPEN_FILES", 2)
+    monkeypatch.setattr("seisvision.data.sets.waveform_set.MAX_OPEN_FILES", 2)
     waveform_set = write_set(tmp_path / "set", 6, events_per_chunk=1)
     for event in (0, 5, 1, 4, 2, 3):
         read = waveform_set.read_event(f"ev{event:03d}")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from small_sets import event_waveforms, trace_row, write_set
 
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import DataError
 
 

@@ -7,9 +7,9 @@ import pytest
 from obspy.geodetics import gps2dist_azimuth
 
 from seisvision.base.sample_ids import SampleIds
-from seisvision.data.samples import EventSamples, Window
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.samples.events import EventSamples, Window
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.baselines import feature_table
 from seisvision.evaluation.baselines.feature_table import compute_feature_table

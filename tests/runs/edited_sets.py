@@ -59,7 +59,7 @@ def evaluate(data_dir: Path, runs_dir: Path, ckpt: object, path: Path | None = N
 def config_of(path: Path, data_dir: Path, runs_dir: Path, *overrides: str) -> dict[str, Any]:
     """The tiny experiment on the set in a folder."""
     config = tiny_config(data_dir, runs_dir, "dataset.samples.window.length_s=1200", *overrides)
-    config["dataset"]["source"] = {"_target_": "seisvision.data.sources.FolderSource", "path": str(path)}
+    config["dataset"]["source"] = {"_target_": "seisvision.data.sources.folder.FolderSource", "path": str(path)}
     return config
 
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from tiny_runs import plain_config
 
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import DataError
 from seisvision.runs.build import build_data, build_view
 from seisvision.runs.data_checks import MAX_WARNINGS, check_data

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tiny_runs import ROOT, plain_config
 
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.runs.bands import check_bands
 from seisvision.runs.build import build_view

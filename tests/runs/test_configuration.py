@@ -97,7 +97,7 @@ def _batch(view: View) -> dict:
         "os.system",
         "subprocess.run",
         "builtins.eval",
-        "seisvision.data.sources.Path",
+        "seisvision.data.sources.folder.Path",
         "seisvision.runs.folder.write_text",
     ],
 )

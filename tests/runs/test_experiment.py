@@ -17,7 +17,7 @@ import torch
 from omegaconf import OmegaConf
 from tiny_runs import ROOT, TINY, plain_config, tiny_config
 
-from seisvision.data.splits import Split
+from seisvision.data.splitting.splits import Split
 from seisvision.errors import CheckpointError, ConfigurationError, DataError, SeisvisionError
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.evaluation import evaluate_checkpoint
@@ -249,7 +249,7 @@ def test_a_refitted_run_is_evaluated_as_it_was_trained(data_dir: Path, tmp_path:
 
 
 HOSTILE = "${oc.create:{_target_:os.mkdir,path:sprung}}"
-SECTION = "seisvision.views.record_section.RecordSection"
+SECTION = "seisvision.views.sections.record_section.RecordSection"
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from tiny_runs import ROOT, TINY, plain_config
 
-from seisvision.data.labels import check_labels, check_values, tell_rare_classes
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.samples.labels import check_labels, check_values, tell_rare_classes
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError
 from seisvision.runs.experiment import ensure_run
 from seisvision.runs.folder import read_json

@@ -12,7 +12,7 @@ import pytest
 from edited_sets import FIGURES, PATH_COLUMNS, SHORT, Edit, edited, evaluate, moved, predicted, set_of
 from tiny_runs import tiny_config
 
-from seisvision.data.splits import Split
+from seisvision.data.splitting.splits import Split
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.experiment import ensure_run
@@ -167,7 +167,7 @@ def test_labels_replaced_after_the_training_are_told(run: RunFolder, data_dir: P
         set_of(run, data_dir), tmp_path / "swapped", lambda t: t.assign(source_type=t["source_type"].map(swap))
     )
     checkpoint = load_checkpoint(run.best_checkpoint)
-    source = {"_target_": "seisvision.data.sources.FolderSource", "path": str(path)}
+    source = {"_target_": "seisvision.data.sources.folder.FolderSource", "path": str(path)}
     checkpoint["seisvision"]["config"]["dataset"]["source"] = source
     write_tensors(checkpoint, tmp_path / "moved.ckpt")
     with pytest.raises(DataError, match="is not the set the checkpoint was trained on: its fingerprint"):

@@ -15,10 +15,10 @@ from tiny_runs import TINY, plain_config, tiny_config
 from seisvision import keys
 from seisvision.data.audit.confounds import class_confounds
 from seisvision.data.audit.table import AuditTable
-from seisvision.data.splits import Split
-from seisvision.data.traces import TraceSamples
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.window import Window
+from seisvision.data.samples.traces import TraceSamples
+from seisvision.data.samples.window import Window
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.splitting.splits import Split
 from seisvision.errors import DataError
 from seisvision.runs.configuration import instantiate
 from seisvision.runs.evaluation import evaluate_checkpoint
@@ -119,7 +119,7 @@ def _ask_about(located: RunFolder, path: Path, data_dir: Path, runs_dir: Path, *
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={runs_dir}", "system.num_workers=0"]
     words = [f"ckpt={located.path}", "dataset=synthetic_traces", *dataset, *folders, *overrides]
     composed = plain_config(words, "evaluate")
-    composed["dataset"]["source"] = {"_target_": "seisvision.data.sources.FolderSource", "path": str(path)}
+    composed["dataset"]["source"] = {"_target_": "seisvision.data.sources.folder.FolderSource", "path": str(path)}
     return evaluate_checkpoint(OmegaConf.create(composed))
 
 

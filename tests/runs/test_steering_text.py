@@ -13,7 +13,7 @@ from fake_runs import CLASS, fake_run
 from obspy import Trace, UTCDateTime
 
 from seisvision.cli import main
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import DataError
 from seisvision.plain_text import STEERING, visible
 from seisvision.runs.terminal import copied_to, set_up_logging, show, tell_error

@@ -13,9 +13,9 @@ from fake_cluster_runs import make_run
 
 from seisvision import stored_arrays
 from seisvision.base.sample_ids import SampleIds
-from seisvision.data.onsets import _read as read_onsets
-from seisvision.data.recording_shapes import set_shapes
-from seisvision.data.table_cache import FILE_NAME, load_table
+from seisvision.data.samples.onsets import _read as read_onsets
+from seisvision.data.sets.recording_shapes import set_shapes
+from seisvision.data.sets.table_cache import FILE_NAME, load_table
 from seisvision.errors import CheckpointError, SeisvisionError
 from seisvision.evaluation.baselines.feature_table import _read as read_features
 from seisvision.judging.stored_baselines import read_stored
@@ -82,12 +82,12 @@ def test_every_reader_refuses_and_sets_nothing_aside(
 
 
 def test_shapes_of_recordings_are_made_again(tmp_path: Path) -> None:
-    from seisvision.data.writer import WaveformSetWriter
+    from seisvision.data.sets.writer import WaveformSetWriter
 
     with WaveformSetWriter(tmp_path / "set", card={}) as writer:
         noise = np.random.default_rng(0).normal(size=(1, 3, 900)).astype(np.float32)
         writer.add_event([{"source_id": "a", "trace_sampling_rate_hz": 20.0}], noise)
-    from seisvision.data.waveform_set import WaveformSet
+    from seisvision.data.sets.waveform_set import WaveformSet
 
     waveform_set = WaveformSet(tmp_path / "set")
     made = set_shapes(waveform_set, tmp_path)

@@ -12,8 +12,8 @@ import pytest
 from omegaconf import OmegaConf
 from tiny_runs import plain_config, tiny_config
 
-from seisvision.data.predicted_offsets import PredictedOffsets
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.samples.predicted_offsets import PredictedOffsets
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.runs.evaluation import evaluate_checkpoint
 from seisvision.runs.experiment import ensure_run, identify

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import ROOT, TINY
 
-from seisvision.data.onsets import detect_onsets
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.samples.onsets import detect_onsets
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.files import check_writable, check_writable_file
 

@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.base.share import Share
-from seisvision.data.cluster_sampler import ClusterSampler
-from seisvision.data.epoch_sampler import EpochSampler
+from seisvision.data.serving.cluster_sampler import ClusterSampler
+from seisvision.data.serving.epoch_sampler import EpochSampler
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.models.backbone import Backbone
 from seisvision.runs.callbacks import KeepCheckpoints

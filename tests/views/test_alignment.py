@@ -8,9 +8,9 @@ from made_sections import RATE_HZ, batch_of, wave_trains
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views.alignment import predicted_s
 from seisvision.views.channels import Channel
-from seisvision.views.record_section import RecordSection
+from seisvision.views.sections.alignment import predicted_s
+from seisvision.views.sections.record_section import RecordSection
 
 DISTANCES_DEG = [0.4, 2.0, 7.3, 14.0, 21.0, 30.0, 44.9, 80.0]
 

@@ -14,8 +14,8 @@ from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.source_time import opposed_lobes
 from seisvision.earth.sphere import destination
 from seisvision.errors import ConfigurationError
-from seisvision.views.azimuth_section import AzimuthSection, weigh
-from seisvision.views.back_propagation import BackPropagation, SourceTraces, rotate_to_zrt
+from seisvision.views.sections.azimuth_section import AzimuthSection, weigh
+from seisvision.views.sections.back_propagation import BackPropagation, SourceTraces, rotate_to_zrt
 
 RATE_HZ, SAMPLES, DURATION_S, FORCE_DEG = 2.0, 3600, 50.0, 65.0
 AZIMUTHS_DEG = np.arange(0.0, 360.0, 30.0)

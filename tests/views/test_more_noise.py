@@ -5,7 +5,7 @@ from made_sections import wave_trains
 
 from seisvision import keys
 from seisvision.views.noise import in_more_noise
-from seisvision.views.stacked_spectrogram import StackedSpectrogram
+from seisvision.views.sections.stacked_spectrogram import StackedSpectrogram
 
 RANGE_DB = (0.0, 60.0)
 

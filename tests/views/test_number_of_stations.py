@@ -12,14 +12,14 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import DataLoader
 
 from seisvision import keys
-from seisvision.data.collate import collate_events
-from seisvision.data.datamodule import EventDataModule
-from seisvision.data.samples import EventSamples, Window
-from seisvision.data.split import Split
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.samples.events import EventSamples, Window
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
+from seisvision.data.splitting.split import Split
 from seisvision.errors import ConfigurationError
-from seisvision.views.record_section import RecordSection
+from seisvision.views.sections.record_section import RecordSection
 
 N_EVENTS, N_SAMPLES, RATE_HZ = 400, 64, 4.0
 COUNTS = (6, 14)

@@ -11,7 +11,7 @@ from made_sections import RATE_HZ, batch_of, spike, wave_trains
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views.record_section import NORMS, Channel, RecordSection
+from seisvision.views.sections.record_section import NORMS, Channel, RecordSection
 
 BANDS = [Channel("Z", (1 / 60, 1 / 25)), Channel("Z", (1 / 25, 1 / 10)), Channel("Z", (0.4, 0.95), "envelope")]
 LOOKS: dict[str, dict[str, Any]] = {
@@ -257,7 +257,7 @@ SCRIPT = """
 import hashlib, sys, torch
 sys.path.insert(0, {folder!r})
 from made_sections import wave_trains
-from seisvision.views.record_section import RecordSection
+from seisvision.views.sections.record_section import RecordSection
 torch.set_num_threads({threads})
 digest = hashlib.sha256()
 for look in {looks!r}:

@@ -7,7 +7,8 @@ from made_sections import wave_trains
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views.record_section_obspy import RecordSectionObspy, draw_stream
+from seisvision.views.reference import record_section_obspy
+from seisvision.views.reference.record_section_obspy import RecordSectionObspy, draw_stream
 
 
 def stream(network: str = "DK", station: str = "ILULI", start: str = "2009-05-01"):  # type: ignore[no-untyped-def]
@@ -80,7 +81,7 @@ def test_what_was_drawn_once_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch)
     first = view(batch)
     padded = {key: value[1:, :3] if torch.is_tensor(value) else value for key, value in batch.items()}
     with monkeypatch.context() as patched:
-        patched.setattr("seisvision.views.record_section_obspy.draw_stream", lambda *_: pytest.fail("drawn again"))
+        patched.setattr(record_section_obspy, "draw_stream", lambda *_: pytest.fail("drawn again"))
         assert torch.equal(view(batch), first)
         assert torch.equal(view(padded)[0], first[1]), "padding changes nothing"
     moved = {**batch, keys.OFFSET_KM: batch[keys.OFFSET_KM] + torch.tensor([[0.0, 3.0, 0.0, 0.0]])}

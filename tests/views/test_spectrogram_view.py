@@ -10,7 +10,7 @@ from made_traces import noisy_traces, renamed, sine, single, traces
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views.spectrogram import SpectrogramView
+from seisvision.views.traces.spectrogram import SpectrogramView
 
 LOOKS: dict[str, dict[str, Any]] = {
     "log": {},

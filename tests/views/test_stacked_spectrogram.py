@@ -8,7 +8,7 @@ from made_sections import RATE_HZ, batch_of, wave_trains
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views.stacked_spectrogram import StackedSpectrogram
+from seisvision.views.sections.stacked_spectrogram import StackedSpectrogram
 
 VELOCITY_KM_S = 4.0
 

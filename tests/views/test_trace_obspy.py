@@ -8,9 +8,9 @@ from made_traces import noisy_traces, renamed, traces
 from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.views.channels import Channel
-from seisvision.views.spectrogram import SpectrogramView
-from seisvision.views.trace import TraceView
-from seisvision.views.trace_obspy import SpectrogramObspy, TraceObspy, draw_spectrogram, draw_trace
+from seisvision.views.reference.trace_obspy import SpectrogramObspy, TraceObspy, draw_spectrogram, draw_trace
+from seisvision.views.traces.spectrogram import SpectrogramView
+from seisvision.views.traces.trace import TraceView
 
 
 def obspy_trace(network: str = "DK", station: str = "ILULI", start: str = "2009-05-01"):  # type: ignore[no-untyped-def]

@@ -9,7 +9,7 @@ from made_traces import noisy_traces, renamed, single, traces
 from seisvision import keys
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.views.channels import Channel
-from seisvision.views.trace import SCALES, TraceView, fixed_levels
+from seisvision.views.traces.trace import SCALES, TraceView, fixed_levels
 
 BANDS = [Channel("Z", (0.3, 0.7)), Channel("Z", (1 / 40, 1 / 10))]
 LOOKS: dict[str, dict[str, Any]] = {

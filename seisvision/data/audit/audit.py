@@ -17,7 +17,7 @@ from seisvision.data.audit.places import check_places
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.audit.targets import Learnt, check_targets
 from seisvision.data.audit.times import check_times
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.files import parse_json, write_text
 from seisvision.plain_files import LARGEST_JSON_BYTES, read_text

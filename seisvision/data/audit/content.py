@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seisvision.data.audit.findings import MAX_EXAMPLES, Finding
-from seisvision.data.set_files import read_card
-from seisvision.data.stored.checksums import UNREADABLE, changed_traces
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.set_files import read_card
+from seisvision.data.sets.stored.checksums import UNREADABLE, changed_traces
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.plain_files import LARGEST_BYTES, check_file
 

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from seisvision.data.audit.findings import MAX_EXAMPLES, Finding
 from seisvision.data.audit.table import AuditTable
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.files import parse_json, write_text
 from seisvision.keys import COMPONENTS

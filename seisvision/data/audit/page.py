@@ -12,7 +12,7 @@ from seisvision.data.audit import svg
 from seisvision.data.audit.audit import Audit
 from seisvision.data.audit.findings import SEVERITIES
 from seisvision.data.audit.table import AuditTable
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.files import write_text
 from seisvision.plain_text import as_html as escape

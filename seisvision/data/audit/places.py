@@ -10,7 +10,7 @@ from seisvision.angles import wrapped_difference_deg
 from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.audit.units import check_units, unit_of
-from seisvision.data.cells import positions_km
+from seisvision.data.splitting.cells import positions_km
 from seisvision.earth.geodesics import geodesic
 
 COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")

@@ -12,7 +12,7 @@ from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.polarity import polarity_votes
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.importing.series.signals import CLIP_PEAKS, CLIP_RUN, looks_clipped
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.data.audit.findings import MAX_EXAMPLES, Finding
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 
 PICK_COLUMNS = (
     "trace_p_arrival_sample",

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from seisvision.data.cells import name_cells
 from seisvision.data.fetching.asking import Asker
 from seisvision.data.fetching.events import GroupEvents, read_groups
 from seisvision.data.fetching.inventory import StationBook
@@ -26,6 +25,7 @@ from seisvision.data.fetching.waveforms import Downloader
 from seisvision.data.importing.association import Association, EventFiles
 from seisvision.data.importing.importer import ImportReport, run_import
 from seisvision.data.importing.rejections import Refusal, RejectionLog
+from seisvision.data.splitting.cells import name_cells
 from seisvision.errors import DataError
 
 log = logging.getLogger(__name__)

@@ -63,6 +63,6 @@ class FetchSource:
         Raises:
             DataError: the set cannot be had or is damaged.
         """
-        from seisvision.data.set_files import set_fingerprint
+        from seisvision.data.sets.set_files import set_fingerprint
 
         return set_fingerprint(self.prepare(data_dir))

@@ -37,7 +37,7 @@ from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import PLACEHOLDER
 from seisvision.data.importing.tables.station_table import SAC
 from seisvision.data.importing.tables.times import NS, format_ns, time_ns
-from seisvision.data.stored.texts import NO_EVENT
+from seisvision.data.sets.stored.texts import NO_EVENT
 from seisvision.errors import ConfigurationError, DataError, closest
 
 SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")

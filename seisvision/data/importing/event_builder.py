@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.cells import source_cell
 from seisvision.data.importing.association import EventFiles
 from seisvision.data.importing.channels import read_recordings
 from seisvision.data.importing.pick_matching import EVENT_REFUSED, EventPicks, match_picks, settle
@@ -23,6 +22,7 @@ from seisvision.data.importing.tables.picks import PLACEHOLDER, read_event_picks
 from seisvision.data.importing.tables.station_table import SAC, StationTable
 from seisvision.data.importing.tables.times import format_ns
 from seisvision.data.importing.windows import cut_station, event_onset, window_starts_ns
+from seisvision.data.splitting.cells import source_cell
 from seisvision.errors import DataError
 
 

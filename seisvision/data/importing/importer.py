@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.cells import name_cells
 from seisvision.data.importing.association import Association, associate
 from seisvision.data.importing.building import Job, build_events
 from seisvision.data.importing.event_builder import EventResult
@@ -28,8 +27,9 @@ from seisvision.data.importing.rejections import (
 )
 from seisvision.data.importing.series.signals import band_in_words
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
-from seisvision.data.stored.placing import check_place
-from seisvision.data.writer import WaveformSetWriter
+from seisvision.data.sets.stored.placing import check_place
+from seisvision.data.sets.writer import WaveformSetWriter
+from seisvision.data.splitting.cells import name_cells
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.files import told_when_full
 

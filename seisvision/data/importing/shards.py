@@ -22,10 +22,10 @@ from seisvision.data.importing.importer import (
 )
 from seisvision.data.importing.recipe import Recipe
 from seisvision.data.importing.rejections import FILE_NAME, Rejection, write_rejections
-from seisvision.data.set_files import describe_files, find_chunks, read_card, set_fingerprint
-from seisvision.data.stored.hashes import content_hashes, remember
-from seisvision.data.stored.placing import EMPTY, check_place, whole_set
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.set_files import describe_files, find_chunks, read_card, set_fingerprint
+from seisvision.data.sets.stored.hashes import content_hashes, remember
+from seisvision.data.sets.stored.placing import EMPTY, check_place, whole_set
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.files import parse_json, told_when_full
 from seisvision.plain_files import LARGEST_JSON_BYTES, check_plain, read_text

@@ -31,7 +31,7 @@ class GeneratedSource:
         folder = self.folder(data_dir)
         if not _is_complete(folder):
             return self.parameters.fingerprint()
-        from seisvision.data.set_files import set_fingerprint
+        from seisvision.data.sets.set_files import set_fingerprint
 
         return set_fingerprint(folder)
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from seisvision.data.interrupts import postponed_interrupt
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.synthesis.card import card
 from seisvision.data.synthesis.generator import EventGenerator, SyntheticEvent
 from seisvision.data.synthesis.geometry import NETWORK_CODE
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.tables import earth_tables
-from seisvision.data.writer import WaveformSetWriter
 from seisvision.earth.constants import KM_PER_DEG
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.processes import begin_worker, packed

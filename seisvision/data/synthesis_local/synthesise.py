@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from seisvision.data.interrupts import postponed_interrupt
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.synthesis.synthesise import COMPRESSION
 from seisvision.data.synthesis_local.generator import LocalEvent, LocalEventGenerator
 from seisvision.data.synthesis_local.parameters import LOCAL_GENERATOR_VERSION, LocalSynthesisParameters
-from seisvision.data.writer import WaveformSetWriter
 
 log = logging.getLogger(__name__)
 

@@ -204,7 +204,7 @@ def _joined(dataset: Any, results: Sequence[FeatureBatch]) -> FeatureTable:
 
 def _batches(dataset: Any, what: str, are_events: bool) -> Iterator[dict[str, Any]]:
     """Batches of one event with its latitude, or of many single traces, in order; says how far it is."""
-    from seisvision.data.collate import collate_events
+    from seisvision.data.serving.collate import collate_events
 
     at_once, unit = (1, "events") if are_events else (TRACES_AT_ONCE, "traces")
     latitude_deg = source_latitudes_deg(dataset) if are_events else None

@@ -1,7 +1,8 @@
 """Hand-made features of events, for baselines that a network has to beat.
 
-All functions take a batch of events as `seisvision.data.samples.collate_events` makes it and work in numpy. Features
-are medians over stations, so dead or faulty stations do little harm. What cannot be computed is NaN, with the reason.
+All functions take a batch of events as `seisvision.data.serving.collate.collate_events` makes it and work in numpy.
+Features are medians over stations, so dead or faulty stations do little harm. What cannot be computed is NaN, with the
+reason.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import torch
 from seisvision import keys
 from seisvision.clustering.features import fit_preparation
 from seisvision.clustering.kmeans import Clustering, agreement
-from seisvision.data.datamodule import EventDataModule
+from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import DataError
 from seisvision.evaluation.agreement import agreement_difference, agreement_measures
 from seisvision.evaluation.baselines.feature_table import compute_feature_table

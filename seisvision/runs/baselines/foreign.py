@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seisvision import keys
-from seisvision.data.datamodule import EventDataModule
+from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import DataError
 from seisvision.judging.baselines import Part, fit_output, make_features
 from seisvision.judging.stored_baselines import FILE, StoredBaselines, read_stored

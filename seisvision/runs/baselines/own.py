@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.base.units import unit_named
-from seisvision.data.collate import collate_events
-from seisvision.data.datamodule import EventDataModule
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.evaluation.force_azimuth import ForceAzimuthEstimator
 from seisvision.judging.baselines import (
     Choice,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.base.units import unit_named
-from seisvision.data.labels import check_labels, check_values
-from seisvision.data.waveform_set import WaveformSet
-from seisvision.data.window import Window
+from seisvision.data.samples.labels import check_labels, check_values
+from seisvision.data.samples.window import Window
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.plain_types import shortened
 from seisvision.views.view import View

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seisvision.data.sources import list_sets
+from seisvision.data.sources.folder import list_sets
 from seisvision.errors import ConfigurationError
 
 DEFAULTS: dict[str, Any] = {"num_workers": 0, "memory_gb": 4.0, "num_threads": None, "progress": "auto"}

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from seisvision.commands import data_synth as command
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis import synthesise as module
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.source import SyntheticSource
 from seisvision.data.synthesis.synthesise import synthesise
-from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 
 SMALL = {

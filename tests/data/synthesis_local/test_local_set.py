@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from obspy.geodetics import gps2dist_azimuth
 
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.source import LocalSyntheticSource
-from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 
 SMALL = {"n_events": 4, "n_stations": (3, 5), "length_s": 20, "lead_s": (2, 4), "band_hz": [3, 20]}

@@ -25,8 +25,8 @@ from tiny_runs import ROOT, tiny_config
 
 from seisvision.cli import main
 from seisvision.data.importing.shards import merge_shards
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis.source import GeneratedSource
-from seisvision.data.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines import learners
 from seisvision.runs.callbacks import ReportProgress

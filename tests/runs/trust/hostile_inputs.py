@@ -18,14 +18,14 @@ CANARIES = ("antigravity", "this", "turtle", "idlelib", "webbrowser", "hostile_c
 
 TARGETS: list[Any] = [
     "os.system", "subprocess.run", "builtins.eval", "builtins.exec", "posix.system", "antigravity.fly", "this.s",
-    "seisvision.data.importing.rejections.write_rejections", "seisvision.data.sources.Path", "torch.load",
-    "torch.save", "seisvision.data.writer.WaveformSetWriter", "seisvision.files.write_text",
+    "seisvision.data.importing.rejections.write_rejections", "seisvision.data.sources.folder.Path", "torch.load",
+    "torch.save", "seisvision.data.sets.writer.WaveformSetWriter", "seisvision.files.write_text",
     "seisvision.runs.folder.RunFolder",
-    "seisvision.data.sources.list_sets", "seisvision.data.scratch.stage_to_scratch", "webbrowser.open",
+    "seisvision.data.sources.folder.list_sets", "seisvision.data.sources.scratch.stage_to_scratch", "webbrowser.open",
     "torch.optim.os", "seisvision.commands.data_audit.run", "seisvision.runs.loggers.HistoryLogger",
     "seisvision.tasks.exact.torch.load",
     "torch.optim.Optimizer", "torch.optim.lr_scheduler.LambdaLR", "torch.optim._multi_tensor.os", "torch.hub.load",
-    "seisvision.data.combined.write_rejections", "seisvision.views.view.View", "hostile_canary.run",
+    "seisvision.data.sources.combined.write_rejections", "seisvision.views.view.View", "hostile_canary.run",
     "seisvision_canary.x", "shutil.rmtree", "pathlib.Path", "functools.partial", "", ".", "os", "..os.system",
     "os..system", "__main__.main",
     "os.system\n", "seisvision.models.timm_backbone.TimmBackbone.__init__", 3, None, ["os.system"], {"a": 1}, True,
@@ -33,13 +33,13 @@ TARGETS: list[Any] = [
 ]  # fmt: skip
 """None of these is what any place expects."""
 FACES = {
-    "view": "seisvision.views.record_section.RecordSection",
+    "view": "seisvision.views.sections.record_section.RecordSection",
     "model": "seisvision.models.alexnet.AlexNet",
     "task": "seisvision.tasks.supervised.SupervisedTask",
     "optimizer": "torch.optim.AdamW",
     "scheduler": "seisvision.tasks.schedules.constant",
     "augment": "seisvision.views.augment.Augment",
-    "dataset.source": "seisvision.data.sources.FolderSource",
+    "dataset.source": "seisvision.data.sources.folder.FolderSource",
 }
 RESOLVED = [
     "${oc.env:HOME}",

@@ -46,7 +46,9 @@ def test_conf_and_pages_use_public_names() -> None:
 
 
 @pytest.mark.parametrize("place", ["view", "model", "task", "optimizer", "scheduler", "augment", "dataset.source"])
-@pytest.mark.parametrize("target", [WRITES, "seisvision.data.sources.list_sets", "seisvision.tasks.exact.os.system"])
+@pytest.mark.parametrize(
+    "target", [WRITES, "seisvision.data.sources.folder.list_sets", "seisvision.tasks.exact.os.system"]
+)
 def test_functions_below_the_package_are_refused_everywhere(config: dict[str, Any], place: str, target: str) -> None:
     changed = copy.deepcopy(config)
     node = changed
@@ -69,13 +71,13 @@ def test_what_writes_files_does_not_run(config: dict[str, Any], tmp_path: Path) 
     ("place", "target"),
     [
         ("view", "seisvision.models.alexnet.AlexNet"),
-        ("model", "seisvision.views.record_section.RecordSection"),
+        ("model", "seisvision.views.sections.record_section.RecordSection"),
         ("model", "torch.optim.AdamW"),
         ("optimizer", "torch.optim.lr_scheduler.StepLR"),
         ("optimizer", "torch.optim.Optimizer"),
         ("optimizer", "torch.optim.optimizer.load"),
         ("scheduler", "torch.optim.AdamW"),
-        ("augment", "seisvision.data.sources.FolderSource"),
+        ("augment", "seisvision.data.sources.folder.FolderSource"),
     ],
 )
 def test_a_face_of_another_kind_is_refused(config: dict[str, Any], place: str, target: str) -> None:

@@ -23,7 +23,7 @@ from hostile_structures import write_set
 
 from seisvision.cli import main
 from seisvision.data.importing.recipe import load_recipe
-from seisvision.data.waveform_set import WaveformSet
+from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
 from seisvision.plain_files import NoPlainFileError, check_plain
 from seisvision.runs.checkpoint import find_checkpoint

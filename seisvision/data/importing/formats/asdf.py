@@ -19,7 +19,7 @@ from seisvision.data.importing.formats.reading import Request
 from seisvision.data.importing.formats.segment import MAX_RATE_HZ, Segment, flawed
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.times import NS
-from seisvision.data.stored.own_items import check_length, own_item
+from seisvision.data.sets.stored.own_items import check_length, own_item
 from seisvision.errors import DataError
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from seisvision.data.resample import RATE_TOLERANCE, resample
+from seisvision.data.samples.resample import RATE_TOLERANCE, resample
 
 NEAR = 0.0101
 """Rates of one channel that differ by less than this fraction are one rate, told inexactly or drifting."""

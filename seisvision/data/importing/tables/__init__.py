@@ -22,6 +22,6 @@
 =================== ================================================================
 """
 
-from seisvision.data.cells import source_cell
+from seisvision.data.splitting.cells import source_cell
 
 __all__ = ["source_cell"]

@@ -1,0 +1,257 @@
+"""Events as fixed windows of several stations, ready to be drawn."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
+from seisvision.data.samples.event_index import EventIndex, build_event_index
+from seisvision.data.samples.location_error import move_epicentres
+from seisvision.data.samples.onsets import known_onsets
+from seisvision.data.samples.predicted_offsets import PredictedOffsets
+from seisvision.data.samples.targets import ClassMap, target_arrays
+from seisvision.data.samples.window import Window, WindowReader, common_rate_hz
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.errors import ConfigurationError, DataError, did_you_mean
+from seisvision.seeding import DEFAULT_SEED, numpy_stream
+
+__all__ = ["ClassMap", "EventSamples", "Window", "collate_events", "float_tensor", "reference_s", "target_arrays"]
+
+STATION_CHOICES = ("nearest", "spread", "random")
+
+
+class EventSamples(Dataset):
+    """One event per sample: up to S stations, the same window, one sampling rate; amplitudes as stored.
+
+    Samples are dicts with the names of :mod:`seisvision.keys`, without the batch dimension. A trace that recorded
+    nothing inside the window has a false mask; one that recorded zeros has a true one.
+
+    Args:
+        waveform_set: where the waveforms lie.
+        source_ids: the events, in the order of the samples.
+        components: components wanted, such as ``"Z"``; what was not recorded is zero and masked.
+        sampling_rate_hz: common rate; ``None`` takes the one rate that all traces share.
+        window: what to cut.
+        max_stations: keep at most that many traces of an event, ``None`` for all.
+        station_choice: which to keep: ``"nearest"`` (smallest offset, else earliest onset), ``"spread"`` (evenly along
+            these) or ``"random"`` (drawn for each event and seed, and in training for each epoch, see :meth:`choose`:
+            where all events show equally many, nothing of a picture tells how many recorded them). Draws decide where
+            neither offset nor onset is known, never the order in the file.
+        targets: event column to class map (value as text to class number) or ``None`` for a number.
+        onset: keywords of :func:`~seisvision.data.samples.onsets.detect_onsets` for traces without an onset in the
+            table; ``None`` detects none.
+        epicentre_error_km: standard deviation, along north and along east, of errors of the epicentres from which
+            distances and azimuths are computed anew; fixed per event and seed. Targets stay as they are.
+        origin_error_s: standard deviation of errors of the origin times, from which windows and ``START_S`` count.
+        offsets: predicted distances, which take the place of those that coordinates give. Then nothing of a sample but
+            its targets depends on where and when the source was, though the table may know.
+        seed: base seed of jitter, draws and errors.
+
+    Attributes:
+        ids: which N samples these are.
+
+    Raises:
+        ConfigurationError: a setting is not allowed.
+        DataError: unknown events or columns, mixed rates without a common one, a window reference that some event
+            lacks, or errors of epicentres without coordinates.
+    """
+
+    def __init__(
+        self,
+        waveform_set: WaveformSet,
+        source_ids: Sequence[str],
+        *,
+        window: Window,
+        components: str = "Z",
+        sampling_rate_hz: float | None = None,
+        max_stations: int | None = None,
+        station_choice: str = "nearest",
+        targets: Mapping[str, ClassMap | None] | None = None,
+        onset: Mapping[str, Any] | None = None,
+        epicentre_error_km: float = 0.0,
+        origin_error_s: float = 0.0,
+        offsets: PredictedOffsets | None = None,
+        seed: int = DEFAULT_SEED,
+    ) -> None:
+        _check_settings(window, max_stations, station_choice, epicentre_error_km, origin_error_s)
+        if offsets is not None:
+            _check_unlabelled(window, epicentre_error_km, origin_error_s)
+        self.waveform_set = waveform_set
+        self.window = window
+        self.seed = seed
+        index = build_event_index(waveform_set, source_ids, known_onsets(waveform_set, onset))
+        if offsets is not None:
+            index = offsets.put_into(index)
+        if epicentre_error_km > 0:
+            index = move_epicentres(index, waveform_set, epicentre_error_km, seed)
+        if origin_error_s > 0:
+            errors = [numpy_stream(seed, "origin error", _number(name)).normal() for name in source_ids]
+            index = replace(index, origin_s=index.origin_s + origin_error_s * np.array(errors))
+        self.index = index
+        rate_hz = common_rate_hz(index.sampling_rate_hz) if sampling_rate_hz is None else sampling_rate_hz
+        self._reader = WindowReader(waveform_set, components, rate_hz, window.length_s)
+        self._start_s = _window_starts_s(self.index, window, seed)
+        self._max_stations, self._station_choice = max_stations, station_choice
+        self._kept = [self.choose(i) for i in range(len(source_ids))]
+        self.targets = target_arrays(waveform_set, source_ids, targets or {})
+        self.ids = SampleIds.of_events(index.source_ids)
+
+    @property
+    def source_ids(self) -> Sequence[str]:
+        """Ids of the N events."""
+        return self.ids.source_ids
+
+    @property
+    def sample_ids(self) -> Sequence[str]:
+        """What tells the N samples apart: the ids of the events."""
+        return self.ids.ids
+
+    @property
+    def components(self) -> str:
+        """The C components served."""
+        return self._reader.components
+
+    @property
+    def sampling_rate_hz(self) -> float:
+        """The one rate of all samples."""
+        return self._reader.sampling_rate_hz
+
+    @property
+    def n_samples(self) -> int:
+        """Length T of every waveform."""
+        return self._reader.n_samples
+
+    def rows(self, number: int) -> np.ndarray:
+        """Return the metadata rows (S,) that sample ``number`` is read from."""
+        return self.index.rows[self._kept[number]]
+
+    def __len__(self) -> int:
+        """Return the number of events N."""
+        return len(self.index.source_ids)
+
+    @property
+    def draws_stations(self) -> bool:
+        """Whether stations are drawn at random, so that every epoch may see others."""
+        return self._station_choice == "random"
+
+    def with_all_stations(self) -> EventSamples:
+        """Return the same samples, of which none leaves a station out."""
+        whole = copy(self)
+        whole._max_stations = None
+        whole._kept = [whole.choose(i) for i in range(len(self))]
+        return whole
+
+    def choose(self, event: int, epoch: int | None = None) -> np.ndarray:
+        """Return the numbers of the traces kept of an event, in file order; ``epoch`` draws others where any are drawn.
+
+        The draw follows from seed, event and epoch alone.
+        """
+        traces = self.index.traces(event)
+        n, wanted = traces.stop - traces.start, self._max_stations
+        if wanted is None or n <= wanted:
+            return np.arange(traces.start, traces.stop)
+        name = "stations" if epoch is None else f"stations of epoch {epoch}"
+        tie_breaker = numpy_stream(self.seed, name, _number(self.index.source_ids[event])).random(n)
+        order = np.lexsort((tie_breaker, self.index.onset_s[traces], self.index.offset_km[traces]))
+        if self.draws_stations:
+            order = tie_breaker.argsort()
+        picks = np.arange(wanted)
+        if self._station_choice == "spread":
+            picks = np.round(np.linspace(0, n - 1, wanted)).astype(int)
+        return traces.start + np.sort(order[picks])
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """Return sample ``number``; waveform float32 (S, C, T)."""
+        return self.read(number, self._kept[number])
+
+    def read(self, number: int, kept: np.ndarray) -> dict[str, Any]:
+        """Return sample ``number`` with the traces that :meth:`choose` gave."""
+        index, start_s = self.index, self._start_s[number]
+        lead_s = start_s - index.start_s[kept]
+        waveform, component_mask = self._reader.read(index.rows[kept], index.sampling_rate_hz[kept], lead_s)
+        return {
+            keys.WAVEFORM: torch.from_numpy(waveform),
+            keys.STATION_MASK: torch.from_numpy(component_mask.any(axis=1)),
+            keys.COMPONENT_MASK: torch.from_numpy(component_mask),
+            keys.OFFSET_KM: float_tensor(index.offset_km[kept]),
+            keys.AZIMUTH_DEG: float_tensor(index.azimuth_deg[kept]),
+            keys.BACK_AZIMUTH_DEG: float_tensor(index.back_azimuth_deg[kept]),
+            keys.ONSET_S: float_tensor(index.onset_s[kept] - start_s),
+            keys.START_S: float_tensor(np.full(len(kept), start_s - index.origin_s[number])),
+            keys.SOURCE_DEPTH_KM: torch.tensor(index.source_depth_km[number], dtype=torch.float32),
+            keys.SAMPLING_RATE_HZ: float(self.sampling_rate_hz),
+            keys.SOURCE_ID: index.source_ids[number],
+            keys.TARGETS: {column: torch.as_tensor(values[number]) for column, values in self.targets.items()},
+        }
+
+
+def _check_settings(
+    window: Window, max_stations: int | None, station_choice: str, epicentre_error_km: float, origin_error_s: float
+) -> None:
+    if window.reference == "random" or window.complete:
+        raise ConfigurationError(
+            f"window.reference='{window.reference}' with window.complete={str(window.complete).lower()} is for single "
+            "traces; events share one window over traces that need not fill it: use trace, origin or onset, and "
+            "complete=false"
+        )
+    if max_stations is not None and max_stations < 1:
+        raise ConfigurationError(f"max_stations={max_stations} must be at least 1, or null for all")
+    if station_choice not in STATION_CHOICES:
+        raise ConfigurationError(
+            f"station_choice='{station_choice}' is not known. {did_you_mean(station_choice, list(STATION_CHOICES))}"
+        )
+    if station_choice == "random" and max_stations is None:
+        raise ConfigurationError("station_choice='random' draws max_stations of the stations; give that number")
+    for name, value in (("epicentre_error_km", epicentre_error_km), ("origin_error_s", origin_error_s)):
+        if not (np.isfinite(value) and value >= 0):
+            raise ConfigurationError(f"{name}={value} is a standard deviation: give 0 (no errors) or more")
+
+
+def _check_unlabelled(window: Window, epicentre_error_km: float, origin_error_s: float) -> None:
+    if window.reference == "origin" or epicentre_error_km > 0 or origin_error_s > 0:
+        raise ConfigurationError(
+            f"offsets are predicted, so nothing is known of the source, but window.reference='{window.reference}', "
+            f"epicentre_error_km={epicentre_error_km} and origin_error_s={origin_error_s}; use reference onset or "
+            "trace, and no errors"
+        )
+
+
+def reference_s(index: EventIndex, window: Window) -> np.ndarray:
+    """Return the window reference of each event (N,), seconds after its earliest trace start; NaN where unknown."""
+    if window.reference == "origin":
+        return index.origin_s
+    if window.reference == "trace":
+        return np.zeros(len(index.source_ids))
+    onsets = [index.onset_s[index.traces(i)] for i in range(len(index.source_ids))]
+    return np.array([np.median(known) if len(known := some[np.isfinite(some)]) else np.nan for some in onsets])
+
+
+def _window_starts_s(index: EventIndex, window: Window, seed: int) -> np.ndarray:
+    reference = reference_s(index, window)
+    unknown = np.isnan(reference)
+    if unknown.any():
+        column = {"origin": "source_origin_time and trace_start_time", "onset": "trace_onset_s"}[window.reference]
+        raise DataError(
+            f"window.reference='{window.reference}' needs {column}, which {int(unknown.sum())} events lack, first "
+            f"'{index.source_ids[int(unknown.argmax())]}'; leave them out or use reference 'trace'"
+        )
+    return reference + window.start_s + window.jitters_s(index.source_ids, seed)
+
+
+def float_tensor(values: np.ndarray) -> torch.Tensor:
+    """Return float32 (N,)."""
+    return torch.from_numpy(values.astype(np.float32))
+
+
+def _number(source_id: str) -> int:
+    return zlib.crc32(source_id.encode())

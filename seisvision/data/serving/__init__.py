@@ -1,0 +1,1 @@
+"""Samples in batches: in which order, to how many processes."""

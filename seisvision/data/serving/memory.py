@@ -1,0 +1,90 @@
+"""Samples read once and kept, for sets that fit into memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import all_id_columns
+from seisvision.data.samples.events import EventSamples
+from seisvision.data.samples.traces import TraceSamples
+from seisvision.data.serving.collate import PADDING, SCALARS, collate_events
+
+log = logging.getLogger(__name__)
+
+READ_AT_ONCE = 64
+_STATION_KEYS = tuple(key for key in PADDING if key != keys.WAVEFORM)
+
+
+class SamplesInMemory(Dataset):
+    """The same samples, read in the order of the file at first use and kept as stacked tensors.
+
+    Args:
+        samples: what to keep.
+    """
+
+    def __init__(self, samples: EventSamples | TraceSamples) -> None:
+        self.samples = samples
+        self._rows = [samples.rows(number) for number in range(len(samples))]
+        self._first = np.concatenate([[0], np.cumsum([len(rows) for rows in self._rows], dtype=int)])
+        self._waveform: torch.Tensor | None = None
+        self._rest: dict[str, Any] = {}
+
+    @property
+    def ids(self) -> SampleIds:
+        """Ids of all samples, in order."""
+        return self.samples.ids
+
+    def __len__(self) -> int:
+        """Return the number of samples N."""
+        return len(self._rows)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """Return sample ``number``; its tensors are views of what is kept, so change none in place."""
+        if self._waveform is None:
+            self._waveform = self._load()
+        first, last = int(self._first[number]), int(self._first[number + 1])
+        rest = self._rest
+        sample = {key: rest[key][number, : last - first] for key in _STATION_KEYS}
+        sample |= {key: rest[key][number] for key in (*SCALARS, *all_id_columns()) if key in rest}
+        targets = {column: values[number] for column, values in rest[keys.TARGETS].items()}
+        return sample | {
+            keys.WAVEFORM: self._waveform[first:last],
+            keys.SAMPLING_RATE_HZ: rest[keys.SAMPLING_RATE_HZ],
+            keys.TARGETS: targets,
+        }
+
+    def _load(self) -> torch.Tensor:
+        """Read all samples; waveforms float32 (all stations of all samples, C, T)."""
+        started = monotonic()
+        shape = (int(self._first[-1]), len(self.samples.components), self.samples.n_samples)
+        waveform = torch.empty(shape, dtype=torch.float32)
+        order = np.argsort([rows[0] for rows in self._rows], kind="stable")
+        rest: dict[int, dict[str, Any]] = {}
+        for first in range(0, len(order), READ_AT_ONCE):
+            numbers = order[first : first + READ_AT_ONCE].tolist()
+            for number, sample in zip(numbers, _fetch(self.samples, numbers), strict=True):
+                waveform[self._first[number] : self._first[number + 1]] = sample.pop(keys.WAVEFORM)
+                rest[number] = sample
+        self._rest = collate_events([rest[number] for number in range(len(self))])
+        log.info(
+            "%d samples (%.0f MB) read into memory in %.1f s",
+            len(self),
+            waveform.nbytes / 1e6,
+            monotonic() - started,
+        )
+        return waveform
+
+
+def _fetch(samples: EventSamples | TraceSamples, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    if isinstance(samples, TraceSamples):
+        return samples.__getitems__(numbers)
+    return [samples[number] for number in numbers]

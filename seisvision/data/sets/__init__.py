@@ -1,0 +1,1 @@
+"""Waveform sets on disk: read, written, known by their content."""

@@ -1,0 +1,261 @@
+"""The metadata tables of a set: read, completed, and where each row finds its samples."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seisvision.data.sets.set_files import REMEDY, Chunk
+from seisvision.data.sets.stored.axes import component_letters
+from seisvision.data.sets.stored.texts import NOTHING, is_text, one_spelling, tell_texts_among_numbers, tidy_texts
+from seisvision.data.sets.table_cache import files_key, load_table, store_table
+from seisvision.errors import DataError
+from seisvision.keys import COMPONENTS
+from seisvision.spreadsheets import check_columns
+
+log = logging.getLogger(__name__)
+
+RATE_TOLERANCE = 0.01
+"""How far two statements on one sampling rate may differ, as a share: steps are often rounded."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The metadata rows of a set (N) and where their samples lie.
+
+    Attributes:
+        table: one row per trace in file order.
+        chunk: number of the chunk of each row (N,).
+        dataset: number of the HDF5 dataset of each row (N,), in ``datasets``.
+        datasets: chunk number and name of each dataset.
+        index: row in the dataset (N,), -1 for the whole dataset.
+        limits: entries of its next two dimensions (N, 2), -1 for all.
+    """
+
+    table: pd.DataFrame
+    chunk: np.ndarray
+    dataset: np.ndarray
+    datasets: list[tuple[int, str]]
+    index: np.ndarray
+    limits: np.ndarray
+
+
+def read_metadata(chunks: list[Chunk]) -> Metadata:
+    """Read the metadata rows of all chunks in file order.
+
+    Ids, codes and times stay text, so that network ``NA`` or location ``00`` survive; words for "none" are missing.
+    ``source_id``, ``trace_sampling_rate_hz`` and ``trace_component_order`` (in capital letters) are always there and
+    complete afterwards. A row without ``source_id`` becomes an event of its own, named by its trace (preceded by the
+    chunk in chunked sets). Large tables are read from a binary copy where there is one, see
+    :mod:`seisvision.data.sets.table_cache`.
+
+    Raises:
+        DataError: a table is damaged, has no ``trace_name``, gives no sampling rate, or contradicts itself.
+    """
+    folder = chunks[0].metadata_path.parent
+    paths = [path for chunk in chunks for path in (chunk.metadata_path, chunk.waveforms_path)]
+    key = files_key(paths, *((chunk.name, chunk.component_order, chunk.sampling_rate_hz) for chunk in chunks))
+    copy = load_table(folder, key)
+    if copy is not None:
+        table, arrays = copy
+        names = bytes(arrays["dataset_names"]).decode().split("\n")
+        datasets = list(zip(arrays["dataset_chunks"].tolist(), names, strict=True))
+        return Metadata(table, arrays["chunk"], arrays["dataset"], datasets, arrays["index"], arrays["limits"])
+    metadata = _read_tables(chunks)
+    arrays = {name: getattr(metadata, name) for name in ("chunk", "dataset", "index", "limits")}
+    arrays["dataset_chunks"] = np.array([number for number, _ in metadata.datasets])
+    arrays["dataset_names"] = np.frombuffer("\n".join(name for _, name in metadata.datasets).encode(), np.uint8)
+    store_table(folder, key, metadata.table, arrays)
+    return metadata
+
+
+def _read_tables(chunks: list[Chunk]) -> Metadata:
+    tables = [_read_table(chunk.metadata_path) for chunk in chunks]
+    for table, chunk in zip(tables, chunks, strict=True):
+        _complete(table, chunk)
+    metadata = pd.concat(tables, ignore_index=True)
+    if metadata.empty:
+        raise DataError(f"{chunks[0].metadata_path} holds no trace; {REMEDY}")
+    metadata["source_id"] = one_spelling(metadata["source_id"])
+    chunk_of_row = np.repeat(np.arange(len(chunks)), [len(table) for table in tables])
+    addresses = [parse_trace_name(name) for name in metadata["trace_name"]]
+    names, texts = pd.factorize(np.array([address.dataset for address in addresses], dtype=object))
+    dataset, pairs = pd.factorize(chunk_of_row * len(texts) + names)
+    datasets = [(int(pair // len(texts)), str(texts[pair % len(texts)])) for pair in pairs]
+    index = np.array([address.index for address in addresses])
+    limits = np.array([(address.n_first, address.n_second) for address in addresses])
+    return Metadata(metadata, chunk_of_row, dataset, datasets, index, limits)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    try:
+        encoding = _encoding(path)
+        header = _header(path, encoding)
+        text = [column for column in header if is_text(column)]
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(text, str),
+            na_values={column: [""] if column in text else sorted(NOTHING) for column in header},
+            keep_default_na=False,
+            low_memory=False,
+            encoding=encoding,
+        )
+    except (ValueError, csv.Error, pd.errors.ParserError) as error:
+        raise DataError(f"{path} is not a readable table ({error}); {REMEDY}") from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise DataError(f"{path} has rows with more cells than its header names columns; {REMEDY}")
+    if "trace_name" not in table or table["trace_name"].isna().any():
+        shown = ", ".join(f"'{column}'" for column in header[:5])
+        raise DataError(
+            f"{path} needs a trace_name in every row, to find the samples (columns, with commas between: {shown}); "
+            f"{REMEDY}"
+        )
+    table = table.drop(columns=[column for column in table if str(column).startswith("Unnamed:")])
+    table = _without_repeated_columns(table, header, path)
+    tidy_texts(table, path)
+    tell_texts_among_numbers(table, path)
+    n_repeated = int(table["trace_name"].duplicated().sum())
+    if n_repeated:
+        log.warning("%s: %d rows name the samples of an earlier row (trace_name)", path, n_repeated)
+    return table
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8, with or without a mark of byte order, or else Windows-1252, which holds Latin-1."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            while file.read(1 << 20):
+                pass
+    except UnicodeDecodeError:
+        with path.open("rb") as raw:
+            if b"\0" in raw.read(4096):
+                raise
+        log.warning("%s is not UTF-8; it is read as Windows-1252, look at its names", path)
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def _header(path: Path, encoding: str) -> list[str]:
+    check_columns(path, encoding)
+    with path.open(encoding=encoding, newline="") as file:
+        return next(csv.reader(file), [])
+
+
+def _without_repeated_columns(table: pd.DataFrame, header: list[str], path: Path) -> pd.DataFrame:
+    """Drop columns that say again what one of that name says.
+
+    Raises:
+        DataError: two columns of one name differ.
+    """
+    for name in {name for name, number in Counter(header).items() if name and number > 1}:
+        again = [f"{name}.{number}" for number in range(1, header.count(name))]
+        again = [column for column in again if column in table and column not in header]
+        if not all(table[column].astype(str).equals(table[name].astype(str)) for column in again):
+            raise DataError(f"{path} has {header.count(name)} columns '{name}' that differ; keep the right one")
+        table = table.drop(columns=again)
+    return table
+
+
+def _complete(table: pd.DataFrame, chunk: Chunk) -> None:
+    """Fill in place what the format lets a set leave out."""
+    ids = table["source_id"] if "source_id" in table else pd.Series(index=table.index, dtype=str)
+    prefix = f"{chunk.name}/" if chunk.name else ""
+    own_ids = [prefix + _own_id(name) for name in table["trace_name"][ids.isna()]]
+    table["source_id"] = ids.fillna(pd.Series(own_ids, index=table.index[ids.isna()], dtype=str))
+    table["trace_component_order"] = _component_orders(table, chunk)
+    table["trace_sampling_rate_hz"] = _sampling_rates(table, chunk)
+
+
+def _own_id(trace_name: str) -> str:
+    """Id of an event of one trace: its name without the limits, commas of the dataset's own name kept."""
+    dataset, dollar, place = trace_name.partition("$")
+    return dataset + dollar + place.partition(",")[0]
+
+
+def _component_orders(table: pd.DataFrame, chunk: Chunk) -> pd.Series:
+    orders = table["trace_component_order"] if "trace_component_order" in table else pd.Series(index=table.index)
+    orders = orders.astype(object)
+    if orders.isna().any() and not chunk.component_order:
+        log.warning(
+            "%s: %d traces say nothing of their components; taken as %s, as SeisBench does. If they are not, add a "
+            "column trace_component_order",
+            chunk.metadata_path, int(orders.isna().sum()), COMPONENTS,
+        )  # fmt: skip
+    codes, texts = pd.factorize(orders.fillna(chunk.component_order or COMPONENTS).astype(str))
+    try:
+        letters = np.array([component_letters(text) for text in texts], dtype=object)
+    except DataError as error:
+        raise DataError(f"{chunk.metadata_path}: {error}") from error
+    return pd.Series(letters[codes], index=table.index, dtype=str)
+
+
+def _sampling_rates(table: pd.DataFrame, chunk: Chunk) -> np.ndarray:
+    rates = _numbers(table, "trace_sampling_rate_hz", chunk)
+    with np.errstate(divide="ignore"):
+        of_steps = 1 / _numbers(table, "trace_dt_s", chunk)
+    differ = np.abs(of_steps / rates - 1) > RATE_TOLERANCE
+    if differ.any():
+        first = int(differ.argmax())
+        raise DataError(
+            f"{chunk.metadata_path}: trace_sampling_rate_hz and trace_dt_s contradict each other in "
+            f"{int(differ.sum())} traces, first '{table['trace_name'].iloc[first]}' ({rates[first]:g} Hz, "
+            f"{1 / of_steps[first]:g} s); remove the wrong column"
+        )
+    rates = np.where(np.isnan(rates), of_steps, rates)
+    others = np.abs(rates / chunk.sampling_rate_hz - 1) > RATE_TOLERANCE
+    if others.any():
+        log.warning(
+            "%s: %d of %d traces have rates of their own, which go before the %g Hz of the data_format group",
+            chunk.metadata_path, int(others.sum()), len(table), chunk.sampling_rate_hz,
+        )  # fmt: skip
+    rates = np.where(np.isnan(rates), chunk.sampling_rate_hz, rates)
+    bad = ~(np.isfinite(rates) & (rates > 0))
+    if bad.any():
+        raise DataError(
+            f"{chunk.metadata_path}: {int(bad.sum())} traces have no positive sampling rate, first "
+            f"'{table['trace_name'].iloc[int(bad.argmax())]}'; add a column trace_sampling_rate_hz or trace_dt_s, "
+            "or sampling_rate to the data_format group of the HDF5 file"
+        )
+    return rates
+
+
+def _numbers(table: pd.DataFrame, column: str, chunk: Chunk) -> np.ndarray:
+    if column not in table:
+        return np.full(len(table), np.nan)
+    numbers = pd.to_numeric(table[column], errors="coerce")
+    strange = table[column].notna() & numbers.isna()
+    if strange.any():
+        raise DataError(f"{chunk.metadata_path}: {column}='{table[column][strange].iloc[0]}' is not a number")
+    return numbers.to_numpy(dtype=float)
+
+
+@dataclass(frozen=True)
+class TraceAddress:
+    """Place of one trace: dataset under ``data``, row (-1: the whole dataset) and limits of the others (-1: none)."""
+
+    dataset: str
+    index: int
+    n_first: int
+    n_second: int
+
+
+def parse_trace_name(name: str) -> TraceAddress:
+    """Parse ``bucket0$5,:3,:6000``: row 5 of ``bucket0``, the first 3 and 6000 entries of the next dimensions.
+
+    Raises:
+        DataError: the part after ``$`` is not of this form.
+    """
+    dataset, dollar, location = name.partition("$")
+    if not dollar:
+        return TraceAddress(name, -1, -1, -1)
+    match = re.fullmatch(r"\s*(\d+)\s*(?:,\s*0?:(\d*)\s*)?(?:,\s*0?:(\d*)\s*)?", location)
+    if match is None:
+        raise DataError(f"trace_name '{name}' is not of the form 'bucket$row,:components,:samples'; {REMEDY}")
+    return TraceAddress(dataset, int(match[1]), int(match[2] or -1), int(match[3] or -1))

@@ -1,0 +1,1 @@
+"""Where waveform sets come from."""

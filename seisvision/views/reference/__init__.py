@@ -1,0 +1,1 @@
+"""Pictures as ObsPy draws them, to compare with."""

@@ -1,0 +1,1 @@
+"""Pictures of whole events: record sections, sections over azimuth, stacked spectrograms."""
