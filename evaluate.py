@@ -21,7 +21,7 @@ from seisvision.runs.terminal import run_command, telling
 @telling
 def evaluate(config: DictConfig) -> None:
     """Evaluate the checkpoint that the configuration names."""
-    from seisvision.runs.evaluation import evaluate_checkpoint
+    from seisvision.commands.evaluate import evaluate_checkpoint
 
     evaluate_checkpoint(config)
 

@@ -13,15 +13,15 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from seisvision.runs.sweeps.sweeper import register
 from seisvision.runs.terminal import run_command, telling
+from seisvision.sweeps.sweeper import register
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 @telling
 def train(config: DictConfig) -> float | None:
     """Run the composed experiment and return what a sweep optimises."""
-    from seisvision.runs.experiment import run_experiment
+    from seisvision.commands.train import run_experiment
 
     return run_experiment(config)
 

@@ -21,8 +21,9 @@ from hydra import compose, initialize_config_dir
 from torch.nn import functional
 
 from seisvision import keys
-from seisvision.runs.build import build_data, build_task, build_view
-from seisvision.runs.configuration import to_plain
+from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.records.configuration import to_plain
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -75,8 +75,9 @@ def train_bare(overrides: list[str]) -> None:
     from torch.nn import functional
 
     from seisvision import keys
-    from seisvision.runs.build import build_data, build_task, build_view
-    from seisvision.runs.configuration import to_plain
+    from seisvision.experiments.waveforms.data import build_data
+    from seisvision.experiments.waveforms.network import build_task, build_view
+    from seisvision.records.configuration import to_plain
 
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_plain(compose("train", overrides=overrides))

@@ -14,7 +14,7 @@ import pytest
 from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.files import LONGEST_NAME, locked, safe_name, whole_file, write_text
 from seisvision.leftovers import OTHERS_DAYS, clear_below, hidden_name
-from seisvision.runs.folder import RunFolder
+from seisvision.records.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="flock and process numbers")
@@ -39,7 +39,7 @@ with whole_file(Path(sys.argv[1])) as partial:
     os.kill(os.getpid(), 9)
 """
 KILLED_WORKING = """
-from seisvision.runs.folder import RunFolder
+from seisvision.records.folder import RunFolder
 with RunFolder(Path(sys.argv[1])).locked():
     (Path(sys.argv[1]) / "checkpoints").mkdir()
     from seisvision.files import whole_file

@@ -14,7 +14,7 @@ def starts_a_process() -> None:
 
 
 def imports_what_trains() -> object:
-    from seisvision.runs.experiment import ensure_run
+    from seisvision.runs.ensure import ensure_run
 
     return ensure_run
 

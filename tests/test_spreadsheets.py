@@ -21,8 +21,8 @@ from seisvision.data.splitting.split import Split
 from seisvision.evaluation.tables import ResultRow, results_table
 from seisvision.location.catalogue import read_observations, write_table
 from seisvision.outputs.classes.predictions import ClassPredictions
-from seisvision.runs import tables
-from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
+from seisvision.records import tables
+from seisvision.records.prediction_table import read_predictions, read_sample_ids, write_predictions
 from seisvision.spreadsheets import DictReader, Reader, Writer, from_cell, to_cell
 
 FORMULAS = ["=cmd|' /C calc'!A0", "+49", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", '=A1,"x"', "'=1"]  # noqa: RUF001

@@ -10,7 +10,7 @@ from coverage import Case, event_of_sample
 from scipy.special import ndtr, ndtri
 
 from seisvision.evaluation.resampling import EventBootstrap
-from seisvision.runs.comparing.groups import summarise
+from seisvision.reports.comparing.groups import summarise
 
 RIGHT = 0.85
 EVENT_SHARE = 0.6

@@ -34,13 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the stages, write the report, print its path; 1 where a stage failed."""
+    from seisvision.atlas.presets import configurations, load_preset
+    from seisvision.atlas.report import write_report
+    from seisvision.atlas.stages import Record, composed, run_stages
     from seisvision.errors import ConfigurationError, did_you_mean
     from seisvision.files import check_writable
-    from seisvision.runs.atlas.presets import configurations, load_preset
-    from seisvision.runs.atlas.report import write_report
-    from seisvision.runs.atlas.stages import Record, composed, run_stages
-    from seisvision.runs.folder import FAILED
-    from seisvision.runs.quoting import quoted_paths
+    from seisvision.records.folder import FAILED
+    from seisvision.records.quoting import quoted_paths
     from seisvision.runs.terminal import show
 
     args.overrides = quoted_paths(args.overrides)

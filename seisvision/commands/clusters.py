@@ -33,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report; print the recommendation and, last, the path of the page."""
     from seisvision.errors import ConfigurationError, DataError
+    from seisvision.experiments.clustering.report.report import write_cluster_report
+    from seisvision.experiments.clustering.report.runs import read_cluster_runs
     from seisvision.files import check_writable
     from seisvision.leftovers import clear_files
-    from seisvision.runs.cluster_report import write_cluster_report
-    from seisvision.runs.cluster_runs import read_cluster_runs
 
     if args.out.exists() and not args.out.is_dir():
         raise ConfigurationError(f"--out '{args.out}' is a file; give the name of a folder.")

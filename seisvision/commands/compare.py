@@ -16,8 +16,8 @@ from seisvision.own_files import add_overwrite, check_own
 from seisvision.plain_text import say
 
 if TYPE_CHECKING:
-    from seisvision.runs.comparing.collect import Cache
-    from seisvision.runs.comparing.groups import Comparison
+    from seisvision.reports.comparing.collect import Cache
+    from seisvision.reports.comparing.groups import Comparison
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     clear_files(args.out.parent)
     cache: Cache = {}
     comparison = _write(args, cache, args.watch)
-    if args.watch is None and not comparison.groups and not comparison.clusterings:
+    if args.watch is None and not comparison.groups and not comparison.others:
         reasons = "; ".join(f"{one.path}: {one.reason}" for one in comparison.left_out[:3]) or "there is no run folder"
         raise DataError(f"None of the runs can be compared ({reasons}). See {args.out}.")
     if args.watch is not None:
@@ -112,9 +112,9 @@ def _write_or_warn(args: argparse.Namespace, cache: Cache, reload_s: float | Non
 def _write(args: argparse.Namespace, cache: Cache, reload_s: float | None) -> Comparison:
     """Read what is new and write the three files, each at once."""
     from seisvision.files import write_text
-    from seisvision.runs.comparing.collect import collect
-    from seisvision.runs.comparing.report import Shown, make_report
-    from seisvision.runs.comparing.selection import without_test
+    from seisvision.reports.comparing.collect import collect
+    from seisvision.reports.comparing.report import Shown, make_report
+    from seisvision.reports.comparing.selection import without_test
 
     collected, hint = collect(args.runs, cache), ""
     if not args.show_test:
@@ -130,7 +130,7 @@ def _files(page: Path) -> tuple[Path, Path, Path]:
 
 
 def _show(comparison: Comparison) -> None:
-    from seisvision.runs.comparing.tables import leaderboard
+    from seisvision.reports.comparing.tables import leaderboard
 
     say(leaderboard(comparison, "text"))
     for warning in comparison.warnings:

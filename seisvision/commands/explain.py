@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain, and print the folder of the figures last."""
     from seisvision.errors import ConfigurationError
-    from seisvision.runs.explain_stored import explain_stored
-    from seisvision.runs.folder import RunFolder
+    from seisvision.experiments.supervised.explain_stored import explain_stored
+    from seisvision.records.folder import RunFolder
     from seisvision.runs.terminal import quiet_libraries
 
     folder = RunFolder(args.run_folder)

@@ -10,7 +10,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seisvision.runs.folder import RunFolder
+    from seisvision.records.folder import RunFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +23,8 @@ def run(args: argparse.Namespace) -> int:
     """Print one line a run, and what is wrong below it."""
     from seisvision.errors import DataError
     from seisvision.plain_text import say
-    from seisvision.runs.comparing.collect import find_run_folders
-    from seisvision.runs.folder import RunFolder
+    from seisvision.records.finding import find_run_folders
+    from seisvision.records.folder import RunFolder
 
     folders = [RunFolder(path) for path in find_run_folders(args.runs)]
     if not folders:
@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
 def _look_over(folder: RunFolder) -> tuple[list[str], str]:
     """What is wrong with a run, and its state in words."""
     from seisvision.errors import CheckpointError, SeisvisionError
-    from seisvision.runs.checkpoint import load_checkpoint
-    from seisvision.runs.integrity.manifest import altered_files, read_manifest
+    from seisvision.records.checkpoint import load_checkpoint
+    from seisvision.records.integrity.manifest import altered_files, read_manifest
 
     wrong = []
     try:

@@ -16,9 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the overrides on one line, and what the point was chosen on beside them."""
-    from seisvision.runs.sweeps.folder import SweepFolder
-    from seisvision.runs.sweeps.report import describe_best, read_best
+    from seisvision.records.sweeps.folder import SweepFolder
     from seisvision.runs.terminal import show
+    from seisvision.sweeps.report import describe_best, read_best
 
     best = read_best(SweepFolder(arguments.folder))
     log.info("%s", describe_best(best))

@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
     from seisvision.errors import ConfigurationError
-    from seisvision.runs.sweeps.folder import SweepFolder
-    from seisvision.runs.sweeps.report import runs_below, status_table
+    from seisvision.records.sweeps.folder import SweepFolder
     from seisvision.runs.terminal import show
+    from seisvision.sweeps.report import runs_below, status_table
 
     sweep = SweepFolder(arguments.folder)
     states = sweep.states() if sweep.file.exists() else runs_below(arguments.folder)

@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the file; the last line of output is its path."""
     from seisvision.files import check_writable_file, write_text
-    from seisvision.runs.sweeps.wandb_file import wandb_sweep
     from seisvision.runs.terminal import show
+    from seisvision.sweeps.wandb_file import wandb_sweep
 
     check_writable_file(arguments.out, "--out")
     write_text(arguments.out, wandb_sweep(arguments.preset, arguments.overrides, arguments.method))

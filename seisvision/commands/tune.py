@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     from hydra import compose, initialize_config_dir
 
     from seisvision.files import check_writable_file
-    from seisvision.runs.configuration import to_plain
-    from seisvision.runs.quoting import quoted_paths
+    from seisvision.records.configuration import to_plain
+    from seisvision.records.quoting import quoted_paths
 
     if arguments.steps < 10:
         raise ConfigurationError(f"--steps={arguments.steps} is too few to see anything; give 10 or more.")
@@ -123,13 +123,13 @@ def find_batch_size(config: dict[str, Any]) -> int:
 
 def _check_task(config: dict[str, Any]) -> None:
     """Refuse a task whose loss after a few steps says nothing."""
-    from seisvision.runs.build import finds_clusters
+    from seisvision.records.kinds import experiment_class, kind_of_config
 
-    if finds_clusters(config):
+    kind = kind_of_config(config)
+    if not experiment_class(kind).can_be_tuned:
         raise ConfigurationError(
-            "seisvision tune cannot tune a task that finds clusters: what it learns is made anew in every epoch, from "
-            "the features of all samples. Compare runs instead: python train.py -m experiment=cluster "
-            "optimizer.lr=1e-4,1e-3."
+            f"seisvision tune cannot tune an experiment of kind {kind}: the loss of a few of its steps does not tell "
+            "how good a learning rate is. Compare runs instead: python train.py -m optimizer.lr=1e-4,1e-3."
         )
 
 
@@ -145,20 +145,16 @@ def _n_devices(config: dict[str, Any]) -> int:
 
 def _prepare(config: dict[str, Any]) -> tuple[Any, Any]:
     """The task and the data of an experiment, in this process."""
-    import torch
-
-    from seisvision.runs.build import build_data, build_task, build_view
+    from seisvision.records.kinds import experiment_class, kind_of_config
+    from seisvision.runs.ensure import identify
     from seisvision.runs.terminal import quiet_libraries
 
     quiet_libraries()
-    view = build_view(config)
-    data = build_data(config, view)
-    task = build_task(config, view)
-    for output in task.outputs:
-        output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
-    if view.needs_fit:
-        view.fit(data.loader("train"))
-    return task, data
+    experiment = experiment_class(kind_of_config(config))(config, identify(config))
+    experiment.load()
+    task = experiment.build()
+    experiment.ready()
+    return task, experiment.batches(0)
 
 
 def _trainer(config: dict[str, Any], **further: Any) -> Any:

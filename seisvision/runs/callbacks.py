@@ -17,12 +17,10 @@ from pytorch_lightning.callbacks import Callback, Checkpoint
 from seisvision.data.interrupts import postponed_interrupt
 from seisvision.errors import ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
 from seisvision.files import disk_fault, put_in_place
+from seisvision.records.integrity.seals import write_tensors
 from seisvision.runs.epoch_clock import epoch_clock
-from seisvision.runs.integrity.seals import write_tensors
 from seisvision.runs.loggers import HistoryLogger
 from seisvision.runs.terminal import stop_on_signals
-from seisvision.tasks.deep_cluster import DeepClusterTask
-from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +101,6 @@ class KeepCheckpoints(Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Judge the epoch that just ended and write the files."""
-        assert isinstance(pl_module, SupervisedTask | DeepClusterTask)
         loss = float(trainer.callback_metrics.get("train/loss", 0.0))
         if not math.isfinite(loss):
             raise SeisvisionError(
@@ -114,9 +111,8 @@ class KeepCheckpoints(Checkpoint):
         if value is None and self._patience is not None and self._n_epochs == 0 and trainer.is_global_zero:
             log.warning(
                 "trainer.early_stopping_patience=%d stops nothing: there are no validation samples by which epochs "
-                "could be compared%s. All epochs are done; set it to null, or lower trainer.max_epochs.",
+                "could be compared. All epochs are done; set it to null, or lower trainer.max_epochs.",
                 self._patience,
-                ", and clusters are found without any" if isinstance(pl_module, DeepClusterTask) else "",
             )
         self._n_epochs = trainer.current_epoch + 1
         is_better = self._best_value is None or value is None or value > self._best_value
@@ -132,7 +128,7 @@ class KeepCheckpoints(Checkpoint):
         if epoch_clock.epoch_is_stored():
             trainer.should_stop = True
 
-    def _judge(self, trainer: pl.Trainer, task: SupervisedTask | DeepClusterTask) -> list[float] | None:
+    def _judge(self, trainer: pl.Trainer, task: Any) -> list[float] | None:
         """Values in falling order of importance, larger is better and NaN the worst; None without validation."""
         if "val/loss" not in trainer.callback_metrics:
             return None

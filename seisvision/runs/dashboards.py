@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seisvision.evaluation.directions import direction
-from seisvision.runs.comparing.history import read_history
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.results import is_measure
-from seisvision.runs.tables import read_table
+from seisvision.records.folder import RunFolder
+from seisvision.records.history import read_history
+from seisvision.records.kinds import result_of
+from seisvision.records.measures import is_measure
+from seisvision.records.tables import read_table
 
 ENDS = {"": "value", "_low": "low", "_high": "high", "_n": "n"}
 
@@ -46,24 +47,16 @@ def summarise(folder: RunFolder, metrics: Mapping[str, Any]) -> dict[str, Any]:
         sign = direction(name, names)
         if sign:
             summary[f"best/{name}"] = sign * max(sign * value for value in values)
-    for part in ("val", "test", "location", "clustering"):
-        for output, measures in _measures(part, metrics).items():
+    result = result_of(metrics)
+    for part, measured in result.measures(metrics).items():
+        for output, measures in measured.items():
             for name, found in measures.items():
                 if is_measure(found):
                     summary |= {f"{part}/{output}_{name}{end}": found[key] for end, key in ENDS.items()}
-    clustering = metrics.get("clustering") or {}
-    summary |= {f"clustering/{name}": clustering[name] for name in ("n_clusters", "kmeans_loss") if name in clustering}
+    summary |= result.values(metrics)
     training = metrics.get("training", {})
     return summary | {
         f"training/{name}": training[name]
         for name in ("parameters", "seconds", "epochs", "best_epoch", "seed")
         if name in training
     }
-
-
-def _measures(part: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Measures of a part by what they are of: outputs, ways to locate, or columns that clusters agree with."""
-    found = metrics.get(part) or {}
-    if part == "location":
-        return {name: one["measures"] for name, one in found.items() if isinstance(one, Mapping) and "measures" in one}
-    return found.get("agreement", {}) if part == "clustering" else found

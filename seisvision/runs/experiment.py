@@ -1,211 +1,153 @@
-"""One experiment: find its folder, do what is missing, show the result."""
+"""What every kind of experiment promises to the engine, which does runs of all kinds and knows none."""
 
 from __future__ import annotations
 
-import itertools
-import logging
-import re
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from omegaconf import DictConfig
+import pytorch_lightning as pl
 
-from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.files import check_writable
+from seisvision.errors import ConfigurationError
 from seisvision.public import SOURCE
-from seisvision.runs.configuration import instantiate, to_plain
-from seisvision.runs.folder import MEASURE_AGAIN, RunFolder, read_json
-from seisvision.runs.identity import run_identity, scientific_part
-from seisvision.runs.integrity.attempts import changed_since
-from seisvision.runs.integrity.manifest import COMPARED, warn_if_altered
-from seisvision.runs.ranks import current_place
-from seisvision.runs.terminal import copied_to, quick_imports, quiet_libraries, show
-from seisvision.runs.work import do_run, work_together
-
-log = logging.getLogger(__name__)
+from seisvision.records.configuration import instantiate, model_name
+from seisvision.records.folder import RunFolder
 
 
-def run_experiment(composed: DictConfig) -> float | None:
-    """Run a composed experiment unless its result is stored, and return its best validation value.
+class Experiment(ABC):
+    """One run of a kind. The engine (``runs/training.py``) calls the methods in the order in which they stand here.
 
-    The last line on standard output is the run folder. A sweep (``-m``) does not come here, see
-    :mod:`seisvision.runs.sweeps.sweeper`.
-
-    Raises:
-        SeisvisionError: the configuration, the data or the run is not in order.
+    Args:
+        config: resolved configuration of the run.
+        folder: of the run.
     """
-    from hydra.core.hydra_config import HydraConfig
 
-    config, overrides = to_plain(composed), list(HydraConfig.get().overrides.task)
-    refuse_sweep(config["sweep"], str(HydraConfig.get().runtime.choices["sweep"]))
-    if config["stages"] is not None:
-        from seisvision.runs.protocol import run_protocol
+    remakes_batches: ClassVar[bool] = False
+    """Whether the batches of every epoch are made anew, from what the network has learnt."""
+    needs_whole_weights: ClassVar[bool] = False
+    """Whether every process must hold all weights between epochs."""
+    can_be_tuned: ClassVar[bool] = True
+    """Whether the loss of a few steps tells how good a learning rate is (``seisvision tune``)."""
 
-        decided = run_protocol(config["stages"], overrides)
-        if decided is not None:
-            show(str(decided.parent))
+    task: Any
+    """The LightningModule, from :meth:`build` on. It names ``monitor`` and ``monitor_mode``, puts ``about`` into its
+    checkpoints, and logs ``train/loss`` and, with validation samples, ``val/loss``."""
+
+    def __init__(self, config: dict[str, Any], folder: RunFolder) -> None:
+        self.config = config
+        self.folder = folder
+
+    @classmethod
+    def fingerprint(cls, config: Mapping[str, Any]) -> str:
+        """What the data are known by; the id of a run is made of it."""
+        source = instantiate(config["dataset"]["source"], SOURCE)
+        return source.fingerprint(Path(config["system"]["data_dir"]))
+
+    @classmethod
+    def prepare_data(cls, config: Mapping[str, Any]) -> None:
+        """Make the data, once, before several processes open them."""
+        instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
+
+    @abstractmethod
+    def load(self) -> None:
+        """Open and check the data; the first process alone, then the others."""
+
+    @abstractmethod
+    def build(self) -> pl.LightningModule:
+        """The untrained task, the same at every call."""
+
+    def ready(self) -> None:  # noqa: B027 (nothing to do for most)
+        """Do what needs task and data together, in all processes, and refuse what could not be trained."""
+
+    @abstractmethod
+    def introduce(self) -> None:
+        """Say in a few lines what runs, and write what the folder holds of the data; the first process only."""
+
+    @abstractmethod
+    def content(self) -> dict[str, Any]:
+        """What makes a checkpoint usable by itself, beside configuration, version and run: plain containers only."""
+
+    @abstractmethod
+    def batches(self, first_epoch: int) -> pl.LightningDataModule | None:
+        """What the training draws from, beginning with an epoch; None where the task makes its own."""
+
+    @abstractmethod
+    def about(self) -> dict[str, Any]:
+        """``outputs`` and ``data`` for ``metrics.json``: what is predicted, and of what samples.
+
+        ``data`` has ``name``, ``fingerprint``, ``split_hash``, ``unit``, ``samples`` and ``events`` by part.
+        """
+
+    def flops(self) -> int | None:
+        """Floating-point operations of the network for one sample; None where nobody counts them."""
         return None
-    if config["launcher"]["kind"] == "slurm":
-        from seisvision.runs.sweeps.single import launch_runs
 
-        (folder,) = launch_runs([(config, overrides)])
-        show(str(folder.path))
-        return objective(folder) if folder.is_finished() else None
-    folder = ensure_run(config, overrides)
-    show(str(folder.path))
-    return objective(folder)
+    @abstractmethod
+    def ask(self) -> Any:
+        """What the best epoch says, for :meth:`judge`; in all processes."""
 
+    @abstractmethod
+    def judge(self, said: Any, about: dict[str, Any]) -> dict[str, Any]:
+        """Measure what was said and write ``metrics.json``, tables and figures; the first process only.
 
-def refuse_sweep(settings: Mapping[str, Any], preset: str) -> None:
-    """Refuse settings of several runs where one is asked for.
+        Args:
+            said: of :meth:`ask`.
+            about: what the engine knows of the run; it goes first into ``metrics.json``.
 
-    Args:
-        settings: the group ``sweep``.
-        preset: name of the choice in that group.
+        Returns:
+            What ``metrics.json`` holds.
+        """
 
-    Raises:
-        ConfigurationError: they say how points are made.
-    """
-    asked = [f"sweep.{key}" for key in ("over", "paired") if settings.get(key)]
-    if asked or settings["kind"] != "grid":
-        named = f"sweep={preset}" if preset != "grid" else (asked or ["sweep.kind"])[0]
-        raise ConfigurationError(
-            f"{named} is a sweep; add -m (python train.py -m ...). For a single run leave it out, and give each "
-            "setting one value."
-        )
+    def check_explain(self, settings: Mapping[str, Any]) -> None:
+        """Refuse, before anything is trained, an explanation that could not be made.
 
+        Raises:
+            ConfigurationError: this kind explains nothing.
+        """
+        raise ConfigurationError("explain asks what an output looked at, and here is none. Set explain=none.")
 
-def identify(config: dict[str, Any]) -> RunFolder:
-    """Return the folder that belongs to a resolved configuration; it need not exist yet.
+    def explain(self, settings: Mapping[str, Any], part: str) -> None:
+        """Explain the trained network on some samples of a part; only after :meth:`check_explain`."""
+        raise NotImplementedError
 
-    Raises:
-        ConfigurationError: the experiment's name would lead out of ``system.runs_dir``.
-    """
-    name = str(config["name"])
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", name):
-        raise ConfigurationError(
-            f"name='{name}' is not allowed; give letters, digits, -, _ and . with / for sub-folders."
-        )
-    source = instantiate(config["dataset"]["source"], SOURCE)
-    fingerprint = source.fingerprint(Path(config["system"]["data_dir"]))
-    run_id = run_identity(scientific_part(config, fingerprint))
-    path = Path(config["system"]["runs_dir"]) / config["name"] / run_id
-    folder = RunFolder(path)
-    if config["run"]["fresh"] and path.exists():
-        # The first copy that is not finished, so that an interrupted fresh run is resumed by the same command.
-        copies = (RunFolder(path.with_name(f"{run_id}-{number}")) for number in itertools.count(2))
-        folder = next(copy for copy in copies if not copy.is_finished())
-    return folder
+    def send(self, loggers: Sequence[Any]) -> None:  # noqa: B027 (nothing to do for most)
+        """Put on the dashboards what only this kind has; measures, tables and figures are there already."""
 
+    @classmethod
+    def explain_stored(
+        cls, folder: RunFolder, settings: Mapping[str, Any], part: str, data_dir: Path | None = None
+    ) -> None:
+        """Explain a finished run.
 
-def ensure_run(config: dict[str, Any], overrides: list[str]) -> RunFolder:
-    """Return the finished run of ``config``: stored, resumed or new.
+        Args:
+            folder: of the run.
+            settings: the group ``explain``.
+            part: whose samples.
+            data_dir: where data lie; ``None``: as when it was trained.
 
-    Args:
-        config: resolved configuration.
-        overrides: what was typed, for the record.
+        Raises:
+            ConfigurationError: this kind explains nothing.
+        """
+        raise ConfigurationError(f"{folder.path} cannot be explained: an explanation asks what an output looked at.")
 
-    Raises:
-        SeisvisionError: the run cannot be done; its ``status.json`` says why.
-        KeyboardInterrupt: it was interrupted; the same call resumes.
-    """
-    check_folders(config["system"])
-    if current_place().n_ranks > 1:
-        folder = work_together(lambda: identify(config), lambda found: _prepare_whole(found, config, overrides))
-        _show_finished(folder)
-        return folder
-    folder = identify(config)
-    folder.check_shape()
-    if folder.is_finished() and not config.get("explain"):
-        # A result is shown also where nothing can be written.
-        folder.clear_lock()
-        _tell_stored(folder)
-        return folder
-    with folder.locked():
-        if folder.is_finished():
-            if config.get("explain"):
-                _explain_finished(folder, config)
-            _tell_stored(folder)
-            return folder
-        _prepare_whole(folder, config, overrides)
-        with copied_to(folder.log_file):
-            do_run(folder)
-            _show_finished(folder)
-    return folder
+    @classmethod
+    def evaluate(cls, asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
+        """Ask trained networks again, for ``evaluate.py``.
 
+        Args:
+            asked: settings of ``conf/evaluate.yaml``.
+            checkpoints: of one network, or of several.
 
-def _tell_stored(folder: RunFolder) -> None:
-    log.info("Run %s is finished; showing its stored result (run.fresh=true runs it again).", folder.run_id)
-    changed = changed_since(folder)
-    if changed:
-        log.info("It was made by other code: %s.", "; ".join(changed))
-    show_result(folder)
+        Returns:
+            The folder written.
 
+        Raises:
+            ConfigurationError: this kind cannot be evaluated again.
+        """
+        raise ConfigurationError(f"{checkpoints[0]} belongs to a kind of experiment that evaluate.py cannot ask again.")
 
-def check_folders(system: Mapping[str, Any]) -> None:
-    """Refuse folders of this machine in which a run could not write, before any work.
-
-    That of the data need not be: a set that lies there is read, and what would save time is computed anew.
-
-    Raises:
-        ConfigurationError: names the folder and the setting.
-    """
-    check_writable(system["runs_dir"], "system.runs_dir")
-    if system.get("scratch"):
-        check_writable(system["scratch"], "system.scratch")
-
-
-def _prepare_whole(folder: RunFolder, config: dict[str, Any], overrides: list[str]) -> None:
-    """Write what was asked for; a run that is asked for by itself goes to its end, whatever a search made of it."""
-    folder.prepare(config, overrides)
-    folder.limits_file.unlink(missing_ok=True)
-
-
-def _show_finished(folder: RunFolder) -> None:
-    """Show the result of a run that was just done.
-
-    Raises:
-        SeisvisionError: it ended before it was finished.
-    """
-    if not folder.is_finished():
-        status = folder.status()
-        raise SeisvisionError(
-            f"Run {folder.path} is {status['state']}, not finished: {status.get('error')}. The same command goes on "
-            "with it."
-        )
-    show_result(folder)
-
-
-def _explain_finished(folder: RunFolder, config: dict[str, Any]) -> None:
-    """Explain a run whose result is stored, unless it has been; that a run is asked to explain does not rename it."""
-    metrics = read_json(folder.metrics_file)
-    part = next((part for part in ("test", "val") if part in metrics), "train")
-    if any(folder.explain.glob(f"*_{part}.json")):
-        log.info("Explained already; for other samples, parts or layers: seisvision explain %s", folder.path)
-        return
-    with quick_imports():
-        from seisvision.runs.explain_stored import explain_stored
-    quiet_libraries()
-    explain_stored(folder, config["explain"], part, Path(config["system"]["data_dir"]))
-
-
-def objective(folder: RunFolder) -> float | None:
-    """Best monitored validation value of a finished run; None without a validation split."""
-    return read_json(folder.metrics_file)["training"]["best_value"]
-
-
-def show_result(folder: RunFolder) -> None:
-    """Print the stored results of a finished run as a table."""
-    from seisvision.runs.results import describe_result
-
-    metrics = read_json(folder.metrics_file, MEASURE_AGAIN)
-    warn_if_altered(folder, COMPARED)
-    try:
-        text = describe_result(metrics)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise SeisvisionError(
-            f"{folder.metrics_file} does not hold the result of a run ({type(error).__name__}: {error}). "
-            f"{MEASURE_AGAIN}"
-        ) from error
-    show(text)
+    @property
+    def model_name(self) -> str:
+        """What the network is called in tables."""
+        return model_name(self.config)

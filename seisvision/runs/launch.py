@@ -18,9 +18,8 @@ from seisvision.data.serving.epoch_sampler import local_batch_size
 from seisvision.errors import NO_ROOM, ConfigurationError, DiskFullError, SeisvisionError
 from seisvision.files import full_disk, parse_json
 from seisvision.leftovers import temporary_folder
-from seisvision.public import SOURCE
-from seisvision.runs.configuration import instantiate
-from seisvision.runs.folder import RunFolder
+from seisvision.records.folder import RunFolder
+from seisvision.records.kinds import experiment_class, kind_of_config
 from seisvision.runs.ranks import MEETING_VARIABLE, PARENT_VARIABLE
 from seisvision.runs.terminal import INTERRUPTED
 
@@ -80,19 +79,17 @@ def check_shared(config: Mapping[str, Any], n_ranks: int) -> None:
         return
     if settings["accelerator"] == "cpu" or not _n_gpus():
         raise ConfigurationError("trainer=fsdp needs GPUs, of which there are none here. Choose trainer=ddp.")
-    # The process that only starts the others does without Lightning.
-    from seisvision.runs.build import finds_clusters
-
-    if finds_clusters(config):
+    kind = kind_of_config(config)
+    if experiment_class(kind).needs_whole_weights:
         raise ConfigurationError(
-            "trainer=fsdp spreads the weights over processes, but a task that finds clusters needs them whole between "
-            "its epochs. Choose trainer=ddp."
+            f"trainer=fsdp spreads the weights over processes, but an experiment of kind {kind} needs them whole "
+            "between its epochs. Choose trainer=ddp."
         )
 
 
 def prepare_data(config: Mapping[str, Any]) -> None:
-    """Make the waveform set, once, before several processes open it."""
-    instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
+    """Make the data, once, before several processes open them."""
+    experiment_class(kind_of_config(config)).prepare_data(config)
 
 
 def _n_gpus() -> int:

@@ -23,9 +23,9 @@ from typing import Any, TypeVar
 from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
 from seisvision.files import disk_fault, full_disk
 from seisvision.plain_text import is_unread, leave_unread, say, shown
-from seisvision.runs.quoting import explain_grammar, quoted_paths
+from seisvision.records.quoting import explain_grammar, quoted_paths
+from seisvision.records.trust.composing import guard_composition, refuse_rerun
 from seisvision.runs.ranks import current_place
-from seisvision.runs.trust.composing import guard_composition, refuse_rerun
 from seisvision.secrets_kept import refuse_secret_words
 
 log = logging.getLogger("seisvision")
@@ -345,7 +345,7 @@ def _explain_hydra(error: Exception, config_name: str) -> str | None:
 
 def _explain_override(error: Exception, config_name: str) -> str:
     """Suggest the key that was probably meant."""
-    from seisvision.runs.configuration import MOVED, OUTPUTS_BY_NAME, moved
+    from seisvision.records.configuration import MOVED, OUTPUTS_BY_NAME, moved
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     key = re.match(r"Could not override '(.+)'", lines[0])

@@ -13,10 +13,9 @@ from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, SingleDevice
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.build import finds_clusters
+from seisvision.records.folder import RunFolder
+from seisvision.records.identity import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.callbacks import WholeCheckpoints
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.identity import MACHINE_KEYS_OF_TRAINER
 from seisvision.runs.launch import check_shared
 from seisvision.runs.loggers import HistoryLogger
 from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place, n_processors
@@ -28,8 +27,17 @@ OURS = ("batch_size", "early_stopping_patience", *MACHINE_KEYS_OF_TRAINER)
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
 
 
-def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbacks: list[Any]) -> pl.Trainer:
+def build_trainer(
+    config: Config, folder: RunFolder, loggers: list[Any], callbacks: list[Any], remakes_batches: bool = False
+) -> pl.Trainer:
     """The Lightning trainer of a run, of one process or of as many as were started.
+
+    Args:
+        config: resolved configuration.
+        folder: of the run.
+        loggers: beside ``metrics.csv``.
+        callbacks: in the order in which they are called.
+        remakes_batches: whether the batches of every epoch are made anew.
 
     Raises:
         ConfigurationError: the settings do not fit each other or this machine.
@@ -49,7 +57,7 @@ def build_trainer(config: Config, folder: RunFolder, loggers: list[Any], callbac
         logger=[HistoryLogger(folder.history_file), *loggers],
         callbacks=callbacks,
         num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1 if finds_clusters(config) else 0,
+        reload_dataloaders_every_n_epochs=int(remakes_batches),
         # EpochSampler deals the samples itself.
         use_distributed_sampler=False,
         log_every_n_steps=1,

@@ -23,9 +23,9 @@ from seisvision.errors import NO_ROOM, UNFORESEEN, ConfigurationError, PrunedErr
 from seisvision.files import full_disk
 from seisvision.leftovers import clear_below
 from seisvision.plain_text import shown
-from seisvision.runs.folder import FAILED, RUNNING, RunFolder
-from seisvision.runs.folder import INTERRUPTED as INTERRUPTED_STATE
-from seisvision.runs.integrity.manifest import write_manifest
+from seisvision.records.folder import FAILED, RUNNING, RunFolder
+from seisvision.records.folder import INTERRUPTED as INTERRUPTED_STATE
+from seisvision.records.integrity.manifest import write_manifest
 from seisvision.runs.ranks import PARENT_VARIABLE, Place, current_place, join_group, tell
 from seisvision.runs.terminal import (
     INTERRUPTED,

@@ -17,11 +17,11 @@ from seisvision.base.sample_ids import SampleIds
 from seisvision.base.units import UNITS, Unit, register
 from seisvision.data.serving.collate import collate_events
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.experiments.supervised.prediction import ids_in_data_order
 from seisvision.judging.baselines import kinds_of
 from seisvision.outputs.averaging import average_predictions
 from seisvision.outputs.numbers.predictions import ScalarPredictions
-from seisvision.runs.prediction import ids_in_data_order
-from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
+from seisvision.records.prediction_table import read_predictions, read_sample_ids, write_predictions
 
 ABOUT = {
     "kind": "scalar",

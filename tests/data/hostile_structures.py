@@ -36,7 +36,7 @@ from seisvision.data.importing.tables.station_table import read_stations
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import SeisvisionError
 from seisvision.files import parse_json
-from seisvision.runs.folder import RunFolder
+from seisvision.records.folder import RunFolder
 
 N_TRACES, N_SAMPLES = 4, 60
 LIMIT_S = 60.0

@@ -25,7 +25,7 @@ from seisvision.data.importing.tables.station_table import read_stations
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.files import parse_json
-from seisvision.runs.folder import RunFolder
+from seisvision.records.folder import RunFolder
 
 
 def losses(path: Path, content: bytes) -> list[Refusal]:

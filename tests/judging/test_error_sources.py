@@ -172,7 +172,7 @@ def test_the_direction_of_a_measure_is_known_by_its_name(name: str, wanted: int)
 
 
 def test_tables_come_back_as_they_were_written(tmp_path) -> None:
-    from seisvision.runs.tables import read_table, write_table
+    from seisvision.records.tables import read_table, write_table
 
     path = write_table(
         tmp_path / "tables" / "t.csv", ["event", "picture", "value"], [['=x,"y"', "../p.png", np.nan], ["b", "", 1.5]]
@@ -184,7 +184,7 @@ def test_tables_come_back_as_they_were_written(tmp_path) -> None:
 
 
 def test_names_that_look_like_numbers_stay_names(tmp_path) -> None:
-    from seisvision.runs.tables import read_table, write_table
+    from seisvision.records.tables import read_table, write_table
 
     rows = [["20160113001234", "000123", "1", 1.0, 0.1234567, 7], ["1e5", "nan", "", np.nan, np.inf, np.int64(8)]]
     path = write_table(tmp_path / "t.csv", ["event", "sample", "target", "prediction", "p", "n"], rows)
@@ -195,7 +195,7 @@ def test_names_that_look_like_numbers_stay_names(tmp_path) -> None:
 
 
 def test_tables_without_quotes_of_older_versions_are_read_by_the_names_of_their_columns(tmp_path) -> None:
-    from seisvision.runs.tables import read_table
+    from seisvision.records.tables import read_table
 
     path = tmp_path / "old.csv"
     path.write_text("event,sample,why,target,value\n000123,7,worst,a,0.5\n20160113001234,8,other,b,\n")

@@ -13,9 +13,9 @@ import pandas as pd
 from omegaconf import OmegaConf
 from tiny_runs import plain_config, tiny_config
 
-from seisvision.runs.configuration import instantiate
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.folder import RunFolder
+from seisvision.commands.evaluate import evaluate_checkpoint
+from seisvision.records.configuration import instantiate
+from seisvision.records.folder import RunFolder
 
 SHORT = ["trainer.max_epochs=1"]
 CUT = [

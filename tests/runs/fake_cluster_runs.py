@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from seisvision.files import write_text
-from seisvision.runs.folder import RunFolder, write_json
+from seisvision.records.folder import RunFolder, write_json
 
 
 def make_run(

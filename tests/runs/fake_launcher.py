@@ -14,12 +14,12 @@ from omegaconf import OmegaConf
 from tiny_runs import ROOT, TINY
 
 from seisvision.files import write_text
-from seisvision.runs.folder import RunFolder, read_json, write_json
-from seisvision.runs.sweeps.folder import SweepFolder
-from seisvision.runs.sweeps.plan import read_plan
-from seisvision.runs.sweeps.points import compose_point
-from seisvision.runs.sweeps.search import do_search
-from seisvision.runs.sweeps.sweeper import do_grid
+from seisvision.records.folder import RunFolder, read_json, write_json
+from seisvision.records.sweeps.folder import SweepFolder
+from seisvision.sweeps.plan import read_plan
+from seisvision.sweeps.points import compose_point
+from seisvision.sweeps.search import do_search
+from seisvision.sweeps.sweeper import do_grid
 
 EPOCHS = 6
 

@@ -13,8 +13,8 @@ import yaml
 from seisvision.base.sample_ids import SampleIds
 from seisvision.judging.error_sources import COLUMNS, error_against
 from seisvision.outputs.kinds import predictions_class
-from seisvision.runs.prediction_table import write_predictions
-from seisvision.runs.tables import write_table
+from seisvision.records.prediction_table import write_predictions
+from seisvision.records.tables import write_table
 
 CLASS = {"kind": "class", "name": "source_type", "target": "source_type", "class_names": ["tectonic", "glacial"]}
 SCALAR = {

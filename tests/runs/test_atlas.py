@@ -14,15 +14,15 @@ import yaml
 from fake_runs import ANGLE, SCALAR, fake_run
 from tiny_runs import ROOT
 
+from seisvision.atlas import stages as atlas_stages
+from seisvision.atlas.presets import Preset, Stage, configurations, load_preset
+from seisvision.atlas.report import write_report
+from seisvision.atlas.stages import Done, Record, composed, run_stages
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.runs.atlas import stages as atlas_stages
-from seisvision.runs.atlas.presets import Preset, Stage, configurations, load_preset
-from seisvision.runs.atlas.report import write_report
-from seisvision.runs.atlas.stages import Done, Record, composed, run_stages
-from seisvision.runs.build import build_task, build_view
-from seisvision.runs.configuration import instantiate
-from seisvision.runs.folder import read_json
-from seisvision.runs.settings.checks import check_location, check_origin, check_split
+from seisvision.experiments.waveforms.checks import check_location, check_origin, check_split
+from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.records.configuration import instantiate
+from seisvision.records.folder import read_json
 
 CONF = ROOT / "conf"
 

@@ -18,15 +18,15 @@ from fake_runs import CONFIG, SCALAR, fake_run
 from sklearn.metrics import adjusted_rand_score
 from tiny_runs import ROOT
 
+from seisvision.atlas import stages as atlas_stages
+from seisvision.atlas.agreement import cluster_event_means, write_agreement
+from seisvision.atlas.presets import Preset, Stage, configurations, load_preset
+from seisvision.atlas.report import write_report
+from seisvision.atlas.stages import Done, Record, composed, run_stages
 from seisvision.commands import atlas as command
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.runs.atlas import stages as atlas_stages
-from seisvision.runs.atlas.agreement import cluster_event_means, write_agreement
-from seisvision.runs.atlas.presets import Preset, Stage, configurations, load_preset
-from seisvision.runs.atlas.report import write_report
-from seisvision.runs.atlas.stages import Done, Record, composed, run_stages
-from seisvision.runs.checkpoint import CONTENT_KEYS, checkpoint_hash
-from seisvision.runs.folder import RunFolder, read_json, write_json
+from seisvision.records.checkpoint import CONTENT_KEYS, checkpoint_hash
+from seisvision.records.folder import RunFolder, read_json, write_json
 
 CONF = ROOT / "conf"
 SIX = ["tectonic", "glacial", "landslide", "explosion", "collapse", "volcanic"]
@@ -141,8 +141,8 @@ def test_runs_that_are_handed_over_keep_their_points(tmp_path: Path, monkeypatch
         return {"launcher": {"kind": "slurm"}, "said": dict(one.split("=", 1) for one in overrides)}
 
     monkeypatch.setattr(atlas_stages, "composed", compose)
-    monkeypatch.setattr("seisvision.runs.sweeps.single.launch_runs", launch_runs)
-    monkeypatch.setattr("seisvision.runs.experiment.identify", identify)
+    monkeypatch.setattr("seisvision.sweeps.single.launch_runs", launch_runs)
+    monkeypatch.setattr("seisvision.runs.ensure.identify", identify)
     record = Record(tmp_path / "stages.json")
     run_stages(OFFSETS, [], record, tmp_path / "out", only=["offset_paper"])
     done = Record(record.path).done["offset_paper"]

@@ -12,8 +12,9 @@ from tiny_runs import plain_config
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import DataError
-from seisvision.runs.build import build_data, build_view
-from seisvision.runs.data_checks import MAX_WARNINGS, check_data
+from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.data_checks import MAX_WARNINGS, check_data
+from seisvision.experiments.waveforms.network import build_view
 
 CLASSES = ("quake", "blast")
 N_EVENTS = 40

@@ -10,9 +10,9 @@ from tiny_runs import ROOT, plain_config
 
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
-from seisvision.runs.bands import check_bands
-from seisvision.runs.build import build_view
-from seisvision.runs.settings.data import cut_section
+from seisvision.experiments.waveforms.bands import check_bands
+from seisvision.experiments.waveforms.network import build_view
+from seisvision.experiments.waveforms.settings import cut_section
 
 sys.path.insert(0, str(ROOT / "tests" / "data"))
 from small_sets import write_set

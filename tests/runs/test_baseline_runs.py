@@ -9,12 +9,12 @@ import pytest
 from omegaconf import OmegaConf
 from tiny_runs import TINY, plain_config, tiny_config
 
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.errors import CheckpointError
 from seisvision.judging.stored_baselines import FILE, read_stored
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.results import describe_result
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.telling import describe_result
+from seisvision.runs.ensure import ensure_run
 from seisvision.runs.terminal import set_up_logging
 
 OTHER = ["dataset=synthetic", *(word for word in TINY if word.startswith("dataset.")), "dataset.source.seed=5"]

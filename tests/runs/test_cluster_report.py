@@ -11,10 +11,10 @@ from fake_cluster_runs import make_run, three_groups
 from sklearn.metrics import adjusted_rand_score
 
 from seisvision.cli import main
-from seisvision.runs.cluster_number import NumberReport, judge_number, warnings
-from seisvision.runs.cluster_page import render_cluster_page
-from seisvision.runs.cluster_report import cluster_markdown, write_cluster_report
-from seisvision.runs.cluster_runs import network_identity, read_cluster_runs
+from seisvision.experiments.clustering.report.number import NumberReport, judge_number, warnings
+from seisvision.experiments.clustering.report.page import render_cluster_page
+from seisvision.experiments.clustering.report.report import cluster_markdown, write_cluster_report
+from seisvision.experiments.clustering.report.runs import network_identity, read_cluster_runs
 
 KS = (2, 3, 4, 5, 6)
 SEEDS = (1, 2)

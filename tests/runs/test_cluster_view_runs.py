@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from tiny_runs import ROOT, TINY, tiny_config
 
-from seisvision.runs.cluster_view import send_cluster_tables
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
+from seisvision.experiments.clustering.pictures import send_cluster_tables
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.runs.ensure import ensure_run
 
 CLUSTER = ["task=cluster", "task.k=3", "task.pca_dim=6", "task.n_init=2", "task.min_cluster_size=2", "name=clusters"]
 

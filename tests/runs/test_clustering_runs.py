@@ -15,12 +15,12 @@ from omegaconf import OmegaConf
 from sklearn.metrics import adjusted_rand_score
 from tiny_runs import ROOT, TINY, plain_config, tiny_config
 
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.errors import CheckpointError
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import FINISHED, RunFolder, read_json
-from seisvision.runs.integrity.seals import write_tensors
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.folder import FINISHED, RunFolder, read_json
+from seisvision.records.integrity.seals import write_tensors
+from seisvision.runs.ensure import ensure_run
 
 CLUSTER = ["task=cluster", "task.k=3", "task.pca_dim=6", "task.n_init=2", "task.min_cluster_size=2", "name=clusters"]
 

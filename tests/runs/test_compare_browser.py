@@ -8,7 +8,7 @@ import pytest
 from fake_runs import CLASS, fake_clustering, fake_run
 
 from seisvision.cli import main
-from seisvision.runs.thumbnails import write_thumbnails
+from seisvision.records.thumbnails import write_thumbnails
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -129,8 +129,8 @@ def test_what_networks_looked_at_opens_from_the_keyboard(page):
 
 
 def test_clustering_runs_are_tabled(page):
-    assert "ARI with source_type" in page.locator("#clusterings thead").inner_text()
-    assert page.locator("#clusterings tbody tr").count() == 1
+    assert "ARI with source_type" in page.locator("#others thead").inner_text()
+    assert page.locator("#others tbody tr").count() == 1
 
 
 def test_more_disagreements_unfold(page):

@@ -7,12 +7,12 @@ import time
 import pytest
 from fake_runs import fake_clustering, fake_run
 
-import seisvision.runs.comparing.report as report
+import seisvision.reports.comparing.report as report
 from seisvision.cli import main
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.comparing.groups import compare
-from seisvision.runs.comparing.page import render_page
-from seisvision.runs.comparing.tables import comparison_csv, comparison_markdown
+from seisvision.reports.comparing.collect import collect
+from seisvision.reports.comparing.groups import compare
+from seisvision.reports.comparing.page import render_page
+from seisvision.reports.comparing.tables import comparison_csv, comparison_markdown
 
 
 def edit(folder, *keys, value):
@@ -84,7 +84,7 @@ def test_damaged_clusterings_are_listed(tmp_path, key, value):
     fake_clustering(tmp_path / "good")
     edit(fake_clustering(tmp_path / "bad"), "clustering", key, value=value)
     comparison = compare(*collect([str(tmp_path)]))
-    assert [run.path.name for run in comparison.clusterings] == ["good"]
+    assert [run.path.name for run in comparison.others] == ["good"]
     assert f"clustering.{key}" in reasons(comparison)["bad"]
     page = render_page(comparison)
     assert "<script>alert" not in page

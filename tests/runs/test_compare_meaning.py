@@ -11,14 +11,14 @@ from fake_runs import ANGLE, CLASS, SCALAR, fake_run, predictions
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.evaluation.intervals import Measure
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.comparing.groups import compare
-from seisvision.runs.comparing.more_sections import location_summary
-from seisvision.runs.comparing.page import render_page
-from seisvision.runs.comparing.pairs import Said, common_samples, compare_pair, compare_pairs
-from seisvision.runs.comparing.samples import summary_line
-from seisvision.runs.comparing.tables import comparison_csv
-from seisvision.runs.prediction_table import read_predictions, read_sample_ids, write_predictions
+from seisvision.records.prediction_table import read_predictions, read_sample_ids, write_predictions
+from seisvision.reports.comparing.collect import collect
+from seisvision.reports.comparing.groups import compare
+from seisvision.reports.comparing.more_sections import location_summary
+from seisvision.reports.comparing.page import render_page
+from seisvision.reports.comparing.pairs import Said, common_samples, compare_pair, compare_pairs
+from seisvision.reports.comparing.samples import summary_line
+from seisvision.reports.comparing.tables import comparison_csv
 
 
 def compared(*folders):

@@ -5,9 +5,9 @@ from pathlib import Path
 from tiny_runs import tiny_config
 
 from seisvision.cli import main
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.comparing.groups import compare
-from seisvision.runs.experiment import ensure_run
+from seisvision.reports.comparing.collect import collect
+from seisvision.reports.comparing.groups import compare
+from seisvision.runs.ensure import ensure_run
 
 
 def test_a_sweep_of_two_runs_becomes_a_report(data_dir: Path, tmp_path: Path) -> None:

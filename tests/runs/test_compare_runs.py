@@ -12,11 +12,11 @@ import scipy.stats
 from fake_runs import ANGLE, CLASS, SCALAR, fake_run
 
 from seisvision.cli import main
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.comparing.groups import compare
-from seisvision.runs.comparing.page import render_page
-from seisvision.runs.comparing.pairs import Said, compare_pair, compare_pairs
-from seisvision.runs.prediction_table import read_predictions
+from seisvision.records.prediction_table import read_predictions
+from seisvision.reports.comparing.collect import collect
+from seisvision.reports.comparing.groups import compare
+from seisvision.reports.comparing.page import render_page
+from seisvision.reports.comparing.pairs import Said, compare_pair, compare_pairs
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -288,7 +288,7 @@ def test_watching_survives_a_folder_that_vanishes_while_it_is_read(tmp_path, mon
 
     def sleep(seconds):
         rounds.append(out.read_text())
-        monkeypatch.setattr("seisvision.runs.comparing.collect.collect", vanished if len(rounds) == 1 else collect)
+        monkeypatch.setattr("seisvision.reports.comparing.collect.collect", vanished if len(rounds) == 1 else collect)
         if len(rounds) == 3:
             raise KeyboardInterrupt
 

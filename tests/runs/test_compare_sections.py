@@ -11,10 +11,10 @@ import pytest
 from fake_runs import ANGLE, CLASS, SCALAR, fake_clustering, fake_run
 
 from seisvision.cli import main
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.comparing.groups import compare
-from seisvision.runs.comparing.importance import importance
-from seisvision.runs.comparing.page import render_page
+from seisvision.reports.comparing.collect import collect
+from seisvision.reports.comparing.groups import compare
+from seisvision.reports.comparing.importance import importance
+from seisvision.reports.comparing.page import render_page
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -119,8 +119,8 @@ def test_clustering_runs_have_a_table_of_their_own_and_are_not_called_broken(tmp
     fake_clustering(tmp_path / "c1", k=3, ari=0.4)
     fake_clustering(tmp_path / "c2", k=5, ari=0.6)
     comparison = compare(*collect([str(tmp_path)]))
-    assert [run.found["k"] for run in comparison.clusterings] == [3, 5] and comparison.left_out == []
-    found = section(render_page(comparison), "clusterings")
+    assert [run.metrics["clustering"]["k"] for run in comparison.others] == [3, 5] and comparison.left_out == []
+    found = section(render_page(comparison), "others")
     assert found.count("<tr>") == 3 and "0.400 [0.300, 0.500]" in found and "ARI with source_type" in found
     assert main(["compare", str(tmp_path), "--out", str(tmp_path / "out" / "report.html")]) == 0
     markdown = (tmp_path / "out" / "comparison.md").read_text()

@@ -9,13 +9,13 @@ import pytest
 from fake_runs import ANGLE, CLASS, SCALAR, fake_run
 
 from seisvision.cli import main
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.comparing.groups import compare
-from seisvision.runs.comparing.page import render_page
-from seisvision.runs.comparing.pairs import Said, compare_pair, compare_pairs, matching_runs
-from seisvision.runs.comparing.samples import summary_line
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.sweeps.folder import StoredPoint, SweepFolder
+from seisvision.records.folder import RunFolder
+from seisvision.records.sweeps.folder import StoredPoint, SweepFolder
+from seisvision.reports.comparing.collect import collect
+from seisvision.reports.comparing.groups import compare
+from seisvision.reports.comparing.page import render_page
+from seisvision.reports.comparing.pairs import Said, compare_pair, compare_pairs, matching_runs
+from seisvision.reports.comparing.samples import summary_line
 
 SPREAD = (0.9, 0.9, 0.5), (0.5, 0.5, 0.9)
 """Skills of three seeds of two configurations that differ in nothing but luck."""

@@ -9,11 +9,11 @@ from tiny_runs import ROOT, plain_config
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.runs.build import build_task, build_view
-from seisvision.runs.configuration import check_targets, instantiate
-from seisvision.runs.identity import run_identity, scientific_part
-from seisvision.runs.settings.checks import check_origin
-from seisvision.runs.settings.data import data_settings
+from seisvision.experiments.waveforms.checks import check_origin
+from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.settings import data_settings
+from seisvision.records.configuration import check_targets, instantiate
+from seisvision.records.identity import run_identity, scientific_part
 from seisvision.views.view import View
 
 CONF = ROOT / "conf"
@@ -98,7 +98,7 @@ def _batch(view: View) -> dict:
         "subprocess.run",
         "builtins.eval",
         "seisvision.data.sources.folder.Path",
-        "seisvision.runs.folder.write_text",
+        "seisvision.records.folder.write_text",
     ],
 )
 def test_targets_outside_the_allow_list_are_refused(target: str) -> None:

@@ -15,11 +15,11 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from seisvision.errors import ConfigurationError
 from seisvision.judging.figures_sources import picture_file
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.tables import write_table
 from seisvision.runs.dashboards import send_results, summarise
-from seisvision.runs.folder import RunFolder, read_json
 from seisvision.runs.loggers import TensorBoardLogger, TrackioLogger, WandbLogger
 from seisvision.runs.loggers.wandb_logger import STEP
-from seisvision.runs.tables import write_table
 
 HOSTILE = "<script>alert(1)</script> | x"
 
@@ -189,7 +189,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from seisvision.runs.dashboards import send_results
-from seisvision.runs.folder import RunFolder, read_json
+from seisvision.records.folder import RunFolder, read_json
 from seisvision.runs.loggers import TrackioLogger
 import socket
 def refuse(*args, **kwargs): raise AssertionError("network")

@@ -15,10 +15,10 @@ from test_workers import SMALL, assert_same
 from tiny_runs import ROOT, plain_config, tiny_config
 
 from seisvision.errors import ConfigurationError
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.folder import FINISHED, INTERRUPTED, read_json
 from seisvision.runs import launch, trainers
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FINISHED, INTERRUPTED, read_json
+from seisvision.runs.ensure import ensure_run, identify
 from seisvision.runs.launch import n_processes
 from seisvision.runs.ranks import Place
 from seisvision.runs.trainers import build_predictor

@@ -13,8 +13,8 @@ from omegaconf import OmegaConf
 from tiny_runs import ROOT
 
 from seisvision.cli import build_parser
-from seisvision.runs.quoting import quoted_paths
-from seisvision.runs.sweeps.plan import read_plan
+from seisvision.records.quoting import quoted_paths
+from seisvision.sweeps.plan import read_plan
 
 COMMAND = re.compile(r"(?:python (?P<program>train|evaluate)\.py|seisvision(?= [a-z])) ?(?P<words>.*)", re.DOTALL)
 EXPLAINED = re.compile(r"\s{2,}\S.*$|\s+#\s.*$")

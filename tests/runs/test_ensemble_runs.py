@@ -11,13 +11,13 @@ import pytest
 from omegaconf import OmegaConf
 from tiny_runs import TINY, plain_config, tiny_config
 
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.ensemble import member_checkpoints
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.integrity.seals import write_tensors
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.finding import checkpoints_of
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.integrity.seals import write_tensors
+from seisvision.runs.ensure import ensure_run
 
 SHORT = ["trainer.max_epochs=1"]
 PROBABILITIES = ["source_type_probability_tectonic", "source_type_probability_glacial"]
@@ -141,10 +141,10 @@ def test_members_are_found_by_folder_pattern_and_list(folds: list[RunFolder]) ->
     expected = {fold.best_checkpoint for fold in folds}
     top = folds[0].path.parent
     for asked in (str(top), f"{top}/*", [str(fold.path) for fold in folds], [str(one) for one in expected]):
-        assert set(member_checkpoints(asked)) == expected
-    assert member_checkpoints([str(folds[0].path), str(folds[0].best_checkpoint)]) == [folds[0].best_checkpoint]
+        assert set(checkpoints_of(asked)) == expected
+    assert checkpoints_of([str(folds[0].path), str(folds[0].best_checkpoint)]) == [folds[0].best_checkpoint]
     with pytest.raises(CheckpointError, match="nowhere"):
-        member_checkpoints("nowhere")
+        checkpoints_of("nowhere")
 
 
 OTHER = ["dataset=synthetic", *(word.replace("=30", "=12") for word in TINY if word.startswith("dataset."))]

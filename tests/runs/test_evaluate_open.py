@@ -12,9 +12,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from tiny_runs import ROOT, tiny_config
 
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
+from seisvision.commands.evaluate import evaluate_checkpoint
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.runs.ensure import ensure_run
 
 
 @pytest.fixture(scope="module")

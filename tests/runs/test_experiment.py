@@ -17,13 +17,13 @@ import torch
 from omegaconf import OmegaConf
 from tiny_runs import ROOT, TINY, plain_config, tiny_config
 
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.data.splitting.splits import Split
 from seisvision.errors import CheckpointError, ConfigurationError, DataError, SeisvisionError
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, RunFolder, read_json
-from seisvision.runs.integrity.seals import write_tensors
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.folder import FAILED, FINISHED, INTERRUPTED, RunFolder, read_json
+from seisvision.records.integrity.seals import write_tensors
+from seisvision.runs.ensure import ensure_run, identify
 from seisvision.runs.terminal import set_up_logging
 
 
@@ -168,7 +168,10 @@ def test_a_failed_run_says_why_and_can_be_repeated(
 ) -> None:
     config = tiny_config(data_dir, tmp_path, "trainer.max_epochs=1")
     with monkeypatch.context() as patched:
-        patched.setattr("seisvision.runs.training.build_task", lambda *_: (_ for _ in ()).throw(DataError("disk full")))
+        patched.setattr(
+            "seisvision.experiments.waveforms.experiment.build_task",
+            lambda *_: (_ for _ in ()).throw(DataError("disk full")),
+        )
         with pytest.raises(DataError, match="disk full"):
             ensure_run(config, [])
     folder = identify(config)
@@ -230,7 +233,9 @@ def test_a_run_interrupted_in_its_evaluation_keeps_its_best_epoch(
     straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", *overrides), [])
     config = tiny_config(data_dir, tmp_path / "interrupted", *overrides)
     with monkeypatch.context() as patched:
-        patched.setattr("seisvision.runs.training.predict", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            "seisvision.experiments.supervised.experiment.predict", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             ensure_run(config, [])
     assert identify(config).status()["error"] == "interrupted"

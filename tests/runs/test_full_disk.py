@@ -17,10 +17,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 from failing_disk import FailingDisk
 
 from seisvision.errors import CheckpointError, SeisvisionError
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.folder import FAILED, FINISHED, PENDING, STATUS_BYTES, RunFolder, write_json
 from seisvision.runs import callbacks, terminal
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FAILED, FINISHED, PENDING, STATUS_BYTES, RunFolder, write_json
+from seisvision.runs.ensure import ensure_run, identify
 
 
 def test_a_disk_that_fills_up_leaves_the_checkpoint_before(

@@ -14,8 +14,8 @@ from seisvision.data.samples.labels import check_labels, check_values, tell_rare
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import read_json
+from seisvision.records.folder import read_json
+from seisvision.runs.ensure import ensure_run
 
 sys.path.insert(0, str(ROOT / "tests" / "data"))
 from small_sets import event_waveforms, trace_row

@@ -9,8 +9,8 @@ import pytest
 from tiny_runs import tiny_config
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import read_json
+from seisvision.records.folder import read_json
+from seisvision.runs.ensure import ensure_run
 
 # 31 events of which 17 are trained on, 29 where all are clustered.
 ONE_LEFT = ["dataset.source.n_events=31", "trainer.batch_size=8", "trainer.max_epochs=1"]

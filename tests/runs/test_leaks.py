@@ -14,10 +14,10 @@ from tiny_runs import tiny_config
 
 from seisvision.data.splitting.splits import Split
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.integrity.seals import write_tensors
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.integrity.seals import write_tensors
+from seisvision.runs.ensure import ensure_run
 
 NEW, TRAINED, VALIDATED = 6, 16, 8
 """Events of the tiny set in its test, training and validation parts."""

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from tiny_runs import TINY, plain_config, tiny_config
 
 from seisvision import keys
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.data.audit.confounds import class_confounds
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.samples.traces import TraceSamples
@@ -20,11 +21,10 @@ from seisvision.data.samples.window import Window
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.splits import Split
 from seisvision.errors import DataError
-from seisvision.runs.configuration import instantiate
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.offsets import predict_offsets
+from seisvision.experiments.waveforms.offsets import predict_offsets
+from seisvision.records.configuration import instantiate
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.runs.ensure import ensure_run
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from tiny_runs import ROOT, TINY, plain_config
 
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.errors import ConfigurationError
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.runs.ensure import ensure_run
 
 LINES = [
     "~view",

@@ -14,11 +14,11 @@ from seisvision.base.sample_ids import SampleIds
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.location import summarise_locations
+from seisvision.experiments.supervised import locating as stage
+from seisvision.experiments.supervised.locating import common_share, observation_frame, sigma_factor
 from seisvision.location.catalogue import locate_table, observation_table
 from seisvision.outputs.classes.predictions import ClassPredictions
 from seisvision.outputs.numbers.predictions import ScalarPredictions
-from seisvision.runs import location as stage
-from seisvision.runs.location import common_share, observation_frame, sigma_factor
 
 N_EVENTS, N_STATIONS = 200, 10
 ABOUT = {

@@ -10,16 +10,16 @@ import pytest
 from omegaconf import OmegaConf
 from tiny_runs import plain_config, tiny_config
 
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.runs.build import build_task, build_view
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.configuration import ALLOWED_TARGETS_VARIABLE
-from seisvision.runs.ensemble import member_checkpoints
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.explain_stored import explain_stored
-from seisvision.runs.folder import read_json
-from seisvision.runs.offsets import trace_config
+from seisvision.experiments.supervised.explain_stored import explain_stored
+from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.offsets import trace_config
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.configuration import ALLOWED_TARGETS_VARIABLE
+from seisvision.records.finding import checkpoints_of
+from seisvision.records.folder import read_json
+from seisvision.runs.ensure import ensure_run
 
 OWN = "model_of_ones_own."
 BACKBONES = {
@@ -90,4 +90,4 @@ def test_what_is_no_checkpoint_is_told_in_one_message(content: bytes, said: str,
 
 def test_no_checkpoint_named_is_told() -> None:
     with pytest.raises(CheckpointError, match="ckpt names no checkpoint"):
-        member_checkpoints(None)  # type: ignore[arg-type]
+        checkpoints_of(None)  # type: ignore[arg-type]

@@ -11,12 +11,12 @@ from hydra import compose, initialize_config_dir
 from tiny_runs import ROOT, tiny_config
 
 from seisvision.cli import main
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.errors import ConfigurationError
 from seisvision.outputs.kinds import predictions_class
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.prediction_table import read_predictions
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.prediction_table import read_predictions
+from seisvision.runs.ensure import ensure_run
 
 OUTPUT = "{_target_: kind_of_quantiles.output.QuantileOutput, target: source_depth_km, unit: km, scale: 10.0}"
 OWN = [

@@ -13,11 +13,11 @@ import pytest
 import torch
 from tiny_runs import plain_config
 
-from seisvision.runs.folder import RunFolder
+from seisvision.records.folder import RunFolder
 from seisvision.runs.ranks import THREADS_VARIABLE, Place
-from seisvision.runs.sweeps.local import ParallelLauncher
 from seisvision.runs.trainers import set_threads
 from seisvision.runs.work import free_memory
+from seisvision.sweeps.local import ParallelLauncher
 
 UNSAID: dict[str, Any] = {"num_threads": None}
 

@@ -9,8 +9,8 @@ from hydra import initialize_config_dir
 from tiny_runs import ROOT, TINY
 
 from seisvision.errors import SeisvisionError
-from seisvision.runs.folder import RunFolder, read_json, write_json
-from seisvision.runs.protocol import best_run, run_protocol
+from seisvision.records.folder import RunFolder, read_json, write_json
+from seisvision.sweeps.protocol import best_run, run_protocol
 
 STAGES = {
     "models": ["resnet18", "resnet34"],

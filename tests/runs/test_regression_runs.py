@@ -11,15 +11,16 @@ import pandas as pd
 import pytest
 from tiny_runs import TINY, plain_config, tiny_config
 
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.commands.locate import run as locate_command
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError
-from seisvision.runs.build import build_data, build_task, build_view
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.results import describe_result, sweep_table
-from seisvision.runs.settings.checks import check_location, check_origin, check_split
+from seisvision.experiments.waveforms.checks import check_location, check_origin, check_split
+from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.telling import describe_result, sweep_table
+from seisvision.runs.ensure import ensure_run
 
 TRACES = [
     "dataset.source.lead_s=300",

@@ -16,10 +16,10 @@ from tiny_runs import plain_config, tiny_config
 
 from seisvision.cli import main
 from seisvision.errors import ConfigurationError
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import FINISHED, RunFolder, read_json
-from seisvision.runs.identity import run_identity, scientific_part
-from seisvision.runs.thumbnails import read_thumbnails
+from seisvision.records.folder import FINISHED, RunFolder, read_json
+from seisvision.records.identity import run_identity, scientific_part
+from seisvision.records.thumbnails import read_thumbnails
+from seisvision.runs.ensure import ensure_run
 
 pytest.importorskip("captum", reason="explain=gradcam is an extra")
 

@@ -12,8 +12,8 @@ from tiny_runs import ROOT, TINY, plain_config
 
 from seisvision.data.fetching.servers import read_server
 from seisvision.errors import ConfigurationError
-from seisvision.runs.environment import describe_environment
-from seisvision.runs.folder import RunFolder
+from seisvision.records.environment import describe_environment
+from seisvision.records.folder import RunFolder
 from seisvision.secrets_kept import MASK, redact, refuse_secret_words
 
 CANARY = "canary7f3a"

@@ -16,14 +16,14 @@ import pytest
 from tiny_runs import ROOT, plain_config, tiny_config
 
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.runs.checkpoint import load_checkpoint
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.folder import FAILED, INTERRUPTED, RUNNING, RunFolder, write_json
+from seisvision.runs.ensure import identify
 from seisvision.runs.epoch_clock import EpochClock
-from seisvision.runs.experiment import identify
-from seisvision.runs.folder import FAILED, INTERRUPTED, RUNNING, RunFolder, write_json
-from seisvision.runs.sweeps.launcher import build_launcher
-from seisvision.runs.sweeps.slurm import JOB_FILE, SlurmLauncher
-from seisvision.runs.sweeps.slurm_job import attempts_in_vain, begin_attempt, requeue
-from seisvision.runs.sweeps.slurm_queue import has_ended, job_states
+from seisvision.sweeps.launcher import build_launcher
+from seisvision.sweeps.slurm import JOB_FILE, SlurmLauncher
+from seisvision.sweeps.slurm_job import attempts_in_vain, begin_attempt, requeue
+from seisvision.sweeps.slurm_queue import has_ended, job_states
 
 pytest.importorskip("submitit", reason="launcher=slurm is an extra")
 
@@ -160,7 +160,7 @@ def test_the_time_of_an_epoch_is_that_of_the_longest(monkeypatch: pytest.MonkeyP
 
 def _attempt(folder: RunFolder, signal_s: float, until: Callable[[], bool]) -> tuple[int, str]:
     """Exit code and words of a job that hears, once something has happened, that its time is nearly up."""
-    code = f"from seisvision.runs.sweeps.slurm_job import WorkOnRun; WorkOnRun({str(folder.path)!r}, 2, {signal_s})()"
+    code = f"from seisvision.sweeps.slurm_job import WorkOnRun; WorkOnRun({str(folder.path)!r}, 2, {signal_s})()"
     job = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=ROOT)
     deadline = time.monotonic() + 240
     while not until() and time.monotonic() < deadline:

@@ -12,16 +12,16 @@ import pytest
 from fake_cluster_runs import make_run
 
 from seisvision import stored_arrays
+from seisvision.atlas.agreement import read_event_clusters
 from seisvision.base.sample_ids import SampleIds
 from seisvision.data.samples.onsets import _read as read_onsets
 from seisvision.data.sets.recording_shapes import set_shapes
 from seisvision.data.sets.table_cache import FILE_NAME, load_table
 from seisvision.errors import CheckpointError, SeisvisionError
 from seisvision.evaluation.baselines.feature_table import _read as read_features
+from seisvision.experiments.clustering.report.runs import read_cluster_runs
 from seisvision.judging.stored_baselines import read_stored
-from seisvision.runs.atlas.agreement import read_event_clusters
-from seisvision.runs.cluster_runs import read_cluster_runs
-from seisvision.runs.folder import RunFolder
+from seisvision.records.folder import RunFolder
 from seisvision.stored_arrays import open_arrays
 
 NAMES = (

@@ -7,11 +7,11 @@ import yaml
 from fake_runs import CLASS, SCALAR, fake_run
 
 from seisvision.cli import main
-from seisvision.runs.comparing.winner import is_selection, winner
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.results import describe_result, sweep_table
-from seisvision.runs.sweeps.folder import StoredPoint, SweepFolder
-from seisvision.runs.sweeps.report import SweepReport, status_table
+from seisvision.records.folder import RunFolder
+from seisvision.records.sweeps.folder import StoredPoint, SweepFolder
+from seisvision.records.telling import describe_result, sweep_table
+from seisvision.records.winner import is_selection, winner
+from seisvision.sweeps.report import SweepReport, status_table
 
 MONITORED = {"class": ["val/source_type_accuracy", "max"], "scalar": ["val/offset_median_ae_km", "min"]}
 

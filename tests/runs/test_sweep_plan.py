@@ -14,8 +14,8 @@ from omegaconf import OmegaConf
 from tiny_runs import ROOT, plain_config
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.sweeps.plan import grid_points, read_plan
-from seisvision.runs.sweeps.wandb_file import wandb_sweep
+from seisvision.sweeps.plan import grid_points, read_plan
+from seisvision.sweeps.wandb_file import wandb_sweep
 
 
 def test_a_grid_is_every_combination_with_the_last_key_fastest() -> None:

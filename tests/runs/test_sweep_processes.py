@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from tiny_runs import ROOT, TINY, tiny_config
 
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.experiment import identify
-from seisvision.runs.folder import FAILED, INTERRUPTED, PENDING, RUNNING
-from seisvision.runs.sweeps.local import ParallelLauncher
+from seisvision.records.folder import FAILED, INTERRUPTED, PENDING, RUNNING
+from seisvision.reports.comparing.collect import collect
+from seisvision.runs.ensure import identify
+from seisvision.sweeps.local import ParallelLauncher
 
 
 def test_the_command_keeps_a_table_and_skips_finished_points_without_torch(data_dir: Path, tmp_path: Path) -> None:

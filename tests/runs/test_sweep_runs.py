@@ -18,19 +18,19 @@ from tiny_runs import tiny_config
 
 from seisvision.cli import main
 from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
-from seisvision.runs import experiment
-from seisvision.runs.build import build_task, build_view
+from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.records.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, RunFolder, write_json
+from seisvision.records.sweeps.states import KILLED, PointState, read_state
+from seisvision.runs import ensure as experiment
 from seisvision.runs.callbacks import KeepCheckpoints
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, RunFolder, write_json
+from seisvision.runs.ensure import ensure_run, identify
 from seisvision.runs.pruning import StopHopeless
-from seisvision.runs.sweeps import single
-from seisvision.runs.sweeps.launcher import build_launcher
-from seisvision.runs.sweeps.local import LocalLauncher, settle
-from seisvision.runs.sweeps.report import best_point
-from seisvision.runs.sweeps.states import KILLED, PointState, read_state
 from seisvision.runs.terminal import quick_imports
 from seisvision.runs.work import work_on
+from seisvision.sweeps import single
+from seisvision.sweeps.launcher import build_launcher
+from seisvision.sweeps.local import LocalLauncher, settle
+from seisvision.sweeps.report import best_point
 
 
 def test_a_failed_point_stops_no_other_and_is_tried_again(data_dir: Path, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_launchers_are_named_by_their_kind() -> None:
 def test_runs_of_one_process_do_not_keep_the_networks_of_earlier_ones(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seisvision.runs import training
+    from seisvision.experiments.waveforms import experiment as training
 
     networks: list[weakref.ref] = []
     alive = []

@@ -14,10 +14,10 @@ from fake_launcher import EPOCHS, FakeLauncher, sweep, value_after
 from tiny_runs import ROOT, TINY
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.folder import FINISHED, PRUNED
-from seisvision.runs.sweeps.folder import SweepFolder
-from seisvision.runs.sweeps.limits import epoch_limits
-from seisvision.runs.sweeps.search import open_study
+from seisvision.records.folder import FINISHED, PRUNED
+from seisvision.records.sweeps.folder import SweepFolder
+from seisvision.sweeps.limits import epoch_limits
+from seisvision.sweeps.search import open_study
 
 optuna = pytest.importorskip("optuna", reason="searches are an extra")
 LR = "optimizer.lr=tag(log,interval(1e-5,1e-1))"

@@ -14,11 +14,11 @@ import pytest
 from fake_runs import CLASS, SCALAR, fake_run
 
 from seisvision.judging.figures_sources import picture_file
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.comparing.groups import compare
-from seisvision.runs.comparing.page import render_page
-from seisvision.runs.tables import write_table
-from seisvision.runs.thumbnails import MOST_CHARACTERS, read_thumbnails, write_thumbnails
+from seisvision.records.tables import write_table
+from seisvision.records.thumbnails import MOST_CHARACTERS, read_thumbnails, write_thumbnails
+from seisvision.reports.comparing.collect import collect
+from seisvision.reports.comparing.groups import compare
+from seisvision.reports.comparing.page import render_page
 
 
 def decoded(text: str) -> np.ndarray:

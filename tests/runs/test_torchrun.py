@@ -13,8 +13,8 @@ from test_workers import SMALL, TWO, assert_same, command, only_run
 from tiny_runs import ROOT, plain_config, tiny_config
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FAILED, FINISHED, RunFolder, write_json
+from seisvision.records.folder import FAILED, FINISHED, RunFolder, write_json
+from seisvision.runs.ensure import ensure_run, identify
 from seisvision.runs.launch import n_processes
 
 TORCHRUN = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d", "--rdzv-endpoint=localhost:0"]

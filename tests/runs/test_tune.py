@@ -14,7 +14,7 @@ from seisvision.cli import main
 from seisvision.commands import tune
 from seisvision.commands.tune import find_batch_size
 from seisvision.errors import ConfigurationError
-from seisvision.runs.configuration import ALLOWED_TARGETS_VARIABLE
+from seisvision.records.configuration import ALLOWED_TARGETS_VARIABLE
 
 SMALL = ["view.height=16", "view.width=16", "trainer.accelerator=cpu"]
 

@@ -12,13 +12,13 @@ import pytest
 from omegaconf import OmegaConf
 from tiny_runs import plain_config, tiny_config
 
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.data.samples.predicted_offsets import PredictedOffsets
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.offsets import offsets_of, predict_offsets
+from seisvision.experiments.waveforms.offsets import offsets_of, predict_offsets
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.runs.ensure import ensure_run, identify
 
 TRACES = [
     "dataset.source.lead_s=300",
@@ -198,6 +198,6 @@ def test_a_network_of_something_else_is_refused(data_dir: Path, runs_dir: Path) 
 
 
 def _set(data_dir: Path, config: dict) -> WaveformSet:
-    from seisvision.runs.configuration import instantiate
+    from seisvision.records.configuration import instantiate
 
     return WaveformSet(instantiate(config["dataset"]["source"]).prepare(data_dir))

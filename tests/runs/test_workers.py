@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 from tiny_runs import ROOT, TINY, tiny_config
 
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.folder import FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder, read_json
 from seisvision.runs import terminal
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder, read_json
+from seisvision.runs.ensure import ensure_run
 from seisvision.runs.launch import GRACE_S
 
 TWO = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "system.num_threads=1"]

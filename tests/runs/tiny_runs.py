@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from hydra import compose, initialize_config_dir
 
-from seisvision.runs.configuration import to_plain
+from seisvision.records.configuration import to_plain
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -19,9 +19,9 @@ from start_slurm import missing_programs, start, stop
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runs"))
 from tiny_runs import ROOT, tiny_config
 
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FINISHED, RunFolder, read_json
-from seisvision.runs.sweeps.slurm import JOB_FILE, SlurmLauncher
+from seisvision.records.folder import FINISHED, RunFolder, read_json
+from seisvision.runs.ensure import ensure_run, identify
+from seisvision.sweeps.slurm import JOB_FILE, SlurmLauncher
 
 pytest.importorskip("submitit", reason="launcher=slurm is an extra")
 WAIT_S = 240.0

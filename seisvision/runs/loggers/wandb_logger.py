@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 from pytorch_lightning.utilities import rank_zero_only
 
 from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.runs.environment import remote_address
+from seisvision.records.environment import remote_address
 from seisvision.runs.loggers.dashboard import MOST_ROWS, Dashboard, guarded
 from seisvision.secrets_kept import out_of_environment
 

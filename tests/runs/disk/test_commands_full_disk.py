@@ -23,11 +23,11 @@ from failing_disk import FailingDisk, errors_told, meet_every_step
 from full_disk import what_differs
 
 from seisvision.cli import main
-from seisvision.runs import cluster_report
-from seisvision.runs.cluster_number import NumberReport
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FAILED, FINISHED
+from seisvision.commands.evaluate import evaluate_checkpoint
+from seisvision.experiments.clustering.report import report as cluster_report
+from seisvision.experiments.clustering.report.number import NumberReport
+from seisvision.records.folder import FAILED, FINISHED
+from seisvision.runs.ensure import ensure_run, identify
 from seisvision.runs.terminal import guarded
 
 MOST_TRIES = 5

@@ -20,9 +20,9 @@ from failing_disk import errors_told
 
 from seisvision.cli import main
 from seisvision.errors import NO_ROOM, DiskFullError, SeisvisionError
+from seisvision.records.folder import RunFolder
 from seisvision.runs import guard, launch, training, work
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.sweeps.local import LocalLauncher
+from seisvision.sweeps.local import LocalLauncher
 
 FULL = os.strerror(errno.ENOSPC)
 
@@ -96,8 +96,8 @@ def test_what_stopped_the_atlas_is_told_and_not_that_its_report_finds_no_room(
     def stop(*given: Any, **named: Any) -> None:
         raise DiskFullError(f"a run cannot be written: {FULL}")
 
-    monkeypatch.setattr("seisvision.runs.atlas.stages.run_stages", stop)
-    monkeypatch.setattr("seisvision.runs.atlas.report.write_report", no_room)
+    monkeypatch.setattr("seisvision.atlas.stages.run_stages", stop)
+    monkeypatch.setattr("seisvision.atlas.report.write_report", no_room)
     with errors_told() as told:
         assert main(["atlas", "--conf", str(ROOT / "conf"), f"system.runs_dir={tmp_path}"]) == 1
     assert told == [f"Error: a run cannot be written: {FULL}"]

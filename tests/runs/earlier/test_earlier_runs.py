@@ -16,11 +16,11 @@ from hydra import compose, initialize_config_dir
 from tiny_runs import ROOT, plain_config
 
 from seisvision.cli import main
+from seisvision.commands.evaluate import evaluate_checkpoint
+from seisvision.records.folder import FINISHED, INTERRUPTED, RunFolder, read_json
+from seisvision.records.identity import LATER, run_identity, scientific_part
 from seisvision.runs import terminal
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import FINISHED, INTERRUPTED, RunFolder, read_json
-from seisvision.runs.identity import LATER, run_identity, scientific_part
+from seisvision.runs.ensure import ensure_run, identify
 
 HERE = Path(__file__).resolve().parent
 SINGLE = ["clusters", "depth", "force_azimuth", "interrupted", "locate", "source_type"]

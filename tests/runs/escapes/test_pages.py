@@ -20,15 +20,15 @@ from hostile_names import HOSTILE, HOSTILE_NAMES, PLAIN_NAMES, Page, holds_nothi
 from tiny_runs import ROOT
 
 import seisvision
+from seisvision.atlas.presets import Preset, Stage
+from seisvision.atlas.report import write_report
+from seisvision.atlas.stages import Done
 from seisvision.cli import main
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import ResultRow, RunRow, architecture_table, results_table
 from seisvision.plain_text import STEERING
-from seisvision.runs.atlas.presets import Preset, Stage
-from seisvision.runs.atlas.report import write_report
-from seisvision.runs.atlas.stages import Done
-from seisvision.runs.thumbnails import write_thumbnails
+from seisvision.records.thumbnails import write_thumbnails
 from seisvision.spreadsheets import to_cell
 
 sys.path.insert(0, str(ROOT / "tests" / "data"))
@@ -266,9 +266,10 @@ def test_nobody_writes_markup_past_these_pages() -> None:
         for path in package.rglob("*.py")
         if any(MARKUP.search(line) for line in path.read_text(encoding="utf-8").splitlines())
     }
-    comparing = {"charts", "clusterings", "more_sections", "page", "samples", "sections", "tables"}
+    comparing = {"more_sections", "page", "samples", "sections", "tables"}
     assert writers == {
-        "data/audit/page.py", "data/audit/svg.py", "evaluation/tables.py", "runs/atlas/agreement.py",
-        "runs/atlas/report.py", "runs/cluster_page.py", "runs/cluster_report.py",
-        *(f"runs/comparing/{name}.py" for name in comparing),
+        "data/audit/page.py", "data/audit/svg.py", "evaluation/tables.py", "atlas/agreement.py", "atlas/report.py",
+        "experiments/clustering/comparing.py", "experiments/clustering/report/page.py",
+        "experiments/clustering/report/report.py", "pages/charts.py",
+        *(f"reports/comparing/{name}.py" for name in comparing),
     }  # fmt: skip

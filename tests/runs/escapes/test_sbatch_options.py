@@ -15,8 +15,8 @@ import yaml
 from tiny_runs import ROOT, TINY, plain_config
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.sweeps.slurm import SlurmLauncher
+from seisvision.records.folder import RunFolder
+from seisvision.sweeps.slurm import SlurmLauncher
 
 pytest.importorskip("submitit", reason="launcher=slurm is an extra")
 

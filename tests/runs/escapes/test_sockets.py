@@ -13,7 +13,7 @@ from fake_runs import fake_run
 from process_watch import Watched, is_loopback
 from tiny_runs import ROOT, TINY, tiny_config
 
-from seisvision.runs.experiment import ensure_run
+from seisvision.runs.ensure import ensure_run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 

@@ -14,9 +14,9 @@ from fake_cluster_runs import make_run, three_groups
 from fake_runs import fake_run
 from tiny_runs import ROOT, TINY
 
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.sweeps.folder import StoredPoint, SweepFolder
-from seisvision.runs.sweeps.report import SweepReport
+from seisvision.records.folder import RunFolder
+from seisvision.records.sweeps.folder import StoredPoint, SweepFolder
+from seisvision.sweeps.report import SweepReport
 
 sys.path.insert(0, str(ROOT / "tests" / "data"))
 from small_sets import write_set

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from small_runs import small_config
 
-from seisvision.runs import training
-from seisvision.runs.build import build_data
+from seisvision.experiments.supervised import experiment as supervised
+from seisvision.experiments.waveforms import experiment as waveforms
+from seisvision.experiments.waveforms.data import build_data
+from seisvision.records.folder import RunFolder
 from seisvision.runs.callbacks import ReportProgress
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import RunFolder
+from seisvision.runs.ensure import ensure_run, identify
 
 BUILT: dict[str, object] = {}
 
@@ -34,8 +35,8 @@ def quick_runs() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
-        patched.setattr(training, "write_report", lambda *_: None)
-        patched.setattr(training, "build_data", build_once)
+        patched.setattr(supervised, "write_report", lambda *_: None)
+        patched.setattr(waveforms, "build_data", build_once)
         yield
 
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from seisvision.runs import environment
-from seisvision.runs.comparing.collect import collect
-from seisvision.runs.comparing.groups import compare
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json, write_json
-from seisvision.runs.integrity import attempts as module
-from seisvision.runs.integrity.attempts import describe_code, differences
-from seisvision.runs.results import describe_result
+from seisvision.records import environment
+from seisvision.records.folder import RunFolder, read_json, write_json
+from seisvision.records.integrity import attempts as module
+from seisvision.records.integrity.attempts import describe_code, differences
+from seisvision.records.telling import describe_result
+from seisvision.reports.comparing.collect import collect
+from seisvision.reports.comparing.groups import compare
+from seisvision.runs.ensure import ensure_run
 from seisvision.runs.terminal import set_up_logging
 
 
@@ -119,7 +119,7 @@ def test_what_counts_as_other_code() -> None:
 def test_an_edit_of_the_package_is_another_code(tmp_path: Path) -> None:
     """What is hashed are the sources as they are, also where there is no repository."""
     package = Path(environment.__file__).resolve().parents[1]
-    said = "import json; from seisvision.runs.environment import code_state; print(json.dumps(code_state({})))"
+    said = "import json; from seisvision.records.environment import code_state; print(json.dumps(code_state({})))"
 
     def state() -> dict[str, Any]:
         own = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "PATH": ""}

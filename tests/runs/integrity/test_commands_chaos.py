@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tiny_runs import ROOT
 
-from seisvision.runs.folder import RunFolder
+from seisvision.records.folder import RunFolder
 
 sys.path.insert(0, str(ROOT / "tests"))
 from chaos_commands import Command, commands, disturb, left_behind

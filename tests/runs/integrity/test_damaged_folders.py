@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from seisvision.errors import SeisvisionError
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.integrity.manifest import COMPARED
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.integrity.manifest import COMPARED
+from seisvision.runs.ensure import ensure_run
 
 
 def _halved(path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from edited_sets import evaluate
 
 from seisvision.cli import main
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.integrity.manifest import altered_files, read_manifest, write_manifest
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.integrity.manifest import altered_files, read_manifest, write_manifest
 
 
 def change_a_digit(path: Path) -> None:

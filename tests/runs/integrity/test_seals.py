@@ -13,12 +13,12 @@ import torch
 from edited_sets import evaluate
 
 from seisvision.errors import CheckpointError
-from seisvision.runs.checkpoint import load_checkpoint
-from seisvision.runs.experiment import ensure_run
-from seisvision.runs.explain_stored import explain_stored
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.integrity.seals import SEAL, content_hash
-from seisvision.runs.offsets import predict_offsets
+from seisvision.experiments.supervised.explain_stored import explain_stored
+from seisvision.experiments.waveforms.offsets import predict_offsets
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.folder import RunFolder
+from seisvision.records.integrity.seals import SEAL, content_hash
+from seisvision.runs.ensure import ensure_run
 
 
 def flip(path: Path, place: int, bit: int = 3) -> None:

@@ -24,20 +24,20 @@ from recorded_trees import write_tree
 from tiny_runs import ROOT, tiny_config
 
 from seisvision.cli import main
+from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.data.importing.shards import merge_shards
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis.source import GeneratedSource
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines import learners
+from seisvision.records.configuration import to_plain
+from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.history import read_history
+from seisvision.records.sweeps.folder import StoredPoint, SweepFolder
+from seisvision.records.trust.composing import guard_composition
 from seisvision.runs.callbacks import ReportProgress
-from seisvision.runs.comparing.history import read_history
-from seisvision.runs.configuration import to_plain
-from seisvision.runs.evaluation import evaluate_checkpoint
-from seisvision.runs.experiment import ensure_run, identify
-from seisvision.runs.folder import RunFolder, read_json
-from seisvision.runs.sweeps.folder import StoredPoint, SweepFolder
+from seisvision.runs.ensure import ensure_run, identify
 from seisvision.runs.terminal import guarded
-from seisvision.runs.trust.composing import guard_composition
 
 REAL = ("trainer.max_epochs=1", "model.name=test_resnet", "evaluation.baselines=true")
 

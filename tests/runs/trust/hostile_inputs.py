@@ -20,7 +20,7 @@ TARGETS: list[Any] = [
     "os.system", "subprocess.run", "builtins.eval", "builtins.exec", "posix.system", "antigravity.fly", "this.s",
     "seisvision.data.importing.rejections.write_rejections", "seisvision.data.sources.folder.Path", "torch.load",
     "torch.save", "seisvision.data.sets.writer.WaveformSetWriter", "seisvision.files.write_text",
-    "seisvision.runs.folder.RunFolder",
+    "seisvision.records.folder.RunFolder",
     "seisvision.data.sources.folder.list_sets", "seisvision.data.sources.scratch.stage_to_scratch", "webbrowser.open",
     "torch.optim.os", "seisvision.commands.data_audit.run", "seisvision.runs.loggers.HistoryLogger",
     "seisvision.tasks.exact.torch.load",

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from tiny_runs import ROOT
 
 from seisvision.errors import ConfigurationError
-from seisvision.runs.trust.composing import check_foreign_file, check_hydra, guard_composition, refuse_rerun
+from seisvision.records.trust.composing import check_foreign_file, check_hydra, guard_composition, refuse_rerun
 
 
 @pytest.fixture(autouse=True)

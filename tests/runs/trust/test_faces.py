@@ -15,10 +15,10 @@ from tiny_runs import ROOT, plain_config
 
 from seisvision import public
 from seisvision.errors import CheckpointError, ConfigurationError, SeisvisionError
-from seisvision.runs.build import build_model, build_task, build_view
-from seisvision.runs.configuration import check_targets, instantiate
-from seisvision.runs.trust import faces
-from seisvision.runs.trust.stored import checked_config
+from seisvision.experiments.waveforms.network import build_model, build_task, build_view
+from seisvision.records.configuration import check_targets, instantiate
+from seisvision.records.trust import faces
+from seisvision.records.trust.stored import checked_config
 
 WRITES = "seisvision.data.importing.rejections.write_rejections"
 

@@ -9,9 +9,9 @@ import torch
 from hostile_checkpoints import GOOD, attack, tiny_checkpoint
 
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.runs.evaluation import open_network
-from seisvision.runs.explain_stored import explain_stored
-from seisvision.runs.folder import RunFolder
+from seisvision.experiments.supervised.explain_stored import explain_stored
+from seisvision.experiments.waveforms.asked import ask_network
+from seisvision.records.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_the_way_in_that_stood_open_is_shut(tiny, tmp_path: Path) -> None:
         content = {**checkpoint["seisvision"], "config": {**config, place: {**evil, "rejections": []}}}
         torch.save({**checkpoint, "seisvision": content}, tmp_path / "evil.ckpt")
         with pytest.raises(CheckpointError, match=rf"evil\.ckpt is refused: {place}\._target_=.* is not allowed"):
-            open_network(tmp_path / "evil.ckpt", asked)
+            ask_network(tmp_path / "evil.ckpt", asked)
     assert not (tmp_path / "e.pth").exists()
 
 

@@ -25,16 +25,16 @@ from seisvision.cli import main
 from seisvision.data.importing.recipe import load_recipe
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
+from seisvision.experiments.clustering.report.runs import read_cluster_runs
+from seisvision.experiments.waveforms.figures import draw_training
 from seisvision.plain_files import NoPlainFileError, check_plain
-from seisvision.runs.checkpoint import find_checkpoint
-from seisvision.runs.cluster_runs import read_cluster_runs
-from seisvision.runs.comparing.history import read_history
-from seisvision.runs.figures import draw_training
-from seisvision.runs.folder import RunFolder
+from seisvision.records.checkpoint import find_checkpoint
+from seisvision.records.folder import RunFolder
+from seisvision.records.history import read_history
+from seisvision.records.sweeps.folder import SweepFolder
+from seisvision.records.sweeps.states import read_state
+from seisvision.records.trust.composing import check_foreign_file
 from seisvision.runs.loggers.history import HistoryLogger
-from seisvision.runs.sweeps.folder import SweepFolder
-from seisvision.runs.sweeps.states import read_state
-from seisvision.runs.trust.composing import check_foreign_file
 from seisvision.stored_arrays import read_arrays
 from seisvision.yaml_files import read_yaml
 

@@ -9,9 +9,9 @@ import pytest
 
 from seisvision.data.importing.recipe import load_recipe
 from seisvision.errors import ConfigurationError, SeisvisionError
-from seisvision.runs.comparing.winner import is_selection
-from seisvision.runs.folder import RunFolder
-from seisvision.runs.results import run_names
+from seisvision.records.folder import RunFolder
+from seisvision.records.telling import run_names
+from seisvision.records.winner import is_selection
 from seisvision.yaml_files import FAST_LOADER, read_yaml
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(

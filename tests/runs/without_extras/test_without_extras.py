@@ -26,7 +26,7 @@ EACH = """
 import json, sys
 from tiny_runs import plain_config
 from seisvision.errors import SeisvisionError
-from seisvision.runs.experiment import ensure_run
+from seisvision.runs.ensure import ensure_run
 for overrides in json.load(sys.stdin):
     try:
         ensure_run(plain_config(overrides), overrides)

@@ -1,0 +1,79 @@
+"""A run of a network with outputs: the best epoch predicts, and is judged beside baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seisvision.experiments.supervised.baselines.foreign import training_guesses
+from seisvision.experiments.supervised.baselines.own import compare_with_baselines
+from seisvision.experiments.supervised.ensemble import evaluate_ensemble
+from seisvision.experiments.supervised.evaluation import evaluate
+from seisvision.experiments.supervised.explain_stored import explain_stored
+from seisvision.experiments.supervised.explaining import check_explain, explain_run
+from seisvision.experiments.supervised.locating import locate_parts
+from seisvision.experiments.supervised.prediction import measure, predict
+from seisvision.experiments.supervised.reporting import write_report
+from seisvision.experiments.waveforms.experiment import WaveformExperiment
+from seisvision.outputs.predictions import Predictions
+from seisvision.records.folder import RunFolder, write_json
+from seisvision.records.prediction_table import write_predictions
+
+Said = dict[str, dict[str, Predictions]]
+"""Predictions by part and output."""
+
+
+class SupervisedExperiment(WaveformExperiment):
+    """A network that learns from known values."""
+
+    def content(self) -> dict[str, Any]:
+        """As of all networks on waveforms, with what always guessing one value would say."""
+        content = super().content()
+        return {**content, "guesses": training_guesses(content["outputs"], self.data.parts["train"].targets)}
+
+    def ask(self) -> Said:
+        """What the best epoch says about the validation and test samples."""
+        trainer = self.predictor()
+        parts = [part for part in ("val", "test") if part in self.data.parts]
+        asked = [part for part in parts if part == "val" or self.config["run"]["test"]]
+        return {part: predict(trainer, self.task, self.data.loader(part)) for part in asked}
+
+    def judge(self, said: Said, about: dict[str, Any]) -> dict[str, Any]:
+        """Measure the predictions beside baselines, locate events where that was asked, and write everything."""
+        config, folder, data = self.config, self.folder, self.data
+        outputs = {output.name: output for output in self.task.outputs}
+        train_targets = dict(data.parts["train"].targets)
+        level = config["evaluation"]["level"]
+        metrics = dict(about)
+        for part, predictions in said.items():
+            metrics[part] = measure(predictions, outputs, level, train_targets)
+        if config["evaluation"]["baselines"]:
+            metrics.update(compare_with_baselines(config, data, self.task, said, folder.path))
+        if config["location"] is not None:
+            metrics["location"] = locate_parts(folder.path, config, data, said)
+        for part, predictions in said.items():
+            write_predictions(folder.predictions(part), predictions, data.waveform_set.metadata)
+        write_json(folder.metrics_file, metrics)
+        write_report(folder, data, self.task, said, metrics, level)
+        return metrics
+
+    def check_explain(self, settings: Mapping[str, Any]) -> None:
+        """Refuse an unknown method or layer, and pictures over which no map can lie."""
+        check_explain(settings, self.task)
+
+    def explain(self, settings: Mapping[str, Any], part: str) -> None:
+        """Write ``explain/`` and figures of what the network looked at."""
+        explain_run(self.folder, self.config, self.data, self.task, settings, part)
+
+    @classmethod
+    def explain_stored(
+        cls, folder: RunFolder, settings: Mapping[str, Any], part: str, data_dir: Path | None = None
+    ) -> None:
+        """Explain a finished run from its checkpoint and its own data set."""
+        explain_stored(folder, settings, part, data_dir)
+
+    @classmethod
+    def evaluate(cls, asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
+        """Ask one network, or several whose predictions are averaged."""
+        return evaluate_ensemble(asked, checkpoints) if len(checkpoints) > 1 else evaluate(asked, checkpoints)

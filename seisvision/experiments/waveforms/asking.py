@@ -1,0 +1,36 @@
+"""Asks a network about all samples of a loader, in one process or in many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import unit_named
+from seisvision.tasks.exact import rank_and_size
+
+
+def from_all_processes(batches: list[Any]) -> list[Any]:
+    """Batches of all processes, in all of them."""
+    _, n_ranks = rank_and_size()
+    if n_ranks == 1:
+        return batches
+    everywhere: list[Any] = [None] * n_ranks
+    torch.distributed.all_gather_object(everywhere, batches)
+    return [batch for of_rank in everywhere for batch in of_rank]
+
+
+def ids_in_data_order(unit: str, batches: list[Any], loader: DataLoader) -> tuple[SampleIds, list[int]]:
+    """Samples that count, each once, in the order of the loader's data set, and their rows in the batches together."""
+    names, source_ids = (
+        [name for batch in batches for name in batch[column]] for column in (unit_named(unit).id_column, keys.SOURCE_ID)
+    )
+    if keys.COUNTS not in batches[0]:
+        return SampleIds(unit, names, source_ids), list(range(len(names)))
+    counts = torch.cat([batch[keys.COUNTS] for batch in batches]).tolist()
+    row_of = {name: row for row, name in enumerate(names) if counts[row]}
+    rows = [row_of[name] for name in loader.dataset.ids.ids]  # type: ignore[attr-defined]
+    return SampleIds(unit, [names[row] for row in rows], [source_ids[row] for row in rows]), rows

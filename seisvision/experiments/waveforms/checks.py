@@ -1,0 +1,79 @@
+"""Settings that do not go together are refused before anything is made or trained."""
+
+from __future__ import annotations
+
+from seisvision.base.units import unit_named
+from seisvision.errors import ConfigurationError
+from seisvision.experiments.waveforms.settings import Config, cut_settings, output_settings
+from seisvision.location.choices import LEVELS, MODES
+from seisvision.views.view import View
+
+TRACE_SPLITS = ("trace", "station")
+"""Values of ``split.by`` that deal traces, not events."""
+
+
+def check_split(config: Config, view: View) -> None:
+    """Refuse to deal single traces where samples are whole events, before a set is made.
+
+    Raises:
+        ConfigurationError: names the setting.
+    """
+    if config["split"]["by"] in TRACE_SPLITS and not unit_named(view.unit).numbers_rows:
+        plural = unit_named(view.unit).plural
+        raise ConfigurationError(
+            f"split.by={config['split']['by']} deals single traces, but {config['view']['_target_']} draws {plural}. "
+            "Choose split=careful, or a view of single traces such as view=spectrogram."
+        )
+
+
+def check_location(config: Config, view: View) -> None:
+    """Refuse a location that could not be made of what will be predicted, before anything is trained.
+
+    Raises:
+        ConfigurationError: no output in km of single traces has that name, or mode or level are not allowed.
+    """
+    settings = config["location"]
+    if settings is None:
+        return
+    if config["split"]["by"] in TRACE_SPLITS:
+        raise ConfigurationError(
+            f"location needs an event's traces in one part, but split.by={config['split']['by']} deals them apart. "
+            "Choose split=careful, or location=none."
+        )
+    distances = [output["name"] for output in output_settings(config) if output.get("unit") == "km"]
+    if view.unit != "trace" or settings["output"] not in distances:
+        raise ConfigurationError(
+            f"location.output={settings['output']} must be a distance in km from single traces; of these there are: "
+            f"{', '.join(distances) if view.unit == 'trace' and distances else 'none'}. Choose task=offset with a view "
+            "of single traces, or location=none."
+        )
+    if settings["mode"] not in MODES or settings["level"] not in LEVELS:
+        raise ConfigurationError(
+            f"location.mode={settings['mode']} must be one of {', '.join(MODES)} and location.level="
+            f"{settings['level']} one of {', '.join(map(str, LEVELS))}."
+        )
+
+
+def check_origin(config: Config, view: View) -> None:
+    """Refuse pictures that would give away what an output is asked to find without the origin time.
+
+    Raises:
+        ConfigurationError: the view draws from the origin time, or windows are aligned to it or may show where the
+            recording begins or ends.
+    """
+    for output in output_settings(config):
+        if not output.get("hides_origin"):
+            continue
+        if view.uses_origin:
+            raise ConfigurationError(
+                f"Output '{output['name']}' must be found without the origin time, but {config['view']['_target_']} "
+                "draws from it. Choose another view, such as view=spectrogram."
+            )
+        window = cut_settings(config, view)["window"]
+        if window["reference"] not in ("onset", "random") or not window.get("complete"):
+            raise ConfigurationError(
+                f"Output '{output['name']}' must be found without the origin time, but the window has "
+                f"reference={window['reference']} and complete={window.get('complete', False)}, so that the time since "
+                "the origin can be read off the picture. Choose single traces (view=spectrogram "
+                "dataset=synthetic_traces), or set reference to onset or random, and complete=true."
+            )

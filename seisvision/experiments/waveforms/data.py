@@ -1,0 +1,135 @@
+"""From settings to the samples of an experiment: the waveform set, its parts, and what serves them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from seisvision.data.samples.usability import refuse_nothing, usable_table
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.same_event import EventFacts, told_twice
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sources.scratch import stage_to_scratch
+from seisvision.data.splitting.splits import Split, make_split
+from seisvision.experiments.waveforms.bands import check_bands
+from seisvision.experiments.waveforms.checks import TRACE_SPLITS, check_location, check_origin, check_split
+from seisvision.experiments.waveforms.data_checks import check_data
+from seisvision.experiments.waveforms.offsets import offsets_of
+from seisvision.experiments.waveforms.settings import Config, check_classes, cut_section, data_settings, output_settings
+from seisvision.public import SOURCE
+from seisvision.records.configuration import instantiate
+from seisvision.views.view import View
+
+log = logging.getLogger(__name__)
+
+
+def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
+    """The split that the configuration describes; the same for every process and every run that asks for it.
+
+    Only what can be served is dealt, so that the parts have the sizes asked for. Events are dealt whole, single traces
+    with them, unless the split is by trace or by station.
+
+    Args:
+        config: resolved configuration.
+        waveform_set: the set.
+        settings: of :func:`set_settings`.
+    """
+    asked = config["split"]
+    unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
+    if asked["column"] is not None:
+        return _with_warning(Split.from_column(waveform_set.metadata, asked["column"], unit), waveform_set)
+    if asked.get("before_select"):
+        # The parts of the whole set; events that are not selected, or lack this target, are then left out of them.
+        settings = {**settings, "select": None, "samples": {**settings["samples"], "targets": {}}}
+    table = usable_table(waveform_set, unit, **settings)
+    if table.empty:
+        refuse_nothing(waveform_set, **settings)
+    if asked["test_fraction"] == asked["val_fraction"] == 0 and asked["n_folds"] is None:
+        return Split({"train": tuple(str(name) for name in table.index)}, unit)
+    first = next(iter(output_settings(config)), {})
+    return make_split(
+        table,
+        test_fraction=asked["test_fraction"],
+        val_fraction=asked["val_fraction"],
+        by=asked["by"],
+        stratify_by=first["target"] if asked["stratify"] and "class_names" in first else None,
+        seed=asked["seed"],
+        fold=asked["fold"],
+        n_folds=asked["n_folds"],
+        unit=unit,
+        told=told_twice(EventFacts.of(waveform_set)),
+    )
+
+
+def _with_warning(split: Split, waveform_set: WaveformSet) -> Split:
+    """The split that a set brings, which is kept as it is; events that it tells twice, on both sides, are told."""
+    if split.unit == "trace":
+        return split
+    told = told_twice(EventFacts.of(waveform_set))
+    part_of = {name: part for part, ids in split.parts.items() for name in ids}
+    parts_of: dict[str, set[str]] = {}
+    for name, group in told.group_of.items():
+        parts_of.setdefault(group, set()).add(part_of.get(name, ""))
+    apart = [group for group, parts in parts_of.items() if len(parts - {""}) > 1]
+    if apart:
+        log.warning(
+            "split.column: %d events lie in several parts under other ids, such as %s. They are learnt from and "
+            "tested; draw a split of your own to keep them on one side.",
+            len(apart),
+            apart[0],
+        )
+    return split
+
+
+def set_settings(config: Config, view: View, waveform_set: WaveformSet) -> dict[str, Any]:
+    """What :func:`data_settings` says, with predicted distances of a set where ``offset_ckpt`` names a network.
+
+    Raises:
+        CheckpointError: the network is not there, cannot be used, or is not the one the run began with.
+        ConfigurationError: it does not predict distances in km from single traces.
+    """
+    settings = data_settings(config, view)
+    if config.get("offset_ckpt"):
+        settings["samples"]["offsets"] = offsets_of(config, waveform_set)
+    return settings
+
+
+def build_data(config: Config, view: View) -> EventDataModule:
+    """The data module of the experiment, its waveform set made, brought near and checked first.
+
+    Raises:
+        DataError: the set cannot be had, or its metadata show that results would be wrong.
+    """
+    check_split(config, view)
+    check_origin(config, view)
+    check_location(config, view)
+    check_classes(config)
+    path = instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
+    if config["system"].get("scratch"):
+        path = stage_to_scratch(path, config["system"]["scratch"])
+    waveform_set = WaveformSet(path)
+    check_bands(config, cut_section(view), waveform_set)
+    check_classes(config, waveform_set)
+    check_data(config, waveform_set)
+    settings = set_settings(config, view, waveform_set)
+    outputs = output_settings(config)
+    return EventDataModule(
+        waveform_set,
+        draw_split(config, waveform_set, settings),
+        **settings,
+        class_names={output["target"]: output["class_names"] for output in outputs if "class_names" in output},
+        batch_size=config["trainer"]["batch_size"],
+        num_workers=config["system"]["num_workers"],
+        in_memory=fits_in_memory(config["system"], waveform_set, settings),
+        seed=config["seed"],
+        refit=config["split"]["refit"],
+    )
+
+
+def fits_in_memory(system: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
+    """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
+    samples = settings["samples"]
+    rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
+    values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].length_s * rate_hz
+    return 4 * values <= 1e9 * system["memory_gb"]

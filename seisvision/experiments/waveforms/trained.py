@@ -1,0 +1,56 @@
+"""A trained network again, from a checkpoint that anybody may have written: the one place where it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seisvision.experiments.waveforms.network import build_task, build_view, picture_channels
+from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.trust.contents import built_from, check_content, load_weights
+from seisvision.records.trust.stored import check_weights, checked_config
+
+Adapt = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network with its weights.
+
+    Args:
+        path: of its checkpoint.
+        content: what the checkpoint says beside the weights.
+        config: of its training, as it was adapted to where it is asked now.
+        task: the network.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    config: dict[str, Any]
+    task: Any
+
+    @classmethod
+    def open(cls, path: Path, adapt: Adapt | None = None) -> TrainedNetwork:
+        """Read a checkpoint and build its network, executing nothing that the file says.
+
+        Args:
+            path: of the checkpoint.
+            adapt: turns the configuration of the training into the one that is asked now, such as with other folders.
+
+        Raises:
+            CheckpointError: it cannot be used, or holds the weights of another network.
+            ConfigurationError: a setting is not allowed.
+        """
+        with built_from(path):
+            checkpoint = load_checkpoint(path)
+            check_content(checkpoint, path)
+            content = checkpoint["seisvision"]
+            config = checked_config(content["config"], path)
+            config = adapt(config) if adapt else config
+            view = build_view(config)
+            check_weights(config, picture_channels(config, view), checkpoint, path)
+            task = build_task(config, view)
+            load_weights(task, checkpoint, path)
+            return cls(path, content, config, task)

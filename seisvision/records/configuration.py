@@ -1,0 +1,274 @@
+"""From a composed configuration to plain values, checked targets and the identity of a run."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seisvision.errors import ConfigurationError
+from seisvision.plain_types import shortened
+from seisvision.public import AUGMENTATION, MODEL, OUTPUT, SCHEDULER, TASK, kind_of
+from seisvision.records.checkpoint import checkpoint_hash, find_checkpoint
+from seisvision.records.trust import faces
+from seisvision.records.trust.arguments import check_arguments
+from seisvision.records.trust.faces import MARKS, PLACES, check_node, find_face, find_own, kind_at
+from seisvision.secrets_kept import refuse_secrets
+
+ALLOWED_TARGETS_VARIABLE = faces.ALLOWED_TARGETS_VARIABLE
+DEEPEST = 32
+"""Levels of configuration; those of experiments have six."""
+BUILDING_ERRORS = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError, MemoryError)
+"""What classes raise where settings are wrong that their signature does not tell from right ones."""
+
+MOVED = {"system.devices": "trainer.devices", "system.accelerator": "trainer.accelerator"}
+"""Settings of earlier versions and where they are now."""
+OUTPUTS_BY_NAME = (
+    "Outputs of a task are no list any more but are called by name. Set one of their settings by "
+    "task.outputs.offset.loss=laplace, put another in the place of one by ~task.outputs.offset and "
+    "+task.outputs.depth={_target_: ...}; in a file, outputs: {depth: {_target_: ...}}."
+)
+
+
+def to_plain(config: DictConfig) -> dict[str, Any]:
+    """Resolve a composed configuration into dicts, lists and scalars.
+
+    Raises:
+        ConfigurationError: a mandatory value is missing or an interpolation cannot be resolved.
+    """
+    unresolved = OmegaConf.to_container(config, resolve=False)
+    missing = [path for path, value in leaves(unresolved) if value == "???"]
+    if missing:
+        raise ConfigurationError(f"These settings have no value yet: {', '.join(missing)}. Give each as key=value.")
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
+    refuse_secrets(leaves(plain))
+    _list_outputs(plain)  # type: ignore[arg-type]
+    check_targets(plain)
+    check_moved(plain)
+    check_numbers(plain)  # type: ignore[arg-type]
+    if plain.get("offset_ckpt"):  # type: ignore[union-attr]
+        # Another network makes another run, wherever its file lies and its workers are started.
+        plain["offset_ckpt"] = str(find_checkpoint(plain["offset_ckpt"]).absolute())  # type: ignore
+        plain["offset_hash"] = checkpoint_hash(plain["offset_ckpt"])  # type: ignore
+    return plain  # type: ignore[return-value]
+
+
+def _list_outputs(config: dict[str, Any]) -> None:
+    """Turn the outputs of a task, which files and commands call by name, into the list that is built and stored.
+
+    Raises:
+        ConfigurationError: one is no mapping, is given another name than it is called by, or says not what it is.
+    """
+    outputs = (config.get("task") or {}).get("outputs")
+    if not isinstance(outputs, Mapping):
+        return
+    listed = []
+    for name, output in outputs.items():
+        if not isinstance(output, Mapping):
+            raise ConfigurationError(
+                f"task.outputs.{name}={shortened(output)} is not allowed; give the settings of an output, "
+                f"or leave it out with ~task.outputs.{name}."
+            )
+        if output.get("name", name) != name:
+            raise ConfigurationError(
+                f"task.outputs.{name}.name={output['name']} is not allowed: an output is called "
+                "by its key. Rename the key."
+            )
+        if "_target_" not in output:
+            whole = [str(one) for one, said in outputs.items() if isinstance(said, Mapping) and "_target_" in said]
+            raise ConfigurationError(
+                f"task.outputs.{name} belongs to none of the outputs of the task ({', '.join(whole) or 'none'}): its "
+                "settings have no _target_. Where task, protocol and experiment disagree, choose one of them."
+            )
+        listed.append({**output, "name": str(name)})
+    config["task"] = {**config["task"], "outputs": listed}
+
+
+def check_moved(config: Any) -> None:
+    """Refuse settings that are elsewhere now, such as from a ``conf/local/default.yaml`` of an earlier version.
+
+    Raises:
+        ConfigurationError: names the setting and where it is now.
+    """
+    for key, _ in leaves(config):
+        if key in MOVED:
+            raise ConfigurationError(moved(key))
+
+
+def moved(key: str) -> str:
+    """Sentence that says where a setting of :data:`MOVED` is now."""
+    return f"{key} is {MOVED[key]} now, and accelerator in evaluate.py. Choose trainer=auto or trainer=ddp for several."
+
+
+def check_targets(config: Any, place: str = "") -> None:
+    """Refuse a configuration that names anything but the public faces, each at a place of its kind.
+
+    Args:
+        config: an experiment, or the part of one that stands at ``place``.
+        place: dotted key.
+
+    Raises:
+        ConfigurationError: a ``_target_`` names something else, or stands where no object is expected.
+    """
+    for where, node in mappings(config, place):
+        check_node(kind_at(where), node, where)
+
+
+def mappings(node: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Dotted paths of all mappings, outer ones first, and what they hold.
+
+    Raises:
+        ConfigurationError: they lie in each other deeper than any setting does.
+    """
+    if depth > DEEPEST:
+        raise ConfigurationError(f"{shortened(path)} is nested deeper than {DEEPEST} levels, as no setting is.")
+    if isinstance(node, Mapping):
+        yield path, node
+        for key, value in node.items():
+            yield from mappings(value, f"{path}.{key}" if path else str(key), depth + 1)
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            yield from mappings(value, f"{path}[{index}]", depth + 1)
+
+
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted paths and values of everything that is neither a mapping nor a list."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list | tuple):
+        for index, value in enumerate(node):
+            yield from leaves(value, f"{path}[{index}]")
+    else:
+        yield path, node
+
+
+MUCH = 10**5
+"""Upper limits from there on only keep nonsense out, and are not worth telling."""
+LIMITS: dict[str, tuple[type, float, float]] = {
+    "seed": (int, 0, 2**63),
+    "split.seed": (int, 0, 2**63),
+    "trainer.max_epochs": (int, 1, 10**9),
+    "trainer.batch_size": (int, 1, 10**6),
+    "trainer.early_stopping_patience": (int, 1, 10**9),
+    "trainer.accumulate_grad_batches": (int, 1, 10**6),
+    "trainer.gradient_clip_val": (float, 0, 1e12),
+    "trainer.num_nodes": (int, 1, 10**5),
+    "trainer.overfit_batches": (float, 0, 10**9),
+    "task.k": (int, 2, 20_000),
+    "task.train_k": (int, 2, 20_000),
+    "optimizer.lr": (float, 1e-12, 1e6),
+    "optimizer.weight_decay": (float, 0, 1e6),
+    "optimizer.momentum": (float, 0, 1),
+    "optimizer.dampening": (float, 0, 1),
+    "optimizer.eps": (float, 0, 1),
+    "optimizer.betas[0]": (float, 0, 0.999999999),
+    "optimizer.betas[1]": (float, 0, 0.999999999),
+    "scheduler.warmup_fraction": (float, 0, 1),
+    "scheduler.final_fraction": (float, 0, 1),
+    "evaluation.level": (float, 0.01, 0.999999),
+    "system.num_workers": (int, 0, 1024),
+    "system.num_threads": (int, 1, 4096),
+    "system.memory_gb": (float, 0, 10**6),
+    "view.width": (int, 1, 8192),
+    "view.height": (int, 1, 8192),
+} | dict.fromkeys(("trainer.limit_train_batches", "trainer.limit_val_batches"), (float, 1e-9, 10**9))
+"""Smallest and largest value of settings that would otherwise fail late, deep inside a library."""
+
+
+def check_numbers(config: Mapping[str, Any]) -> None:
+    """Refuse numbers that are none or out of range, before anything is computed; null is left to its reader.
+
+    Raises:
+        ConfigurationError: names the setting, its value and what is allowed.
+    """
+    values = dict(leaves(config))
+    for key, (kind, low, high) in LIMITS.items():
+        value = values.get(key)
+        is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+        if value is not None and not (is_number and low <= value <= high):
+            what = "a whole number" if kind is int else "a number"
+            is_large = is_number and value > high
+            limits = f"of at least {low:g}" if high >= MUCH and not is_large else f"from {low:g} to {high:g}"
+            raise ConfigurationError(f"{key}={value} is not allowed; give {what} {limits}.")
+
+
+def instantiate(config: Mapping[str, Any] | None, kind: str | None = None, /, **objects: Any) -> Any:
+    """Build what ``config`` describes; the only place where configuration becomes code.
+
+    ``_target_`` is called with the settings beside it, the outputs of a task first; ``_partial_: true`` gives a
+    ``functools.partial`` instead. Hydra's own ``instantiate`` is not used: it would resolve interpolations after
+    the targets were checked, and a checkpoint's configuration must not be able to run anything.
+
+    Args:
+        config: ``_target_`` and its settings, plain values.
+        kind: what is expected, of :data:`~seisvision.public.NAMES`; None takes any of them.
+        objects: further arguments that configuration cannot hold, such as networks.
+
+    Raises:
+        ConfigurationError: a target is not of the kind, cannot be found, or has no such arguments.
+    """
+    if config is None and kind in (AUGMENTATION, SCHEDULER):
+        return None
+    if not isinstance(config, Mapping):
+        raise ConfigurationError(
+            f"{kind or 'An object'} is described by a mapping with _target_, not by {shortened(config)}."
+        )
+    kind = kind or kind_of(config.get("_target_"))
+    place = PLACES[kind][0] if kind else "object"
+    if kind:
+        check_targets(config, place)
+    return _build(config, kind, place, objects)
+
+
+def _build(node: Mapping[str, Any], kind: str | None, place: str, objects: Mapping[str, Any]) -> Any:
+    settings = {str(key): value for key, value in node.items() if key not in MARKS}
+    if kind == TASK and isinstance(settings.get("outputs"), list | tuple):
+        settings["outputs"] = [instantiate(output, OUTPUT) for output in settings["outputs"]]
+    target, where = node.get("_target_"), f"{place}._target_"
+    found = find_face(kind, target, where) if kind else find_own(target, where)
+    check_arguments(found, settings, objects, place)
+    build = functools.partial(found, **settings)
+    if node.get("_partial_"):
+        return build
+    try:
+        return build(**objects)
+    except BUILDING_ERRORS as error:
+        raise ConfigurationError(f"{target} cannot be built from its settings: {error}") from error
+
+
+def model_takes(target: Any, name: str, by_name_only: bool = False) -> bool:
+    """Whether the class of a network takes an argument of some name.
+
+    Args:
+        target: its dotted path.
+        name: of the argument.
+        by_name_only: whether ``**kwargs``, which takes everything, is not enough.
+    """
+    parameters = inspect.signature(find_face(MODEL, target, "model._target_")).parameters.values()
+    named = {one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
+    return name in named or (not by_name_only and any(one.kind is one.VAR_KEYWORD for one in parameters))
+
+
+def with_own_weights(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a network whose weights come from a checkpoint, so that none are fetched for it.
+
+    Networks that know of no published weights, such as a user's own, are built from their settings as they are.
+    """
+    model = dict(config["model"])
+    check_targets(model, "model")
+    if "pretrained" in model or model_takes(model.get("_target_"), "pretrained", by_name_only=True):
+        model["pretrained"] = False
+    return {**config, "model": model}
+
+
+def model_name(config: Mapping[str, Any]) -> str:
+    """What a network is called in tables: its ``model.name``, else the class that ``model._target_`` names."""
+    return str(config["model"].get("name") or config["model"]["_target_"].rpartition(".")[2])
