@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +18,11 @@ from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import DataError
 from seisvision.evaluation.agreement import agreement_difference, agreement_measures
 from seisvision.evaluation.baselines.feature_table import compute_feature_table
+from seisvision.experiments.clustering.found import Extracted, KnownClasses, extract
 from seisvision.experiments.waveforms.hand_made import feature_settings, features_key
 from seisvision.experiments.waveforms.network import build_task
 from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.deep_cluster import DeepClusterTask
-
-if TYPE_CHECKING:
-    from seisvision.experiments.clustering.found import Extracted, KnownClasses, extract
 
 log = logging.getLogger(__name__)
 

@@ -234,7 +234,7 @@ def _read_other(folder: RunFolder) -> StoredRun | None:
     if result.predicts:
         return None
     result.check(metrics)
-    return StoredRun(folder.path, metrics, _overrides(folder), result)
+    return StoredRun(folder.path, dict(metrics), _overrides(folder), result)
 
 
 def _overrides(folder: RunFolder) -> list[str]:
