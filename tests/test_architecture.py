@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "judging": {"base", "evaluation", "outputs", "tasks", "data"},
     "pages": {"base", "evaluation"},
     "records": {"base", "data", "evaluation", "outputs"},
-    "runs": {"base", "data", "evaluation", "records", "tasks"},
+    "runs": {"base", "evaluation", "records"},
     "experiments": {
         "base",
         "earth",

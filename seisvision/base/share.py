@@ -1,10 +1,12 @@
-"""What part of a batch each of several processes has."""
+"""Several processes that work as one: which of them this is, and what part of a batch it has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
+
+from seisvision.errors import ConfigurationError
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,32 @@ class Share:
         """Return the rows along ``dim`` of values of the global batch that belong to this process."""
         rows = torch.arange(self.rank if self.counts else 0, self.n_samples, self.n_ranks)
         return values.index_select(dim, rows if self.counts else rows[:1])
+
+
+def local_batch_size(batch_size: int, n_ranks: int) -> int:
+    """Samples that each of the processes gets of a full global batch.
+
+    Raises:
+        ConfigurationError: the batch cannot be dealt evenly.
+    """
+    if batch_size % n_ranks:
+        below, above = batch_size // n_ranks * n_ranks, -(-batch_size // n_ranks) * n_ranks
+        choices = " or ".join(str(size) for size in (below, above) if size)
+        raise ConfigurationError(
+            f"trainer.batch_size={batch_size} is the batch of all processes together and must be a multiple of their "
+            f"number, {n_ranks}. Give {choices}, or another number of devices."
+        )
+    return batch_size // n_ranks
+
+
+def rank_and_size() -> tuple[int, int]:
+    """Number of this process and of all processes."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+def wait_for_all() -> None:
+    """Return when all processes have come here."""
+    if rank_and_size()[1] > 1:
+        torch.distributed.all_reduce(torch.zeros(1))

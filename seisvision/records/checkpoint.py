@@ -10,7 +10,7 @@ from typing import Any
 from seisvision.errors import CheckpointError
 from seisvision.plain_files import check_plain
 
-CONTENT_KEYS = ("version", "config", "outputs", "view", "run_id", "data_fingerprint", "split_hash", "split", "git")
+CONTENT_KEYS = ("version", "config", "outputs", "run_id", "data_fingerprint", "split_hash", "split", "git")
 """What stands under ``seisvision`` in a checkpoint, beside the weights and the state of the training."""
 
 PICKLES = (b"PK", *(bytes([0x80, protocol]) for protocol in range(1, 6)))

@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Callback, Checkpoint
 
-from seisvision.data.interrupts import postponed_interrupt
+from seisvision.base.interrupts import postponed_interrupt
 from seisvision.errors import ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
 from seisvision.files import disk_fault, put_in_place
 from seisvision.records.integrity.seals import write_tensors

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision import errors
-from seisvision.data.serving.epoch_sampler import local_batch_size
+from seisvision.base.share import local_batch_size
 from seisvision.errors import NO_ROOM, ConfigurationError, DiskFullError, SeisvisionError
 from seisvision.files import full_disk, parse_json
 from seisvision.leftovers import temporary_folder

@@ -177,7 +177,7 @@ def first_rank_first(what: str) -> Iterator[None]:
     Raises:
         SeisvisionError: the first process did not come in time.
     """
-    from seisvision.tasks.exact import rank_and_size, wait_for_all
+    from seisvision.base.share import rank_and_size, wait_for_all
 
     rank, n_ranks = rank_and_size()
     if rank > 0:

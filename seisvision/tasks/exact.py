@@ -18,25 +18,12 @@ from torch import nn
 from torch.distributed import ReduceOp
 
 from seisvision import keys
-from seisvision.base.share import Share
+from seisvision.base.share import Share, rank_and_size
 
 log = logging.getLogger(__name__)
 
 _counts: ContextVar[bool] = ContextVar("counts", default=True)
 """Whether the samples that this process has in the present batch count."""
-
-
-def rank_and_size() -> tuple[int, int]:
-    """Number of this process and of all processes."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
-
-
-def wait_for_all() -> None:
-    """Return when all processes have come here."""
-    if rank_and_size()[1] > 1:
-        torch.distributed.all_reduce(torch.zeros(1))
 
 
 def share_of(batch: dict[str, Any]) -> Share | None:

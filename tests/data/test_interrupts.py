@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from seisvision.data.interrupts import postponed_interrupt
+from seisvision.base.interrupts import postponed_interrupt
 
 
 @pytest.fixture(autouse=True)

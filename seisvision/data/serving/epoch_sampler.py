@@ -182,19 +182,3 @@ class DrawnStations(_Numbered):
         places = torch.from_numpy(kept - self.samples.index.traces(event).start)
         sample = self._whole[event]
         return sample | {key: sample[key][places] for key in PADDING if key in sample}
-
-
-def local_batch_size(batch_size: int, n_ranks: int) -> int:
-    """Samples that each of the processes gets of a full global batch.
-
-    Raises:
-        ConfigurationError: the batch cannot be dealt evenly.
-    """
-    if batch_size % n_ranks:
-        below, above = batch_size // n_ranks * n_ranks, -(-batch_size // n_ranks) * n_ranks
-        choices = " or ".join(str(size) for size in (below, above) if size)
-        raise ConfigurationError(
-            f"trainer.batch_size={batch_size} is the batch of all processes together and must be a multiple of their "
-            f"number, {n_ranks}. Give {choices}, or another number of devices."
-        )
-    return batch_size // n_ranks

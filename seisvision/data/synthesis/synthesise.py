@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from seisvision.data.interrupts import postponed_interrupt
+from seisvision.base.interrupts import postponed_interrupt
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.synthesis.card import card
 from seisvision.data.synthesis.generator import EventGenerator, SyntheticEvent

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from seisvision.data.interrupts import postponed_interrupt
+from seisvision.base.interrupts import postponed_interrupt
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.synthesis.synthesise import COMPRESSION
 from seisvision.data.synthesis_local.generator import LocalEvent, LocalEventGenerator

@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader
 
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
+from seisvision.base.share import rank_and_size
 from seisvision.base.units import unit_named
-from seisvision.tasks.exact import rank_and_size
 
 
 def from_all_processes(batches: list[Any]) -> list[Any]:

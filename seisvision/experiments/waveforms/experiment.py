@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from seisvision.base.share import rank_and_size
 from seisvision.base.units import unit_named
 from seisvision.data.samples.labels import tell_rare_classes
 from seisvision.data.serving.datamodule import EventDataModule
@@ -21,7 +22,6 @@ from seisvision.models.backbone import norm_of_one_value
 from seisvision.records.known_events import KnownEvents
 from seisvision.runs.experiment import Experiment
 from seisvision.runs.trainers import build_predictor
-from seisvision.tasks.exact import rank_and_size
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
