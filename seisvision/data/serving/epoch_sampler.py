@@ -12,6 +12,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
+from seisvision.base.share import local_batch_size
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.serving.collate import PADDING
 from seisvision.data.serving.memory import SamplesInMemory
