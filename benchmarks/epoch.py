@@ -23,6 +23,7 @@ from torch.nn import functional
 from seisvision import keys
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.configuration import to_plain
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,9 +51,9 @@ def main() -> None:
     ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_plain(compose("train", overrides=overrides))
-    view = build_view(config)
-    data = build_data(config, view)
-    task = build_task(config, view).train()
+    view = build_view(config["view"])
+    data = build_data(Settings.of(config), view)
+    task = build_task(Settings.of(config), view).train()
     optimizer = torch.optim.AdamW(task.parameters())
 
     def train(image: torch.Tensor, target: torch.Tensor) -> None:

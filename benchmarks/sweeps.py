@@ -77,13 +77,14 @@ def train_bare(overrides: list[str]) -> None:
     from seisvision import keys
     from seisvision.experiments.waveforms.data import build_data
     from seisvision.experiments.waveforms.network import build_task, build_view
+    from seisvision.experiments.waveforms.settings import Settings
     from seisvision.records.configuration import to_plain
 
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_plain(compose("train", overrides=overrides))
-    view = build_view(config)
-    data = build_data(config, view)
-    task = build_task(config, view)
+    view = build_view(config["view"])
+    data = build_data(Settings.of(config), view)
+    task = build_task(Settings.of(config), view)
     optimizer = torch.optim.AdamW(task.parameters(), lr=config["optimizer"]["lr"])
     right = 0
     for epoch in range(config["trainer"]["max_epochs"]):

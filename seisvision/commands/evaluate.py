@@ -13,6 +13,7 @@ from seisvision.records.checkpoint import load_checkpoint
 from seisvision.records.configuration import to_plain
 from seisvision.records.finding import checkpoints_of
 from seisvision.records.kinds import experiment_class, kind_of_config
+from seisvision.records.settings import EvaluateSettings
 from seisvision.records.trust.contents import check_content
 from seisvision.runs.terminal import quiet_libraries
 
@@ -29,9 +30,9 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
         ConfigurationError: the settings do not fit the checkpoint.
     """
     quiet_libraries()
-    asked = to_plain(may_be_open(composed))
-    check_writable(Path(asked["system"]["runs_dir"]) / "evaluate", "system.runs_dir")
-    checkpoints = checkpoints_of(asked["ckpt"])
+    asked = EvaluateSettings.of(to_plain(may_be_open(composed)))
+    check_writable(asked.system.runs_dir / "evaluate", "system.runs_dir")
+    checkpoints = checkpoints_of(asked.ckpt)
     kinds = {path: _kind_of(path) for path in checkpoints}
     first = kinds[checkpoints[0]]
     for path, kind in kinds.items():

@@ -258,15 +258,20 @@ def model_takes(target: Any, name: str, by_name_only: bool = False) -> bool:
 
 
 def with_own_weights(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of a network whose weights come from a checkpoint, so that none are fetched for it.
+    """The configuration of a network whose weights come from a checkpoint, so that none are fetched for it."""
+    return {**config, "model": own_weights(config["model"])}
+
+
+def own_weights(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a network whose weights come from a checkpoint.
 
     Networks that know of no published weights, such as a user's own, are built from their settings as they are.
     """
-    model = dict(config["model"])
+    model = dict(model)
     check_targets(model, "model")
     if "pretrained" in model or model_takes(model.get("_target_"), "pretrained", by_name_only=True):
         model["pretrained"] = False
-    return {**config, "model": model}
+    return model
 
 
 def model_name(config: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from seisvision.errors import ConfigurationError
 from seisvision.public import SOURCE
 from seisvision.records.configuration import instantiate, model_name
 from seisvision.records.folder import RunFolder
+from seisvision.records.kinds import kind_of_config
+from seisvision.records.settings import EvaluateSettings
 
 
 class Experiment(ABC):
@@ -37,6 +39,7 @@ class Experiment(ABC):
     def __init__(self, config: dict[str, Any], folder: RunFolder) -> None:
         self.config = config
         self.folder = folder
+        self.kind = kind_of_config(config)
 
     @classmethod
     def fingerprint(cls, config: Mapping[str, Any]) -> str:
@@ -132,7 +135,7 @@ class Experiment(ABC):
         raise ConfigurationError(f"{folder.path} cannot be explained: an explanation asks what an output looked at.")
 
     @classmethod
-    def evaluate(cls, asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
+    def evaluate(cls, asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
         """Ask trained networks again, for ``evaluate.py``.
 
         Args:

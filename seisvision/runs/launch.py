@@ -20,6 +20,7 @@ from seisvision.files import full_disk, parse_json
 from seisvision.leftovers import temporary_folder
 from seisvision.records.folder import RunFolder
 from seisvision.records.kinds import experiment_class, kind_of_config
+from seisvision.records.settings import TrainerSettings
 from seisvision.runs.ranks import MEETING_VARIABLE, PARENT_VARIABLE
 from seisvision.runs.terminal import INTERRUPTED
 
@@ -38,8 +39,8 @@ def n_processes(config: Mapping[str, Any]) -> int:
     Raises:
         ConfigurationError: the settings of trainer do not allow it.
     """
-    settings = config["trainer"]
-    devices, accelerator = settings.get("devices", 1), settings.get("accelerator", "auto")
+    settings = TrainerSettings.of(config["trainer"])
+    devices, accelerator = settings.devices, settings.accelerator
     n_gpus = 0 if accelerator == "cpu" else _n_gpus()
     if isinstance(devices, list):
         n_devices = len(devices)
@@ -54,32 +55,35 @@ def n_processes(config: Mapping[str, Any]) -> int:
             f"trainer.devices={devices} asks for {n_devices} GPUs and this machine has {n_gpus}. "
             "Give fewer, or trainer.accelerator=cpu."
         )
-    if settings.get("num_nodes", 1) > 1:
+    if settings.num_nodes > 1:
         raise ConfigurationError(
-            f"trainer.num_nodes={settings['num_nodes']} needs processes on other machines, which this command cannot "
+            f"trainer.num_nodes={settings.num_nodes} needs processes on other machines, which this command cannot "
             "start. Use launcher=slurm, or start it with srun or torchrun on every machine."
         )
-    check_shared(config, n_devices)
+    check_shared(settings, kind_of_config(config), n_devices)
     return n_devices
 
 
-def check_shared(config: Mapping[str, Any], n_ranks: int) -> None:
+def check_shared(settings: TrainerSettings, kind: str, n_ranks: int) -> None:
     """Refuse what several processes cannot do together.
+
+    Args:
+        settings: of the training.
+        kind: of the experiment.
+        n_ranks: number of processes.
 
     Raises:
         ConfigurationError: names the setting.
     """
-    settings = config["trainer"]
     if n_ranks == 1:
         return
-    local_batch_size(settings["batch_size"], n_ranks)
-    if settings["overfit_batches"]:
+    local_batch_size(settings.batch_size, n_ranks)
+    if settings.overfit_batches:
         raise ConfigurationError("trainer.overfit_batches needs one process. Set trainer.devices=1.")
-    if settings.get("strategy") != "fsdp":
+    if settings.strategy != "fsdp":
         return
-    if settings["accelerator"] == "cpu" or not _n_gpus():
+    if settings.accelerator == "cpu" or not _n_gpus():
         raise ConfigurationError("trainer=fsdp needs GPUs, of which there are none here. Choose trainer=ddp.")
-    kind = kind_of_config(config)
     if experiment_class(kind).needs_whole_weights:
         raise ConfigurationError(
             f"trainer=fsdp spreads the weights over processes, but an experiment of kind {kind} needs them whole "

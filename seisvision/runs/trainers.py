@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,26 +13,27 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.errors import ConfigurationError
 from seisvision.records.folder import RunFolder
-from seisvision.records.identity import MACHINE_KEYS_OF_TRAINER
+from seisvision.records.settings import SystemSettings, TrainerSettings
 from seisvision.runs.callbacks import WholeCheckpoints
-from seisvision.runs.launch import check_shared
 from seisvision.runs.loggers import HistoryLogger
 from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place, n_processors
 
-Config = Mapping[str, Any]
-
-OURS = ("batch_size", "early_stopping_patience", *MACHINE_KEYS_OF_TRAINER)
-"""Settings of ``trainer`` that are not handed on to Lightning as they are."""
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
 
 
 def build_trainer(
-    config: Config, folder: RunFolder, loggers: list[Any], callbacks: list[Any], remakes_batches: bool = False
+    training: TrainerSettings,
+    system: SystemSettings,
+    folder: RunFolder,
+    loggers: list[Any],
+    callbacks: list[Any],
+    remakes_batches: bool = False,
 ) -> pl.Trainer:
     """The Lightning trainer of a run, of one process or of as many as were started.
 
     Args:
-        config: resolved configuration.
+        training: how long and how exactly to train, and on what.
+        system: settings of this machine.
         folder: of the run.
         loggers: beside ``metrics.csv``.
         callbacks: in the order in which they are called.
@@ -42,16 +42,20 @@ def build_trainer(
     Raises:
         ConfigurationError: the settings do not fit each other or this machine.
     """
-    settings = {key: value for key, value in config["trainer"].items() if key not in OURS}
     place = current_place()
-    check_shared(config, place.n_ranks)
-    set_threads(config["system"], place)
-    devices = _devices(config["trainer"], place)
-    if isinstance(devices.get("strategy"), FSDPStrategy) and settings["gradient_clip_val"]:
-        callbacks = [*callbacks, ClipSharded(settings.pop("gradient_clip_val"))]
+    set_threads(system, place)
+    devices = _devices(training, place)
+    clip = training.gradient_clip_val
+    if isinstance(devices.get("strategy"), FSDPStrategy) and clip:
+        callbacks, clip = [*callbacks, ClipSharded(clip)], None
     return _trainer(
-        **settings,
+        **training.further,
         **devices,
+        max_epochs=training.max_epochs,
+        precision=training.precision,
+        gradient_clip_val=clip,
+        deterministic=training.deterministic,
+        overfit_batches=training.overfit_batches,
         plugins=[cluster_environment(place), WholeCheckpoints()],
         default_root_dir=folder.path,
         logger=[HistoryLogger(folder.history_file), *loggers],
@@ -84,16 +88,17 @@ class ClipSharded(Callback):
         trainer.strategy.model.clip_grad_norm_(self._max_norm)  # type: ignore[operator]
 
 
-def build_predictor(config: Config, accelerator: str, system: Config, devices: Any = 1) -> pl.Trainer:
+def build_predictor(
+    training: TrainerSettings, system: SystemSettings, accelerator: str, devices: Any = 1
+) -> pl.Trainer:
     """A quiet trainer that only predicts on the one device of this process, with the precision of the training.
 
     Args:
-        config: of the network's training.
-        accelerator: kind of device.
+        training: settings of the network's training.
         system: settings of this machine.
+        accelerator: kind of device.
         devices: ``trainer.devices`` of a training that went before in this process: a list names the device.
     """
-    precision, deterministic = config["trainer"]["precision"], config["trainer"]["deterministic"]
     place = current_place()
     set_threads(system, place)
     settings: dict[str, Any] = {"accelerator": accelerator, "devices": devices if isinstance(devices, list) else 1}
@@ -102,17 +107,17 @@ def build_predictor(config: Config, accelerator: str, system: Config, devices: A
         settings = {"accelerator": device.type, "strategy": SingleDeviceStrategy(device)}
     return _trainer(
         **settings,
-        precision=precision,
-        deterministic=deterministic,
+        precision=training.precision,
+        deterministic=training.deterministic,
         plugins=[cluster_environment(Place())],
         logger=False,
         enable_checkpointing=False,
     )
 
 
-def set_threads(system: Config, place: Place) -> None:
+def set_threads(system: SystemSettings, place: Place) -> None:
     """Let torch use the threads asked for; by default the processes of a machine share its processors."""
-    n_threads, share = system["num_threads"], os.environ.get(THREADS_VARIABLE)
+    n_threads, share = system.num_threads, os.environ.get(THREADS_VARIABLE)
     has_user_said = os.environ.get("OMP_NUM_THREADS") != share
     if n_threads is None and place.n_local > 1 and not has_user_said:
         n_threads = max(1, (n_processors() if share is None else int(share)) // place.n_local)
@@ -120,10 +125,9 @@ def set_threads(system: Config, place: Place) -> None:
         torch.set_num_threads(n_threads)
 
 
-def _devices(settings: Config, place: Place) -> dict[str, Any]:
+def _devices(settings: TrainerSettings, place: Place) -> dict[str, Any]:
     """Device, strategy and number of machines; the number of processes is that of those who were started."""
-    accelerator, devices = settings.get("accelerator", "auto"), settings.get("devices", 1)
-    strategy = settings.get("strategy", "auto")
+    accelerator, devices, strategy = settings.accelerator, settings.devices, settings.strategy
     if strategy not in STRATEGIES:
         raise ConfigurationError(f"trainer.strategy={strategy} is not known; give one of {', '.join(STRATEGIES)}.")
     if place.n_ranks == 1:

@@ -16,10 +16,12 @@ from seisvision.records.folder import RunFolder
 from seisvision.records.integrity.attempts import Attempt, begin_attempt, describe_code
 from seisvision.records.integrity.own_folder import stored_epochs
 from seisvision.records.kinds import experiment_class, kind_of_config
+from seisvision.records.settings import SystemSettings, TrainerSettings
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.dashboards import send_results
 from seisvision.runs.epoch_clock import epoch_clock
 from seisvision.runs.experiment import Experiment
+from seisvision.runs.launch import check_shared
 from seisvision.runs.pruning import StopHopeless
 from seisvision.runs.ranks import current_place, first_rank_first
 from seisvision.runs.terminal import quiet_libraries
@@ -36,8 +38,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
     quiet_libraries()
     config = folder.config()
     stored = stored_epochs(folder)
-    kind = kind_of_config(config)
-    experiment: Experiment = experiment_class(kind)(config, folder)
+    experiment: Experiment = experiment_class(kind_of_config(config))(config, folder)
     # The others find the data made, and do not make them at the same time.
     with first_rank_first("the first process to make and check the data"):
         experiment.load()
@@ -57,7 +58,9 @@ def train_and_evaluate(folder: RunFolder) -> None:
         _take_best(experiment)
         said = experiment.ask()
         if is_first:
-            metrics = experiment.judge(said, {"experiment_kind": kind, **_describe(experiment, keeper, attempts)})
+            metrics = experiment.judge(
+                said, {"experiment_kind": experiment.kind, **_describe(experiment, keeper, attempts)}
+            )
             if config.get("explain"):
                 experiment.explain(config["explain"], measured_part(metrics))
             send_results(loggers, folder, metrics)
@@ -90,12 +93,14 @@ def _fit(experiment: Experiment, loggers: list[Any], done: int) -> KeepCheckpoin
         "git": git_state(),
         **experiment.content(),
     }
-    patience = config["trainer"]["early_stopping_patience"]
+    training, system = TrainerSettings.of(config["trainer"]), SystemSettings.of(config["system"])
+    check_shared(training, experiment.kind, current_place().n_ranks)
+    patience = training.early_stopping_patience
     keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, task.monitor_mode, patience)
     stopper = StopHopeless(folder.limits_file)
-    show_bar = {"auto": None, "bar": True, "lines": False}[config["system"]["progress"]]
+    show_bar = {"auto": None, "bar": True, "lines": False}[system.progress]
     callbacks = [keeper, stopper, ReportProgress(show_bar)]
-    trainer = build_trainer(config, folder, loggers, callbacks, experiment.remakes_batches)
+    trainer = build_trainer(training, system, folder, loggers, callbacks, experiment.remakes_batches)
     if done:
         log.info("resume   after epoch %d", done)
     trainer.loggers[0].forget_from(done)  # type: ignore[attr-defined]
@@ -130,6 +135,7 @@ def _describe(experiment: Experiment, keeper: KeepCheckpoints, attempts: list[At
     """What ``metrics.json`` says of code, training and data."""
     task, summary = experiment.task, keeper.summary()
     return {
+        "experiment_kind": experiment.kind,
         "code": describe_code(attempts, summary["epochs"]),
         "training": {
             "model": experiment.model_name,

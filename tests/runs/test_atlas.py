@@ -21,6 +21,7 @@ from seisvision.atlas.stages import Done, Record, composed, run_stages
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.experiments.waveforms.checks import check_location, check_origin, check_split
 from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.configuration import instantiate
 from seisvision.records.folder import read_json
 
@@ -42,8 +43,8 @@ def test_every_stage_of_the_full_preset_builds(stage: Stage) -> None:
     needed = [f"offset_ckpt={ROOT / 'pyproject.toml'}"] if stage.offset_from else []
     with configurations(CONF):
         config = composed([*FULL.overrides, *stage.overrides, *stage.points()[-1], *needed])
-    view = build_view(config)
-    build_task(config, view)
+    view = build_view(config["view"])
+    build_task(Settings.of(config), view)
     for check in (check_split, check_origin, check_location):
         check(config, view)
     assert (config["stages"] is not None) == (stage.kind == "protocol")
@@ -62,7 +63,7 @@ def test_the_reduced_preset_does_the_same_experiments_and_says_what_it_reduces()
                 assert config["trainer"]["max_epochs"] <= 10
             if stage.kind != "agreement":
                 # Some networks refuse pictures that are too small, and say so only when they see one.
-                view = build_view(config)
+                view = build_view(config["view"])
                 model = instantiate(config["model"], in_channels=view.out_channels)
                 model(torch.zeros(2, view.out_channels, view.height, view.width))
 

@@ -15,6 +15,7 @@ from seisvision.errors import DataError
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.data_checks import MAX_WARNINGS, check_data
 from seisvision.experiments.waveforms.network import build_view
+from seisvision.experiments.waveforms.settings import Settings
 
 CLASSES = ("quake", "blast")
 N_EVENTS = 40
@@ -67,14 +68,14 @@ def config(path: Path, *more: str) -> dict:
 
 def test_sound_sets_pass_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        check_data(config(write_set(tmp_path / "set")), WaveformSet(tmp_path / "set"))
+        check_data(Settings.of(config(write_set(tmp_path / "set"))), WaveformSet(tmp_path / "set"))
     assert not caplog.records
 
 
 def test_what_tells_the_class_is_said_in_few_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_set(tmp_path / "set", own_stations=True)
     with caplog.at_level(logging.WARNING):
-        check_data(config(path), WaveformSet(path))
+        check_data(Settings.of(config(path)), WaveformSet(path))
     said = [record.getMessage() for record in caplog.records]
     assert 1 <= len(said) <= MAX_WARNINGS
     assert any("station alone" in line for line in said)
@@ -93,19 +94,19 @@ def test_fatal_findings_are_refused_until_allowed(tmp_path: Path, caplog: pytest
     path = fatal_set(tmp_path / "set")
     asked = config(path)
     with pytest.raises(DataError, match=r"\+dataset\.allow_findings=\[(\w+)\]") as refused:
-        build_data(asked, build_view(asked))
+        build_data(Settings.of(asked), build_view(asked["view"]))
     code = str(refused.value).rpartition("[")[2].rstrip("]")
     assert f"{code}: " in str(refused.value)
     allowed = config(path, f"+dataset.allow_findings=[{code}]")
     with caplog.at_level(logging.WARNING):
-        assert build_data(allowed, build_view(allowed)).waveform_set.path == path
+        assert build_data(Settings.of(allowed), build_view(allowed["view"])).waveform_set.path == path
     assert any("Allowed although fatal" in record.getMessage() for record in caplog.records)
 
 
 def test_sets_are_read_from_the_disk_of_the_node_if_asked(tmp_path: Path) -> None:
     path = write_set(tmp_path / "set")
     asked = config(path, f"system.scratch={tmp_path / 'scratch'}")
-    data = build_data(asked, build_view(asked))
+    data = build_data(Settings.of(asked), build_view(asked["view"]))
     assert data.waveform_set.path.parent == tmp_path / "scratch"
     assert data.waveform_set.fingerprint == WaveformSet(path).fingerprint
 
@@ -136,22 +137,22 @@ def edit(path: Path, **columns: object) -> Path:
 def test_numbers_are_audited_as_classes_are(tmp_path: Path, task: str, columns: dict, code: str) -> None:
     path = edit(write_set(tmp_path / "set"), **columns)
     with pytest.raises(DataError, match=code):
-        check_data(regression(path, task), WaveformSet(path))
+        check_data(Settings.of(regression(path, task)), WaveformSet(path))
 
 
 def test_a_set_that_is_only_measured_is_audited_too(tmp_path: Path) -> None:
     path = edit(write_set(tmp_path / "set"), source_magnitude=lambda t: 1e15 + t.index)
     with pytest.raises(DataError, match="magnitude_impossible"):
-        check_data(regression(path, "magnitude"), WaveformSet(path), fits=False)
+        check_data(Settings.of(regression(path, "magnitude")), WaveformSet(path), fits=False)
     one = edit(write_set(tmp_path / "one"), source_depth_km=5.0)
-    check_data(regression(one, "depth"), WaveformSet(one), fits=False)
+    check_data(Settings.of(regression(one, "depth")), WaveformSet(one), fits=False)
 
 
 def test_classes_that_contradict_are_no_fault_where_none_is_learnt(tmp_path: Path) -> None:
     path = edit(fatal_set(tmp_path / "set"), source_depth_km=lambda t: 1.0 + t.source_id.str[2:].astype(int))
-    check_data(regression(path, "depth"), WaveformSet(path))
+    check_data(Settings.of(regression(path, "depth")), WaveformSet(path))
     with pytest.raises(DataError, match="labels_contradict"):
-        check_data(config(path), WaveformSet(path))
+        check_data(Settings.of(config(path)), WaveformSet(path))
 
 
 @pytest.mark.parametrize("task", ["source_type", "depth", "cluster"])
@@ -161,5 +162,8 @@ def test_copies_of_a_recording_are_refused_before_any_training(tmp_path: Path, t
         file["data/bucket7"][1] = 3 * file["data/bucket2"][0]
     asked = config(path) if task == "source_type" else regression(path, task)
     with pytest.raises(DataError, match=r"copy_between_events.*ev2 .*ev7 "):
-        check_data(asked, WaveformSet(path))
-    check_data({**asked, "dataset": {**asked["dataset"], "allow_findings": ["copy_between_events"]}}, WaveformSet(path))
+        check_data(Settings.of(asked), WaveformSet(path))
+    check_data(
+        Settings.of({**asked, "dataset": {**asked["dataset"], "allow_findings": ["copy_between_events"]}}),
+        WaveformSet(path),
+    )

@@ -12,7 +12,7 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms.bands import check_bands
 from seisvision.experiments.waveforms.network import build_view
-from seisvision.experiments.waveforms.settings import cut_section
+from seisvision.experiments.waveforms.settings import Settings, cut_section
 
 sys.path.insert(0, str(ROOT / "tests" / "data"))
 from small_sets import write_set
@@ -28,7 +28,7 @@ def _check(waveform_set: WaveformSet, *overrides: str) -> None:
     config: dict[str, Any] = plain_config(
         [*folder, "dataset.labels.source_type={quake: [quake], blast: [blast]}", *overrides]
     )
-    check_bands(config, cut_section(build_view(config)), waveform_set)
+    check_bands(Settings.of(config), cut_section(build_view(config["view"])), waveform_set)
 
 
 ABOVE = {

@@ -11,7 +11,7 @@ from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms.checks import check_origin
 from seisvision.experiments.waveforms.network import build_task, build_view
-from seisvision.experiments.waveforms.settings import data_settings
+from seisvision.experiments.waveforms.settings import Settings, data_settings
 from seisvision.records.configuration import check_targets, instantiate
 from seisvision.records.identity import run_identity, scientific_part
 from seisvision.views.view import View
@@ -49,15 +49,17 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
     same = {key: value for key, value in config.items() if key != "offset_hash"}
     run_id = run_identity(scientific_part(same, "0123456789ab"))
     assert run_id == EARLIER_IDS.get(f"{group}/{choice}", run_id), "a new setting needs its line in identity.LATER"
-    view = build_view(config)
-    task = build_task(config, view)
+    view = build_view(config["view"])
+    task = build_task(Settings.of(config), view)
     raw = task.eval()(_batch(view))
     for output in task.outputs:
         decoded = output.decode(raw[output.name])
         assert decoded.shape[0] == 2 and decoded[:, 0].isfinite().all()
     if group.startswith("experiment"):
-        check_origin(config, view)
-        assert data_settings(config, view)["samples"]["targets"].keys() == {output.target for output in task.outputs}
+        check_origin(Settings.of(config), view)
+        assert data_settings(Settings.of(config), view)["samples"]["targets"].keys() == {
+            output.target for output in task.outputs
+        }
     source = instantiate(config["dataset"]["source"])
     assert callable(source.prepare) and callable(source.fingerprint)
     if group == "logger":

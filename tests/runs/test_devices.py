@@ -17,6 +17,7 @@ from tiny_runs import ROOT, plain_config, tiny_config
 from seisvision.errors import ConfigurationError
 from seisvision.records.checkpoint import load_checkpoint
 from seisvision.records.folder import FINISHED, INTERRUPTED, read_json
+from seisvision.records.settings import SystemSettings, TrainerSettings
 from seisvision.runs import launch, trainers
 from seisvision.runs.ensure import ensure_run, identify
 from seisvision.runs.launch import n_processes
@@ -38,7 +39,7 @@ def four_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 def predictor(config: dict, accelerator: str, *devices: object, place: Place | None = None) -> pl.Trainer:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(trainers, "current_place", lambda: place or Place())
-        return build_predictor(config, accelerator, SYSTEM, *devices)
+        return build_predictor(TrainerSettings.of(config["trainer"]), SystemSettings.of(SYSTEM), accelerator, *devices)
 
 
 def test_each_process_predicts_on_the_device_it_has_trained_on(four_gpus: None) -> None:

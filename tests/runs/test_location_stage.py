@@ -138,9 +138,9 @@ def test_the_curve_of_s_minus_p_is_fitted_on_training_traces_only(monkeypatch: p
         )
         for part in ("val", "test")
     }
-    config = {"location": {"output": "offset", "classical": True, "mode": "robust"}, "evaluation": {"level": 0.95}}
+    settings = {"output": "offset", "classical": True, "mode": "robust"}
     data = SimpleNamespace(variant=variant, waveform_set=None)
-    found = stage.locate_parts(Path(), config, data, {part: {"offset": one} for part, one in said.items()})  # type: ignore[arg-type]
+    found = stage.locate_parts(Path(), settings, 0.95, data, {part: {"offset": one} for part, one in said.items()})  # type: ignore
     assert asked[0] == ["train"] and sorted(asked[1:]) == [["test"], ["val"]]
     assert "fitted on 60 training traces" in found["s_minus_p_curve"]
     # Test picks lie below all training picks: they get the least training distance, not one of their own.

@@ -15,6 +15,7 @@ from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.experiments.supervised.explain_stored import explain_stored
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.offsets import trace_config
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.checkpoint import load_checkpoint
 from seisvision.records.configuration import ALLOWED_TARGETS_VARIABLE
 from seisvision.records.finding import checkpoints_of
@@ -68,13 +69,16 @@ def test_a_network_of_distances_is_rebuilt(words: list[str]) -> None:
     view.append("view.components=ZNE")
     config = plain_config(["task=offset", "dataset=synthetic_traces", "view=trace", *view, *_overrides(words)])
     rebuilt = trace_config(config)
-    build_task(rebuilt, build_view(rebuilt)).load_state_dict(build_task(config, build_view(config)).state_dict())
+    again, before = (build_task(Settings.of(one), build_view(one["view"])) for one in (rebuilt, config))
+    again.load_state_dict(before.state_dict())
+        build_task(Settings.of(config), build_view(config["view"])).state_dict()
+    )
 
 
 def test_a_network_that_hides_its_number_of_features_is_refused() -> None:
     config = plain_config(["~model", f"+model._target_={OWN}NoFeatures"])
     with pytest.raises(ConfigurationError, match=r"NoFeatures does not say how many features.*Set num_features"):
-        build_task(config, build_view(config))
+        build_task(Settings.of(config), build_view(config["view"]))
 
 
 @pytest.mark.parametrize(

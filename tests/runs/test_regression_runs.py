@@ -18,6 +18,7 @@ from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms.checks import check_location, check_origin, check_split
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.folder import RunFolder, read_json
 from seisvision.records.telling import describe_result, sweep_table
 from seisvision.runs.ensure import ensure_run
@@ -153,7 +154,7 @@ def test_traces_of_one_event_lie_on_both_sides_only_where_that_is_asked_for(data
 def test_pictures_that_give_the_origin_time_away_are_refused(settings: list[str], problem: str) -> None:
     config = plain_config(["experiment=atlas/offset", *settings])
     with pytest.raises(ConfigurationError, match=problem):
-        check_origin(config, build_view(config))
+        check_origin(Settings.of(config), build_view(config["view"]))
 
 
 @pytest.mark.parametrize(
@@ -183,10 +184,10 @@ def test_events_give_depth_and_azimuth(
 def test_what_does_not_go_together_is_refused_before_anything_is_made(settings: list[str], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         config = plain_config(settings)
-        view = build_view(config)
-        check_split(config, view)
-        check_location(config, view)
-        build_task(config, view)
+        view = build_view(config["view"])
+        check_split(Settings.of(config), view)
+        check_location(Settings.of(config), view)
+        build_task(Settings.of(config), view)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_published_regressions_see_the_classified_events_in_the_same_parts(
     sets = []
     for name in ("paper", protocol):
         config = plain_config([*words, *folders, f"protocol={name}"])
-        sets.append(build_data(config, build_view(config)))
+        sets.append(build_data(Settings.of(config), build_view(config["view"])))
     classified, regressed = sets
     assert classified.waveform_set.fingerprint == regressed.waveform_set.fingerprint
     assert classified.split.hash == regressed.split.hash

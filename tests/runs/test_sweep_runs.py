@@ -19,6 +19,7 @@ from tiny_runs import tiny_config
 from seisvision.cli import main
 from seisvision.errors import ConfigurationError, PrunedError, SeisvisionError
 from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.folder import FAILED, FINISHED, PENDING, PRUNED, RUNNING, RunFolder, write_json
 from seisvision.records.sweeps.states import KILLED, PointState, read_state
 from seisvision.runs import ensure as experiment
@@ -135,7 +136,7 @@ def test_the_best_point_has_a_value_that_is_a_number(tmp_path: Path) -> None:
 
 def test_an_epoch_without_a_number_is_replaced_by_one_that_has_one(data_dir: Path, tmp_path: Path) -> None:
     config = tiny_config(data_dir, tmp_path)
-    task = build_task(config, build_view(config))
+    task = build_task(Settings.of(config), build_view(config["view"]))
     keeper = KeepCheckpoints(tmp_path / "best.ckpt", tmp_path / "last.ckpt", "max")
     saved: list[tuple[int, Path]] = []
     keeper.on_train_start(SimpleNamespace(world_size=1), task)

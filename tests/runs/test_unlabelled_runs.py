@@ -17,6 +17,7 @@ from seisvision.data.samples.predicted_offsets import PredictedOffsets
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.experiments.waveforms.offsets import offsets_of, predict_offsets
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.folder import RunFolder, read_json
 from seisvision.runs.ensure import ensure_run, identify
 
@@ -81,7 +82,7 @@ def test_sections_are_clustered_with_predicted_distances(
 ) -> None:
     caplog.set_level(logging.INFO)
     config, run = clustered.config(), clustered
-    offsets = offsets_of(config, _set(data_dir, config))
+    offsets = offsets_of(Settings.of(config), _set(data_dir, config))
     assert config["offset_hash"] in caplog.text
     fingerprint = read_json(run.metrics_file)["data"]["fingerprint"]
     (table,) = (data_dir / "features").glob(f"offsets-{config['offset_hash']}-{fingerprint}.csv")
@@ -158,7 +159,7 @@ def test_a_checkpoint_that_changed_is_refused(
     config = unlabelled_config(data_dir, runs_dir, path)
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(CheckpointError, match="has changed"):
-        offsets_of(config, _set(data_dir, config))
+        offsets_of(Settings.of(config), _set(data_dir, config))
 
 
 def test_what_the_table_knows_of_sources_changes_no_prediction(
@@ -194,7 +195,7 @@ def test_a_network_of_something_else_is_refused(data_dir: Path, runs_dir: Path) 
     other = ensure_run(tiny_config(data_dir, runs_dir, "trainer.max_epochs=1", "run.test=false"), [])
     config = unlabelled_config(data_dir, runs_dir, other.path)
     with pytest.raises(ConfigurationError, match="does not predict distances"):
-        offsets_of(config, _set(data_dir, config))
+        offsets_of(Settings.of(config), _set(data_dir, config))
 
 
 def _set(data_dir: Path, config: dict) -> WaveformSet:

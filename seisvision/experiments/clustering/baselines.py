@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from seisvision.evaluation.baselines.feature_table import compute_feature_table
 from seisvision.experiments.clustering.found import Extracted, KnownClasses, extract
 from seisvision.experiments.waveforms.hand_made import feature_settings, features_key
 from seisvision.experiments.waveforms.network import build_task
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.runs.trainers import build_predictor
 from seisvision.tasks.deep_cluster import DeepClusterTask
 
@@ -41,7 +41,7 @@ MOST_VALUES = 1e8
 
 
 def compare_with_simple_clusters(
-    config: Mapping[str, Any],
+    config: Settings,
     data: EventDataModule,
     task: DeepClusterTask,
     found: Extracted,
@@ -55,7 +55,7 @@ def compare_with_simple_clusters(
         column and baseline, adjusted Rand index of the run minus that of the baseline, paired.
     """
     log.info("k-means without training, on the same samples")
-    level, epochs = config["evaluation"]["level"], config["trainer"]["max_epochs"]
+    level, epochs = config.level, config.trainer.max_epochs
     drawn = _pictures(task, data, torch.nn.Identity())
     points = _hand_made(config, data, found)
     points["pictures"] = fit_preparation(drawn, task.pca_dim, whiten=False, normalise=False)(drawn)
@@ -92,7 +92,7 @@ def compare_with_simple_clusters(
     return {"baselines": baselines, "differences": differences}
 
 
-def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracted) -> dict[str, np.ndarray | str]:
+def _hand_made(config: Settings, data: EventDataModule, found: Extracted) -> dict[str, np.ndarray | str]:
     """Standardised hand-made features (N, F), missing values at the median; or why there are none."""
     dataset = data.variant(["train"], components=keys.COMPONENTS)
     settings = feature_settings(config)
@@ -103,7 +103,7 @@ def _hand_made(config: Mapping[str, Any], data: EventDataModule, found: Extracte
                 dataset,
                 kind,
                 settings.get(kind),
-                Path(config["system"]["data_dir"]) / "features",
+                config.system.features_dir,
                 features_key(config, data, len(dataset)),
             )
         except DataError as error:
@@ -133,9 +133,9 @@ def _pictures(task: DeepClusterTask, data: EventDataModule, front: torch.nn.Modu
     return np.concatenate(rows)
 
 
-def _untrained(config: Mapping[str, Any], data: EventDataModule, task: DeepClusterTask) -> np.ndarray:
+def _untrained(config: Settings, data: EventDataModule, task: DeepClusterTask) -> np.ndarray:
     """Points (N, P) that the network made before its first step."""
     fresh = build_task(config, task.view)
-    trained = config["trainer"]
-    trainer = build_predictor(config, trained.get("accelerator", "auto"), config["system"], trained.get("devices", 1))
+    trained = config.trainer
+    trainer = build_predictor(trained, config.system, trained.accelerator, trained.devices)
     return task.prepare_points(extract(trainer, fresh, data.loader("train")).features)[1]

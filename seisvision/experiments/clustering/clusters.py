@@ -23,6 +23,7 @@ from seisvision.errors import CheckpointError
 from seisvision.evaluation.agreement import agreement_measures, cross_table
 from seisvision.experiments.clustering.baselines import compare_with_simple_clusters
 from seisvision.experiments.clustering.found import Extracted, KnownClasses, extract, known_classes
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.files import whole_file, write_text
 from seisvision.records.checkpoint import load_checkpoint
 from seisvision.records.folder import RunFolder, write_json
@@ -64,7 +65,7 @@ class Clusters:
 
 
 def judge_clusters(
-    config: dict[str, Any], folder: RunFolder, data: EventDataModule, task: DeepClusterTask, found: Extracted
+    config: Settings, folder: RunFolder, data: EventDataModule, task: DeepClusterTask, found: Extracted
 ) -> dict[str, Any]:
     """Cluster the features that the trained network found, write ``clusters.csv`` and ``features.npz``, and measure.
 
@@ -75,7 +76,7 @@ def judge_clusters(
     """
     checkpoint = load_checkpoint(folder.best_checkpoint)
     preparation, points = task.prepare_points(found.features)
-    clustering = task.cluster(points, config["trainer"]["max_epochs"])
+    clustering = task.cluster(points, config.trainer.max_epochs)
     widths, plane = cluster_widths(clustering, points), fit_preparation(points, 2, whiten=False, normalise=False)
     clusters = Clusters(preparation, clustering.centres, widths, plane)
     checkpoint["seisvision"]["clustering"] = clusters.to_tensors()
@@ -93,10 +94,10 @@ def judge_clusters(
             "k": task.k,
             "nmi_history": nmi,
             "kmeans_loss_history": [epoch["kmeans_loss"] for epoch in task.history],
-            "agreement": measure_agreement(clustering, known, found.ids.source_ids, config["evaluation"]["level"]),
+            "agreement": measure_agreement(clustering, known, found.ids.source_ids, config.level),
         }
     }
-    if config["evaluation"]["baselines"]:
+    if config.with_baselines:
         metrics |= compare_with_simple_clusters(config, data, task, found, clustering, known)
     write_text(
         folder.path / "clusters.csv", clusters_table(clusters, clustering, points, found, known, data.waveform_set)
@@ -107,7 +108,7 @@ def judge_clusters(
 
 def assign_clusters(
     folder: Path,
-    config: Mapping[str, Any],
+    config: Settings,
     trainer: pl.Trainer,
     task: DeepClusterTask,
     data: EventDataModule,
@@ -151,7 +152,7 @@ def assign_clusters(
     table = clusters_table(clusters, assigned, points, found, known, data.waveform_set, marks)
     write_text(folder / "clusters.csv", table)
     _write_features(folder / "features.npz", found, points, assigned)
-    agreed = measure_agreement(assigned, known, found.ids.source_ids, config["level"])
+    agreed = measure_agreement(assigned, known, found.ids.source_ids, config.level)
     measured = {**describe(assigned, found.features), "agreement": agreed}
     write_json(folder / "metrics.json", {**about, "clustering": measured})
     return f"{len(points)} samples assigned to {len(clusters.centres)} clusters, sizes {assigned.sizes.tolist()}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from seisvision.experiments.waveforms.figures import draw_training
 from seisvision.experiments.waveforms.tables import write_excluded
 from seisvision.records.folder import RunFolder, write_json
 from seisvision.records.known_events import Seen
+from seisvision.records.settings import EvaluateSettings
 from seisvision.runs.terminal import show
 from seisvision.runs.trainers import build_predictor
 
@@ -58,9 +60,9 @@ class ClusteringExperiment(WaveformExperiment):
         """Make and judge the final clusters, and write everything."""
         # From here on this process works alone.
         self.data.trainer = None
-        metrics = {**about, **judge_clusters(self.config, self.folder, self.data, self.task, said)}
+        metrics = {**about, **judge_clusters(self.settings, self.folder, self.data, self.task, said)}
         draw_training(self.folder, self.data, self.task)
-        drawn = draw_clusters(self.folder, self.data.parts["train"], self.view, self.config["seed"])
+        drawn = draw_clusters(self.folder, self.data.parts["train"], self.view, self.settings.seed)
         metrics["clustering"] |= drawn
         write_json(self.folder.metrics_file, metrics)
         return metrics
@@ -77,7 +79,7 @@ class ClusteringExperiment(WaveformExperiment):
         raise ConfigurationError(f"{folder.path} {CLUSTERS_ONLY}")
 
     @classmethod
-    def evaluate(cls, asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
+    def evaluate(cls, asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
         """Assign samples to the clusters that a network has learnt; returns the folder written."""
         if len(checkpoints) > 1:
             raise ConfigurationError(
@@ -85,11 +87,11 @@ class ClusteringExperiment(WaveformExperiment):
                 "for groups that several runs agree on."
             )
         network = ask_network(checkpoints[0], asked)
-        part = asked["part"] if network.is_own and asked["part"] in network.data.parts else ALL
+        part = asked.part if network.is_own and asked.part in network.data.parts else ALL
         run_id, fingerprint = network.content["run_id"], network.data.waveform_set.fingerprint
         folder = result_folder(asked, [network.path], run_id, fingerprint, part)
-        trainer = build_predictor(network.config, asked["accelerator"], asked["system"])
-        known = {**network.config, "level": asked["level"]}
+        trainer = build_predictor(network.config.trainer, asked.system, asked.accelerator)
+        known = replace(network.config, level=asked.level)
         about = {"data": network.about(), "training_events": network.seen.describe(network.handling)}
         # The table of the own samples is that of the run.
         seen = Seen() if network.is_own else network.seen

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from seisvision.data.samples.traces import sample_targets
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.experiments.waveforms.asking import from_all_processes, ids_in_data_order
-from seisvision.experiments.waveforms.settings import class_map
+from seisvision.experiments.waveforms.settings import Settings, class_map
 from seisvision.tasks.deep_cluster import DeepClusterTask
 
 log = logging.getLogger(__name__)
@@ -59,10 +58,10 @@ def extract(trainer: pl.Trainer, task: DeepClusterTask, loader: DataLoader) -> E
     return Extracted(ids, torch.cat([batch["features"] for batch in batches]).numpy()[rows])
 
 
-def known_classes(config: Mapping[str, Any], waveform_set: WaveformSet, found: Extracted) -> dict[str, KnownClasses]:
+def known_classes(config: Settings, waveform_set: WaveformSet, found: Extracted) -> dict[str, KnownClasses]:
     """Classes of the samples by column of ``dataset.labels``; columns that the set lacks are left out."""
     known = {}
-    for column, classes in config["dataset"]["labels"].items():
+    for column, classes in config.dataset.labels.items():
         targets = {column: class_map(config, column)}
         if not targets[column]:
             continue

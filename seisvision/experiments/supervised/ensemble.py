@@ -8,7 +8,7 @@ predicted once, by the fold that did not train on it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from seisvision.records.folder import write_json
 from seisvision.records.known_events import KnownEvents, by_novelty
 from seisvision.records.measures import describe_measure
 from seisvision.records.prediction_table import write_predictions
+from seisvision.records.settings import EvaluateSettings
 from seisvision.records.trust.contents import built_from, check_content
 from seisvision.runs.terminal import show
 
@@ -70,7 +71,7 @@ class Member:
         return self.content["run_id"] + ("" if fold is None else f" (fold {fold})")
 
 
-def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
+def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     """Average what several networks predict, and write it as for one network; returns the folder written.
 
     Beside ``predictions.csv`` of the ensemble stand those of each member in ``members/``. Where the members are folds
@@ -95,7 +96,7 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         # Members of one split have one training part, and so the same baselines.
         trained_on = (member.content["split_hash"], member.content["config"]["split"].get("refit"))
         if trained_on not in fitted or not fitted[trained_on].is_whole:
-            fitted[trained_on] = baselines_of(network, member.said[part], part, asked["level"])
+            fitted[trained_on] = baselines_of(network, member.said[part], part, asked.level)
         log.info("member %d of %d: %s", len(members), len(checkpoints), member.name)
     waveform_set = network.data.waveform_set
     folder = result_folder(asked, checkpoints, "ensemble", waveform_set.fingerprint, part)
@@ -113,18 +114,18 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         write_predictions(path, member.said[part], network.data.waveform_set.metadata)
     apart = by_novelty(predictions, part, network.seen, network.handling)
     for name, said in apart.items():
-        metrics[name] = measure(said, network.outputs, asked["level"], {})
+        metrics[name] = measure(said, network.outputs, asked.level, {})
         report(metrics[name], said, f"{name}, ensemble of {len(members)}")
     # Of another set, samples that no member has seen come first.
     part, predictions = next(iter(apart.items()))
-    beside = averaged_baselines(list(fitted.values()), predictions, part, asked["level"])
-    metrics |= beside.to_metrics(predictions, part, asked["level"])
+    beside = averaged_baselines(list(fitted.values()), predictions, part, asked.level)
+    metrics |= beside.to_metrics(predictions, part, asked.level)
     for name in metrics["baselines"]:
         show(beside_baselines(f"ensemble of {len(members)}", metrics, part, name))
     reported = {part: predictions}
     if _are_folds(members, part):
         pooled = reported[OUT_OF_FOLD] = _average(members, "val")
-        metrics[OUT_OF_FOLD] = measure(pooled, network.outputs, asked["level"], {})
+        metrics[OUT_OF_FOLD] = measure(pooled, network.outputs, asked.level, {})
         write_predictions(folder / f"predictions_{OUT_OF_FOLD}.csv", pooled, network.data.waveform_set.metadata)
         report(
             metrics[OUT_OF_FOLD], pooled, "samples of the folds, each predicted by the fold that did not train on it"
@@ -132,11 +133,11 @@ def evaluate_ensemble(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Pat
         log.info(
             "The epoch of each fold was chosen on these samples, so they look a little better than the test samples."
         )
-    if asked["location"] is not None:
-        metrics["location"] = locate(folder, asked, waveform_set, predictions, None, part)
+    if asked.location is not None:
+        metrics["location"] = locate(folder, asked.location, asked.level, waveform_set, predictions, None, part)
     write_json(folder / "metrics.json", metrics)
     for name, said in reported.items():
-        write_evaluation_report(folder, network, name, said, metrics, asked["level"])
+        write_evaluation_report(folder, network, name, said, metrics, asked.level)
     show(str(folder))
     return folder
 
@@ -173,18 +174,18 @@ def votes_by_count(members: Sequence[Member], part: str) -> dict[str, int]:
     return {str(count): sum(value == count for value in votes.values()) for count in counts}
 
 
-def _checked_part(asked: Mapping[str, Any]) -> str:
-    if asked.get("dataset") is not None:
+def _checked_part(asked: EvaluateSettings) -> str:
+    if asked.dataset is not None:
         return ALL
-    if asked["part"] not in ("test", "val"):
+    if asked.part not in ("test", "val"):
         raise ConfigurationError(
-            f"part={asked['part']} of an ensemble is refused: it holds samples that members were trained on. Give "
+            f"part={asked.part} of an ensemble is refused: it holds samples that members were trained on. Give "
             "part=test or part=val; every member then votes on its own part only."
         )
-    return asked["part"]
+    return asked.part
 
 
-def _ask(network: AskedNetwork, asked: dict[str, Any], part: str) -> Member:
+def _ask(network: AskedNetwork, asked: EvaluateSettings, part: str) -> Member:
     """Let a network predict, and keep what it says."""
     data = network.data
     said = {part: predict_part(network, asked, part)}
@@ -246,10 +247,10 @@ def _tell_votes(members: Sequence[Member], part: str) -> None:
             log.info("%s has no vote on %d samples: %s", member.name, sum(refused.values()), reasons)
 
 
-def _report_members(members: Sequence[Member], part: str, network: AskedNetwork, asked: dict[str, Any]) -> None:
+def _report_members(members: Sequence[Member], part: str, network: AskedNetwork, asked: EvaluateSettings) -> None:
     """The headline of every member alone."""
     for member in members:
-        for name, measures in measure(member.said[part], network.outputs, asked["level"], {}).items():
+        for name, measures in measure(member.said[part], network.outputs, asked.level, {}).items():
             headline = measures["headline"]
             show(f"{member.name}: {name} {headline} {describe_measure(headline, measures[headline])} on {part}")
 

@@ -24,13 +24,14 @@ from seisvision.records.known_events import (
     by_novelty,
 )
 from seisvision.records.prediction_table import write_predictions
+from seisvision.records.settings import EvaluateSettings
 from seisvision.runs.terminal import show
 from seisvision.runs.trainers import build_predictor
 
 log = logging.getLogger(__name__)
 
 
-def evaluate(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
+def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     """Predict, measure where there are labels, and write ``metrics.json``, ``predictions.csv``, tables and figures.
 
     Args:
@@ -46,11 +47,11 @@ def evaluate(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
         ConfigurationError: the settings do not fit the checkpoint.
     """
     network = ask_network(checkpoints[0], asked)
-    part = asked["part"] if network.is_own else ALL
+    part = asked.part if network.is_own else ALL
     predictions = predict_part(network, asked, part)
     validation = None
     # Sigmas are sized on events that are not measured here.
-    if asked["location"] is not None and network.is_own and part == "test" and "val" in network.data.parts:
+    if asked.location is not None and network.is_own and part == "test" and "val" in network.data.parts:
         validation = predict_part(network, asked, "val")
     train_targets: dict[str, np.ndarray] = dict(network.data.parts["train"].targets) if network.is_own else {}
     run_id, waveform_set = network.content["run_id"], network.data.waveform_set
@@ -59,24 +60,24 @@ def evaluate(asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
     metrics: dict[str, Any] = {"data": network.about(), "training_events": network.seen.describe(network.handling)}
     apart = by_novelty(predictions, part, network.seen, network.handling)
     for name, said in apart.items():
-        metrics[name] = measure(said, network.outputs, asked["level"], train_targets)
+        metrics[name] = measure(said, network.outputs, asked.level, train_targets)
         report(metrics[name], said, name)
     # The first are the samples that were not seen in the training, where these are told apart.
     part, predictions = next(iter(apart.items()))
-    metrics |= baselines_of(network, predictions, part, asked["level"]).to_metrics(predictions, part, asked["level"])
+    metrics |= baselines_of(network, predictions, part, asked.level).to_metrics(predictions, part, asked.level)
     for name in metrics["baselines"]:
         show(beside_baselines(run_id, metrics, part, name))
-    if asked["location"] is not None:
-        metrics["location"] = locate(folder, asked, waveform_set, predictions, validation, part)
+    if asked.location is not None:
+        metrics["location"] = locate(folder, asked.location, asked.level, waveform_set, predictions, validation, part)
     write_json(folder / "metrics.json", metrics)
-    write_evaluation_report(folder, network, part, predictions, metrics, asked["level"])
+    write_evaluation_report(folder, network, part, predictions, metrics, asked.level)
     show(str(folder))
     return folder
 
 
-def predict_part(network: AskedNetwork, asked: dict[str, Any], part: str) -> dict[str, Predictions]:
+def predict_part(network: AskedNetwork, asked: EvaluateSettings, part: str) -> dict[str, Predictions]:
     """Predictions by output of a part of the own set, or of all of another set, with true values where known."""
-    trainer = build_predictor(network.config, asked["accelerator"], asked["system"])
+    trainer = build_predictor(network.config.trainer, asked.system, asked.accelerator)
     parts = list(network.data.parts) if part == ALL else [part]
     said = [predict(trainer, network.task, network.data.loader(name)) for name in parts]
     predictions = {name: type(first).concatenate([one[name] for one in said]) for name, first in said[0].items()}
@@ -100,19 +101,20 @@ def write_asked(folder: Path, network: AskedNetwork, predictions: Mapping[str, P
 
 def locate(
     folder: Path,
-    asked: dict[str, Any],
+    settings: Mapping[str, Any],
+    level: float,
     waveform_set: WaveformSet,
     predictions: dict[str, Predictions],
     validation: dict[str, Predictions] | None,
     part: str,
 ) -> dict[str, Any]:
     """Locate the events from the predicted distances; without validation events the scale is that of the residuals."""
-    output = asked["location"]["output"]
+    output = settings["output"]
     if output not in predictions:
         raise ConfigurationError(f"location.output='{output}' is none of the outputs: {', '.join(predictions)}")
     calibration = None if validation is None else validation[output]
     said = predictions[output]
-    summary, _ = locate_events(folder, asked["location"], waveform_set, said, calibration, asked["level"])
+    summary, _ = locate_events(folder, settings, waveform_set, said, calibration, level)
     located = {"part": part, "network": summary.to_dict()}
     show(describe_locations(located))
     return located

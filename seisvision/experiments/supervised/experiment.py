@@ -19,6 +19,7 @@ from seisvision.experiments.waveforms.experiment import WaveformExperiment
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_json
 from seisvision.records.prediction_table import write_predictions
+from seisvision.records.settings import EvaluateSettings
 
 Said = dict[str, dict[str, Predictions]]
 """Predictions by part and output."""
@@ -36,22 +37,22 @@ class SupervisedExperiment(WaveformExperiment):
         """What the best epoch says about the validation and test samples."""
         trainer = self.predictor()
         parts = [part for part in ("val", "test") if part in self.data.parts]
-        asked = [part for part in parts if part == "val" or self.config["run"]["test"]]
+        asked = [part for part in parts if part == "val" or self.settings.with_test]
         return {part: predict(trainer, self.task, self.data.loader(part)) for part in asked}
 
     def judge(self, said: Said, about: dict[str, Any]) -> dict[str, Any]:
         """Measure the predictions beside baselines, locate events where that was asked, and write everything."""
-        config, folder, data = self.config, self.folder, self.data
+        config, folder, data = self.settings, self.folder, self.data
         outputs = {output.name: output for output in self.task.outputs}
         train_targets = dict(data.parts["train"].targets)
-        level = config["evaluation"]["level"]
+        level = config.level
         metrics = dict(about)
         for part, predictions in said.items():
             metrics[part] = measure(predictions, outputs, level, train_targets)
-        if config["evaluation"]["baselines"]:
+        if config.with_baselines:
             metrics.update(compare_with_baselines(config, data, self.task, said, folder.path))
-        if config["location"] is not None:
-            metrics["location"] = locate_parts(folder.path, config, data, said)
+        if config.location is not None:
+            metrics["location"] = locate_parts(folder.path, config.location, config.level, data, said)
         for part, predictions in said.items():
             write_predictions(folder.predictions(part), predictions, data.waveform_set.metadata)
         write_json(folder.metrics_file, metrics)
@@ -64,7 +65,7 @@ class SupervisedExperiment(WaveformExperiment):
 
     def explain(self, settings: Mapping[str, Any], part: str) -> None:
         """Write ``explain/`` and figures of what the network looked at."""
-        explain_run(self.folder, self.config, self.data, self.task, settings, part)
+        explain_run(self.folder, self.settings, self.data, self.task, settings, part)
 
     @classmethod
     def explain_stored(
@@ -74,6 +75,6 @@ class SupervisedExperiment(WaveformExperiment):
         explain_stored(folder, settings, part, data_dir)
 
     @classmethod
-    def evaluate(cls, asked: dict[str, Any], checkpoints: Sequence[Path]) -> Path:
+    def evaluate(cls, asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
         """Ask one network, or several whose predictions are averaged."""
         return evaluate_ensemble(asked, checkpoints) if len(checkpoints) > 1 else evaluate(asked, checkpoints)

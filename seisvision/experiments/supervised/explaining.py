@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,14 @@ from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.experiments.supervised.prediction import true_values
 from seisvision.experiments.waveforms.network import build_task
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.files import whole_file
 from seisvision.judging.figures_sources import overlay_figure
 from seisvision.judging.saliency import find_layer, grad_cam, rank_correlations, upsample
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions
-from seisvision.records.configuration import with_own_weights
+from seisvision.records.configuration import own_weights
 from seisvision.records.folder import RunFolder, write_json
 from seisvision.tasks.supervised import SupervisedTask
 
@@ -42,7 +44,7 @@ SAME_MAPS = 0.5
 
 def explain_run(
     folder: RunFolder,
-    config: Mapping[str, Any],
+    config: Settings,
     data: EventDataModule,
     task: SupervisedTask,
     settings: Mapping[str, Any],
@@ -72,7 +74,7 @@ def explain_run(
         raise ConfigurationError(f"part='{part}' is not in this run. {did_you_mean(part, list(data.parts))}")
     task = task.cpu().eval()
     # A second network of the same shape, never trained; published weights would not be random.
-    plain = {**with_own_weights(config), "seed": config["seed"] + RANDOM_SEED_STEP}
+    plain = replace(config, model=own_weights(config.model), seed=config.seed + RANDOM_SEED_STEP)
     random = build_task(plain, task.view).eval()
     found = {}
     for output, untrained in zip(task.outputs, random.outputs, strict=True):

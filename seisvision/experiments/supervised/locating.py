@@ -204,15 +204,22 @@ def _picked_km(samples: EventSamples | TraceSamples) -> np.ndarray:
 
 def locate_parts(
     folder: Path,
-    config: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    level: float,
     data: EventDataModule,
     predictions: Mapping[str, Mapping[str, Predictions]],
 ) -> dict[str, Any]:
     """Locate the test events (else the validation events) of a run, by network and by picks; plain values for JSON.
 
     Sigmas are calibrated on the validation events.
+
+    Args:
+        folder: of the run.
+        settings: the group ``location``.
+        level: confidence level of intervals.
+        data: the parts.
+        predictions: by part and output.
     """
-    settings, level = config["location"], config["evaluation"]["level"]
     part = "test" if "test" in predictions else "val"
     output = settings["output"]
     if output not in predictions[part]:

@@ -16,6 +16,7 @@ from seisvision.data.samples.traces import sample_targets
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.experiments.waveforms.asking import from_all_processes, ids_in_data_order
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions
@@ -57,7 +58,7 @@ def unknown_targets(output: Output, n: int) -> torch.Tensor:
 
 
 def with_targets(
-    predictions: dict[str, Predictions], task: SupervisedTask, config: dict[str, Any], waveform_set: WaveformSet
+    predictions: dict[str, Predictions], task: SupervisedTask, config: Settings, waveform_set: WaveformSet
 ) -> dict[str, Predictions]:
     """Add the true values of another set where it has them, classes in the numbers of the checkpoint."""
     known = {}
@@ -74,9 +75,9 @@ def with_targets(
     return known
 
 
-def _known_classes(output: Output, config: dict[str, Any]) -> dict[str, int]:
+def _known_classes(output: Output, config: Settings) -> dict[str, int]:
     """Values of the other set's column and the class numbers of the checkpoint that they mean."""
-    labels = {name: values for name, values in (config["dataset"]["labels"].get(output.target) or {}).items() if values}
+    labels = {name: values for name, values in (config.dataset.labels.get(output.target) or {}).items() if values}
     check_labels(labels, output.target)
     number_of = {class_name: number for number, class_name in enumerate(output.describe()["class_names"])}
     unknown = [class_name for class_name in labels if class_name not in number_of]

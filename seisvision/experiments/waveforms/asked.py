@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from seisvision.experiments.waveforms.checks import check_location, check_origin
 from seisvision.experiments.waveforms.data import fits_in_memory, set_settings
 from seisvision.experiments.waveforms.data_checks import check_data
 from seisvision.experiments.waveforms.other_set import cut_as_trained, warn_of_other_window
-from seisvision.experiments.waveforms.settings import cut_section
+from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.files import write_text
 from seisvision.keys import SPLITS
@@ -40,6 +40,7 @@ from seisvision.records.known_events import (
     seen_part,
     tell_seen,
 )
+from seisvision.records.settings import EvaluateSettings, section_of
 from seisvision.records.trust.contents import built_from
 from seisvision.records.trust.machine import offset_network
 from seisvision.views.view import View
@@ -66,7 +67,7 @@ class AskedNetwork:
 
     path: Path
     content: dict[str, Any]
-    config: dict[str, Any]
+    config: Settings
     task: Any
     data: EventDataModule
     is_own: bool
@@ -80,7 +81,7 @@ class AskedNetwork:
 
     def about(self) -> dict[str, Any]:
         """What was asked about what, for the record."""
-        offsets = {"offset_hash": self.config["offset_hash"]} if self.config.get("offset_ckpt") else {}
+        offsets = {"offset_hash": self.config.offset_hash} if self.config.offset_ckpt else {}
         return {
             "checkpoint": str(self.path),
             "run_id": self.content["run_id"],
@@ -96,7 +97,7 @@ class AskedNetwork:
         }
 
 
-def ask_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents] | None = None) -> AskedNetwork:
+def ask_network(path: Path, asked: EvaluateSettings, known: Sequence[KnownEvents] | None = None) -> AskedNetwork:
     """The network of a checkpoint with its own samples, or those of the set that ``asked`` names.
 
     Sections that it learnt with predicted distances are drawn with those of the same offset network, in any set.
@@ -112,17 +113,16 @@ def ask_network(path: Path, asked: dict[str, Any], known: Sequence[KnownEvents] 
         ConfigurationError: the settings do not fit the checkpoint.
     """
     with built_from(path):
-        trained = TrainedNetwork.open(
-            path, lambda stored: {**stored, "system": asked["system"], **offset_network(stored, asked)}
-        )
-        handling = check_handling(asked.get("training_events", LEAVE_OUT))
-        if asked.get("dataset") is None:
+        here = {"system": asked.record["system"]}
+        trained = TrainedNetwork.open(path, lambda stored: stored | here | offset_network(stored, asked.offset_ckpt))
+        handling = check_handling(asked.training_events)
+        if asked.dataset is None:
             return _with_own_samples(trained, asked, known, handling)
         return _with_other_samples(trained, asked, known, handling)
 
 
 def _with_own_samples(
-    trained: TrainedNetwork, asked: dict[str, Any], known: Sequence[KnownEvents] | None, handling: str
+    trained: TrainedNetwork, asked: EvaluateSettings, known: Sequence[KnownEvents] | None, handling: str
 ) -> AskedNetwork:
     path, content, config, task = trained.path, trained.content, trained.config, trained.task
     waveform_set = _open_set(config, asked, task.view)
@@ -130,23 +130,24 @@ def _with_own_samples(
     settings = _checked_settings(config, task.view, waveform_set)
     data = _own_samples(waveform_set, config, content, settings, asked)
     # Whoever asks for a part of the training wants it; an ensemble lets nobody speak of what it knows.
-    seen = seen_part(content, asked["part"]) if known is None else Seen()
+    seen = seen_part(content, asked.part) if known is None else Seen()
     return AskedNetwork(path, content, config, task, data, True, seen, KEEP if handling == LEAVE_OUT else handling)
 
 
 def _with_other_samples(
-    trained: TrainedNetwork, asked: dict[str, Any], known: Sequence[KnownEvents] | None, handling: str
+    trained: TrainedNetwork, asked: EvaluateSettings, known: Sequence[KnownEvents] | None, handling: str
 ) -> AskedNetwork:
     content, config, view = trained.content, trained.config, trained.task.view
     section = cut_section(view)
-    dataset = cut_as_trained(asked["dataset"], section, config["dataset"][section])
-    warn_of_other_window(config["dataset"][section], dataset[section])
-    config = {**config, "dataset": dataset}
+    trained_on = config.dataset.section(section) or {}
+    dataset = cut_as_trained(asked.dataset or {}, section, trained_on)
+    warn_of_other_window(trained_on, dataset[section])
+    config = replace(config, dataset=section_of(DatasetSettings, dataset))
     check_origin(config, view)
     waveform_set = _open_set(config, asked, view)
     check_data(config, waveform_set, fits=False)
     settings = _checked_settings(config, view, waveform_set)
-    cache_dir = Path(asked["system"]["data_dir"]) / "features"
+    cache_dir = asked.system.features_dir
     seen = seen_in(waveform_set, [KnownEvents.of_checkpoint(content)] if known is None else known, cache_dir)
     tell_seen(seen, len(waveform_set), handling)
     left_out = seen.reasons() if handling == LEAVE_OUT else {}
@@ -154,25 +155,25 @@ def _with_other_samples(
     return AskedNetwork(trained.path, content, config, trained.task, data, False, seen, handling)
 
 
-def _open_set(config: dict[str, Any], asked: dict[str, Any], view: View) -> WaveformSet:
-    check_location({**config, "location": asked["location"]}, view)
-    source = instantiate(config["dataset"]["source"], SOURCE)
-    return WaveformSet(source.prepare(Path(asked["system"]["data_dir"])))
+def _open_set(config: Settings, asked: EvaluateSettings, view: View) -> WaveformSet:
+    check_location(replace(config, location=asked.location), view)
+    source = instantiate(config.dataset.source, SOURCE)
+    return WaveformSet(source.prepare(asked.system.data_dir))
 
 
-def _checked_settings(config: dict[str, Any], view: View, waveform_set: WaveformSet) -> dict[str, Any]:
-    check_bands({**config, "evaluation": {"baselines": False}}, cut_section(view), waveform_set)
+def _checked_settings(config: Settings, view: View, waveform_set: WaveformSet) -> dict[str, Any]:
+    check_bands(replace(config, with_baselines=False), cut_section(view), waveform_set)
     return set_settings(config, view, waveform_set)
 
 
-def result_folder(asked: dict[str, Any], checkpoints: Sequence[Path], name: str, fingerprint: str, part: str) -> Path:
+def result_folder(asked: EvaluateSettings, checkpoints: Sequence[Path], name: str, fingerprint: str, part: str) -> Path:
     """Make the folder of an evaluation; the same evaluation has the same folder."""
     folder_name = f"{name}-{fingerprint}-{part}-{_short_hash(checkpoints, asked)}"
-    folder = Path(asked["system"]["runs_dir"]) / "evaluate" / folder_name
+    folder = asked.system.runs_dir / "evaluate" / folder_name
     folder.mkdir(parents=True, exist_ok=True)
     check_plain(folder)
     clear_below(folder)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(asked)))
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(asked.record))))
     return folder
 
 
@@ -187,23 +188,23 @@ def _check_same_data(waveform_set: WaveformSet, content: dict[str, Any]) -> None
 
 def _own_samples(
     waveform_set: WaveformSet,
-    config: dict[str, Any],
+    config: Settings,
     content: dict[str, Any],
     settings: dict[str, Any],
-    asked: dict[str, Any],
+    asked: EvaluateSettings,
 ) -> EventDataModule:
     """The parts as they were in training, taken from the checkpoint and not drawn again."""
-    if asked["part"] not in (*SPLITS, ALL):
-        raise ConfigurationError(f"part='{asked['part']}' is unknown. {did_you_mean(asked['part'], [*SPLITS, ALL])}")
+    if asked.part not in (*SPLITS, ALL):
+        raise ConfigurationError(f"part='{asked.part}' is unknown. {did_you_mean(asked.part, [*SPLITS, ALL])}")
     split = Split({part: tuple(ids) for part, ids in content["split"].items()}, content["split_unit"])
     return _data_module(waveform_set, split, config, settings, asked)
 
 
 def _other_samples(
     waveform_set: WaveformSet,
-    config: dict[str, Any],
+    config: Settings,
     settings: dict[str, Any],
-    asked: dict[str, Any],
+    asked: EvaluateSettings,
     left_out: Mapping[str, str],
 ) -> EventDataModule:
     """Everything in another set, labelled or not, but for what is left out."""
@@ -213,23 +214,23 @@ def _other_samples(
 
 
 def _data_module(
-    waveform_set: WaveformSet, split: Split, config: dict[str, Any], settings: dict[str, Any], asked: dict[str, Any]
+    waveform_set: WaveformSet, split: Split, config: Settings, settings: dict[str, Any], asked: EvaluateSettings
 ) -> EventDataModule:
     return EventDataModule(
         waveform_set,
         split,
         **settings,
-        batch_size=config["trainer"]["batch_size"],
-        num_workers=asked["system"]["num_workers"],
-        in_memory=fits_in_memory(asked["system"], waveform_set, settings),
-        seed=config["seed"],
-        refit=config["split"]["refit"] and bool(settings["samples"]["targets"]),
+        batch_size=config.trainer.batch_size,
+        num_workers=asked.system.num_workers,
+        in_memory=fits_in_memory(asked.system, waveform_set, settings),
+        seed=config.seed,
+        refit=config.split.refit and bool(settings["samples"]["targets"]),
     )
 
 
-def _short_hash(checkpoints: Sequence[Path], asked: dict[str, Any]) -> str:
+def _short_hash(checkpoints: Sequence[Path], asked: EvaluateSettings) -> str:
     """Short hash of what was evaluated and how; the machine does not count."""
-    wanted = [asked.get("dataset"), asked["level"], asked["location"], asked.get("training_events", LEAVE_OUT)]
+    wanted = [asked.dataset, asked.level, asked.location, asked.training_events]
     # Checkpoints by content, not by path: a folder that moves keeps its evaluations.
     settings = json.dumps(wanted, sort_keys=True)
     return hashlib.sha256(b"".join(path.read_bytes() for path in checkpoints) + settings.encode()).hexdigest()[:8]

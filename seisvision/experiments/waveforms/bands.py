@@ -8,6 +8,7 @@ from typing import Any
 
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.configuration import leaves
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ PICTURE_KEYS = ("band_hz", "bands_hz", "frequency_range_hz")
 """Settings of views that hold a band."""
 
 
-def check_bands(config: Mapping[str, Any], section: str, waveform_set: WaveformSet) -> None:
+def check_bands(config: Settings, section: str, waveform_set: WaveformSet) -> None:
     """Refuse bands that the samples cannot hold: of pictures, of detected onsets and of baselines.
 
     Pictures need all of a band. Onsets and baselines take what of a band lies below the Nyquist frequency, which is
@@ -32,18 +33,18 @@ def check_bands(config: Mapping[str, Any], section: str, waveform_set: WaveformS
     Raises:
         ConfigurationError: names the band, the Nyquist frequency and the setting.
     """
-    cut = config["dataset"].get(section) or {}
+    cut = config.dataset.section(section) or {}
     stored_hz = float(waveform_set.metadata["trace_sampling_rate_hz"].max())
     rate_hz = float(cut.get("sampling_rate_hz") or stored_hz)
-    for key, (low_hz, high_hz) in bands_of(config["view"], "view", PICTURE_KEYS):
+    for key, (low_hz, high_hz) in bands_of(config.view, "view", PICTURE_KEYS):
         reaches = high_hz > rate_hz / 2 or (high_hz == rate_hz / 2 and not key.endswith("range_hz"))
         if reaches:
             _refuse(key, (low_hz, high_hz), rate_hz)
     # Onsets are detected in what is stored, before it is resampled.
     _check_partly(bands_of(cut.get("onset") or {}, f"dataset.{section}.onset", ("bands_hz",)), stored_hz)
-    if config["evaluation"]["baselines"] and config["task"].get("outputs"):
+    if config.with_baselines and config.task.get("outputs"):
         names = ("bands_hz", "ratio_bands_hz")
-        _check_partly(bands_of(config["dataset"].get("baselines") or {}, "dataset.baselines", names), rate_hz)
+        _check_partly(bands_of(config.dataset.baselines or {}, "dataset.baselines", names), rate_hz)
 
 
 def bands_of(settings: Mapping[str, Any], where: str, names: tuple[str, ...]) -> Iterator[tuple[str, Band]]:

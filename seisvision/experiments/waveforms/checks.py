@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seisvision.base.units import unit_named
 from seisvision.errors import ConfigurationError
-from seisvision.experiments.waveforms.settings import Config, cut_settings, output_settings
+from seisvision.experiments.waveforms.settings import Settings, cut_settings, output_settings
 from seisvision.location.choices import LEVELS, MODES
 from seisvision.views.view import View
 
@@ -12,32 +12,32 @@ TRACE_SPLITS = ("trace", "station")
 """Values of ``split.by`` that deal traces, not events."""
 
 
-def check_split(config: Config, view: View) -> None:
+def check_split(config: Settings, view: View) -> None:
     """Refuse to deal single traces where samples are whole events, before a set is made.
 
     Raises:
         ConfigurationError: names the setting.
     """
-    if config["split"]["by"] in TRACE_SPLITS and not unit_named(view.unit).numbers_rows:
+    if config.split.by in TRACE_SPLITS and not unit_named(view.unit).numbers_rows:
         plural = unit_named(view.unit).plural
         raise ConfigurationError(
-            f"split.by={config['split']['by']} deals single traces, but {config['view']['_target_']} draws {plural}. "
+            f"split.by={config.split.by} deals single traces, but {config.view['_target_']} draws {plural}. "
             "Choose split=careful, or a view of single traces such as view=spectrogram."
         )
 
 
-def check_location(config: Config, view: View) -> None:
+def check_location(config: Settings, view: View) -> None:
     """Refuse a location that could not be made of what will be predicted, before anything is trained.
 
     Raises:
         ConfigurationError: no output in km of single traces has that name, or mode or level are not allowed.
     """
-    settings = config["location"]
+    settings = config.location
     if settings is None:
         return
-    if config["split"]["by"] in TRACE_SPLITS:
+    if config.split.by in TRACE_SPLITS:
         raise ConfigurationError(
-            f"location needs an event's traces in one part, but split.by={config['split']['by']} deals them apart. "
+            f"location needs an event's traces in one part, but split.by={config.split.by} deals them apart. "
             "Choose split=careful, or location=none."
         )
     distances = [output["name"] for output in output_settings(config) if output.get("unit") == "km"]
@@ -54,7 +54,7 @@ def check_location(config: Config, view: View) -> None:
         )
 
 
-def check_origin(config: Config, view: View) -> None:
+def check_origin(config: Settings, view: View) -> None:
     """Refuse pictures that would give away what an output is asked to find without the origin time.
 
     Raises:
@@ -66,7 +66,7 @@ def check_origin(config: Config, view: View) -> None:
             continue
         if view.uses_origin:
             raise ConfigurationError(
-                f"Output '{output['name']}' must be found without the origin time, but {config['view']['_target_']} "
+                f"Output '{output['name']}' must be found without the origin time, but {config.view['_target_']} "
                 "draws from it. Choose another view, such as view=spectrogram."
             )
         window = cut_settings(config, view)["window"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from seisvision.data.samples.usability import refuse_nothing, usable_table
@@ -16,15 +15,22 @@ from seisvision.experiments.waveforms.bands import check_bands
 from seisvision.experiments.waveforms.checks import TRACE_SPLITS, check_location, check_origin, check_split
 from seisvision.experiments.waveforms.data_checks import check_data
 from seisvision.experiments.waveforms.offsets import offsets_of
-from seisvision.experiments.waveforms.settings import Config, check_classes, cut_section, data_settings, output_settings
+from seisvision.experiments.waveforms.settings import (
+    Settings,
+    check_classes,
+    cut_section,
+    data_settings,
+    output_settings,
+)
 from seisvision.public import SOURCE
 from seisvision.records.configuration import instantiate
+from seisvision.records.settings import SystemSettings
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
 
 
-def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
+def draw_split(config: Settings, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
     """The split that the configuration describes; the same for every process and every run that asks for it.
 
     Only what can be served is dealt, so that the parts have the sizes asked for. Events are dealt whole, single traces
@@ -35,28 +41,28 @@ def draw_split(config: Config, waveform_set: WaveformSet, settings: dict[str, An
         waveform_set: the set.
         settings: of :func:`set_settings`.
     """
-    asked = config["split"]
-    unit = "trace" if asked["by"] in TRACE_SPLITS else "event"
-    if asked["column"] is not None:
-        return _with_warning(Split.from_column(waveform_set.metadata, asked["column"], unit), waveform_set)
-    if asked.get("before_select"):
+    asked = config.split
+    unit = "trace" if asked.by in TRACE_SPLITS else "event"
+    if asked.column is not None:
+        return _with_warning(Split.from_column(waveform_set.metadata, asked.column, unit), waveform_set)
+    if asked.before_select:
         # The parts of the whole set; events that are not selected, or lack this target, are then left out of them.
         settings = {**settings, "select": None, "samples": {**settings["samples"], "targets": {}}}
     table = usable_table(waveform_set, unit, **settings)
     if table.empty:
         refuse_nothing(waveform_set, **settings)
-    if asked["test_fraction"] == asked["val_fraction"] == 0 and asked["n_folds"] is None:
+    if asked.test_fraction == asked.val_fraction == 0 and asked.n_folds is None:
         return Split({"train": tuple(str(name) for name in table.index)}, unit)
     first = next(iter(output_settings(config)), {})
     return make_split(
         table,
-        test_fraction=asked["test_fraction"],
-        val_fraction=asked["val_fraction"],
-        by=asked["by"],
-        stratify_by=first["target"] if asked["stratify"] and "class_names" in first else None,
-        seed=asked["seed"],
-        fold=asked["fold"],
-        n_folds=asked["n_folds"],
+        test_fraction=asked.test_fraction,
+        val_fraction=asked.val_fraction,
+        by=asked.by,
+        stratify_by=first["target"] if asked.stratify and "class_names" in first else None,
+        seed=asked.seed,
+        fold=asked.fold,
+        n_folds=asked.n_folds,
         unit=unit,
         told=told_twice(EventFacts.of(waveform_set)),
     )
@@ -82,7 +88,7 @@ def _with_warning(split: Split, waveform_set: WaveformSet) -> Split:
     return split
 
 
-def set_settings(config: Config, view: View, waveform_set: WaveformSet) -> dict[str, Any]:
+def set_settings(config: Settings, view: View, waveform_set: WaveformSet) -> dict[str, Any]:
     """What :func:`data_settings` says, with predicted distances of a set where ``offset_ckpt`` names a network.
 
     Raises:
@@ -90,12 +96,12 @@ def set_settings(config: Config, view: View, waveform_set: WaveformSet) -> dict[
         ConfigurationError: it does not predict distances in km from single traces.
     """
     settings = data_settings(config, view)
-    if config.get("offset_ckpt"):
+    if config.offset_ckpt:
         settings["samples"]["offsets"] = offsets_of(config, waveform_set)
     return settings
 
 
-def build_data(config: Config, view: View) -> EventDataModule:
+def build_data(config: Settings, view: View) -> EventDataModule:
     """The data module of the experiment, its waveform set made, brought near and checked first.
 
     Raises:
@@ -105,9 +111,9 @@ def build_data(config: Config, view: View) -> EventDataModule:
     check_origin(config, view)
     check_location(config, view)
     check_classes(config)
-    path = instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
-    if config["system"].get("scratch"):
-        path = stage_to_scratch(path, config["system"]["scratch"])
+    path = instantiate(config.dataset.source, SOURCE).prepare(config.system.data_dir)
+    if config.system.scratch:
+        path = stage_to_scratch(path, config.system.scratch)
     waveform_set = WaveformSet(path)
     check_bands(config, cut_section(view), waveform_set)
     check_classes(config, waveform_set)
@@ -119,17 +125,17 @@ def build_data(config: Config, view: View) -> EventDataModule:
         draw_split(config, waveform_set, settings),
         **settings,
         class_names={output["target"]: output["class_names"] for output in outputs if "class_names" in output},
-        batch_size=config["trainer"]["batch_size"],
-        num_workers=config["system"]["num_workers"],
-        in_memory=fits_in_memory(config["system"], waveform_set, settings),
-        seed=config["seed"],
-        refit=config["split"]["refit"],
+        batch_size=config.trainer.batch_size,
+        num_workers=config.system.num_workers,
+        in_memory=fits_in_memory(config.system, waveform_set, settings),
+        seed=config.seed,
+        refit=config.split.refit,
     )
 
 
-def fits_in_memory(system: Config, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
+def fits_in_memory(system: SystemSettings, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
     """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
     samples = settings["samples"]
     rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
     values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].length_s * rate_hz
-    return 4 * values <= 1e9 * system["memory_gb"]
+    return 4 * values <= 1e9 * system.memory_gb

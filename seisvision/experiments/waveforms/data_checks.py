@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from seisvision.data.audit.table import AuditTable
 from seisvision.data.audit.targets import Learnt
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
+from seisvision.experiments.waveforms.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ SAID = ("target_", "angle_", "depth_", "magnitude_", "distance_", "origin_contra
 """Beginnings of the codes of warnings that concern what is learnt, and are said before the training."""
 
 
-def check_data(config: Mapping[str, Any], waveform_set: WaveformSet, *, fits: bool = True) -> None:
+def check_data(config: Settings, waveform_set: WaveformSet, *, fits: bool = True) -> None:
     """Refuse sets that show a fatal fault, and warn of what tells the class without the waveform.
 
     Looks at every output: classes, numbers and angles, in the events that ``dataset.select`` keeps; for clusters at
@@ -50,7 +50,7 @@ def check_data(config: Mapping[str, Any], waveform_set: WaveformSet, *, fits: bo
     """
     findings = by_severity({(item.code, item.title): item for item in _findings(config, waveform_set, fits)}.values())
     fatal = [finding for finding in findings if finding.severity == "fatal"]
-    allowed = {str(code) for code in config["dataset"].get("allow_findings") or ()}
+    allowed = {str(code) for code in config.dataset.allow_findings or ()}
     _refuse([finding for finding in fatal if finding.code not in allowed], allowed, waveform_set)
     for finding in fatal:
         log.warning("Allowed although fatal: %s", finding.sentence())
@@ -63,11 +63,11 @@ def check_data(config: Mapping[str, Any], waveform_set: WaveformSet, *, fits: bo
         _warn([item for item in warnings if item.code.startswith(CONFOUND)], waveform_set)
 
 
-def _outputs(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list(config["task"].get("outputs") or [])
+def _outputs(config: Settings) -> list[Mapping[str, Any]]:
+    return list(config.task.get("outputs") or [])
 
 
-def _findings(config: Mapping[str, Any], waveform_set: WaveformSet, fits: bool) -> Iterator[Finding]:
+def _findings(config: Settings, waveform_set: WaveformSet, fits: bool) -> Iterator[Finding]:
     outputs = _outputs(config)
     table = AuditTable(waveform_set, CLASS_COLUMN)
     rows = _selected(config, table)
@@ -80,20 +80,20 @@ def _findings(config: Mapping[str, Any], waveform_set: WaveformSet, fits: bool) 
     harmless = () if outputs else OF_NUMBERS
     yield from _softened(check_table(table, learnt), harmless)
     for column in classes:
-        labelled = AuditTable(waveform_set, column, config["dataset"]["labels"].get(column))
+        labelled = AuditTable(waveform_set, column, config.dataset.labels.get(column))
         yield from check_labels(labelled)
         yield from confound_findings(class_confounds(labelled) if fits else [], set_confounds(labelled))
     if not classes:
         yield from _softened(check_labels(table), OF_CLASSES)
     if fits:
-        pairs = set_copies(waveform_set, table, Path(config["system"]["data_dir"]) / "features")
+        pairs = set_copies(waveform_set, table, config.system.features_dir)
         yield from copy_findings(table, [pair for pair in pairs if rows[list(pair)].all()], int(rows.sum()))
 
 
-def _selected(config: Mapping[str, Any], table: AuditTable) -> np.ndarray:
+def _selected(config: Settings, table: AuditTable) -> np.ndarray:
     """Bool (N,): traces of events that ``dataset.select`` keeps; all where it names a column the set lacks."""
     rows = np.ones(table.n_traces, dtype=bool)
-    for column, values in (config["dataset"].get("select") or {}).items():
+    for column, values in (config.dataset.select or {}).items():
         if table.has(column):
             rows &= table.metadata[column].astype(str).isin([str(value) for value in values]).to_numpy()
     return rows

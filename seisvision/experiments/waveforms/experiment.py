@@ -17,8 +17,10 @@ from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.experiments.waveforms.tables import write_excluded
 from seisvision.models.backbone import norm_of_one_value
+from seisvision.records.folder import RunFolder
 from seisvision.records.known_events import KnownEvents
 from seisvision.runs.experiment import Experiment
 from seisvision.runs.trainers import build_predictor
@@ -38,14 +40,18 @@ class WaveformExperiment(Experiment):
     view: View
     data: EventDataModule
 
+    def __init__(self, config: dict[str, Any], folder: RunFolder) -> None:
+        super().__init__(config, folder)
+        self.settings = Settings.of(config)
+
     def load(self) -> None:
         """Open, check and split the waveform set; it is made first where it is not there."""
-        self.view = build_view(self.config)
-        self.data = build_data(self.config, self.view)
+        self.view = build_view(self.settings.view)
+        self.data = build_data(self.settings, self.view)
 
     def build(self) -> pl.LightningModule:
         """The untrained task, which knows the scales of what it is to predict."""
-        self.task = build_task(self.config, self.view)
+        self.task = build_task(self.settings, self.view)
         for output in self.task.outputs:
             output.fit_statistics(torch.from_numpy(self.data.parts["train"].targets[output.target]))
         return self.task
@@ -70,7 +76,7 @@ class WaveformExperiment(Experiment):
         log.info("run      %s (%s)", self.folder.run_id, self.config["name"])
         log.info(
             "data     %s: %s %s, split by %s, hash %s",
-            data.waveform_set.path, sizes, unit_named(unit).plural, self.config["split"]["by"], data.split.hash,
+            data.waveform_set.path, sizes, unit_named(unit).plural, self.settings.split.by, data.split.hash,
         )  # fmt: skip
         for target, counts in data.counts["train"].items():
             log.info("classes  %s in training: %s", target, ", ".join(f"{n} {name}" for name, n in counts.items()))
@@ -101,7 +107,7 @@ class WaveformExperiment(Experiment):
     def content(self) -> dict[str, Any]:
         """Outputs, view, data, split, and what tells the events learnt from from others; the folder lists them too."""
         data = self.data
-        known = KnownEvents.of_training(data, Path(self.config["system"]["data_dir"]) / "features")
+        known = KnownEvents.of_training(data, Path(self.settings.system.data_dir) / "features")
         if rank_and_size()[0] == 0:
             known.write(self.folder.path / "known_events.csv")
         return {
@@ -125,7 +131,7 @@ class WaveformExperiment(Experiment):
         return {
             "outputs": [output.describe() for output in self.task.outputs],
             "data": {
-                "name": self.config["dataset"]["name"],
+                "name": self.settings.dataset.name,
                 "fingerprint": data.waveform_set.fingerprint,
                 "split_hash": data.split.hash,
                 "unit": self.view.unit,
@@ -146,6 +152,5 @@ class WaveformExperiment(Experiment):
 
     def predictor(self) -> pl.Trainer:
         """A trainer that predicts where this process has trained."""
-        trained = self.config["trainer"]
-        accelerator = trained.get("accelerator", "auto")
-        return build_predictor(self.config, accelerator, self.config["system"], trained.get("devices", 1))
+        trained = self.settings.trainer
+        return build_predictor(trained, self.settings.system, trained.accelerator, trained.devices)

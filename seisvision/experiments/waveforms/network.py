@@ -7,19 +7,20 @@ from typing import Any
 import torch
 
 from seisvision.errors import ConfigurationError
-from seisvision.experiments.waveforms.settings import Config, output_settings
+from seisvision.experiments.waveforms.settings import Settings, output_settings
 from seisvision.public import AUGMENTATION, MODEL, OPTIMIZER, SCHEDULER, TASK, VIEW
 from seisvision.records.configuration import instantiate, model_takes
+from seisvision.records.settings import Spec
 from seisvision.seeding import stream_seed
 from seisvision.views.view import View
 
 
-def build_view(config: Config) -> View:
+def build_view(settings: Spec) -> View:
     """The view that draws pictures."""
-    return instantiate(config["view"], VIEW)
+    return instantiate(settings, VIEW)
 
 
-def build_task(config: Config, view: View) -> Any:
+def build_task(config: Settings, view: View) -> Any:
     """The :class:`SupervisedTask` or :class:`DeepClusterTask`, freshly initialised from the run's seed.
 
     Raises:
@@ -27,17 +28,17 @@ def build_task(config: Config, view: View) -> Any:
     """
     outputs = output_settings(config)
     if outputs:
-        _check_monitor(config["task"]["monitor"][0], [output["name"] for output in outputs])
-    torch.manual_seed(stream_seed(config["seed"], "initialisation"))
+        _check_monitor(config.task["monitor"][0], [output["name"] for output in outputs])
+    torch.manual_seed(stream_seed(config.seed, "initialisation"))
     return instantiate(
-        config["task"],
+        config.task,
         TASK,
-        model=build_model(config["model"], picture_channels(config, view)),
+        model=build_model(config.model, picture_channels(config, view)),
         view=view,
-        optimizer=instantiate(config["optimizer"], OPTIMIZER),
-        scheduler=instantiate(config["scheduler"], SCHEDULER),
-        augment=instantiate(config["augment"], AUGMENTATION, seed=config["seed"]),
-        seed=config["seed"],
+        optimizer=instantiate(config.optimizer, OPTIMIZER),
+        scheduler=instantiate(config.scheduler, SCHEDULER),
+        augment=instantiate(config.augment, AUGMENTATION, seed=config.seed),
+        seed=config.seed,
     )
 
 
@@ -49,12 +50,12 @@ def _check_monitor(monitor: str, names: list[str]) -> None:
         )
 
 
-def picture_channels(config: Config, view: View) -> int:
+def picture_channels(config: Settings, view: View) -> int:
     """Channels of the pictures that reach the backbone, behind the fixed front end of the task."""
-    return view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
+    return view.out_channels * (2 if config.task.get("front") == "sobel" else 1)
 
 
-def build_model(settings: Config, in_channels: int) -> Any:
+def build_model(settings: Spec, in_channels: int) -> Any:
     """The backbone for pictures of ``in_channels`` channels; one that takes no number of channels is built as it is.
 
     Raises:

@@ -19,7 +19,7 @@ from seisvision.data.samples.usability import unusable_samples, with_cache
 from seisvision.data.serving.collate import collate_events
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.experiments.waveforms.settings import sample_settings
+from seisvision.experiments.waveforms.settings import Settings, sample_settings
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.files import check_writable, clear_lock, locked
 from seisvision.records.checkpoint import checkpoint_hash, find_checkpoint
@@ -33,7 +33,7 @@ BATCH_TRACES = 64
 OFFSET_COLUMN = "path_ep_distance_km"
 
 
-def offsets_of(config: Mapping[str, Any], waveform_set: WaveformSet) -> PredictedOffsets:
+def offsets_of(config: Settings, waveform_set: WaveformSet) -> PredictedOffsets:
     """Distances for the traces of a set from the network that ``offset_ckpt`` names.
 
     They are kept in the data folder under the hash of the checkpoint and the fingerprint of the set; processes that ask
@@ -43,9 +43,9 @@ def offsets_of(config: Mapping[str, Any], waveform_set: WaveformSet) -> Predicte
         CheckpointError: there is no such checkpoint, it cannot be used, or it is not the one the run began with.
         ConfigurationError: the checkpoint does not predict distances in km from single traces.
     """
-    asked = config["offset_hash"]
+    asked = config.offset_hash
     try:
-        checkpoint = find_checkpoint(config["offset_ckpt"])
+        checkpoint = find_checkpoint(str(config.offset_ckpt))
     except CheckpointError as error:
         raise CheckpointError(
             f"The distances of the sections are those of the network {asked}, and it is gone: {error} Where it lies "
@@ -57,7 +57,7 @@ def offsets_of(config: Mapping[str, Any], waveform_set: WaveformSet) -> Predicte
             f"{checkpoint} has changed: its hash is {digest}, the run was made for {asked}. Repeat the command, which "
             "makes a run for the new network."
         )
-    path = Path(config["system"]["data_dir"]) / "features" / f"offsets-{digest}-{waveform_set.fingerprint}.csv"
+    path = config.system.features_dir / f"offsets-{digest}-{waveform_set.fingerprint}.csv"
     offsets = _kept_or_predicted(waveform_set, checkpoint, path)
     known = np.isfinite(offsets.offset_km)
     log.info("offsets  of %d of %d traces by checkpoint %s: %s", known.sum(), len(known), digest, path)
@@ -102,7 +102,7 @@ def predict_offsets(
     if content["data_fingerprint"] == waveform_set.fingerprint:
         log.warning("offset_ckpt=%s was trained on this very set: its errors here are too small", checkpoint_path)
     _tell_seen(content, waveform_set, checkpoint_path, cache_dir)
-    samples = with_cache({**sample_settings(config, view), "targets": {}, "seed": config["seed"]}, cache_dir)
+    samples = with_cache({**sample_settings(config, view), "targets": {}, "seed": config.seed}, cache_dir)
     n_traces = len(waveform_set.metadata)
     problems = unusable_samples(waveform_set, samples=samples, unit="trace")
     reasons = [problems.get(str(row), "") for row in range(n_traces)]

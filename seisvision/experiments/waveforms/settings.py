@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from seisvision.base.units import unit_named
@@ -12,18 +12,100 @@ from seisvision.data.samples.window import Window
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.plain_types import shortened
+from seisvision.records.settings import Spec, SystemSettings, TrainerSettings, section_of
+from seisvision.seeding import DEFAULT_SEED
 from seisvision.views.view import View
 
-Config = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """The group ``dataset``: where the set comes from, what its values mean, how samples are cut from it."""
+
+    name: str
+    source: Spec
+    labels: Mapping[str, Any]
+    """Column, then class and the values that mean it."""
+    samples: Mapping[str, Any] | None = None
+    traces: Mapping[str, Any] | None = None
+    """How events and single traces are cut; see :func:`cut_settings`."""
+    select: Mapping[str, Any] | None = None
+    baselines: Mapping[str, Any] = field(default_factory=dict)
+    allow_findings: Sequence[str] | None = None
+    """Codes of fatal findings of the audit that are known and accepted."""
+
+    def section(self, name: str) -> Mapping[str, Any] | None:
+        """``samples`` or ``traces``."""
+        found = {"samples": self.samples, "traces": self.traces}
+        return found.get(name)
 
 
-def output_settings(config: Config) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class SplitSettings:
+    """The group ``split``: which events train, validate and test."""
+
+    by: str
+    seed: int = DEFAULT_SEED
+    test_fraction: float = 0.2
+    val_fraction: float = 0.3
+    stratify: bool = False
+    fold: int | None = None
+    n_folds: int | None = None
+    column: str | None = None
+    refit: bool = False
+    before_select: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that an experiment on waveforms is told; built once from the configuration of its run."""
+
+    seed: int
+    dataset: DatasetSettings
+    split: SplitSettings
+    view: Spec
+    model: Spec
+    task: Spec
+    optimizer: Spec
+    scheduler: Spec | None
+    augment: Spec | None
+    trainer: TrainerSettings
+    system: SystemSettings
+    level: float = 0.95
+    """Of every interval."""
+    with_baselines: bool = True
+    with_test: bool = True
+    """Whether the test samples are looked at."""
+    location: Mapping[str, Any] | None = None
+    offset_ckpt: str | None = None
+    offset_hash: str | None = None
+    """The network whose distances stand in place of those from coordinates, and its content."""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Settings:
+        """From a resolved configuration, whether it was composed just now or stored with a run."""
+        evaluation = config.get("evaluation") or {}
+        return section_of(
+            cls,
+            config,
+            dataset=section_of(DatasetSettings, config["dataset"]),
+            split=section_of(SplitSettings, config["split"]),
+            trainer=TrainerSettings.of(config["trainer"]),
+            system=SystemSettings.of(config["system"]),
+            scheduler=config.get("scheduler"),
+            augment=config.get("augment"),
+            level=evaluation.get("level", cls.level),
+            with_baselines=evaluation.get("baselines", cls.with_baselines),
+            with_test=(config.get("run") or {}).get("test", cls.with_test),
+        )
+
+
+def output_settings(config: Settings) -> list[dict[str, Any]]:
     """What the task predicts; nothing where it finds clusters.
 
     Raises:
         ConfigurationError: they are no list of descriptions.
     """
-    outputs = config["task"].get("outputs") or []
+    outputs = config.task.get("outputs") or []
     if not isinstance(outputs, list | tuple) or not all(isinstance(one, Mapping) for one in outputs):
         raise ConfigurationError(
             f"task.outputs={shortened(outputs)} is not allowed; give the settings of each output below its name."
@@ -31,18 +113,18 @@ def output_settings(config: Config) -> list[dict[str, Any]]:
     return [dict(one) for one in outputs]
 
 
-def class_map(config: Config, column: str) -> dict[str, int]:
+def class_map(config: Settings, column: str) -> dict[str, int]:
     """Values of ``column`` and the class numbers they mean, in the order of ``dataset.labels``.
 
     Raises:
         ConfigurationError: the labels are not well-formed, see :func:`check_labels`.
     """
-    labels = config["dataset"]["labels"].get(column) or {}
+    labels = config.dataset.labels.get(column) or {}
     check_labels(labels, column)
     return {str(value): number for number, values in enumerate(labels.values()) for value in values}
 
 
-def sample_settings(config: Config, view: View, components: str | None = None) -> dict[str, Any]:
+def sample_settings(config: Settings, view: View, components: str | None = None) -> dict[str, Any]:
     """Keyword arguments of ``EventSamples`` or ``TraceSamples``, whichever the view draws.
 
     Args:
@@ -72,7 +154,7 @@ def cut_section(view: View) -> str:
     return unit_named(view.unit).section
 
 
-def cut_settings(config: Config, view: View) -> dict[str, Any]:
+def cut_settings(config: Settings, view: View) -> dict[str, Any]:
     """``dataset.samples`` or ``dataset.traces``, whichever the view draws.
 
     Raises:
@@ -80,7 +162,7 @@ def cut_settings(config: Config, view: View) -> dict[str, Any]:
             number.
     """
     section = cut_section(view)
-    settings = config["dataset"].get(section)
+    settings = config.dataset.section(section)
     if settings and settings.get("station_choice") == "random" and settings["min_stations"] != settings["max_stations"]:
         raise ConfigurationError(
             f"station_choice=random hides how many stations recorded an event, and with max_stations="
@@ -89,25 +171,25 @@ def cut_settings(config: Config, view: View) -> dict[str, Any]:
         )
     if not settings:
         raise ConfigurationError(
-            f"{config['view']['_target_']} draws single traces, but dataset.{section} of '{config['dataset']['name']}' "
+            f"{config.view['_target_']} draws single traces, but dataset.{section} of '{config.dataset.name}' "
             "does not say how to cut them. Choose another data set, such as dataset=synthetic_traces, or a view "
             "of whole events, such as view=bands."
         )
     return dict(settings)
 
 
-def data_settings(config: Config, view: View) -> dict[str, Any]:
+def data_settings(config: Settings, view: View) -> dict[str, Any]:
     """Keyword arguments of ``EventDataModule`` that do not depend on the split."""
     return {
         "samples": sample_settings(config, view),
         "unit": view.unit,
-        "select": config["dataset"].get("select"),
-        "min_stations": config["dataset"]["samples"]["min_stations"] if view.unit == "event" else 1,
-        "cache_dir": Path(config["system"]["data_dir"]) / "features",
+        "select": config.dataset.select,
+        "min_stations": (config.dataset.samples or {})["min_stations"] if view.unit == "event" else 1,
+        "cache_dir": config.system.features_dir,
     }
 
 
-def check_classes(config: Config, waveform_set: WaveformSet | None = None) -> None:
+def check_classes(config: Settings, waveform_set: WaveformSet | None = None) -> None:
     """Refuse classes that are not well defined, or of which a set has no event.
 
     Raises:
@@ -117,7 +199,7 @@ def check_classes(config: Config, waveform_set: WaveformSet | None = None) -> No
         if "class_names" not in output:
             continue
         column = output["target"]
-        labels = config["dataset"]["labels"].get(column) or {}
+        labels = config.dataset.labels.get(column) or {}
         check_labels(labels, column)
         if len(labels) == 1:
             raise ConfigurationError(

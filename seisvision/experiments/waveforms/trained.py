@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.experiments.waveforms.network import build_task, build_view, picture_channels
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.checkpoint import load_checkpoint
 from seisvision.records.trust.contents import built_from, check_content, load_weights
 from seisvision.records.trust.stored import check_weights, checked_config
@@ -22,13 +23,13 @@ class TrainedNetwork:
     Args:
         path: of its checkpoint.
         content: what the checkpoint says beside the weights.
-        config: of its training, as it was adapted to where it is asked now.
+        config: settings of its training, as they were adapted to where it is asked now.
         task: the network.
     """
 
     path: Path
     content: dict[str, Any]
-    config: dict[str, Any]
+    config: Settings
     task: Any
 
     @classmethod
@@ -47,10 +48,10 @@ class TrainedNetwork:
             checkpoint = load_checkpoint(path)
             check_content(checkpoint, path)
             content = checkpoint["seisvision"]
-            config = checked_config(content["config"], path)
-            config = adapt(config) if adapt else config
-            view = build_view(config)
-            check_weights(config, picture_channels(config, view), checkpoint, path)
+            stored = checked_config(content["config"], path)
+            config = Settings.of(adapt(stored) if adapt else stored)
+            view = build_view(config.view)
+            check_weights(config.model, picture_channels(config, view), checkpoint, path)
             task = build_task(config, view)
             load_weights(task, checkpoint, path)
             return cls(path, content, config, task)

@@ -36,17 +36,17 @@ def machine_settings(config: Mapping[str, Any], data_dir: Path | None, run: Path
     return {**DEFAULTS, "data_dir": str(folder), "runs_dir": str(run.parent), "scratch": None}
 
 
-def offset_network(config: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Where the network of a checkpoint's distances lies now, if ``asked`` says so; its content must be the same.
+def offset_network(config: Mapping[str, Any], offset_ckpt: str | None) -> dict[str, Any]:
+    """Where the network of a checkpoint's distances lies now, if that is said; its content must be the same.
 
     Raises:
         ConfigurationError: the network of the checkpoint knows no predicted distances.
     """
-    if not asked.get("offset_ckpt"):
+    if not offset_ckpt:
         return {}
     if not config.get("offset_ckpt"):
         raise ConfigurationError(
-            f"offset_ckpt={asked['offset_ckpt']} has no use here: the checkpoint was not trained on predicted "
+            f"offset_ckpt={offset_ckpt} has no use here: the checkpoint was not trained on predicted "
             "distances. Leave it out."
         )
-    return {"offset_ckpt": asked["offset_ckpt"]}
+    return {"offset_ckpt": offset_ckpt}

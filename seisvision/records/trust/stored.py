@@ -103,7 +103,7 @@ def _check_windows(dataset: Mapping[str, Any]) -> None:
             )
 
 
-def check_weights(config: Mapping[str, Any], in_channels: int, checkpoint: Mapping[str, Any], path: Path) -> None:
+def check_weights(settings: Mapping[str, Any], in_channels: int, checkpoint: Mapping[str, Any], path: Path) -> None:
     """Refuse weights that are not those of the network that the configuration names, before memory is taken for it.
 
     Networks of packages of one's own are left to be built: they may not know how to be without memory.
@@ -111,7 +111,6 @@ def check_weights(config: Mapping[str, Any], in_channels: int, checkpoint: Mappi
     Raises:
         CheckpointError: number or shape of the weights differ.
     """
-    settings = config["model"]
     target = settings.get("_target_")
     if not isinstance(target, str) or public_name(target) not in NAMES[MODEL]:
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from small_runs import small_config
 from seisvision.experiments.supervised import experiment as supervised
 from seisvision.experiments.waveforms import experiment as waveforms
 from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.folder import RunFolder
 from seisvision.runs.callbacks import ReportProgress
 from seisvision.runs.ensure import ensure_run, identify
@@ -27,8 +27,8 @@ BUILT: dict[str, object] = {}
 def quick_runs() -> Iterator[None]:
     """Networks of the tests may be named; figures and the reading of one and the same set take most of a small run."""
 
-    def build_once(config: dict, view: object) -> object:
-        key = json.dumps([config["dataset"], config["split"], config["task"]])
+    def build_once(config: Settings, view: object) -> object:
+        key = repr([config.dataset, config.split, config.task])
         if key not in BUILT:
             BUILT[key] = build_data(config, view)
         return BUILT[key]

@@ -37,6 +37,7 @@ from tiny_runs import plain_config, tiny_config  # noqa: E402
 from seisvision.data.synthesis.source import GeneratedSource  # noqa: E402
 from seisvision.errors import DataError, SeisvisionError  # noqa: E402
 from seisvision.experiments.waveforms.asked import ask_network  # noqa: E402
+from seisvision.records.settings import EvaluateSettings  # noqa: E402
 from seisvision.runs.ensure import ensure_run  # noqa: E402
 
 GOOD = {"inputs", "refused", "accepted", "refused in general words"}
@@ -128,7 +129,7 @@ def attack(
     previous = signal.signal(signal.SIGALRM, _too_long)
     try:
         with not_made:
-            ask_network(Path(asked["ckpt"]) / "checkpoints" / "best.ckpt", asked)
+            ask_network(Path(asked["ckpt"]) / "checkpoints" / "best.ckpt", EvaluateSettings.of(asked))
             for name, must_refuse, path in inputs(checkpoint, range(first, first + number), seed, folder):
                 for outcome, said in _open(path, asked, canary, must_refuse):
                     counts[outcome] += 1
@@ -150,7 +151,7 @@ def _open(path: Path, asked: dict[str, Any], canary: Canary, must_refuse: bool) 
     canary.is_armed = True
     signal.alarm(2 * LONGEST_S)
     try:
-        ask_network(path, asked).about()
+        ask_network(path, EvaluateSettings.of(asked)).about()
         yield ("wrongly accepted" if must_refuse else "accepted"), ""
     except SeisvisionError as error:
         is_line = "\n" not in str(error) and len(str(error)) < 1500

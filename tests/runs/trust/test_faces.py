@@ -16,6 +16,7 @@ from tiny_runs import ROOT, plain_config
 from seisvision import public
 from seisvision.errors import CheckpointError, ConfigurationError, SeisvisionError
 from seisvision.experiments.waveforms.network import build_model, build_task, build_view
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.configuration import check_targets, instantiate
 from seisvision.records.trust import faces
 from seisvision.records.trust.stored import checked_config
@@ -59,11 +60,11 @@ def test_functions_below_the_package_are_refused_everywhere(config: dict[str, An
         check_targets(changed)
 
 
-def test_what_writes_files_does_not_run(config: dict[str, Any], tmp_path: Path) -> None:
+def test_what_writes_files_does_not_run(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
-    for build in (build_view, lambda one: build_model(one["view"], 3)):
+    for build in (build_view, lambda one: build_model(one, 3)):
         with pytest.raises(ConfigurationError, match="not allowed"):
-            build({**config, "view": {"_target_": WRITES, "path": str(path), "rejections": []}})
+            build({"_target_": WRITES, "path": str(path), "rejections": []})
     assert not path.exists()
 
 
@@ -83,7 +84,7 @@ def test_what_writes_files_does_not_run(config: dict[str, Any], tmp_path: Path) 
 def test_a_face_of_another_kind_is_refused(config: dict[str, Any], place: str, target: str) -> None:
     changed = {**config, place: {**config[place], "_target_": target}}
     with pytest.raises(ConfigurationError, match=rf"{place}\._target_={target} is not allowed there"):
-        build_task(changed, build_view(changed))
+        build_task(Settings.of(changed), build_view(changed["view"]))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_arguments_are_those_of_the_signature(config: dict[str, Any], place: str
     changed = {**config, place: {**config[place], **setting}}
     with pytest.raises(ConfigurationError, match=said) as refused:
         check_targets(changed)
-        build_task(changed, build_view(changed))
+        build_task(Settings.of(changed), build_view(changed["view"]))
     assert "\n" not in str(refused.value)
 
 

@@ -12,6 +12,7 @@ from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.experiments.supervised.explain_stored import explain_stored
 from seisvision.experiments.waveforms.asked import ask_network
 from seisvision.records.folder import RunFolder
+from seisvision.records.settings import EvaluateSettings
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_the_way_in_that_stood_open_is_shut(tiny, tmp_path: Path) -> None:
         content = {**checkpoint["seisvision"], "config": {**config, place: {**evil, "rejections": []}}}
         torch.save({**checkpoint, "seisvision": content}, tmp_path / "evil.ckpt")
         with pytest.raises(CheckpointError, match=rf"evil\.ckpt is refused: {place}\._target_=.* is not allowed"):
-            ask_network(tmp_path / "evil.ckpt", asked)
+            ask_network(tmp_path / "evil.ckpt", EvaluateSettings.of(asked))
     assert not (tmp_path / "e.pth").exists()
 
 

@@ -16,6 +16,7 @@ from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import DataError
 from seisvision.experiments.supervised.baselines.own import FORCE_AZIMUTH, differences, linear_physics
 from seisvision.experiments.waveforms.hand_made import features_key
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.judging.baselines import Part, fit_output, make_features
 from seisvision.judging.stored_baselines import FILE, StoredBaselines, read_stored
 from seisvision.outputs.baseline import Baseline
@@ -59,7 +60,7 @@ class Fitted:
 def fit_again(
     checkpoint: Path,
     content: Mapping[str, Any],
-    config: Mapping[str, Any],
+    config: Settings,
     data: EventDataModule,
     predictions: Mapping[str, Predictions],
     part: str,
@@ -133,7 +134,7 @@ def _constant(
 
 def _fitted_again(
     stored: StoredBaselines,
-    config: Mapping[str, Any],
+    config: Settings,
     data: EventDataModule,
     output: str,
     said: Predictions,
@@ -147,7 +148,7 @@ def _fitted_again(
         data.unit,
         about,
         stored.settings,
-        cache_dir=Path(config["system"]["data_dir"]) / "features",
+        cache_dir=config.system.features_dir,
         key=features_key(config, data, len(dataset)),
     )
     asked = Part(said.ids, {about["target"]: said.target})

@@ -16,6 +16,7 @@ from seisvision.data.serving.collate import collate_events
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.evaluation.force_azimuth import ForceAzimuthEstimator
 from seisvision.experiments.waveforms.hand_made import feature_settings, features_key
+from seisvision.experiments.waveforms.settings import Settings
 from seisvision.judging.baselines import (
     Choice,
     Features,
@@ -39,7 +40,7 @@ STATION_COLUMNS = ("station_network_code", "station_code")
 
 
 def compare_with_baselines(
-    config: Mapping[str, Any],
+    config: Settings,
     data: EventDataModule,
     task: SupervisedTask,
     predictions: Mapping[str, Mapping[str, Predictions]],
@@ -60,7 +61,7 @@ def compare_with_baselines(
         baseline, by part, output and baseline, with the paired interval and a p-value, on the samples that both answer.
     """
     log.info("baselines on the same split")
-    level = config["evaluation"]["level"]
+    level = config.level
     fitted: dict[str, dict[str, Baseline]] = {}
     choices: dict[str, Choice | None] = {}
     tables: dict[str, Any] = {}
@@ -98,24 +99,24 @@ def class_weight(output: Output) -> Any:
     return "balanced" if getattr(output, "weights_are_automatic", False) else None
 
 
-def _features(config: Mapping[str, Any], data: EventDataModule, about: Mapping[str, Any]) -> Features:
+def _features(config: Settings, data: EventDataModule, about: Mapping[str, Any]) -> Features:
     dataset = data.variant(list(data.parts), components=keys.COMPONENTS)
     features = make_features(
         dataset,
         data.unit,
         about,
         feature_settings(config),
-        cache_dir=Path(config["system"]["data_dir"]) / "features",
+        cache_dir=config.system.features_dir,
         key=features_key(config, data, len(dataset)),
     )
     return with_stations(features, dataset, STATION_COLUMNS) if unit_named(data.unit).numbers_rows else features
 
 
 def _fit(
-    config: Mapping[str, Any], data: EventDataModule, output: Output, features: Features, evaluated: tuple[str, ...]
+    config: Settings, data: EventDataModule, output: Output, features: Features, evaluated: tuple[str, ...]
 ) -> tuple[dict[str, Baseline], Choice | None]:
     """Fit the baselines that belong to the kind of the output, and choose the one to beat."""
-    about, level, seed = output.describe(), config["evaluation"]["level"], config["seed"]
+    about, level, seed = output.describe(), config.level, config.seed
     settings: dict[str, Any] = {"class_weight": class_weight(output), "level": level, "seed": seed}
     parts = {part: data.parts[part] for part in ("train", *evaluated)}
     fitted = fit_output(features, about, parts, **settings)
@@ -132,7 +133,7 @@ def _fit(
 
 def _store(
     path: Path,
-    config: Mapping[str, Any],
+    config: Settings,
     data: EventDataModule,
     task: SupervisedTask,
     tables: Mapping[str, Any],
@@ -148,7 +149,7 @@ def _store(
             "chosen_on": choice and choice.chosen_on,
         }
     part = Part(train.ids, train.targets)
-    StoredBaselines(part, tables, feature_settings(config), outputs, config["seed"]).write(path)
+    StoredBaselines(part, tables, feature_settings(config), outputs, config.seed).write(path)
 
 
 def linear_physics(dataset: Any, about: Mapping[str, Any], parts: Mapping[str, Any], level: float) -> Baseline:
