@@ -24,7 +24,7 @@ from seisvision.runs.launch import n_processes
 from seisvision.runs.ranks import Place
 from seisvision.runs.trainers import build_predictor
 
-SYSTEM = {"num_threads": None}
+SYSTEM = {"data_dir": "data", "num_threads": None}
 
 
 @pytest.fixture

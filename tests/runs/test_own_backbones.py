@@ -71,8 +71,6 @@ def test_a_network_of_distances_is_rebuilt(words: list[str]) -> None:
     rebuilt = trace_config(config)
     again, before = (build_task(Settings.of(one), build_view(one["view"])) for one in (rebuilt, config))
     again.load_state_dict(before.state_dict())
-        build_task(Settings.of(config), build_view(config["view"])).state_dict()
-    )
 
 
 def test_a_network_that_hides_its_number_of_features_is_refused() -> None:
