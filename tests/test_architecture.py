@@ -227,3 +227,48 @@ def test_the_size_of_the_earth_is_written_once() -> None:
 def test_circles_are_found_however_they_are_entered() -> None:
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"f"}, "f": {"g"}, "g": {"e", "c"}}
     assert set(circles(graph)) == {frozenset("bc"), frozenset("efg")}
+
+
+HEAVY = {
+    "captum", "faiss", "hydra", "matplotlib", "numpy", "obspy", "omegaconf", "optuna", "pandas", "pymseed",
+    "pytorch_lightning", "rich", "scipy", "seisbench", "sklearn", "submitit", "threadpoolctl", "timm", "torch",
+    "torchvision", "trackio", "umap", "wandb",
+}  # fmt: skip
+"""Libraries that take long to import, or are extras: whoever does not need them should not wait for them."""
+OF_SYSTEM = {"difflib", "fcntl", "importlib", "pickle"}
+"""Modules of Python that some machines lack, or that no reader should think are in general use."""
+BEFORE_HEAVY: dict[str, str] = {
+    "atlas": "its stages are listed without importing what does them",
+    "cli": "imports the module of the one command that was typed",
+    "commands": "words are parsed before anything heavy is imported",
+    "sweeps": "a sweep is composed, and handed over, in processes without torch",
+    "runs.terminal": "messages come before anything else",
+    "runs.work": "a wrong folder is told before torch is imported; the process that starts others never needs it",
+    "runs.ranks": "which process this is, is asked without torch",
+    "records.checkpoint": "finding a checkpoint needs no torch",
+    "records.winner": "naming the best run needs no predictions where they are not asked for",
+    "data.fetching.source": "what a set is known by needs no ObsPy",
+    "data.sources": "what a set is known by needs no waveforms",
+    "data.sets.cards": "a card is read without HDF5",
+    "data.synthesis.source": "what a set is known by needs no synthesis",
+    "data.synthesis_local.source": "what a set is known by needs no synthesis",
+    "experiments.clustering.results": "one result is told without the report over many",
+    "outputs": "kinds are found when they are asked for, figures and baselines when they are drawn and fitted",
+    "data.audit.audit": "some checks read waveforms and some only the table",
+}
+"""Rooms and modules whose functions may import further modules of the house, each with its reason."""
+
+
+def test_imports_hidden_in_functions_have_a_reason() -> None:
+    hidden = []
+    for name, file in modules().items():
+        functions = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
+        for node in (inner for function in functions for inner in ast.walk(function)):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            named = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            for one in named:
+                has_reason = any(name == early or name.startswith(f"{early}.") for early in BEFORE_HEAVY)
+                if not (has_reason if _is_ours(one) else one.partition(".")[0] in HEAVY | OF_SYSTEM):
+                    hidden.append(f"{name}:{node.lineno}: {one}")
+    assert hidden == []

@@ -11,16 +11,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
 
 from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.modes import ModeTable, love_modes, rayleigh_modes
+from seisvision.earth.profile import earth_profile
 from seisvision.views.filters import EDGE_WIDTH, band_gain, filter_bands
-
-if TYPE_CHECKING:
-    from seisvision.earth.modes import ModeTable
 
 LEAST_OUTSIDE: Final = 0.1
 """Share of a record that must lie outside the wave train for its noise to be measured there."""
@@ -40,8 +39,6 @@ class SourceTraces(NamedTuple):
 @cache
 def surface_modes(earth_model: str) -> tuple[ModeTable, ModeTable]:
     """Fundamental Love and Rayleigh mode of one of ObsPy's Earth models; about two seconds, once per process."""
-    from seisvision.earth.modes import love_modes, rayleigh_modes
-    from seisvision.earth.profile import earth_profile
 
     profile = earth_profile(earth_model)
     return love_modes(profile), rayleigh_modes(profile)
