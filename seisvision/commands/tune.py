@@ -145,17 +145,14 @@ def _n_devices(config: dict[str, Any]) -> int:
 
 def _prepare(config: dict[str, Any]) -> tuple[Any, Any]:
     """The task and the data of an experiment, in this process."""
-    import torch
-
-    from seisvision.runs.build import build_data, build_task, build_view
+    from seisvision.runs.build import build_data, build_task, build_view, fit_outputs
     from seisvision.runs.terminal import quiet_libraries
 
     quiet_libraries()
     view = build_view(config)
     data = build_data(config, view)
     task = build_task(config, view)
-    for output in task.outputs:
-        output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
+    fit_outputs(task, data)
     if view.needs_fit:
         view.fit(data.loader("train"))
     return task, data

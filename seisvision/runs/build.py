@@ -15,6 +15,7 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.data.splitting.splits import Split, make_split
 from seisvision.errors import ConfigurationError
+from seisvision.outputs.truth import truth_of
 from seisvision.public import AUGMENTATION, LOGGER, MODEL, OPTIMIZER, SCHEDULER, SOURCE, TASK, VIEW
 from seisvision.runs.bands import check_bands
 from seisvision.runs.configuration import instantiate, model_takes
@@ -155,6 +156,13 @@ def build_task(config: Config, view: View) -> Any:
         augment=instantiate(config["augment"], AUGMENTATION, seed=config["seed"]),
         seed=config["seed"],
     )
+
+
+def fit_outputs(task: Any, data: EventDataModule) -> None:
+    """Tell the outputs of a task what training needs to know of the true values of the training samples."""
+    for output in task.outputs:
+        truth = truth_of({"columns": output.columns}, data.parts["train"].targets)
+        output.fit_statistics(torch.from_numpy(truth))
 
 
 def picture_channels(config: Config, view: View) -> int:

@@ -20,7 +20,7 @@ from seisvision.models.backbone import norm_of_one_value
 from seisvision.outputs.predictions import Predictions
 from seisvision.runs.baselines.foreign import training_guesses
 from seisvision.runs.baselines.own import compare_with_baselines
-from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters
+from seisvision.runs.build import build_data, build_loggers, build_task, build_view, finds_clusters, fit_outputs
 from seisvision.runs.callbacks import KeepCheckpoints, ReportProgress
 from seisvision.runs.checkpoint import load_checkpoint
 from seisvision.runs.cluster_view import draw_clusters, send_cluster_tables
@@ -106,8 +106,7 @@ def train_and_evaluate(folder: RunFolder) -> None:
 def _new_task(config: dict[str, Any], data: EventDataModule, view: View) -> Any:
     """The untrained task, which knows the scales of what it is to predict."""
     task = build_task(config, view)
-    for output in task.outputs:
-        output.fit_statistics(torch.from_numpy(data.parts["train"].targets[output.target]))
+    fit_outputs(task, data)
     return task
 
 

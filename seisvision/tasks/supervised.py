@@ -87,13 +87,14 @@ class SupervisedTask(pl.LightningModule):
         return self._step(batch, batch_index, "val")
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
-        """Decoded outputs, targets and ids of one batch."""
+        """Decoded outputs, true values as far as they are known, and ids of one batch."""
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
-        targets = {name: values.cpu() for name, values in batch[keys.TARGETS].items()}
+        known = [output for output in self.outputs if set(output.columns) <= batch[keys.TARGETS].keys()]
+        truths = {output.name: output.truth(batch).cpu() for output in known}
         about = (*all_id_columns(), keys.COUNTS)
         ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
-        return {**ids, "decoded": decoded, keys.TARGETS: targets}
+        return {**ids, "decoded": decoded, "truth": truths}
 
     def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
         share = share_of(batch)
@@ -101,7 +102,7 @@ class SupervisedTask(pl.LightningModule):
             batch = self.augment(batch, self.current_epoch, batch_index, share)
         with counting(share):
             raw = self(batch)
-        targets = [batch[keys.TARGETS][output.target] for output in self.outputs]
+        targets = [output.truth(batch) for output in self.outputs]
         weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
         total = torch.zeros((), device=self.device)
         for output, target, factor in zip(self.outputs, targets, loss_factors(weights, share), strict=True):

@@ -138,6 +138,8 @@ def _check_output(about: Mapping[str, Any], name: str) -> None:
         kind = predictions_class(word)
     except ConfigurationError as error:
         raise NotComparableError(f"{name}.kind is '{shortened(word)}', which this version does not know") from error
+    if about.get("columns") is not None:
+        _each(about["columns"], TEXT, f"{name}.columns", of=LIST)
     for key in kind.needs:
         if key in OF_OUTPUTS:
             _need(about.get(key), OF_OUTPUTS[key], f"{name}.{key}")
