@@ -26,6 +26,7 @@ def average_predictions(members: Sequence[Predictions]) -> Predictions:
     if not members:
         raise DataError("There are no predictions to average. Give at least one member.")
     first = members[0]
+    members = [said.in_terms_of(first.about) for said in members]
     units = {said.ids.unit: said.ids.kind.plural for said in members}
     if len(units) > 1:
         raise DataError(

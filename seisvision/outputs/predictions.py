@@ -170,6 +170,10 @@ class Predictions:
         """
         raise NotImplementedError
 
+    def in_terms_of(self, about: Mapping[str, Any]) -> Self:
+        """The same predictions as another network of this output would describe them, for averaging with its own."""
+        return self
+
     @classmethod
     def disagreement(cls, several: Sequence[Self]) -> tuple[np.ndarray, int | None]:
         """How far apart M predictions of the same N samples are (N,), 0 where they agree; the number of samples on

@@ -72,7 +72,7 @@ def fit_regression_baselines(
 
     def finish(name: str, feature_names: list[str], values: Mapping[str, np.ndarray], used: str = "") -> Baseline:
         said = {
-            part: kind.from_decoded(about, parts[part].ids, targets[part], _decoded(kind, values[part]))
+            part: kind.from_decoded(about, parts[part].ids, targets[part], _decoded(kind, about, values[part]))
             for part in evaluated
         }
         metrics = {part: one.measures(level) for part, one in said.items()}
@@ -136,9 +136,9 @@ class _Regression:
         return self.inverse(np.clip(said[0], *self.limits))
 
 
-def _decoded(kind: Any, values: np.ndarray) -> np.ndarray:
+def _decoded(kind: Any, about: Mapping[str, Any], values: np.ndarray) -> np.ndarray:
     """Values (N,) as an output decodes them, without uncertainty."""
-    decoded = np.full((len(values), len(kind.parts)), np.nan)
+    decoded = np.full((len(values), kind.width(about)), np.nan)
     decoded[:, 0] = values
     return decoded
 
