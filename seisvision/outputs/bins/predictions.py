@@ -24,7 +24,7 @@ class BinnedPredictions(PredictionsOfBins, ScalarPredictions):
     @classmethod
     def problem_of(cls, about: Mapping[str, Any]) -> str:
         """Edges are at least three rising numbers."""
-        edges = about["edges"]
+        edges = about.get("edges")
         rising = isinstance(edges, list) and len(edges) > 2 and all(type(one) in (int, float) for one in edges)
         if rising and all(math.isfinite(b) and a < b for a, b in zip([-math.inf, *edges], edges, strict=False)):
             return ""

@@ -22,7 +22,7 @@ class BinnedAnglePredictions(PredictionsOfBins, AnglePredictions):
     @classmethod
     def problem_of(cls, about: Mapping[str, Any]) -> str:
         """There are at least two bins."""
-        n_bins = about["n_bins"]
+        n_bins = about.get("n_bins")
         if type(n_bins) is int and 2 <= n_bins <= MOST_BINS:
             return ""
         return f"n_bins is not a whole number from 2 to {MOST_BINS}"
