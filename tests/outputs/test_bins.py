@@ -284,6 +284,5 @@ def test_descriptions_of_strangers_are_looked_at(edges: object) -> None:
     assert BinnedPredictions.problem_of({"edges": edges})
     assert not BinnedPredictions.problem_of({"edges": [0.0, 1.0, 2.0]})
     assert BinnedPredictions.problem_of({}) and BinnedAnglePredictions.problem_of({})
-    assert BinnedAnglePredictions.problem_of({"n_bins": 10**9}) and not BinnedAnglePredictions.problem_of(
-        {"n_bins": 36}
-    )
+    assert BinnedAnglePredictions.problem_of({"n_bins": 10**9})
+    assert not BinnedAnglePredictions.problem_of({"n_bins": 36})
