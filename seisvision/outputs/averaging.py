@@ -26,6 +26,7 @@ def average_predictions(members: Sequence[Predictions]) -> Predictions:
     if not members:
         raise DataError("There are no predictions to average. Give at least one member.")
     first = members[0]
+    members = [said.in_terms_of(first.about) for said in members]
     units = {said.ids.unit: said.ids.kind.plural for said in members}
     if len(units) > 1:
         raise DataError(
@@ -58,7 +59,7 @@ def count_votes(members: Sequence[Predictions]) -> dict[str, int]:
 
 def _refuse_contradiction(said: Predictions, target: np.ndarray, source_ids: list[str]) -> None:
     differs = np.isfinite(target) & ~np.isclose(target, said.target, rtol=1e-5, equal_nan=True)
-    differs = differs.reshape(len(differs), -1).any(axis=1)
+    differs = differs.any(axis=tuple(range(1, differs.ndim)))
     moved = [before not in ("", now) for before, now in zip(source_ids, said.source_ids, strict=True)]
     wrong = np.flatnonzero(differs | np.array(moved, dtype=bool))
     if len(wrong):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
+from seisvision import keys
 from seisvision.errors import ConfigurationError
 
 
@@ -20,6 +22,8 @@ class Output(nn.Module):
         weight: factor of its loss in the sum over outputs.
         hides_origin: the value must be found without knowing the origin time, so windows aligned to it, and views that
             draw from it, are refused.
+        columns: metadata columns of a true value of D numbers, such as the three coordinates of a source; ``describe``
+            then tells them too. None: the one column ``target``.
 
     Raises:
         ConfigurationError: no file can be named so.
@@ -30,7 +34,14 @@ class Output(nn.Module):
     map_is_signed: bool = True
     """Whether a negative map of what a network looked at means something: what lowers a number, turns an angle back."""
 
-    def __init__(self, name: str, target: str, weight: float = 1.0, hides_origin: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        target: str,
+        weight: float = 1.0,
+        hides_origin: bool = False,
+        columns: Sequence[str] | None = None,
+    ) -> None:
         super().__init__()
         if not re.fullmatch(r"\w[\w .+-]{0,99}", name):
             raise ConfigurationError(
@@ -38,6 +49,7 @@ class Output(nn.Module):
             )
         self.name, self.target, self.weight = name, target, float(weight)
         self.hides_origin = hides_origin
+        self.columns = (target,) if columns is None else tuple(columns)
         self.head: nn.Module = nn.Identity()
 
     def build_head(self, num_features: int) -> None:
@@ -48,6 +60,11 @@ class Output(nn.Module):
         """Take what training needs to know of the true values (N,) of the training split; kept in checkpoints."""
         raise NotImplementedError
 
+    def truth(self, batch: dict[str, Any]) -> torch.Tensor:
+        """True values of a batch: (B,) of one column, (B, D) of several. Wherever (B,) stands below, (B, D) may be."""
+        values = [batch[keys.TARGETS][column] for column in self.columns]
+        return values[0] if len(values) == 1 else torch.stack(values, dim=1)
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Map features (B, F) to raw values (B, R)."""
         return self.head(features)
@@ -57,8 +74,12 @@ class Output(nn.Module):
         raise NotImplementedError
 
     def known_weight(self, target: torch.Tensor) -> torch.Tensor:
-        """Sum of the weights of the samples that have a true value (B,): what ``loss`` divides by, ()."""
-        return target.isfinite().sum()
+        """Sum of the weights of the samples that have a true value (B,): what ``loss`` divides by, ().
+
+        One of D numbers is enough; a kind whose loss counts otherwise says so here.
+        """
+        known = target.isfinite()
+        return (known if known.ndim == 1 else known.flatten(1).any(dim=1)).sum()
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """What the raw values (B, R) mean: (B, D), in physical units."""

@@ -18,6 +18,7 @@ from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.evaluation.differences import Influence, compare_runs
 from seisvision.evaluation.intervals import Measure
+from seisvision.outputs.truth import columns_of, known_rows
 
 PAIRED_TEST = "Student's t over events"
 SHARE_WRONG = "share_wrong"
@@ -53,7 +54,7 @@ class Predictions:
     ids: SampleIds
     """Which N samples they are about."""
     target: np.ndarray
-    """True values (N,)."""
+    """True values (N,), or (N, D) where the output has several columns; a sample is labelled if one is known."""
     decoded: np.ndarray
     """What was said (N, ...), in physical units."""
 
@@ -110,8 +111,9 @@ class Predictions:
     def grouped(cls, about: Mapping[str, Any], target: np.ndarray) -> list[np.ndarray]:
         """Places of the labelled samples of true values (N,), for showing some of all kinds: one group in the order of
         their values, or a group for each class."""
-        known = np.flatnonzero(np.isfinite(target))
-        return [known[np.argsort(target[known], kind="stable")]]
+        known = np.flatnonzero(known_rows(target))
+        first = target if target.ndim == 1 else target[:, 0]
+        return [known[np.argsort(first[known], kind="stable")]]
 
     @classmethod
     def caption(cls, about: Mapping[str, Any], target: Any) -> str:
@@ -126,7 +128,13 @@ class Predictions:
     @classmethod
     def needed_columns(cls, about: Mapping[str, Any]) -> list[str]:
         """Columns of a table without which it holds no predictions of this output."""
-        return ["target", "prediction"]
+        return [*cls.target_columns(about), "prediction"]
+
+    @classmethod
+    def target_columns(cls, about: Mapping[str, Any]) -> list[str]:
+        """Columns of a table that hold the true values, in their order."""
+        columns = columns_of(about) if "columns" in about else ()
+        return [f"target_{column}" for column in columns] if len(columns) > 1 else ["target"]
 
     @classmethod
     def read_targets(cls, about: Mapping[str, Any], cells: Sequence[str]) -> np.ndarray:
@@ -161,6 +169,10 @@ class Predictions:
             settings: ``class_weight``, ``level`` and ``seed``.
         """
         raise NotImplementedError
+
+    def in_terms_of(self, about: Mapping[str, Any]) -> Self:
+        """The same predictions as another network of this output would describe them, for averaging with its own."""
+        return self
 
     @classmethod
     def disagreement(cls, several: Sequence[Self]) -> tuple[np.ndarray, int | None]:
@@ -247,7 +259,7 @@ class Predictions:
     @property
     def labelled(self) -> np.ndarray:
         """bool (N,): samples with a target."""
-        return np.isfinite(self.target)
+        return known_rows(self.target)
 
     @property
     def answered(self) -> np.ndarray:
@@ -355,7 +367,7 @@ class Predictions:
                 f"({', '.join(different[:3])}). Evaluate both on the same split."
             )
         b = b.select(a.sample_ids)
-        if not np.allclose(a.target, b.target, rtol=1e-5):
+        if not np.allclose(a.target, b.target, rtol=1e-5, equal_nan=True):
             raise DataError("The two models were given different true values. Evaluate both with the same labels.")
         return a, b
 

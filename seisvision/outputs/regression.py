@@ -31,6 +31,11 @@ class RegressionPredictions(Predictions):
     error_chart = "residuals"
 
     @classmethod
+    def width(cls, about: Mapping[str, Any]) -> int:
+        """How many numbers ``decoded`` has of a sample: ``parts``, and what a kind puts behind them."""
+        return len(cls.parts)
+
+    @classmethod
     def caption(cls, about: Mapping[str, Any], target: Any) -> str:
         """The value in four digits with its unit."""
         return f"{float(target):.4g} {about.get('unit', 'degrees')}"
@@ -44,7 +49,7 @@ class RegressionPredictions(Predictions):
     def training_guess(cls, about: Mapping[str, Any], train_target: np.ndarray) -> float | None:
         """The constant of :meth:`guess`; None where no sample has a value."""
         known = train_target[np.isfinite(train_target)]
-        empty = cls.from_decoded(about, SampleIds.of_events([]), np.zeros(0), np.full((0, len(cls.parts)), np.nan))
+        empty = cls.from_decoded(about, SampleIds.of_events([]), np.zeros(0), np.full((0, cls.width(about)), np.nan))
         return float(empty.guess(known)) if len(known) else None
 
     @classmethod
@@ -97,11 +102,12 @@ class RegressionPredictions(Predictions):
             train_target: targets of the training samples; adds ``baseline_<measure>`` of always saying the best
                 constant (see `guess`).
         """
-        measures = self._family(self.value, level, self.decoded[:, 1:]) | self._answered(level)
+        uncertainty = self.decoded[:, 1 : len(self.parts)]
+        measures = self._family(self.value, level, uncertainty) | self._answered(level)
         if train_target is None:
             return measures
         said = np.full(len(self.target), self.guess(train_target))
-        baseline = self._family(said, level, np.full_like(self.decoded[:, 1:], np.nan, dtype=float))
+        baseline = self._family(said, level, np.full_like(uncertainty, np.nan, dtype=float))
         return measures | {
             f"{BASELINE_PREFIX}{name}": one for name, one in baseline.items() if name not in NOT_OF_A_CONSTANT
         }
@@ -181,7 +187,7 @@ class RegressionPredictions(Predictions):
         }
 
     def _check_shapes(self) -> None:
-        self.check_width(len(self.parts), ", ".join(self.parts))
+        self.check_width(self.width(self.about), ", ".join(self.parts))
 
 
 def share_inside(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> float | None:

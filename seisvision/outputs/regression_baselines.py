@@ -24,6 +24,7 @@ DESCRIPTIONS = {
     "band_power": "ridge regression on log power in frequency bands",
     "two_feature": "gradient boosting on the time from onset to peak and the length of the coda",
     "s_minus_p": "automatic P and S picks, S minus P",
+    "polarisation": "direction of the motion just after P on three components, nothing fitted",
     **LEARNERS,
 }
 TRANSFORMS: dict[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]] = {
@@ -72,7 +73,7 @@ def fit_regression_baselines(
 
     def finish(name: str, feature_names: list[str], values: Mapping[str, np.ndarray], used: str = "") -> Baseline:
         said = {
-            part: kind.from_decoded(about, parts[part].ids, targets[part], _decoded(kind, values[part]))
+            part: kind.from_decoded(about, parts[part].ids, targets[part], _decoded(kind, about, values[part]))
             for part in evaluated
         }
         metrics = {part: one.measures(level) for part, one in said.items()}
@@ -92,7 +93,11 @@ def fit_regression_baselines(
             continue
         rows = {part: table.select(parts[part].ids.ids) for part in parts}
         used = ""
-        if name == "s_minus_p":
+        if name == "polarisation":
+            values = {part: rows[part][:, 0] % float(about["period_deg"]) for part in evaluated}
+            counts = ", ".join(f"{np.isfinite(one).sum()} of {len(one)} in {part}" for part, one in values.items())
+            used = f"; answers {counts}"
+        elif name == "s_minus_p":
             curve = fit_distance_curve(rows["train"][:, 0], train_target, parts["train"].ids.source_ids)
             values, used = {part: curve(rows[part][:, 0]) for part in evaluated}, f": {curve.used}"
         else:
@@ -136,16 +141,16 @@ class _Regression:
         return self.inverse(np.clip(said[0], *self.limits))
 
 
-def _decoded(kind: Any, values: np.ndarray) -> np.ndarray:
+def _decoded(kind: Any, about: Mapping[str, Any], values: np.ndarray) -> np.ndarray:
     """Values (N,) as an output decodes them, without uncertainty."""
-    decoded = np.full((len(values), len(kind.parts)), np.nan)
+    decoded = np.full((len(values), kind.width(about)), np.nan)
     decoded[:, 0] = values
     return decoded
 
 
 def _why_not(name: str, train_rows: np.ndarray) -> str | None:
     """Why nothing can be fitted to the features (N, F) of the training samples that have a target."""
-    if name == "s_minus_p":
+    if name in ("s_minus_p", "polarisation"):
         return None
     if len(train_rows) < FEWEST_TRAINING:
         return f"only {len(train_rows)} training samples have a target; {FEWEST_TRAINING} are needed"

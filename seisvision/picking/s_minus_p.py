@@ -114,13 +114,13 @@ def pick_distances(batch: Mapping[str, Any], settings: PickerSettings | None = N
             f"{waveform.shape}. Take samples of single traces with components={keys.COMPONENTS}."
         )
     settings = settings or default_settings(rate_hz)
-    traces = _levelled(waveform[:, 0, :3].astype(float))
+    traces = levelled(waveform[:, 0, :3].astype(float))
     onset_s = np.asarray(batch[keys.ONSET_S], float).reshape(-1)
-    for_p = _band_passed(traces, settings.p_band_hz, rate_hz)
-    p = _refined(for_p[:, 0], onset_s * rate_hz, np.full(len(traces), settings.search_s * rate_hz))
-    parts = _rotated(for_p, _band_passed(traces, settings.s_band_hz, rate_hz), p, settings, rate_hz)
+    for_p = band_passed(traces, settings.p_band_hz, rate_hz)
+    p = refined(for_p[:, 0], onset_s * rate_hz, np.full(len(traces), settings.search_s * rate_hz))
+    parts = _rotated(for_p, band_passed(traces, settings.s_band_hz, rate_hz), p, settings, rate_hz)
     s, step = _steps(parts, p, settings, rate_hz)
-    s = _refined(parts[:, 0], s, np.full(len(s), settings.short_s * rate_hz))
+    s = refined(parts[:, 0], s, np.full(len(s), settings.short_s * rate_hz))
     live = (np.ptp(traces, axis=-1) > 0).all(-1)
     clear = live & (step >= settings.step)
     p_s, s_s = np.where(live, p, np.nan) / rate_hz, np.where(clear, s, np.nan) / rate_hz
@@ -237,7 +237,7 @@ def _first_s(model: Any, distance_deg: float) -> float:
     return found["S"] - found["P"]
 
 
-def _levelled(traces: np.ndarray) -> np.ndarray:
+def levelled(traces: np.ndarray) -> np.ndarray:
     """Traces (B, C, T) without mean and with short tapers, so that filters do not ring at the ends."""
     n = traces.shape[-1]
     edge = max(1, round(TAPER_SHARE * n))
@@ -245,7 +245,7 @@ def _levelled(traces: np.ndarray) -> np.ndarray:
     return (traces - traces.mean(-1, keepdims=True)) * taper
 
 
-def _band_passed(traces: np.ndarray, band_hz: tuple[float, float], rate_hz: float) -> np.ndarray:
+def band_passed(traces: np.ndarray, band_hz: tuple[float, float], rate_hz: float) -> np.ndarray:
     """Causal Butterworth filter: a zero-phase one would move energy before the onsets."""
     low_hz, high_hz = band_hz
     if not 0 < low_hz < min(high_hz, rate_hz / 2):
@@ -261,7 +261,7 @@ def _rotated(
     for_p: np.ndarray, for_s: np.ndarray, p: np.ndarray, settings: PickerSettings, rate_hz: float
 ) -> np.ndarray:
     """``for_s`` as T, R, Z (B, 3, T); the radial is along the horizontal motion that goes with the vertical after P."""
-    after_p = _cut(for_p, np.nan_to_num(p), round(2 * settings.search_s * rate_hz))
+    after_p = cut(for_p, np.nan_to_num(p), round(2 * settings.search_s * rate_hz))
     vertical, north, east = after_p[:, 0], after_p[:, 1], after_p[:, 2]
     # Only the line matters: its two ends give the same transverse but for the sign.
     angle = np.arctan2((vertical * east).sum(-1), (vertical * north).sum(-1))[:, None]
@@ -285,24 +285,25 @@ def _steps(parts: np.ndarray, p: np.ndarray, settings: PickerSettings, rate_hz: 
     enough = step >= np.maximum(settings.step, settings.largest_share * step.max(1, keepdims=True))
     first = np.where(enough.any(1), enough.argmax(1), step.argmax(1))
     # From the first sample above the threshold up to where the rise is steepest.
-    reach = _cut(step[:, None], first, round(settings.short_s * rate_hz))[:, 0]
+    reach = cut(step[:, None], first, round(settings.short_s * rate_hz))[:, 0]
     found = first + reach.argmax(1)
     largest = reach.max(1)
     return np.where(largest > 0, found, np.nan), np.where(np.isfinite(p), largest, np.nan)
 
 
-def _refined(trace: np.ndarray, near: np.ndarray, reach: np.ndarray) -> np.ndarray:
+def refined(trace: np.ndarray, near: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """Sample (B,) of the least Akaike criterion of ``trace`` (B, T) within ``reach`` (B,) of ``near`` (B,)."""
     picks = np.full(len(trace), np.nan)
     for row in np.flatnonzero(np.isfinite(near)):
         begin = max(0, int(near[row] - reach[row]))
-        part = trace[row, begin : int(near[row] + reach[row]) + 2]
+        # Before the window there is nothing; a negative end would count from the other side.
+        part = trace[row, begin : max(begin, int(near[row] + reach[row]) + 2)]
         # The last sample before the change.
         picks[row] = begin + samples_before_change(part, LEAST_SHARE) - 1 if len(part) > 8 else near[row]
     return picks
 
 
-def _cut(traces: np.ndarray, begin: np.ndarray, length: int) -> np.ndarray:
+def cut(traces: np.ndarray, begin: np.ndarray, length: int) -> np.ndarray:
     """Windows (B, C, length) that begin at samples (B,); the last sample is repeated behind the end."""
     places = np.clip(begin.astype(int)[:, None] + np.arange(max(length, 2)), 0, traces.shape[-1] - 1)
     return np.take_along_axis(traces, places[:, None], axis=-1)

@@ -89,7 +89,8 @@ def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
             raise DataError(
                 f"{path} holds no predictions of '{name}' ({missing[0]} is missing); evaluate that output again"
             )
-        target = kind.read_targets(about, table[f"{name}_target"].tolist())
+        told = [kind.read_targets(about, table[f"{name}_{one}"].tolist()) for one in kind.target_columns(about)]
+        target = told[0] if len(told) == 1 else np.stack(told, axis=1)
     except (ValueError, TypeError, OverflowError) as error:
         said = " ".join(str(error).split())[:200]
         raise DataError(f"{path} is no table of predictions ({said}); evaluate that run again") from error

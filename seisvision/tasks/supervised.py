@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,6 +14,7 @@ from seisvision.base.units import all_id_columns
 from seisvision.models.backbone import Backbone
 from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
+from seisvision.tasks.decay import decay_groups
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
 from seisvision.views.view import View
 
@@ -34,6 +35,9 @@ class SupervisedTask(pl.LightningModule):
         augment: changes training batches (``augment(batch, epoch, step, share)``); ``None`` leaves them as they are.
         seed: base seed of the streams for heads and dropout.
         monitor: the logged value by which the best epoch is chosen, and its direction, ``max`` or ``min``.
+        decay: weight decay of the parameters whose names fit a pattern, instead of the optimiser's own; of several
+            patterns the last counts. ``{"*.bias": 0}`` spares biases, ``{"*": 0, "heads.*.weight": 1e-3}`` holds only
+            the heads.
     """
 
     def __init__(
@@ -41,11 +45,12 @@ class SupervisedTask(pl.LightningModule):
         model: Backbone,
         view: View,
         outputs: Sequence[Output],
-        optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer],
+        optimizer: Callable[[Iterable[Any]], torch.optim.Optimizer],
         scheduler: Callable[..., Any] | None = None,
         augment: nn.Module | None = None,
         seed: int = DEFAULT_SEED,
         monitor: tuple[str, str] = ("val/loss", "min"),
+        decay: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.model, self.view, self.augment = model, view, augment
@@ -54,7 +59,7 @@ class SupervisedTask(pl.LightningModule):
             output.build_head(model.num_features)
         self.heads = nn.ModuleList(outputs)
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
-        self.seed = seed
+        self.seed, self.decay = seed, dict(decay or {})
         self.monitor, self.monitor_mode = monitor
         self.about: dict[str, Any] = {}
         """What makes a checkpoint usable by itself (configuration, classes, ...): plain containers only."""
@@ -87,13 +92,14 @@ class SupervisedTask(pl.LightningModule):
         return self._step(batch, batch_index, "val")
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
-        """Decoded outputs, targets and ids of one batch."""
+        """Decoded outputs, true values as far as they are known, and ids of one batch."""
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
-        targets = {name: values.cpu() for name, values in batch[keys.TARGETS].items()}
+        known = [output for output in self.outputs if set(output.columns) <= batch[keys.TARGETS].keys()]
+        truths = {output.name: output.truth(batch).cpu() for output in known}
         about = (*all_id_columns(), keys.COUNTS)
         ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
-        return {**ids, "decoded": decoded, keys.TARGETS: targets}
+        return {**ids, "decoded": decoded, "truth": truths}
 
     def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
         share = share_of(batch)
@@ -101,7 +107,7 @@ class SupervisedTask(pl.LightningModule):
             batch = self.augment(batch, self.current_epoch, batch_index, share)
         with counting(share):
             raw = self(batch)
-        targets = [batch[keys.TARGETS][output.target] for output in self.outputs]
+        targets = [output.truth(batch) for output in self.outputs]
         weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
         total = torch.zeros((), device=self.device)
         for output, target, factor in zip(self.outputs, targets, loss_factors(weights, share), strict=True):
@@ -132,7 +138,7 @@ class SupervisedTask(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""
-        optimizer = self._make_optimizer(self.parameters())
+        optimizer = self._make_optimizer(decay_groups(self, self.decay) if self.decay else self.parameters())
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))

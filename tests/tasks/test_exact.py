@@ -14,6 +14,8 @@ from torch import nn
 from seisvision import keys
 from seisvision.base.share import Share
 from seisvision.outputs.angles.output import AngleOutput
+from seisvision.outputs.bins.output import BinnedOutput
+from seisvision.outputs.circular_bins.output import BinnedAngleOutput
 from seisvision.outputs.classes.output import ClassOutput
 from seisvision.outputs.numbers.output import ScalarOutput
 from seisvision.outputs.output import Output
@@ -21,7 +23,27 @@ from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_ba
 
 N_RANKS, N_SAMPLES, N_PIXELS = 3, 5, 4
 CLASS = ClassOutput("kind", "kind", ["a", "b", "c"], class_weights=[1.0, 3.0, 0.5], label_smoothing=0.1)
-OUTPUTS: list[Output] = [CLASS, ScalarOutput("offset", "offset", "km"), AngleOutput("azimuth", "azimuth")]
+
+
+class Place(Output):
+    """Two numbers at once; of some samples only one is known."""
+
+    def build_head(self, num_features: int) -> None:
+        self.head = nn.Linear(num_features, 2)
+
+    def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        errors = torch.where(target.isfinite(), raw - target, 0.0)
+        return errors.square().sum() / 200 / self.known_weight(target).clamp_min(1)
+
+
+OUTPUTS: list[Output] = [
+    CLASS,
+    ScalarOutput("offset", "offset", "km"),
+    AngleOutput("azimuth", "azimuth"),
+    BinnedOutput("binned", "offset", "km", edges=[0, 4, 50, 300], class_weights=[2.0, 0.5, 1.0], label_smoothing=0.1),
+    BinnedAngleOutput("sector", "azimuth", n_bins=8, soften_bins=1.0, legacy=True),
+    Place("place", "place", columns=["x", "y"]),
+]
 
 
 def network() -> nn.Module:
@@ -41,6 +63,7 @@ def global_batch(n_samples: int) -> dict[str, Any]:
         "kind": torch.tensor([0, -1, 1, 2, 1, 0, 2])[:n_samples],
         "offset": torch.tensor([10.0, 200.0, torch.nan, torch.nan, 3.0, 5.0, 1.0])[:n_samples],
         "azimuth": torch.tensor([torch.nan, 20.0, 30.0, 50.0, 300.0, 1.0, 2.0])[:n_samples],
+        "place": torch.tensor([[torch.nan] * 2, [1.0, torch.nan], [2.0, 3.0]]).repeat(3, 1)[:n_samples],
     }
 
 

@@ -27,7 +27,12 @@ from seisvision.evaluation.baselines.features import (
     geometry_features,
     physics_features,
 )
-from seisvision.evaluation.baselines.trace_features import s_minus_p_features, spectral_ratio_features, two_features
+from seisvision.evaluation.baselines.trace_features import (
+    polarisation_features,
+    s_minus_p_features,
+    spectral_ratio_features,
+    two_features,
+)
 from seisvision.files import keep_if_possible, whole_file
 from seisvision.stored_arrays import read_arrays
 
@@ -44,11 +49,12 @@ TRACE_KINDS: dict[str, Callable[..., FeatureBatch]] = {
     "two_feature": two_features,
     "spectral_ratio": spectral_ratio_features,
     "s_minus_p": s_minus_p_features,
+    "polarisation": polarisation_features,
     "trace_attributes": trace_attributes,
 }
 """Functions from a batch of single traces and settings to features."""
-MAY_BE_MISSING = ("s_minus_p",)
-"""Kinds whose missing values are an answer: there is no clear S."""
+MAY_BE_MISSING = ("s_minus_p", "polarisation")
+"""Kinds whose missing values are an answer: there is no clear S, or no P on three components."""
 TRACES_AT_ONCE = 128
 
 MAX_INCOMPLETE_SHARE = 0.2

@@ -17,6 +17,7 @@ from seisvision import keys
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.features import FeatureBatch
 from seisvision.evaluation.baselines.windows import POWER_FLOOR, Bands, band_energy, band_weights
+from seisvision.picking.polarisation import polarise
 from seisvision.picking.s_minus_p import PickerSettings, pick_distances
 
 CODA_SHARE = 0.1
@@ -80,6 +81,22 @@ def s_minus_p_features(batch: Mapping[str, Any], **settings: Any) -> FeatureBatc
     picks = pick_distances(batch, PickerSettings(**settings) if settings else None)
     problems = [None if np.isfinite(one) else "no clear S" for one in picks.distance_km]
     return FeatureBatch(["distance_km"], picks.distance_km[:, None], problems)
+
+
+def polarisation_features(batch: Mapping[str, Any], **settings: Any) -> FeatureBatch:
+    """Back azimuth in degrees from the polarisation of P, its cosine and sine, and how much the motion is on one line.
+
+    Args:
+        batch: single traces of three components, with onsets.
+        settings: ``window_s`` of `polarise`.
+    """
+    found = polarise(batch, **settings)
+    phase = np.radians(found.back_azimuth_deg)
+    values = np.stack([found.back_azimuth_deg, np.cos(phase), np.sin(phase), found.rectilinearity], axis=1)
+    problems = [None if np.isfinite(one) else "no P on three components" for one in found.back_azimuth_deg]
+    return FeatureBatch(
+        ["back_azimuth_deg", "back_azimuth_cos", "back_azimuth_sin", "rectilinearity"], values, problems
+    )
 
 
 def _traces(batch: Mapping[str, Any]) -> np.ndarray:

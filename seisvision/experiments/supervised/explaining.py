@@ -21,6 +21,7 @@ from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.experiments.supervised.prediction import true_values
+from seisvision.experiments.waveforms.figures import said_of
 from seisvision.experiments.waveforms.network import build_task
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.files import whole_file
@@ -29,6 +30,7 @@ from seisvision.judging.saliency import find_layer, grad_cam, rank_correlations,
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions
+from seisvision.outputs.truth import truth_of
 from seisvision.records.configuration import own_weights
 from seisvision.records.folder import RunFolder, write_json
 from seisvision.tasks.supervised import SupervisedTask
@@ -119,9 +121,9 @@ def check_explain(settings: Mapping[str, Any], task: SupervisedTask) -> None:
 
 def choose_samples(data: EventDataModule, part: str, output: Output, n: int) -> np.ndarray:
     """Places of up to ``n`` samples of a part: the same of every run on this split, spread over classes or values."""
-    targets = data.parts[part].targets.get(output.target)
-    if targets is None:
+    if not set(output.columns) <= data.parts[part].targets.keys():
         return np.arange(min(n, len(data.parts[part])))
+    targets = truth_of(output.describe(), data.parts[part].targets)
     groups = predictions_class(output.kind).grouped(output.describe(), targets)
     if len(groups) == 1:
         ranks = np.linspace(0, max(0, len(groups[0]) - 1), min(n, len(groups[0]))).round().astype(int)
@@ -171,7 +173,7 @@ def _write(
         folder.figures / f"{stem}_gradcam.png",
         pictures,
         upsample(maps, *pictures.shape[2:]),
-        _captions(said),
+        [said_of(said, row) for row in range(len(said.ids))],
         signed=output.map_is_signed,
         title=title,
     )
@@ -191,21 +193,9 @@ def _said(task: SupervisedTask, output: Output, batch: dict[str, Any]) -> Predic
     return predictions_class(output.kind).from_decoded(
         output.describe(),
         SampleIds(task.view.unit, batch[unit_named(task.view.unit).id_column], batch[keys.SOURCE_ID]),
-        true_values(batch, output).numpy(),
+        true_values(step, output).numpy(),
         step["decoded"][output.name].double().numpy(),
     )
-
-
-def _captions(said: Predictions) -> list[str]:
-    columns = said.columns()
-    texts = {
-        name: [f"{one:.4g}" if isinstance(one, float) else plain_text(one) for one in columns[name]]
-        for name in ("target", "prediction")
-    }
-    return [
-        f"{plain_text(source)}\ntrue {target}, predicted {prediction}"
-        for source, target, prediction in zip(said.source_ids, texts["target"], texts["prediction"], strict=True)
-    ]
 
 
 def _write_arrays(path: Path, **arrays: np.ndarray) -> None:

@@ -179,7 +179,7 @@ def classical_predictions(samples: EventSamples | TraceSamples, said: Prediction
         curve: which distance belongs to S minus P, see :func:`training_curve`.
     """
     found = dict(zip(samples.sample_ids, curve(_picked_km(samples)), strict=True))
-    decoded = np.full((len(said.sample_ids), 6), np.nan)
+    decoded = np.full(said.decoded.shape, np.nan)
     decoded[:, 0] = [found[sample_id] for sample_id in said.sample_ids]
     return type(said).from_decoded(said.about, said.ids, said.target, decoded)
 

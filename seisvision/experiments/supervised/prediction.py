@@ -20,6 +20,7 @@ from seisvision.experiments.waveforms.settings import Settings
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions
+from seisvision.outputs.truth import truth_of
 from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
@@ -47,14 +48,15 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
 
 
 def true_values(batch: dict[str, Any], output: Output) -> torch.Tensor:
-    """True values of a batch; unknown where the data have no such column."""
-    known = batch[keys.TARGETS].get(output.target)
+    """True values of a batch as ``predict_step`` gives it; unknown where the data have no such columns."""
+    known = batch["truth"].get(output.name)
     return known if known is not None else unknown_targets(output, len(batch[keys.SOURCE_ID]))
 
 
 def unknown_targets(output: Output, n: int) -> torch.Tensor:
-    """True values (n,) of samples that have none."""
-    return torch.from_numpy(predictions_class(output.kind).unknown(n))
+    """True values (n,) or (n, D) of samples that have none."""
+    unknown = torch.from_numpy(predictions_class(output.kind).unknown(n))
+    return unknown if len(output.columns) < 2 else unknown[:, None].repeat(1, len(output.columns))
 
 
 def with_targets(
@@ -66,11 +68,12 @@ def with_targets(
         said = predictions[output.name]
         class_map = _known_classes(output, config) if "class_names" in output.describe() else None
         try:
-            target = sample_targets(waveform_set, said.ids, {output.target: class_map})[output.target]
+            found = sample_targets(waveform_set, said.ids, dict.fromkeys(output.columns, class_map))
         except DataError as error:
             log.warning("%s is predicted but cannot be measured: %s", output.name, error)
         else:
-            said = type(said).from_decoded(said.about, said.ids, target, said.decoded)
+            target = output.truth({keys.TARGETS: {name: torch.from_numpy(one) for name, one in found.items()}})
+            said = type(said).from_decoded(said.about, said.ids, target.numpy(), said.decoded)
         known[output.name] = said
     return known
 
@@ -101,12 +104,14 @@ def measure(
         predictions: by output name; outputs without any true value are left out.
         outputs: by name.
         level: confidence level.
-        train_targets: true values of the training samples by target, for guesses to compare with; may be empty.
+        train_targets: true values of the training samples by column, for guesses to compare with; may be empty.
     """
     measured: dict[str, Any] = {}
     for name, said in predictions.items():
         if said.n_labelled:
-            measures = said.measures(level, train_target=train_targets.get(outputs[name].target))
+            is_known = set(outputs[name].columns) <= train_targets.keys()
+            train_target = truth_of(said.about, train_targets) if is_known else None
+            measures = said.measures(level, train_target=train_target)
             plain = {measure: value.to_dict() for measure, value in measures.items()}
             measured[name] = {**plain, **said.details()}
     return measured

@@ -19,6 +19,7 @@ from seisvision.data.audit.targets import Learnt
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.experiments.waveforms.settings import Settings
+from seisvision.outputs.truth import columns_of
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +73,10 @@ def _findings(config: Settings, waveform_set: WaveformSet, fits: bool) -> Iterat
     table = AuditTable(waveform_set, CLASS_COLUMN)
     rows = _selected(config, table)
     learnt = [
-        Learnt(output["target"], "angle" if "period_deg" in output else "scalar", rows, fits)
+        Learnt(column, "angle" if "period_deg" in output else "scalar", rows, fits)
         for output in outputs
         if "class_names" not in output
+        for column in columns_of(output)
     ]
     classes = [output["target"] for output in outputs if "class_names" in output]
     harmless = () if outputs else OF_NUMBERS

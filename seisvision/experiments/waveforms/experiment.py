@@ -20,6 +20,7 @@ from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.experiments.waveforms.tables import write_excluded
 from seisvision.models.backbone import norm_of_one_value
+from seisvision.outputs.truth import truth_of
 from seisvision.records.folder import RunFolder
 from seisvision.records.known_events import KnownEvents
 from seisvision.runs.experiment import Experiment
@@ -53,7 +54,8 @@ class WaveformExperiment(Experiment):
         """The untrained task, which knows the scales of what it is to predict."""
         self.task = build_task(self.settings, self.view)
         for output in self.task.outputs:
-            output.fit_statistics(torch.from_numpy(self.data.parts["train"].targets[output.target]))
+            truth = truth_of({"columns": output.columns}, self.data.parts["train"].targets)
+            output.fit_statistics(torch.from_numpy(truth))
         return self.task
 
     def ready(self) -> None:

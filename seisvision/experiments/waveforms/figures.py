@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from seisvision.evaluation.figures import learning_figure, plain_text, samples_f
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions
+from seisvision.outputs.truth import truth_of
 from seisvision.records.folder import RunFolder
 from seisvision.records.history import logged_values
 from seisvision.tasks.deep_cluster import DeepClusterTask
@@ -43,7 +43,7 @@ def draw_training(folder: RunFolder, data: EventDataModule, task: Task) -> None:
     except DataError as error:
         log.warning("There are no learning curves, %s lacks them: %s", folder.history_file, error)
     for output in task.outputs:
-        targets = data.parts["train"].targets[output.target]
+        targets = truth_of(output.describe(), data.parts["train"].targets)
         _draw_seen(folder.figures / f"{output.name}_seen.png", data, task, output, targets)
 
 
@@ -79,12 +79,7 @@ def draw_some(path: Path, samples: Samples, view: View, said: Predictions, chose
         # An earlier attempt of this run may have drawn one.
         path.unlink(missing_ok=True)
         return
-    columns = said.columns()
-    captions = []
-    for i in chosen:
-        target = _short(columns["target"][i])
-        lines = [plain_text(said.source_ids[i]), *([f"true {target}"] if target not in ("", "nan") else [])]
-        captions.append("\n".join([*lines, f"predicted {_short(columns['prediction'][i])}"]))
+    captions = [said_of(said, i) for i in chosen]
     samples_figure(path, pictures(samples, view, chosen), captions)
 
 
@@ -93,8 +88,12 @@ def evenly_chosen(n: int, of: int) -> np.ndarray:
     return np.linspace(0, max(0, of - 1), min(n, of)).round().astype(int)
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else plain_text(value)
+def said_of(said: Predictions, row: int) -> str:
+    """Event, true value where it is known, and prediction of a sample, line by line."""
+    lines = [plain_text(said.source_ids[row])]
+    if said.labelled[row]:
+        lines.append(f"true {plain_text(said.target_text(row))}")
+    return "\n".join([*lines, f"predicted {plain_text(said.answer_text(row))}"])
 
 
 def pictures(samples: Samples, view: View, numbers: np.ndarray) -> np.ndarray:

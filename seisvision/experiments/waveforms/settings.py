@@ -11,6 +11,7 @@ from seisvision.data.samples.labels import check_labels, check_values
 from seisvision.data.samples.window import Window
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
+from seisvision.outputs.truth import columns_of
 from seisvision.plain_types import shortened
 from seisvision.records.settings import Spec, SystemSettings, TrainerSettings, section_of
 from seisvision.seeding import DEFAULT_SEED
@@ -138,8 +139,9 @@ def sample_settings(config: Settings, view: View, components: str | None = None)
     samples = cut_settings(config, view)
     samples.pop("min_stations", None)
     targets = {
-        output["target"]: class_map(config, output["target"]) if "class_names" in output else None
+        column: class_map(config, output["target"]) if "class_names" in output else None
         for output in output_settings(config)
+        for column in columns_of(output)
     }
     return {
         **samples,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from seisvision.angles import wrapped_difference_deg
+from seisvision.base.units import TRACE
 from seisvision.evaluation.differences import Influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.angles.measures import (
@@ -26,6 +27,7 @@ from seisvision.outputs.averaging import mean_of_votes
 from seisvision.outputs.predictions import plain_numbers
 from seisvision.outputs.regression import RegressionPredictions, share_inside
 
+BACK_AZIMUTH_TARGET = "path_back_azimuth_deg"
 CANCELLED = 1e-6
 """Length of a mean vector below which directions cancel and none is the mean."""
 
@@ -39,6 +41,13 @@ class AnglePredictions(RegressionPredictions):
 
     needs = ("period_deg", "tolerance_deg")
     parts = ("angle_deg", "sigma")
+
+    @classmethod
+    def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+        """For back azimuths of single traces also the polarisation of P."""
+        alone, others = super().feature_kinds(unit, about)
+        is_back_azimuth = unit == TRACE.name and about["target"] == BACK_AZIMUTH_TARGET
+        return ["polarisation", *alone] if is_back_azimuth else alone, others
 
     @property
     def period_deg(self) -> float:

@@ -21,6 +21,7 @@ from seisvision.outputs.classes.measures import (
     reliability_bins,
 )
 from seisvision.outputs.classes.tables import COLUMNS, STRATA_COLUMNS, class_table, strata_table
+from seisvision.outputs.classes.votes import VOTES, EventVotes
 from seisvision.outputs.predictions import SHARE_WRONG, ErrorSizes, Predictions, Table, figure_path
 
 
@@ -152,24 +153,36 @@ class ClassPredictions(Predictions):
     @property
     def table_columns(self) -> dict[str, str]:
         """Measures of a results table and their headings."""
-        return {
+        columns = {
             "accuracy": "accuracy",
             "balanced_accuracy": "balanced accuracy",
             "roc_auc": "ROC AUC",
             "cross_entropy": "cross-entropy",
         }
+        return columns | (VOTES if self.can_vote else {})
+
+    @property
+    def votes(self) -> EventVotes:
+        """What the samples of each event say together."""
+        return EventVotes.of(self.source_ids, self.target, self.decoded)
+
+    @property
+    def can_vote(self) -> bool:
+        """Whether several samples are of one event."""
+        return len(set(self.source_ids)) < len(self.source_ids)
 
     def measures(self, level: float = 0.95, train_target: np.ndarray | None = None) -> dict[str, Measure]:
-        """See `classification_metrics`; ``majority_baseline_accuracy`` with ``train_target``."""
-        repeat = len(set(self.source_ids)) < len(self.source_ids)
-        return classification_metrics(
+        """See `classification_metrics`, and the votes of events where these have several samples;
+        ``majority_baseline_accuracy`` with ``train_target``."""
+        measures = classification_metrics(
             self.target,
             self.decoded,
             self.class_names,
             level,
             train_target=train_target,
-            groups=self.source_ids if repeat else None,
+            groups=self.source_ids if self.can_vote else None,
         )
+        return measures | (self.votes.measures(level) if self.can_vote else {})
 
     def details(self) -> dict[str, Any]:
         """``confusion`` (row = true class), ``reliability`` and what a table shows."""
@@ -198,6 +211,7 @@ class ClassPredictions(Predictions):
             "balanced_accuracy": lambda: balanced_influence(known.correct, target, events),
             "roc_auc": lambda: average([area_influence(target == k, probability[:, k], events) for k in classes]),
             "cross_entropy": lambda: mean_influence(_cross_entropy(target, probability), events),
+            **(known.votes.influences() if self.can_vote else {}),
         }
 
     def result_tables(

@@ -125,6 +125,8 @@ def _check_output(about: Mapping[str, Any], name: str) -> None:
         kind = predictions_class(word)
     except ConfigurationError as error:
         raise NotComparableError(f"{name}.kind is '{shortened(word)}', which this version does not know") from error
+    if about.get("columns") is not None:
+        each_is(about["columns"], TEXT, f"{name}.columns", of=LIST)
     for key in kind.needs:
         if key in OF_OUTPUTS:
             need(about.get(key), OF_OUTPUTS[key], f"{name}.{key}")

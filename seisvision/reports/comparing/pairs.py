@@ -129,7 +129,7 @@ class Said:
         if not ids:
             raise DataError("no sample is answered by both")
         found = [self._influence(run, measure, ids) for run in runs]
-        if any(not np.allclose(target, found[0][1], rtol=1e-5) for _, target in found):
+        if any(not np.allclose(target, found[0][1], rtol=1e-5, equal_nan=True) for _, target in found):
             raise DataError("the runs were given different true values")
         return [influence for influence, _ in found], len(ids)
 

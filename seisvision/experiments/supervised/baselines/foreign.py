@@ -22,6 +22,7 @@ from seisvision.judging.stored_baselines import FILE, StoredBaselines, read_stor
 from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.predictions import Predictions
+from seisvision.outputs.truth import by_column, truth_of
 from seisvision.records.folder import RunFolder
 from seisvision.records.integrity.manifest import warn_if_altered
 from seisvision.records.trust.contents import built_from
@@ -111,7 +112,7 @@ def training_guesses(outputs: list[dict[str, Any]], targets: Mapping[str, np.nda
     """
     guesses: dict[str, Any] = {}
     for about in outputs:
-        guess = predictions_class(about["kind"]).training_guess(about, np.asarray(targets[about["target"]]))
+        guess = predictions_class(about["kind"]).training_guess(about, truth_of(about, targets))
         if guess is not None:
             guesses[about["name"]] = guess
     return guesses
@@ -151,7 +152,7 @@ def _fitted_again(
         cache_dir=config.system.features_dir,
         key=features_key(config, data, len(dataset)),
     )
-    asked = Part(said.ids, {about["target"]: said.target})
+    asked = Part(said.ids, by_column(about, said.target))
     if about["kind"] == "class":
         _check_class_numbers(stored.train.targets[about["target"]], len(about["class_names"]))
     parts = {"train": stored.training_part(), part: asked}

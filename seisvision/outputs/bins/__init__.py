@@ -1,0 +1,5 @@
+"""A number, told as probabilities of bins."""
+
+KIND = "bins"
+OUTPUT = "BinnedOutput"
+PREDICTIONS = "BinnedPredictions"
