@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from tiny_runs import ROOT, plain_config
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
+from seisvision.public import find_public
 from seisvision.runs.build import build_task, build_view
 from seisvision.runs.configuration import check_targets, instantiate
 from seisvision.runs.identity import run_identity, scientific_part
@@ -26,6 +28,11 @@ CHOICES = [
     # What begins so is a part of others.
     if not path.stem.startswith("_")
 ]
+WAVEFORM_MODELS = [
+    path.stem
+    for path in sorted((CONF / "model").glob("*.yaml"))
+    if find_public(yaml.safe_load(path.read_text())["_target_"]).axes == 1
+]
 FILL = {
     ("dataset", "folder"): [
         "dataset.source.path=here",
@@ -33,6 +40,9 @@ FILL = {
         "dataset.samples.window.length_s=60",
     ],
     ("dataset", "pnw_unlabelled"): ["task=cluster"],
+    ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
+    # Networks of waveforms need such a view.
+    **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
     # Any file has the hash by which a run knows its network.
     **{
         ("experiment/atlas", name): [f"offset_ckpt={ROOT / 'pyproject.toml'}"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seisvision.runs.build import build_task, build_view, picture_channels
+from seisvision.runs.build import build_task, build_view, network_input, taken_by_model
 from seisvision.runs.trust.contents import built_from, load_weights
 from seisvision.runs.trust.stored import check_weights
 
@@ -25,7 +25,7 @@ def rebuild_task(config: Mapping[str, Any], checkpoint: Mapping[str, Any], path:
     """
     with built_from(path):
         view = build_view(config)
-        check_weights(config, picture_channels(config, view), checkpoint, path)
+        check_weights(config, taken_by_model(config["model"], network_input(config, view)), checkpoint, path)
         task = build_task(config, view)
         load_weights(task, checkpoint, path)
     return task
