@@ -198,5 +198,5 @@ def test_weights_of_another_length_are_refused_before_memory_is_taken(tmp_path: 
     checkpoint = {"state_dict": task.state_dict()}
     assert rebuild_task(plain_config(words), checkpoint, tmp_path).model.num_features == task.model.num_features
     longer = plain_config([*words, "view.n_samples=9000000"])
-    with pytest.raises(CheckpointError, match=r"not those of .*ConvNetQuakeINGV, whose 'hidden\.weight'"):
+    with pytest.raises(CheckpointError, match=r"not those of .*ConvNetQuakeINGV', whose 'hidden\.weight'"):
         rebuild_task(longer, checkpoint, tmp_path)

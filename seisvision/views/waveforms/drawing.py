@@ -60,7 +60,7 @@ def _ink(lines: torch.Tensor) -> torch.Tensor:
     lowest, highest = pixel_extremes(lines.nan_to_num(0.0, 0.0, 0.0), WIDTH_PX)
     peak = torch.maximum(highest, -lowest).amax((1, 2), keepdim=True)
     factor = REACH * half_px / torch.where(peak > 0, peak, 1.0)
-    moves = (highest > lowest).any(-1)
+    moves = highest.amax(-1) > lowest.amin(-1)
     middle = (torch.arange(rows, device=lines.device) + 0.5) * ROW_PX
     # The kernel counts from the top, and motion is drawn upward.
     position = torch.where(moves, middle, torch.nan)

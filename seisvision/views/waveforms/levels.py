@@ -16,6 +16,7 @@ STREAM_QUANTILE = 0.999
 
 def motion_mask(lines: torch.Tensor) -> torch.Tensor:
     """Tell (B, C) which recordings (B, C, T) are finite and move by more than the rounding of their mean."""
+    # Not aminmax, which is ten times slower along the last axis.
     highest, lowest = lines.amax(-1), lines.amin(-1)
     motion = highest - lowest
     # A number that is not one, or an infinite one, makes the motion so.
@@ -28,7 +29,7 @@ def level_of_records(lines: torch.Tensor, measure: str, is_joint: bool) -> torch
     Samples that are zero, where nothing was recorded, do not count in the mean. It is 1 where nothing moves.
     """
     if measure == "peak":
-        level = lines.abs().amax(-1, keepdim=True)
+        level = torch.maximum(lines.amax(-1, keepdim=True), -lines.amin(-1, keepdim=True))
         level = level.amax(1, keepdim=True) if is_joint else level
     else:
         dims = (1, 2) if is_joint else (2,)

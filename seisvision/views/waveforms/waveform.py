@@ -114,7 +114,8 @@ class WaveformView(View):
         with torch.autocast(batch[keys.WAVEFORM].device.type, enabled=False):
             lines = self._recorded(batch)
             if self.normalise != "none":
-                lines = lines / self._level(lines)
+                # What was recorded is a copy already.
+                lines = lines.div_(self._level(lines))
             if self.ps_box == "none":
                 return lines
             phases_s = phases_of(batch, self.ps_box, self.components).to(lines)
@@ -130,8 +131,8 @@ class WaveformView(View):
         live = motion_mask(lines) & batch[keys.STATION_MASK]
         if keys.COMPONENT_MASK in batch:
             live = live & batch[keys.COMPONENT_MASK][:, 0]
-        # Not a product, which would keep NaN.
-        lines = torch.where(live[..., None], lines, 0.0)
+        # A product alone would keep NaN; a choice element by element takes twice as long.
+        lines = lines.nan_to_num(0.0, 0.0, 0.0).mul_(live[..., None])
         if self.band_hz is not None:
             (lines,) = filter_bands(lines, float(batch[keys.SAMPLING_RATE_HZ]), [self.band_hz], taper_s=self.taper_s)
         elif self.demean:
