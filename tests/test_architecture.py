@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "location": {"base", "earth"},
     "data": {"base", "earth", "picking"},
     "synthesis": {"base", "earth", "data"},
-    "views": {"base", "earth"},
+    "views": {"base", "earth", "picking"},
     "evaluation": {"base", "earth", "picking", "location", "data", "views"},
     "outputs": {"base", "picking", "evaluation"},
     "tasks": {"base", "earth", "models", "clustering", "views", "outputs"},

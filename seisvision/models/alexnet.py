@@ -29,6 +29,7 @@ class AlexNet(Backbone):
     """
 
     num_features = 4096
+    axes = 2
 
     def __init__(self, in_channels: int, pretrained: bool = False, dropout: float = 0.5) -> None:
         super().__init__()

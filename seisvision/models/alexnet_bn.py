@@ -33,6 +33,7 @@ class AlexNetBN(Backbone):
     """
 
     num_features = HIDDEN
+    axes = 2
 
     def __init__(self, in_channels: int, dropout: float = 0.5) -> None:
         super().__init__()

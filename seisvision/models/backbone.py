@@ -11,6 +11,8 @@ class Backbone(nn.Module):
 
     num_features: int
     """F: length of the feature vector."""
+    axes: int | None = None
+    """1 where it reads lines, 2 where it reads pictures with rows and columns; None where it says nothing of it."""
 
     def unrectified(self, image: torch.Tensor) -> torch.Tensor:
         """Features (B, F) before the last ReLU, where the network ends in one: what DeepCluster clusters."""

@@ -26,6 +26,8 @@ class TimmBackbone(Backbone):
         ConfigurationError: timm has no such model, or the pretrained weights cannot be had.
     """
 
+    axes = 2
+
     def __init__(self, name: str, in_channels: int, pretrained: bool = False) -> None:
         super().__init__()
         import timm

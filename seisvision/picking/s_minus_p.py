@@ -93,7 +93,22 @@ class Picks:
     """Epicentral distance from S minus P."""
 
 
+@dataclass(frozen=True)
+class Phases:
+    """P and S of B traces without what follows from them, all (B,) float; see :class:`Picks`."""
+
+    p_s: np.ndarray
+    s_s: np.ndarray
+    step: np.ndarray
+
+
 def pick_distances(batch: Mapping[str, Any], settings: PickerSettings | None = None) -> Picks:
+    """Pick a batch of single traces and look their distances up; arguments and errors as :func:`pick_phases`."""
+    phases = pick_phases(batch, settings)
+    return Picks(phases.p_s, phases.s_s, phases.step, distance_of(phases.s_s - phases.p_s))
+
+
+def pick_phases(batch: Mapping[str, Any], settings: PickerSettings | None = None) -> Phases:
     """Pick a batch of single traces.
 
     P is the given onset moved to the least of the Akaike criterion of the vertical (:mod:`seisvision.picking.akaike`).
@@ -124,7 +139,7 @@ def pick_distances(batch: Mapping[str, Any], settings: PickerSettings | None = N
     live = (np.ptp(traces, axis=-1) > 0).all(-1)
     clear = live & (step >= settings.step)
     p_s, s_s = np.where(live, p, np.nan) / rate_hz, np.where(clear, s, np.nan) / rate_hz
-    return Picks(p_s, s_s, step, distance_of(s_s - p_s))
+    return Phases(p_s, s_s, step)
 
 
 def distance_of(s_minus_p_s: np.ndarray) -> np.ndarray:

@@ -179,6 +179,7 @@ LIMITS: dict[str, tuple[type, float, float]] = {
     "system.memory_gb": (float, 0, 10**6),
     "view.width": (int, 1, 8192),
     "view.height": (int, 1, 8192),
+    "view.n_samples": (int, 1, 10**7),
 } | dict.fromkeys(("trainer.limit_train_batches", "trainer.limit_val_batches"), (float, 1e-9, 10**9))
 """Smallest and largest value of settings that would otherwise fail late, deep inside a library."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from tiny_runs import ROOT, plain_config
 
 from seisvision import keys
@@ -12,6 +13,7 @@ from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms.checks import check_origin
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings, data_settings
+from seisvision.public import find_public
 from seisvision.records.configuration import check_targets, instantiate
 from seisvision.records.identity import run_identity, scientific_part
 from seisvision.views.view import View
@@ -26,6 +28,11 @@ CHOICES = [
     # What begins so is a part of others.
     if not path.stem.startswith("_")
 ]
+WAVEFORM_MODELS = [
+    path.stem
+    for path in sorted((CONF / "model").glob("*.yaml"))
+    if find_public(yaml.safe_load(path.read_text())["_target_"]).axes == 1
+]
 FILL = {
     ("dataset", "folder"): [
         "dataset.source.path=here",
@@ -34,6 +41,9 @@ FILL = {
     ],
     ("dataset", "pnw_unlabelled"): ["task=cluster"],
     ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
+    ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
+    # Networks of waveforms need such a view.
+    **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
     # Any file has the hash by which a run knows its network.
     **{
         ("experiment/atlas", name): [f"offset_ckpt={ROOT / 'pyproject.toml'}"]

@@ -34,6 +34,9 @@ def collate_events(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Raises:
         DataError: the samples differ in sampling rate.
     """
+    if hasattr(samples, "joined"):
+        # Samples that are kept stacked need not be taken apart and stacked again.
+        return samples.joined()
     first = samples[0]
     rates_hz = {sample[keys.SAMPLING_RATE_HZ] for sample in samples}
     if len(rates_hz) > 1:

@@ -62,6 +62,27 @@ class SamplesInMemory(Dataset):
             keys.TARGETS: targets,
         }
 
+    def __getitems__(self, numbers: Sequence[int]) -> KeptSamples:
+        """Return several samples, which become a batch without being taken apart first."""
+        return KeptSamples(self, numbers)
+
+    def joined(self, numbers: Sequence[int]) -> dict[str, Any]:
+        """Return the batch of some samples, as :func:`collate_events` makes it."""
+        if len(self._first) - 1 != self._first[-1]:
+            # Stations differ in number, and are padded to the largest event of the batch.
+            return collate_events([self[number] for number in numbers])
+        if self._waveform is None:
+            self._waveform = self._load()
+        rest, rows = self._rest, torch.as_tensor(numbers)
+        # Not rest[key][rows], which takes four times as long.
+        batch = {key: rest[key].index_select(0, rows) for key in (*_STATION_KEYS, *SCALARS) if key in rest}
+        batch |= {key: [rest[key][number] for number in numbers] for key in all_id_columns() if key in rest}
+        return batch | {
+            keys.WAVEFORM: self._waveform.index_select(0, rows)[:, None],
+            keys.SAMPLING_RATE_HZ: rest[keys.SAMPLING_RATE_HZ],
+            keys.TARGETS: {column: values.index_select(0, rows) for column, values in rest[keys.TARGETS].items()},
+        }
+
     def _load(self) -> torch.Tensor:
         """Read all samples; waveforms float32 (all stations of all samples, C, T)."""
         started = monotonic()
@@ -82,6 +103,32 @@ class SamplesInMemory(Dataset):
             monotonic() - started,
         )
         return waveform
+
+
+class KeptSamples(Sequence):
+    """Some samples of those in memory: one by one where they are asked for, or :meth:`joined` into a batch at once.
+
+    Args:
+        kept: the samples in memory.
+        numbers: which of them.
+    """
+
+    def __init__(self, kept: SamplesInMemory, numbers: Sequence[int]) -> None:
+        self._kept, self._numbers = kept, list(numbers)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._numbers)
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return the sample at a place, or those of a slice."""
+        if isinstance(place, slice):
+            return KeptSamples(self._kept, self._numbers[place])
+        return self._kept[self._numbers[place]]
+
+    def joined(self) -> dict[str, Any]:
+        """Return their batch."""
+        return self._kept.joined(self._numbers)
 
 
 def _fetch(samples: EventSamples | TraceSamples, numbers: Sequence[int]) -> list[dict[str, Any]]:

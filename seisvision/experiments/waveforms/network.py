@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from seisvision.experiments.waveforms.settings import Settings, output_settings
 from seisvision.public import AUGMENTATION, MODEL, OPTIMIZER, SCHEDULER, TASK, VIEW
 from seisvision.records.configuration import instantiate, model_takes
 from seisvision.records.settings import Spec
+from seisvision.records.trust.faces import find_face
 from seisvision.seeding import stream_seed
 from seisvision.views.view import View
 
@@ -29,11 +31,12 @@ def build_task(config: Settings, view: View) -> Any:
     outputs = output_settings(config)
     if outputs:
         _check_monitor(config.task["monitor"][0], [output["name"] for output in outputs])
+    check_axes(config, view)
     torch.manual_seed(stream_seed(config.seed, "initialisation"))
     return instantiate(
         config.task,
         TASK,
-        model=build_model(config.model, picture_channels(config, view)),
+        model=build_model(config.model, **network_input(config, view)),
         view=view,
         optimizer=instantiate(config.optimizer, OPTIMIZER),
         scheduler=instantiate(config.scheduler, SCHEDULER),
@@ -50,19 +53,56 @@ def _check_monitor(monitor: str, names: list[str]) -> None:
         )
 
 
-def picture_channels(config: Settings, view: View) -> int:
-    """Channels of the pictures that reach the backbone, behind the fixed front end of the task."""
-    return view.out_channels * (2 if config.task.get("front") == "sobel" else 1)
+def network_input(config: Settings, view: View) -> dict[str, int]:
+    """What is told to a backbone of the pictures that reach it.
+
+    ``in_channels``, behind the fixed front end of the task, and, of pictures with one axis, ``n_samples``.
+    """
+    told = {"in_channels": view.image_shape[0] * (2 if config.task.get("front") == "sobel" else 1)}
+    if len(view.image_shape) == 2:
+        told["n_samples"] = view.image_shape[-1]
+    return told
 
 
-def build_model(settings: Spec, in_channels: int) -> Any:
-    """The backbone for pictures of ``in_channels`` channels; one that takes no number of channels is built as it is.
+def check_axes(config: Settings, view: View) -> None:
+    """Refuse a network of waveforms behind a view that draws pictures, and the other way round.
+
+    Raises:
+        ConfigurationError: names both and what goes with the network.
+    """
+    target = config.model.get("_target_")
+    axes, drawn = getattr(find_face(MODEL, target, "model._target_"), "axes", None), len(view.image_shape) - 1
+    if axes in (None, drawn):
+        return
+    values = f"{' x '.join(map(str, view.image_shape))} values"
+    if axes == 1:
+        raise ConfigurationError(
+            f"model._target_={target} reads waveforms, but {type(view).__name__} draws pictures of {values}. Set "
+            "view=waveform, with data that are cut as single traces, such as dataset=synthetic_local."
+        )
+    raise ConfigurationError(
+        f"model._target_={target} reads pictures, but {type(view).__name__} gives waveforms of {values}. Set a network "
+        "of waveforms, such as model=resnet1d, or a view that draws, such as view=spectrogram."
+    )
+
+
+def taken_by_model(settings: Spec, told: Mapping[str, int]) -> dict[str, int]:
+    """Of what is told to a backbone, what its class has arguments for."""
+    target = settings.get("_target_")
+    # A class that takes any settings would refuse one that it has not heard of.
+    return {name: value for name, value in told.items() if model_takes(target, name, name != "in_channels")}
+
+
+def build_model(settings: Spec, in_channels: int, n_samples: int | None = None) -> Any:
+    """The backbone for pictures of ``in_channels`` channels and, if they have one axis, ``n_samples`` samples.
+
+    One that takes no such argument is built without it.
 
     Raises:
         ConfigurationError: it cannot be built, or does not say how many features it gives.
     """
-    given = {"in_channels": in_channels} if model_takes(settings.get("_target_"), "in_channels") else {}
-    model = instantiate(settings, MODEL, **given)
+    told = {"in_channels": in_channels} | ({} if n_samples is None else {"n_samples": n_samples})
+    model = instantiate(settings, MODEL, **taken_by_model(settings, told))
     if not isinstance(getattr(model, "num_features", None), int):
         raise ConfigurationError(
             f"model._target_={settings['_target_']} does not say how many features it gives. Set num_features in the "

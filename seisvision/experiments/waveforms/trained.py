@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seisvision.experiments.waveforms.network import build_task, build_view, picture_channels
+from seisvision.experiments.waveforms.network import build_task, build_view, network_input, taken_by_model
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.checkpoint import load_checkpoint
 from seisvision.records.trust.contents import built_from, check_content, load_weights
@@ -51,7 +51,7 @@ class TrainedNetwork:
             stored = checked_config(content["config"], path)
             config = Settings.of(adapt(stored) if adapt else stored)
             view = build_view(config.view)
-            check_weights(config.model, picture_channels(config, view), checkpoint, path)
+            check_weights(config.model, taken_by_model(config.model, network_input(config, view)), checkpoint, path)
             task = build_task(config, view)
             load_weights(task, checkpoint, path)
             return cls(path, content, config, task)

@@ -103,10 +103,18 @@ def _check_windows(dataset: Mapping[str, Any]) -> None:
             )
 
 
-def check_weights(settings: Mapping[str, Any], in_channels: int, checkpoint: Mapping[str, Any], path: Path) -> None:
+def check_weights(
+    settings: Mapping[str, Any], told: Mapping[str, int], checkpoint: Mapping[str, Any], path: Path
+) -> None:
     """Refuse weights that are not those of the network that the configuration names, before memory is taken for it.
 
     Networks of packages of one's own are left to be built: they may not know how to be without memory.
+
+    Args:
+        config: resolved configuration.
+        told: arguments of the network that follow from the view.
+        checkpoint: with the weights.
+        path: of its file, for messages.
 
     Raises:
         CheckpointError: number or shape of the weights differ.
@@ -115,7 +123,7 @@ def check_weights(settings: Mapping[str, Any], in_channels: int, checkpoint: Map
     if not isinstance(target, str) or public_name(target) not in NAMES[MODEL]:
         return
     with torch.device("meta"):
-        network = instantiate(settings, MODEL, in_channels=in_channels)
+        network = instantiate(settings, MODEL, **told)
     stored = checkpoint["state_dict"]
     for name, weight in network.state_dict().items():
         there = stored.get(f"model.{name}")

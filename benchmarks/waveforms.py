@@ -1,0 +1,201 @@
+"""What the house costs a small network of waveforms, against a bare PyTorch loop over the same tensors.
+
+    python benchmarks/waveforms.py [--events 250] [--epochs 7] [--threads 2] [--model convnetquake] [--json]
+
+An epoch: the house serves waveforms kept in memory, gives them to view and network, computes loss and running measures,
+clips gradients and steps optimiser and schedule, writes its history and both checkpoints. The bare loop has the view's
+pictures and the targets as two tensors, and does forward, loss, backward, clipping and step with the same optimiser in
+batches of the same size, in an order drawn every epoch. Inference: predictions of all samples, decoded and with
+their ids, against the network and its head alone. Both take turns in one process, so that a busy machine slows both;
+what is told is the median of the ratios of neighbours, and their quartiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from torch import nn
+
+from seisvision import keys
+from seisvision.experiments.supervised.prediction import predict
+from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.settings import Settings
+from seisvision.records.configuration import to_plain
+from seisvision.records.folder import RunFolder
+from seisvision.runs.callbacks import KeepCheckpoints
+from seisvision.runs.terminal import quiet_libraries
+from seisvision.runs.trainers import build_predictor, build_trainer
+
+ROOT = Path(__file__).resolve().parents[1]
+MOST_OF_EPOCH, LEAST_OF_SPEED = 1.05, 0.95
+"""What is asked: an epoch of at most so many times the bare one, inference at least so fast."""
+
+
+class BareLoop:
+    """The training and inference that a user would write by hand, over pictures that lie in memory.
+
+    Args:
+        task: a task of its own, freshly initialised.
+        pictures: (N, P, T), with the ``target`` (N,) of its first output.
+        batch_size: samples of a batch.
+        clip: largest norm of the gradient.
+    """
+
+    def __init__(self, task: Any, pictures: torch.Tensor, target: torch.Tensor, batch_size: int, clip: float) -> None:
+        self.model, self.output = task.model, task.outputs[0]
+        self.optimizer = torch.optim.AdamW(task.parameters(), lr=1e-4)
+        self.pictures, self.target, self.batch_size, self.clip = pictures, target, batch_size, clip
+
+    def epoch(self) -> float:
+        """Seconds of one epoch."""
+        self.model.train()
+        started = time.perf_counter()
+        for rows in torch.randperm(len(self.pictures)).split(self.batch_size):
+            self.optimizer.zero_grad()
+            loss = self.output.loss(self.output(self.model(self.pictures[rows])), self.target[rows])
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+            self.optimizer.step()
+        return time.perf_counter() - started
+
+    @torch.inference_mode()
+    def inference(self) -> float:
+        """Seconds of network and head alone over all pictures."""
+        self.model.eval()
+        started = time.perf_counter()
+        for image in self.pictures.split(self.batch_size):
+            self.output(self.model(image))
+        return time.perf_counter() - started
+
+
+class TakeTurns(pl.Callback):
+    """Does an epoch of the bare loop before each of the house, and remembers the seconds of both."""
+
+    def __init__(self, bare: BareLoop) -> None:
+        self.bare, self.pairs = bare, list[tuple[float, float]]()
+        self._bare_s, self._left = 0.0, 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The bare epoch, then the one of the house begins."""
+        self._close()
+        self._bare_s = self.bare.epoch()
+        self._left = time.perf_counter()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The last epoch of the house is over."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._left:
+            self.pairs.append((time.perf_counter() - self._left, self._bare_s))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=250, help="events of the synthetic set; it is made if needed")
+    parser.add_argument("--epochs", type=int, default=7, help="turns of each, after one that does not count")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=128, help="windows of a batch, as many as in the paper")
+    parser.add_argument("--model", default="convnetquake")
+    parser.add_argument("--data-dir", default="data")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    quiet_libraries()
+    with tempfile.TemporaryDirectory() as scratch:
+        result = measure(arguments, Path(scratch))
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    print(f"{arguments.model}, {result['windows']} windows of 3 x 1001, {arguments.threads} threads")
+    for name, asked in (("epoch", f"at most {MOST_OF_EPOCH}"), ("inference", f"at most {1 / LEAST_OF_SPEED:.3f}")):
+        one = result[name]
+        print(
+            f"  {name:9s} house {one['house_s']:.3f} s, bare {one['bare_s']:.3f} s, ratio {one['ratio']:.3f} "
+            f"(quartiles {one['quartiles'][0]:.3f} to {one['quartiles'][1]:.3f}; aim: {asked})"
+        )
+
+
+def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
+    """Seconds and ratios of epochs and of inference."""
+    config = configuration(arguments)
+    view = build_view(config["view"])
+    data = build_data(Settings.of(config), view)
+    batches = list(data.loader("train"))
+    pictures = torch.cat([view(batch) for batch in batches])
+    target = torch.cat([batch[keys.TARGETS]["path_ep_distance_km"] for batch in batches])
+    size, clip = config["trainer"]["batch_size"], config["trainer"]["gradient_clip_val"]
+    task = build_task(Settings.of(config), view)
+    bare = BareLoop(build_task(Settings.of(config), view), pictures, target, size, clip)
+    for output in (*task.outputs, bare.output):
+        output.fit_statistics(target)
+    folder = RunFolder(scratch)
+    folder.best_checkpoint.parent.mkdir()
+    turns = TakeTurns(bare)
+    keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, "min", None)
+    trainer = build_trainer(config, folder, [], [turns, keeper])
+    trainer.fit(task, train_dataloaders=data.train_dataloader())
+    predictor = build_predictor(config, "cpu", config["system"])
+    inference = []
+    for _ in range(arguments.epochs + 1):
+        bare_s = bare.inference()
+        started = time.perf_counter()
+        predict(predictor, task, data.loader("train"))
+        inference.append((time.perf_counter() - started, bare_s))
+    return {
+        "windows": len(pictures),
+        "threads": torch.get_num_threads(),
+        "epoch": told(turns.pairs[1:]),
+        "inference": told(inference[1:]),
+    }
+
+
+def configuration(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Single traces of local earthquakes, 1001 samples each, as many as there are."""
+    overrides = [
+        f"model={arguments.model}",
+        "view=waveform",
+        "view.n_samples=1001",
+        "task=offset",
+        "augment=none",
+        "dataset=synthetic_local",
+        f"dataset.source.n_events={arguments.events}",
+        "dataset.traces.window.length_s=20.02",
+        "split=paper",
+        "split.test_fraction=0",
+        "split.val_fraction=0.1",
+        "trainer.accelerator=cpu",
+        f"trainer.max_epochs={arguments.epochs + 1}",
+        f"trainer.batch_size={arguments.batch}",
+        f"system.data_dir={arguments.data_dir}",
+        f"system.num_threads={arguments.threads}",
+        "logger=csv",
+    ]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return to_plain(compose("train", overrides=overrides))
+
+
+def told(pairs: list[tuple[float, float]]) -> dict[str, Any]:
+    """Medians of the seconds of house and bare loop, and of their ratio."""
+    ratios = [house / bare for house, bare in pairs]
+    first, _, third = statistics.quantiles(ratios, n=4)
+    return {
+        "house_s": statistics.median(house for house, _ in pairs),
+        "bare_s": statistics.median(bare for _, bare in pairs),
+        "ratio": statistics.median(ratios),
+        "quartiles": [first, third],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Networks that read waveforms (B, P, T) rather than pictures."""

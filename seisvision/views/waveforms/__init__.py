@@ -1,0 +1,1 @@
+"""Waveforms for networks that read them as they are."""
