@@ -35,6 +35,7 @@ class TraceIndex:
         source_ids: event of each trace.
         names: event, station and channel; what draws follow from, so that the order in the file does not matter.
         onset_s: onset.
+        arrivals_s: (N, 2) P and S.
         origin_s: origin time.
         paths: distance (km), azimuth and back azimuth (degrees) under the names of their columns.
         sampling_rate_hz: as stored.
@@ -46,6 +47,7 @@ class TraceIndex:
     source_ids: list[str]
     names: list[str]
     onset_s: np.ndarray
+    arrivals_s: np.ndarray
     origin_s: np.ndarray
     paths: dict[str, np.ndarray]
     sampling_rate_hz: np.ndarray
@@ -92,6 +94,7 @@ def build_trace_index(
         source_ids=source_ids,
         names=["/".join(parts) for parts in zip(source_ids, *(codes or [named["trace_name"]]), strict=True)],
         onset_s=index.onset_after_start_s[take],
+        arrivals_s=index.arrivals_after_start_s[take],
         origin_s=index.origin_s[event] - index.start_s[take],
         paths=dict(
             zip(
@@ -235,6 +238,7 @@ class TraceSamples(Dataset):
         waveforms, masks = self._reader.read(index.rows[chosen], index.sampling_rate_hz[chosen], start_s)
         values = {key: float_tensor(index.paths[column][chosen]) for key, column in _PATH_KEYS.items()}
         values[keys.ONSET_S] = float_tensor(index.onset_s[chosen] - start_s)
+        values[keys.ARRIVALS_S] = float_tensor(index.arrivals_s[chosen] - start_s[:, None])
         values[keys.START_S] = float_tensor(start_s - index.origin_s[chosen])
         waveform, mask = torch.from_numpy(waveforms), torch.from_numpy(masks)
         depth_km = float_tensor(index.source_depth_km[chosen])
