@@ -20,6 +20,7 @@ from seisvision.base.sample_ids import row_numbers
 from seisvision.base.units import EVENT, unit_named
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.left_out import summary
+from seisvision.data.samples.noise.choice import find_noise, with_noise
 from seisvision.data.samples.still.telling import tell_still
 from seisvision.data.samples.targets import ClassMap
 from seisvision.data.samples.traces import TraceSamples
@@ -176,9 +177,23 @@ class EventDataModule(pl.LightningDataModule):
         events = set_ids(self.waveform_set, self.unit, unlisted).source_ids
         told = {name: self.left_out.get(event) for name, event in zip(unlisted, events, strict=True)}
         self._exclude("", {name: told[name] or reasons.get(name, "in no part of the split") for name in unlisted})
+        parts = self._with_noise(parts)
         if self.refit:
             parts["train"] += parts.pop("val")
         return {part: members for part, members in parts.items() if members}
+
+    def _with_noise(self, parts: dict[str, list[str]]) -> dict[str, list[str]]:
+        """The parts with the noise windows of their events, where any are asked for."""
+        noise = self._arguments.get("noise")
+        if noise is None or self.unit != "trace":
+            return parts
+        events = dict.fromkeys(
+            event for members in parts.values() for event in set_ids(self.waveform_set, self.unit, members).source_ids
+        )
+        found, refused = find_noise(self.waveform_set, list(events), noise, self._unusable)
+        for part, members in with_noise(parts, list(refused)).items():
+            self._exclude(part, {name: refused[name] for name in members[len(parts[part]) :]})
+        return with_noise(parts, found)
 
     def _traces_of(self, source_ids: Sequence[str]) -> list[str]:
         return [str(row) for source_id in source_ids for row in self.waveform_set.rows(source_id)]
@@ -227,7 +242,7 @@ class EventDataModule(pl.LightningDataModule):
     def _cut(self, ids: Sequence[str], arguments: Mapping[str, Any]) -> EventSamples | TraceSamples:
         if self.unit == "event":
             return EventSamples(self.waveform_set, ids, **arguments)
-        return TraceSamples(self.waveform_set, row_numbers(ids), **arguments)
+        return TraceSamples(self.waveform_set, ids, **arguments)
 
     def _report_excluded(self) -> None:
         if self.excluded:
@@ -262,6 +277,8 @@ class EventDataModule(pl.LightningDataModule):
         """
         ids = {sample_id for part in parts for sample_id in self.parts[part].sample_ids}
         in_order = [name for name in set_ids(self.waveform_set, self.unit).ids if name in ids]
+        if self.unit == "trace":
+            in_order = sorted(ids, key=lambda name: (row_numbers([name])[0], name))
         return self._cut(in_order, {**self._arguments, **changes})
 
     def loader(self, part: str, *, shuffle: bool = False, labels: np.ndarray | None = None) -> DataLoader:

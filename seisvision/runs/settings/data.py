@@ -8,6 +8,7 @@ from typing import Any
 
 from seisvision.base.units import unit_named
 from seisvision.data.samples.labels import check_labels, check_values
+from seisvision.data.samples.noise.windows import NOISE_CLASS, NoiseWindows
 from seisvision.data.samples.window import Window
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
@@ -59,6 +60,8 @@ def sample_settings(config: Config, view: View, components: str | None = None) -
         output["target"]: class_map(config, output["target"]) if "class_names" in output else None
         for output in output_settings(config)
     }
+    if samples.get("noise") is not None:
+        samples["noise"] = NoiseWindows(**samples["noise"])
     return {
         **samples,
         "window": Window(**samples["window"]),
@@ -143,4 +146,6 @@ def check_classes(config: Config, waveform_set: WaveformSet | None = None) -> No
         table = waveform_set.event_table()
         table = table if column in table else waveform_set.metadata
         if column in table:
-            check_values(labels, column, table[column], waveform_set.path)
+            cuts_noise = (config["dataset"].get("traces") or {}).get("noise") is not None
+            values = [*table[column], *([NOISE_CLASS] if cuts_noise else [])]
+            check_values(labels, column, values, waveform_set.path)
