@@ -141,7 +141,10 @@ def trace_window_starts_s(
         starts_s = references_s[window.reference] + window.start_s + window.jitters_s(index.names, seed)
     if index.is_noise.any():
         noise = noise or NoiseWindows()
-        starts_s = np.where(index.is_noise, noise.starts_s(index.first_wave_s, index.names, window.length_s), starts_s)
+        # In the middle of what an epoch may draw, all of which is before the first wave.
+        margin_s = (window.widest.length_s - window.length_s) / 2
+        places_s = noise.starts_s(index.first_wave_s, index.names, window.widest.length_s) + margin_s
+        starts_s = np.where(index.is_noise, places_s, starts_s)
     return starts_s
 
 

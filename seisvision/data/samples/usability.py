@@ -275,7 +275,7 @@ def _unusable_traces(
 
 
 def _window_problems(waveform_set: WaveformSet, index: TraceIndex, samples: Mapping[str, Any]) -> list[str]:
-    window: Window = samples["window"]
+    window: Window = samples["window"].widest
     # Where all rates are one and none is asked for, the first is the one.
     rate_hz = samples.get("sampling_rate_hz") or (float(index.sampling_rate_hz[0]) if len(index.rows) else 1.0)
     reader = WindowReader(waveform_set, samples.get("components", "Z"), rate_hz, window.length_s)

@@ -120,7 +120,7 @@ class TrainingBatches(BatchSampler):
         return self.sampler.n_batches
 
 
-class _Numbered(Dataset):
+class Numbered(Dataset):
     """Samples that are asked for by numbers which say more than which sample it is.
 
     Args:
@@ -140,7 +140,7 @@ class _Numbered(Dataset):
         return len(self.samples)
 
 
-class DealtSamples(_Numbered):
+class DealtSamples(Numbered):
     """Samples that say under ``keys.COUNTS`` whether they count; number -1 - i is sample i, not counted.
 
     Args:
@@ -161,7 +161,7 @@ class DealtSamples(_Numbered):
         ]
 
 
-class DrawnStations(_Numbered):
+class DrawnStations(Numbered):
     """Events whose stations are drawn anew in every epoch; number i + N e is sample i in epoch e.
 
     Args:
