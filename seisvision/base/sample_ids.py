@@ -166,16 +166,31 @@ class SampleIds:
         return {name: place for place, name in enumerate(self.ids)}
 
 
+NOISE_SUFFIX = "-noise"
+"""End of the id of a window of noise; what stands before it is the row of the trace that it is cut from."""
+
+
+def noise_id(row: int | np.integer) -> str:
+    """Return the id of the noise window that is cut from the trace of a metadata row."""
+    return f"{row}{NOISE_SUFFIX}"
+
+
+def are_noise(ids: Sequence[str]) -> np.ndarray:
+    """Tell which ids of traces are those of windows of noise, bool (N,)."""
+    return np.array([name.endswith(NOISE_SUFFIX) for name in ids], dtype=bool)
+
+
 def row_numbers(ids: Sequence[str]) -> np.ndarray:
-    """Return rows of the metadata table int (N,) from ids of traces.
+    """Return rows of the metadata table int (N,) from ids of traces, or of windows of noise cut from traces.
 
     Raises:
         DataError: an id is no row number.
     """
-    strange = [name for name in ids if not name.isdecimal()]
+    rows = [name.removesuffix(NOISE_SUFFIX) for name in ids]
+    strange = [name for name, row in zip(ids, rows, strict=True) if not row.isdecimal()]
     if strange:
         raise DataError(
             f"'{strange[0]}' is no trace: traces are named by their row in the metadata table; "
             "check whether the split is one of events"
         )
-    return np.array([int(name) for name in ids], dtype=int)
+    return np.array([int(row) for row in rows], dtype=int)

@@ -18,7 +18,12 @@ MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_
 MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 """The same within ``trainer``: ``batch_size`` is that of all devices together."""
 
-LATER: dict[str, Any] = {"experiment_kind": None}
+LATER: dict[str, Any] = {
+    "experiment_kind": None,
+    "dataset.traces.noise": None,
+    "dataset.samples.window.redrawn": False,
+    "dataset.traces.window.redrawn": False,
+}
 """Settings that came after runs had been named, and the values that are what earlier versions did.
 
 ``{"view.polarity": "both"}`` says that there was no ``view.polarity`` before, and that ``both`` does what was done

@@ -24,8 +24,8 @@ class Augment(nn.Module):
 
     Args:
         time_shift_s: all traces of an event move together, earlier or later by up to this; what comes in is
-            zero. Onsets and window starts move along. Do not use it where the origin time matters, as for
-            force azimuths.
+            zero. Onsets, arrivals and window starts move along; an arrival that was not in the window does not come
+            in. Do not use it where the origin time matters, as for force azimuths.
         amplitude_jitter_db: every trace is scaled by a factor drawn evenly within plus and minus this.
         noise_fraction: white noise of this share of each component's root mean square is added.
         station_dropout: probability that a station is left out; at least three stay.
@@ -150,6 +150,8 @@ class Augment(nn.Module):
         batch[keys.WAVEFORM] = waveform.gather(-1, source) * inside[:, None, None]
         seconds = (samples / rate_hz)[:, None]
         batch[keys.ONSET_S] = batch[keys.ONSET_S] + seconds
+        if keys.ARRIVALS_S in batch:
+            batch[keys.ARRIVALS_S] = _moved(batch[keys.ARRIVALS_S], seconds[..., None], waveform.shape[-1] / rate_hz)
         batch[keys.START_S] = batch[keys.START_S] - seconds
 
     def _add_noise(self, batch: dict[str, Any], generator: torch.Generator, share: Share) -> None:
@@ -168,6 +170,13 @@ class Augment(nn.Module):
         batch[keys.STATION_MASK] = kept
         batch[keys.COMPONENT_MASK] = batch[keys.COMPONENT_MASK] & kept[..., None]
         batch[keys.WAVEFORM] = batch[keys.WAVEFORM] * kept[..., None, None]
+
+
+def _moved(arrivals_s: torch.Tensor, seconds: torch.Tensor, length_s: float) -> torch.Tensor:
+    """Arrivals (B, S, 2) later by ``seconds``; none where zeros came in instead of what was beyond the window."""
+    moved = arrivals_s + seconds.to(arrivals_s)
+    was_inside, is_inside = ((time_s >= 0) & (time_s < length_s) for time_s in (arrivals_s, moved))
+    return moved.masked_fill(is_inside & ~was_inside, torch.nan)
 
 
 def move_epicentre(

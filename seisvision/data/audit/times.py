@@ -9,6 +9,7 @@ import numpy as np
 
 from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.table import PICK_COLUMNS, AuditTable
+from seisvision.data.samples.arrivals import table_arrivals_s
 
 DAY_S = 86400.0
 FIRST_RECORD_S = -2.2e9
@@ -31,6 +32,7 @@ def check_times(table: AuditTable) -> Iterator[Finding]:
     yield from _jumps(table)
     yield from _early_arrivals(table)
     yield from _picks_outside(table)
+    yield from _s_before_p(table)
     yield from _impossible_speeds(table)
     yield from _odd_arrivals(table)
 
@@ -121,6 +123,14 @@ def _picks_outside(table: AuditTable) -> Iterator[Finding]:
         outside |= (pick_s < 0) | (pick_s > table.length_s)
     remedy = "Correct them or leave them empty; a model that looks for the onset would look beside the recording."
     yield from table.trace_finding("arrival_outside", "warning", "arrivals outside their recording", outside, remedy)
+
+
+def _s_before_p(table: AuditTable) -> Iterator[Finding]:
+    p_s, s_s = table_arrivals_s(table.metadata).T
+    known, early = int(np.isfinite(p_s + s_s).sum()), s_s < p_s
+    severity = worst_of(int(early.sum()), known, 0.5)
+    remedy = "Columns were exchanged, or one of the two is another wave: correct it or leave it empty."
+    yield from table.trace_finding("s_before_p", severity, "S arrivals before the P of the trace", early, remedy, known)
 
 
 def _arrivals_s(table: AuditTable) -> np.ndarray:

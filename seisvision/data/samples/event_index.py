@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from seisvision.data.samples.arrivals import column_numbers, observed_p_s, table_arrivals_s
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.geodesics import geodesic
@@ -15,9 +16,6 @@ from seisvision.errors import DataError
 
 COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
 PATH_COLUMNS = ("path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_deg")
-ARRIVAL_COLUMNS = ("trace_p_arrival_sample", "trace_P_arrival_sample")
-REGIONAL_COLUMNS = tuple(f"trace_{phase}_arrival_sample" for phase in ("Pn", "Pb", "Pg", "P1", "Pdiff", "PKP", "PKiKP"))
-"""P waves by their path, as ETHZ and GEOFON name them; the earliest is the onset."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class EventIndex:
         rows: metadata row of each trace.
         start_s: start of the trace.
         onset_after_start_s: onset of the trace after its own start, NaN where not known.
+        arrivals_after_start_s: (..., 2) P and S of the trace after its own start, NaN where it holds none.
         offset_km: epicentral distance, NaN where not known.
         azimuth_deg: source to station in [0, 360), NaN where not known.
         back_azimuth_deg: station to source in [0, 360), NaN where not known.
@@ -43,6 +42,7 @@ class EventIndex:
     rows: np.ndarray
     start_s: np.ndarray
     onset_after_start_s: np.ndarray
+    arrivals_after_start_s: np.ndarray
     offset_km: np.ndarray
     azimuth_deg: np.ndarray
     back_azimuth_deg: np.ndarray
@@ -54,6 +54,11 @@ class EventIndex:
     def onset_s(self) -> np.ndarray:
         """Onset of each trace, NaN where not known."""
         return self.start_s + self.onset_after_start_s
+
+    @property
+    def arrivals_s(self) -> np.ndarray:
+        """P and S of each trace (..., 2), NaN where it holds none."""
+        return self.start_s[:, None] + self.arrivals_after_start_s
 
     def traces(self, event: int) -> slice:
         """Return where the traces of event number ``event`` lie."""
@@ -97,6 +102,7 @@ def build_event_index(
         rows=rows,
         start_s=start_s,
         onset_after_start_s=onset_s,
+        arrivals_after_start_s=table_arrivals_s(table, waveform_set.n_samples[rows]),
         offset_km=offset_km,
         azimuth_deg=azimuth_deg,
         back_azimuth_deg=back_azimuth_deg,
@@ -106,21 +112,10 @@ def build_event_index(
     )
 
 
-def column_numbers(table: pd.DataFrame, column: str) -> np.ndarray:
-    """Return a column as float64 (N,), NaN where the table gives no number."""
-    if column not in table:
-        return np.full(len(table), np.nan)
-    return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-
-
 def table_onsets_s(table: pd.DataFrame) -> np.ndarray:
     """Onset after trace start of each trace, NaN where not known."""
-    onset_s, rate_hz = column_numbers(table, "trace_onset_s"), column_numbers(table, "trace_sampling_rate_hz")
-    regional = [column_numbers(table, column) for column in REGIONAL_COLUMNS if column in table]
-    arrivals = [column_numbers(table, column) for column in ARRIVAL_COLUMNS if column in table]
-    for sample in [*arrivals, *([np.fmin.reduce(regional)] if regional else [])]:
-        onset_s = np.where(np.isnan(onset_s), sample / rate_hz, onset_s)
-    return onset_s
+    onset_s = column_numbers(table, "trace_onset_s")
+    return np.where(np.isnan(onset_s), observed_p_s(table), onset_s)
 
 
 def _paths(table: pd.DataFrame) -> np.ndarray:

@@ -187,6 +187,7 @@ class EventSamples(Dataset):
             keys.AZIMUTH_DEG: float_tensor(index.azimuth_deg[kept]),
             keys.BACK_AZIMUTH_DEG: float_tensor(index.back_azimuth_deg[kept]),
             keys.ONSET_S: float_tensor(index.onset_s[kept] - start_s),
+            keys.ARRIVALS_S: float_tensor(index.arrivals_s[kept] - start_s),
             keys.START_S: float_tensor(np.full(len(kept), start_s - index.origin_s[number])),
             keys.SOURCE_DEPTH_KM: torch.tensor(index.source_depth_km[number], dtype=torch.float32),
             keys.SAMPLING_RATE_HZ: float(self.sampling_rate_hz),
@@ -249,7 +250,7 @@ def _window_starts_s(index: EventIndex, window: Window, seed: int) -> np.ndarray
 
 
 def float_tensor(values: np.ndarray) -> torch.Tensor:
-    """Return float32 (N,)."""
+    """Return float32 of the same shape."""
     return torch.from_numpy(values.astype(np.float32))
 
 

@@ -15,6 +15,7 @@ CURES = (
     (r"fewer than .* stations with a predicted offset", "dataset.samples.min_stations, offset_ckpt"),
     (r"fewer than .* stations", "dataset.samples.min_stations"),
     (r"no label", "dataset.labels for classes; for numbers, fill the column"),
+    (r"no noise window", "dataset.{section}.noise.before_onset_s, or a shorter window"),
     (r"no onset time", "dataset.{section}.onset, or another window.reference"),
     (r"no \w+ time", "dataset.{section}.window.reference"),
     (r"no sample of the window differs", "dataset.{section}.window, or leave dead channels out of the set"),

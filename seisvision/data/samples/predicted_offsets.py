@@ -74,6 +74,7 @@ class PredictedOffsets:
             )
         return replace(
             index,
+            arrivals_after_start_s=np.full_like(index.arrivals_after_start_s, np.nan),
             offset_km=self.offset_km[index.rows],
             azimuth_deg=np.full_like(index.azimuth_deg, np.nan),
             back_azimuth_deg=np.full_like(index.back_azimuth_deg, np.nan),

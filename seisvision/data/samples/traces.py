@@ -11,10 +11,17 @@ import torch
 from torch.utils.data import Dataset
 
 from seisvision import keys
-from seisvision.base.sample_ids import SampleIds
+from seisvision.base.sample_ids import SampleIds, are_noise, row_numbers
 from seisvision.base.units import TRACE
 from seisvision.data.samples.event_index import PATH_COLUMNS, build_event_index
 from seisvision.data.samples.events import float_tensor
+from seisvision.data.samples.noise.windows import (
+    NOISE_CLASS,
+    TOO_SHORT,
+    UNKNOWN_ONSET,
+    NoiseWindows,
+    pretended_onsets_s,
+)
 from seisvision.data.samples.onsets import known_onsets
 from seisvision.data.samples.targets import ClassMap, target_arrays, trace_target_arrays
 from seisvision.data.samples.window import Window, WindowReader, common_rate_hz, draws
@@ -31,26 +38,34 @@ class TraceIndex:
     """What the metadata table says of N traces; times in seconds after the start of each trace, NaN where not known.
 
     Attributes:
+        ids: metadata rows as text, those of noise windows with their ending.
         rows: metadata rows.
         source_ids: event of each trace.
         names: event, station and channel; what draws follow from, so that the order in the file does not matter.
         onset_s: onset.
+        arrivals_s: (N, 2) P and S.
         origin_s: origin time.
         paths: distance (km), azimuth and back azimuth (degrees) under the names of their columns.
         sampling_rate_hz: as stored.
         n_recorded: samples as stored.
         source_depth_km: depth of the source.
+        is_noise: which are windows of noise; of these nothing of the source is told but ``first_wave_s``.
+        first_wave_s: onset or P, whichever is earlier.
     """
 
+    ids: list[str]
     rows: np.ndarray
     source_ids: list[str]
     names: list[str]
     onset_s: np.ndarray
+    arrivals_s: np.ndarray
     origin_s: np.ndarray
     paths: dict[str, np.ndarray]
     sampling_rate_hz: np.ndarray
     n_recorded: np.ndarray
     source_depth_km: np.ndarray
+    is_noise: np.ndarray
+    first_wave_s: np.ndarray
 
     @property
     def length_s(self) -> np.ndarray:
@@ -59,19 +74,23 @@ class TraceIndex:
 
 
 def build_trace_index(
-    waveform_set: WaveformSet, rows: Sequence[int] | np.ndarray, onset: Mapping[str, Any] | None = None
+    waveform_set: WaveformSet,
+    rows: Sequence[int] | Sequence[str] | np.ndarray,
+    onset: Mapping[str, Any] | None = None,
 ) -> TraceIndex:
     """Collect the index of some traces of a set.
 
     Args:
         waveform_set: the set.
-        rows: rows of the metadata table.
+        rows: rows of the metadata table, or ids of traces and noise windows.
         onset: keywords of :func:`seisvision.data.samples.onsets.detect_onsets`, or ``None`` to detect none.
 
     Raises:
         DataError: a row does not exist.
     """
-    rows = np.asarray(rows, dtype=int)
+    ids = [str(row) for row in rows]
+    is_noise = are_noise(ids)
+    rows = row_numbers(ids) if len(ids) and isinstance(rows[0], str) else np.asarray(rows, dtype=int)
     table = waveform_set.metadata
     strange = rows[(rows < 0) | (rows >= len(table))]
     if len(strange):
@@ -87,40 +106,58 @@ def build_trace_index(
     take = position[rows]
     event = np.searchsorted(index.first, take, side="right") - 1
     codes = [named[column].fillna("").astype(str) for column in NAME_COLUMNS if column in named]
+    names = ["/".join(parts) for parts in zip(source_ids, *(codes or [named["trace_name"]]), strict=True)]
+    paths = (index.offset_km[take], index.azimuth_deg[take], index.back_azimuth_deg[take])
+    onset_s, arrivals_s = index.onset_after_start_s[take], index.arrivals_after_start_s[take]
+
+    def of_source(values: np.ndarray) -> np.ndarray:
+        return np.where(is_noise if values.ndim == 1 else is_noise[:, None], np.nan, values)
+
     return TraceIndex(
+        ids=ids,
         rows=rows,
         source_ids=source_ids,
-        names=["/".join(parts) for parts in zip(source_ids, *(codes or [named["trace_name"]]), strict=True)],
-        onset_s=index.onset_after_start_s[take],
-        origin_s=index.origin_s[event] - index.start_s[take],
-        paths=dict(
-            zip(
-                PATH_COLUMNS,
-                (index.offset_km[take], index.azimuth_deg[take], index.back_azimuth_deg[take]),
-                strict=True,
-            )
-        ),
+        names=[f"{name}/noise" if noise else name for name, noise in zip(names, is_noise, strict=True)],
+        onset_s=of_source(onset_s),
+        arrivals_s=of_source(arrivals_s),
+        origin_s=of_source(index.origin_s[event] - index.start_s[take]),
+        paths=dict(zip(PATH_COLUMNS, map(of_source, paths), strict=True)),
         sampling_rate_hz=index.sampling_rate_hz[take],
         n_recorded=waveform_set.recorded_samples(rows),
-        source_depth_km=index.source_depth_km[event],
+        source_depth_km=of_source(index.source_depth_km[event]),
+        is_noise=is_noise,
+        first_wave_s=np.fmin(onset_s, arrivals_s[:, 0]),
     )
 
 
-def trace_window_starts_s(index: TraceIndex, window: Window, seed: int) -> np.ndarray:
+def trace_window_starts_s(
+    index: TraceIndex, window: Window, seed: int, noise: NoiseWindows | None = None
+) -> np.ndarray:
     """Return the start of the window after the start of each trace (N,); NaN where the reference is not known."""
     if window.reference == "random":
-        spare_s = index.length_s - window.length_s
-        return spare_s * draws("random window", index.names, seed)
-    references_s = {"trace": np.zeros(len(index.rows)), "origin": index.origin_s, "onset": index.onset_s}
-    return references_s[window.reference] + window.start_s + window.jitters_s(index.names, seed)
+        starts_s = (index.length_s - window.length_s) * draws("random window", index.names, seed)
+    else:
+        references_s = {"trace": np.zeros(len(index.rows)), "origin": index.origin_s, "onset": index.onset_s}
+        starts_s = references_s[window.reference] + window.start_s + window.jitters_s(index.names, seed)
+    if index.is_noise.any():
+        noise = noise or NoiseWindows()
+        # In the middle of what an epoch may draw, all of which is before the first wave.
+        margin_s = (window.widest.length_s - window.length_s) / 2
+        places_s = noise.starts_s(index.first_wave_s, index.names, window.widest.length_s) + margin_s
+        starts_s = np.where(index.is_noise, places_s, starts_s)
+    return starts_s
 
 
 def window_problems(index: TraceIndex, start_s: np.ndarray, window: Window, reader: WindowReader) -> list[str]:
     """Return why the window of each trace cannot be cut (N,), "" where it can."""
     problems = np.full(len(start_s), "", dtype=object)
-    if window.complete:
-        problems = reader.gaps(index.n_recorded, index.sampling_rate_hz, np.nan_to_num(start_s))
-    problems[np.isnan(start_s)] = f"no {window.reference} time"
+    gaps = reader.gaps(index.n_recorded, index.sampling_rate_hz, np.nan_to_num(start_s))
+    must_fill = index.is_noise | window.complete
+    problems[must_fill] = gaps[must_fill]
+    unknown = np.isnan(start_s)
+    problems[unknown] = f"no {window.reference} time"
+    problems[unknown & index.is_noise] = TOO_SHORT
+    problems[index.is_noise & np.isnan(index.first_wave_s)] = UNKNOWN_ONSET
     return problems.tolist()
 
 
@@ -132,7 +169,7 @@ class TraceSamples(Dataset):
 
     Args:
         waveform_set: where the waveforms lie.
-        rows: rows of the metadata table, in the order of the samples.
+        rows: rows of the metadata table, or ids of traces and noise windows, in the order of the samples.
         window: what to cut, per trace.
         components: components wanted, such as ``"Z"``; what was not recorded is zero and masked.
         sampling_rate_hz: common rate; ``None`` takes the one rate that all traces share.
@@ -144,6 +181,7 @@ class TraceSamples(Dataset):
             are.
         event_peak: also give the amplitude of the event that each trace belongs to, for pictures on the event's scale.
             It costs one reading of all traces of the event.
+        noise: where noise windows lie; how many there are is up to who asks for them.
         seed: base seed of jitter and draws.
 
     Attributes:
@@ -157,7 +195,7 @@ class TraceSamples(Dataset):
     def __init__(
         self,
         waveform_set: WaveformSet,
-        rows: Sequence[int] | np.ndarray,
+        rows: Sequence[int] | Sequence[str] | np.ndarray,
         *,
         window: Window,
         components: str = "Z",
@@ -166,6 +204,7 @@ class TraceSamples(Dataset):
         max_traces_per_event: int | None = None,
         targets: Mapping[str, ClassMap | None] | None = None,
         event_peak: bool = False,
+        noise: NoiseWindows | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
         self.waveform_set = waveform_set
@@ -173,14 +212,17 @@ class TraceSamples(Dataset):
         self.seed = seed
         self.event_peak = event_peak
         self._peaks: dict[str, float] = {}
-        kept = _drawn(waveform_set, np.asarray(rows, dtype=int), max_traces_per_event, seed)
+        kept = _drawn(waveform_set, rows, max_traces_per_event, seed)
         self.index = build_trace_index(waveform_set, kept, onset)
         rate_hz = common_rate_hz(self.index.sampling_rate_hz) if sampling_rate_hz is None else sampling_rate_hz
         self._reader = WindowReader(waveform_set, components, rate_hz, window.length_s)
-        self._start_s = trace_window_starts_s(self.index, window, seed)
+        self._start_s = trace_window_starts_s(self.index, window, seed, noise)
+        self._onset_s = np.where(
+            self.index.is_noise, pretended_onsets_s(window, self.index.names, seed), self.index.onset_s - self._start_s
+        )
         self._refuse_uncut()
-        self.targets = trace_target_arrays(waveform_set, self.index.rows, self.index.paths, targets or {})
-        self.ids = SampleIds(TRACE.name, self.index.rows.tolist(), self.index.source_ids)
+        self.targets = index_targets(waveform_set, self.index, targets or {})
+        self.ids = SampleIds(TRACE.name, self.index.ids, self.index.source_ids)
 
     def _refuse_uncut(self) -> None:
         problems = window_problems(self.index, self._start_s, self.window, self._reader)
@@ -198,7 +240,7 @@ class TraceSamples(Dataset):
 
     @property
     def sample_ids(self) -> Sequence[str]:
-        """What tells the N samples apart: rows of the metadata table, as text."""
+        """What tells the N samples apart: rows of the metadata table, as text, and ids of noise windows."""
         return self.ids.ids
 
     @property
@@ -234,7 +276,8 @@ class TraceSamples(Dataset):
         index, start_s = self.index, self._start_s[chosen]
         waveforms, masks = self._reader.read(index.rows[chosen], index.sampling_rate_hz[chosen], start_s)
         values = {key: float_tensor(index.paths[column][chosen]) for key, column in _PATH_KEYS.items()}
-        values[keys.ONSET_S] = float_tensor(index.onset_s[chosen] - start_s)
+        values[keys.ONSET_S] = float_tensor(self._onset_s[chosen])
+        values[keys.ARRIVALS_S] = float_tensor(index.arrivals_s[chosen] - start_s[:, None])
         values[keys.START_S] = float_tensor(start_s - index.origin_s[chosen])
         waveform, mask = torch.from_numpy(waveforms), torch.from_numpy(masks)
         depth_km = float_tensor(index.source_depth_km[chosen])
@@ -247,7 +290,7 @@ class TraceSamples(Dataset):
                 keys.SOURCE_DEPTH_KM: depth_km[i],
                 keys.SAMPLING_RATE_HZ: float(self.sampling_rate_hz),
                 keys.SOURCE_ID: index.source_ids[number],
-                keys.TRACE_ID: str(index.rows[number]),
+                keys.TRACE_ID: index.ids[number],
                 keys.TARGETS: {column: torch.as_tensor(values[number]) for column, values in self.targets.items()},
             }
             for i, number in enumerate(chosen)
@@ -279,16 +322,37 @@ def sample_targets(
         DataError: the set has no such column or sample.
     """
     if ids.kind.numbers_rows:
-        index = build_trace_index(waveform_set, ids.rows)
-        return trace_target_arrays(waveform_set, index.rows, index.paths, targets)
+        return index_targets(waveform_set, build_trace_index(waveform_set, ids.ids), targets)
     return target_arrays(waveform_set, ids.source_ids, targets)
+
+
+def index_targets(
+    waveform_set: WaveformSet, index: TraceIndex, targets: Mapping[str, ClassMap | None]
+) -> dict[str, np.ndarray]:
+    """Return the targets of single traces (N,); windows of noise have their class, where there is one, and no number.
+
+    Raises:
+        DataError: the set has no such column.
+    """
+    values = trace_target_arrays(waveform_set, index.rows, index.paths, targets)
+    if not index.is_noise.any():
+        return values
+    of_noise = {
+        column: np.nan if classes is None else classes.get(NOISE_CLASS, -1) for column, classes in targets.items()
+    }
+    return {
+        column: np.where(index.is_noise, of_noise[column], array).astype(array.dtype)
+        for column, array in values.items()
+    }
 
 
 _PATH_KEYS = dict(zip((keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.BACK_AZIMUTH_DEG), PATH_COLUMNS, strict=True))
 
 
-def _drawn(waveform_set: WaveformSet, rows: np.ndarray, limit: int | None, seed: int) -> np.ndarray:
-    """Keep at most ``limit`` traces of each event, in the order given."""
+def _drawn(
+    waveform_set: WaveformSet, rows: Sequence[int] | Sequence[str] | np.ndarray, limit: int | None, seed: int
+) -> Sequence[int] | Sequence[str] | np.ndarray:
+    """Keep at most ``limit`` traces of each event, in the order given, and all windows of noise."""
     if limit is None:
         return rows
     if limit < 1:
@@ -298,7 +362,7 @@ def _drawn(waveform_set: WaveformSet, rows: np.ndarray, limit: int | None, seed:
     chosen = []
     for i in np.argsort(draws("traces", index.names, seed), kind="stable").tolist():
         source_id = index.source_ids[i]
-        kept[source_id] = kept.get(source_id, 0) + 1
-        if kept[source_id] <= limit:
+        kept[source_id] = kept.get(source_id, 0) + (not index.is_noise[i])
+        if index.is_noise[i] or kept[source_id] <= limit:
             chosen.append(i)
-    return rows[np.sort(chosen)]
+    return [index.ids[i] for i in sorted(chosen)]

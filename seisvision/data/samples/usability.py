@@ -15,10 +15,18 @@ from seisvision.base.units import EVENT, unit_named
 from seisvision.data.samples.event_index import EventIndex, build_event_index
 from seisvision.data.samples.events import reference_s
 from seisvision.data.samples.left_out import summary
+from seisvision.data.samples.noise.choice import MOVES, hold_events
+from seisvision.data.samples.noise.windows import NOISE_CLASS
 from seisvision.data.samples.onsets import known_onsets
 from seisvision.data.samples.still.motion import STILL, set_motion
-from seisvision.data.samples.targets import event_column, target_arrays, trace_column, trace_target_arrays
-from seisvision.data.samples.traces import TraceIndex, build_trace_index, trace_window_starts_s, window_problems
+from seisvision.data.samples.targets import event_column, target_arrays, trace_column
+from seisvision.data.samples.traces import (
+    TraceIndex,
+    build_trace_index,
+    index_targets,
+    trace_window_starts_s,
+    window_problems,
+)
 from seisvision.data.samples.window import Window, WindowReader
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
@@ -51,8 +59,8 @@ def set_ids(waveform_set: WaveformSet, unit: str, ids: Sequence[str] | None = No
             f"{waveform_set.path}. Give them samples and a data module of their own."
         )
     events = waveform_set.metadata["source_id"]
-    rows = np.arange(len(events)) if ids is None else row_numbers(ids)
-    return SampleIds(unit, [str(row) for row in rows], events.iloc[rows].tolist())
+    names = [str(row) for row in range(len(events))] if ids is None else list(ids)
+    return SampleIds(unit, names, events.iloc[row_numbers(names)].tolist())
 
 
 def unusable_samples(
@@ -109,9 +117,9 @@ def moving_traces(
     onset = with_cache(samples, cache_dir).get("onset")
     index: TraceIndex | EventIndex
     if unit == "trace":
-        index = build_trace_index(waveform_set, row_numbers(ids), onset)
+        index = build_trace_index(waveform_set, ids, onset)
         first = np.arange(len(ids) + 1)
-        lead_s = trace_window_starts_s(index, window, seed)
+        lead_s = trace_window_starts_s(index, window, seed, samples.get("noise"))
     else:
         index = build_event_index(waveform_set, ids, known_onsets(waveform_set, onset))
         first = index.first
@@ -248,9 +256,9 @@ def _counts(index: EventIndex, counted: np.ndarray) -> np.ndarray:
 def _unusable_traces(
     waveform_set: WaveformSet, ids: Sequence[str], samples: Mapping[str, Any], select: Selection
 ) -> dict[str, str]:
-    index = build_trace_index(waveform_set, row_numbers(ids), samples.get("onset"))
+    index = build_trace_index(waveform_set, ids, samples.get("onset"))
     targets = samples.get("targets") or {}
-    unlabelled = _unlabelled(trace_target_arrays(waveform_set, index.rows, index.paths, targets), len(ids))
+    unlabelled = _unlabelled(index_targets(waveform_set, index, targets), len(ids))
     raw = {column: trace_column(waveform_set, index.rows, index.paths, column).to_numpy() for column in targets}
     unselected = _unselected(waveform_set, index.source_ids, select)
     problems = _window_problems(waveform_set, index, samples)
@@ -259,19 +267,27 @@ def _unusable_traces(
         if unselected[i]:
             reasons[trace_id] = unselected[i]
         elif unlabelled[i]:
-            reasons[trace_id] = "no label: " + ", ".join(f"{column}={raw[column][i]}" for column in targets)
+            said = [f"{column}={NOISE_CLASS if index.is_noise[i] else raw[column][i]}" for column in targets]
+            reasons[trace_id] = "no label: " + ", ".join(said)
         elif problems[i]:
             reasons[trace_id] = problems[i]
     return reasons
 
 
 def _window_problems(waveform_set: WaveformSet, index: TraceIndex, samples: Mapping[str, Any]) -> list[str]:
-    window: Window = samples["window"]
+    window: Window = samples["window"].widest
     # Where all rates are one and none is asked for, the first is the one.
     rate_hz = samples.get("sampling_rate_hz") or (float(index.sampling_rate_hz[0]) if len(index.rows) else 1.0)
     reader = WindowReader(waveform_set, samples.get("components", "Z"), rate_hz, window.length_s)
-    starts_s = trace_window_starts_s(index, window, samples.get("seed", DEFAULT_SEED))
-    return window_problems(index, starts_s, window, reader)
+    starts_s = trace_window_starts_s(index, window, samples.get("seed", DEFAULT_SEED), samples.get("noise"))
+    problems = window_problems(index, starts_s, window, reader)
+    doubtful = np.flatnonzero(index.is_noise & (np.array(problems, dtype=object) == ""))
+    rows, rates_hz, ends_s = index.rows[doubtful], index.sampling_rate_hz[doubtful], starts_s[doubtful]
+    for i, moves in zip(
+        doubtful, hold_events(waveform_set, rows, rates_hz, ends_s + window.length_s, samples.get("onset")), strict=True
+    ):
+        problems[i] = MOVES if moves else ""
+    return problems
 
 
 def _unlabelled(values: Mapping[str, np.ndarray], n: int) -> np.ndarray:

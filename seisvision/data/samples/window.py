@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,8 @@ class Window:
             used by ``"random"``.
         complete: for single traces: the recording must fill the window. Where it does not, the zeros before or after
             it tell how long after the origin time the reference lies, hence the distance.
+        redrawn: in training the start moves by up to ``jitter_s`` anew in every epoch. All else, validation and test
+            among it, sees the fixed window.
     """
 
     reference: str = "trace"
@@ -37,6 +39,7 @@ class Window:
     length_s: float = 60.0
     jitter_s: float = 0.0
     complete: bool = False
+    redrawn: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that make no window."""
@@ -48,6 +51,19 @@ class Window:
             raise ConfigurationError(
                 f"window.length_s={self.length_s} must be positive and window.jitter_s={self.jitter_s} not negative"
             )
+        if self.redrawn and (self.reference == "random" or self.jitter_s == 0):
+            raise ConfigurationError(
+                f"window.redrawn=true moves the start by up to window.jitter_s={self.jitter_s} about "
+                f"window.reference='{self.reference}'; give a jitter above 0, and trace, origin or onset as reference"
+            )
+
+    @property
+    def widest(self) -> Window:
+        """All that may be seen of a trace: the window itself, or all that an epoch may draw."""
+        if not self.redrawn:
+            return self
+        start_s, length_s = self.start_s - self.jitter_s, self.length_s + 2 * self.jitter_s
+        return replace(self, start_s=start_s, length_s=length_s, jitter_s=0.0, redrawn=False)
 
     def jitters_s(self, names: list[str], seed: int) -> np.ndarray:
         """Return the jitter (N,) of events or traces; it follows from the name, not from the order in the file."""

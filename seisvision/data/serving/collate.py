@@ -19,6 +19,7 @@ PADDING = {
     keys.AZIMUTH_DEG: torch.nan,
     keys.BACK_AZIMUTH_DEG: torch.nan,
     keys.ONSET_S: torch.nan,
+    keys.ARRIVALS_S: torch.nan,
     keys.START_S: torch.nan,
 }
 """What stands for the stations that an event does not have."""

@@ -20,6 +20,7 @@ from seisvision.base.sample_ids import row_numbers
 from seisvision.base.units import EVENT, unit_named
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.left_out import summary
+from seisvision.data.samples.noise.choice import find_noise, with_noise
 from seisvision.data.samples.still.telling import tell_still
 from seisvision.data.samples.targets import ClassMap
 from seisvision.data.samples.traces import TraceSamples
@@ -41,6 +42,7 @@ from seisvision.data.serving.epoch_sampler import (
     local_batch_size,
 )
 from seisvision.data.serving.memory import SamplesInMemory
+from seisvision.data.serving.redrawn import RedrawnWindows
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.split import UNITS, Split
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
@@ -49,6 +51,8 @@ from seisvision.processes import end_with_parent
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 
 logger = logging.getLogger(__name__)
+
+Served = EventSamples | TraceSamples | SamplesInMemory | DrawnStations | RedrawnWindows
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,7 @@ class EventDataModule(pl.LightningDataModule):
         self.parts = {part: self._make_samples(part, ids) for part, ids in self._ids_by_part().items()}
         self._report_excluded()
         self._kept: dict[str, SamplesInMemory] = {}
-        self._redrawn: dict[str, DrawnStations] = {}
+        self._redrawn: dict[str, DrawnStations | RedrawnWindows] = {}
         self.class_names = {
             column: _class_names(column, class_map, (class_names or {}).get(column))
             for column, class_map in (self._arguments.get("targets") or {}).items()
@@ -176,9 +180,23 @@ class EventDataModule(pl.LightningDataModule):
         events = set_ids(self.waveform_set, self.unit, unlisted).source_ids
         told = {name: self.left_out.get(event) for name, event in zip(unlisted, events, strict=True)}
         self._exclude("", {name: told[name] or reasons.get(name, "in no part of the split") for name in unlisted})
+        parts = self._with_noise(parts)
         if self.refit:
             parts["train"] += parts.pop("val")
         return {part: members for part, members in parts.items() if members}
+
+    def _with_noise(self, parts: dict[str, list[str]]) -> dict[str, list[str]]:
+        """The parts with the noise windows of their events, where any are asked for."""
+        noise = self._arguments.get("noise")
+        if noise is None or self.unit != "trace":
+            return parts
+        events = dict.fromkeys(
+            event for members in parts.values() for event in set_ids(self.waveform_set, self.unit, members).source_ids
+        )
+        found, refused = find_noise(self.waveform_set, list(events), noise, self._unusable)
+        for part, members in with_noise(parts, list(refused)).items():
+            self._exclude(part, {name: refused[name] for name in members[len(parts[part]) :]})
+        return with_noise(parts, found)
 
     def _traces_of(self, source_ids: Sequence[str]) -> list[str]:
         return [str(row) for source_id in source_ids for row in self.waveform_set.rows(source_id)]
@@ -227,7 +245,7 @@ class EventDataModule(pl.LightningDataModule):
     def _cut(self, ids: Sequence[str], arguments: Mapping[str, Any]) -> EventSamples | TraceSamples:
         if self.unit == "event":
             return EventSamples(self.waveform_set, ids, **arguments)
-        return TraceSamples(self.waveform_set, row_numbers(ids), **arguments)
+        return TraceSamples(self.waveform_set, ids, **arguments)
 
     def _report_excluded(self) -> None:
         if self.excluded:
@@ -262,6 +280,8 @@ class EventDataModule(pl.LightningDataModule):
         """
         ids = {sample_id for part in parts for sample_id in self.parts[part].sample_ids}
         in_order = [name for name in set_ids(self.waveform_set, self.unit).ids if name in ids]
+        if self.unit == "trace":
+            in_order = sorted(ids, key=lambda name: (row_numbers([name])[0], name))
         return self._cut(in_order, {**self._arguments, **changes})
 
     def loader(self, part: str, *, shuffle: bool = False, labels: np.ndarray | None = None) -> DataLoader:
@@ -271,7 +291,8 @@ class EventDataModule(pl.LightningDataModule):
 
         Args:
             part: name of the part.
-            shuffle: draw a new order every epoch, and new stations where ``station_choice`` is ``"random"``.
+            shuffle: draw a new order every epoch, new stations where ``station_choice`` is ``"random"``, and new
+                windows where ``window.redrawn``.
             labels: cluster (N,) of every sample; then every cluster comes equally often, in an order drawn every epoch.
 
         Raises:
@@ -282,7 +303,7 @@ class EventDataModule(pl.LightningDataModule):
         # Lightning puts a sampler without shuffling in the place of one with it, but knows nothing of our batches.
         drawn = shuffle and not getattr(self.trainer, "overfit_batches", 0)
         samples = self._served(part, redrawn=drawn or labels is not None)
-        redraws = isinstance(samples, DrawnStations)
+        redraws = isinstance(samples, DrawnStations | RedrawnWindows)
         num_workers = 0 if self.in_memory else self.num_workers
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         ranks: dict[str, Any] = {
@@ -310,14 +331,26 @@ class EventDataModule(pl.LightningDataModule):
             generator=torch.Generator().manual_seed(stream_seed(self.seed, "loader")),
         )
 
-    def _served(self, part: str, redrawn: bool) -> EventSamples | TraceSamples | SamplesInMemory | DrawnStations:
-        """The samples of a part as a loader serves them, with stations of the epoch where they are drawn again."""
+    def _served(self, part: str, redrawn: bool) -> Served:
+        """The samples of a part as a loader serves them, as the epoch shows them where that is drawn again."""
         samples = self.parts[part]
-        if redrawn and isinstance(samples, EventSamples) and samples.draws_stations:
+        draws_stations = isinstance(samples, EventSamples) and samples.draws_stations
+        if redrawn and (draws_stations or samples.window.redrawn):
             if part not in self._redrawn:
-                self._redrawn[part] = DrawnStations(samples, self.in_memory)
+                self._redrawn[part] = self._redrawing(samples)
             return self._redrawn[part]
         return self._kept.setdefault(part, SamplesInMemory(samples)) if self.in_memory else samples
+
+    def _redrawing(self, samples: EventSamples | TraceSamples) -> DrawnStations | RedrawnWindows:
+        wide = samples
+        if samples.window.redrawn:
+            wide = self._cut(samples.sample_ids, {**self._arguments, "window": samples.window.widest})
+        drawn: Served = wide
+        if isinstance(wide, EventSamples) and wide.draws_stations:
+            drawn = DrawnStations(wide, self.in_memory)
+        elif self.in_memory:
+            drawn = SamplesInMemory(wide)
+        return RedrawnWindows(samples, drawn) if samples.window.redrawn else drawn  # type: ignore[arg-type,return-value]
 
     def train_dataloader(self) -> DataLoader:
         """Return the shuffled loader of the training part."""

@@ -121,7 +121,7 @@ class TrainingBatches(BatchSampler):
         return self.sampler.n_batches
 
 
-class _Numbered(Dataset):
+class Numbered(Dataset):
     """Samples that are asked for by numbers which say more than which sample it is.
 
     Args:
@@ -141,7 +141,7 @@ class _Numbered(Dataset):
         return len(self.samples)
 
 
-class DealtSamples(_Numbered):
+class DealtSamples(Numbered):
     """Samples that say under ``keys.COUNTS`` whether they count; number -1 - i is sample i, not counted.
 
     Args:
@@ -162,7 +162,7 @@ class DealtSamples(_Numbered):
         ]
 
 
-class DrawnStations(_Numbered):
+class DrawnStations(Numbered):
     """Events whose stations are drawn anew in every epoch; number i + N e is sample i in epoch e.
 
     Args:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from seisvision.data.importing.rejections import FILE_NAME, Refusal, RejectionLog, write_rejections
 from seisvision.data.importing.series.band import band_pass
+from seisvision.data.samples.arrivals import THEORETICAL
 from seisvision.data.samples.resample import resample, same_rate
 from seisvision.data.sets.same_event import EventFacts, told_twice
 from seisvision.data.sets.waveform_set import WaveformSet
@@ -326,7 +327,8 @@ def _cut_trace(
 
 def _onset_s(row: Mapping[str, Any]) -> float:
     rate_hz = float(row["trace_sampling_rate_hz"])
-    candidates = [row.get("trace_onset_s"), *(_divided(row.get(column), rate_hz) for column in ONSETS)]
+    picked = () if row.get("trace_p_status") == THEORETICAL else ONSETS
+    candidates = [row.get("trace_onset_s"), *(_divided(row.get(column), rate_hz) for column in picked)]
     known = [float(value) for value in candidates if value is not None and pd.notna(value)]
     if not known:
         raise Refusal("window", "no_onset", "neither onset nor P pick says where to cut")
@@ -341,7 +343,7 @@ def _divided(value: Any, rate_hz: float) -> float:
 def _moved(row: dict[str, Any], start_s: float, onset_s: float, length: int, cut: Cut) -> dict[str, Any]:
     """The row with times and samples counted from the new start."""
     rate_hz, new_hz = float(row["trace_sampling_rate_hz"]), cut.sampling_rate_hz
-    row = {key: value for key, value in row.items() if key not in DROPPED}
+    row = _with_samples({key: value for key, value in row.items() if key not in DROPPED}, rate_hz)
     for column in [key for key in row if str(key).endswith("_sample")]:
         sample = (_divided(row[column], rate_hz) - start_s) * new_hz
         row[column] = round(sample, 2) if 0 <= sample < length else np.nan
@@ -353,6 +355,16 @@ def _moved(row: dict[str, Any], start_s: float, onset_s: float, length: int, cut
     changed |= {"trace_original_sampling_rate_hz": row.get("trace_original_sampling_rate_hz", rate_hz)}
     changed["trace_component_order"] = "".join(c for c in COMPONENTS if c in cut.components)
     return row | changed | ({"trace_unit": "normalised"} if cut.normalise != "none" else {})
+
+
+def _with_samples(row: dict[str, Any], rate_hz: float) -> dict[str, Any]:
+    """The row with computed arrivals, which synthetic sets once held in seconds, as samples like all others."""
+    for phase in ("p", "s"):
+        time_s = row.pop(f"trace_theoretical_{phase}_s", None)
+        if pd.notna(time_s) and f"trace_{phase}_arrival_sample" not in row:
+            row[f"trace_{phase}_arrival_sample"] = float(time_s) * rate_hz
+            row[f"trace_{phase}_status"] = THEORETICAL
+    return row
 
 
 def _columns(row: dict[str, Any], own_id: str, label: str) -> dict[str, Any]:

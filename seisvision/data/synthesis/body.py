@@ -67,6 +67,12 @@ class BodyWaves:
             motion += np.matmul(amplitude.astype(np.complex64), ramps) * self._velocity(spectrum)
         return motion.transpose(1, 0, 2)
 
+    def first_arrivals_s(self, depth_km: float, distance_rad: np.ndarray, paths: PathEffects) -> np.ndarray:
+        """First P and first S (S, 2) after the origin time, as :meth:`spectra` draws them; NaN where there is none."""
+        rays = arrivals(self.tables.rays, max(depth_km, 0.01), np.degrees(distance_rad))
+        waves = ((~_ARRIVES_AS_S, paths.p_residual_s), (_LEAVES_AS_S & _ARRIVES_AS_S, paths.s_residual_s))
+        return np.stack([np.fmin.reduce(np.where(own, rays.time_s, np.nan)) + late_s for own, late_s in waves], axis=1)
+
     def _velocity(self, spectrum: np.ndarray) -> np.ndarray:
         return (spectrum * 1j * self.grid.omega * self._band_pass).astype(np.complex64)
 

@@ -22,12 +22,17 @@ def draw_faults(rng: np.random.Generator, n_stations: int, strength: float) -> l
 
 def record_with_faults(
     rng: np.random.Generator, motion: np.ndarray, faults: list[tuple[str, ...]], n_samples: int, sampling_rate_hz: float
-) -> np.ndarray:
-    """Cut the record (S, C, T) out of the longer, periodic ground motion (S, C, n_fft) and put the faults in."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the record (S, C, T) out of the longer, periodic ground motion (S, C, n_fft) and put the faults in.
+
+    Also returns by how many samples (S,) a wrong clock makes everything late.
+    """
+    late = np.zeros(len(motion), dtype=int)
     record = np.empty((*motion.shape[:2], n_samples), motion.dtype)
     for station, present in enumerate(faults):
         # The motion beyond the record is there to be shifted in, so a clock error leaves no seam.
         shift = round(rng.normal(0, CLOCK_ERROR_S) * sampling_rate_hz) if "clock" in present else 0
+        late[station] = shift
         record[station] = (
             np.roll(motion[station], shift, axis=-1)[:, :n_samples] if shift else motion[station, :, :n_samples]
         )
@@ -42,7 +47,7 @@ def record_with_faults(
             record[station, :, start : start + round(length_s * sampling_rate_hz)] = 0
         if "dead" in present:
             record[station] = 0
-    return record
+    return record, late
 
 
 def _glitch(rng: np.random.Generator, n_samples: int, sampling_rate_hz: float) -> np.ndarray:

@@ -44,6 +44,8 @@ class SyntheticEvent:
         geometry: Epicentre and S stations.
         waveforms: (S, 3, T) float32 ground velocity on Z, N, E in m/s; a dead station is all zero.
         faults: Per station the names of the data faults put in.
+        arrivals_s: (S, 2) first P and first S after the first sample; NaN where the source sends none, or the record of
+            the station holds nothing of it.
     """
 
     source_id: str
@@ -53,6 +55,7 @@ class SyntheticEvent:
     geometry: EventGeometry
     waveforms: np.ndarray
     faults: list[tuple[str, ...]]
+    arrivals_s: np.ndarray
 
 
 class EventGenerator:
@@ -85,14 +88,18 @@ class EventGenerator:
         faults = draw_faults(rng, n_stations, self.parameters.fault)
         # The whole period, longer than the record: clock errors shift the rest in.
         ground = np.roll(self.grid.to_time(motion), self.grid.n_lead, axis=-1).transpose(1, 0, 2)
-        record = record_with_faults(rng, ground, faults, self.grid.n_samples, self.grid.sampling_rate_hz)
+        record, late = record_with_faults(rng, ground, faults, self.grid.n_samples, self.grid.sampling_rate_hz)
         # Random over years, so that neither season nor year tells the class.
         origin_time = _FIRST_ORIGIN + _ORIGIN_SPAN * self._stream("origin", index).random()
         origin_time = origin_time.replace(microsecond=origin_time.microsecond // 1000 * 1000)
         start_time = origin_time - timedelta(seconds=self.grid.n_lead / self.grid.sampling_rate_hz)
-        return SyntheticEvent(
-            f"synthetic-{index:06d}", origin_time, start_time, source, geometry, digitise(record), faults
-        )
+        arrivals_s = self.arrivals_s(source, geometry, index)
+        arrivals_s += ((self.grid.n_lead + late) / self.grid.sampling_rate_hz)[:, None]
+        held = (arrivals_s >= 0) & (arrivals_s < self.grid.n_samples / self.grid.sampling_rate_hz)
+        held &= np.array(["dead" not in present for present in faults])[:, None]
+        arrivals_s = np.where(held, arrivals_s, np.nan)
+        name = f"synthetic-{index:06d}"
+        return SyntheticEvent(name, origin_time, start_time, source, geometry, digitise(record), faults, arrivals_s)
 
     def geometry(self, index: int) -> EventGeometry:
         """Epicentre and stations of event ``index``."""
@@ -124,6 +131,14 @@ class EventGenerator:
             surface *= coda_operator(rng, self.grid, n_stations, decay_s=150.0, strength=0.05 * strength, exponent=1.0)
             body *= coda_operator(rng, self.grid, n_stations, decay_s=40.0, strength=0.12 * strength, exponent=0.8)
         return surface + body
+
+    def arrivals_s(self, source: Source, geometry: EventGeometry, index: int) -> np.ndarray:
+        """First P and first S (S, 2) after the origin time, through the Earth that event ``index`` is seen through."""
+        if not (source.moments or source.forces):
+            return np.full((len(geometry.offset_km), 2), np.nan)
+        azimuth = np.radians(geometry.azimuth_deg)
+        paths = draw_paths(self._stream("paths", index), azimuth, self.parameters.heterogeneity)
+        return self.body.first_arrivals_s(source.depth_km, np.radians(geometry.distance_deg), paths)
 
     def _stream(self, name: str, index: int) -> np.random.Generator:
         return numpy_stream(self.parameters.seed, f"synthesis/{name}", index)

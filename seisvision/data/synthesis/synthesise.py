@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
@@ -17,7 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from seisvision.base.interrupts import postponed_interrupt
+from seisvision.data.samples.arrivals import PHASES, THEORETICAL
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.synthesis.card import card
 from seisvision.data.synthesis.generator import EventGenerator, SyntheticEvent
@@ -76,7 +79,10 @@ def available_cores() -> int:
 
 
 def trace_metadata(event: SyntheticEvent, parameters: SynthesisParameters) -> list[dict[str, Any]]:
-    """One metadata row per station, columns as in every waveform set of this package."""
+    """One metadata row per station, columns as in every waveform set of this package.
+
+    The arrivals are called theoretical: an onset is detected, as on recordings, not given.
+    """
     source, geometry = event.source, event.geometry
     common = {
         "source_id": event.source_id,
@@ -108,9 +114,20 @@ def trace_metadata(event: SyntheticEvent, parameters: SynthesisParameters) -> li
             "path_azimuth_deg": round(float(geometry.azimuth_deg[i]), 3) % 360,
             "path_back_azimuth_deg": round(float(geometry.back_azimuth_deg[i]), 3) % 360,
             "trace_fault": "+".join(event.faults[i]),
+            **arrival_columns(event.arrivals_s[i], parameters.sampling_rate_hz),
         }
         for i in range(len(geometry.offset_km))
     ]
+
+
+def arrival_columns(arrivals_s: Sequence[float], sampling_rate_hz: float) -> dict[str, Any]:
+    """Columns of SeisBench for the P and the S of a trace, seconds after its start, NaN for none."""
+    columns: dict[str, Any] = {}
+    for phase, time_s in zip(PHASES, arrivals_s, strict=True):
+        name = f"trace_{phase.lower()}"
+        columns[f"{name}_arrival_sample"] = round(float(time_s) * sampling_rate_hz, 2)
+        columns[f"{name}_status"] = "" if np.isnan(time_s) else THEORETICAL
+    return columns
 
 
 def _iso(time: datetime) -> str:

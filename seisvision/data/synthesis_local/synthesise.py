@@ -7,9 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from seisvision.base.interrupts import postponed_interrupt
 from seisvision.data.sets.writer import WaveformSetWriter
-from seisvision.data.synthesis.synthesise import COMPRESSION
+from seisvision.data.synthesis.synthesise import COMPRESSION, arrival_columns
 from seisvision.data.synthesis_local.generator import LocalEvent, LocalEventGenerator
 from seisvision.data.synthesis_local.parameters import LOCAL_GENERATOR_VERSION, LocalSynthesisParameters
 
@@ -75,6 +77,8 @@ def trace_metadata(event: LocalEvent, parameters: LocalSynthesisParameters) -> l
         "trace_unit": "m/s",
         "trace_onset_s": float("nan"),
     }
+    arrivals_s = event.lead_s + np.stack([event.p_time_s, event.s_time_s], axis=1)
+    arrivals_s = np.where(arrivals_s < parameters.length_s, arrivals_s, np.nan)
     return [
         common
         | {
@@ -86,6 +90,7 @@ def trace_metadata(event: LocalEvent, parameters: LocalSynthesisParameters) -> l
             "path_back_azimuth_deg": round(float(geometry.back_azimuth_deg[i]), 3) % 360,
             "trace_theoretical_p_s": round(event.lead_s + float(event.p_time_s[i]), 3),
             "trace_theoretical_s_s": round(event.lead_s + float(event.s_time_s[i]), 3),
+            **arrival_columns(arrivals_s[i], parameters.sampling_rate_hz),
         }
         for i in range(len(geometry.offset_km))
     ]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision import keys, spreadsheets
-from seisvision.data.samples.event_index import column_numbers
+from seisvision.data.samples.arrivals import column_numbers
 from seisvision.data.samples.events import EventSamples
 from seisvision.evaluation.cluster_figures import map_figure, sections_figure, times_figure
 from seisvision.evaluation.cluster_tables import (

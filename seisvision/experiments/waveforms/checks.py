@@ -40,6 +40,11 @@ def check_location(config: Settings, view: View) -> None:
             f"location needs an event's traces in one part, but split.by={config.split.by} deals them apart. "
             "Choose split=careful, or location=none."
         )
+    if config.dataset.cuts_noise:
+        raise ConfigurationError(
+            "dataset.traces.noise cuts windows without an event, which have no distance, so that location would place "
+            "events by noise. Choose location=none, or dataset.traces.noise=null."
+        )
     distances = [output["name"] for output in output_settings(config) if output.get("unit") == "km"]
     if view.unit != "trace" or settings["output"] not in distances:
         raise ConfigurationError(

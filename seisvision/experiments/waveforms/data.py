@@ -137,5 +137,5 @@ def fits_in_memory(system: SystemSettings, waveform_set: WaveformSet, settings: 
     """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
     samples = settings["samples"]
     rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
-    values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].length_s * rate_hz
+    values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].widest.length_s * rate_hz
     return 4 * values <= 1e9 * system.memory_gb

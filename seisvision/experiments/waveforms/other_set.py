@@ -66,7 +66,8 @@ def cut_as_trained(dataset: Mapping[str, Any], section: str, trained: Mapping[st
 def warn_of_other_window(trained: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Time is an axis of the picture: other windows are other pictures."""
     other = asked.get("window", {})
-    changed = {name: value for name, value in trained["window"].items() if name in other and other[name] != value}
+    seen = {name: value for name, value in trained["window"].items() if name != "redrawn"}
+    changed = {name: value for name, value in seen.items() if name in other and other[name] != value}
     if changed:
         log.warning(
             "The network was trained on other windows (%s); its pictures now have another time axis. Set these keys of "

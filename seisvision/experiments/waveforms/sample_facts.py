@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from seisvision.data.samples.event_index import column_numbers
+from seisvision.data.samples.arrivals import column_numbers
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.traces import TraceSamples
 from seisvision.location.uncertainty import azimuthal_gap_deg

@@ -8,6 +8,7 @@ from typing import Any
 
 from seisvision.base.units import unit_named
 from seisvision.data.samples.labels import check_labels, check_values
+from seisvision.data.samples.noise.windows import NOISE_CLASS
 from seisvision.data.samples.window import Window
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
@@ -33,6 +34,11 @@ class DatasetSettings:
     baselines: Mapping[str, Any] = field(default_factory=dict)
     allow_findings: Sequence[str] | None = None
     """Codes of fatal findings of the audit that are known and accepted."""
+
+    @property
+    def cuts_noise(self) -> bool:
+        """Whether windows before the onset are samples of class noise."""
+        return (self.traces or {}).get("noise") is not None
 
     def section(self, name: str) -> Mapping[str, Any] | None:
         """``samples`` or ``traces``."""
@@ -143,6 +149,8 @@ def sample_settings(config: Settings, view: View, components: str | None = None)
         for output in output_settings(config)
         for column in columns_of(output)
     }
+    if samples.get("noise") is not None:
+        samples["noise"] = NoiseWindows(**samples["noise"])
     return {
         **samples,
         "window": Window(**samples["window"]),
@@ -212,4 +220,5 @@ def check_classes(config: Settings, waveform_set: WaveformSet | None = None) -> 
         table = waveform_set.event_table()
         table = table if column in table else waveform_set.metadata
         if column in table:
-            check_values(labels, column, table[column], waveform_set.path)
+            values = [*table[column], *([NOISE_CLASS] if config.dataset.cuts_noise else [])]
+            check_values(labels, column, values, waveform_set.path)

@@ -70,7 +70,7 @@ def test_faults_come_with_their_probability():
 def faulty():
     motion = np.random.default_rng(3).standard_normal((6, 3, 5000)).astype(np.float32)
     names = [(name,) for name in ("dead", "polarity", "gain", "clock", "gap", "glitch")]
-    return motion, record_with_faults(np.random.default_rng(11), motion, names, 3600, 2.0)
+    return motion, record_with_faults(np.random.default_rng(11), motion, names, 3600, 2.0)[0]
 
 
 def test_each_fault_does_what_its_name_says(faulty):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from obspy.geodetics import gps2dist_azimuth
 
+from seisvision.data.samples.event_index import table_onsets_s
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.source import LocalSyntheticSource
@@ -46,7 +47,8 @@ def test_table_agrees_with_coordinates_and_times(made):
     assert lead.dt.total_seconds().between(2, 4).all()
     # Onsets are to be detected, as on recordings.
     assert table.trace_onset_s.isna().all()
-    assert not {"trace_p_arrival_sample", "trace_s_arrival_sample"} & set(table)
+    assert set(table.trace_p_status) == {"theoretical"} and np.isnan(table_onsets_s(table)).all()
+    np.testing.assert_allclose(table.trace_p_arrival_sample / 50, table.trace_theoretical_p_s, atol=0.002)
 
 
 def test_every_trace_holds_signal_in_the_band(made):

@@ -1,0 +1,76 @@
+"""P and S of each trace, as the metadata table gives them: picks, or times that a generator knows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+PHASES = ("P", "S")
+SPELLINGS = {
+    "P": (("p",), ("pn", "pb", "pg", "p1", "pdiff", "pkp", "pkikp")),
+    "S": (("s",), ("sn", "sb", "sg", "s1", "sdiff")),
+}
+"""Columns ``trace_X_arrival_sample`` of each phase, in any case: first X by itself, then the earliest by its path, as
+ETHZ and GEOFON name them."""
+THEORETICAL = "theoretical"
+"""``trace_p_status`` of a time that was computed and not observed: an arrival, but no onset that anybody found."""
+
+
+def column_numbers(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Return a column as float64 (N,), NaN where the table gives no number."""
+    if column not in table:
+        return np.full(len(table), np.nan)
+    return pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+
+
+def table_arrivals_s(table: pd.DataFrame, n_samples: np.ndarray | None = None) -> np.ndarray:
+    """P and S after the start of each trace, seconds, float64 (N, 2); NaN where none is known.
+
+    Args:
+        table: N rows of the metadata.
+        n_samples: (N,) length of the recordings, -1 where not known; arrivals outside them are NaN.
+    """
+    rate_hz = column_numbers(table, "trace_sampling_rate_hz")
+    arrivals_s = np.stack([_phase_s(table, phase, rate_hz) for phase in PHASES], axis=1)
+    if n_samples is None:
+        return arrivals_s
+    length_s = np.where(n_samples < 0, np.inf, n_samples / rate_hz)[:, None]
+    return np.where((arrivals_s >= 0) & (arrivals_s < length_s), arrivals_s, np.nan)
+
+
+def observed_p_s(table: pd.DataFrame) -> np.ndarray:
+    """P that somebody picked, after the start of each trace, seconds (N,); NaN where none was."""
+    picked_s = _picked_s(table, "P", column_numbers(table, "trace_sampling_rate_hz"))
+    return np.where(_is_theoretical(table, "P"), np.nan, picked_s)
+
+
+def _phase_s(table: pd.DataFrame, phase: str, rate_hz: np.ndarray) -> np.ndarray:
+    picked_s = _picked_s(table, phase, rate_hz)
+    if "source_set" in table:
+        # Earlier versions combined sets without moving the times below.
+        return picked_s
+    # Local sets made by earlier versions hold the times under this name only.
+    computed_s = column_numbers(table, f"trace_theoretical_{phase.lower()}_s")
+    return np.where(np.isnan(picked_s), computed_s, picked_s)
+
+
+def _picked_s(table: pd.DataFrame, phase: str, rate_hz: np.ndarray) -> np.ndarray:
+    found = np.full(len(table), np.nan)
+    for names in SPELLINGS[phase]:
+        columns = arrival_columns(table, names)
+        if columns:
+            earliest = np.fmin.reduce([column_numbers(table, column) for column in columns])
+            found = np.where(np.isnan(found), earliest / rate_hz, found)
+    return found
+
+
+def arrival_columns(table: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
+    """Columns of a table that hold the arrivals of these phases (in small letters), whatever their case."""
+    wanted = {f"trace_{name}_arrival_sample" for name in names}
+    return [column for column in map(str, table.columns) if column.lower() in wanted]
+
+
+def _is_theoretical(table: pd.DataFrame, phase: str) -> np.ndarray:
+    columns = [column for column in map(str, table.columns) if column.lower() == f"trace_{phase.lower()}_status"]
+    said = [table[column].astype(str).str.lower().eq(THEORETICAL).to_numpy(dtype=bool) for column in columns]
+    return np.any(said, axis=0) if said else np.zeros(len(table), dtype=bool)

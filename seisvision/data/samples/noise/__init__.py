@@ -1,0 +1,1 @@
+"""Windows of noise, cut from recordings before anything arrives."""
