@@ -12,7 +12,6 @@ import pytest
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
-from seisvision.records.trust.rebuild import rebuild_task
 from tiny_runs import ROOT, TINY, plain_config
 
 from seisvision import keys
@@ -25,6 +24,7 @@ from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.experiments.waveforms.network import build_model, build_task, build_view, network_input
 from seisvision.experiments.waveforms.settings import Settings
+from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.models.backbone import Backbone
 from seisvision.public import find_public
 from seisvision.records.configuration import to_plain
@@ -194,10 +194,14 @@ def test_a_network_of_no_stated_axes_goes_with_any_view(monkeypatch: pytest.Monk
 
 
 def test_weights_of_another_length_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
-    words = ["dataset=synthetic_local", "view=waveform", "model=convnetquake_ingv"]
-    task = build_task(plain_config(words), build_view(plain_config(words)))
-    checkpoint = {"state_dict": task.state_dict()}
-    assert rebuild_task(plain_config(words), checkpoint, tmp_path).model.num_features == task.model.num_features
-    longer = plain_config([*words, "view.n_samples=9000000"])
+    config = plain_config(["dataset=synthetic_local", "view=waveform", "model=convnetquake_ingv"])
+    weights = build_task(Settings.of(config), build_view(config["view"])).state_dict()
+    about = {"version": "0", "outputs": [], "run_id": "ab", "split": {}, "split_unit": "trace", "git": {}}
+    about |= {"data_fingerprint": "f", "split_hash": "h", "config": config}
+    path = tmp_path / "best.ckpt"
+    torch.save({"state_dict": weights, "seisvision": about}, path)
+    assert TrainedNetwork.open(path).task.model.num_features == 65
+    longer = {**config, "view": {**config["view"], "n_samples": 9_000_000}}
+    torch.save({"state_dict": weights, "seisvision": {**about, "config": longer}}, path)
     with pytest.raises(CheckpointError, match=r"not those of .*ConvNetQuakeINGV', whose 'hidden\.weight'"):
-        rebuild_task(longer, checkpoint, tmp_path)
+        TrainedNetwork.open(path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from seisvision.base.units import unit_named
 from seisvision.data.samples.labels import check_labels, check_values
-from seisvision.data.samples.noise.windows import NOISE_CLASS
+from seisvision.data.samples.noise.windows import NOISE_CLASS, NoiseWindows
 from seisvision.data.samples.window import Window
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
