@@ -196,7 +196,7 @@ def test_a_network_of_no_stated_axes_goes_with_any_view(monkeypatch: pytest.Monk
 def test_weights_of_another_length_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
     config = plain_config(["dataset=synthetic_local", "view=waveform", "model=convnetquake_ingv"])
     weights = build_task(Settings.of(config), build_view(config["view"])).state_dict()
-    about = {"version": "0", "outputs": [], "run_id": "ab", "split": {}, "split_unit": "trace", "git": {}}
+    about = {"version": "0", "outputs": [], "run_id": "0123456789", "split": {}, "split_unit": "trace", "git": {}}
     about |= {"data_fingerprint": "f", "split_hash": "h", "config": config}
     path = tmp_path / "best.ckpt"
     torch.save({"state_dict": weights, "seisvision": about}, path)
