@@ -71,6 +71,7 @@ NAMES: dict[str, dict[str, str]] = {
     SOURCE: {
         "seisvision.data.FolderSource": "seisvision.data.sources.folder",
         "seisvision.data.CombinedSource": "seisvision.data.sources.combined",
+        "seisvision.data.DiTingSource": "seisvision.data.sources.diting",
         "seisvision.data.FetchSource": "seisvision.data.fetching.source",
         "seisvision.data.SeisBenchSource": "seisvision.data.sources.seisbench",
         "seisvision.data.SyntheticSource": "seisvision.data.synthesis.source",

@@ -108,7 +108,7 @@ def null_island(table: pd.DataFrame) -> None:
         ("magnitude_impossible", "fatal", put("source_magnitude", 12, -999.0), "ev002"),
         ("distance_negative", "fatal", put("path_ep_distance_km", 3, -4.0), "ev000 station XX.S3"),
         ("distance_contradicts", "warning", put("path_ep_distance_km", 3, 400.0), "ev000 station XX.S3"),
-        ("path_azimuth_contradicts", "fatal", exchange_azimuths, "ev000"),
+        ("path_azimuth_contradicts", "warning", exchange_azimuths, "ev000"),
         ("station_moved", "warning", put("station_latitude_deg", 7, 46.4), "XX.S2 by"),
         ("time_unreadable", "fatal", put("trace_start_time", 7, "yesterday"), "ev001 station XX.S2"),
         ("time_impossible", "warning", put("trace_start_time", 7, "1970-01-01T00:01:00Z"), "ev001 station XX.S2"),

@@ -14,9 +14,9 @@ import torch
 from small_sets import N_SAMPLES, RATE_HZ, event_waveforms, trace_row, write_foreign, write_set
 
 from seisvision import keys
-from seisvision.data.samples.event_index import COORDINATES
 from seisvision.data.samples.events import EventSamples, Window, collate_events
 from seisvision.data.samples.location_error import moved_deg
+from seisvision.data.samples.paths import COORDINATES
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError

@@ -13,8 +13,8 @@ import torch
 from small_sets import N_SAMPLES, RATE_HZ, event_waveforms, trace_row, write_set
 
 from seisvision import keys
-from seisvision.data.samples.event_index import COORDINATES
 from seisvision.data.samples.events import EventSamples
+from seisvision.data.samples.paths import COORDINATES
 from seisvision.data.samples.traces import TraceSamples
 from seisvision.data.samples.window import Window
 from seisvision.data.serving.collate import collate_events

@@ -10,10 +10,10 @@ from seisvision.angles import wrapped_difference_deg
 from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.table import AuditTable
 from seisvision.data.audit.units import check_units, unit_of
+from seisvision.data.samples.paths import COORDINATES, FAR_KM, MOST_OFF_DEG
 from seisvision.data.splitting.cells import positions_km
 from seisvision.earth.geodesics import geodesic
 
-COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
 DEPTH_LIMITS_KM = (-10.0, 800.0)
 """From above the highest summit to below the deepest earthquake."""
 MAGNITUDE_LIMITS = (-5.0, 10.0)
@@ -31,6 +31,7 @@ def check_places(table: AuditTable) -> Iterator[Finding]:
     yield from _sizes(table)
     yield from check_units(table)
     yield from _paths(table)
+    yield from _one_azimuth(table)
     yield from _moved_stations(table)
     yield from _shared_places(table)
 
@@ -91,28 +92,49 @@ def _paths(table: AuditTable) -> Iterator[Finding]:
     remedy = "Delete path_ep_distance_km to have it computed, or correct the coordinates; mind metres and degrees."
     yield from _of_rows(table, "distance_contradicts", title, rows, wrong, remedy)
     # Near the source an error of metres turns the azimuth.
-    far = distance > 5
+    far = distance > FAR_KM
     for column, own, other in (("path_azimuth_deg", azimuth, back), ("path_back_azimuth_deg", back, azimuth)):
         given = table.numbers(column)[rows]
-        off = far & (np.abs(wrapped_difference_deg(given, own, 360.0)) > 5)
-        turned = off & (np.abs(wrapped_difference_deg(given, other, 360.0)) < 5)
+        off = far & (np.abs(wrapped_difference_deg(given, own, 360.0)) > MOST_OFF_DEG)
+        turned = off & (np.abs(wrapped_difference_deg(given, other, 360.0)) < MOST_OFF_DEG)
         what = (
             "azimuth and back azimuth exchanged"
             if turned.sum() > off.sum() / 2
             else "azimuths that contradict the coordinates"
         )
         remedy = (
-            f"Delete {column} to have it computed, or correct it: clockwise from north, azimuth from source to station."
+            f"Samples take what the coordinates give. Delete {column}, or correct it or the coordinates: clockwise "
+            "from north, azimuth from source to station."
         )
-        yield from _of_rows(table, f"{column.removesuffix('_deg')}_contradicts", what, rows, off, remedy)
+        code = f"{column.removesuffix('_deg')}_contradicts"
+        yield from _of_rows(table, code, what, rows, off, remedy, fatal_share=1.0)
+
+
+def _one_azimuth(table: AuditTable) -> Iterator[Finding]:
+    """Azimuths that are also called back azimuths, where no coordinates say which of the two they are."""
+    blind = np.isnan(sum(table.numbers(column) for column in COORDINATES))
+    azimuth, back = table.numbers("path_azimuth_deg"), table.numbers("path_back_azimuth_deg")
+    both = blind & np.isfinite(azimuth + back)
+    same = both & (np.abs(wrapped_difference_deg(azimuth, back, 360.0)) < 5)
+    n_both = int(both.sum())
+    remedy = "They differ by about 180 degrees nearby: find out which one the columns hold, and correct the other."
+    title = "back azimuths that are the azimuths"
+    severity = worst_of(int(same.sum()), n_both, 0.5)
+    yield from table.trace_finding("back_azimuth_is_azimuth", severity, title, same, remedy, n_both)
 
 
 def _of_rows(
-    table: AuditTable, code: str, title: str, rows: np.ndarray, wrong: np.ndarray, remedy: str
+    table: AuditTable,
+    code: str,
+    title: str,
+    rows: np.ndarray,
+    wrong: np.ndarray,
+    remedy: str,
+    fatal_share: float = 0.1,
 ) -> Iterator[Finding]:
     bad = np.zeros(table.n_traces, dtype=bool)
     bad[rows[wrong]] = True
-    severity = worst_of(int(wrong.sum()), len(rows), 0.1)
+    severity = worst_of(int(wrong.sum()), len(rows), fatal_share)
     yield from table.trace_finding(code, severity, title, bad, remedy, len(rows))
 
 

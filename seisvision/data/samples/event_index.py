@@ -9,13 +9,9 @@ import numpy as np
 import pandas as pd
 
 from seisvision.data.samples.arrivals import column_numbers, observed_p_s, table_arrivals_s
+from seisvision.data.samples.paths import table_paths
 from seisvision.data.sets.waveform_set import WaveformSet
-from seisvision.earth.constants import KM_PER_DEG
-from seisvision.earth.geodesics import geodesic
 from seisvision.errors import DataError
-
-COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
-PATH_COLUMNS = ("path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_deg")
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,9 @@ def build_event_index(
     """Collect the index of some events of a set.
 
     A set without ``trace_start_time`` is taken to start all traces of an event together. Where the table lacks
-    distance and azimuths they are computed from the coordinates, where it lacks ``trace_onset_s`` the P arrival
-    sample of SeisBench sets is taken (of Pn, Pg and the like the earliest), else what was detected.
+    distance and azimuths, or its azimuths contradict the coordinates, they are computed from these; where it lacks
+    ``trace_onset_s`` the P arrival sample of SeisBench sets is taken (of Pn, Pg and the like the earliest), unless it
+    was computed, else what was detected.
 
     Args:
         waveform_set: the set.
@@ -92,7 +89,7 @@ def build_event_index(
     reference = _earliest(starts, first)
     start_s = np.nan_to_num(starts - np.repeat(reference, n_traces))
     origin = _times_s(table, "source_origin_time")
-    offset_km, azimuth_deg, back_azimuth_deg = _paths(table)
+    offset_km, azimuth_deg, back_azimuth_deg = table_paths(table)
     onset_s = table_onsets_s(table)
     if detected_s is not None:
         onset_s = np.where(np.isnan(onset_s), detected_s[rows], onset_s)
@@ -116,21 +113,6 @@ def table_onsets_s(table: pd.DataFrame) -> np.ndarray:
     """Onset after trace start of each trace, NaN where not known."""
     onset_s = column_numbers(table, "trace_onset_s")
     return np.where(np.isnan(onset_s), observed_p_s(table), onset_s)
-
-
-def _paths(table: pd.DataFrame) -> np.ndarray:
-    """Distance (km), azimuth and back azimuth in [0, 360), (3, N), computed where only coordinates are known."""
-    paths = np.array([column_numbers(table, column) for column in PATH_COLUMNS])
-    places = np.array([column_numbers(table, column) for column in COORDINATES])
-    wanted = np.isnan(paths).any(axis=0) & np.isfinite(places).all(axis=0)
-    if wanted.any():
-        computed = np.full(paths.shape, np.nan)
-        computed[:, wanted] = geodesic(*places[:, wanted])
-        paths = np.where(np.isnan(paths), computed, paths)
-    in_degrees = KM_PER_DEG * column_numbers(table, "path_ep_distance_deg")
-    paths[0] = np.where(np.isnan(paths[0]), in_degrees, paths[0])
-    paths[1:] %= 360
-    return paths
 
 
 def _times_s(table: pd.DataFrame, column: str) -> np.ndarray:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from seisvision.data.samples.arrivals import column_numbers
-from seisvision.data.samples.event_index import COORDINATES, EventIndex
+from seisvision.data.samples.event_index import EventIndex
+from seisvision.data.samples.paths import COORDINATES
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.earth.constants import WGS84_FLATTENING, WGS84_RADIUS_KM
 from seisvision.earth.geodesics import geodesic
