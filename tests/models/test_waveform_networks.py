@@ -119,15 +119,17 @@ def test_distances_are_seen_only_backwards_in_time() -> None:
 
 
 def test_polarisation_points_away_from_the_source_whichever_way_p_moves() -> None:
-    back_azimuth = torch.deg2rad(torch.tensor(60.0))
+    back_azimuth = torch.deg2rad(torch.arange(0.0, 360.0, 15.0))
     # Upward motion goes with motion away from the source, downward with motion towards it.
-    away = torch.stack([torch.tensor(1.0), -0.7 * back_azimuth.cos(), -0.7 * back_azimuth.sin()])
-    wave = torch.sin(torch.arange(20) * 0.7)
-    found = polarisation(1e-9 * torch.stack([away[:, None] * wave, -away[:, None] * wave, torch.zeros(3, 20)]))
-    values, main = found[:2, :, 3], found[:2, :, 4]
-    assert torch.allclose(main, (away / away.norm()).expand(2, 3), atol=1e-3)
-    assert torch.allclose(values, torch.tensor([1.0, 0, 0]).expand(2, 3), atol=1e-4)
-    assert (found[2] == 0).all()
+    away = torch.stack([torch.ones(24), -0.7 * back_azimuth.cos(), -0.7 * back_azimuth.sin()], 1)
+    wave = 1e-9 * torch.sin(torch.arange(20) * 0.7)
+    for sign in (1, -1):
+        found = polarisation(sign * away[..., None] * wave)
+        values, main = found[:, :, 3], found[:, :, 4]
+        assert torch.allclose(main, away / away.norm(dim=1, keepdim=True), atol=1e-3)
+        assert torch.allclose(values, torch.tensor([1.0, 0, 0]).expand(24, 3), atol=1e-4)
+        assert (found[:, 0, 4:] >= 0).all(), "all three eigenvectors point upward"
+    assert (polarisation(torch.zeros(2, 3, 20)) == 0).all()
 
 
 def test_waveforms_come_back_from_their_code_at_their_length() -> None:
