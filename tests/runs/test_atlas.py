@@ -44,9 +44,10 @@ def test_every_stage_of_the_full_preset_builds(stage: Stage) -> None:
     with configurations(CONF):
         config = composed([*FULL.overrides, *stage.overrides, *stage.points()[-1], *needed])
     view = build_view(config["view"])
-    build_task(Settings.of(config), view)
+    settings = Settings.of(config)
+    build_task(settings, view)
     for check in (check_split, check_origin, check_location):
-        check(config, view)
+        check(settings, view)
     assert (config["stages"] is not None) == (stage.kind == "protocol")
 
 
