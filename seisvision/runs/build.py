@@ -158,13 +158,6 @@ def build_task(config: Config, view: View) -> Any:
     )
 
 
-def fit_outputs(task: Any, data: EventDataModule) -> None:
-    """Tell the outputs of a task what training needs to know of the true values of the training samples."""
-    for output in task.outputs:
-        truth = truth_of({"columns": output.columns}, data.parts["train"].targets)
-        output.fit_statistics(torch.from_numpy(truth))
-
-
 def picture_channels(config: Config, view: View) -> int:
     """Channels of the pictures that reach the backbone, behind the fixed front end of the task."""
     return view.out_channels * (2 if config["task"].get("front") == "sobel" else 1)
@@ -193,6 +186,13 @@ def _check_monitor(config: Config) -> None:
             f"task.monitor names '{monitor}', which belongs to none of the outputs {', '.join(names)}. Give val/loss "
             f"or val/{names[0]}_...; where task, protocol and experiment disagree, choose one of them."
         )
+
+
+def fit_outputs(task: Any, data: EventDataModule) -> None:
+    """Tell the outputs of a task what training needs to know of the true values of the training samples."""
+    for output in task.outputs:
+        truth = truth_of({"columns": output.columns}, data.parts["train"].targets)
+        output.fit_statistics(torch.from_numpy(truth))
 
 
 def build_loggers(config: Config, folder: RunFolder) -> list[Any]:

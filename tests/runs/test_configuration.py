@@ -33,12 +33,12 @@ FILL = {
         "dataset.samples.window.length_s=60",
     ],
     ("dataset", "pnw_unlabelled"): ["task=cluster"],
-    ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
     # Any file has the hash by which a run knows its network.
     **{
         ("experiment/atlas", name): [f"offset_ckpt={ROOT / 'pyproject.toml'}"]
         for name in ("unlabelled", "unlabelled_pnw")
     },
+    ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
 }
 
 

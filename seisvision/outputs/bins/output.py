@@ -119,7 +119,7 @@ class BinnedOutput(SoftmaxOverBins):
         """
         known = targets[targets.isfinite()]
         if self.are_fitted:
-            made = made_edges(self.rule, self.n_bins, self.limits, self.rounded, known, self.target)  # type: ignore[arg-type]
+            made = made_edges(self.rule, self.n_bins, self.limits, self.rounded, known, self.target)
             self.edges.copy_(made)
         super().fit_statistics(targets)
         outside = int(((known < self.edges[0]) | (known > self.edges[-1])).sum())

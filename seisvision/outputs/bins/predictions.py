@@ -24,7 +24,8 @@ class BinnedPredictions(PredictionsOfBins, ScalarPredictions):
     @classmethod
     def problem_of(cls, about: Mapping[str, Any]) -> str:
         """Edges are at least three rising numbers."""
-        edges = about.get("edges") if isinstance(about.get("edges"), list) else []
+        told = about.get("edges")
+        edges: list[Any] = told if isinstance(told, list) else []
         are_numbers = len(edges) > 2 and all(type(one) in (int, float) for one in edges)
         if are_numbers and all(math.isfinite(b) and a < b for a, b in zip([-math.inf, *edges], edges, strict=False)):
             return ""
