@@ -87,9 +87,8 @@ def _of_windows(after_p: np.ndarray, known: np.ndarray, p_s: np.ndarray) -> Pola
     with np.errstate(invalid="ignore", divide="ignore"):
         rectilinearity = 1 - (size[:, 0] + size[:, 1]) / (2 * size[:, 2])
     incidence_deg = np.degrees(np.arccos(np.clip(up[:, 0], 0, 1)))
-    return Polarisation(
-        *(np.where(known, one, np.nan) for one in (back_azimuth_deg, rectilinearity, incidence_deg)), p_s=p_s
-    )
+    told = {"back_azimuth_deg": back_azimuth_deg, "rectilinearity": rectilinearity, "incidence_deg": incidence_deg}
+    return Polarisation(**{name: np.where(known, values, np.nan) for name, values in told.items()}, p_s=p_s)
 
 
 def _p_samples(batch: Mapping[str, Any], vertical: np.ndarray, settings: PickerSettings, rate_hz: float) -> np.ndarray:

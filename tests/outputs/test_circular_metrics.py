@@ -138,3 +138,10 @@ def test_other_periods_are_refused_and_no_angles_are_undefined() -> None:
         angle_metrics(np.zeros(2), np.zeros(3))
     nothing = angle_metrics(np.array([np.nan]), np.array([3.0]))
     assert all(math.isnan(one.value) and one.n == 0 for one in nothing.values())
+
+
+@pytest.mark.parametrize("target", [[229.30620743572354, 97.12321695499331], [10.0, 50.0], [0.0, 180.0]])
+def test_two_events_are_measured(target: list[float]) -> None:
+    """Two vectors differ only across their mean, so that their variance along it is zero but for rounding."""
+    measures = angle_metrics(np.array(target), np.array([20.0, 130.0]))
+    assert measures["median_ae_deg"].n == 2 and not math.isinf(measures["r2"].value)

@@ -62,7 +62,9 @@ def resultant_interval(unit: np.ndarray, group: np.ndarray, level: float = 0.95)
     n_events = int(group.max()) + 1
     if n_events < 2:
         return length, math.nan, math.nan
-    reach = float(special.stdtrit(n_events - 1, 0.5 + level / 2)) * math.sqrt(along @ covariance @ along)
+    # Across two events that differ only sideways there is no variance, and rounding may take it below zero.
+    deviation = math.sqrt(max(float(along @ covariance @ along), 0.0))
+    reach = float(special.stdtrit(n_events - 1, 0.5 + level / 2)) * deviation
     # Noise alone makes a mean vector, whose squared length is on average the trace.
     noise = float(np.trace(covariance))
     # Of even directions the squared length is exponential about its mean, which gives its quantile at ``level`` too.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class AnglePredictions(RegressionPredictions):
     ``about`` holds ``period_deg`` (360 or 180) and ``tolerance_deg``.
     """
 
-    needs = ("period_deg", "tolerance_deg")
+    needs: ClassVar[tuple[str, ...]] = ("period_deg", "tolerance_deg")
     parts = ("angle_deg", "sigma")
 
     @classmethod

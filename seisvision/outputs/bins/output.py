@@ -70,7 +70,9 @@ class BinnedOutput(SoftmaxOverBins):
         n_bins = n_bins or 0 if given is None else len(given) - 1
         super().__init__(name, target, n_bins, class_weights, label_smoothing, soften_bins, weight, hides_origin)
         self.unit, self.rule, self.rounded, self.value, self.transform = unit, rule, rounded, value, transform
-        self.limits = None if limits is None else tuple(float(one) for one in limits)
+        if limits is not None and len(limits) != 2:
+            raise ConfigurationError(f"limits={list(limits)} of '{name}' must be two numbers that rise")
+        self.limits = None if limits is None else (float(limits[0]), float(limits[1]))
         self.tolerance_relative, self.tolerance_absolute = float(tolerance_relative), float(tolerance_absolute)
         for setting, said, allowed in (
             ("rule", rule, RULES),
@@ -96,7 +98,7 @@ class BinnedOutput(SoftmaxOverBins):
             raise ConfigurationError(
                 f"tolerances {tolerances} of output '{self.name}' must be at least 0, and not both 0"
             )
-        if self.limits is not None and not (len(self.limits) == 2 and self.limits[0] < self.limits[1]):
+        if self.limits is not None and not self.limits[0] < self.limits[1]:
             raise ConfigurationError(
                 f"limits={list(self.limits)} of '{self.name}' must be two numbers, the lower first"
             )
@@ -117,7 +119,7 @@ class BinnedOutput(SoftmaxOverBins):
         """
         known = targets[targets.isfinite()]
         if self.are_fitted:
-            made = made_edges(self.rule, self.n_bins, self.limits, self.rounded, known, self.target)  # type: ignore[arg-type]
+            made = made_edges(self.rule, self.n_bins, self.limits, self.rounded, known, self.target)
             self.edges.copy_(made)
         super().fit_statistics(targets)
         outside = int(((known < self.edges[0]) | (known > self.edges[-1])).sum())

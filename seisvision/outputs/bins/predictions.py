@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,14 +19,15 @@ from seisvision.outputs.numbers.predictions import ScalarPredictions
 class BinnedPredictions(PredictionsOfBins, ScalarPredictions):
     """Numbers as :class:`ScalarPredictions` has them and K probabilities (N, 6 + K); ``about`` also holds ``edges``."""
 
-    needs = (*ScalarPredictions.needs, "edges")
+    needs: ClassVar[tuple[str, ...]] = (*ScalarPredictions.needs, "edges")
 
     @classmethod
     def problem_of(cls, about: Mapping[str, Any]) -> str:
         """Edges are at least three rising numbers."""
-        edges = about.get("edges")
-        rising = isinstance(edges, list) and len(edges) > 2 and all(type(one) in (int, float) for one in edges)
-        if rising and all(math.isfinite(b) and a < b for a, b in zip([-math.inf, *edges], edges, strict=False)):
+        told = about.get("edges")
+        edges: list[Any] = told if isinstance(told, list) else []
+        are_numbers = len(edges) > 2 and all(type(one) in (int, float) for one in edges)
+        if are_numbers and all(math.isfinite(b) and a < b for a, b in zip([-math.inf, *edges], edges, strict=False)):
             return ""
         return "edges are not three or more rising numbers"
 

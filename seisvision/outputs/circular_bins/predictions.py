@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from seisvision.outputs.angles.predictions import AnglePredictions
 from seisvision.outputs.bins.shares import PredictionsOfBins
@@ -17,7 +17,7 @@ MOST_BINS = 3600
 class BinnedAnglePredictions(PredictionsOfBins, AnglePredictions):
     """Angles as :class:`AnglePredictions` has them and K probabilities (N, 2 + K); ``about`` also holds ``n_bins``."""
 
-    needs = (*AnglePredictions.needs, "n_bins")
+    needs: ClassVar[tuple[str, ...]] = (*AnglePredictions.needs, "n_bins")
 
     @classmethod
     def problem_of(cls, about: Mapping[str, Any]) -> str:

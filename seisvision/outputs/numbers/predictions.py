@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class ScalarPredictions(RegressionPredictions):
     ``tolerance_absolute``.
     """
 
-    needs = ("unit", "transform", "tolerance_relative", "tolerance_absolute")
+    needs: ClassVar[tuple[str, ...]] = ("unit", "transform", "tolerance_relative", "tolerance_absolute")
     parts = ("value", "sigma", "low68", "high68", "low95", "high95")
 
     @classmethod
