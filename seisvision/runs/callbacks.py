@@ -111,8 +111,9 @@ class KeepCheckpoints(Checkpoint):
         if value is None and self._patience is not None and self._n_epochs == 0 and trainer.is_global_zero:
             log.warning(
                 "trainer.early_stopping_patience=%d stops nothing: there are no validation samples by which epochs "
-                "could be compared. All epochs are done; set it to null, or lower trainer.max_epochs.",
+                "could be compared%s. All epochs are done; set it to null, or lower trainer.max_epochs.",
                 self._patience,
+                f", and {reason}" if (reason := getattr(pl_module, "without_validation", "")) else "",
             )
         self._n_epochs = trainer.current_epoch + 1
         is_better = self._best_value is None or value is None or value > self._best_value

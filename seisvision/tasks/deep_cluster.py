@@ -82,6 +82,7 @@ class DeepClusterTask(pl.LightningModule):
         ConfigurationError: a setting is not allowed.
     """
 
+    without_validation = "clusters are found without any"
     outputs: tuple[Output, ...] = ()
     """None: nothing is predicted that a label could judge."""
     monitor, monitor_mode = "cluster/nmi", "max"

@@ -23,7 +23,7 @@ def _run(program: str, *arguments: str, **environment: str) -> subprocess.Comple
         (["modle=resnet18"], "Did you mean 'model'?"),
         (["optimizer.learning=1"], "there is no 'learning' in 'optimizer'"),
         (["model=resnet999"], "model=resnet999 does not exist. Did you mean"),
-        (["seed=1", "-m", "model=resnet18,resnet81"], "Did you mean 'resnet18'?"),
+        (["seed=1", "-m", "model=resnet18,resnet180"], "Did you mean 'resnet18'?"),
         (["task.outputs=[{name: depth}]"], "Outputs of a task are no list any more but are called by name"),
         (["sweep=kfold"], "sweep=kfold is a sweep; add -m"),
         (["sweep=optuna"], "sweep=optuna is a sweep; add -m"),

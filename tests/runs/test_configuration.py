@@ -49,7 +49,6 @@ FILL = {
         ("experiment/atlas", name): [f"offset_ckpt={ROOT / 'pyproject.toml'}"]
         for name in ("unlabelled", "unlabelled_pnw")
     },
-    ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
 }
 
 
