@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "synthesis": {"base", "earth", "data"},
     "views": {"base", "earth"},
     "evaluation": {"base", "earth", "picking", "location", "data", "views"},
+    "catalogues": {"base", "earth", "data"},
+    "forecasting": {"base", "earth", "catalogues", "evaluation"},
     "outputs": {"base", "picking", "evaluation"},
     "tasks": {"base", "earth", "models", "clustering", "views", "outputs"},
     "judging": {"base", "evaluation", "outputs", "tasks", "data"},
@@ -43,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tasks",
         "judging",
     },
-    "commands": {"base", "earth", "location", "data", "synthesis", "runs"},
+    "commands": {"base", "earth", "location", "data", "synthesis", "catalogues", "forecasting", "runs"},
 }
 """Rooms from the ground up, and the rooms that each may import. Only what stands above a line may stand in it."""
 

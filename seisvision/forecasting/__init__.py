@@ -1,0 +1,1 @@
+"""What forecasts from catalogues must beat, and how they are judged."""
