@@ -66,6 +66,22 @@ class Region:
         return cls(np.repeat([south_deg, north_deg], len(at)), np.concatenate([at, at[::-1]]))
 
     @classmethod
+    def around(cls, latitude_deg: np.ndarray, longitude_deg: np.ndarray) -> Region:
+        """The smallest box of whole tenths of a degree that holds all places (N,), across the date line where shorter.
+
+        Raises:
+            DataError: they reach around more than a hemisphere.
+        """
+        turned = np.sort(np.asarray(longitude_deg) % 360)
+        wide = np.diff(np.append(turned, turned[0] + 360))
+        # The widest empty stretch of longitudes is left out.
+        west, east = turned[(wide.argmax() + 1) % len(turned)], turned[wide.argmax()]
+        south, north = (np.floor(latitude_deg.min() * 10) / 10, np.ceil(latitude_deg.max() * 10 + 1e-6) / 10)
+        width = np.ceil(((east - west) % 360) * 10 + 1e-6) / 10 + 0.1
+        west = np.floor(west * 10) / 10
+        return cls.box(float(max(south, -90)), float(min(north, 90)), float(west), float(west + width))
+
+    @classmethod
     def read(cls, text: str) -> Region:
         """Region of ``S/N/W/E`` in degrees, of a CSV table with latitude and longitude, or of an .npy (V, 2) of them.
 
