@@ -15,6 +15,8 @@ from seisvision.forecasting.etas.simulation import Events, simulate, time_share
 STEPS = np.array([0, 0.003, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 """Of the time from issue to end: aftershocks of aftershocks are followed from step to step."""
 POINTS = 8
+MOST_OF_A_STEP = 0.95
+"""Aftershocks of an event within its own step; where more are expected nothing converges."""
 WINDOWS_AT_ONCE = 256
 
 
@@ -52,6 +54,8 @@ def expected_counts(
     x, y, time, size = x[near], y[near], catalogue.time_days[near], catalogue.magnitude[near]
     number, spread = parameters.triggered(size), parameters.spread_km2(size)
     even = background.shares(cells) * parameters.background_per_day * windows.length_days
+    inside = grid.cell_of(catalogue.latitude_deg[near], catalogue.longitude_deg[near]) >= 0
+    moves = _moves(cells, np.where(inside, number, 0), np.where(inside, 0, number), x, y, spread, parameters.q - 1)
     result = np.empty((len(windows), len(cells)))
     for low in range(0, len(windows), WINDOWS_AT_ONCE):
         part = slice(low, min(low + WINDOWS_AT_ONCE, len(windows)))
@@ -63,24 +67,55 @@ def expected_counts(
         ]
         direct = np.where(known, ends[1] - ends[0], 0) * number[before]
         placed = cells.sums(direct, x[before], y[before], spread[before], parameters.q - 1)
-        # What of the direct aftershocks stays in the cells tells how many of those to come will.
-        stay = placed.sum(axis=1) / np.maximum(direct.sum(axis=1), 1e-300)
+        in_cells = np.minimum(placed.sum(axis=1) / np.maximum(direct.sum(axis=1), 1e-300), 1)
         rows = windows.select(np.arange(part.start, part.stop))
-        growth = _growth(parameters, time[before], number[before], np.minimum(stay, 1), rows)
+        growth = _growth(parameters, time[before], number[before], in_cells, moves, rows)
         result[part] = (placed + even) * growth[:, None]
     return result * part_from(parameters, magnitude)
 
 
-def _growth(
-    parameters: EtasParameters, time: np.ndarray, number: np.ndarray, stay: np.ndarray, windows: Windows
+def _moves(
+    cells: Cells,
+    within: np.ndarray,
+    without: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    spread: np.ndarray,
+    power: float,
 ) -> np.ndarray:
-    """Of all events expected in each window (W,), the number over that of those without unknown parents."""
+    """Chances (2, 2) that an aftershock falls in or out of the cells (rows) of a parent in or out of them (columns)."""
+    placed = cells.sums(np.stack([within, without]), x, y, spread, power).sum(axis=1)
+    into = np.minimum(placed / np.maximum([within.sum(), without.sum()], 1e-300), 1)
+    return np.stack([into, 1 - into])
+
+
+def _growth(
+    parameters: EtasParameters,
+    time: np.ndarray,
+    number: np.ndarray,
+    in_cells: np.ndarray,
+    moves: np.ndarray,
+    windows: Windows,
+) -> np.ndarray:
+    """Of all events expected in the cells in each window (W,), the number over that of those without unknown parents.
+
+    Args:
+        parameters: of the model.
+        time: (N,) of the sources.
+        number: (N,) aftershocks of each within 1000 days.
+        in_cells: (W,) part of the direct aftershocks that falls into cells.
+        moves: (2, 2) of :func:`_moves`.
+        windows: W of them.
+    """
     total_days = windows.lead_days + windows.length_days
     edges = np.unique(np.concatenate([STEPS * total_days, [windows.lead_days]]))
     known = time < windows.issue_days[:, None]
     shares = [time_share(windows.issue_days[:, None] + edge - time, parameters) for edge in edges]
     reached = np.stack([(np.where(known, share, 0) * number).sum(axis=1) for share in shares], axis=1)
-    direct = stay[:, None] * np.diff(reached, axis=1) + parameters.background_per_day * np.diff(edges)
+    arriving = np.diff(reached, axis=1)
+    # (2, W, K): in the cells, where the background is, and out of them.
+    direct = np.stack([in_cells[:, None] * arriving, (1 - in_cells[:, None]) * arriving])
+    direct[0] += parameters.background_per_day * np.diff(edges)
     begin, end = edges[:-1], edges[1:]
     # Parents lie anywhere in their step; those of a step have some of their aftershocks in it.
     at = begin[:, None] + (np.arange(POINTS) + 0.5) / POINTS * (end - begin)[:, None]
@@ -88,10 +123,11 @@ def _growth(
     passed = parameters.mean_productivity * inside.mean(axis=1)
     everything = np.zeros_like(direct)
     for step in range(len(begin)):
-        arrived = direct[:, step] + stay * (everything[:, :step] @ passed[:step, step])
-        everything[:, step] = arrived / np.maximum(1 - stay * passed[step, step], 0.05)
+        children = moves @ (everything[..., :step] @ passed[:step, step])
+        own = np.eye(2) - min(passed[step, step], MOST_OF_A_STEP) * moves
+        everything[..., step] = np.linalg.solve(own, direct[..., step] + children)
     judged = begin >= windows.lead_days - 1e-9
-    return np.asarray(everything[:, judged].sum(axis=1) / direct[:, judged].sum(axis=1))
+    return np.asarray(everything[0][:, judged].sum(axis=1) / direct[0][:, judged].sum(axis=1))
 
 
 def simulated_numbers(
