@@ -109,6 +109,5 @@ def _place(seed: int) -> tuple[Region, Background]:
 
 
 def _events(time: np.ndarray, x: np.ndarray, y: np.ndarray, magnitude: np.ndarray) -> Events:
-    columns = [np.asarray(one, float).ravel() for one in (time, x, y, magnitude)]
-    zeros = np.zeros(len(columns[0]), dtype=int)
-    return Events(*columns, zeros, zeros)
+    zeros = np.zeros(time.size, dtype=int)
+    return Events(time.ravel(), x.ravel(), y.ravel(), magnitude.ravel(), zeros, zeros)

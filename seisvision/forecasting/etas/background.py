@@ -74,8 +74,9 @@ class SmoothedBackground:
         self.weight = np.ones(len(x_km)) if weight is None else weight
         self.spread_km2 = adaptive_reach(x_km, y_km, neighbours) ** 2
         corners = torch.from_numpy(np.stack([region.x_km, region.y_km], axis=-1))
-        places = (torch.from_numpy(one) for one in (x_km, y_km, self.spread_km2))
-        self._share = polygon_share(*places, torch.tensor(POWER_LESS_1, dtype=torch.float64), corners).numpy()
+        x, y, spread = (torch.from_numpy(one) for one in (x_km, y_km, self.spread_km2))
+        power = torch.tensor(POWER_LESS_1, dtype=torch.float64)
+        self._share = polygon_share(x, y, spread, power, corners).numpy()
         self._inside = float((self.weight * self._share).sum())
 
     def density(self, x_km: np.ndarray, y_km: np.ndarray) -> np.ndarray:

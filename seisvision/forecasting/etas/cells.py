@@ -59,14 +59,16 @@ class Cells:
         if not len(x_km):
             return np.zeros_like(result)
         near = self._near(x_km, y_km, spread_km2, q_less_1)
-        columns = [torch.from_numpy(np.ascontiguousarray(one, float)) for one in (x_km, y_km, spread_km2, weight)]
+        x, y, spread, weights = (
+            torch.from_numpy(np.ascontiguousarray(one, float)) for one in (x_km, y_km, spread_km2, weight)
+        )
         step = max(1, VALUES_AT_ONCE // len(x_km))
         for low in range(0, len(self), step):
             cells = slice(low, min(low + step, len(self)))
-            far = self._far(cells, *columns[:3], q_less_1)
+            far = self._far(cells, x, y, spread, q_less_1)
             exact = near[:, cells].tocoo()
             far[torch.from_numpy(exact.row).long(), torch.from_numpy(exact.col).long()] = torch.from_numpy(exact.data)
-            result[:, cells] = (columns[3] @ far).numpy()
+            result[:, cells] = (weights @ far).numpy()
         return result
 
     def _far(self, cells: slice, x: Tensor, y: Tensor, spread: Tensor, q_less_1: float) -> Tensor:

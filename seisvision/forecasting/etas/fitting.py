@@ -7,6 +7,7 @@ event, and 2 to 4 over all N² / 2.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ def _newton(
         free = ~(((vector <= bounds[:, 0] + 1e-6) & (slope < 0)) | ((vector >= bounds[:, 1] - 1e-6) & (slope > 0)))
         step = np.zeros(len(vector))
         step[free] = np.linalg.solve(curvature[np.ix_(free, free)], slope[free])
-        decrement = float(np.sqrt(max(slope @ step, 0)))
+        decrement = math.sqrt(max(float(slope @ step), 0.0))
         if best is None or value >= best[1]:
             best = vector, value, decrement
         else:

@@ -87,8 +87,8 @@ class EtasParameters:
         cls, vector: np.ndarray, reference_magnitude: float, b: float, largest_magnitude: float
     ) -> EtasParameters:
         """The reverse of :meth:`to_vector`."""
-        values = (from_search(name, value) for name, value in zip(NAMES, vector, strict=True))
-        return cls(*values, reference_magnitude, b, largest_magnitude)
+        values = {name: from_search(name, value) for name, value in zip(NAMES, vector, strict=True)}
+        return cls(**values, reference_magnitude=reference_magnitude, b=b, largest_magnitude=largest_magnitude)
 
     def to_dict(self) -> dict[str, float]:
         """Plain numbers for JSON."""
