@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "synthesis": {"base", "earth", "data"},
     "views": {"base", "earth", "picking"},
     "evaluation": {"base", "earth", "picking", "location", "data", "views"},
+    "catalogues": {"base", "earth", "data"},
+    "forecasting": {"base", "earth", "catalogues", "evaluation"},
     "outputs": {"base", "picking", "evaluation"},
     "tasks": {"base", "earth", "models", "clustering", "views", "outputs"},
     "judging": {"base", "evaluation", "outputs", "tasks", "data"},
@@ -58,6 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "location",
         "data",
         "synthesis",
+        "catalogues",
+        "forecasting",
         "records",
         "runs",
         "experiments",
@@ -254,6 +258,7 @@ BEFORE_HEAVY: dict[str, str] = {
     "data.synthesis_local.source": "what a set is known by needs no synthesis",
     "experiments.clustering.results": "one result is told without the report over many",
     "outputs": "kinds are found when they are asked for, figures and baselines when they are drawn and fitted",
+    "forecasting.references": "references are named without torch",
     "data.audit.audit": "some checks read waveforms and some only the table",
 }
 """Rooms and modules whose functions may import further modules of the house, each with its reason."""
