@@ -89,7 +89,7 @@ def test_what_belongs_to_a_living_process_or_another_machine_stays_for_days(tmp_
 
 def test_half_a_copy_on_a_node_goes_with_the_next_copy(tmp_path: Path) -> None:
     make = "from small_sets import write_set\nwrite_set(Path(sys.argv[1]))\n"
-    half = "from seisvision.data import scratch\nscratch._copy_file = lambda *a: os.kill(os.getpid(), 9)\n"
+    half = "from seisvision.data.sources import scratch\nscratch._copy_file = lambda *a: os.kill(os.getpid(), 9)\n"
     stage = "scratch.stage_to_scratch(sys.argv[1], sys.argv[2])"
     killed(make + half + stage, tmp_path / "set", tmp_path / "node")
     assert any("partial" in path.name for path in (tmp_path / "node").iterdir())

@@ -25,7 +25,7 @@ CUT = [
 ]
 LABELS = "dataset.labels.source_type={tectonic:[tectonic],glacial:[glacial]}"
 PATH_COLUMNS = ["path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_deg"]
-FIGURES = ("training.write_report", "evaluation.write_evaluation_report", "ensemble.write_evaluation_report")
+FIGURES = ("experiment.write_report", "evaluation.write_evaluation_report", "ensemble.write_evaluation_report")
 """What takes most of the time of a tiny run."""
 Edit = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -62,7 +62,7 @@ def evaluate(data_dir: Path, runs_dir: Path, ckpt: object, path: Path | None = N
 def config_of(path: Path, data_dir: Path, runs_dir: Path, *overrides: str) -> dict[str, Any]:
     """The tiny experiment on the set in a folder."""
     config = tiny_config(data_dir, runs_dir, "dataset.samples.window.length_s=1200", *overrides)
-    config["dataset"]["source"] = {"_target_": "seisvision.data.sources.folder.FolderSource", "path": str(path)}
+    config["dataset"]["source"] = {"_target_": "seisvision.data.sources.FolderSource", "path": str(path)}
     return config
 
 

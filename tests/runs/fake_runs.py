@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
     "run": {"test": True},
     "dataset": {"name": "fake_set", "source": {"_target_": "seisvision.data.x", "path": "p"}},
     "split": {"by": "event", "fold": None},
-    "view": {"_target_": "seisvision.views.traces.trace.TraceView", "height": 64},
+    "view": {"_target_": "seisvision.views.trace.TraceView", "height": 64},
     "model": {"_target_": "seisvision.models.timm_backbone.TimmBackbone", "name": "resnet18"},
     "optimizer": {"lr": 0.001, "betas": [0.9, 0.999]},
     "trainer": {"batch_size": 32},

@@ -254,7 +254,7 @@ def test_a_refitted_run_is_evaluated_as_it_was_trained(data_dir: Path, tmp_path:
 
 
 HOSTILE = "${oc.create:{_target_:os.mkdir,path:sprung}}"
-SECTION = "seisvision.views.sections.record_section.RecordSection"
+SECTION = "seisvision.views.record_section.RecordSection"
 
 
 @pytest.mark.parametrize(

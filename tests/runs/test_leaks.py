@@ -33,7 +33,7 @@ def _heard_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warnings can be read, and no figures are drawn."""
     monkeypatch.setattr(logging.getLogger("seisvision"), "propagate", True)
     for name in FIGURES:
-        monkeypatch.setattr(f"seisvision.runs.{name}", lambda *_: None)
+        monkeypatch.setattr(f"seisvision.experiments.supervised.{name}", lambda *_: None)
 
 
 def _reasons(folder: Path) -> dict[str, int]:
@@ -167,7 +167,7 @@ def test_labels_replaced_after_the_training_are_told(run: RunFolder, data_dir: P
         set_of(run, data_dir), tmp_path / "swapped", lambda t: t.assign(source_type=t["source_type"].map(swap))
     )
     checkpoint = load_checkpoint(run.best_checkpoint)
-    source = {"_target_": "seisvision.data.sources.folder.FolderSource", "path": str(path)}
+    source = {"_target_": "seisvision.data.sources.FolderSource", "path": str(path)}
     checkpoint["seisvision"]["config"]["dataset"]["source"] = source
     write_tensors(checkpoint, tmp_path / "moved.ckpt")
     with pytest.raises(DataError, match="is not the set the checkpoint was trained on: its fingerprint"):

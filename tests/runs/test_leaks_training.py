@@ -32,7 +32,7 @@ def _heard_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Warnings can be read, and no figures are drawn."""
     monkeypatch.setattr(logging.getLogger("seisvision"), "propagate", True)
     for name in FIGURES:
-        monkeypatch.setattr(f"seisvision.runs.{name}", lambda *_: None)
+        monkeypatch.setattr(f"seisvision.experiments.supervised.{name}", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def _ask_about(located: RunFolder, path: Path, data_dir: Path, runs_dir: Path, *
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={runs_dir}", "system.num_workers=0"]
     words = [f"ckpt={located.path}", "dataset=synthetic_traces", *dataset, *folders, *overrides]
     composed = plain_config(words, "evaluate")
-    composed["dataset"]["source"] = {"_target_": "seisvision.data.sources.folder.FolderSource", "path": str(path)}
+    composed["dataset"]["source"] = {"_target_": "seisvision.data.sources.FolderSource", "path": str(path)}
     return evaluate_checkpoint(OmegaConf.create(composed))
 
 

@@ -33,13 +33,13 @@ TARGETS: list[Any] = [
 ]  # fmt: skip
 """None of these is what any place expects."""
 FACES = {
-    "view": "seisvision.views.sections.record_section.RecordSection",
+    "view": "seisvision.views.record_section.RecordSection",
     "model": "seisvision.models.alexnet.AlexNet",
     "task": "seisvision.tasks.supervised.SupervisedTask",
     "optimizer": "torch.optim.AdamW",
     "scheduler": "seisvision.tasks.schedules.constant",
     "augment": "seisvision.views.augment.Augment",
-    "dataset.source": "seisvision.data.sources.folder.FolderSource",
+    "dataset.source": "seisvision.data.sources.FolderSource",
 }
 RESOLVED = [
     "${oc.env:HOME}",

@@ -72,13 +72,13 @@ def test_what_writes_files_does_not_run(tmp_path: Path) -> None:
     ("place", "target"),
     [
         ("view", "seisvision.models.alexnet.AlexNet"),
-        ("model", "seisvision.views.sections.record_section.RecordSection"),
+        ("model", "seisvision.views.record_section.RecordSection"),
         ("model", "torch.optim.AdamW"),
         ("optimizer", "torch.optim.lr_scheduler.StepLR"),
         ("optimizer", "torch.optim.Optimizer"),
         ("optimizer", "torch.optim.optimizer.load"),
         ("scheduler", "torch.optim.AdamW"),
-        ("augment", "seisvision.data.sources.folder.FolderSource"),
+        ("augment", "seisvision.data.sources.FolderSource"),
     ],
 )
 def test_a_face_of_another_kind_is_refused(config: dict[str, Any], place: str, target: str) -> None:
