@@ -55,21 +55,36 @@ class Cells:
             spread_km2: (N,) D of the power law.
             q_less_1: its power less one.
         """
-        result = np.empty((len(weight), len(self)))
+        result = np.zeros((len(weight), len(self)))
+        weights = torch.from_numpy(np.ascontiguousarray(weight, float))
+        for cells, shares in self._shares(x_km, y_km, spread_km2, q_less_1):
+            result[:, cells] = (weights @ shares).numpy()
+        return result
+
+    def within(self, x_km: np.ndarray, y_km: np.ndarray, spread_km2: np.ndarray, q_less_1: float) -> np.ndarray:
+        """Share (N,) of each event that falls into any of the cells."""
+        total = np.zeros(len(x_km))
+        for _, shares in self._shares(x_km, y_km, spread_km2, q_less_1):
+            total += shares.sum(dim=1).numpy()
+        return np.minimum(total, 1)
+
+    def _shares(
+        self, x_km: np.ndarray, y_km: np.ndarray, spread_km2: np.ndarray, q_less_1: float
+    ) -> Iterator[tuple[slice, Tensor]]:
+        """Shares (N, c) of consecutive cells."""
         if not len(x_km):
-            return np.zeros_like(result)
+            return
         near = self._near(x_km, y_km, spread_km2, q_less_1)
-        x, y, spread, weights = (
-            torch.from_numpy(np.ascontiguousarray(one, float)) for one in (x_km, y_km, spread_km2, weight)
-        )
+        x, y, spread = (torch.from_numpy(np.ascontiguousarray(one, float)) for one in (x_km, y_km, spread_km2))
         step = max(1, VALUES_AT_ONCE // len(x_km))
         for low in range(0, len(self), step):
             cells = slice(low, min(low + step, len(self)))
-            far = self._far(cells, x, y, spread, q_less_1)
+            shares = self._far(cells, x, y, spread, q_less_1)
             exact = near[:, cells].tocoo()
-            far[torch.from_numpy(exact.row).long(), torch.from_numpy(exact.col).long()] = torch.from_numpy(exact.data)
-            result[:, cells] = (weights @ far).numpy()
-        return result
+            shares[torch.from_numpy(exact.row).long(), torch.from_numpy(exact.col).long()] = torch.from_numpy(
+                exact.data
+            )
+            yield cells, shares
 
     def _far(self, cells: slice, x: Tensor, y: Tensor, spread: Tensor, q_less_1: float) -> Tensor:
         """Shares (N, c) by density and curvature at the middle of each cell."""

@@ -55,7 +55,7 @@ def expected_counts(
     number, spread = parameters.triggered(size), parameters.spread_km2(size)
     even = background.shares(cells) * parameters.background_per_day * windows.length_days
     inside = grid.cell_of(catalogue.latitude_deg[near], catalogue.longitude_deg[near]) >= 0
-    moves = _moves(cells, np.where(inside, number, 0), np.where(inside, 0, number), x, y, spread, parameters.q - 1)
+    stay = number * cells.within(x, y, spread, parameters.q - 1)
     result = np.empty((len(windows), len(cells)))
     for low in range(0, len(windows), WINDOWS_AT_ONCE):
         part = slice(low, min(low + WINDOWS_AT_ONCE, len(windows)))
@@ -69,24 +69,24 @@ def expected_counts(
         placed = cells.sums(direct, x[before], y[before], spread[before], parameters.q - 1)
         in_cells = np.minimum(placed.sum(axis=1) / np.maximum(direct.sum(axis=1), 1e-300), 1)
         rows = windows.select(np.arange(part.start, part.stop))
+        moves = _moves(rows, time, number, stay, inside)
         growth = _growth(parameters, time[before], number[before], in_cells, moves, rows)
         result[part] = (placed + even) * growth[:, None]
     return result * part_from(parameters, magnitude)
 
 
-def _moves(
-    cells: Cells,
-    within: np.ndarray,
-    without: np.ndarray,
-    x: np.ndarray,
-    y: np.ndarray,
-    spread: np.ndarray,
-    power: float,
-) -> np.ndarray:
-    """Chances (2, 2) that an aftershock falls in or out of the cells (rows) of a parent in or out of them (columns)."""
-    placed = cells.sums(np.stack([within, without]), x, y, spread, power).sum(axis=1)
-    into = np.minimum(placed / np.maximum([within.sum(), without.sum()], 1e-300), 1)
-    return np.stack([into, 1 - into])
+def _moves(windows: Windows, time: np.ndarray, number: np.ndarray, stay: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Chances (W, 2, 2) that an aftershock falls in or out of the cells (rows) of a parent in or out of them (columns).
+
+    Means over the events before each issue, and no other, of the ``stay`` of their ``number`` of aftershocks.
+    """
+    n_before = np.searchsorted(time, windows.issue_days)
+    into = []
+    for chosen, where_none in ((inside, 1.0), (~inside, 0.0)):
+        all_of, in_cells = (np.append(0, np.cumsum(np.where(chosen, one, 0)))[n_before] for one in (number, stay))
+        into.append(np.where(all_of > 0, in_cells / np.maximum(all_of, 1e-300), where_none))
+    chances = np.stack(into, axis=1)
+    return np.stack([chances, 1 - chances], axis=1)
 
 
 def _growth(
@@ -104,7 +104,7 @@ def _growth(
         time: (N,) of the sources.
         number: (N,) aftershocks of each within 1000 days.
         in_cells: (W,) part of the direct aftershocks that falls into cells.
-        moves: (2, 2) of :func:`_moves`.
+        moves: (W, 2, 2) of :func:`_moves`.
         windows: W of them.
     """
     total_days = windows.lead_days + windows.length_days
@@ -113,9 +113,9 @@ def _growth(
     shares = [time_share(windows.issue_days[:, None] + edge - time, parameters) for edge in edges]
     reached = np.stack([(np.where(known, share, 0) * number).sum(axis=1) for share in shares], axis=1)
     arriving = np.diff(reached, axis=1)
-    # (2, W, K): in the cells, where the background is, and out of them.
-    direct = np.stack([in_cells[:, None] * arriving, (1 - in_cells[:, None]) * arriving])
-    direct[0] += parameters.background_per_day * np.diff(edges)
+    # (W, 2, K): in the cells, where the background is, and out of them.
+    direct = np.stack([in_cells[:, None] * arriving, (1 - in_cells[:, None]) * arriving], axis=1)
+    direct[:, 0] += parameters.background_per_day * np.diff(edges)
     begin, end = edges[:-1], edges[1:]
     # Parents lie anywhere in their step; those of a step have some of their aftershocks in it.
     at = begin[:, None] + (np.arange(POINTS) + 0.5) / POINTS * (end - begin)[:, None]
@@ -123,11 +123,11 @@ def _growth(
     passed = parameters.mean_productivity * inside.mean(axis=1)
     everything = np.zeros_like(direct)
     for step in range(len(begin)):
-        children = moves @ (everything[..., :step] @ passed[:step, step])
+        children = moves @ (everything[..., :step] @ passed[:step, step])[..., None]
         own = np.eye(2) - min(passed[step, step], MOST_OF_A_STEP) * moves
-        everything[..., step] = np.linalg.solve(own, direct[..., step] + children)
+        everything[..., step] = np.linalg.solve(own, direct[..., step, None] + children)[..., 0]
     judged = begin >= windows.lead_days - 1e-9
-    return np.asarray(everything[0][:, judged].sum(axis=1) / direct[0][:, judged].sum(axis=1))
+    return np.asarray(everything[:, 0, judged].sum(axis=1) / direct[:, 0, judged].sum(axis=1))
 
 
 def simulated_numbers(
