@@ -16,6 +16,7 @@ from typing import Any
 
 VIEW, AUGMENTATION, MODEL, TASK, OUTPUT = "view", "augmentation", "model", "task", "output"
 OPTIMIZER, SCHEDULER, SOURCE, LOGGER = "optimizer", "scheduler", "source of data", "logger"
+DERIVED = "derived column"
 
 ALLOWED_TARGETS_VARIABLE = "SEISVISION_ALLOWED_TARGETS"
 """Environment variable with the names of your own packages, separated by commas."""
@@ -76,6 +77,11 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.data.SeisBenchSource": "seisvision.data.sources.seisbench",
         "seisvision.data.SyntheticSource": "seisvision.data.synthesis.source",
         "seisvision.data.LocalSyntheticSource": "seisvision.data.synthesis_local.source",
+    },
+    DERIVED: {
+        "seisvision.data.Bins": "seisvision.data.derived.bins",
+        "seisvision.data.KMeansPlaces": "seisvision.data.derived.places",
+        "seisvision.data.TravelTime": "seisvision.data.derived.travel_time",
     },
     LOGGER: {
         "seisvision.runs.loggers.WandbLogger": "seisvision.runs.loggers.wandb_logger",

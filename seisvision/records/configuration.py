@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seisvision.errors import ConfigurationError
 from seisvision.plain_types import shortened
-from seisvision.public import AUGMENTATION, MODEL, OUTPUT, SCHEDULER, TASK, kind_of
+from seisvision.public import AUGMENTATION, DERIVED, MODEL, OUTPUT, SCHEDULER, TASK, kind_of
 from seisvision.records.checkpoint import checkpoint_hash, find_checkpoint
 from seisvision.records.trust import faces
 from seisvision.records.trust.arguments import check_arguments
@@ -40,6 +40,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigurationError: a mandatory value is missing or an interpolation cannot be resolved.
     """
+    config = with_derived_classes(config)
     unresolved = OmegaConf.to_container(config, resolve=False)
     missing = [path for path, value in leaves(unresolved) if value == "???"]
     if missing:
@@ -58,6 +59,39 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
         plain["offset_ckpt"] = str(find_checkpoint(plain["offset_ckpt"]).absolute())  # type: ignore
         plain["offset_hash"] = checkpoint_hash(plain["offset_ckpt"])  # type: ignore
     return plain  # type: ignore[return-value]
+
+
+def with_derived_classes(config: DictConfig) -> DictConfig:
+    """The configuration with the classes of derived columns in ``dataset.labels``, where it does not name them itself.
+
+    Class ``noise`` goes along where windows of noise are cut.
+
+    Raises:
+        ConfigurationError: a derived column is not described as it should be.
+    """
+    dataset = config.get("dataset")
+    if dataset is None or dataset.get("derive") is None:
+        return config
+    # Interpolations point into the whole, so it is the whole that is copied.
+    config = config.copy()
+    OmegaConf.set_struct(config, False)
+    dataset = config.dataset
+    derive = OmegaConf.to_container(dataset.derive, resolve=True) if OmegaConf.is_dict(dataset.derive) else None
+    if derive is None:
+        raise ConfigurationError(
+            f"dataset.derive={shortened(dataset.derive)} is not allowed; give columns by name, such as "
+            "{source_place: {_target_: seisvision.data.KMeansPlaces, k: 6}}."
+        )
+    noise = {"noise": ["noise"]} if (dataset.get("traces") or {}).get("noise") is not None else {}
+    if dataset.get("labels") is None:
+        dataset.labels = {}
+    for name, described in derive.items():
+        names = instantiate(described, DERIVED).class_names
+        if names and dataset.labels.get(name) in (None, "auto"):
+            dataset.labels[name] = {one: [one] for one in names} | noise
+    if not derive:
+        dataset.derive = None
+    return config
 
 
 def _list_outputs(config: dict[str, Any]) -> None:

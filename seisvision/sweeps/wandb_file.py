@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from seisvision.errors import ConfigurationError
+from seisvision.records.configuration import with_derived_classes
 from seisvision.sweeps.plan import is_whole_interval, read_plan
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def _compose(preset: Path, overrides: Sequence[str]) -> dict[str, Any]:
              if not one.is_sweep_override()]  # fmt: skip
     with initialize_config_dir(str(conf), version_base="1.3"):
         composed = compose("train", overrides=[*map(str, fixed), "logger=wandb", f"sweep={preset.stem}"])
+    composed = with_derived_classes(composed)
     parts = {key: OmegaConf.to_container(composed[key], resolve=True) for key in ("task", "sweep", "logger")}
     return {"name": str(composed["name"]), **parts}
 

@@ -84,11 +84,11 @@ def build_event_index(
     first = np.concatenate([[0], np.cumsum(n_traces)])
     rows = np.concatenate(rows_of) if rows_of else np.empty(0, dtype=int)
     table = waveform_set.metadata.iloc[rows]
-    starts = _times_s(table, "trace_start_time")
+    starts = times_s(table, "trace_start_time")
     _refuse_partial(starts, first, source_ids)
     reference = _earliest(starts, first)
     start_s = np.nan_to_num(starts - np.repeat(reference, n_traces))
-    origin = _times_s(table, "source_origin_time")
+    origin = times_s(table, "source_origin_time")
     offset_km, azimuth_deg, back_azimuth_deg = table_paths(table)
     onset_s = table_onsets_s(table)
     if detected_s is not None:
@@ -115,7 +115,7 @@ def table_onsets_s(table: pd.DataFrame) -> np.ndarray:
     return np.where(np.isnan(onset_s), observed_p_s(table), onset_s)
 
 
-def _times_s(table: pd.DataFrame, column: str) -> np.ndarray:
+def times_s(table: pd.DataFrame, column: str) -> np.ndarray:
     """Seconds since 1970 (float64 resolves 0.2 microseconds), NaN where there is no time."""
     if column not in table:
         return np.full(len(table), np.nan)

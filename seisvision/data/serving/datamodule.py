@@ -89,6 +89,7 @@ class EventDataModule(pl.LightningDataModule):
         refit: train on train and val together; then there is no val.
         worker_start: ``"fork"``, ``"spawn"`` or ``"forkserver"``; default fork on Linux, else the system's own.
         left_out: events that the split leaves out, and why.
+        derived: what the derived columns of the set were made by, for the record.
 
     Attributes:
         parts: part name to :class:`EventSamples` or :class:`TraceSamples`; a part the split does not have is missing.
@@ -120,6 +121,7 @@ class EventDataModule(pl.LightningDataModule):
         refit: bool = False,
         worker_start: str | None = None,
         left_out: Mapping[str, str] | None = None,
+        derived: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.waveform_set = waveform_set if isinstance(waveform_set, WaveformSet) else WaveformSet(waveform_set)
@@ -133,6 +135,7 @@ class EventDataModule(pl.LightningDataModule):
         self.seed = seed
         self.refit = refit
         self.left_out = dict(left_out or {})
+        self.derived = dict(derived or {})
         self.first_epoch = 0
         """Epoch with which the training starts; more than 0 where it is resumed."""
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -74,6 +75,7 @@ class WaveformSet:
         read = read_metadata(self._chunks)
         self._chunks = with_dimension_orders(self._chunks, read)
         self._metadata = read.table
+        self._added: dict[str, np.ndarray] = {}
         self._index_traces(read)
         self._index_events(read.table)
         tell_others(self.path, self.component_orders)
@@ -110,8 +112,18 @@ class WaveformSet:
     def metadata(self) -> pd.DataFrame:
         """One row per trace in file order (chunks joined); read it, do not change it."""
         if self._metadata is None:
-            self._metadata = read_metadata(self._chunks).table
+            self._metadata = read_metadata(self._chunks).table.assign(**self._added)
         return self._metadata
+
+    def with_columns(self, columns: Mapping[str, np.ndarray]) -> WaveformSet:
+        """The same set with further columns, one value (N,) a trace, in its table; the files stay as they are.
+
+        A column of the same name is replaced. Fingerprint, waveforms and ids are those of this set.
+        """
+        other = copy.copy(self)
+        other._added = {**self._added, **columns}
+        other._metadata = self.metadata.assign(**columns)
+        return other
 
     @property
     def n_samples(self) -> np.ndarray:

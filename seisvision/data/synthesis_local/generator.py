@@ -22,6 +22,7 @@ from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.tables import peterson_models
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.rays import Crust, Rays
+from seisvision.data.synthesis_local.swarms import swarm_geometry
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.source_time import brune_rate, corner_frequency
@@ -135,7 +136,9 @@ class LocalEventGenerator:
         return LocalEvent(f"local-{index:06d}", origin_time, lead_s, source, geometry, waveforms, *arrivals)
 
     def geometry(self, index: int) -> EventGeometry:
-        """Epicentre anywhere, stations at drawn distances and azimuths with a gap."""
+        """Epicentre anywhere, stations at drawn distances and azimuths with a gap; or one of the swarms."""
+        if self.parameters.swarms:
+            return swarm_geometry(self.parameters, index)
         rng, parameters = self._stream("geometry", index), self.parameters
         latitude = round(float(np.degrees(np.arcsin(rng.uniform(-0.95, 0.95)))), COORDINATE_DECIMALS)
         longitude = round(float(rng.uniform(-180, 180)), COORDINATE_DECIMALS)

@@ -52,6 +52,8 @@ class LocalSynthesisParameters(GeneratorParameters):
         coda_decay_s: Decay time of the coda's amplitude.
         surface_waves: Factor on Rayleigh and Love waves; 0 leaves them out.
         repeat: Probability that the record holds another event of the same place later on.
+        swarms: Number of places of 1.5 km that all events come from, around stations that stay and within the largest
+            offset; 0: every event lies anywhere, with stations of its own.
         band_hz: Corners of the band-pass of zero phase that imported recordings get; ``None`` for none.
 
     Raises:
@@ -81,6 +83,7 @@ class LocalSynthesisParameters(GeneratorParameters):
     coda_decay_s: tuple[float, float] = (3.0, 12.0)
     surface_waves: float = 1.0
     repeat: float = 0.1
+    swarms: int = 0
     band_hz: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -115,6 +118,10 @@ class LocalSynthesisParameters(GeneratorParameters):
         """Samples of one trace."""
         return round(self.length_s * self.sampling_rate_hz)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values; without swarms those of versions that knew none, so that sets keep their fingerprints."""
+        return {name: value for name, value in super().as_dict().items() if name != "swarms" or value}
+
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any parameter and with the generator's version."""
         # Sets that were filtered causally, as once was done, are others.
@@ -145,8 +152,9 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "coda_decay_s": (0.1, 500),
     "surface_waves": (0, 10),
     "repeat": (0, 1),
+    "swarms": (0, 1000),
 }
-_WHOLE = ("n_events", "seed", "n_stations")
+_WHOLE = ("n_events", "seed", "n_stations", "swarms")
 _RANGES = (
     *("lead_s", "n_stations", "offset_range_km", "depth_km", "magnitude", "stress_drop_mpa", "vp_vs", "quality"),
     *("kappa_s", "mean_free_path_km", "coda_decay_s"),

@@ -212,6 +212,22 @@ def _check_goes_with(member: Member, first: Member) -> None:
                 f"{member.path} does not go with {first.path}: their {what} differ, {found} and {expected}. Average "
                 "runs of one task on one set."
             )
+    derived = [one.content.get("derived") or {} for one in (member, first)]
+    if derived[0] != derived[1] and _speak_of_the_same(member, first):
+        raise CheckpointError(
+            f"{member.path} does not go with {first.path}: they learnt from different training parts, so that "
+            f"dataset.derive made other classes of the same names ({', '.join(derived[0])}). Average runs of one "
+            "split, such as seeds, or evaluate each by itself."
+        )
+
+
+def _speak_of_the_same(member: Member, other: Member) -> bool:
+    """Whether two members predict a sample in common."""
+
+    def spoken_of(one: Member, part: str) -> set[str]:
+        return {name for said in one.said[part].values() for name in said.ids.ids}
+
+    return any(spoken_of(member, part) & spoken_of(other, part) for part in set(member.said) & set(other.said))
 
 
 def _task_of(member: Member) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def explain_stored(folder: RunFolder, settings: Mapping[str, Any], part: str, da
     )
     config, task, known = network.config, network.task, network.content
     check_explain(settings, task)
-    data = build_data(config, task.view)
+    data = build_data(config, task.view, network)
     if (data.waveform_set.fingerprint, data.split.hash) != (known["data_fingerprint"], known["split_hash"]):
         raise DataError(
             f"{data.waveform_set.path} is not what this run was trained on: its fingerprint is "

@@ -20,6 +20,7 @@ from seisvision.experiments.waveforms.bands import check_bands
 from seisvision.experiments.waveforms.checks import check_location, check_origin
 from seisvision.experiments.waveforms.data import fits_in_memory, set_settings
 from seisvision.experiments.waveforms.data_checks import check_data
+from seisvision.experiments.waveforms.derive import derive_again, derived_as_trained
 from seisvision.experiments.waveforms.other_set import cut_as_trained, warn_of_other_window
 from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
@@ -127,6 +128,7 @@ def _with_own_samples(
     path, content, config, task = trained.path, trained.content, trained.config, trained.task
     waveform_set = _open_set(config, asked, task.view)
     _check_same_data(waveform_set, content)
+    waveform_set = derive_again(config, trained, waveform_set)
     settings = _checked_settings(config, task.view, waveform_set)
     data = _own_samples(waveform_set, config, content, settings, asked)
     # Whoever asks for a part of the training wants it; an ensemble lets nobody speak of what it knows.
@@ -140,12 +142,13 @@ def _with_other_samples(
     content, config, view = trained.content, trained.config, trained.task.view
     section = cut_section(view)
     trained_on = config.dataset.section(section) or {}
-    dataset = cut_as_trained(asked.dataset or {}, section, trained_on)
+    dataset = derived_as_trained(cut_as_trained(asked.dataset or {}, section, trained_on), config.dataset)
     warn_of_other_window(trained_on, dataset[section])
     config = replace(config, dataset=section_of(DatasetSettings, dataset))
     check_origin(config, view)
     waveform_set = _open_set(config, asked, view)
     check_data(config, waveform_set, fits=False)
+    waveform_set = derive_again(config, trained, waveform_set)
     settings = _checked_settings(config, view, waveform_set)
     cache_dir = asked.system.features_dir
     seen = seen_in(waveform_set, [KnownEvents.of_checkpoint(content)] if known is None else known, cache_dir)

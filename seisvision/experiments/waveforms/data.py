@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from seisvision.data.derived.deriving import with_derived, with_known
 from seisvision.data.samples.usability import refuse_nothing, usable_table
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.sets.same_event import EventFacts, told_twice
@@ -14,6 +15,7 @@ from seisvision.data.splitting.splits import Split, make_split
 from seisvision.experiments.waveforms.bands import check_bands
 from seisvision.experiments.waveforms.checks import TRACE_SPLITS, check_location, check_origin, check_split
 from seisvision.experiments.waveforms.data_checks import check_data
+from seisvision.experiments.waveforms.derive import check_derived, derived_columns, fit_derived, stored_derived
 from seisvision.experiments.waveforms.offsets import offsets_of
 from seisvision.experiments.waveforms.settings import (
     Settings,
@@ -22,6 +24,7 @@ from seisvision.experiments.waveforms.settings import (
     data_settings,
     output_settings,
 )
+from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.public import SOURCE
 from seisvision.records.configuration import instantiate
 from seisvision.records.settings import SystemSettings
@@ -45,6 +48,13 @@ def draw_split(config: Settings, waveform_set: WaveformSet, settings: dict[str, 
     unit = "trace" if asked.by in TRACE_SPLITS else "event"
     if asked.column is not None:
         return _with_warning(Split.from_column(waveform_set.metadata, asked.column, unit), waveform_set)
+    columns = derived_columns(config)
+    if columns:
+        # They are fitted on the training part. Here it only matters which samples will have them.
+        targets = settings["samples"]["targets"]
+        targets = {name: None if name in columns else classes for name, classes in targets.items()}
+        waveform_set = with_known(waveform_set, columns)
+        settings = {**settings, "samples": {**settings["samples"], "targets": targets}}
     if asked.before_select:
         # The parts of the whole set; events that are not selected, or lack this target, are then left out of them.
         settings = {**settings, "select": None, "samples": {**settings["samples"], "targets": {}}}
@@ -101,8 +111,13 @@ def set_settings(config: Settings, view: View, waveform_set: WaveformSet) -> dic
     return settings
 
 
-def build_data(config: Settings, view: View) -> EventDataModule:
+def build_data(config: Settings, view: View, trained: TrainedNetwork | None = None) -> EventDataModule:
     """The data module of the experiment, its waveform set made, brought near and checked first.
+
+    Args:
+        config: resolved configuration.
+        view: says what a sample is.
+        trained: the network of a finished training, whose derived columns are then taken.
 
     Raises:
         DataError: the set cannot be had, or its metadata show that results would be wrong.
@@ -111,6 +126,7 @@ def build_data(config: Settings, view: View) -> EventDataModule:
     check_origin(config, view)
     check_location(config, view)
     check_classes(config)
+    check_derived(config)
     path = instantiate(config.dataset.source, SOURCE).prepare(config.system.data_dir)
     if config.system.scratch:
         path = stage_to_scratch(path, config.system.scratch)
@@ -120,9 +136,11 @@ def build_data(config: Settings, view: View) -> EventDataModule:
     check_data(config, waveform_set)
     settings = set_settings(config, view, waveform_set)
     outputs = output_settings(config)
+    split = draw_split(config, waveform_set, settings)
+    derived = fit_derived(config, waveform_set, split) if trained is None else stored_derived(config, trained)
     return EventDataModule(
-        waveform_set,
-        draw_split(config, waveform_set, settings),
+        with_derived(waveform_set, derived_columns(config), derived),
+        split,
         **settings,
         class_names={output["target"]: output["class_names"] for output in outputs if "class_names" in output},
         batch_size=config.trainer.batch_size,
@@ -130,6 +148,7 @@ def build_data(config: Settings, view: View) -> EventDataModule:
         in_memory=fits_in_memory(config.system, waveform_set, settings),
         seed=config.seed,
         refit=config.split.refit,
+        derived=derived,
     )
 
 

@@ -18,6 +18,7 @@ from seisvision.data.audit.table import AuditTable
 from seisvision.data.audit.targets import Learnt
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
+from seisvision.experiments.waveforms.derive import derived_columns
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.outputs.truth import columns_of
 
@@ -69,6 +70,7 @@ def _outputs(config: Settings) -> list[Mapping[str, Any]]:
 
 
 def _findings(config: Settings, waveform_set: WaveformSet, fits: bool) -> Iterator[Finding]:
+    columns = derived_columns(config)
     outputs = _outputs(config)
     table = AuditTable(waveform_set, CLASS_COLUMN)
     rows = _selected(config, table)
@@ -77,8 +79,12 @@ def _findings(config: Settings, waveform_set: WaveformSet, fits: bool) -> Iterat
         for output in outputs
         if "class_names" not in output
         for column in columns_of(output)
+        if column not in columns
     ]
-    classes = [output["target"] for output in outputs if "class_names" in output]
+    # A derived column is as sound as what it is made of.
+    made_of = {column.learns_from for name, column in columns.items() if any(name in columns_of(o) for o in outputs)}
+    learnt += [Learnt(column, "scalar", rows, fits) for column in made_of if column is not None]
+    classes = [output["target"] for output in outputs if "class_names" in output and output["target"] not in columns]
     harmless = () if outputs else OF_NUMBERS
     yield from _softened(check_table(table, learnt), harmless)
     for column in classes:

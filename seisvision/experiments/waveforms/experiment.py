@@ -120,6 +120,7 @@ class WaveformExperiment(Experiment):
             "split_unit": data.split.unit,
             "split_hash": data.split.hash,
             "known_events": known.to_tensors(),
+            **({"derived": data.derived} if data.derived else {}),
         }
 
     def batches(self, first_epoch: int) -> pl.LightningDataModule | None:

@@ -32,6 +32,8 @@ class DatasetSettings:
     """How events and single traces are cut; see :func:`cut_settings`."""
     select: Mapping[str, Any] | None = None
     baselines: Mapping[str, Any] = field(default_factory=dict)
+    derive: Mapping[str, Any] | None = None
+    """Columns made from others, by name; see :mod:`seisvision.experiments.waveforms.derive`."""
     allow_findings: Sequence[str] | None = None
     """Codes of fatal findings of the audit that are known and accepted."""
 

@@ -36,6 +36,7 @@ CONTENT: dict[str, Any] = {
     "split_unit": str,
     "guesses": dict[str, list[float] | float],
     "known_events": dict[str, Any] | None,
+    "derived": dict[str, dict[str, list[float]]],
     "clustering": dict[str, Any] | None,
     "epoch": int,
 }

@@ -18,6 +18,7 @@ from seisvision.errors import ConfigurationError
 from seisvision.public import (
     ALLOWED_TARGETS_VARIABLE,
     AUGMENTATION,
+    DERIVED,
     LOGGER,
     MODEL,
     NAMES,
@@ -47,6 +48,7 @@ BASES: dict[str, tuple[str, ...]] = {
     OPTIMIZER: ("torch.optim.Optimizer",),
     SCHEDULER: ("torch.optim.lr_scheduler.LRScheduler",),
     SOURCE: (),
+    DERIVED: ("seisvision.data.derived.column.DerivedColumn",),
     LOGGER: ("pytorch_lightning.loggers.Logger",),
 }
 """What a class of one's own must inherit to fit the place; sources have no base but methods."""
@@ -61,6 +63,7 @@ PLACES: dict[str, tuple[str, str]] = {
     OPTIMIZER: ("optimizer", r"optimizer"),
     SCHEDULER: ("scheduler", r"scheduler"),
     SOURCE: ("dataset.source", r"dataset\.source"),
+    DERIVED: ("dataset.derive.column", r"dataset\.derive\.[^.\[\]]+"),
     LOGGER: ("logger.name", r"logger\.[^.\[\]]+"),
 }
 """Where in an experiment each kind is expected, as an example and as a pattern; no ``_target_`` stands elsewhere."""

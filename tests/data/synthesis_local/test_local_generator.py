@@ -148,3 +148,25 @@ def test_events_follow_from_seed_and_index_alone():
     np.testing.assert_array_equal(one.event(2).waveforms, two.event(2).waveforms)
     other = LocalEventGenerator(LocalSynthesisParameters(seed=1)).event(2)
     assert not np.array_equal(one.event(2).waveforms, other.waveforms)
+
+
+def test_swarms_are_few_places_around_stations_that_stay():
+    parameters = LocalSynthesisParameters(n_events=40, swarms=3, n_stations=(2, 4))
+    found = [LocalEventGenerator(parameters).geometry(index) for index in range(40)]
+    stations = {
+        (code, latitude, longitude)
+        for one in found
+        for code, latitude, longitude in zip(
+            one.station_code, one.station_latitude_deg, one.station_longitude_deg, strict=True
+        )
+    }
+    assert len(stations) == 4
+    assert all(one.offset_km.max() <= parameters.offset_range_km[1] + 2 for one in found)
+    places_km = 111.2 * np.array([[one.latitude_deg, one.longitude_deg] for one in found])
+    places_km[:, 1] *= np.cos(np.radians(found[0].latitude_deg))
+    apart_km = np.linalg.norm(places_km[:, None] - places_km, axis=-1)
+    # Each event has others within a swarm's diameter, and those are a third of all.
+    assert 0.15 < (apart_km < 3.1).mean() < 0.6
+    names = [LocalSynthesisParameters(swarms=swarms).fingerprint() for swarms in (0, 3)]
+    assert names[0] == LocalSynthesisParameters().fingerprint() != names[1]
+    assert "swarms" not in LocalSynthesisParameters().as_dict()

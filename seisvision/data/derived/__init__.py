@@ -1,0 +1,1 @@
+"""Columns of the metadata table that are made from others: bins, places, travel times."""
