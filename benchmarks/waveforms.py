@@ -144,23 +144,24 @@ def main() -> None:
 def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     """Seconds and ratios of epochs and of inference."""
     config = configuration(arguments)
-    view = build_view(config["view"])
-    data = build_data(Settings.of(config), view)
+    settings = Settings.of(config)
+    view = build_view(settings.view)
+    data = build_data(settings, view)
     batches = list(data.loader("train"))
     pictures = torch.cat([view(batch) for batch in batches])
     target = torch.cat([batch[keys.TARGETS]["path_ep_distance_km"] for batch in batches])
-    size, clip = config["trainer"]["batch_size"], config["trainer"]["gradient_clip_val"]
-    task = build_task(Settings.of(config), view)
-    bare = BareLoop(build_task(Settings.of(config), view), pictures, target, size, clip)
+    size, clip = settings.trainer.batch_size, settings.trainer.gradient_clip_val
+    task = build_task(settings, view)
+    bare = BareLoop(build_task(settings, view), pictures, target, size, clip)
     for output in (*task.outputs, bare.output):
         output.fit_statistics(target)
     folder = RunFolder(scratch)
     folder.best_checkpoint.parent.mkdir()
     turns = TakeTurns(bare)
     keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, "min", None)
-    trainer = build_trainer(config, folder, [], [turns, keeper])
+    trainer = build_trainer(settings.trainer, settings.system, folder, [], [turns, keeper])
     trainer.fit(task, train_dataloaders=data.train_dataloader())
-    predictor = build_predictor(config, "cpu", config["system"])
+    predictor = build_predictor(settings.trainer, settings.system, "cpu")
     inference = []
     for _ in range(arguments.epochs + 1):
         alone = bare.inference()

@@ -2,7 +2,18 @@
 
 LESS_IS_BETTER = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier", "flips_", "loss", "nll", "crps")
 """Beginnings of the names of measures whose best value is the smallest."""
-MORE_IS_BETTER = ("accuracy", "balanced_accuracy", "within", "recall", "precision", "f1", "roc_auc", "r2", "pearson")
+MORE_IS_BETTER = (
+    "accuracy",
+    "balanced_accuracy",
+    "within",
+    "recall",
+    "precision",
+    "f1",
+    "roc_auc",
+    "r2",
+    "pearson",
+    "explained_",
+)
 
 
 def direction(name: str, outputs: tuple[str, ...] | list[str] = ()) -> int:

@@ -14,6 +14,7 @@ from seisvision.base.units import EVENT, TRACE
 from seisvision.evaluation.baselines.feature_table import FeatureTable, computed_features, side_by_side
 from seisvision.outputs.baseline import Baseline, strongest_baseline
 from seisvision.outputs.kinds import predictions_class
+from seisvision.outputs.predictions import Predictions
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
 N_STATIONS = "n_stations"
@@ -128,6 +129,25 @@ def fit_output(
     return predictions_class(about["kind"]).fit_baselines(
         features, about, parts, everything, class_weight=class_weight, level=level, seed=seed
     )
+
+
+def asked_beside(said: Mapping[str, Predictions], level: float = 0.95) -> dict[str, Baseline]:
+    """Baselines that were asked together with a network, for they need what it saw.
+
+    Args:
+        said: predictions of the network, by part.
+        level: confidence level of the intervals.
+    """
+    found: dict[str, dict[str, Predictions]] = {}
+    told: dict[str, str] = {}
+    for part, network in said.items():
+        for name, (description, one) in network.asked_beside().items():
+            found.setdefault(name, {})[part] = one
+            told[name] = description
+    return {
+        name: Baseline(name, told[name], [], {part: one.measures(level) for part, one in parts.items()}, parts)
+        for name, parts in found.items()
+    }
 
 
 def choose_strongest(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ class Output(nn.Module):
         hides_origin: the value must be found without knowing the origin time, so windows aligned to it, and views that
             draw from it, are refused.
         columns: metadata columns of a true value of D numbers, such as the three coordinates of a source; ``describe``
-            then tells them too. None: the one column ``target``.
+            then tells them too. None: the one column ``target``; empty: the set does not hold the truth.
 
     Raises:
         ConfigurationError: no file can be named so.
@@ -33,6 +34,10 @@ class Output(nn.Module):
     """``KIND`` of its folder in :mod:`seisvision.outputs`, or the name of a package of one's own like these."""
     map_is_signed: bool = True
     """Whether a negative map of what a network looked at means something: what lowers a number, turns an angle back."""
+
+    sees_picture: bool = False
+    """Whether it is about the picture itself: :meth:`look` gives its raw values and :meth:`truth_seen` the truth, in
+    place of ``forward`` and ``truth``, and :meth:`fit_pictures` is called before the training."""
 
     def __init__(
         self,
@@ -55,6 +60,24 @@ class Output(nn.Module):
     def build_head(self, num_features: int) -> None:
         """Create the head for features (B, ``num_features``)."""
         raise NotImplementedError
+
+    def build_for(self, model: Any, view: Any) -> None:
+        """Create what depends on the backbone and on the view that draws for it."""
+        self.build_head(model.num_features)
+
+    def look(self, picture: torch.Tensor, model: Any) -> torch.Tensor:
+        """Raw values (B, ...) from pictures (B, ...) and the backbone, of outputs with ``sees_picture``."""
+        raise NotImplementedError
+
+    def truth_seen(self, raw: torch.Tensor) -> torch.Tensor:
+        """True values (B,) of what :meth:`look` gave."""
+        raise NotImplementedError
+
+    def fit_pictures(self, pictures: Iterable[torch.Tensor]) -> None:
+        """Take what must be known of the training pictures, given in batches (B, ...); kept in checkpoints."""
+
+    def draw_answers(self, path: Path, raw: torch.Tensor, captions: Sequence[str], channels: Sequence[str]) -> None:
+        """Draw what :meth:`look` gave of a few samples, with the names of the picture's channels."""
 
     def fit_statistics(self, targets: torch.Tensor) -> None:
         """Take what training needs to know of the true values (N,) of the training split; kept in checkpoints."""

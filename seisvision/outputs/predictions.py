@@ -170,6 +170,11 @@ class Predictions:
         """
         raise NotImplementedError
 
+    def asked_beside(self) -> dict[str, tuple[str, Self]]:
+        """Baselines that were asked together with the network, for they need what it saw: by name, what they are and
+        what they say of the same samples."""
+        return {}
+
     def in_terms_of(self, about: Mapping[str, Any]) -> Self:
         """The same predictions as another network of this output would describe them, for averaging with its own."""
         return self

@@ -56,7 +56,7 @@ class SupervisedTask(pl.LightningModule):
         self.model, self.view, self.augment = model, view, augment
         self.outputs = tuple(outputs)
         for output in outputs:
-            output.build_head(model.num_features)
+            output.build_for(model, view)
         self.heads = nn.ModuleList(outputs)
         self._make_optimizer, self._make_scheduler = optimizer, scheduler
         self.seed, self.decay = seed, dict(decay or {})
@@ -67,13 +67,23 @@ class SupervisedTask(pl.LightningModule):
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Raw outputs by name, such as logits (B, K), for a batch of waveforms."""
-        features = self.model(self.view(batch))
-        return {output.name: output(features) for output in self.outputs}
+        picture = self.view(batch)
+        features = None if all(output.sees_picture for output in self.outputs) else self.model(picture)
+        return {
+            output.name: output.look(picture, self.model) if output.sees_picture else output(features)
+            for output in self.outputs
+        }
 
     def configure_model(self) -> None:
         """Take batch norms over the global batch where several processes share it."""
         if self.trainer.world_size > 1:
             share_batch_norm(self)
+
+    def transfer_batch_to_device(
+        self, batch: dict[str, Any], device: torch.device, dataloader_idx: int
+    ) -> dict[str, Any]:
+        """Move what is a tensor; Lightning itself would look at every id of every sample, one after the other."""
+        return _moved(batch, device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what another program needs to use the weights."""
@@ -96,7 +106,7 @@ class SupervisedTask(pl.LightningModule):
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
         known = [output for output in self.outputs if set(output.columns) <= batch[keys.TARGETS].keys()]
-        truths = {output.name: output.truth(batch).cpu() for output in known}
+        truths = {output.name: _truth(output, batch, raw).cpu() for output in known}
         about = (*all_id_columns(), keys.COUNTS)
         ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
         return {**ids, "decoded": decoded, "truth": truths}
@@ -107,7 +117,7 @@ class SupervisedTask(pl.LightningModule):
             batch = self.augment(batch, self.current_epoch, batch_index, share)
         with counting(share):
             raw = self(batch)
-        targets = [output.truth(batch) for output in self.outputs]
+        targets = [_truth(output, batch, raw) for output in self.outputs]
         weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
         total = torch.zeros((), device=self.device)
         for output, target, factor in zip(self.outputs, targets, loss_factors(weights, share), strict=True):
@@ -143,3 +153,19 @@ class SupervisedTask(pl.LightningModule):
             return optimizer
         scheduler = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _truth(output: Output, batch: dict[str, Any], raw: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """True values (B,) or (B, D) of an output: from the set, or from the picture that the network saw."""
+    return output.truth_seen(raw[output.name]) if output.sees_picture else output.truth(batch)
+
+
+def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """A batch with all its tensors on a device, those of pinned memory while the processor goes on."""
+    moved = {}
+    for key, value in batch.items():
+        if isinstance(value, torch.Tensor):
+            moved[key] = value.to(device, non_blocking=device.type != "cpu")
+        else:
+            moved[key] = _moved(value, device) if isinstance(value, dict) else value
+    return moved

@@ -12,6 +12,7 @@ import numpy as np
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.supervised.baselines.foreign import Fitted, fit_again
+from seisvision.experiments.supervised.drawn_answers import draw_answers
 from seisvision.experiments.supervised.locating import locate_events
 from seisvision.experiments.supervised.prediction import measure, predict, with_targets
 from seisvision.experiments.supervised.reporting import draw_seen, report, write_part_report
@@ -146,3 +147,4 @@ def write_evaluation_report(
         return
     write_part_report(RunFolder(folder), data, view, part, predictions, metrics, level)
     draw_seen(RunFolder(folder), data, view, part, predictions)
+    draw_answers(RunFolder(folder), data, network.task, part, predictions)

@@ -66,6 +66,10 @@ def with_targets(
     known = {}
     for output in task.outputs:
         said = predictions[output.name]
+        if not output.columns:
+            # What the network saw is the truth, and was predicted with.
+            known[output.name] = said
+            continue
         class_map = _known_classes(output, config) if "class_names" in output.describe() else None
         try:
             found = sample_targets(waveform_set, said.ids, dict.fromkeys(output.columns, class_map))

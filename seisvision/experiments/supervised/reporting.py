@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.experiments.supervised.drawn_answers import draw_answers
 from seisvision.experiments.supervised.results import LOCATORS
 from seisvision.experiments.waveforms.figures import (
     Samples,
@@ -61,6 +62,7 @@ def write_report(
     if part is None:
         return
     write_part_report(folder, data, task.view, part, predictions[part], metrics, level)
+    draw_answers(folder, data, task, part, predictions[part])
     if part == "test":
         _store_thumbnails(folder.thumbnails(part), data.parts[part], task.view, list(predictions[part].values()))
 

@@ -59,9 +59,12 @@ class WaveformExperiment(Experiment):
         return self.task
 
     def ready(self) -> None:
-        """Let the view look at the training samples where it has to, and refuse single pictures."""
+        """Let view and outputs look at the training samples where they have to, and refuse single pictures."""
         if self.view.needs_fit:
             self.view.fit(self.data.loader("train"))
+        for output in self.task.outputs:
+            if output.sees_picture:
+                output.fit_pictures(self.view(batch) for batch in self.data.loader("train"))
         self._refuse_single_pictures()
 
     def picture(self) -> torch.Tensor:

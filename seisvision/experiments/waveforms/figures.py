@@ -64,6 +64,12 @@ def draw_results(stem: Path, samples: Samples, view: View, said: Predictions) ->
 def _draw_seen(path: Path, data: EventDataModule, task: Task, output: Output, targets: np.ndarray) -> None:
     """A few training samples: of every class, or spread over the range of the values."""
     kind, about = predictions_class(output.kind), output.describe()
+    if not output.columns:
+        train = data.parts["train"]
+        chosen = evenly_chosen(N_SEEN, len(train))
+        captions = [plain_text(train.ids.source_ids[i]) for i in chosen]
+        samples_figure(path, pictures(train, task.view, chosen), captions)
+        return
     groups = kind.grouped(about, targets)
     if len(groups) == 1:
         chosen = groups[0][evenly_chosen(N_SEEN, len(groups[0]))]

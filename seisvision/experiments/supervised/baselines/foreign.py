@@ -17,7 +17,7 @@ from seisvision.errors import DataError
 from seisvision.experiments.supervised.baselines.own import FORCE_AZIMUTH, differences, linear_physics
 from seisvision.experiments.waveforms.hand_made import features_key
 from seisvision.experiments.waveforms.settings import Settings
-from seisvision.judging.baselines import Part, fit_output, make_features
+from seisvision.judging.baselines import Part, asked_beside, fit_output, make_features
 from seisvision.judging.stored_baselines import FILE, StoredBaselines, read_stored
 from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.kinds import predictions_class
@@ -97,6 +97,8 @@ def fit_again(
         if stored is not None and name in stored.outputs:
             with built_from(path, "what its baselines were fitted on"):
                 baselines[name] = _fitted_again(stored, config, data, name, said, part, level)
+        baselines[name] |= asked_beside({part: said}, level)
+        if stored is not None and name in stored.outputs:
             choice = stored.outputs[name]
             if choice["strongest"] in baselines[name] and not baselines[name][choice["strongest"]].skipped:
                 strongest[name] = {"name": choice["strongest"], "chosen_on": choice["chosen_on"]}
@@ -164,7 +166,7 @@ def _fitted_again(
         level=level,
         seed=stored.seed,
     )
-    if about["target"] == FORCE_AZIMUTH and data.unit == "event":
+    if about.get("target") == FORCE_AZIMUTH and data.unit == "event":
         try:
             fitted["linear_physics"] = linear_physics(dataset, about, {part: asked}, level)
         except DataError as error:

@@ -21,6 +21,7 @@ from seisvision.judging.baselines import (
     Choice,
     Features,
     Part,
+    asked_beside,
     choose_strongest,
     fit_output,
     make_features,
@@ -67,7 +68,8 @@ def compare_with_baselines(
     tables: dict[str, Any] = {}
     for output in task.outputs:
         features = _features(config, data, output.describe())
-        fitted[output.name], choices[output.name] = _fit(config, data, output, features, tuple(predictions))
+        said = {part: one[output.name] for part, one in predictions.items()}
+        fitted[output.name], choices[output.name] = _fit(config, data, output, features, said)
         tables |= features.together
     if folder is not None:
         _store(folder / FILE, config, data, task, tables, choices)
@@ -113,13 +115,14 @@ def _features(config: Settings, data: EventDataModule, about: Mapping[str, Any])
 
 
 def _fit(
-    config: Settings, data: EventDataModule, output: Output, features: Features, evaluated: tuple[str, ...]
+    config: Settings, data: EventDataModule, output: Output, features: Features, said: Mapping[str, Predictions]
 ) -> tuple[dict[str, Baseline], Choice | None]:
     """Fit the baselines that belong to the kind of the output, and choose the one to beat."""
     about, level, seed = output.describe(), config.level, config.seed
     settings: dict[str, Any] = {"class_weight": class_weight(output), "level": level, "seed": seed}
+    evaluated = list(said)
     parts = {part: data.parts[part] for part in ("train", *evaluated)}
-    fitted = fit_output(features, about, parts, **settings)
+    fitted = fit_output(features, about, parts, **settings) | asked_beside(said, level)
     if output.target == FORCE_AZIMUTH and data.unit == "event":
         judged = {part: parts[part] for part in evaluated}
         dataset = data.variant(evaluated, components=keys.COMPONENTS)
