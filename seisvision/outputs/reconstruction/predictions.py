@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seisvision.errors import DataError
 from seisvision.evaluation.differences import Influence, mean_influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.resampling import EventBootstrap
@@ -75,7 +76,7 @@ class ReconstructionPredictions(Predictions):
     @classmethod
     def disagreement(cls, several: Sequence[Self]) -> tuple[np.ndarray, int | None]:
         """Range of the errors."""
-        return mean_of_votes(votes)
+        return np.ptp(np.stack([one.error for one in several]), axis=0), None
 
     def average(self, votes: np.ndarray) -> np.ndarray:
         """The one vote of every sample.
@@ -86,8 +87,8 @@ class ReconstructionPredictions(Predictions):
         if (np.isfinite(votes[..., 0]).sum(axis=0) > 1).any():
             raise DataError(
                 f"Reconstructions of output '{self.about['name']}' by several networks cannot be averaged: each is "
-                "kept as one error a sample, from which that of their mean does not follow. Evaluate one run, or folds that "
-                "each have a test part of their own."
+                "kept as one error a sample, from which that of their mean does not follow. Evaluate one run, or folds "
+                "that each have a test part of their own."
             )
         return mean_of_votes(votes)
 
