@@ -14,12 +14,13 @@ import torch
 from tiny_runs import plain_config
 
 from seisvision.records.folder import RunFolder
+from seisvision.records.settings import SystemSettings
 from seisvision.runs.ranks import THREADS_VARIABLE, Place
 from seisvision.runs.trainers import set_threads
 from seisvision.runs.work import free_memory
 from seisvision.sweeps.local import ParallelLauncher
 
-UNSAID: dict[str, Any] = {"num_threads": None}
+UNSAID = SystemSettings(Path("data"))
 
 
 class FakeProcess:
@@ -106,7 +107,7 @@ def test_processors_are_shared_by_runs_and_by_the_processes_of_each(
             set_threads(UNSAID, Place(1, 2, 1, 2, "seisvision"))
     assert asked == [2, 2, 2]
     set_threads(UNSAID, Place(1, 2, 1, 2, "seisvision"))
-    set_threads({"num_threads": 3}, Place(1, 2, 1, 2, "seisvision"))
+    set_threads(SystemSettings(Path("data"), num_threads=3), Place(1, 2, 1, 2, "seisvision"))
     assert asked[3:] == [4, 3]
 
 
