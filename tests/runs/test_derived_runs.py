@@ -38,7 +38,7 @@ SMALL = [
     "logger=csv",
     "system.num_workers=0",
 ]
-DEPTHS = "dataset.derive={source_depth: {_target_: seisvision.data.Bins, column: source_depth_km, edges: 2}}"
+DEPTHS = "+dataset.derive.source_depth={_target_: seisvision.data.Bins, column: source_depth_km, edges: 2}"
 OF_DEPTHS = "task.outputs.source_place.target=source_depth"
 
 
@@ -151,8 +151,8 @@ def test_folds_with_places_of_their_own_are_not_averaged(data_dir: Path, tmp_pat
             ["task=offset", "task.outputs.offset.target=source_place", "~task.outputs.detection", "~task.decay"],
             "makes a column of classes of it",
         ),
-        ([DEPTHS.replace("source_depth:", "source_type:"), OF_DEPTHS], r"dataset\.derive\.source_type would hide"),
-        ([DEPTHS.replace("source_depth:", "depth:")], "says something of events: begin its name with source_"),
+        ([DEPTHS.replace("source_depth=", "source_type=")], r"dataset\.derive\.source_type would hide"),
+        ([DEPTHS.replace("source_depth=", "depth=")], "says something of events: begin its name with source_"),
         ([DEPTHS.replace("source_depth_km", "source_nothing")], "is made of source_nothing, which"),
         (["dataset.derive.source_place.k=20"], "cannot be 20. Ask for fewer places"),
     ],

@@ -29,7 +29,8 @@ def swarm_geometry(parameters: LocalSynthesisParameters, index: int) -> EventGeo
     reach_km = parameters.offset_range_km[1]
     stations = _about(middle, reach_km / 3, parameters.n_stations[1], network)
     swarms = _about(middle, 2 * reach_km / 3, parameters.swarms, network)
-    swarm = tuple(swarms[:, rng.integers(parameters.swarms)])
+    chosen = rng.integers(parameters.swarms)
+    swarm = float(swarms[0, chosen]), float(swarms[1, chosen])
     latitude, longitude = (float(one) for one in _about(swarm, SWARM_KM, 1, rng)[:, 0])
     n = int(rng.integers(parameters.n_stations[0], parameters.n_stations[1] + 1))
     places = stations[:, :n]
@@ -40,7 +41,7 @@ def swarm_geometry(parameters: LocalSynthesisParameters, index: int) -> EventGeo
     return EventGeometry(latitude, longitude, *(column[order] for column in columns))
 
 
-def _about(middle: tuple[float, ...], radius_km: float, n: int, rng: np.random.Generator) -> np.ndarray:
+def _about(middle: tuple[float, float], radius_km: float, n: int, rng: np.random.Generator) -> np.ndarray:
     """Latitudes and longitudes (2, n), evenly within a circle, as tables hold them."""
     distance_deg = np.degrees(radius_km * np.sqrt(rng.uniform(0, 1, n)) / EARTH_RADIUS_KM)
     return np.round(destination(*middle, rng.uniform(0, 360, n), distance_deg), COORDINATE_DECIMALS)
