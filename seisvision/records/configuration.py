@@ -76,7 +76,7 @@ def with_derived_classes(config: DictConfig) -> DictConfig:
     config = config.copy()
     OmegaConf.set_struct(config, False)
     dataset = config.dataset
-    derive = OmegaConf.to_container(dataset.derive, resolve=True) if OmegaConf.is_dict(dataset.derive) else None
+    derive: Any = OmegaConf.to_container(dataset.derive, resolve=True) if OmegaConf.is_dict(dataset.derive) else None
     if derive is None:
         raise ConfigurationError(
             f"dataset.derive={shortened(dataset.derive)} is not allowed; give columns by name, such as "

@@ -162,7 +162,7 @@ def _truth(output: Output, batch: dict[str, Any], raw: Mapping[str, torch.Tensor
 
 def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
     """A batch with all its tensors on a device, those of pinned memory while the processor goes on."""
-    moved = {}
+    moved: dict[str, Any] = {}
     for key, value in batch.items():
         if isinstance(value, torch.Tensor):
             moved[key] = value.to(device, non_blocking=device.type != "cpu")

@@ -41,7 +41,10 @@ FILL = {
     ],
     ("dataset", "pnw_unlabelled"): ["task=cluster"],
     ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
+    ("task", "reconstruction"): ["view=waveform", "dataset=synthetic_local", "model=janbakhsh", "model.decoder=true"],
     ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
+    # The level of all records follows from training traces.
+    ("experiment", "convnetquake"): ["view.fixed_level=1.0e-6"],
     # Networks of waveforms need such a view.
     **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
     # Any file has the hash by which a run knows its network.
@@ -68,9 +71,8 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
         assert decoded.shape[0] == 2 and decoded[:, 0].isfinite().all()
     if group.startswith("experiment"):
         check_origin(Settings.of(config), view)
-        assert data_settings(Settings.of(config), view)["samples"]["targets"].keys() == {
-            output.target for output in task.outputs
-        }
+        targets = data_settings(Settings.of(config), view)["samples"]["targets"]
+        assert targets.keys() == {column for output in task.outputs for column in output.columns}
     source = instantiate(config["dataset"]["source"])
     assert callable(source.prepare) and callable(source.fingerprint)
     if group == "logger":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.outputs.output import Output
 from seisvision.outputs.reconstruction import KIND
 
-LOSSES = {"mse": functional.mse_loss, "huber": functional.huber_loss}
+LOSSES: dict[str, Callable[..., torch.Tensor]] = {"mse": functional.mse_loss, "huber": functional.huber_loss}
 
 
 class ReconstructionOutput(Output):
@@ -40,7 +40,9 @@ class ReconstructionOutput(Output):
     def __init__(self, name: str, loss: str = "mse", weight: float = 1.0) -> None:
         super().__init__(name, "", weight, columns=())
         if loss not in LOSSES:
-            raise ConfigurationError(f"loss={loss!r:.40} of output '{name}' is not known. {did_you_mean(loss, LOSSES)}")
+            raise ConfigurationError(
+                f"loss={loss!r:.40} of output '{name}' is not known. {did_you_mean(loss, list(LOSSES))}"
+            )
         self.loss_name = loss
         self.mean_picture: torch.Tensor
 
