@@ -41,6 +41,8 @@ FILL = {
     ],
     ("dataset", "pnw_unlabelled"): ["task=cluster"],
     ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
+    # Its level is that of the training samples, of which there are none here.
+    ("experiment", "convnetquake"): ["view.fixed_level=1.0"],
     ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
     # Networks of waveforms need such a view.
     **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
