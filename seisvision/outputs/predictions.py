@@ -330,8 +330,7 @@ class Predictions:
         Raises:
             DataError: a sample was not predicted.
         """
-        remedy = "Predict the whole part before selecting from it."
-        return self.take(self.ids.places(sample_ids, "were not predicted", remedy))
+        return self.take(self.ids.places(sample_ids, "were not predicted", "Predict the whole part before selecting."))
 
     @classmethod
     def concatenate(cls, several: Sequence[Self]) -> Self:
@@ -367,9 +366,9 @@ class Predictions:
         if set(a.sample_ids) != set(b.sample_ids):
             different = sorted(set(a.sample_ids) ^ set(b.sample_ids))
             raise DataError(
-                f"A paired comparison needs both models on the same samples; {len(a.sample_ids)} and "
-                f"{len(b.sample_ids)} labelled samples were given and {len(different)} ids are in one only "
-                f"({', '.join(different[:3])}). Evaluate both on the same split."
+                f"A paired comparison needs both models on the same samples; {len(a.sample_ids)} and {len(b.sample_ids)} "
+                f"were labelled and {len(different)} ids are in one only ({', '.join(different[:3])}). Evaluate both on "
+                "the same split."
             )
         b = b.select(a.sample_ids)
         if not np.allclose(a.target, b.target, rtol=1e-5, equal_nan=True):
