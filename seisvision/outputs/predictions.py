@@ -109,8 +109,7 @@ class Predictions:
 
     @classmethod
     def grouped(cls, about: Mapping[str, Any], target: np.ndarray) -> list[np.ndarray]:
-        """Places of the labelled samples of true values (N,), for showing some of all kinds: one group in the order of
-        their values, or a group for each class."""
+        """Places of labelled samples, to show some of all kinds: one group in order of values, or one for each class."""
         known = np.flatnonzero(known_rows(target))
         first = target if target.ndim == 1 else target[:, 0]
         return [known[np.argsort(first[known], kind="stable")]]
@@ -330,7 +329,8 @@ class Predictions:
         Raises:
             DataError: a sample was not predicted.
         """
-        return self.take(self.ids.places(sample_ids, "were not predicted", "Predict the whole part before selecting."))
+        advice = "Predict the whole part first."
+        return self.take(self.ids.places(sample_ids, "were not predicted", advice))
 
     @classmethod
     def concatenate(cls, several: Sequence[Self]) -> Self:
@@ -341,15 +341,13 @@ class Predictions:
         """
         if not several:
             raise DataError("There are no predictions to put together. Predict at least one part.")
-        first = several[0]
+        first, *_ = several
         if any(one.about != first.about for one in several):
             raise DataError("Predictions of different outputs cannot be put together. Concatenate output by output.")
-        return cls(
-            first.about,
-            SampleIds.concatenate([one.ids for one in several]),
-            np.concatenate([one.target for one in several]),
-            np.concatenate([one.decoded for one in several]),
+        target, decoded = (
+            np.concatenate(arrays) for arrays in zip(*((a.target, a.decoded) for a in several), strict=True)
         )
+        return cls(first.about, SampleIds.concatenate([one.ids for one in several]), target, decoded)
 
     def paired(self, other: Self) -> tuple[Self, Self]:
         """Both on the samples that have a target, in one order.
@@ -364,11 +362,11 @@ class Predictions:
             )
         a, b = (one.take(np.flatnonzero(one.labelled)) for one in (self, other))
         if set(a.sample_ids) != set(b.sample_ids):
-            different = sorted(set(a.sample_ids) ^ set(b.sample_ids))
+            apart = sorted(set(a.sample_ids) ^ set(b.sample_ids))
             raise DataError(
-                f"A paired comparison needs both models on the same samples; {len(a.sample_ids)} and {len(b.sample_ids)} "
-                f"were labelled and {len(different)} ids are in one only ({', '.join(different[:3])}). Evaluate both on "
-                "the same split."
+                f"A paired comparison needs both models on the same samples; {len(a.sample_ids)} and "
+                f"{len(b.sample_ids)} were labelled, and {len(apart)} ids are in one only ({', '.join(apart[:3])}). "
+                "Evaluate both on the same split."
             )
         b = b.select(a.sample_ids)
         if not np.allclose(a.target, b.target, rtol=1e-5, equal_nan=True):
@@ -398,4 +396,4 @@ def plain_numbers(values: Sequence[float] | np.ndarray) -> list[float | None]:
 
 def figure_path(stem: Path, what: str) -> Path:
     """``<stem>_<what>.png``."""
-    return Path(stem).with_name(f"{Path(stem).name}_{what}.png")
+    return Path(f"{stem}_{what}.png")
