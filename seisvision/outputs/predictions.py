@@ -344,9 +344,8 @@ class Predictions:
         first, *_ = several
         if any(one.about != first.about for one in several):
             raise DataError("Predictions of different outputs cannot be put together. Concatenate output by output.")
-        target, decoded = (
-            np.concatenate(arrays) for arrays in zip(*((a.target, a.decoded) for a in several), strict=True)
-        )
+        target = np.concatenate([one.target for one in several])
+        decoded = np.concatenate([one.decoded for one in several])
         return cls(first.about, SampleIds.concatenate([one.ids for one in several]), target, decoded)
 
     def paired(self, other: Self) -> tuple[Self, Self]:
