@@ -109,7 +109,7 @@ class Predictions:
 
     @classmethod
     def grouped(cls, about: Mapping[str, Any], target: np.ndarray) -> list[np.ndarray]:
-        """Places of labelled samples, to show some of all kinds: one group in order of values, or one for each class."""
+        """Places of labelled samples, to show some of all kinds: one group in order of values, or one a class."""
         known = np.flatnonzero(known_rows(target))
         first = target if target.ndim == 1 else target[:, 0]
         return [known[np.argsort(first[known], kind="stable")]]
