@@ -43,8 +43,6 @@ FILL = {
     ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
     ("task", "reconstruction"): ["view=waveform", "dataset=synthetic_local", "model=janbakhsh", "model.decoder=true"],
     ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
-    # The level of all records follows from training traces.
-    ("experiment", "convnetquake"): ["view.fixed_level=1.0e-6"],
     # Networks of waveforms need such a view.
     **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
     # Any file has the hash by which a run knows its network.
