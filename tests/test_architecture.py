@@ -258,6 +258,7 @@ BEFORE_HEAVY: dict[str, str] = {
     "data.synthesis_local.source": "what a set is known by needs no synthesis",
     "experiments.clustering.results": "one result is told without the report over many",
     "outputs": "kinds are found when they are asked for, figures and baselines when they are drawn and fitted",
+    "evaluation.baselines.feature_table": "features that are kept are read without torch",
     "forecasting.references": "references are named without torch",
     "data.audit.audit": "some checks read waveforms and some only the table",
 }

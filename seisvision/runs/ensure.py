@@ -11,6 +11,8 @@ from typing import Any
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import check_writable
+from seisvision.public import SOURCE
+from seisvision.records.configuration import instantiate
 from seisvision.records.folder import MEASURE_AGAIN, RunFolder, read_json
 from seisvision.records.identity import run_identity, scientific_part
 from seisvision.records.integrity.attempts import changed_since
@@ -35,7 +37,8 @@ def identify(config: dict[str, Any]) -> RunFolder:
         raise ConfigurationError(
             f"name='{name}' is not allowed; give letters, digits, -, _ and . with / for sub-folders."
         )
-    fingerprint = experiment_class(kind_of_config(config)).fingerprint(config)
+    source = instantiate(config["dataset"]["source"], SOURCE)
+    fingerprint = source.fingerprint(Path(config["system"]["data_dir"]))
     run_id = run_identity(scientific_part(config, fingerprint))
     path = Path(config["system"]["runs_dir"]) / config["name"] / run_id
     folder = RunFolder(path)

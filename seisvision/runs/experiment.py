@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import pytorch_lightning as pl
 
 from seisvision.errors import ConfigurationError
-from seisvision.public import SOURCE
-from seisvision.records.configuration import instantiate, model_name
+from seisvision.records.configuration import model_name
 from seisvision.records.folder import RunFolder
 from seisvision.records.kinds import kind_of_config
 from seisvision.records.settings import EvaluateSettings
@@ -19,6 +18,9 @@ from seisvision.records.settings import EvaluateSettings
 
 class Experiment(ABC):
     """One run of a kind. The engine (``runs/training.py``) calls the methods in the order in which they stand here.
+
+    Its data come from ``dataset.source``, which says what they are known by (``fingerprint``) and makes them
+    (``prepare``): the id of a run follows from it in processes that never import a kind.
 
     Args:
         config: resolved configuration of the run.
@@ -40,17 +42,6 @@ class Experiment(ABC):
         self.config = config
         self.folder = folder
         self.kind = kind_of_config(config)
-
-    @classmethod
-    def fingerprint(cls, config: Mapping[str, Any]) -> str:
-        """What the data are known by; the id of a run is made of it."""
-        source = instantiate(config["dataset"]["source"], SOURCE)
-        return source.fingerprint(Path(config["system"]["data_dir"]))
-
-    @classmethod
-    def prepare_data(cls, config: Mapping[str, Any]) -> None:
-        """Make the data, once, before several processes open them."""
-        instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
 
     @abstractmethod
     def load(self) -> None:

@@ -18,6 +18,8 @@ from seisvision.base.share import local_batch_size
 from seisvision.errors import NO_ROOM, ConfigurationError, DiskFullError, SeisvisionError
 from seisvision.files import full_disk, parse_json
 from seisvision.leftovers import temporary_folder
+from seisvision.public import SOURCE
+from seisvision.records.configuration import instantiate
 from seisvision.records.folder import RunFolder
 from seisvision.records.kinds import experiment_class, kind_of_config
 from seisvision.records.settings import TrainerSettings
@@ -93,7 +95,7 @@ def check_shared(settings: TrainerSettings, kind: str, n_ranks: int) -> None:
 
 def prepare_data(config: Mapping[str, Any]) -> None:
     """Make the data, once, before several processes open them."""
-    experiment_class(kind_of_config(config)).prepare_data(config)
+    instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
 
 
 def _n_gpus() -> int:

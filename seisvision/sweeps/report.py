@@ -58,7 +58,8 @@ class SweepReport:
 
 def _is_current(folder: SweepFolder, states: Sequence[PointState]) -> bool:
     """Whether the comparison is younger than all results; reading them again would only cost time."""
-    results = [state.folder.metrics_file for state in states if state.state == FINISHED and state.folder]
+    # A run is finished some time after its metrics are there: another one's table may be written in between.
+    results = [state.folder.status_file for state in states if state.state == FINISHED and state.folder]
     if not results or not folder.comparison_file.exists():
         return not results
     return folder.comparison_file.stat().st_mtime_ns > max(path.stat().st_mtime_ns for path in results)

@@ -112,7 +112,7 @@ def test_what_it_does_not_offer_is_refused_by_name(place: Path, tmp_path: Path) 
 def test_strangers_may_not_name_one(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of(place, tmp_path)
     monkeypatch.delenv("SEISVISION_ALLOWED_TARGETS")
-    with pytest.raises(ConfigurationError, match="Unknown kind of experiment 'experiment_on_tables'"):
+    with pytest.raises(ConfigurationError, match=r"experiment_on_tables\.source\.TableSource is not allowed"):
         ensure_run(config, [])
     folder = RunFolder(tmp_path / "run")
     folder.prepare(config, [])

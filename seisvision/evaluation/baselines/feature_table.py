@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
-from seisvision.data.serving.collate import collate_events
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.evaluation.baselines.attributes import event_attributes, trace_attributes
 from seisvision.evaluation.baselines.features import (
@@ -211,6 +210,8 @@ def _joined(dataset: Any, results: Sequence[FeatureBatch]) -> FeatureTable:
 
 def _batches(dataset: Any, what: str, are_events: bool) -> Iterator[dict[str, Any]]:
     """Batches of one event with its latitude, or of many single traces, in order; says how far it is."""
+    from seisvision.data.serving.collate import collate_events
+
     at_once, unit = (1, "events") if are_events else (TRACES_AT_ONCE, "traces")
     latitude_deg = source_latitudes_deg(dataset) if are_events else None
     spoke = monotonic()

@@ -49,7 +49,11 @@ class TableExperiment(Experiment):
     """A linear network that finds a number."""
 
     def load(self) -> None:
-        path = instantiate(self.config["dataset"]["source"], SOURCE).prepare(Path(self.config["system"]["data_dir"]))
+        source, data_dir = (
+            instantiate(self.config["dataset"]["source"], SOURCE),
+            Path(self.config["system"]["data_dir"]),
+        )
+        path, self.fingerprint = source.prepare(data_dir), source.fingerprint(data_dir)
         table = torch.from_numpy(np.loadtxt(path, delimiter=","))
         self.data = Parts(table, self.config["seed"], self.config["trainer"]["batch_size"])
 
@@ -81,7 +85,7 @@ class TableExperiment(Experiment):
             "outputs": [self.task.output.describe()],
             "data": {
                 "name": self.config["dataset"]["name"],
-                "fingerprint": self.fingerprint(self.config),
+                "fingerprint": self.fingerprint,
                 "split_hash": hashlib.sha256(repr(sizes).encode()).hexdigest()[:10],
                 "unit": "cell",
                 "samples": sizes,
