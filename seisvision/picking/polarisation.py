@@ -17,8 +17,6 @@ from seisvision import keys
 from seisvision.errors import DataError
 from seisvision.picking.s_minus_p import PickerSettings, band_passed, cut, default_settings, levelled, refined
 
-ARRIVALS_S = "arrivals_s"
-"""Key of P and S of a batch, where it has them."""
 FEWEST_SAMPLES = 5
 """Of a window after P; a covariance of three components needs more than three."""
 
@@ -95,8 +93,8 @@ def _p_samples(batch: Mapping[str, Any], vertical: np.ndarray, settings: PickerS
     """Sample of P (B,): that of the table, else the refined onset."""
     onset = np.asarray(batch[keys.ONSET_S], float).reshape(-1) * rate_hz
     told = np.full(len(onset), np.nan)
-    if ARRIVALS_S in batch:
-        told = np.asarray(batch[ARRIVALS_S], float)[:, 0, 0] * rate_hz
+    if keys.ARRIVALS_S in batch:
+        told = np.asarray(batch[keys.ARRIVALS_S], float)[:, 0, 0] * rate_hz
     found = refined(
         vertical, np.where(np.isfinite(told), np.nan, onset), np.full(len(onset), settings.search_s * rate_hz)
     )

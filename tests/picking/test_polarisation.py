@@ -10,7 +10,8 @@ import pytest
 from seisvision import keys
 from seisvision.angles import wrapped_difference_deg
 from seisvision.errors import DataError
-from seisvision.picking.polarisation import ARRIVALS_S, Polarisation, polarise
+from seisvision.keys import ARRIVALS_S
+from seisvision.picking.polarisation import Polarisation, polarise
 
 RATE_HZ, LENGTH_S, P_S, S_S = 50.0, 20.0, 6.0, 11.0
 

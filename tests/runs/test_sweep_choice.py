@@ -1,6 +1,9 @@
 """What a sweep says of numbers that it chooses by."""
 
 import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -11,7 +14,7 @@ from seisvision.records.folder import RunFolder
 from seisvision.records.sweeps.folder import StoredPoint, SweepFolder
 from seisvision.records.telling import describe_result, sweep_table
 from seisvision.records.winner import is_selection, winner
-from seisvision.sweeps.report import SweepReport, status_table
+from seisvision.sweeps.report import SweepReport, _is_current, status_table
 
 MONITORED = {"class": ["val/source_type_accuracy", "max"], "scalar": ["val/offset_median_ae_km", "min"]}
 
@@ -83,3 +86,17 @@ def test_the_result_of_a_run_says_of_what_its_numbers_are(tmp_path):
     assert "the epoch was chosen on these events" in describe_result(json.loads(folder.metrics_file.read_text()))
     tested = points(tmp_path / "tested", 1)[0]
     assert "chosen" not in describe_result(json.loads(tested.metrics_file.read_text()))
+
+
+def test_a_table_written_before_a_run_ended_is_not_current(tmp_path: Path) -> None:
+    """Its metrics are there earlier: a table that another run's end brought about may lie in between."""
+    (folder,) = points(tmp_path / "runs", 1)
+    sweep = SweepFolder(tmp_path / "sweep")
+    sweep.path.mkdir()
+    sweep.comparison_file.write_text("a table without this run")
+    states = [SimpleNamespace(state="finished", folder=folder)]
+    for path, time_s in ((folder.metrics_file, 1.0), (sweep.comparison_file, 2.0), (folder.status_file, 3.0)):
+        os.utime(path, (time_s, time_s))
+    assert not _is_current(sweep, states)  # type: ignore[arg-type]
+    os.utime(sweep.comparison_file, (4.0, 4.0))
+    assert _is_current(sweep, states)  # type: ignore[arg-type]
