@@ -81,6 +81,7 @@ NAMES: dict[str, dict[str, str]] = {
     DERIVED: {
         "seisvision.data.Bins": "seisvision.data.derived.bins",
         "seisvision.data.KMeansPlaces": "seisvision.data.derived.places",
+        "seisvision.data.SMinusPDistance": "seisvision.data.derived.s_minus_p",
         "seisvision.data.TravelTime": "seisvision.data.derived.travel_time",
     },
     LOGGER: {

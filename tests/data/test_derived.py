@@ -15,6 +15,7 @@ from seisvision.base.sample_ids import SampleIds
 from seisvision.data.derived.bins import Bins
 from seisvision.data.derived.deriving import fit_columns, with_derived, with_known
 from seisvision.data.derived.places import KMeansPlaces
+from seisvision.data.derived.s_minus_p import SMinusPDistance
 from seisvision.data.derived.travel_time import TravelTime
 from seisvision.data.samples.traces import sample_targets
 from seisvision.data.sets.waveform_set import WaveformSet
@@ -59,6 +60,21 @@ def test_far_events_have_the_nearest_place_and_events_without_epicentre_none() -
     fitted = places.fit(epicentres([*CHILE, *FIJI]))
     chile = str(int(np.argmin(np.abs(np.array(fitted["longitudes_deg"]) + 69.5))))
     assert places.apply(epicentres([(60.0, -60.0), (np.nan, 3.0), (95.0, 3.0)]), fitted).tolist() == [chile, None, None]
+
+
+def test_distances_of_picks_grow_with_s_minus_p_and_are_none_without_both() -> None:
+    table = pd.DataFrame(
+        {
+            "trace_sampling_rate_hz": 100.0,
+            "trace_p_arrival_sample": [3000.0, 3000.0, 3000.0, np.nan],
+            "trace_s_arrival_sample": [3100.0, 3300.0, 2900.0, 3000.0],
+        }
+    )
+    column = SMinusPDistance(p_velocity_km_s=5.4, vp_vs=1.9)
+    np.testing.assert_allclose(column.apply(table, {}), [6.0, 18.0, np.nan, np.nan])
+    assert column.known(table).tolist() == [True, True, False, False]
+    with pytest.raises(ConfigurationError, match=r"vp_vs=1\.0"):
+        SMinusPDistance(vp_vs=1.0)
 
 
 def test_too_few_places_are_refused_with_their_number() -> None:

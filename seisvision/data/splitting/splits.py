@@ -21,8 +21,8 @@ __all__ = ["Split", "check_leakage", "make_split"]
 logger = logging.getLogger(__name__)
 
 
-MOST_STATIONS_SHARE = 0.5
-"""With more stations than this share of the traces, a split by station tests nothing."""
+MOST_STATIONS_SHARE = 0.9
+"""With more stations than this share of the traces, a split by station hardly keeps any two together."""
 PLACE = "source_cell"
 PLACES = ("source_latitude_deg", "source_longitude_deg")
 MOST_OFF = 0.05

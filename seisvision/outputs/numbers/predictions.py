@@ -19,7 +19,7 @@ from seisvision.outputs.numbers.measures import Tolerance, bin_edges, scalar_met
 from seisvision.outputs.predictions import plain_numbers
 from seisvision.outputs.regression import RegressionPredictions, share_inside
 
-OFFSET_TARGET = "path_ep_distance_km"
+OFFSET_TARGETS = ("path_ep_distance_km", "path_hypocentral_distance_km")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ScalarPredictions(RegressionPredictions):
     @classmethod
     def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         """For offsets of single traces also what follows from P and S."""
-        if unit == TRACE.name and about["target"] == OFFSET_TARGET:
+        if unit == TRACE.name and about["target"] in OFFSET_TARGETS:
             return ["two_feature", "s_minus_p"], ["spectral_ratio", "trace_attributes"]
         return super().feature_kinds(unit, about)
 

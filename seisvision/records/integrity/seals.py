@@ -84,8 +84,11 @@ def _feed(digest: Any, node: Any) -> None:
     """Add a value: its kind, its size and its content, so that no two values are read as one."""
     if isinstance(node, torch.Tensor):
         digest.update(f"tensor {node.dtype} {tuple(node.shape)};".encode())
-        plain = node.detach().cpu().contiguous()
-        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+        # Cloned where the stride is not 1: an empty array of numpy, or one expanded value, comes with a stride of 0,
+        # counts as contiguous, and has no bytes to view.
+        flat = node.detach().cpu().reshape(-1)
+        flat = flat if flat.stride(0) == 1 else flat.clone(memory_format=torch.contiguous_format)
+        digest.update(flat.view(torch.uint8).numpy().data)
     elif isinstance(node, Mapping):
         digest.update(f"mapping {len(node)};".encode())
         for key, value in node.items():

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from edited_sets import evaluate
@@ -128,3 +129,12 @@ def test_the_hash_tells_values_apart() -> None:
     assert len({of(value) for value in values}) == len(values)
     grid = torch.arange(24.0).reshape(1, 2, 3, 4)
     assert of(grid) == of(grid.to(memory_format=torch.channels_last)) == of(grid.clone())
+
+
+def test_empty_arrays_and_values_that_were_expanded_have_a_hash() -> None:
+    # As a set without one origin time has them among its known events: numpy gives empty arrays a stride of 0.
+    empty, one = torch.from_numpy(np.zeros(0, np.int64)), torch.tensor(7).expand(1)
+    assert empty.stride() == one.stride() == (0,)
+    for strange, plain in ((empty, torch.zeros(0, dtype=torch.int64)), (one, torch.tensor([7]))):
+        hashes = {content_hash({"state_dict": {}, "seisvision": {"known": value}}) for value in (strange, plain)}
+        assert len(hashes) == 1
