@@ -38,6 +38,9 @@ class Augment(nn.Module):
         rotation_target: column of an angle (degrees, clockwise from north) that turns together with the azimuths of
             the stations by any angle, one for each event. Back azimuths stay: the radial and the transverse
             direction turn along. None: nothing turns.
+        back_azimuth_target: column of a back azimuth (degrees, clockwise from north) that turns together with the
+            horizontal components by any angle, one for each event, and with the back azimuths of the stations: as if
+            all had happened in another direction. An event of which a component is missing stays. None: nothing turns.
         seed: base seed. Draws depend on it and on epoch and step alone, and are made on the processor for the whole
             global batch, so that neither a resumed run nor other or more devices see other numbers.
 
@@ -55,6 +58,7 @@ class Augment(nn.Module):
         origin_error_s: float = 0.0,
         velocity_error: float = 0.0,
         rotation_target: str | None = None,
+        back_azimuth_target: str | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
         super().__init__()
@@ -76,6 +80,7 @@ class Augment(nn.Module):
         self.polarity_flip, self.seed = polarity_flip, seed
         self.epicentre_error_km, self.origin_error_s = epicentre_error_km, origin_error_s
         self.velocity_error, self.rotation_target = velocity_error, rotation_target
+        self.back_azimuth_target = back_azimuth_target
 
     @torch.no_grad()
     def forward(self, batch: dict[str, Any], epoch: int, step: int, share: Share | None = None) -> dict[str, Any]:
@@ -128,17 +133,32 @@ class Augment(nn.Module):
             # Seen from an origin time that is late, the window starts earlier.
             batch[keys.START_S] = batch[keys.START_S] - late * self.origin_error_s
         if self.rotation_target is not None:
-            self._rotate(batch, turn * 360, self.rotation_target)
+            self._turn(batch, turn[:, 0] * 360, "rotation_target", self.rotation_target)
+            batch[keys.AZIMUTH_DEG] = (batch[keys.AZIMUTH_DEG] + turn * 360).remainder(360.0)
+        if self.back_azimuth_target is not None:
+            self._turn_motion(batch, turn * 360, self.back_azimuth_target)
 
-    def _rotate(self, batch: dict[str, Any], turn_deg: torch.Tensor, column: str) -> None:
+    def _turn(self, batch: dict[str, Any], turn_deg: torch.Tensor, setting: str, column: str) -> None:
+        """Add angles (B,) to those of a column."""
         targets = dict(batch[keys.TARGETS])
         if column not in targets:
             raise ConfigurationError(
-                f"rotation_target='{column}' is not a target of the samples. {did_you_mean(column, list(targets))}"
+                f"{setting}='{column}' is not a target of the samples. {did_you_mean(column, list(targets))}"
             )
-        targets[column] = (targets[column] + turn_deg[:, 0].to(targets[column])).remainder(360.0)
+        targets[column] = (targets[column] + turn_deg.to(targets[column])).remainder(360.0)
         batch[keys.TARGETS] = targets
-        batch[keys.AZIMUTH_DEG] = (batch[keys.AZIMUTH_DEG] + turn_deg).remainder(360.0)
+
+    def _turn_motion(self, batch: dict[str, Any], turn_deg: torch.Tensor, column: str) -> None:
+        """Turn ground motion and back azimuths clockwise by angles (B, 1)."""
+        # One component does not turn alone.
+        whole = (batch[keys.COMPONENT_MASK].all(-1) | ~batch[keys.STATION_MASK]).all(1, keepdim=True)
+        turn_deg = turn_deg * whole
+        self._turn(batch, turn_deg[:, 0], "back_azimuth_target", column)
+        batch[keys.BACK_AZIMUTH_DEG] = (batch[keys.BACK_AZIMUTH_DEG] + turn_deg).remainder(360.0)
+        angle = torch.deg2rad(turn_deg)[..., None].to(batch[keys.WAVEFORM])
+        vertical, north, east = batch[keys.WAVEFORM].unbind(2)
+        north, east = north * angle.cos() - east * angle.sin(), north * angle.sin() + east * angle.cos()
+        batch[keys.WAVEFORM] = torch.stack([vertical, north, east], 2)
 
     def _shift(self, batch: dict[str, Any], shift: torch.Tensor) -> None:
         """Delay the events by ``shift`` (B,) times the largest shift, to the nearest sample."""

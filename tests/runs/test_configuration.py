@@ -10,7 +10,7 @@ from tiny_runs import ROOT, plain_config
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.experiments.waveforms.checks import check_origin
+from seisvision.experiments.waveforms.checks import check_augmentation, check_origin
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings, data_settings
 from seisvision.public import find_public
@@ -69,6 +69,7 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
         assert decoded.shape[0] == 2 and decoded[:, 0].isfinite().all()
     if group.startswith("experiment"):
         check_origin(Settings.of(config), view)
+        check_augmentation(Settings.of(config))
         targets = data_settings(Settings.of(config), view)["samples"]["targets"]
         assert targets.keys() == {column for output in task.outputs for column in output.columns}
     source = instantiate(config["dataset"]["source"])

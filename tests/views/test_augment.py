@@ -224,6 +224,27 @@ def test_rotation_turns_stations_and_target_together() -> None:
         Augment(rotation_target="fource_deg")(batch, epoch=0, step=0)
 
 
+def test_motion_turns_with_the_back_azimuth_where_all_of_it_was_recorded() -> None:
+    batch = located(events=40)
+    batch[keys.TARGETS]["baz_deg"] = batch[keys.BACK_AZIMUTH_DEG][:, 0].clone()
+    # Motion along the direction of the source, at every station.
+    toward = torch.deg2rad(batch[keys.BACK_AZIMUTH_DEG])[..., None]
+    pulse = torch.linspace(-1, 1, batch[keys.WAVEFORM].shape[-1])
+    vertical = 2 * pulse.expand(*toward.shape[:2], -1)
+    batch[keys.WAVEFORM] = torch.stack([vertical, toward.cos() * pulse, toward.sin() * pulse], 2)
+    batch[keys.COMPONENT_MASK] = batch[keys.STATION_MASK][..., None].expand(-1, -1, 3).clone()
+    batch[keys.COMPONENT_MASK][3, 0, 2] = False
+    turned = Augment(back_azimuth_target="baz_deg")(batch, epoch=0, step=0)
+    change = wrapped_difference_deg(turned[keys.TARGETS]["baz_deg"], batch[keys.TARGETS]["baz_deg"])
+    assert change[3] == 0 and torch.equal(turned[keys.WAVEFORM][3], batch[keys.WAVEFORM][3])
+    assert change.std() == pytest.approx(360 / 12**0.5, rel=0.2)
+    toward = torch.deg2rad(turned[keys.BACK_AZIMUTH_DEG])[..., None]
+    wanted = torch.stack([vertical, toward.cos() * pulse, toward.sin() * pulse], 2)
+    torch.testing.assert_close(turned[keys.WAVEFORM], wanted, atol=1e-4, rtol=0)
+    with pytest.raises(ConfigurationError, match=r"back_azimuth_target='baz'.*baz_deg"):
+        Augment(back_azimuth_target="baz")(batch, epoch=0, step=0)
+
+
 def test_location_errors_leave_the_other_draws_as_they_were() -> None:
     batch = located()
     settings = {"time_shift_s": 2, "amplitude_jitter_db": 6, "noise_fraction": 0.1, "station_dropout": 0.3}

@@ -8,6 +8,8 @@ from seisvision.experiments.waveforms.settings import Settings, cut_settings, ou
 from seisvision.location.choices import LEVELS, MODES
 from seisvision.views.view import View
 
+TURNED = ("rotation_target", "back_azimuth_target")
+"""Settings of ``augment`` that name an angle."""
 TRACE_SPLITS = ("trace", "station")
 """Values of ``split.by`` that deal traces, not events."""
 
@@ -81,4 +83,20 @@ def check_origin(config: Settings, view: View) -> None:
                 f"reference={window['reference']} and complete={window.get('complete', False)}, so that the time since "
                 "the origin can be read off the picture. Choose single traces (view=spectrogram "
                 "dataset=synthetic_traces), or set reference to onset or random, and complete=true."
+            )
+
+
+def check_augmentation(config: Settings) -> None:
+    """Refuse to turn an angle that nothing learns, before a set is made.
+
+    Raises:
+        ConfigurationError: names the setting.
+    """
+    learnt = [output["target"] for output in output_settings(config) if "target" in output]
+    for setting in TURNED:
+        column = (config.augment or {}).get(setting)
+        if column is not None and column not in learnt:
+            raise ConfigurationError(
+                f"augment.{setting}={column} is not among the targets of the task: {', '.join(learnt) or 'none'}. "
+                "Name the angle that is learnt, or choose augment=light."
             )

@@ -13,7 +13,13 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.data.splitting.splits import Split, make_split
 from seisvision.experiments.waveforms.bands import check_bands
-from seisvision.experiments.waveforms.checks import TRACE_SPLITS, check_location, check_origin, check_split
+from seisvision.experiments.waveforms.checks import (
+    TRACE_SPLITS,
+    check_augmentation,
+    check_location,
+    check_origin,
+    check_split,
+)
 from seisvision.experiments.waveforms.data_checks import check_data
 from seisvision.experiments.waveforms.derive import check_derived, derived_columns, fit_derived, stored_derived
 from seisvision.experiments.waveforms.offsets import offsets_of
@@ -123,6 +129,7 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
         DataError: the set cannot be had, or its metadata show that results would be wrong.
     """
     check_split(config, view)
+    check_augmentation(config)
     check_origin(config, view)
     check_location(config, view)
     check_classes(config)
