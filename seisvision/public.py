@@ -58,6 +58,7 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.models.LSTM": "seisvision.models.waveforms.lstm",
         "seisvision.models.JanbakhshNet": "seisvision.models.waveforms.janbakhsh",
         "seisvision.models.ResNet1d": "seisvision.models.waveforms.resnet1d",
+        "seisvision.models.UNet1d": "seisvision.models.waveforms.unet1d",
     },
     TASK: {
         "seisvision.tasks.SupervisedTask": "seisvision.tasks.supervised",

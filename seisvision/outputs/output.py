@@ -39,6 +39,9 @@ class Output(nn.Module):
     """Whether it is about the picture itself: :meth:`look` gives its raw values and :meth:`truth_seen` the truth, in
     place of ``forward`` and ``truth``, and :meth:`fit_pictures` is called before the training."""
 
+    on_maps: bool = False
+    """Whether ``forward`` takes the maps (B, F, T) of a :class:`~seisvision.models.backbone.MapBackbone`."""
+
     def __init__(
         self,
         name: str,
