@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seisvision.archives.listing import SDS_NAME
 from seisvision.archives.losses import LossBook
 from seisvision.archives.sensor_days import SensorDay
 from seisvision.data.importing.formats.miniseed import SoundFile, is_mseed
@@ -44,7 +45,7 @@ class SensorReader:
     def _read_file(self, path: Path, name: str, span_ns: tuple[int, int]) -> list[Segment]:
         losses: list[Refusal] = []
         try:
-            segments = self._segments(path, span_ns, losses)
+            segments = self._segments(path, name, span_ns, losses)
         except Refusal as refusal:
             segments, losses = [], [refusal]
         except Exception as error:  # any damage: the file is told with what the reader said
@@ -61,9 +62,10 @@ class SensorReader:
                 sound.append(clean_codes(segment, {}))
         return sound
 
-    def _segments(self, path: Path, span_ns: tuple[int, int], losses: list[Refusal]) -> list[Segment]:
+    def _segments(self, path: Path, name: str, span_ns: tuple[int, int], losses: list[Refusal]) -> list[Segment]:
         if str(path) not in self._files:
             self._files[str(path)] = SoundFile(path, losses) if path.stat().st_size and is_mseed(path) else None
+            self._check_channels(path, name)
         whole = self._files[str(path)]
         if whole is None:
             return read_segments(path, span_ns, losses=losses)
@@ -71,6 +73,17 @@ class SensorReader:
         segments = [checked(segment) for segment in whole.read(request)]
         losses += request.losses
         return [segment if segment.flaw else cut(segment, *span_ns) for segment in segments]
+
+    def _check_channels(self, path: Path, name: str) -> None:
+        """Tell of a file whose name in an SDS says what its records do not."""
+        whole = self._files[str(path)]
+        if whole is None or SDS_NAME.fullmatch(path.name) is None:
+            return
+        held = {segment.trace_id for segment in whole.read(Request(path, headers_only=True))}
+        own = {segment for segment in held if tuple(segment.split(".")[:3]) == self._day.codes}
+        if not any(trace_id.split(".")[3][:-1] == self._day.band for trace_id in own):
+            shown = ", ".join(sorted(held)[:5])
+            self._tell(name, Refusal("read", "other_channels", f"holds {shown}, not what its name says"))
 
     def _tell(self, name: str, refusal: Refusal) -> None:
         if (name, refusal.cause) not in self._told:
