@@ -86,6 +86,9 @@ class Output(nn.Module):
         """Take what training needs to know of the true values (N,) of the training split; kept in checkpoints."""
         raise NotImplementedError
 
+    def meet(self, rate_hz: float) -> None:
+        """Learn the sampling rate of the waveforms, before anything is learnt from them."""
+
     def truth(self, batch: dict[str, Any]) -> torch.Tensor:
         """True values of a batch: (B,) of one column, (B, D) of several. Wherever (B,) stands below, (B, D) may be."""
         values = [batch[keys.TARGETS][column] for column in self.columns]
@@ -110,6 +113,10 @@ class Output(nn.Module):
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """What the raw values (B, R) mean: (B, D), in physical units."""
         raise NotImplementedError
+
+    def beside(self, batch: dict[str, Any]) -> torch.Tensor | None:
+        """What baselines that need the waveforms say of a batch, (B, R): more columns of what is decoded."""
+        return None
 
     def explained(self, raw: torch.Tensor) -> torch.Tensor:
         """The one value (B, 1) of raw values (B, R) that an explanation is about."""

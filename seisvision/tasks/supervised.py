@@ -111,6 +111,10 @@ class SupervisedTask(pl.LightningModule):
         """Decoded outputs, true values as far as they are known, and ids of one batch."""
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
+        for output in self.outputs:
+            beside = output.beside(batch)
+            if beside is not None:
+                decoded[output.name] = torch.cat([decoded[output.name], beside.to(decoded[output.name])], 1)
         known = [output for output in self.outputs if set(output.columns) <= batch[keys.TARGETS].keys()]
         truths = {output.name: _truth(output, batch, raw).cpu() for output in known}
         about = (*all_id_columns(), keys.COUNTS)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -16,6 +17,7 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.outputs.output import Output
 from seisvision.outputs.picks import KIND
 from seisvision.outputs.picks.curves import ABSENT_S, SHAPES, event_curve, label_curves, peaks
+from seisvision.picking.by_rule import picks_by_rule
 
 PHASES = ("P", "S")
 LOSSES = ("cross_entropy", "bce", "focal")
@@ -105,7 +107,7 @@ class PickOutput(Output):
         self.label, self.sigma_s, self.loss_name = label, float(sigma_s), loss
         self.detection, self.threshold, self.unlabelled = detection, float(threshold), unlabelled
         self.max_picks, self.max_events, self.apart_s = max_picks, max_events, float(apart_s)
-        self.n_samples = 0
+        self.n_samples, self.components = 0, ""
         # A buffer, so that it travels in checkpoints; NaN: no batch was seen yet.
         self.register_buffer("rate_hz", torch.tensor(math.nan))
         self._seen_hz = math.nan
@@ -131,7 +133,7 @@ class PickOutput(Output):
                 f"behind {type(view).__name__} does not give. Set view=waveform and a network with maps, such as "
                 "model=unet1d."
             )
-        self.n_samples = view.image_shape[-1]
+        self.n_samples, self.components = view.image_shape[-1], view.components
         curves = getattr(model, "curves", None)
         if curves is None:
             self.head = nn.Conv1d(model.num_features, len(self.curve_names), 1)
@@ -234,6 +236,16 @@ class PickOutput(Output):
         told = [torch.stack([place / rate_hz, height], 2).flatten(1)]
         return torch.cat([*told, curves[:, -1:].amax(-1)] if self.detection else told, 1)
 
+    def beside(self, batch: dict[str, Any]) -> torch.Tensor:
+        """What rules without any training pick: time and clarity (B, rules x phases x 2)."""
+        lines = batch[keys.WAVEFORM][:, 0].float().nan_to_num(0.0, 0.0, 0.0).cpu().numpy()
+        vertical = self.components.index("Z") if "Z" in self.components else 0
+        others = [place for place in range(lines.shape[1]) if place != vertical] or [vertical]
+        found = picks_by_rule(lines[:, vertical], lines[:, others], float(batch[keys.SAMPLING_RATE_HZ]))
+        wanted = [PHASES.index(phase) for phase in self.phases]
+        told = [np.stack([times[:, wanted], clear[:, wanted]], 2) for times, clear in found.values()]
+        return torch.from_numpy(np.stack(told, 1).reshape(len(lines), -1))
+
     def explained(self, raw: torch.Tensor) -> torch.Tensor:
         """The highest logit (B, 1) of the first phase."""
         return raw[:, :1].amax(-1)
@@ -264,6 +276,8 @@ class PickOutput(Output):
             "max_events": self.max_events,
             "detection": self.detection,
             "sigma_s": self.sigma_s,
+            "apart_s": self.apart_s,
+            "window_s": self.seconds,
         }
 
 
