@@ -21,6 +21,7 @@ COMMANDS = {
     ("data", "card"): ("seisvision.commands.data_card", "print what is known of a waveform set"),
     ("data", "audit"): ("seisvision.commands.data_audit", "look a waveform set over before training on it"),
     ("data", "fetch"): ("seisvision.commands.data_fetch", "ask data centres for recordings of events"),
+    ("pick",): ("seisvision.commands.pick", "pick arrivals in an archive of continuous recordings"),
     ("locate",): ("seisvision.commands.locate", "find epicentres from distances at stations"),
     ("forecast", "references"): ("seisvision.commands.forecast_references", "fit what forecasts must beat"),
     ("atlas",): ("seisvision.commands.atlas", "do every experiment of the Seismic Atlas and report"),

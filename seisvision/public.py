@@ -41,7 +41,10 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.views.SpectrogramObspy": "seisvision.views.reference.trace_obspy",
         "seisvision.views.WaveformView": "seisvision.views.waveforms.waveform",
     },
-    AUGMENTATION: {"seisvision.views.Augment": "seisvision.views.augment"},
+    AUGMENTATION: {
+        "seisvision.views.Augment": "seisvision.views.augment",
+        "seisvision.views.PickAugment": "seisvision.views.waveforms.pick_augment",
+    },
     MODEL: {
         "seisvision.models.TimmBackbone": "seisvision.models.timm_backbone",
         "seisvision.models.AlexNet": "seisvision.models.alexnet",
@@ -58,6 +61,8 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.models.LSTM": "seisvision.models.waveforms.lstm",
         "seisvision.models.JanbakhshNet": "seisvision.models.waveforms.janbakhsh",
         "seisvision.models.ResNet1d": "seisvision.models.waveforms.resnet1d",
+        "seisvision.models.UNet1d": "seisvision.models.waveforms.unet1d",
+        "seisvision.models.PickNet": "seisvision.models.waveforms.pick_net",
     },
     TASK: {
         "seisvision.tasks.SupervisedTask": "seisvision.tasks.supervised",

@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "reports": {"base", "evaluation", "outputs", "judging", "pages", "records", "experiments"},
     "sweeps": {"base", "evaluation", "records", "runs", "experiments"},
+    "archives": {"base", "data", "evaluation", "location", "records", "experiments", "sweeps"},
     "atlas": {"base", "clustering", "evaluation", "records", "runs", "experiments", "reports", "sweeps"},
     "commands": {
         "base",
@@ -67,6 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "experiments",
         "reports",
         "sweeps",
+        "archives",
         "atlas",
     },
 }

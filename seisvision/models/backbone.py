@@ -19,6 +19,25 @@ class Backbone(nn.Module):
         return self(image)
 
 
+class MapBackbone(Backbone):
+    """A backbone that also says where: maps (B, F, T) of lines, one place a sample, or (B, F, Y, X) of pictures.
+
+    Its features are the mean of the maps over all places, unless it says otherwise.
+    """
+
+    curves: tuple[str, ...] | None = None
+    """Where the maps are curves by themselves, such as ``("P", "S", "noise")``, what each is of; they are then logits,
+    and outputs on maps take them as they are. None: maps of which a head makes curves."""
+
+    def maps(self, image: torch.Tensor) -> torch.Tensor:
+        """Maps (B, F, T) of lines (B, P, T)."""
+        raise NotImplementedError
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Features (B, F)."""
+        return self.maps(image).flatten(2).mean(-1)
+
+
 @torch.no_grad()
 def norm_of_one_value(network: nn.Module, picture: torch.Tensor) -> str | None:
     """Name of a batch norm that sees one value a channel of one picture, so that it has nothing to normalise.

@@ -39,6 +39,9 @@ class Output(nn.Module):
     """Whether it is about the picture itself: :meth:`look` gives its raw values and :meth:`truth_seen` the truth, in
     place of ``forward`` and ``truth``, and :meth:`fit_pictures` is called before the training."""
 
+    on_maps: bool = False
+    """Whether ``forward`` takes the maps (B, F, T) of a :class:`~seisvision.models.backbone.MapBackbone`."""
+
     def __init__(
         self,
         name: str,
@@ -83,6 +86,9 @@ class Output(nn.Module):
         """Take what training needs to know of the true values (N,) of the training split; kept in checkpoints."""
         raise NotImplementedError
 
+    def meet(self, rate_hz: float) -> None:
+        """Learn the sampling rate of the waveforms, before anything is learnt from them."""
+
     def truth(self, batch: dict[str, Any]) -> torch.Tensor:
         """True values of a batch: (B,) of one column, (B, D) of several. Wherever (B,) stands below, (B, D) may be."""
         values = [batch[keys.TARGETS][column] for column in self.columns]
@@ -107,6 +113,10 @@ class Output(nn.Module):
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """What the raw values (B, R) mean: (B, D), in physical units."""
         raise NotImplementedError
+
+    def beside(self, batch: dict[str, Any]) -> torch.Tensor | None:
+        """What baselines that need the waveforms say of a batch, (B, R): more columns of what is decoded."""
+        return None
 
     def explained(self, raw: torch.Tensor) -> torch.Tensor:
         """The one value (B, 1) of raw values (B, R) that an explanation is about."""

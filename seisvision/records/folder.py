@@ -98,6 +98,7 @@ class RunFolder:
         self.last_checkpoint = self.checkpoints / "last.ckpt"
         self.figures = path / "figures"
         self.workers = path / "workers"
+        self.progress_file = path / "progress.json"
         self.tables = path / "tables"
         self.explain = path / "explain"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import importlib
 import logging
 import os
 import sys
@@ -19,7 +20,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from seisvision.errors import NO_ROOM, UNFORESEEN, ConfigurationError, PrunedError, SeisvisionError
+from seisvision.errors import NO_ROOM, UNFORESEEN, ConfigurationError, PrunedError, SeisvisionError, did_you_mean
 from seisvision.files import full_disk
 from seisvision.leftovers import clear_below
 from seisvision.plain_text import shown
@@ -40,6 +41,8 @@ from seisvision.runs.terminal import (
 
 log = logging.getLogger(__name__)
 
+JOBS = {"archive_share": ("seisvision.archives.shares", "do_share")}
+"""What a folder may ask for instead of a training, by the word ``job`` in its configuration: module and function."""
 FOLDER = "the first process to name the run folder"
 """What the processes wait for that srun or torchrun started."""
 LOOK_EVERY_S = 1.0
@@ -127,8 +130,12 @@ def do_run(folder: RunFolder) -> None:
 
 
 def _work(folder: RunFolder) -> None:
-    """Train in this process, or in one process for each device."""
+    """Train in this process, or in one process for each device; or do the job that the configuration names."""
     free_memory()
+    job = folder.config().get("job")
+    if job is not None:
+        _do_job(str(job), folder)
+        return
     if current_place().n_ranks == 1:
         with quick_imports():
             from seisvision.runs.launch import launch_workers, n_processes, prepare_data
@@ -141,6 +148,15 @@ def _work(folder: RunFolder) -> None:
     with quick_imports():
         from seisvision.runs.training import train_and_evaluate
     train_and_evaluate(folder)
+
+
+def _do_job(job: str, folder: RunFolder) -> None:
+    if job not in JOBS:
+        raise ConfigurationError(f"{folder.config_file}: job={job} is unknown. {did_you_mean(job, list(JOBS))}")
+    module, name = JOBS[job]
+    with quick_imports():
+        do = getattr(importlib.import_module(module), name)
+    do(folder)
 
 
 def free_memory() -> None:

@@ -160,8 +160,9 @@ def attempts_in_vain(folder: RunFolder) -> int:
 
 
 def _checkpoint_ns(folder: RunFolder) -> int | None:
-    """When the last checkpoint was written, in nanoseconds since 1970."""
-    return folder.last_checkpoint.stat().st_mtime_ns if folder.last_checkpoint.exists() else None
+    """When the last checkpoint, or the progress of a job that trains nothing, was written, in ns since 1970."""
+    stored = [path.stat().st_mtime_ns for path in (folder.last_checkpoint, folder.progress_file) if path.exists()]
+    return max(stored, default=None)
 
 
 def is_first_task() -> bool:

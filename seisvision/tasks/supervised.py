@@ -68,11 +68,17 @@ class SupervisedTask(pl.LightningModule):
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Raw outputs by name, such as logits (B, K), for a batch of waveforms."""
         picture = self.view(batch)
-        features = None if all(output.sees_picture for output in self.outputs) else self.model(picture)
-        return {
-            output.name: output.look(picture, self.model) if output.sees_picture else output(features)
-            for output in self.outputs
-        }
+        model: Any = self.model
+        seen: dict[bool, torch.Tensor] = {}
+        raw = {}
+        for output in self.outputs:
+            if output.sees_picture:
+                raw[output.name] = output.look(picture, model)
+                continue
+            if output.on_maps not in seen:
+                seen[output.on_maps] = model.maps(picture) if output.on_maps else model(picture)
+            raw[output.name] = output(seen[output.on_maps])
+        return raw
 
     def configure_model(self) -> None:
         """Take batch norms over the global batch where several processes share it."""
@@ -105,6 +111,10 @@ class SupervisedTask(pl.LightningModule):
         """Decoded outputs, true values as far as they are known, and ids of one batch."""
         raw = self(batch)
         decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
+        for output in self.outputs:
+            beside = output.beside(batch)
+            if beside is not None:
+                decoded[output.name] = torch.cat([decoded[output.name], beside.to(decoded[output.name])], 1)
         known = [output for output in self.outputs if set(output.columns) <= batch[keys.TARGETS].keys()]
         truths = {output.name: _truth(output, batch, raw).cpu() for output in known}
         about = (*all_id_columns(), keys.COUNTS)

@@ -42,6 +42,7 @@ FILL = {
     ("dataset", "pnw_unlabelled"): ["task=cluster"],
     ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
     ("task", "reconstruction"): ["view=waveform", "dataset=synthetic_local", "model=janbakhsh", "model.decoder=true"],
+    ("task", "pick"): ["view=waveform", "dataset=synthetic_local", "model=unet1d"],
     ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
     # Networks of waveforms need such a view.
     **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
@@ -63,8 +64,10 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
     assert run_id == EARLIER_IDS.get(f"{group}/{choice}", run_id), "a new setting needs its line in identity.LATER"
     view = build_view(config["view"])
     task = build_task(Settings.of(config), view)
-    raw = task.eval()(_batch(view))
+    batch = _batch(view)
+    raw = task.eval()(batch)
     for output in task.outputs:
+        output.meet(batch[keys.SAMPLING_RATE_HZ])
         decoded = output.decode(raw[output.name])
         assert decoded.shape[0] == 2 and decoded[:, 0].isfinite().all()
     if group.startswith("experiment"):

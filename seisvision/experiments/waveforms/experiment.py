@@ -56,6 +56,7 @@ class WaveformExperiment(Experiment):
         for output in self.task.outputs:
             truth = truth_of({"columns": output.columns}, self.data.parts["train"].targets)
             output.fit_statistics(torch.from_numpy(truth))
+            output.meet(float(self.data.parts["train"].sampling_rate_hz))
         return self.task
 
     def ready(self) -> None:

@@ -37,6 +37,17 @@ class SameConv1d(nn.Conv1d):
         return functional.conv1d(padded, self.weight, self.bias, self.stride, 0, self.dilation)
 
 
+class SameConvTranspose1d(nn.ConvTranspose1d):
+    """A transposed convolution with stride x T places: the gradient of :class:`SameConv1d`, as TensorFlow has it."""
+
+    def forward(self, lines: torch.Tensor, output_size: list[int] | None = None) -> torch.Tensor:
+        """Lines (B, P, T) to (B, K, stride x T)."""
+        whole = super().forward(lines, output_size)
+        length = lines.shape[-1] * self.stride[0]
+        before = max(0, self.kernel_size[0] - self.stride[0]) // 2
+        return whole[..., before : before + length]
+
+
 def same_padding(length: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
     """Zeros before and behind a line of ``length`` samples under TensorFlow's ``SAME``."""
     places = -(-length // stride)

@@ -199,6 +199,40 @@ def read_mseed(request: Request) -> list[Segment]:
         return mark_blank_networks(_read_buffer(sound, request))
 
 
+def listed_mseed(path: Path) -> list[Segment] | None:
+    """Channels and times of a file from its headers, without looking for damage; None where the reader meets some."""
+    try:
+        return mark_blank_networks(_segments(path, Request(path, headers_only=True)))
+    except (RuntimeError, UnicodeEncodeError):
+        return None
+
+
+class SoundFile:
+    """A file whose records are looked at once, and which is then read in pieces.
+
+    Args:
+        path: of the file.
+        losses: what of it is no whole record is added here.
+
+    Raises:
+        Refusal: it holds no record.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path, losses: list[Refusal]) -> None:
+        self.path = path
+        with _opened(path) as content:
+            self._content = None if _is_regular(content) else _sound_content(content, losses)
+
+    def read(self, request: Request) -> list[Segment]:
+        """Read what is asked for; see :func:`read_mseed`."""
+        if self._content is None:
+            with contextlib.suppress(RuntimeError, UnicodeEncodeError):
+                return mark_blank_networks(_segments(self.path, request))
+        content = self.path.read_bytes() if self._content is None else self._content
+        return mark_blank_networks(_read_buffer(content, request))
+
+
 def mended(request: Request) -> io.BytesIO:
     """Return the whole records of a file for a reader of its own; what else is in it is added to the losses."""
     with _opened(request.path) as content:
