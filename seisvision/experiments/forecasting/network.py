@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,26 @@ PARTS_OF_CORRECTION = np.linspace(0, 1, 21)
 
 
 def build_task(settings: ForecastSettings, problem: Problem) -> RateTask:
+    """The untrained task for the samples of a problem."""
+    train = problem.samples["train"]
+    return build_for(settings, shape_of(train), train.rate_names, float(train.counts.sum()) / len(train))
+
+
+def build_for(
+    settings: ForecastSettings, shape: Mapping[str, Any], rate_names: Sequence[str], events_per_sample: float
+) -> RateTask:
     """The untrained task, initialised from the seed of the run.
+
+    Args:
+        settings: of the run.
+        shape: of samples, as :func:`seisvision.forecasting.samples.samples.shape_of` tells it.
+        rate_names: R references whose rates samples hold.
+        events_per_sample: mean of the training.
 
     Raises:
         ConfigurationError: the network is none of a forecast.
     """
-    train = problem.samples["train"]
-    told = {**shape_of(train), "n_rates": len(train.rate_names)}
-    places = told["places"]
+    told = {**shape, "n_rates": len(rate_names)}
     target = settings.model.get("_target_")
     if not any(model_takes(target, name, True) for name in ("n_planes", "n_indicators")):
         raise ConfigurationError(
@@ -44,9 +57,9 @@ def build_task(settings: ForecastSettings, problem: Problem) -> RateTask:
         settings.task,
         TASK,
         model=model,
-        rate_names=train.rate_names,
-        places=places,
-        events_per_sample=float(train.counts.sum()) / len(train),
+        rate_names=tuple(rate_names),
+        places=shape["places"],
+        events_per_sample=events_per_sample,
         optimizer=instantiate(settings.optimizer, OPTIMIZER),
         scheduler=instantiate(settings.scheduler, SCHEDULER),
         seed=settings.seed,

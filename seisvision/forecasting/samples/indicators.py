@@ -183,12 +183,10 @@ class SpanIndicators:
         self._histories, self._least, self._spans = histories, least, tuple(map(float, spans_days))
         self.reach_days = max(self._spans)
         self.names = tuple(f"{kind}, {span:g} days" for span in self._spans for kind in self.KINDS)
-        excess = histories.magnitude - least
-        step = np.diff(histories.time_days, prepend=histories.time_days[:1])
-        energy = 10 ** (LOG_ENERGY[1] * excess)
-        self._sums = [np.concatenate([[0.0], np.cumsum(one)]) for one in (excess, energy, step, step**2)]
         # One more at the end, so that a span without events behind the last one has a place.
-        self._excess = np.append(excess, -np.inf)
+        excess = np.append(histories.magnitude - least, 0.0)
+        step = np.append(np.diff(histories.time_days, prepend=histories.time_days[:1]), 0.0)
+        self._excess, self._energy, self._step = excess, 10 ** (LOG_ENERGY[1] * excess), step
 
     def at(self, observed_days: np.ndarray) -> np.ndarray:
         """Values (L, C + 1, n); of spans without events the numbers that count are 0 and the others NaN."""
@@ -199,10 +197,10 @@ class SpanIndicators:
     def _of_span(self, observed_days: np.ndarray, high: np.ndarray, span: float) -> np.ndarray:
         low = self._histories.before(observed_days - span)
         n = high - low
-        excess, energy = (total[high] - total[low] for total in self._sums[:2])
+        excess, energy = (_over(np.add, one, low, high) for one in (self._excess, self._energy))
         # The step to the first event of a span is not one between its events.
         after = np.minimum(low + 1, high)
-        steps, squares = (total[high] - total[after] for total in self._sums[2:])
+        steps, squares = (_over(np.add, one, after, high) for one in (self._step, self._step**2))
         some, few = n > 0, n >= FEWEST
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = excess / n
@@ -212,7 +210,7 @@ class SpanIndicators:
             values = [
                 np.log1p(n),
                 np.where(few, mean, np.nan),
-                np.where(some, self._largest(low, high), np.nan),
+                np.where(some, _over(np.maximum, self._excess, low, high), np.nan),
                 np.where(few, np.log10(np.e) / np.maximum(mean, SMALLEST_EXCESS), np.nan),
                 np.where(some, np.log10(energy), np.nan),
                 np.where(few, np.sqrt(variance) / np.maximum(mean_step, SHORTEST_DAYS), np.nan),
@@ -220,9 +218,12 @@ class SpanIndicators:
             ]
         return np.stack(values, axis=-1)
 
-    def _largest(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Largest excess from ``low`` to ``high``, of any shape; where there is none any number."""
-        pairs = np.stack([low.ravel(), np.maximum(high.ravel(), low.ravel())], axis=1).ravel()
-        pairs = np.minimum(pairs, len(self._excess) - 1)
-        # Of equal ends reduceat takes the one value that stands there.
-        return np.maximum.reduceat(self._excess, pairs)[::2].reshape(low.shape)
+
+def _over(function: np.ufunc, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Sum or maximum of the values from ``low`` to ``high``, of any shape; 0 where there is none.
+
+    Differences of running sums would be faster, but a large event elsewhere, or later, would show in their rounding.
+    """
+    pairs = np.stack([low.ravel(), np.maximum(high.ravel(), low.ravel())], axis=1).ravel()
+    found = function.reduceat(values, np.minimum(pairs, len(values) - 1))[::2].reshape(low.shape)
+    return np.where(high > low, found, 0.0)

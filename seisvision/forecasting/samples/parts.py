@@ -100,8 +100,9 @@ def time_parts(
         if not len(windows):
             raise DataError(
                 f"no window is left of '{part}': the fit {date_text(fit[0])} to {date_text(fit[1])} is "
-                f"{fit[1] - fit[0]:g} days, a sample sees {horizon.seen_days:g} and is told of {ahead:g}, and parts lie "
-                f"{horizon.apart_days:g} days apart; take a longer fit, let networks see less, or set split.gap_days"
+                f"{fit[1] - fit[0]:g} days, a sample sees {horizon.seen_days:g} and is told of {ahead:g}, and parts "
+                f"lie {horizon.apart_days:g} days apart; take a longer fit, let networks see less, or set "
+                "split.gap_days"
             )
     return parts
 
