@@ -44,6 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data",
         "views",
         "evaluation",
+        "catalogues",
+        "forecasting",
         "outputs",
         "tasks",
         "judging",
@@ -262,6 +264,7 @@ BEFORE_HEAVY: dict[str, str] = {
     "outputs": "kinds are found when they are asked for, figures and baselines when they are drawn and fitted",
     "evaluation.baselines.feature_table": "features that are kept are read without torch",
     "forecasting.references": "references are named without torch",
+    "forecasting.sources": "what a catalogue is known by needs no events read",
     "data.audit.audit": "some checks read waveforms and some only the table",
 }
 """Rooms and modules whose functions may import further modules of the house, each with its reason."""

@@ -8,5 +8,12 @@
 ``comparison``   all references on one table
 ``results``      the files of a comparison
 ``synthetic``    catalogues in which it is known what can be forecast
+``sources``      where catalogues come from, as configuration names them
+``samples``      what networks see of a catalogue, and what came after it
+``kept``         what references said of windows, computed once and kept
 ================ ==============================================================================
 """
+
+from seisvision.public import names_of
+
+__all__, __getattr__ = names_of(__name__)

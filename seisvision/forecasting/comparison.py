@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.catalogues.counting import Windows, count_events
 from seisvision.catalogues.times import date_text
 from seisvision.errors import DataError
 from seisvision.forecasting.measures import csep
@@ -27,6 +28,8 @@ def judge(
     test_rates: Mapping[str, np.ndarray],
     block_days: float = 30.0,
     drawn_numbers: Mapping[str, np.ndarray] | None = None,
+    thresholds: Mapping[str, float] | None = None,
+    fit_windows: Windows | None = None,
 ) -> dict[str, Any]:
     """Everything that is measured, as plain containers.
 
@@ -36,6 +39,8 @@ def judge(
         test_rates: by name, (W, C) in the windows of the test; one of them is ``poisson``.
         block_days: of the bootstrap; longer than a sequence lasts.
         drawn_numbers: by name, (R,) events of the whole test in simulations of those that have them.
+        thresholds: by name, of alarms, for forecasts that say nothing of the fit; chosen on anything but the test.
+        fit_windows: those that ``fit_rates`` are of, where they are not all of the fit.
 
     Raises:
         DataError: the map of Poisson rates is missing, no event fell into the test, or rates cannot be judged.
@@ -51,8 +56,13 @@ def judge(
     steps = np.diff(task.test_windows.issue_days)
     step_days = float(np.median(steps)) if len(steps) else task.length_days
     blocks = Blocks(len(counts), max(1, int(np.ceil(block_days / step_days))))
+    chosen = dict(thresholds or {})
+    windows = task.fit_windows if fit_windows is None else fit_windows
+    fit_counts = count_events(task.awaited, task.grid, windows).dense()
+    if fit_counts.any():
+        chosen |= {name: best_threshold(chance_of_any(rates), fit_counts) for name, rates in fit_rates.items()}
     forecasts = {
-        name: _judge_one(task, name, test_rates, fit_rates.get(name), blocks, (drawn_numbers or {}).get(name))
+        name: _judge_one(task, name, test_rates, chosen.get(name), blocks, (drawn_numbers or {}).get(name))
         for name in test_rates
     }
     return {
@@ -86,7 +96,7 @@ def _judge_one(
     task: ForecastTask,
     name: str,
     test_rates: Mapping[str, np.ndarray],
-    fit_rates: np.ndarray | None,
+    threshold: float | None,
     blocks: Blocks,
     drawn: np.ndarray | None,
 ) -> dict[str, Any]:
@@ -112,8 +122,7 @@ def _judge_one(
     if drawn is not None:
         found["csep"]["number_drawn"] = _number(csep.number_test_drawn(drawn, happened))
         found["csep"]["drawn_events_95"] = [float(end) for end in np.percentile(drawn, [2.5, 97.5])]
-    if fit_rates is not None and task.fit_counts.any():
-        threshold = best_threshold(chance_of_any(fit_rates), task.fit_counts)
+    if threshold is not None:
         found["alarms"] = asdict(alarm_scores(chance_of_any(rates), counts, area, threshold))
     return found
 

@@ -52,16 +52,19 @@ def write_results(folder: Path, found: Mapping[str, Any], catalogue: EventCatalo
     with whole_file(folder / CSV_NAME) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = spreadsheets.Writer(file)
         writer.writerow(["forecast", "measure", "value", "low95", "high95"])
-        for name, measures in found["forecasts"].items():
-            for row in _rows(measures):
-                writer.writerow([name, *row])
+        writer.writerows(rows_of(found))
     with whole_file(folder / REFUSED_NAME) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = spreadsheets.Writer(file)
         writer.writerow(["event_id", "cause", "reason"])
         for one in catalogue.refused:
             writer.writerow([one.event_id, one.cause, one.reason])
-    write_text(folder / JSON_NAME, json.dumps(_without_nan(found), indent=1, allow_nan=False) + "\n")
+    write_text(folder / JSON_NAME, json.dumps(without_nan(found), indent=1, allow_nan=False) + "\n")
     return folder / JSON_NAME
+
+
+def rows_of(found: Mapping[str, Any]) -> list[list[Any]]:
+    """Forecast, measure, value and ends of its interval of everything that is measured."""
+    return [[name, *row] for name, measures in found["forecasts"].items() for row in _rows(measures)]
 
 
 def write_rates(folder: Path, task: ForecastTask, rates: Mapping[str, np.ndarray]) -> Path:
@@ -132,12 +135,12 @@ def _rows(measures: Mapping[str, Any], before: str = "") -> list[list[Any]]:
     return rows
 
 
-def _without_nan(content: Any) -> Any:
+def without_nan(content: Any) -> Any:
     """JSON has no NaN: what is not known is null."""
     if isinstance(content, Mapping):
-        return {key: _without_nan(value) for key, value in content.items()}
+        return {key: without_nan(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
+        return [without_nan(value) for value in content]
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content

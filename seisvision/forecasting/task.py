@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -64,6 +64,21 @@ class ForecastTask:
             if not whole.any():
                 raise DataError(f"gaps touch all {len(windows)} windows of the {name[:-8]}; give shorter windows")
             object.__setattr__(self, name, windows.select(whole))
+
+    def judged_on(self, chosen: np.ndarray) -> ForecastTask:
+        """The same with some of the windows of the test, a mask (W,).
+
+        Raises:
+            DataError: none is left.
+        """
+        if not chosen.any():
+            raise DataError(
+                f"no window of the test {date_text(self.test[0])} to {date_text(self.test[1])} is left: what networks "
+                "see reaches back into the fit or into gaps; take a longer test, or let them see less"
+            )
+        other = replace(self)
+        object.__setattr__(other, "test_windows", self.test_windows.select(chosen))
+        return other
 
     @cached_property
     def awaited(self) -> EventCatalogue:

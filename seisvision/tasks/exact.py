@@ -33,7 +33,9 @@ def share_of(batch: dict[str, Any]) -> Share | None:
         return None
     counts = bool(batch[keys.COUNTS].all()) if keys.COUNTS in batch else True
     # A process that has run out of samples repeats some, so that no other one waits for it in vain; they have no size.
-    n_samples, n_stations = batch[keys.WAVEFORM].shape[:2] if counts else (0, 0)
+    # Samples without waveforms are windows of a catalogue, in which nothing is padded.
+    largest = batch[keys.WAVEFORM if keys.WAVEFORM in batch else keys.EVENT_COUNTS]
+    n_samples, n_stations = largest.shape[:2] if counts else (0, 0)
     # On the processor, so that no accelerator has to be waited for.
     sizes = torch.tensor([n_samples, n_stations])
     everywhere = [torch.empty_like(sizes) for _ in range(n_ranks)]

@@ -10,12 +10,15 @@ from tiny_runs import ROOT, plain_config
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
+from seisvision.experiments.forecasting.network import build_for
+from seisvision.experiments.forecasting.settings import ForecastSettings
 from seisvision.experiments.waveforms.checks import check_augmentation, check_origin
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings, data_settings
 from seisvision.public import find_public
 from seisvision.records.configuration import check_targets, instantiate
 from seisvision.records.identity import run_identity, scientific_part
+from seisvision.records.kinds import kind_of_config
 from seisvision.views.view import View
 
 CONF = ROOT / "conf"
@@ -46,6 +49,29 @@ FILL = {
     ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
     # Networks of waveforms need such a view.
     **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
+    # What forecasts are made of goes together.
+    **{
+        choice: ["experiment=forecast"]
+        for choice in (
+            ("dataset", "etas_world"),
+            ("dataset", "precursor_world"),
+            ("split", "by_time"),
+            ("task", "rates"),
+            ("task", "rates_on_etas"),
+            ("task", "occurrence"),
+            ("model", "conv_lstm"),
+            ("model", "etas_correction"),
+            ("model", "indicator_rnn"),
+            ("model", "safenet"),
+        )
+    },
+    ("dataset", "catalogue"): [
+        "experiment=forecast",
+        "dataset.source.path=here.csv",
+        "dataset.fit=2000",
+        "dataset.test=2001",
+        "dataset.samples.maps.magnitudes=[3]",
+    ],
     # Any file has the hash by which a run knows its network.
     **{
         ("experiment/atlas", name): [f"offset_ckpt={ROOT / 'pyproject.toml'}"]
@@ -62,6 +88,11 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
     same = {key: value for key, value in config.items() if key != "offset_hash"}
     run_id = run_identity(scientific_part(same, "0123456789ab"))
     assert run_id == EARLIER_IDS.get(f"{group}/{choice}", run_id), "a new setting needs its line in identity.LATER"
+    source = instantiate(config["dataset"]["source"])
+    assert callable(source.prepare) and callable(source.fingerprint)
+    if kind_of_config(config) == "forecast":
+        _forecasts(config)
+        return
     view = build_view(config["view"])
     task = build_task(Settings.of(config), view)
     batch = _batch(view)
@@ -75,14 +106,33 @@ def test_every_yaml_composes_and_builds(group: str, choice: str) -> None:
         check_augmentation(Settings.of(config))
         targets = data_settings(Settings.of(config), view)["samples"]["targets"]
         assert targets.keys() == {column for output in task.outputs for column in output.columns}
-    source = instantiate(config["dataset"]["source"])
-    assert callable(source.prepare) and callable(source.fingerprint)
     if group == "logger":
         if "trackio" in config["logger"]:
             pytest.importorskip("trackio", reason="logger=trackio is an extra")
         for settings in config["logger"].values():
             logger = instantiate(settings, folder=Path("here"), run_id="id", group="g", config={})
             assert logger.name is not None
+
+
+def _forecasts(config: dict) -> None:
+    """The network takes two windows of six cells on a lattice of two rows, and begins with what its anchor says."""
+    n_planes = len(config["dataset"]["samples"]["maps"]["magnitudes"])
+    shape = {
+        "n_planes": n_planes, "n_steps": 3, "n_indicators": 8, "n_cells": 6, "lattice": (2, 4),
+        "places": (0, 1, 2, 4, 5, 7),
+    }  # fmt: skip
+    task = build_for(ForecastSettings.of(config), shape, ("poisson", "etas"), 1.5).eval()
+    batch = {
+        keys.MAPS: torch.rand(2, 3, n_planes, 2, 4),
+        keys.INDICATORS: torch.randn(2, 6, 3, 8),
+        keys.REGION_INDICATORS: torch.randn(2, 3, 8),
+        keys.LOG_RATES: torch.randn(2, 2, 6),
+    }
+    rates = task.log_rates(batch, task(batch))
+    assert rates.shape == (2, 6) and rates.isfinite().all()
+    assert torch.allclose(
+        task.log_rates(batch, task(batch), 0.0), batch[keys.LOG_RATES][:, task.anchor_place], atol=1e-4
+    )
 
 
 def _batch(view: View) -> dict:

@@ -32,6 +32,13 @@ class Etas:
         data = EtasData.of(task.catalogue, task.grid.region, task.fit, task.completeness, largest_magnitude=largest)
         self.result: EtasFit = fit_etas(data, self._background)
 
+    def tell_from(self, task: ForecastTask) -> None:
+        """Say rates from the events of another task from now on, with the parameters of the fit.
+
+        Folds are fitted without the days of their validation, but what is said of these rests on all events before.
+        """
+        self._task = task
+
     def rates(self, windows: Windows) -> np.ndarray:
         """Rates (W, C)."""
         fit, task = self.result, self._task
