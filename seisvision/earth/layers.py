@@ -42,8 +42,9 @@ def bent(
     velocity = velocity_km_s.reshape(-1, *[1] * (legs_km.ndim - 1))
     fastest = np.where(crossed, velocity, 0.0).max(axis=0)
     ratio = np.where(crossed, velocity / fastest, 0.0)[..., None]
-    layers = [(leg[..., None], r, 1 - r * r) for leg, r, used in zip(legs_km, ratio, crossed, strict=True) if used.any()]
-    tangent = np.zeros(np.broadcast_shapes(legs_km.shape[1:] + (1,), offset_km.shape))
+    some = [bool(used.any()) for used in crossed]
+    layers = [(leg[..., None], r, 1 - r * r) for leg, r in zip(legs_km[some], ratio[some], strict=True)]
+    tangent = np.zeros(np.broadcast_shapes((*legs_km.shape[1:], 1), offset_km.shape))
     for _ in range(_MOST_STEPS):
         reach, slope = np.zeros_like(tangent), np.zeros_like(tangent)
         for leg, r, slower in layers:
@@ -55,14 +56,10 @@ def bent(
         if (np.abs(short) <= _CONVERGED_KM + 1e-14 * offset_km).all():
             break
     length, time_s, secant = np.zeros_like(tangent), np.zeros_like(tangent), np.sqrt(1 + tangent**2)
-    for (leg, _, slower), v in zip(layers, velocity_km_s[_any_crossed(crossed)], strict=True):
+    for (leg, _, slower), v in zip(layers, velocity_km_s[some], strict=True):
         path = leg * secant / np.sqrt(1 + slower * tangent**2)
         length, time_s = length + path, time_s + path / v
     return time_s, tangent / secant / fastest[..., None], length
-
-
-def _any_crossed(crossed: np.ndarray) -> np.ndarray:
-    return crossed.reshape(len(crossed), -1).any(axis=1)
 
 
 def head(

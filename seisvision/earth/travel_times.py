@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.errors import ConfigurationError, did_you_mean
 
 TABLE_DEPTHS_KM: Final = np.concatenate(
@@ -126,6 +127,40 @@ def travel_time_curve(model: str, phase: str, depth_km: float) -> np.ndarray:
     return _earliest(PHASES[PHASE_NAMES.index(phase)], corrected)[0]
 
 
+def first_times(model: str, depth_km: np.ndarray, distance_deg: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Times (s) and slownesses (s/km) of the first P and of the first S, each (D, X), without gaps.
+
+    Where a model has no arrival (shadows of low-velocity layers) times are interpolated along the distance.
+    """
+    from obspy.taup import TauPyModel
+
+    taup = TauPyModel(model).model
+    corrected = {depth: taup.depth_correct(depth) for depth in np.unique(depth_km).tolist()}
+    found = []
+    for name in ("P", "S"):
+        phase = PHASES[PHASE_NAMES.index(name)]
+        rows = {depth: _first_of_depth(phase, corrected[depth], distance_deg) for depth in corrected}
+        time_s, slowness = (np.stack([rows[depth][i] for depth in depth_km.tolist()]) for i in range(2))
+        found.append((time_s, slowness))
+    return found
+
+
+def _first_of_depth(phase: Phase, taup_model: Any, distance_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    time_s, slowness, _ = _earliest(phase, taup_model, distance_deg)
+    there = np.isfinite(time_s)
+    filled = (np.interp(distance_deg, distance_deg[there], values[there]) for values in (time_s, slowness))
+    time_s, slowness = filled
+    return time_s, slowness / EARTH_RADIUS_KM
+
+
+def surface_velocities_km_s(model: str) -> tuple[float, float]:
+    """P and S velocity at the top of a model."""
+    from obspy.taup import TauPyModel
+
+    top = TauPyModel(model).model.s_mod.v_mod.layers[0]
+    return float(top["top_p_velocity"]), float(top["top_s_velocity"])
+
+
 def phase_times(
     tables: RayTables, phase: str, depth_km: np.ndarray | float, distance_deg: np.ndarray | float
 ) -> np.ndarray:
@@ -166,27 +201,31 @@ def _interpolate(table: np.ndarray, depth: np.ndarray, distance: np.ndarray) -> 
     return np.where(below <= 0, upper, np.where(below >= 1, lower, upper * (1 - below) + lower * below))
 
 
-def _earliest(phase: Phase, taup_model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Time (NaN where absent), ray parameter and upgoing flag at ``TABLE_DISTANCES_DEG``, each (X,)."""
+def _earliest(
+    phase: Phase, taup_model: Any, distance_deg: np.ndarray = TABLE_DISTANCES_DEG
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Time (NaN where absent), ray parameter (s/rad) and upgoing flag at distances, each (X,)."""
     from obspy.taup.seismic_phase import SeismicPhase
 
-    time_s = np.full(len(TABLE_DISTANCES_DEG), np.inf)
+    time_s = np.full(len(distance_deg), np.inf)
     slowness, upgoing = np.zeros_like(time_s), np.zeros_like(time_s)
     for name in phase.taup_names:
         curve = SeismicPhase(name, taup_model)
-        branch_time, branch_slowness = _on_grid(curve.dist, curve.time, curve.ray_param)
+        branch_time, branch_slowness = _on_grid(curve.dist, curve.time, curve.ray_param, distance_deg)
         first = branch_time < time_s
         time_s[first], slowness[first] = branch_time[first], branch_slowness[first]
         upgoing[first] = phase.is_depth_phase or name in ("p", "s")
     return np.where(np.isfinite(time_s), time_s, np.nan), slowness, upgoing
 
 
-def _on_grid(distance: np.ndarray, time_s: np.ndarray, slowness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Earliest time and its ray parameter on the distance grid, from a curve of V (rad, s, s/rad) vertices.
+def _on_grid(
+    distance: np.ndarray, time_s: np.ndarray, slowness: np.ndarray, distance_deg: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Earliest time and its ray parameter at rising distances, from a curve of V (rad, s, s/rad) vertices.
 
     Between vertices time is the cubic Hermite polynomial whose slope is the ray parameter (dT/dDelta = p).
     """
-    nodes = np.radians(TABLE_DISTANCES_DEG)
+    nodes = np.radians(distance_deg)
     first_time, first_slowness = np.full(len(nodes), np.inf), np.zeros(len(nodes))
     if len(distance) < 2:
         return first_time, first_slowness
