@@ -56,10 +56,13 @@ def ricker(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "open_picker", lambda path: pick_ricker.RickerNetwork())
 
 
-@pytest.fixture
-def undisturbed(archive: Path, tmp_path: Path, ricker: None) -> Path:
-    out = tmp_path / "undisturbed" / "picks.csv"
-    assert cli.main(["pick", *words(archive, out, "--quakeml", str(out.with_suffix(".xml")))]) == 0
+@pytest.fixture(scope="module")
+def undisturbed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "picks.csv"
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pick_ricker.picking, pick_ricker.shares):
+            patch.setattr(module, "open_picker", lambda path: pick_ricker.RickerNetwork())
+        assert cli.main(["pick", *words(archive, out, "--quakeml", str(out.with_suffix(".xml")))]) == 0
     return out
 
 
@@ -89,7 +92,9 @@ def test_quakeml_holds_the_same_picks(undisturbed: Path) -> None:
     assert [pick.phase_hint for pick in picks] == list(table["phase"])
 
 
-def test_killed_at_any_moment_it_ends_in_the_same_bytes(archive: Path, tmp_path: Path, undisturbed: Path) -> None:
+def test_killed_at_any_moment_it_ends_in_the_same_bytes(
+    archive: Path, tmp_path: Path, undisturbed: Path, ricker: None
+) -> None:
     """Forks of this process, so that no time goes to imports, are killed until nothing is left to kill."""
     rng = random.Random(4)
     out = tmp_path / "killed" / "picks.csv"
@@ -155,10 +160,13 @@ def test_several_processes_write_what_one_writes(archive: Path, tmp_path: Path) 
     weights = tmp_path / "weights.pt"
     torch.save(_random_weights(), weights)
     assert network.n_samples == 3000
+    near = tmp_path / "times.csv"
+    near.write_text("time\n2020-03-02T00:00:00Z\n")
     outs = [tmp_path / name / "picks.csv" for name in ("one", "two")]
     for out, more in zip(outs, ([], ["--workers", "2"]), strict=True):
         given = ["--ckpt", str(weights), "--waveforms", str(archive), "--out", str(out), "--device", "cpu"]
-        assert cli.main(["pick", *given, "--threshold", "P=0.2", "S=0.35", *more]) == 0
+        given += ["--around", str(near), "--around-s", "20", "20", "--threshold", "P=0.2", "S=0.35"]
+        assert cli.main(["pick", *given, *more]) == 0
     assert len(pd.read_csv(outs[0])) > 0
     assert tables(outs[0]) == tables(outs[1])
 
