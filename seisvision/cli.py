@@ -22,6 +22,7 @@ COMMANDS = {
     ("data", "audit"): ("seisvision.commands.data_audit", "look a waveform set over before training on it"),
     ("data", "fetch"): ("seisvision.commands.data_fetch", "ask data centres for recordings of events"),
     ("pick",): ("seisvision.commands.pick", "pick arrivals in an archive of continuous recordings"),
+    ("score",): ("seisvision.commands.score", "compare two tables of picks"),
     ("locate",): ("seisvision.commands.locate", "find epicentres from distances at stations"),
     ("forecast", "references"): ("seisvision.commands.forecast_references", "fit what forecasts must beat"),
     ("atlas",): ("seisvision.commands.atlas", "do every experiment of the Seismic Atlas and report"),
