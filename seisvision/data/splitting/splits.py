@@ -21,7 +21,7 @@ __all__ = ["Split", "check_leakage", "make_split"]
 logger = logging.getLogger(__name__)
 
 
-MOST_STATIONS_SHARE = 0.5
+MOST_STATIONS_SHARE = 0.75
 """With more stations than this share of the traces, a split by station tests nothing."""
 PLACE = "source_cell"
 PLACES = ("source_latitude_deg", "source_longitude_deg")

@@ -84,8 +84,10 @@ def _feed(digest: Any, node: Any) -> None:
     """Add a value: its kind, its size and its content, so that no two values are read as one."""
     if isinstance(node, torch.Tensor):
         digest.update(f"tensor {node.dtype} {tuple(node.shape)};".encode())
-        plain = node.detach().cpu().contiguous()
-        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+        # An empty tensor from NumPy has no stride, and nothing to add.
+        if node.numel():
+            plain = node.detach().cpu().contiguous()
+            digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
     elif isinstance(node, Mapping):
         digest.update(f"mapping {len(node)};".encode())
         for key, value in node.items():
