@@ -54,10 +54,11 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     check_targets(plain)
     check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]
-    if plain.get("offset_ckpt"):  # type: ignore[union-attr]
-        # Another network makes another run, wherever its file lies and its workers are started.
-        plain["offset_ckpt"] = str(find_checkpoint(plain["offset_ckpt"]).absolute())  # type: ignore
-        plain["offset_hash"] = checkpoint_hash(plain["offset_ckpt"])  # type: ignore
+    for setting, digest in (("offset_ckpt", "offset_hash"), ("init_from", "init_hash")):
+        if plain.get(setting):  # type: ignore[union-attr]
+            # Another network makes another run, wherever its file lies and its workers are started.
+            plain[setting] = str(find_checkpoint(plain[setting]).absolute())  # type: ignore
+            plain[digest] = checkpoint_hash(plain[setting])  # type: ignore
     return plain  # type: ignore[return-value]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from seisvision.public import name_in_ids
 
-MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt", "explain")
+MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_ckpt", "init_from", "explain")
 """Parts of the configuration that do not change what a run finds out."""
 MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 """The same within ``trainer``: ``batch_size`` is that of all devices together."""

@@ -15,6 +15,7 @@ from seisvision.base.units import unit_named
 from seisvision.data.samples.labels import tell_rare_classes
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.errors import ConfigurationError
+from seisvision.experiments.waveforms.beginning import begin_with
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings
@@ -53,6 +54,8 @@ class WaveformExperiment(Experiment):
     def build(self) -> pl.LightningModule:
         """The untrained task, which knows the scales of what it is to predict."""
         self.task = build_task(self.settings, self.view)
+        if self.settings.init_from:
+            begin_with(self.task, Path(self.settings.init_from), str(self.settings.init_hash))
         for output in self.task.outputs:
             truth = truth_of({"columns": output.columns}, self.data.parts["train"].targets)
             output.fit_statistics(torch.from_numpy(truth))

@@ -88,6 +88,9 @@ class Settings:
     offset_ckpt: str | None = None
     offset_hash: str | None = None
     """The network whose distances stand in place of those from coordinates, and its content."""
+    init_from: str | None = None
+    init_hash: str | None = None
+    """Weights that the training begins with, and their content."""
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:

@@ -29,6 +29,8 @@ class UNet1d(MapBackbone):
             elsewhere and picks come 30 ms late.
         width: channels of the first level, doubled at each.
         levels: how many.
+        frozen: keep weights and statistics of batch norms as they are: to begin with published ones (``init_from``) and
+            train the head alone, or, with a learning rate of next to nothing, to ask them as a run among others.
         padding: ``same`` as TensorFlow does; ``centred``, by which every level is symmetrical about the same samples
             whatever T is, and a pick is late by nothing.
 
@@ -41,7 +43,13 @@ class UNet1d(MapBackbone):
     axes = 1
 
     def __init__(
-        self, in_channels: int, n_samples: int, width: int = 8, levels: int = 5, padding: str = "same"
+        self,
+        in_channels: int,
+        n_samples: int,
+        width: int = 8,
+        levels: int = 5,
+        padding: str = "same",
+        frozen: bool = False,
     ) -> None:
         super().__init__()
         check_whole("levels", levels, low=2, high=8)
@@ -64,6 +72,13 @@ class UNet1d(MapBackbone):
                     [_upward(below, here, is_same), _norm(here), _convolution(2 * here, here, 1, is_same), _norm(here)]
                 )
             )
+
+        self.frozen = frozen
+        self.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> UNet1d:
+        """As of any module, but statistics of a frozen network stay."""
+        return super().train(mode and not self.frozen)
 
     def maps(self, image: torch.Tensor) -> torch.Tensor:
         """Maps (B, F, T) of waveforms (B, P, T)."""
