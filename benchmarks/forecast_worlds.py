@@ -1,10 +1,10 @@
 """Networks on catalogues in which it is known what can be forecast.
 
 ``python benchmarks/forecast_worlds.py null --repeats 20``       nothing but ETAS is true: nobody may win but by chance
-``python benchmarks/forecast_worlds.py precursor --repeats 3``   swarms announce large events: a network must see
+``python benchmarks/forecast_worlds.py precursor --repeats 3``   swarms announce large events: one must see it
 
 Each repeat is another catalogue, with the same command that anybody would type. A win is an interval of the gain (95 %,
-``python benchmarks/forecast_worlds.py precursor --repeats 3``   swarms announce large events: one must see it
+blocks of 30 days) above 0. Told are gains over the fitted ETAS, and over the true one that made the catalogue.
 """
 
 from __future__ import annotations

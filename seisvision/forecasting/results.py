@@ -103,19 +103,24 @@ def table(found: Mapping[str, Any]) -> list[list[str]]:
                 f"{one['expected_events']:.1f}",
                 _text(over),
                 _text(etas),
-                "" if etas is None or not math.isfinite(etas["least_seen"]) else f"{etas['least_seen']:.3f}",
+                "" if etas is None else _number(etas["least_seen"]),
                 format_measure(Measure.from_dict(one["pr_auc"])),
                 _text(one["brier_skill"]) if name != "poisson" else "",
                 _text(one["molchan_skill_area"]),
                 "" if alarms is None else f"{alarms['hits']}/{alarms['hits'] + alarms['missed']}",
                 "" if alarms is None else f"{alarms['area']:.2%}",
                 *(
-                    f"{value:.3f}"
+                    _number(value)
                     for value in (number["p_value"], one["csep"]["conditional_likelihood"], one["csep"]["space"])
                 ),
             ]
         )
     return rows
+
+
+def _number(value: float | None) -> str:
+    """Stored results have null where nothing is known."""
+    return "" if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def _text(measure: Mapping[str, Any] | None) -> str:

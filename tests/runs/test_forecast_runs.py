@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-import functools
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from seisvision.cli import main
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.forecasting import experiment as experiments
 from seisvision.forecasting import kept
+from seisvision.forecasting.etas.background import EvenBackground
+from seisvision.forecasting.synthetic import TRUE
 from seisvision.records.folder import RunFolder, read_json
 from seisvision.runs.ensure import ensure_run, identify
 from seisvision.stored_arrays import read_arrays
@@ -24,7 +27,7 @@ from seisvision.tasks import RateTask
 TINY = [
     "experiment=forecast", "dataset.source.days=500", "dataset.source.seed=3", "dataset.fit=1970-02-01/1971-01-01",
     "dataset.test=1971-01-01/1971-05-01", "dataset.cell_deg=0.25", "dataset.samples.maps.n_steps=2",
-    "dataset.references.simulations=0", "dataset.references.background=even", "dataset.references.block_days=10",
+    "dataset.references.simulations=0", "dataset.references.block_days=10",
     "trainer.max_epochs=3", "trainer.batch_size=8",
 ]  # fmt: skip
 CHEAP = "evaluation.baselines=false"
@@ -36,22 +39,23 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick_etas() -> Any:
-    """Fits of ETAS are seen elsewhere; here any parameters do."""
-    found: dict[str, np.ndarray] = {}
+def given_etas() -> Iterator[None]:
+    """Fits of ETAS are seen elsewhere: here it has the parameters that made the catalogue, and an even background."""
+
+    def fit(self: Any, task: Any) -> None:
+        self._task = task
+        self.result = SimpleNamespace(parameters=TRUE, background=EvenBackground(task.grid.region))
+
     with pytest.MonkeyPatch.context() as patched:
-        fit, rates = kept.Etas.fit, kept.Etas.rates
-
-        def once(self: Any, task: Any) -> None:
-            self._task = task
-            if not found:
-                fit(self, task)
-                found["result"] = self.result
-            self.result = found["result"]
-
-        patched.setattr(kept.Etas, "fit", once)
-        patched.setattr(kept.Etas, "rates", functools.wraps(rates)(lambda self, windows: rates(self, windows)))
+        patched.setattr(kept.Etas, "fit", fit)
+        patched.setattr(kept, "described_etas", lambda result: {"mu": 1.0})
+        patched.setattr(experiments, "audit_catalogue", lambda catalogue: [])
         yield
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiments, "draw", lambda *_: None)
 
 
 def config_of(data_dir: Path, runs: Path, *overrides: str) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def test_the_network_stands_beside_every_reference(finished: RunFolder, capsys: 
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_figures: None
 ) -> None:
     words = (CHEAP, "model=safenet", "task=rates", "dataset.samples.indicators.memory_days=30")
     words = (*words, "dataset.samples.indicators.n_steps=2", "dataset.samples.indicators.step_days=5")
@@ -131,8 +135,9 @@ def test_a_leak_is_named_wherever_it_is_told(
     assert page.count("data:image/png") >= 8
 
 
-def test_an_epoch_chosen_on_the_test_is_validated_on_it(data_dir: Path, tmp_path: Path) -> None:
-    folder = ensure_run(config_of(data_dir, tmp_path, CHEAP, "trainer.max_epochs=1", "split.leak=test_epoch"), [])
+def test_an_epoch_chosen_on_the_test_is_validated_on_it(data_dir: Path, tmp_path: Path, no_figures: None) -> None:
+    words = ("trainer.max_epochs=1", "dataset.samples.unit=cell", "dataset.samples.patch=3", "trainer.batch_size=64")
+    folder = ensure_run(config_of(data_dir, tmp_path, CHEAP, *words, "split.leak=test_epoch"), [])
     with folder.split_file.open() as file:
         rows = list(csv.DictReader(file))
     issues = {part: [row["issue"] for row in rows if row["part"] == part] for part in ("val", "test")}
@@ -140,8 +145,8 @@ def test_an_epoch_chosen_on_the_test_is_validated_on_it(data_dir: Path, tmp_path
     assert read_json(folder.metrics_file)["leak"] == "test_epoch"
 
 
-def test_folds_are_blocks_of_time_with_the_same_test(data_dir: Path, tmp_path: Path) -> None:
-    words = (CHEAP, "trainer.max_epochs=1", "split.n_folds=3", "dataset.samples.unit=cell", "dataset.samples.patch=3")
+def test_folds_are_blocks_of_time_with_the_same_test(data_dir: Path, tmp_path: Path, no_figures: None) -> None:
+    words = (CHEAP, "trainer.max_epochs=1", "split.n_folds=3")
     folders = [ensure_run(config_of(data_dir, tmp_path, *words, f"split.fold={fold}"), []) for fold in (0, 1)]
     tables = [pd.read_csv(folder.split_file) for folder in folders]
     tests = [table[table.part == "test"].issue.tolist() for table in tables]
@@ -153,12 +158,12 @@ def test_folds_are_blocks_of_time_with_the_same_test(data_dir: Path, tmp_path: P
     assert folders[0].run_id != folders[1].run_id
 
 
-def test_runs_are_named_by_the_catalogue(data_dir: Path, tmp_path: Path) -> None:
+def test_runs_are_named_by_the_catalogue(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_text("time,latitude,longitude,depth,mag\n2000-01-02T00:00:00Z,33.5,-116.5,5,3\n")
-    words = ["dataset=catalogue", f"dataset.source.path={path}", "dataset.fit=2000", "dataset.test=2001"]
-    words += ["dataset.samples.maps.magnitudes=[3]"]
-    config = config_of(data_dir, tmp_path, *words)
+    words = ["experiment=forecast", "dataset=catalogue", f"dataset.source.path={path}", "dataset.fit=2000"]
+    words += ["dataset.test=2001", "dataset.samples.maps.magnitudes=[3]", f"system.runs_dir={tmp_path}"]
+    config = plain_config(words)
     first = identify(config).run_id
     path.write_text(path.read_text() + "2000-01-03T00:00:00Z,33.5,-116.5,5,3\n")
     assert identify(config).run_id != first

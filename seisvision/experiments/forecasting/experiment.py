@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 
 from seisvision import spreadsheets
 from seisvision.base.share import rank_and_size
+from seisvision.catalogues.audit import audit_catalogue
 from seisvision.catalogues.times import date_text
 from seisvision.experiments.forecasting.data import ForecastBatches
 from seisvision.experiments.forecasting.figures import draw
@@ -68,7 +69,7 @@ class ForecastExperiment(Experiment):
             self.settings.dataset.name, told, problem.horizon.length_days, problem.task.grid.n_cells,
             problem.task.magnitude, problem.horizon.apart_days,
         )  # fmt: skip
-        for finding in problem.findings:
+        for finding in audit_catalogue(problem.catalogue):
             log.warning("catalogue, %s: %s", finding.severity, finding.sentence())
         log.info("network  %s, %s parameters, beside %s", self.model_name, f"{parameters:,}", self.task.anchor)
         if self.settings.split.leak != NO_LEAK:

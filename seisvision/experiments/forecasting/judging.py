@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from seisvision.catalogues.audit import card
+from seisvision.catalogues.catalogue import EventCatalogue
+from seisvision.catalogues.times import date_text
 from seisvision.experiments.forecasting.comparing import NETWORK
 from seisvision.experiments.forecasting.problem import Problem, leaked_map
 from seisvision.experiments.forecasting.settings import MAP_LEAK, NO_LEAK, ForecastSettings
@@ -51,8 +53,7 @@ def measure(settings: ForecastSettings, problem: Problem, said: Said) -> dict[st
     found: dict[str, Any] = {
         "leak": settings.split.leak,
         "part_of_correction": said.part_of_correction,
-        "catalogue": without_nan(card(problem.catalogue)),
-        "findings": [one.to_dict() for one in problem.findings],
+        "catalogue": _described(problem.catalogue),
         "etas": without_nan(problem.said.about),
         "val": {"events": without_nan(_validated(settings, problem, said))},
     }
@@ -75,6 +76,18 @@ def measure(settings: ForecastSettings, problem: Problem, said: Said) -> dict[st
     happened = (problem.task.test_counts > 0).ravel()
     found["roc_auc"] = {name: float(roc_auc_score(happened, one.ravel())) for name, one in rates.items()}
     return found
+
+
+def _described(catalogue: EventCatalogue) -> dict[str, Any]:
+    """What is known of the catalogue; what is odd in it stands in the log of the run."""
+    return {
+        "events": len(catalogue),
+        "begin": date_text(catalogue.begin_day),
+        "end": date_text(catalogue.end_day),
+        "gaps": catalogue.gaps.texts(),
+        "refused": dict(Counter(one.cause for one in catalogue.refused)),
+        "notes": list(catalogue.notes),
+    }
 
 
 def _validated(settings: ForecastSettings, problem: Problem, said: Said) -> dict[str, Any]:

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.catalogues.audit import audit_catalogue
 from seisvision.catalogues.catalogue import EventCatalogue
 from seisvision.catalogues.completeness import Completeness, estimate
 from seisvision.catalogues.counting import Windows
 from seisvision.catalogues.grid import Grid
 from seisvision.catalogues.region import Region
 from seisvision.catalogues.times import span_of
-from seisvision.data.audit.findings import Finding
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.experiments.forecasting.settings import EPOCH_LEAK, MAP_LEAK, DatasetSettings, ForecastSettings
 from seisvision.forecasting.kept import Said, say
@@ -49,7 +47,6 @@ class Problem:
         samples: by part.
         scales: of the training.
         fingerprint: of the source.
-        findings: what the audit of the catalogue says.
     """
 
     catalogue: EventCatalogue
@@ -61,7 +58,6 @@ class Problem:
     samples: dict[str, Samples]
     scales: Scales
     fingerprint: str
-    findings: list[Finding]
 
     @property
     def split_hash(self) -> str:
@@ -117,9 +113,7 @@ def build_problem(settings: ForecastSettings) -> Problem:
         )
         for part, windows in parts.items()
     }  # fmt: skip
-    return Problem(
-        catalogue, task, parts, inputs, horizon, said, samples, scales, fingerprint, audit_catalogue(catalogue)
-    )
+    return Problem(catalogue, task, parts, inputs, horizon, said, samples, scales, fingerprint)
 
 
 def leaked_map(task: ForecastTask) -> np.ndarray:
