@@ -15,6 +15,7 @@ from seisvision.errors import ConfigurationError
 from seisvision.records.folder import RunFolder
 from seisvision.records.settings import SystemSettings, TrainerSettings
 from seisvision.runs.callbacks import WholeCheckpoints
+from seisvision.runs.freed_memory import keep_freed_memory
 from seisvision.runs.loggers import HistoryLogger
 from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place, n_processors
 
@@ -44,6 +45,7 @@ def build_trainer(
     """
     place = current_place()
     set_threads(system, place)
+    keep_freed_memory()
     devices = _devices(training, place)
     clip = training.gradient_clip_val
     if isinstance(devices.get("strategy"), FSDPStrategy) and clip:
@@ -101,6 +103,7 @@ def build_predictor(
     """
     place = current_place()
     set_threads(system, place)
+    keep_freed_memory()
     settings: dict[str, Any] = {"accelerator": accelerator, "devices": devices if isinstance(devices, list) else 1}
     if place.n_ranks > 1:
         device = _own_device(accelerator)

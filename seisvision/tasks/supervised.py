@@ -14,6 +14,7 @@ from seisvision.base.units import all_id_columns
 from seisvision.models.backbone import Backbone
 from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
+from seisvision.tasks.at_once import step_at_once
 from seisvision.tasks.decay import decay_groups
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
 from seisvision.views.view import View
@@ -64,6 +65,8 @@ class SupervisedTask(pl.LightningModule):
         self.about: dict[str, Any] = {}
         """What makes a checkpoint usable by itself (configuration, classes, ...): plain containers only."""
         self._seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._losses: dict[str, tuple[torch.Tensor | float, int]] = {}
+        """Sum of the losses of the samples of a part in this epoch, and their number."""
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Raw outputs by name, such as logits (B, K), for a batch of waveforms."""
@@ -119,6 +122,8 @@ class SupervisedTask(pl.LightningModule):
         truths = {output.name: _truth(output, batch, raw).cpu() for output in known}
         about = (*all_id_columns(), keys.COUNTS)
         ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
+        if keys.COUNTS in ids:
+            ids[keys.COUNTS] = ids[keys.COUNTS].cpu()
         return {**ids, "decoded": decoded, "truth": truths}
 
     def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
@@ -136,15 +141,27 @@ class SupervisedTask(pl.LightningModule):
             decoded = output.decode(raw[output.name].detach())[:n_counted]
             self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target[:n_counted]))
         size = len(batch[keys.SOURCE_ID]) if share is None else share.n_samples
-        self.log(f"{part}/loss", total, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        summed, n_samples = self._losses.get(part, (0.0, 0))
+        self._losses[part] = (summed + total.detach() * size, n_samples + size)
         return total
+
+    def on_train_batch_end(self, outputs: Any, batch: dict[str, Any], batch_index: int) -> None:
+        """Log the loss after the last batch, before anything that happens at the end of the epoch asks for it."""
+        if self.trainer.is_last_batch:
+            self._log_loss("train", on_step=False, on_epoch=True)
+
+    def _log_loss(self, part: str, **when: bool) -> None:
+        """Log the mean loss of an epoch: once, for Lightning's own sum of it takes a millisecond a batch."""
+        summed, n_samples = self._losses.pop(part)
+        self.log(f"{part}/loss", summed / n_samples, batch_size=1, sync_dist=True, **when)
 
     def on_train_epoch_end(self) -> None:
         """Log the running metrics of the training events as the network saw them."""
         self._log_running("train")
 
     def on_validation_epoch_end(self) -> None:
-        """Log the running metrics of the whole validation split."""
+        """Log loss and running metrics of the whole validation split."""
+        self._log_loss("val")
         self._log_running("val")
 
     def _log_running(self, part: str) -> None:
@@ -159,6 +176,7 @@ class SupervisedTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""
         optimizer = self._make_optimizer(decay_groups(self, self.decay) if self.decay else self.parameters())
+        step_at_once(optimizer)
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))

@@ -81,16 +81,20 @@ class Augment(nn.Module):
         self.epicentre_error_km, self.origin_error_s = epicentre_error_km, origin_error_s
         self.velocity_error, self.rotation_target = velocity_error, rotation_target
         self.back_azimuth_target = back_azimuth_target
+        turned = (rotation_target, back_azimuth_target)
+        self.changes_nothing = not (any(amounts.values()) or polarity_flip or any(turned))
 
     @torch.no_grad()
     def forward(self, batch: dict[str, Any], epoch: int, step: int, share: Share | None = None) -> dict[str, Any]:
-        """Return a changed copy of ``batch``; the tensors of ``batch`` itself are left alone.
+        """Return a changed copy of ``batch``, or ``batch`` where nothing is asked for; its own tensors are left alone.
 
         Args:
             batch: of this process.
             epoch, step: number the batch.
             share: what part of the global batch it is; ``None``: all of it.
         """
+        if self.changes_nothing:
+            return batch
         batch = dict(batch)
         share = share or Share(n_samples=len(batch[keys.WAVEFORM]), n_stations=batch[keys.WAVEFORM].shape[1])
         here, events, stations = batch[keys.WAVEFORM].shape[1], share.n_samples, share.n_stations

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seisvision import keys
 from seisvision.errors import ConfigurationError
 
 
@@ -53,6 +54,11 @@ class View(nn.Module):
 
     def fit(self, batches: Iterable[dict[str, Any]]) -> None:
         """Take what drawing must know of the data from batches of training samples; kept in checkpoints."""
+
+    def sample_s(self, batch: dict[str, Any]) -> float:
+        """Seconds between two samples of lines (B, P, T), which begin with the window; of views that give lines."""
+        window_s = batch[keys.WAVEFORM].shape[-1] / float(batch[keys.SAMPLING_RATE_HZ])
+        return window_s / self.image_shape[-1]
 
     def check_components(self, waveform: torch.Tensor) -> None:
         """Refuse waveforms (B, S, C, T) that do not have the components the view draws from.

@@ -1,15 +1,22 @@
 """Grad-CAM: right on a network whose answer is known, and different where the weights are random."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
+from seisvision.judging import figures_lines
+from seisvision.judging.figures_lines import SeenLines, weight_by_phase, weighted_lines_figure
 from seisvision.judging.saliency import OutputValue, find_layer, grad_cam, rank_correlations, upsample
 from seisvision.models.alexnet import AlexNet
 from seisvision.models.backbone import Backbone
 from seisvision.models.timm_backbone import TimmBackbone
+from seisvision.models.waveforms.convnetquake import ConvNetQuake
+from seisvision.models.waveforms.tcn import TCN
 from seisvision.outputs.angles.output import AngleOutput
 from seisvision.outputs.classes.output import ClassOutput
 from seisvision.outputs.numbers.output import ScalarOutput
@@ -108,7 +115,7 @@ def test_a_layer_can_be_named_and_a_wrong_name_is_told() -> None:
     for name in ("network.global_pool", "network", "network.global_pool.pool"):
         with pytest.raises(ConfigurationError, match=rf"{name}' gives no map .*network\.layer4 \(2 x 2\)"):
             find_layer(model, image, name)
-    with pytest.raises(ConfigurationError, match="no two-dimensional convolution"):
+    with pytest.raises(ConfigurationError, match="no convolution, so Grad-CAM"):
         find_layer(nn.Linear(4, 4), torch.rand(1, 4))
 
 
@@ -136,6 +143,85 @@ def test_a_network_that_learnt_gives_other_maps_than_random_weights() -> None:
     again = grad_cam(trained, outputs[0], image, find_layer(trained.model, image[:1])[1])
     assert np.allclose(rank_correlations(maps, again), 1.0)
     assert abs(np.nanmedian(rank_correlations(maps, others))) < 0.5
+
+
+class TwoLines(Backbone):
+    """Feature 0 is the mean of the first line, feature 1 that of the second."""
+
+    num_features = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(2, 2, 1, bias=False)
+        self.conv.weight.data = torch.eye(2)[:, :, None]
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.conv(image).mean(2)
+
+
+def test_the_map_of_lines_lies_along_time() -> None:
+    pytest.importorskip("captum", reason="explain=gradcam is an extra")
+    output = ScalarOutput("offset", "path_ep_distance_km", "km")
+    task = task_of(TwoLines(), output)
+    output.head.weight.data, output.head.bias.data = torch.tensor([[2.0, -1.0]]), torch.zeros(1)
+    lines = torch.zeros(1, 2, 32)
+    lines[0, 0, 4:8], lines[0, 1, 20:24] = 1.0, 1.0
+    (heat,) = grad_cam(task, output, lines, find_layer(task.model, lines)[1])
+    # By hand: the gradient of the mean of 32 places is 1/32, times the weight of the head.
+    assert heat.shape == (32,) and np.allclose(heat[4:8], 2 / 32) and np.allclose(heat[20:24], -1 / 32)
+    assert np.allclose(np.delete(heat, [*range(4, 8), *range(20, 24)]), 0)
+    assert np.allclose(upsample(heat[None], 64)[0, 9:15], 2 / 32)
+
+
+def test_along_time_a_layer_with_sixteen_places_is_found() -> None:
+    model = ConvNetQuake(3, 1001).eval()
+    name, layer = find_layer(model, torch.rand(1, 3, 1001))
+    kept: list[torch.Size] = []
+    layer.register_forward_hook(lambda module, inputs, out: kept.append(out.shape))
+    model(torch.rand(1, 3, 1001))
+    assert kept[0][2:] == (16,), name
+    # Where all layers have as many places, not the first of them.
+    assert find_layer(TCN(3, 200), torch.rand(1, 3, 200))[0] != "first"
+
+
+def seen_lines(**changes: Any) -> SeenLines:
+    about: dict[str, Any] = {"channels": "ZNE", "sample_s": 0.1, "arrivals_s": np.array([[2.0, 6.0], [np.nan, 3.0]])}
+    return SeenLines(**{"lines": np.random.default_rng(0).normal(size=(2, 3, 100)), **about, **changes})
+
+
+def test_weight_is_told_by_phase() -> None:
+    maps = np.zeros((2, 100))
+    maps[0, :20], maps[0, 20:60], maps[0, 60:] = 1.0, -1.0, 0.0
+    signed = weight_by_phase(maps, seen_lines(), signed=True)
+    assert {name: one["share_of_weight"] for name, one in signed.items()} == pytest.approx(
+        {"before_p": 1 / 3, "p_to_s": 2 / 3, "after_s": 0.0}
+    )
+    assert {name: one["share_of_time"] for name, one in signed.items()} == pytest.approx(
+        {"before_p": 0.2, "p_to_s": 0.4, "after_s": 0.4}
+    )
+    assert weight_by_phase(maps, seen_lines(), signed=False)["before_p"]["share_of_weight"] == 1.0
+    assert weight_by_phase(maps, seen_lines(arrivals_s=np.full((2, 2), np.nan)), signed=True) == {}
+
+
+def test_lines_are_drawn_over_their_map_with_seconds_and_phases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(figures_lines, "save_figure", lambda figure, path: drawn.append(figure) or path)
+    maps = np.zeros((2, 100))
+    maps[0, 50:60] = 1.0
+    weighted_lines_figure(tmp_path / "x.png", seen_lines(), maps, ["one", "two"], signed=True)
+    first, second = drawn[0].axes[:2]
+    assert first.get_xlim() == (0.0, 10.0) and "(s)" in first.get_xlabel()
+    assert [label.get_text() for label in first.get_yticklabels()] == ["Z", "N", "E"]
+    assert [text.get_text() for text in first.texts] == ["P", "S"] and [
+        text.get_position()[0] for text in first.texts
+    ] == [2.0, 6.0]
+    assert [text.get_text() for text in second.texts] == ["S"], "what is not known is not marked"
+    shade = first.images[0]
+    assert shade.get_extent()[:2] == [0, 10.0] and np.flatnonzero(shade.get_array()[0]).tolist() == [*range(50, 60)]
+    with pytest.raises(DataError, match="do not belong together"):
+        weighted_lines_figure(tmp_path / "x.png", seen_lines(), maps[:, :50], ["one", "two"], signed=True)
 
 
 def test_rank_correlations_are_spearmans() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
@@ -12,6 +13,7 @@ from tiny_runs import ROOT, TINY, plain_config
 
 from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.errors import ConfigurationError
+from seisvision.experiments.supervised.explain_stored import explain_stored
 from seisvision.records.folder import RunFolder, read_json
 from seisvision.runs.ensure import ensure_run
 
@@ -68,8 +70,13 @@ def test_clusters_are_found_in_lines(data_dir: Path, tmp_path: Path) -> None:
         ensure_run(config(data_dir, tmp_path, *OFFSET[1:], *cluster, "name=edges", "task.front=sobel"), [])
 
 
-def test_what_needs_a_picture_is_refused_before_training(data_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"explain=gradcam lays a map over a picture, but Waveforms gives 1 x 512"
-    ):
-        ensure_run(config(data_dir, tmp_path, *OFFSET, "explain=gradcam", "name=explained"), [])
+def test_what_it_looked_at_is_drawn_along_time(folder: RunFolder, data_dir: Path) -> None:
+    pytest.importorskip("captum", reason="explain=gradcam is an extra")
+    explain_stored(folder, {"method": "gradcam", "samples": 2, "layer": None}, "test", data_dir)
+    about = read_json(folder.explain / "offset_test.json")
+    with np.load(folder.explain / "offset_test.npz") as stored:
+        assert list(stored["maps"].shape[1:]) == about["map"] and len(about["map"]) == 1
+        assert stored["maps"].shape == stored["random_weights"].shape and len(stored["maps"]) == 2
+        assert not np.allclose(stored["maps"], stored["random_weights"])
+        assert stored["lines"].shape == (2, 1, 512) and stored["sample_s"] > 0
+    assert (folder.figures / "offset_test_gradcam.png").is_file()

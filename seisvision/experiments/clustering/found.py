@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -16,7 +15,7 @@ from seisvision.base.sample_ids import SampleIds
 from seisvision.data.samples.traces import sample_targets
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
-from seisvision.experiments.waveforms.asking import from_all_processes, ids_in_data_order
+from seisvision.experiments.waveforms.asking import ask, from_all_processes, ids_in_data_order
 from seisvision.experiments.waveforms.settings import Settings, class_map
 from seisvision.tasks.deep_cluster import DeepClusterTask
 
@@ -47,11 +46,7 @@ def extract(trainer: pl.Trainer, task: DeepClusterTask, loader: DataLoader) -> E
 
     Where several processes work together each computes its share, and all return the whole.
     """
-    try:
-        batches: list[Any] = trainer.predict(task, loader) or []
-    except SystemExit:
-        # Lightning turns Ctrl-C into an exit of its own.
-        raise KeyboardInterrupt from None
+    batches = ask(trainer, task, loader)
     if keys.COUNTS in batches[0]:
         batches = from_all_processes(batches)
     ids, rows = ids_in_data_order(task.view.unit, batches, loader)

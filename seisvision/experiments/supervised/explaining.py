@@ -25,6 +25,7 @@ from seisvision.experiments.waveforms.figures import said_of
 from seisvision.experiments.waveforms.network import build_task
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.files import whole_file
+from seisvision.judging.figures_lines import SeenLines, weight_by_phase, weighted_lines_figure
 from seisvision.judging.figures_sources import overlay_figure
 from seisvision.judging.saliency import find_layer, grad_cam, rank_correlations, upsample
 from seisvision.outputs.kinds import predictions_class
@@ -109,10 +110,10 @@ def check_explain(settings: Mapping[str, Any], task: SupervisedTask) -> None:
         )
     if find_spec("captum") is None:
         raise ConfigurationError("Grad-CAM needs the package captum: pip install 'seisvision[explain]'.")
-    if len(task.view.image_shape) != 3:
+    if len(task.view.image_shape) not in (2, 3):
         raise ConfigurationError(
-            f"explain=gradcam lays a map over a picture, but {type(task.view).__name__} gives "
-            f"{' x '.join(map(str, task.view.image_shape))} values, which is none. Set explain=none."
+            f"explain=gradcam lays a map over a picture or lines, but {type(task.view).__name__} gives "
+            f"{' x '.join(map(str, task.view.image_shape))} values, which is neither. Set explain=none."
         )
     was_training = task.training
     find_layer(task.eval().model, torch.zeros(1, *task.view.image_shape), settings["layer"])
@@ -156,27 +157,29 @@ def _write(
     same = rank_correlations(maps, others)
     middle = float(np.nanmedian(same)) if np.isfinite(same).any() else None
     stem = f"{output.name}_{part}"
+    is_lines = image.ndim == 3
+    grown = upsample(maps, *(image.shape[2:] if is_lines else pictures.shape[2:]))
+    seen = _lines(task, batch, image) if is_lines else None
     about = {
         "method": "gradcam", "layer": layer, "map": list(maps.shape[1:]), "signed": output.map_is_signed,
         "samples": said.sample_ids,
         "random_weights_rank_correlation": [None if np.isnan(one) else float(one) for one in same],
         "median_rank_correlation": middle,
+        **({} if seen is None else {"weight_by_phase": weight_by_phase(grown, seen, output.map_is_signed)}),
     }  # fmt: skip
     write_json(folder.explain / f"{stem}.json", about)
     _write_arrays(
         folder.explain / f"{stem}.npz", maps=maps, random_weights=others, pictures=pictures,
         target=said.target, decoded=said.decoded, sample_ids=np.array(said.sample_ids, dtype=str),
+        **({} if seen is None else {"lines": seen.lines, "arrivals_s": seen.arrivals_s, "sample_s": seen.sample_s}),
     )  # fmt: skip
     text = "not known" if middle is None else f"{middle:.2f}"
     title = f"Grad-CAM of {plain_text(output.name)} at {layer}; rank correlation with random weights {text}"
-    overlay_figure(
-        folder.figures / f"{stem}_gradcam.png",
-        pictures,
-        upsample(maps, *pictures.shape[2:]),
-        [said_of(said, row) for row in range(len(said.ids))],
-        signed=output.map_is_signed,
-        title=title,
-    )
+    file, captions = folder.figures / f"{stem}_gradcam.png", [said_of(said, row) for row in range(len(said.ids))]
+    if seen is not None:
+        weighted_lines_figure(file, seen, grown, captions, signed=output.map_is_signed, title=title)
+    else:
+        overlay_figure(file, pictures, grown, captions, signed=output.map_is_signed, title=title)
     log.info("explain  %s: %d maps at %s, rank correlation with random weights %s", stem, len(maps), layer, text)
     if middle is not None and abs(middle) > SAME_MAPS:
         log.warning(
@@ -184,6 +187,13 @@ def _write(
             "they tell of the architecture, not of what was learnt.", output.name, text
         )  # fmt: skip
     return about
+
+
+def _lines(task: SupervisedTask, batch: dict[str, Any], image: torch.Tensor) -> SeenLines:
+    """Lines (B, P, T) as they were seen, with the arrivals that the batch knows of."""
+    known = batch.get(keys.ARRIVALS_S)
+    arrivals_s = torch.full((len(image), 2), torch.nan) if known is None else known[:, 0]
+    return SeenLines(image.numpy(), list(task.view.describe()), task.view.sample_s(batch), arrivals_s.numpy())
 
 
 def _said(task: SupervisedTask, output: Output, batch: dict[str, Any]) -> Predictions:
@@ -198,6 +208,6 @@ def _said(task: SupervisedTask, output: Output, batch: dict[str, Any]) -> Predic
     )
 
 
-def _write_arrays(path: Path, **arrays: np.ndarray) -> None:
+def _write_arrays(path: Path, **arrays: Any) -> None:
     with whole_file(path) as partial:
         np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from seisvision.data.samples.labels import check_labels
 from seisvision.data.samples.traces import sample_targets
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.experiments.waveforms.asking import from_all_processes, ids_in_data_order
+from seisvision.experiments.waveforms.asking import ask, from_all_processes, ids_in_data_order
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.output import Output
@@ -31,12 +31,7 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
 
     Where several processes work together each predicts its share, and all return the whole.
     """
-    try:
-        batches: list[Any] = trainer.predict(task, loader) or []
-    except SystemExit:
-        # Lightning turns Ctrl-C into an exit of its own.
-        raise KeyboardInterrupt from None
-    batches = from_all_processes(batches)
+    batches = from_all_processes(ask(trainer, task, loader))
     ids, rows = ids_in_data_order(task.view.unit, batches, loader)
     predictions = {}
     for output in task.outputs:

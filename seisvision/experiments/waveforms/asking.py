@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
@@ -11,6 +12,37 @@ from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.base.share import rank_and_size
 from seisvision.base.units import unit_named
+
+
+class KeepAnswers(pl.Callback):
+    """Keeps what ``predict_step`` returns, which Lightning itself would search for tensors id by id."""
+
+    def __init__(self) -> None:
+        self.batches: list[Any] = []
+
+    def on_predict_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """Keep one batch."""
+        self.batches.append(outputs)
+
+
+def ask(trainer: pl.Trainer, task: pl.LightningModule, loader: DataLoader) -> list[Any]:
+    """What ``predict_step`` returns for each batch of this process.
+
+    Raises:
+        KeyboardInterrupt: the user has had enough.
+    """
+    kept = KeepAnswers()
+    trainer.callbacks.append(kept)  # type: ignore[attr-defined]
+    try:
+        trainer.predict(task, loader, return_predictions=False)
+    except SystemExit:
+        # Lightning turns Ctrl-C into an exit of its own.
+        raise KeyboardInterrupt from None
+    finally:
+        trainer.callbacks.remove(kept)  # type: ignore[attr-defined]
+    return kept.batches
 
 
 def from_all_processes(batches: list[Any]) -> list[Any]:

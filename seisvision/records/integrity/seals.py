@@ -23,6 +23,9 @@ SEAL = "seisvision_sha256"
 SEALED = ("state_dict", "seisvision")
 """What the hash is of: the weights, and configuration, split and run id. The state of the optimiser has its CRC-32."""
 
+PLAIN = (str, int, float, bool, type(None))
+"""Types of values that are hashed as they are written."""
+
 
 def sealed(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     """The checkpoint with its hash; one of another program has none."""
@@ -82,7 +85,10 @@ def content_hash(checkpoint: Mapping[str, Any]) -> str:
 
 def _feed(digest: Any, node: Any) -> None:
     """Add a value: its kind, its size and its content, so that no two values are read as one."""
-    if isinstance(node, torch.Tensor):
+    # Most values are words and numbers, such as the ids of a split: what they are not is asked of the rest only.
+    if type(node) in PLAIN:
+        _feed_text(digest, node)
+    elif isinstance(node, torch.Tensor):
         digest.update(f"tensor {node.dtype} {tuple(node.shape)};".encode())
         # Cloned where the stride is not 1: an empty array of numpy, or one expanded value, comes with a stride of 0,
         # counts as contiguous, and has no bytes to view.
@@ -99,5 +105,9 @@ def _feed(digest: Any, node: Any) -> None:
         for value in node:
             _feed(digest, value)
     else:
-        text = repr(node).encode()
-        digest.update(f"{type(node).__name__} {len(text)};".encode() + text)
+        _feed_text(digest, node)
+
+
+def _feed_text(digest: Any, node: Any) -> None:
+    text = repr(node).encode()
+    digest.update(b"%s %d;%s" % (type(node).__name__.encode(), len(text), text))
