@@ -62,6 +62,7 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.models.JanbakhshNet": "seisvision.models.waveforms.janbakhsh",
         "seisvision.models.ResNet1d": "seisvision.models.waveforms.resnet1d",
         "seisvision.models.UNet1d": "seisvision.models.waveforms.unet1d",
+        "seisvision.models.SeisBenchModel": "seisvision.models.waveforms.seisbench_model",
         "seisvision.models.PickNet": "seisvision.models.waveforms.pick_net",
         "seisvision.models.ConvLSTM": "seisvision.models.forecasting.conv_lstm",
         "seisvision.models.EtasCorrection": "seisvision.models.forecasting.etas_correction",

@@ -18,7 +18,10 @@ from seisvision.views.waveforms.waveform import WaveformView
 
 SEISBENCH_LETTERS = {"P": "P", "S": "S", "N": NOISE}
 """Curves of SeisBench's PhaseNet, whose order is a word such as ``NPS``."""
+SEISBENCH_ORDER = "NPS"
 RATE_HZ = 100.0
+WIDTH = 8
+"""Channels of the first level of PhaseNet."""
 OUT = "out"
 """What SeisBench calls the head."""
 
@@ -101,8 +104,41 @@ class PickNetwork(nn.Module):
         return cls(task.view, task.model, found[0], rate_hz)
 
 
+def seisbench_weights(network: PickNetwork) -> dict[str, torch.Tensor]:
+    """Weights of a network in the layout of SeisBench's PhaseNet, its curves in the order N, P and S.
+
+    Raises:
+        ConfigurationError: it is not that network, or reads or tells something else; the message says what.
+    """
+    model, output, view = network.model, network.output, network.view
+    wanted = {
+        "model=unet1d": isinstance(model, UNet1d),
+        "model.padding=same, levels=5": isinstance(model, UNet1d) and (model.padding, model.levels) == ("same", 5),
+        "model.width=8": model.num_features == WIDTH,
+        "task.outputs.picks.loss=cross_entropy, phases=[P, S], detection=false": set(output.curve_names)
+        == set(SEISBENCH_LETTERS.values()),
+        "view.normalise=std or peak, across=component, level_of=record, band_hz=null, demean=true, ps_box=none": (
+            isinstance(view, WaveformView)
+            and view.normalise in ("std", "peak")
+            and (view.across, view.level_of, view.band_hz, view.demean, view.ps_box)
+            == ("component", "record", None, True, "none")
+        ),
+    }
+    missing = [what for what, holds in wanted.items() if not holds]
+    if missing:
+        raise ConfigurationError(f"SeisBench's PhaseNet is another network; train one with {'; '.join(missing)}.")
+    rows = [output.curve_names.index(SEISBENCH_LETTERS[letter]) for letter in SEISBENCH_ORDER]
+    head = {f"{OUT}.{name}": value[rows] for name, value in output.head.state_dict().items()}
+    return {name: value.detach().cpu().clone() for name, value in (model.state_dict() | head).items()}
+
+
 def phasenet_of(
-    weights: Mapping[str, torch.Tensor], order: str = "NPS", components: str = "ENZ", n_samples: int = 3000
+    weights: Mapping[str, torch.Tensor],
+    order: str = "NPS",
+    components: str = "ENZ",
+    n_samples: int = 3000,
+    sampling_rate_hz: float = RATE_HZ,
+    normalise: str = "std",
 ) -> PickNetwork:
     """PhaseNet with weights in SeisBench's layout, asked as it was trained.
 
@@ -111,6 +147,8 @@ def phasenet_of(
         order: of its curves: N, P and S.
         components: order of its input.
         n_samples: length of its windows: 3000 of the published weights; SeisBench asks with 3001.
+        sampling_rate_hz: of its windows.
+        normalise: by what each component is divided, ``std`` or ``peak``.
 
     Raises:
         CheckpointError: they are no such weights.
@@ -118,7 +156,7 @@ def phasenet_of(
     if sorted(order) != sorted(SEISBENCH_LETTERS):
         raise ConfigurationError(f"order='{order}' of curves is not allowed; give the letters N, P and S, such as NPS.")
     rest = dict(weights)
-    view = WaveformView(n_samples, components, normalise="std", across="component")
+    view = WaveformView(n_samples, components, normalise=normalise, across="component")
     model, output = UNet1d(len(components), n_samples), PickOutput("picks")
     output.build_for(model, view)
     named = [SEISBENCH_LETTERS[letter] for letter in order]
@@ -132,4 +170,4 @@ def phasenet_of(
         raise CheckpointError(
             f"These are no weights of PhaseNet ({said}); give those of SeisBench's PhaseNet by the names it has."
         ) from error
-    return PickNetwork(view, model, output, RATE_HZ)
+    return PickNetwork(view, model, output, sampling_rate_hz)

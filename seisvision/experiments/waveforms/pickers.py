@@ -1,13 +1,18 @@
-"""A network that picks, from wherever it is stored: a run, its checkpoint, or published weights."""
+"""A network that picks, from wherever it is stored: a run, its checkpoint, published weights or those of SeisBench."""
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from seisvision.errors import CheckpointError
 from seisvision.experiments.waveforms.trained import TrainedNetwork
+from seisvision.models.waveforms.unet1d import SEISBENCH_SAMPLES
+from seisvision.plain_files import read_text
 from seisvision.records.checkpoint import find_checkpoint
 from seisvision.records.trust.contents import check_archive
 from seisvision.tasks.pick_network import PickNetwork, phasenet_of
@@ -18,9 +23,13 @@ CHECKPOINT = ".ckpt"
 def open_picker(path: Path, order: str = "NPS", components: str = "ENZ") -> PickNetwork:
     """A network that picks.
 
+    Weights of SeisBench's PhaseNet (``NAME.pt.v1``) come with a description (``NAME.json.v1``) beside them, which tells
+    order, components, rate and normalisation; they are asked with 3001 samples, as SeisBench does. Weights without one
+    are taken for those that were published, and asked with 3000.
+
     Args:
         path: folder of a run (its best epoch), a checkpoint (``.ckpt``), or weights of PhaseNet in SeisBench's layout.
-        order: of the curves of such weights.
+        order: of the curves of weights without description.
         components: order of their input.
 
     Raises:
@@ -30,7 +39,36 @@ def open_picker(path: Path, order: str = "NPS", components: str = "ENZ") -> Pick
     path = find_checkpoint(path)
     if path.suffix == CHECKPOINT:
         return PickNetwork.of_task(TrainedNetwork.open(path).task)
-    return phasenet_of(read_weights(path), order, components)
+    description = description_of(path)
+    if description is None:
+        return phasenet_of(read_weights(path), order, components)
+    said = _arguments(description)
+    return phasenet_of(
+        read_weights(path),
+        str(said.get("phases", order)),
+        str(said.get("component_order", components)),
+        SEISBENCH_SAMPLES,
+        float(said.get("sampling_rate") or 100.0),
+        str(said.get("norm", "std")),
+    )
+
+
+def description_of(path: Path) -> Path | None:
+    """What SeisBench writes beside weights: ``NAME.json.v1`` for ``NAME.pt.v1``; None where there is none."""
+    beside = path.with_name(re.sub(r"\.pt(\.v[^.]*)?$", r".json\1", path.name))
+    return beside if beside != path and beside.is_file() else None
+
+
+def _arguments(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(read_text(path))["model_args"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} is no description of SeisBench's ({error}); give weights and description."
+        ) from error
+    if not isinstance(said, dict) or int(said.get("filter_factor", 1)) != 1 or said.get("norm_detrend"):
+        raise CheckpointError(f"{path} describes a PhaseNet of another width or with detrending, which is not read.")
+    return said
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -12,6 +12,8 @@ from seisvision.models.waveforms.layers import SameConv1d, SameConvTranspose1d, 
 
 KERNEL = 7
 STRIDE = 4
+SEISBENCH_SAMPLES = 3001
+"""Length with which SeisBench asks its PhaseNet."""
 EPSILON = 1e-3
 """Added to variances in batch norms, as TensorFlow does."""
 PADDINGS = ("same", "centred")
@@ -57,7 +59,7 @@ class UNet1d(MapBackbone):
         if n_samples < STRIDE ** (levels - 1):
             raise too_short(self, n_samples, STRIDE ** (levels - 1))
         widths = [check_whole("width", width, high=256) * 2**level for level in range(levels)]
-        self.num_features = width
+        self.num_features, self.levels, self.padding = width, levels, padding
         self.inc = _convolution(in_channels, width, 1, is_same, bias=True)
         self.in_bn = _norm(width)
         self.down_branch, self.up_branch = nn.ModuleList(), nn.ModuleList()

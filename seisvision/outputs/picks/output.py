@@ -108,6 +108,7 @@ class PickOutput(Output):
         self.detection, self.threshold, self.unlabelled = detection, float(threshold), unlabelled
         self.max_picks, self.max_events, self.apart_s = max_picks, max_events, float(apart_s)
         self.n_samples, self.components = 0, ""
+        self.wanted_hz: float | None = None
         # A buffer, so that it travels in checkpoints; NaN: no batch was seen yet.
         self.register_buffer("rate_hz", torch.tensor(math.nan))
         self._seen_hz = math.nan
@@ -134,7 +135,13 @@ class PickOutput(Output):
                 "model=unet1d."
             )
         self.n_samples, self.components = view.image_shape[-1], view.components
-        curves = getattr(model, "curves", None)
+        curves, order = getattr(model, "curves", None), getattr(model, "components", None)
+        if order is not None and order != view.components:
+            raise ConfigurationError(
+                f"{type(model).__name__} knows the components in the order {order}, and view.components="
+                f"{view.components}; set view.components={order}."
+            )
+        self.wanted_hz = getattr(model, "rate_hz", None)
         if curves is None:
             self.head = nn.Conv1d(model.num_features, len(self.curve_names), 1)
         else:
@@ -157,6 +164,11 @@ class PickOutput(Output):
         """
         if rate_hz == self._seen_hz:
             return
+        if self.wanted_hz is not None and not math.isclose(self.wanted_hz, rate_hz, rel_tol=1e-4):
+            raise DataError(
+                f"The network of output '{self.name}' was made for {self.wanted_hz:g} samples a second and gets "
+                f"{rate_hz:g}; set dataset.traces.sampling_rate_hz={self.wanted_hz:g}."
+            )
         known_hz = float(self.rate_hz)
         if math.isnan(known_hz):
             self.rate_hz.fill_(rate_hz)
