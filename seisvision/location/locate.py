@@ -142,7 +142,7 @@ def locate(
         _locate_some(given.rows(some), mode, errors)
         for some in rows.split(max(1, PAIRS_AT_ONCE // max(1, given.mask.shape[1])))
     ]
-    return _joined(parts)
+    return joined(parts)
 
 
 def _locate_some(given: Observations, mode: Mode, errors: Errors) -> Locations:
@@ -312,7 +312,7 @@ def _reasons(refused: list[str], rows: Tensor, some: Problem, found: _Found, mod
     return reasons
 
 
-def _joined(parts: list[Any]) -> Any:
+def joined(parts: list[Any]) -> Any:
     """Parts of the same dataclass as one: tensors and lists one after the other."""
     first = parts[0]
     if isinstance(first, Tensor):
@@ -320,4 +320,4 @@ def _joined(parts: list[Any]) -> Any:
     if isinstance(first, list):
         return [item for part in parts for item in part]
     names = [field.name for field in fields(first)]
-    return type(first)(**{name: _joined([getattr(part, name) for part in parts]) for name in names})
+    return type(first)(**{name: joined([getattr(part, name) for part in parts]) for name in names})

@@ -262,11 +262,11 @@ def _summary(draws: Draws, log_weight: Tensor, log_likelihood: Tensor) -> Region
     held = weight.gather(1, order)
     # Half of a point's own weight lies inside of it.
     held = held.cumsum(1) - held / 2
-    radii = [_interpolated(held, squared, level).sqrt() for level in (0.68, 0.95)]
+    radii = [interpolated(held, squared, level).sqrt() for level in (0.68, 0.95)]
     return Region(shape.masked_fill(~seen[:, None, None], torch.nan), *radii)
 
 
-def _interpolated(held: Tensor, squared: Tensor, level: float) -> Tensor:
+def interpolated(held: Tensor, squared: Tensor, level: float) -> Tensor:
     """Value (M,) of rising ``squared`` (M, K) where rising ``held`` (M, K) reaches ``level``."""
     last = held.shape[1] - 1
     after = (held < level).sum(1).clamp(1, last)[:, None]

@@ -1,0 +1,209 @@
+"""Ellipses, ellipsoids and intervals of depth that hold their share of the posterior probability.
+
+Places are drawn around the solution and weighed by likelihood over density of drawing (see
+:mod:`seisvision.location.posterior`, which does this for distances), all places and all depths within the limits being
+equally likely beforehand. Where the times change in straight lines over the region, which is most of the time, the
+derivatives at the solution give the times of the draws; elsewhere they come from the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seisvision.earth.unit_vectors import moved
+from seisvision.location import student
+from seisvision.location.arrivals.descent import State
+from seisvision.location.arrivals.problem import LEAST, Prediction, Problem, predicted, prior_cost, terms
+from seisvision.location.posterior import FEWEST_EFFECTIVE, SHAPE_LEVEL, interpolated
+
+LEVELS = (0.68, 0.95)
+FEW_DRAWS = 96
+MANY_DRAWS = 384
+TAIL_DOF = 5
+WIDER = 1.25
+PAIRS_AT_ONCE = 200_000
+NEARLY_LINEAR = 0.3
+"""Root mean square over the picks, in sigmas, by which times two standard deviations away may leave the straight line."""
+SHALLOW_SIGMAS = 2.5
+"""A limit of the depth this close, in standard deviations, cuts the region."""
+ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Regions:
+    """What holds 68 and 95 % around M solutions: radii times the square roots of the shapes."""
+
+    shape_km2: Tensor
+    """(M, 3, 3) north, east and down: mean squares of the draws about the solution."""
+    horizontal: Tensor
+    """(M, 2) radii of the ellipse, by level."""
+    spatial: Tensor
+    """(M, 2) radii of the ellipsoid."""
+    depth_km: Tensor
+    """(M, 2) half-widths of the interval of depth."""
+    depth_spread_km: Tensor
+    """(M,) standard deviation of the depth about its mean."""
+    seen: Tensor
+    """(M,) bool: enough draws count."""
+
+
+@cache
+def unit_draws(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws (K, 3) of a Student distribution of unit scale and their log densities (K,), the same ones always."""
+    from scipy.stats import f, qmc
+
+    points = qmc.Sobol(3, scramble=True, rng=3407).random(1 << (count - 1).bit_length())[:count]
+    radius = np.sqrt(3 * f.ppf((np.arange(count) + 0.5) / count, 3, TAIL_DOF))[np.argsort(np.argsort(points[:, 0]))]
+    height, turn = 2 * points[:, 1] - 1, 2 * np.pi * points[:, 2]
+    across = np.sqrt(1 - height**2)
+    direction = np.stack([across * np.cos(turn), across * np.sin(turn), height], 1)
+    return radius[:, None] * direction, -(TAIL_DOF + 3) / 2 * np.log1p(radius**2 / TAIL_DOF)
+
+
+def covariance_km2(problem: Problem, state: State) -> Tensor:
+    """Linearised covariance (M, 3, 3); a depth that nothing bounds has that of its limits."""
+    span = (problem.limits_km[:, 1] - problem.limits_km[:, 0]).clamp_min(1e-3)
+    unit = student.VARIANCE_KNOWN * student.NORMAL_WEIGHT if problem.robust else 1.0
+    information = state.information / unit
+    bound = torch.zeros_like(information)
+    bound[:, 2, 2] = 12 / span.square()
+    bound[:, 0, 0] = bound[:, 1, 1] = 1e-8
+    return torch.linalg.inv(information + bound)
+
+
+def regions(problem: Problem, state: State, there: Prediction, linear_km2: Tensor, other_km: Tensor) -> Regions:
+    """Regions of M solutions.
+
+    Args:
+        problem: M problems.
+        state: their solutions.
+        there: what these predict.
+        linear_km2: (M, 3, 3) linearised covariance.
+        other_km: (M, 3) way to a second solution, NaN where there is none; what is nearer to it does not count.
+    """
+    bent = ~_straight(problem, state, there, linear_km2)
+    found: Regions | None = None
+    for chosen, count in ((~bent, FEW_DRAWS), (bent, MANY_DRAWS)):
+        at_once = max(1, PAIRS_AT_ONCE // (count * max(1, problem.used.shape[1])))
+        for part in chosen.nonzero()[:, 0].split(at_once):
+            some, here = problem.rows(part), state.rows(part)
+            prediction = Prediction(*(value[part] for value in vars(there).values()))
+            draws, log_density = _draws(linear_km2[part], count)
+            cost = _costs(some, here, prediction, draws, straight=count == FEW_DRAWS)
+            along = torch.einsum("mki,mi->mk", draws, other_km[part].nan_to_num(0.0))
+            nearer = along > other_km[part].square().sum(1, keepdim=True).nan_to_num(torch.inf) / 2
+            tempered = -cost * (student.TEMPER_KNOWN if problem.robust else 1.0)
+            depth = here.depth_km[:, None] + draws[..., 2]
+            outside = (depth < some.limits_km[:, :1]) | (depth > some.limits_km[:, 1:]) | nearer
+            summary = _summary(draws, (tempered - log_density).masked_fill(outside, -torch.inf), tempered)
+            found = found or Regions(
+                *(value.new_zeros((len(bent), *value.shape[1:])) for value in vars(summary).values())
+            )
+            for whole, values in zip(vars(found).values(), vars(summary).values(), strict=True):
+                whole[part] = values
+    assert found is not None
+    return found
+
+
+def _straight(problem: Problem, state: State, there: Prediction, linear_km2: Tensor) -> Tensor:
+    """Bool (M,): the times are straight lines over the region, and the limits of the depth do not cut it."""
+    sigma_depth = linear_km2[:, 2, 2].sqrt()
+    room = torch.minimum(state.depth_km - problem.limits_km[:, 0], problem.limits_km[:, 1] - state.depth_km)
+    straight = room > SHALLOW_SIGMAS * sigma_depth
+    rows = straight.nonzero()[:, 0]
+    some, here = problem.rows(rows), state.rows(rows)
+    values, axes = torch.linalg.eigh(linear_km2[rows])
+    weight = some.used / some.sigma_s.square()
+    for axis in (2, 1):
+        for side in (2.0, -2.0):
+            step = side * axes[:, :, axis] * values[:, axis, None].clamp_min(0).sqrt()
+            actual = predicted(some, moved(here.point, step[:, 0], step[:, 1]), here.depth_km + step[:, 2]).travel_s
+            line = there.travel_s[rows] + (there.slowness[rows] @ step[:, :, None])[..., 0]
+            off = actual - line
+            off = off - ((weight * off).sum(1) / weight.sum(1))[:, None]
+            mean_square = (weight * off.square()).sum(1) / some.count
+            straight[rows] &= mean_square < NEARLY_LINEAR**2
+    return straight
+
+
+def _draws(linear_km2: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Steps (M, K, 3) from the solutions and their log density (M, K)."""
+    unit, log_unit = (torch.as_tensor(values).to(linear_km2) for values in unit_draws(count))
+    root = WIDER * torch.linalg.cholesky(linear_km2)
+    return unit @ root.transpose(1, 2), log_unit[None].expand(len(root), -1)
+
+
+def _costs(problem: Problem, state: State, there: Prediction, draws: Tensor, *, straight: bool) -> Tensor:
+    """Negative log likelihood (M, K) of the draws, with the origin time that suits each best."""
+    m, k = draws.shape[:2]
+    many = torch.arange(m, device=draws.device).repeat_interleave(k)
+    step = draws.flatten(0, 1)
+    point, depth = moved(state.point[many], step[:, 0], step[:, 1]), state.depth_km[many] + step[:, 2]
+    if straight:
+        travel = there.travel_s[:, None] + draws @ there.slowness.transpose(1, 2)
+        # Single precision after the difference: these are the largest arrays of all.
+        delay = (problem.time_s - state.origin_s[:, None])[:, None] - travel
+        wide = _Wide(problem, k, delay)
+    else:
+        travel = predicted(problem.rows(many), point, depth).travel_s.reshape(m, k, -1)
+        wide = _Wide(problem, k, (problem.time_s - state.origin_s[:, None])[:, None] - travel)
+    extra = prior_cost(problem.rows(many), point, depth)[0] if _has_prior(problem) else 0.0
+    return wide.cost.double().reshape(m, k) + (extra.reshape(m, k) if isinstance(extra, Tensor) else extra)
+
+
+class _Wide:
+    """Cost of delays (M, K, S) about the origin time, in single precision."""
+
+    def __init__(self, problem: Problem, k: int, delay: Tensor) -> None:
+        waiting = problem.waiting[:, None] if bool(problem.waiting.any()) else None
+        used = problem.used[:, None]
+        late = delay.float()
+        precision = (1 / problem.sigma_s).float()[:, None]
+        origin = torch.zeros_like(late[..., 0])
+        for _ in range(ROUNDS):
+            found = terms((late - origin[..., None]) * precision, used, waiting, robust=problem.robust)
+            push = (found.slope * precision).sum(-1)
+            origin = origin + push / (found.stiffness * precision.square()).sum(-1).clamp_min(LEAST)
+        self.cost = terms((late - origin[..., None]) * precision, used, waiting, robust=problem.robust).cost
+
+
+def _has_prior(problem: Problem) -> bool:
+    return bool(problem.prior_sigma_km.isfinite().any())
+
+
+def _summary(draws: Tensor, log_weight: Tensor, log_likelihood: Tensor) -> Regions:
+    weight = (log_weight - log_weight.amax(1, keepdim=True)).exp().nan_to_num(0.0)
+    weight = weight / weight.sum(1, keepdim=True).clamp_min(LEAST)
+    seen = (weight.square().sum(1) < 1 / FEWEST_EFFECTIVE) & (weight.sum(1) > 0.5)
+    order = log_likelihood.argsort(1, descending=True)
+    mass = weight.gather(1, order).cumsum(1)
+    # Few far draws of great weight would otherwise turn the axes; the radii, taken from all, still count them.
+    likely = torch.zeros_like(weight).scatter(1, order, (mass <= SHAPE_LEVEL).to(weight.dtype)) * weight
+    likely = likely / likely.sum(1, keepdim=True).clamp_min(LEAST)
+    shape = torch.einsum("mk,mki,mkj->mij", likely, draws, draws)
+    shape = shape + 1e-8 * torch.eye(3, dtype=shape.dtype, device=shape.device)
+    mean = (weight * draws[..., 2]).sum(1)
+    spread = (weight * (draws[..., 2] - mean[:, None]).square()).sum(1).sqrt()
+    plane = _radii(draws[..., :2], shape[:, :2, :2], weight)
+    return Regions(shape, plane, _radii(draws, shape, weight), _depths(draws[..., 2], weight), spread, seen)
+
+
+def _radii(draws: Tensor, shape: Tensor, weight: Tensor) -> Tensor:
+    """Radii (M, 2) within which 68 and 95 % of the weight lie."""
+    squared = (draws @ torch.linalg.inv(shape) * draws).sum(-1)
+    squared, order = squared.sort(1)
+    held = weight.gather(1, order)
+    held = held.cumsum(1) - held / 2
+    return torch.stack([interpolated(held, squared, level) for level in LEVELS], 1).sqrt()
+
+
+def _depths(down: Tensor, weight: Tensor) -> Tensor:
+    away, order = down.abs().sort(1)
+    held = weight.gather(1, order)
+    held = held.cumsum(1) - held / 2
+    return torch.stack([interpolated(held, away, level) for level in LEVELS], 1)
