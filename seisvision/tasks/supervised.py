@@ -148,12 +148,12 @@ class SupervisedTask(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: dict[str, Any], batch_index: int) -> None:
         """Log the loss after the last batch, before anything that happens at the end of the epoch asks for it."""
         if self.trainer.is_last_batch:
-            self._log_loss("train", on_step=False, on_epoch=True)
+            self._log_loss("train")
 
-    def _log_loss(self, part: str, **when: bool) -> None:
+    def _log_loss(self, part: str) -> None:
         """Log the mean loss of an epoch: once, for Lightning's own sum of it takes a millisecond a batch."""
         summed, n_samples = self._losses.pop(part)
-        self.log(f"{part}/loss", summed / n_samples, batch_size=1, sync_dist=True, **when)
+        self.log(f"{part}/loss", summed / n_samples, batch_size=1, sync_dist=True, on_step=False, on_epoch=True)
 
     def on_train_epoch_end(self) -> None:
         """Log the running metrics of the training events as the network saw them."""

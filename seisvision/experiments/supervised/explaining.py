@@ -210,4 +210,4 @@ def _said(task: SupervisedTask, output: Output, batch: dict[str, Any]) -> Predic
 
 def _write_arrays(path: Path, **arrays: Any) -> None:
     with whole_file(path) as partial:
-        np.savez_compressed(partial, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(partial, **arrays)
