@@ -171,11 +171,11 @@ def test_names_at_the_place_of_a_derived_column_are_of_its_kind(data_dir: Path, 
 
 
 def test_travel_times_and_bins_are_learnt_like_any_column(data_dir: Path, tmp_path: Path) -> None:
-    derive = "dataset.derive={path_p_travel_s: {_target_: seisvision.data.TravelTime, phase: P}}"
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}"]
-    asked = plain_config(["experiment=offset_local", "task=single_station", *SET, derive, *folders])
+    # The task brings the derived column along, to any set.
+    asked = plain_config(["experiment=offset_local", "task=single_station", *SET, *folders])
     data = build_data(Settings.of(asked), build_view(asked["view"]))
-    travel_s, offset_km = (data.parts["test"].targets[name] for name in ("path_p_travel_s", "path_ep_distance_km"))
+    travel_s, offset_km = (data.parts["test"].targets[name] for name in ("p_travel_s", "path_ep_distance_km"))
     assert np.corrcoef(travel_s, offset_km)[0, 1] > 0.8 and (travel_s > 0).all()
     asked = config(data_dir, tmp_path, DEPTHS, OF_DEPTHS)
     data = build_data(Settings.of(asked), build_view(asked["view"]))
