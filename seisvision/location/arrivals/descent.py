@@ -14,7 +14,7 @@ from torch import Tensor
 from seisvision.earth.unit_vectors import moved
 from seisvision.location.arrivals.problem import LEAST, Prediction, Problem, origin_s, predicted, prior_cost, terms
 
-MAX_ITERATIONS = 60
+MAX_ITERATIONS = 30
 CONVERGED_KM = 2e-3
 LONGEST_STEP_KM = 300.0
 FIRST_DAMPING = 1e-2
@@ -75,6 +75,7 @@ def descend(
     depth_km: Tensor,
     start_s: Tensor | None = None,
     max_iterations: int = MAX_ITERATIONS,
+    converged_km: float = CONVERGED_KM,
 ) -> State:
     """Nearest minimum from places (M, 3) and depths (M,), within the limits of the depth.
 
@@ -87,14 +88,12 @@ def descend(
     damping, active = torch.full_like(depth_km, FIRST_DAMPING), problem
     for _ in range(max_iterations):
         step = _step(state, damping, active.limits_km)
-        depth = torch.minimum(
-            torch.maximum(state.depth_km + step[:, 2], active.limits_km[:, 0]), active.limits_km[:, 1]
-        )
+        depth = (state.depth_km + step[:, 2]).clamp(active.limits_km[:, 0], active.limits_km[:, 1])
         trial = moved(state.point, step[:, 0], step[:, 1])
         there, _ = evaluated(active, trial, depth, state.origin_s + (state.pull * step).sum(1))
         better = there.cost <= state.cost
         state = State(*(_choose(better, a, b) for a, b in zip(vars(there).values(), vars(state).values(), strict=True)))
-        short = (torch.linalg.vector_norm(step, dim=1) < CONVERGED_KM) & (damping < FREE_DAMPING)
+        short = (torch.linalg.vector_norm(step, dim=1) < converged_km) & (damping < FREE_DAMPING)
         damping = torch.where(better, damping / 10, damping * 10)
         going = ~short & (damping < MOST_DAMPING)
         for whole, part in zip(vars(final).values(), vars(state).values(), strict=True):

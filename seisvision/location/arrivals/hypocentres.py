@@ -58,7 +58,7 @@ class Hypocentres:
     ellipsoid68: Ellipsoid
     ellipsoid95: Ellipsoid
     scale: Tensor
-    """(B,) factor that the sigmas were multiplied by: 1, or more where the residuals are larger than chance explains."""
+    """(B,) factor on the sigmas: 1, or more where the residuals are larger than chance explains."""
     residual_s: Tensor
     """(B, S) observed minus predicted arrival, static corrections taken off; NaN where a pick was not used."""
     weight: Tensor

@@ -17,7 +17,7 @@ from seisvision.location.arrivals.descent import State, evaluated
 from seisvision.location.arrivals.hypocentres import Ellipsoid, Hypocentres, Prior
 from seisvision.location.arrivals.posterior import Regions, covariance_km2, regions
 from seisvision.location.arrivals.problem import Prediction, Problem, degrees_turned, geocentric_km, terms
-from seisvision.location.arrivals.starts import minima
+from seisvision.location.arrivals.starts import Minima, minima
 from seisvision.location.locate import joined
 from seisvision.location.uncertainty import MISFIT_P_VALUE, Ellipse, azimuthal_gap_deg, chi_square2
 
@@ -36,8 +36,8 @@ UNRESOLVED = 0.22
 LARGEST_ELLIPSE_KM = 500.0
 SECOND_EXCESS = 3.0
 """Negative log likelihood (half of chi-square) above the best, up to which a second solution fits as well."""
-NORMAL2, NORMAL3 = chi_square2(0.68), 3.5059
-"""Squared radii that hold 68 % of normal distributions in two and three dimensions."""
+NORMAL3, CHI_SQUARE3_95 = 3.5059, 7.8147
+"""Squared radii that hold 68 and 95 % of normal distributions in three dimensions."""
 SCALE_ROUNDS = 2
 
 
@@ -100,10 +100,8 @@ def locate_arrivals(
     parts = []
     for rows in torch.arange(b, device=given.mask.device).split(max(1, PAIRS_AT_ONCE // max(1, s))):
         some = Given(*(None if value is None else value[rows] for value in vars(given).values()))  # type: ignore[arg-type]
-        early = (
-            None if prior is None else Prior(*(torch.as_tensor(value)[rows.cpu()] for value in vars(prior).values()))
-        )
-        parts.append(_locate_some(some, table, early, limits, robust=robust))
+        known = None if prior is None else Prior(*(torch.as_tensor(one)[rows.cpu()] for one in vars(prior).values()))
+        parts.append(_locate_some(some, table, known, limits, robust=robust))
     return joined(parts) if parts else _locate_some(given, table, prior, limits, robust=robust)
 
 
@@ -171,10 +169,9 @@ def n_stations(problem: Problem) -> Tensor:
 def _solved(problem: Problem, *, known: bool) -> _Found:
     scale = torch.ones_like(problem.limits_km[:, 0])
     estimated = torch.full_like(scale, not known, dtype=torch.bool)
-    event, state = minima(problem)
-    best = torch.searchsorted(event, torch.arange(len(scale), device=event.device))
+    found = minima(problem)
     for _ in range(SCALE_ROUNDS):
-        fitted, unlikely = _fitted_scale(problem, state.rows(best))
+        fitted, unlikely = _fitted_scale(problem, found.best)
         again = (unlikely | (estimated & (problem.count > 4))) & ((fitted - 1).abs() > 0.02)
         if not again.any():
             break
@@ -182,16 +179,14 @@ def _solved(problem: Problem, *, known: bool) -> _Found:
         estimated = estimated | unlikely
         factor = torch.where(again, fitted.clamp_min(1e-3), 1.0)
         scale, problem = scale * factor, replace(problem, sigma_s=problem.sigma_s * factor[:, None])
-        event, state = minima(problem)
-        best = torch.searchsorted(event, torch.arange(len(scale), device=event.device))
-    chosen = state.rows(best)
-    chosen, there = evaluated(problem, chosen.point, chosen.depth_km, chosen.origin_s)
-    linear = covariance_km2(problem, chosen)
-    second, ambiguous = _second(event, state, best, linear)
-    other = _way_km(chosen, second, ambiguous)
-    return _Found(
-        chosen, there, second, ambiguous, scale, estimated, regions(problem, chosen, there, linear, other), problem
-    )
+        rows = again.nonzero()[:, 0]
+        found = found.replaced(rows, minima(problem.rows(rows)))
+    best, there = evaluated(problem, found.best.point, found.best.depth_km, found.best.origin_s)
+    linear = covariance_km2(problem, best)
+    ambiguous = _fits_as_well(found, linear)
+    other = _way_km(best, found.second, ambiguous)
+    region = regions(problem, best, there, linear, other)
+    return _Found(best, there, found.second, ambiguous, scale, estimated, region, problem)
 
 
 def _fitted_scale(problem: Problem, state: State) -> tuple[Tensor, Tensor]:
@@ -204,14 +199,11 @@ def _fitted_scale(problem: Problem, state: State) -> tuple[Tensor, Tensor]:
     return fitted, (problem.count > 4) & (tail < MISFIT_P_VALUE)
 
 
-def _second(event: Tensor, state: State, best: Tensor, linear_km2: Tensor) -> tuple[State, Tensor]:
-    """The best other minimum (M,) that fits as well and lies outside of the 95 % region, and whether there is one."""
-    after = (best + 1).clamp_max(len(event) - 1)
-    other, first = state.rows(after), state.rows(best)
-    there = (after > best) & (event[after] == event[best]) & (other.cost - first.cost < SECOND_EXCESS)
-    way = _way_km(first, other, there).nan_to_num(0.0)
-    outside = torch.einsum("mi,mij,mj->m", way, torch.linalg.inv(linear_km2), way) > 7.8
-    return other, there & outside
+def _fits_as_well(found: Minima, linear_km2: Tensor) -> Tensor:
+    """Bool (M,): the second minimum fits as well, and lies outside of the 95 % region of the best."""
+    there = found.has_second & (found.second.cost - found.best.cost < SECOND_EXCESS)
+    way = _way_km(found.best, found.second, there).nan_to_num(0.0)
+    return there & (torch.einsum("mi,mij,mj->m", way, torch.linalg.inv(linear_km2), way) > CHI_SQUARE3_95)
 
 
 def _way_km(first: State, other: State, there: Tensor) -> Tensor:

@@ -23,12 +23,12 @@ from seisvision.location.posterior import FEWEST_EFFECTIVE, SHAPE_LEVEL, interpo
 
 LEVELS = (0.68, 0.95)
 FEW_DRAWS = 96
-MANY_DRAWS = 384
+MANY_DRAWS = 256
 TAIL_DOF = 5
 WIDER = 1.25
 PAIRS_AT_ONCE = 200_000
-NEARLY_LINEAR = 0.3
-"""Root mean square over the picks, in sigmas, by which times two standard deviations away may leave the straight line."""
+NEARLY_LINEAR = 0.4
+"""Sigmas (rms over the picks) by which times two standard deviations away may leave the straight line."""
 SHALLOW_SIGMAS = 2.5
 """A limit of the depth this close, in standard deviations, cuts the region."""
 ROUNDS = 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,7 +18,9 @@ RADII = (0.15, 0.5, 1.2, 3.0)
 DIRECTIONS = 8
 LEAST_APERTURE_KM = 5.0
 START_DEPTH_KM = 10.0
-EARLY_ITERATIONS = 6
+EARLY_ITERATIONS = 8
+ROUGH_KM = 0.1
+ROUGHLY_SAME_KM = 1.0
 SAME_KM = 0.3
 """Minima closer than this are one."""
 HOPELESS = 12.0
@@ -26,20 +29,50 @@ SOFT_SHARE = 0.05
 """Travel times of the candidates are good to this share."""
 
 
-def minima(problem: Problem) -> tuple[Tensor, State]:
-    """Distinct minima: event numbers (N,), in order and the best of each first, and states (N,)."""
+@dataclass(frozen=True)
+class Minima:
+    """The best minimum of M events, and another one where there is one."""
+
+    best: State
+    second: State
+    has_second: Tensor
+    """(M,) bool."""
+
+    def replaced(self, rows: Tensor, part: Minima) -> Minima:
+        """With those of ``part`` at ``rows``."""
+        best, second = (
+            State(*(a.index_copy(0, rows, b) for a, b in zip(vars(old).values(), vars(new).values(), strict=True)))
+            for old, new in ((self.best, part.best), (self.second, part.second))
+        )
+        return Minima(best, second, self.has_second.index_copy(0, rows, part.has_second))
+
+
+def minima(problem: Problem) -> Minima:
+    """The best minima that are reached from the starts.
+
+    The first steps are made with sigmas as wide as the starts are rough: with sharp ones the robust loss takes most
+    picks of a rough start for wrong and is at rest anywhere.
+    """
     point, depth_km = starts(problem)
     m, k = point.shape[:2]
     event = torch.arange(m, device=point.device).repeat_interleave(k)
-    early = descend(problem.rows(event), point.flatten(0, 1), depth_km.repeat_interleave(k), None, EARLY_ITERATIONS)
-    kept = distinct(event, early, m)
+    first_s = torch.where(problem.used, problem.time_s, torch.inf).amin(1)
+    last_s = torch.where(problem.used, problem.time_s, -torch.inf).amax(1)
+    rough = replace(problem, sigma_s=torch.hypot(3 * problem.sigma_s, SOFT_SHARE * (last_s - first_s)[:, None]))
+    early = descend(
+        rough.rows(event), point.flatten(0, 1), depth_km.repeat_interleave(k), None, EARLY_ITERATIONS, ROUGH_KM
+    )
+    kept = distinct(event, early, m, ROUGHLY_SAME_KM)
     event, early = event[kept], early.rows(kept)
     found = descend(problem.rows(event), early.point, early.depth_km, early.origin_s)
-    kept = distinct(event, found, m)
-    return event[kept], found.rows(kept)
+    kept = distinct(event, found, m, SAME_KM)
+    event, found = event[kept], found.rows(kept)
+    best = torch.searchsorted(event, torch.arange(m, device=event.device))
+    after = (best + 1).clamp_max(len(event) - 1)
+    return Minima(found.rows(best), found.rows(after), (after > best) & (event[after] == event[best]))
 
 
-def distinct(event: Tensor, state: State, n_events: int) -> Tensor:
+def distinct(event: Tensor, state: State, n_events: int, same_km: float) -> Tensor:
     """Row numbers of the best state of each event and of those elsewhere that are not hopeless; the best first."""
     order = state.cost.argsort(stable=True)
     order = order[event[order].argsort(stable=True)]
@@ -50,13 +83,16 @@ def distinct(event: Tensor, state: State, n_events: int) -> Tensor:
     keep = cost - cost[first[event]] < HOPELESS
     for back in range(1, int(rank.max()) + 1 if len(rank) else 1):
         # Compared with every better one of its event, kept or not: what is near a repetition is one too.
-        near = torch.linalg.vector_norm(place[back:] - place[:-back], dim=1) < SAME_KM
+        near = torch.linalg.vector_norm(place[back:] - place[:-back], dim=1) < same_km
         keep[back:] &= ~(near & (event[back:] == event[:-back]))
     return order[keep]
 
 
 def starts(problem: Problem) -> tuple[Tensor, Tensor]:
-    """Starts (M, 3, 3), the best of the rings, the best far from it, and the mirror image of the best, and depths (M,)."""
+    """Starts (M, 3, 3) and their depths (M,).
+
+    They are the best of the rings, the best far from it, and the mirror image of the best.
+    """
     rows = torch.arange(len(problem.used), device=problem.used.device)
     nearest = torch.where(problem.used, problem.time_s, torch.inf).argmin(1)
     foot = problem.foot_km
@@ -90,9 +126,8 @@ def _rings(centre: Tensor, aperture_km: Tensor) -> Tensor:
         centre.new_tensor(RADII), torch.arange(DIRECTIONS, dtype=centre.dtype, device=centre.device), indexing="ij"
     )
     # Every other ring is turned, so that directions are closer.
-    angle = (
-        turn.flatten() + 0.5 * (torch.arange(len(RADII), device=centre.device) % 2).repeat_interleave(DIRECTIONS)
-    ) * (2 * math.pi / DIRECTIONS)
+    odd = (torch.arange(len(RADII), device=centre.device) % 2).repeat_interleave(DIRECTIONS)
+    angle = (turn.flatten() + 0.5 * odd) * (2 * math.pi / DIRECTIONS)
     north, east = (aperture_km[:, None] * radius.flatten() * part for part in (angle.cos(), angle.sin()))
     ring = moved(centre[:, None].expand(-1, north.shape[1], -1), north, east)
     return torch.cat([centre[:, None], ring], 1)
