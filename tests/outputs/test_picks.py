@@ -251,3 +251,13 @@ def test_rules_find_a_clear_arrival_and_say_nothing_of_a_dead_trace() -> None:
         assert (clarity[0] > 1).all()
         assert np.isnan(times_s[1]).all()
     assert found["akaike"][0][0, 0] == pytest.approx(10.0, abs=0.03)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+def test_losses_of_several_processes_make_that_of_one(loss: str) -> None:
+    said = output(loss=loss, detection=True)
+    raw = torch.randn(4, len(said.curve_names), T)
+    target = said.truth(batch([[3.0, 5.0], [3.0, NAN], [NAN, NAN], [NAN, 4.0]]))
+    shares = [(raw[rank::2], target[rank::2]) for rank in range(2)]
+    total = sum(said.loss(some, truth) * said.known_weight(truth) for some, truth in shares)
+    assert float(total / said.known_weight(target)) == pytest.approx(float(said.loss(raw, target)), rel=1e-5)
