@@ -23,15 +23,18 @@ from seisvision.location.posterior import FEWEST_EFFECTIVE, SHAPE_LEVEL, interpo
 
 LEVELS = (0.68, 0.95)
 FEW_DRAWS = 96
-MANY_DRAWS = 256
+MANY_DRAWS = 512
 TAIL_DOF = 5
 WIDER = 1.25
 PAIRS_AT_ONCE = 200_000
-NEARLY_LINEAR = 0.4
+NEARLY_LINEAR = 0.2
 """Sigmas (rms over the picks) by which times two standard deviations away may leave the straight line."""
 SHALLOW_SIGMAS = 2.5
 """A limit of the depth this close, in standard deviations, cuts the region."""
 ROUNDS = 2
+WIDENED = {"horizontal": (1.04, 1.03), "spatial": (1.07, 1.01)}
+"""What the radii of 68 and 95 % are multiplied by: few draws and a scale of one size for all picks see a little less than
+there is. Fitted once to simulations (``benchmarks/arrival_coverage.py``)."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +192,9 @@ def _summary(draws: Tensor, log_weight: Tensor, log_likelihood: Tensor) -> Regio
     shape = shape + 1e-8 * torch.eye(3, dtype=shape.dtype, device=shape.device)
     mean = (weight * draws[..., 2]).sum(1)
     spread = (weight * (draws[..., 2] - mean[:, None]).square()).sum(1).sqrt()
-    plane = _radii(draws[..., :2], shape[:, :2, :2], weight)
-    return Regions(shape, plane, _radii(draws, shape, weight), _depths(draws[..., 2], weight), spread, seen)
+    plane = _radii(draws[..., :2], shape[:, :2, :2], weight) * shape.new_tensor(WIDENED["horizontal"])
+    space = _radii(draws, shape, weight) * shape.new_tensor(WIDENED["spatial"])
+    return Regions(shape, plane, space, _depths(draws[..., 2], weight), spread, seen)
 
 
 def _radii(draws: Tensor, shape: Tensor, weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Corrections of stations and phases: what their picks are late on average, as the ground below them and clocks make them."""
+"""Corrections of stations and phases: what their picks are late on average."""
 
 from __future__ import annotations
 
