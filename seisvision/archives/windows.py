@@ -58,7 +58,7 @@ def with_enough(known: np.ndarray, starts: np.ndarray, length: int, least: int) 
 
 
 def bridge_short(samples: np.ndarray, known: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Components (3, T) in which gaps of up to ``longest`` samples are straight lines, and what is known of them then."""
+    """Components (3, T) with gaps of up to ``longest`` samples as straight lines, and what is known of them then."""
     if known.all():
         return samples, known
     samples, known = samples.copy(), known.copy()
