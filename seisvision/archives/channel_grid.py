@@ -95,6 +95,8 @@ def lay_on_grid(segments: Sequence[Segment], span: Span, note: Note) -> ChannelG
     if len(causes["overlap_differs"]):
         grid.known &= ~causes["overlap_differs"]
         grid.samples[~grid.known] = 0.0
+    if grid.known.all():
+        return grid
     missing = ~grid.known
     for reason, flags in causes.items():
         if len(flags):
@@ -129,7 +131,12 @@ def _bad_samples(segments: Sequence[Segment], rate_hz: float) -> list[dict[str, 
 
 def _flat(samples: np.ndarray, shortest: int) -> np.ndarray | None:
     """Samples in runs of one value of at least ``shortest``; None where there is no such run."""
+    half = shortest // 2
     if len(samples) < shortest:
+        return None
+    # A run that long holds a whole stretch of half its length, counted from the first sample.
+    alike = np.flatnonzero(samples[half::half] == samples[:-half:half]) * half
+    if not any((samples[at : at + half] == samples[at]).all() for at in alike.tolist()):
         return None
     changes = np.flatnonzero(samples[1:] != samples[:-1])
     edges = np.concatenate([[-1], changes, [len(samples) - 1]])
@@ -176,14 +183,19 @@ def _place(
     if not sound.any():
         return
     place = slice(begin, begin + len(values))
-    if grid.known[place].any():
+    is_new = not grid.known[place].any()
+    if not is_new:
         begin, disputed = _compare(grid, begin, values, sound, trusted)
         if disputed is not None:
             mark("overlap_differs", begin, _around(disputed, round(DISPUTED_S * span.rate_hz)) & grid.known[place])
         place = slice(begin, begin + len(values))
-    new = sound & ~grid.known[place]
-    grid.samples[place][new] = values[new]
-    grid.known[place] |= new
+    if is_new and sound.all():
+        grid.samples[place] = values
+        grid.known[place] = True
+    else:
+        new = sound & ~grid.known[place]
+        grid.samples[place][new] = values[new]
+        grid.known[place] |= new
     grid.late_s.append((place.start, place.stop, late_s))
 
 

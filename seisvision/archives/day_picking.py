@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from seisvision.archives.around import Around
 from seisvision.archives.channel_grid import FLAT_S, Span
@@ -22,7 +21,14 @@ from seisvision.archives.sensor_grid import SensorGrid, SensorLayout
 from seisvision.archives.settings import PickSettings
 from seisvision.archives.stacking import stack_curves
 from seisvision.archives.units import amplitude_units
-from seisvision.archives.windows import cut_windows, cut_zero_filled, starts_in_blocks, starts_on_grid, with_enough
+from seisvision.archives.windows import (
+    bridge_short,
+    cut_windows,
+    cut_zero_filled,
+    starts_in_blocks,
+    starts_on_grid,
+    with_enough,
+)
 from seisvision.data.importing.series.gaps import runs_of
 from seisvision.data.importing.tables.channel_table import ChannelTable
 from seisvision.data.importing.tables.times import DAY_S, NS
@@ -83,7 +89,7 @@ class DayPicker:
         self._network, self._settings, self._around = network, settings, around
         self._table = ChannelTable() if table is None else table
         self._device = torch.device(device)
-        self.rate_hz = float(network.sampling_rate_hz)
+        self.rate_hz = float(settings.rate_hz or network.sampling_rate_hz)
         self._length = int(network.n_samples)
         self._step = max(1, self._length - round(settings.overlap * self._length))
         blind_s = settings.blind_s
@@ -104,6 +110,8 @@ class DayPicker:
         n_known, n_components = 0, np.zeros(3, dtype=np.int64)
         units = amplitude_units(self._table, sensor_day)
         for owned, grid in self._grids(sensor_day, book):
+            if not grid.rates_hz:
+                continue
             for channel, found in grid.rates_hz.items():
                 rates.setdefault(channel, set()).update(found)
             inside = slice(owned[0] - grid.span.first, owned[1] - grid.span.first)
@@ -164,7 +172,10 @@ class DayPicker:
         """What must be read so that the curves of a piece are those of an endless recording."""
         margin = 0
         if self._settings.windows == "grid":
-            margin = self._length + self._separation + round((FLAT_S + AMPLITUDE_S + 5) * self.rate_hz)
+            # Gaps of up to half a window must be seen whole by all windows that touch them.
+            margin = (
+                self._length + self._length // 2 + self._separation + round((FLAT_S + AMPLITUDE_S + 5) * self.rate_hz)
+            )
         return Span(owned[0] - margin, owned[1] - owned[0] + 2 * margin, self.rate_hz, day * DAY_S * NS)
 
     def _usable(self, grid: SensorGrid, owned: tuple[int, int], book: LossBook, sensor_day: SensorDay) -> np.ndarray:
@@ -173,8 +184,7 @@ class DayPicker:
         if known.all():
             return known
         bridge, shortest = round(BRIDGED_S * self.rate_hz), round(self._settings.shortest_s * self.rate_hz)
-        closed = ~ndimage.binary_opening(~known, np.ones(bridge + 1, dtype=bool)) if bridge else known
-        for begin, end in runs_of(closed):
+        for begin, end in _runs_over(known, bridge):
             # What is cut by the ends of the span may go on beyond them.
             if end - begin < shortest and begin > 0 and end < len(known):
                 known[begin:end] = False
@@ -210,13 +220,15 @@ class DayPicker:
         """Curves (W, K, n_samples) of the phases in all windows."""
         rows = [list(self._network.curve_names).index(phase) for phase in self._network.phases]
         made = np.empty((len(starts), len(rows), self._length), dtype=np.float32)
-        known = grid.known & usable
+        samples, known = grid.samples, grid.known & usable
+        if self._settings.windows == "grid":
+            samples, known = bridge_short(samples, known, self._length // 2)
         for begin in range(0, len(starts), self._settings.batch_size):
             some = starts[begin : begin + self._settings.batch_size]
             if self._settings.windows == "blocks":
-                windows = cut_zero_filled(grid.samples, some.tolist(), self._length, self._order)
+                windows = cut_zero_filled(samples, some.tolist(), self._length, self._order)
             else:
-                windows = cut_windows(grid.samples, known, some.tolist(), self._length, self._order)
+                windows = cut_windows(samples, known, some.tolist(), self._length, self._order)
             with torch.inference_mode():
                 found = self._network.curves(torch.from_numpy(windows).to(self._device))
             made[begin : begin + len(some)] = found[:, rows].float().cpu().numpy()
@@ -274,3 +286,14 @@ class DayPicker:
                 for channel, found in sorted(rates.items())
             )
             book.add_other("two_rates", detail, channels=" ".join(sorted(rates)), seconds=0.0)
+
+
+def _runs_over(known: np.ndarray, bridge: int) -> list[tuple[int, int]]:
+    """Runs of True that gaps of up to ``bridge`` do not part."""
+    runs: list[tuple[int, int]] = []
+    for begin, end in runs_of(known):
+        if runs and begin - runs[-1][1] <= bridge:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((begin, end))
+    return runs

@@ -59,6 +59,11 @@ class SensorLayout:
     def lay_out(self, pieces: Mapping[str, Sequence[Segment]], span: Span, owned: tuple[int, int]) -> SensorGrid:
         """Components from the pieces of every channel; losses are told of the samples that are ``owned`` only."""
         grids: dict[str, ChannelGrid] = {}
+        if not any(pieces.values()):
+            for letter in self._day.letters:
+                self._book.add(self._day.band + letter, "gap", [owned])
+            nothing = np.zeros((3, span.length))
+            return SensorGrid(span, nothing, nothing.astype(bool), [], {}, ("", "", ""))
         for letter in self._day.letters:
             channel = self._day.band + letter
 
@@ -70,16 +75,21 @@ class SensorLayout:
         samples, known = np.zeros((3, span.length)), np.zeros((3, span.length), dtype=bool)
         channels = ["", "", ""]
         for letters, turn in self._plan(pieces):
-            there = np.logical_and.reduce([grids[letter].known for letter in letters])
+            there = grids[letters[0]].known
+            if len(letters) > 1:
+                there = np.logical_and.reduce([grids[letter].known for letter in letters])
             for row, component in enumerate(turn.components):
                 if turn.is_plain:
                     made = grids[letters[row]].samples
                 else:
                     weights = turn.matrix[row]
                     made = sum(w * grids[letter].samples for w, letter in zip(weights, letters, strict=True))
-                new = there & ~known[component]
-                samples[component][new] = np.asarray(made)[new]
-                known[component] |= there
+                if not known[component].any():
+                    samples[component], known[component] = made, there
+                else:
+                    new = there & ~known[component]
+                    samples[component][new] = np.asarray(made)[new]
+                    known[component] |= there
                 channels[component] += "".join(letter for letter in letters if letter not in channels[component])
         first = next((grids[letter] for letter in self._day.letters if grids[letter].known.any()), None)
         rates = {self._day.band + letter: grid.rates_hz for letter, grid in grids.items() if grid.rates_hz}

@@ -57,13 +57,31 @@ def with_enough(known: np.ndarray, starts: np.ndarray, length: int, least: int) 
     return starts[counts[ends] - counts[np.clip(starts, 0, len(known))] >= least]
 
 
+def bridge_short(samples: np.ndarray, known: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Components (3, T) with gaps of up to ``longest`` samples as straight lines, and what is known of them then."""
+    if known.all():
+        return samples, known
+    samples, known = samples.copy(), known.copy()
+    for line, there in zip(samples, known, strict=True):
+        if not there.any() or there.all():
+            continue
+        short = [
+            (begin, end) for begin, end in runs_of(~there) if end - begin <= longest and begin > 0 and end < len(there)
+        ]
+        for begin, end in short:
+            line[begin:end] = np.linspace(line[begin - 1], line[end], end - begin + 2)[1:-1]
+        for begin, end in short:
+            there[begin:end] = True
+    return samples, known
+
+
 def cut_windows(
     samples: np.ndarray, known: np.ndarray, starts: Sequence[int], length: int, order: Sequence[int]
 ) -> np.ndarray:
-    """Windows as the network gets them: gaps are bridged, and every component is free of its mean.
+    """Windows as the network gets them: gaps are bridged, and every component begins at zero.
 
     A gap within a window is a straight line, one at an end keeps the nearest value: what is known is never beside a
-    step. Nothing outside of the window counts. A component of which nothing is known is zero.
+    step. A component of which nothing is known is zero. See :func:`bridge_short` for the gaps that are many.
 
     Args:
         samples: (3, T) Z, N, E.
@@ -75,15 +93,16 @@ def cut_windows(
     Returns:
         (B, C, length) float32.
     """
-    windows = np.empty((len(starts), len(order), length))
+    windows = np.empty((len(starts), len(order), length), dtype=np.float32)
     for row, start in enumerate(starts):
         for place, component in enumerate(order):
-            windows[row, place] = samples[component, start : start + length]
             there = known[component, start : start + length]
+            line = samples[component, start : start + length]
             if not there.all():
-                windows[row, place] = _bridged(windows[row, place], there)
-    windows -= windows.mean(axis=-1, keepdims=True)
-    return windows.astype(np.float32)
+                line = _bridged(line, there)
+            # In the precision of the recording: an offset may be large beside what moves.
+            np.subtract(line, line[0], out=windows[row, place], casting="same_kind")
+    return windows
 
 
 def _bridged(samples: np.ndarray, known: np.ndarray) -> np.ndarray:

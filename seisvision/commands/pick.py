@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--windows", default="grid", help="grid (default), or blocks: as SeisBench lays and fills them")
     parser.add_argument("--piece", type=float, default=7200.0, metavar="S", help="read and computed at a time (7200)")
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="windows at a time (32)")
+    parser.add_argument(
+        "--rate", type=float, metavar="HZ", help="give recordings to the network at this rate instead of its own"
+    )
     parser.add_argument("--bands", nargs="+", default=[], metavar="HH", help="pick only these, the first one there is")
     parser.add_argument("--all-sensors", action="store_true", help="pick every sensor of a station, not the best one")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: a GPU where there is one)")
@@ -84,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         args.windows,
         args.piece,
         args.batch_size,
+        args.rate,
         tuple(args.bands),
         args.all_sensors,
     )

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,13 @@ from seisvision.data.importing.tables.times import NS
 
 Content = bytes | mmap.mmap
 DATA = re.compile(rb"[0-9 \x00]{6}[DRQM][ \x00]|MS\x03")
+MS3 = re.compile(rb"MS\x03")
 CONTROL = re.compile(rb"[0-9 ]{6}[VAST][ *]")
 """Control headers of full SEED volumes: volume, abbreviations, stations, time spans."""
 BLANK = b"\x00\xff \r\n\t"
 """Bytes that fill blocks without a record."""
+BTIME = {"year": 20, "day": 22, "fraction": 28}
+"""Places of words in a header; hour, minute and second are single bytes between them."""
 HEADER_BYTES, SHORTEST_HEADER_BYTES = 48, 40
 KINDS = bytes(ord("L") if byte in b"DRQM" else ord("G") if byte in b" \x00" else ord("-") for byte in range(256))
 """Letter of quality and what follows it, the rarest bytes of a header: looked for first, as patterns take long."""
@@ -78,7 +82,18 @@ def _is_regular(content: Content) -> bool:
     alike = bool((heads[:, 6:] == heads[0, 6:]).all() and digits.min() >= ord("0") and digits.max() <= ord("9"))
     del records
     # A record that lost its end holds the next ones.
-    return alike and not (_header_starts(content) % length).any()
+    return alike and not _has_header_within(content, length)
+
+
+def _has_header_within(content: Content, length: int) -> bool:
+    """Whether anything looks like the header of a record that is not at a multiple of ``length``."""
+    for begin in range(0, len(content), BLOCK_BYTES):
+        kinds = np.frombuffer(content[begin : begin + BLOCK_BYTES + 1].translate(KINDS), np.uint8)
+        found = begin - 6 + np.flatnonzero((kinds[:-1] == ord("L")) & (kinds[1:] == ord("G")))
+        for at in found[found % length != 0].tolist():
+            if at >= 0 and DATA.match(content, at) and _looks_true(content, at):
+                return True
+    return any(match.start() % length and _looks_true(content, match.start()) for match in re.finditer(MS3, content))
 
 
 def whole_records(content: Content) -> tuple[list[slice], list[Refusal]]:
@@ -222,15 +237,51 @@ class SoundFile:
     def __init__(self, path: Path, losses: list[Refusal]) -> None:
         self.path = path
         with _opened(path) as content:
-            self._content = None if _is_regular(content) else _sound_content(content, losses)
+            self._is_regular = _is_regular(content)
+            self._content = None if self._is_regular else _sound_content(content, losses)
+            self._starts_ns = _record_starts_ns(content) if self._is_regular else None
+            self._n_bytes = len(content)
 
     def read(self, request: Request) -> list[Segment]:
-        """Read what is asked for; see :func:`read_mseed`."""
-        if self._content is None:
-            with contextlib.suppress(RuntimeError, UnicodeEncodeError):
-                return mark_blank_networks(_segments(self.path, request))
-        content = self.path.read_bytes() if self._content is None else self._content
-        return mark_blank_networks(_read_buffer(content, request))
+        """Read what is asked for; see :func:`read_mseed`. Of a regular file only the records of that time are read."""
+        content = self._content
+        if content is None:
+            content = self._records_of(request.span_ns)
+        return mark_blank_networks(_read_buffer(content, request)) if content else []
+
+    def _records_of(self, span_ns: tuple[int, int] | None) -> bytes:
+        starts = self._starts_ns
+        first, last, length = 0, self._n_bytes, 0
+        if span_ns is not None and starts is not None and len(starts) > 1:
+            length = self._n_bytes // len(starts)
+            # A record ends before the next begins; one more on either side for clocks that tell it otherwise.
+            inside = np.flatnonzero((starts[1:] >= span_ns[0]) & (starts[:-1] <= span_ns[1]))
+            at_end = len(starts) - 1 if starts[-1] <= span_ns[1] else -1
+            chosen = [*inside[:1].tolist(), *inside[-1:].tolist(), *([at_end] if at_end >= 0 else [])]
+            if not chosen:
+                return b""
+            first, last = (max(0, min(chosen) - 1)) * length, min((max(chosen) + 2) * length, self._n_bytes)
+        with self.path.open("rb") as file:
+            file.seek(first)
+            return file.read(last - first)
+
+
+def _record_starts_ns(content: Content) -> np.ndarray | None:
+    """Start (N,) of every record of a regular file of one channel in the order of time; else None."""
+    length = _record_length(content, 0)
+    records = np.frombuffer(content, np.uint8).reshape(-1, length or 1)
+    heads = records[:, 8:30].copy()
+    del records
+    if not (heads[:, :12] == heads[0, :12]).all():
+        return None
+    order = _order(bytes(content[:HEADER_BYTES]))
+    words = {name: heads[:, at - 8 : at - 6].copy().view(f"{order}u2")[:, 0] for name, at in BTIME.items()}
+    years, inverse = np.unique(words["year"].astype(np.int64), return_inverse=True)
+    first_days = np.array([date(int(year), 1, 1).toordinal() - date(1970, 1, 1).toordinal() for year in years])
+    days = first_days[inverse] + words["day"] - 1
+    seconds = days * 86400 + heads[:, 16] * np.int64(3600) + heads[:, 17] * np.int64(60) + heads[:, 18]
+    starts = seconds * NS + words["fraction"].astype(np.int64) * 100_000
+    return starts if (np.diff(starts) >= 0).all() else None
 
 
 def mended(request: Request) -> io.BytesIO:
