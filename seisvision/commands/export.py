@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write, and print the paths."""
-    from seisvision.experiments.waveforms.seisbench_export import export_to_seisbench
+    from seisvision.experiments.waveforms.pickers import export_to_seisbench
 
     for path in export_to_seisbench(args.run, args.out):
         say(str(path))

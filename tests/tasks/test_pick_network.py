@@ -10,8 +10,7 @@ import torch
 
 from seisvision.commands import export
 from seisvision.errors import CheckpointError, ConfigurationError
-from seisvision.experiments.waveforms.pickers import open_picker
-from seisvision.experiments.waveforms.seisbench_export import export_to_seisbench
+from seisvision.experiments.waveforms.pickers import export_to_seisbench, open_picker
 from seisvision.models.waveforms.pick_net import PickNet
 from seisvision.models.waveforms.unet1d import UNet1d
 from seisvision.outputs.picks.output import PickOutput

@@ -1,8 +1,9 @@
-"""A network that picks, from wherever it is stored: a run, its checkpoint, published weights or those of SeisBench."""
+"""Networks that pick, from wherever they are stored: runs, published weights, those of SeisBench; and back to it."""
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,19 @@ import torch
 
 from seisvision.errors import CheckpointError
 from seisvision.experiments.waveforms.trained import TrainedNetwork
+from seisvision.files import whole_file, write_text
 from seisvision.models.waveforms.unet1d import SEISBENCH_SAMPLES
 from seisvision.plain_files import read_text
 from seisvision.records.checkpoint import find_checkpoint
 from seisvision.records.trust.contents import check_archive
-from seisvision.tasks.pick_network import PickNetwork, phasenet_of
+from seisvision.tasks.pick_network import SEISBENCH_ORDER, PickNetwork, phasenet_of, seisbench_weights
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT = ".ckpt"
+VERSION = "1"
+REQUIREMENT = "0.3.0"
+"""Least version of SeisBench that reads this description."""
 
 
 def open_picker(path: Path, order: str = "NPS", components: str = "ENZ") -> PickNetwork:
@@ -87,3 +94,46 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
         raise CheckpointError(f"{path} holds something else than weights by name; give a state dict.")
     return dict(found)
+
+
+def export_to_seisbench(path: Path, out: Path) -> tuple[Path, Path]:
+    """Write ``OUT.pt.v1`` and ``OUT.json.v1``, for ``seisbench.models.PhaseNet.load(OUT, version_str="1")``.
+
+    Args:
+        path: run folder, checkpoint or weights, see :func:`~seisvision.experiments.waveforms.pickers.open_picker`.
+        out: beginning of the paths.
+
+    Raises:
+        CheckpointError: it cannot be read.
+        ConfigurationError: it is no network that SeisBench knows.
+    """
+    network = open_picker(path)
+    weights = seisbench_weights(network)
+    if network.n_samples != SEISBENCH_SAMPLES:
+        log.warning(
+            "These weights learnt from windows of %d samples, and SeisBench asks its PhaseNet with %d, where zeros "
+            "stand elsewhere: picks may come up to 30 ms late. Train with view.n_samples=%d and a window as long.",
+            network.n_samples, SEISBENCH_SAMPLES, SEISBENCH_SAMPLES,
+        )  # fmt: skip
+    description = {
+        "weights_docstring": f"{path.name}, exported from seisvision.",
+        "weights_version": VERSION,
+        "model_args": {
+            "component_order": network.components,
+            "in_channels": len(network.components),
+            "classes": len(SEISBENCH_ORDER),
+            "phases": SEISBENCH_ORDER,
+            "sampling_rate": network.sampling_rate_hz,
+            "norm": network.view.normalise,
+            "norm_amp_per_comp": False,
+            "norm_detrend": False,
+        },
+        "seisbench_requirement": REQUIREMENT,
+        "default_args": {f"{phase}_threshold": network.output.threshold for phase in network.phases},
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    written = out.with_name(f"{out.name}.pt.v{VERSION}"), out.with_name(f"{out.name}.json.v{VERSION}")
+    with whole_file(written[0]) as partial:
+        torch.save(weights, partial)
+    write_text(written[1], json.dumps(description, indent=2) + "\n")
+    return written
