@@ -76,7 +76,8 @@ def locate_arrivals(
         prior: what is known of the hypocentres beforehand.
         depth_limits_km: least and greatest depth; None: those of the table, from the datum or the highest station on.
         statics: (B, S) corrections (s) that are taken off the times, as `fit_statics` gives them.
-        not_yet: bool (B, S): the station had not seen the phase until the time, which early warning can use.
+        not_yet: bool (B, S): the station had not seen the phase until the time, which early warning can use. Such
+            stations count where it is asked whether there are enough.
         robust: False for least squares.
 
     Raises:
@@ -145,9 +146,10 @@ def _locate_some(
 def _refusals(problem: Problem) -> list[str]:
     """B texts: why an event cannot be located, or nothing."""
     texts = []
-    stations = n_stations(problem)
-    for n, places in zip(problem.used.sum(1).tolist(), stations.tolist(), strict=True):
-        if n == 0:
+    seen = problem.used | problem.waiting
+    stations = n_stations(problem, seen)
+    for arrived, n, places in zip(problem.used.sum(1).tolist(), seen.sum(1).tolist(), stations.tolist(), strict=True):
+        if arrived == 0:
             texts.append("no usable pick: give P or S times at stations with coordinates")
         elif places < FEWEST_STATIONS:
             texts.append(f"{places} stations: give picks at {FEWEST_STATIONS} or more")
@@ -158,12 +160,12 @@ def _refusals(problem: Problem) -> list[str]:
     return texts
 
 
-def n_stations(problem: Problem) -> Tensor:
-    """Different places (M,) with picks."""
+def n_stations(problem: Problem, seen: Tensor) -> Tensor:
+    """Different places (M,) of the picks (M, S) that are ``seen``."""
     apart = (problem.foot_km[:, :, None] - problem.foot_km[:, None]).abs().amax(3) > 1e-3
-    both = problem.used[:, :, None] & problem.used[:, None]
+    both = seen[:, :, None] & seen[:, None]
     repeated = (~apart & both).tril(-1).any(2)
-    return (problem.used & ~repeated).sum(1)
+    return (seen & ~repeated).sum(1)
 
 
 def _solved(problem: Problem, *, known: bool) -> _Found:
@@ -307,7 +309,7 @@ def _described(
         **ellipses,
         **ellipsoids,
         n_picks=problem.used.sum(1),
-        n_stations=n_stations(problem),
+        n_stations=n_stations(problem, problem.used),
         ambiguous=ambiguous,
         located=located,
         reason=reason,

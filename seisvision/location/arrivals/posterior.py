@@ -25,7 +25,8 @@ LEVELS = (0.68, 0.95)
 FEW_DRAWS = 96
 MANY_DRAWS = 512
 TAIL_DOF = 5
-WIDER = 1.25
+WIDER = {FEW_DRAWS: 1.25, MANY_DRAWS: 2.0}
+"""Draws lie this many times wider than the linearised region, which may be too small where times bend."""
 PAIRS_AT_ONCE = 200_000
 NEARLY_LINEAR = 0.2
 """Sigmas (rms over the picks) by which times two standard deviations away may leave the straight line."""
@@ -33,8 +34,8 @@ SHALLOW_SIGMAS = 2.5
 """A limit of the depth this close, in standard deviations, cuts the region."""
 ROUNDS = 2
 WIDENED = {"horizontal": (1.04, 1.03), "spatial": (1.07, 1.01)}
-"""What the radii of 68 and 95 % are multiplied by: few draws and a scale of one size for all picks see a little less than
-there is. Fitted once to simulations (``benchmarks/arrival_coverage.py``)."""
+"""What the radii of 68 and 95 % are multiplied by: few draws see a little less than there is. Fitted once to
+simulations (``benchmarks/arrival_coverage.py``)."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def regions(problem: Problem, state: State, there: Prediction, linear_km2: Tenso
     found: Regions | None = None
     for chosen, count in ((~bent, FEW_DRAWS), (bent, MANY_DRAWS)):
         at_once = max(1, PAIRS_AT_ONCE // (count * max(1, problem.used.shape[1])))
-        for part in chosen.nonzero()[:, 0].split(at_once):
+        for part in (rows for rows in chosen.nonzero()[:, 0].split(at_once) if len(rows)):
             some, here = problem.rows(part), state.rows(part)
             prediction = Prediction(*(value[part] for value in vars(there).values()))
             draws, log_density = _draws(linear_km2[part], count)
@@ -137,7 +138,7 @@ def _straight(problem: Problem, state: State, there: Prediction, linear_km2: Ten
 def _draws(linear_km2: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Steps (M, K, 3) from the solutions and their log density (M, K)."""
     unit, log_unit = (torch.as_tensor(values).to(linear_km2) for values in unit_draws(count))
-    root = WIDER * torch.linalg.cholesky(linear_km2)
+    root = WIDER[count] * torch.linalg.cholesky(linear_km2)
     return unit @ root.transpose(1, 2), log_unit[None].expand(len(root), -1)
 
 
