@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "location",
         "data",
         "synthesis",
+        "evaluation",
         "catalogues",
         "forecasting",
         "records",
