@@ -307,9 +307,9 @@ def _described(
         for level in (68, 95)
     }
     return Hypocentres(
-        **plain,
-        **ellipses,
-        **ellipsoids,
+        **plain,  # type: ignore[arg-type]
+        **ellipses,  # type: ignore[arg-type]
+        **ellipsoids,  # type: ignore[arg-type]
         n_picks=problem.used.sum(1),
         n_stations=n_stations(problem, problem.used),
         ambiguous=ambiguous,
