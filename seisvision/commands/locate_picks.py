@@ -14,7 +14,7 @@ from seisvision import spreadsheets
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import read_picks
 from seisvision.data.importing.tables.station_table import Place, StationTable, read_stations
-from seisvision.earth.constants import TRAVEL_TIME_MODELS
+from seisvision.earth.constants import EARTH_RADIUS_KM, TRAVEL_TIME_MODELS
 from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.location.arrivals import quakeml, table
@@ -159,5 +159,5 @@ def _aperture_km(picks: pd.DataFrame) -> float:
     for _, group in picks.groupby("event"):
         latitude, longitude = np.radians(group[["station_latitude_deg", "station_longitude_deg"]].to_numpy()).T
         x = np.stack([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], 1)
-        largest = max(largest, 6371 * float(np.linalg.norm(x[:, None] - x, axis=2).max()))
+        largest = max(largest, EARTH_RADIUS_KM * float(np.linalg.norm(x[:, None] - x, axis=2).max()))
     return largest

@@ -19,6 +19,7 @@ from torch import Tensor
 from seisvision.earth.bicubic import coefficients, evaluate
 from seisvision.earth.constants import EARTH_RADIUS_KM, TRAVEL_TIME_MODELS
 from seisvision.earth.layers import first_arrivals
+from seisvision.earth.travel_times import first_times, surface_velocities_km_s
 from seisvision.errors import ConfigurationError, did_you_mean
 
 T = TypeVar("T", np.ndarray, Tensor)
@@ -132,9 +133,6 @@ class TravelTimes:
         """
         if model not in TRAVEL_TIME_MODELS:
             raise ConfigurationError(f"model '{model}' is not known. {did_you_mean(model, list(TRAVEL_TIME_MODELS))}")
-        # TauP is slow to import and needed by few.
-        from seisvision.earth.travel_times import first_times, surface_velocities_km_s
-
         empty = _empty(model, max_distance_km, max_depth_km, elevations_km, step_km)
         depth, distance, elevation = empty.nodes()
         below = np.maximum(depth, 0)

@@ -33,6 +33,8 @@ FEWEST_ESTIMATED = 7
 """and where their size is estimated."""
 UNRESOLVED = 0.22
 """Standard deviation of the depth over the span of its limits: 0.29 where every depth is as likely."""
+UNRESOLVED_95 = 0.35
+"""Half-width of the interval that holds 95 % over that span."""
 LARGEST_ELLIPSE_KM = 500.0
 SECOND_EXCESS = 3.0
 """Negative log likelihood (half of chi-square) above the best, up to which a second solution fits as well."""
@@ -236,7 +238,7 @@ def _stated(found: _Found) -> _Stated:
     major = region.horizontal[:, 1] * torch.linalg.eigvalsh(region.shape_km2[:, :2, :2])[:, 1].sqrt()
     open_ = ~region.seen | ~(major < LARGEST_ELLIPSE_KM)
     span = problem.limits_km[:, 1] - problem.limits_km[:, 0]
-    unresolved = region.depth_spread_km > UNRESOLVED * span
+    unresolved = (region.depth_spread_km > UNRESOLVED * span) | (region.depth_km[:, 1] > UNRESOLVED_95 * span)
     at_limit = (found.state.depth_km[:, None] - problem.limits_km).abs().amin(1) < 1e-3
     texts = []
     columns = (found.ambiguous, few, beyond, open_, unresolved, at_limit, (problem.used & (problem.phase == 1)).any(1))
@@ -305,9 +307,9 @@ def _described(
         for level in (68, 95)
     }
     return Hypocentres(
-        **plain,
-        **ellipses,
-        **ellipsoids,
+        **plain,  # type: ignore[arg-type]
+        **ellipses,  # type: ignore[arg-type]
+        **ellipsoids,  # type: ignore[arg-type]
         n_picks=problem.used.sum(1),
         n_stations=n_stations(problem, problem.used),
         ambiguous=ambiguous,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seisvision.earth.constants import KM_PER_DEG
 from seisvision.location.arrivals.hypocentres import Hypocentres
 from seisvision.location.arrivals.table import ArrivalTable, origin_times
 from seisvision.location.catalogue import written
@@ -15,8 +16,6 @@ from seisvision.location.quakeml import METRES_PER_KM, resource_id
 
 if TYPE_CHECKING:
     from obspy.core.event import Event, Origin
-
-DEGREE_KM = 111.195
 
 
 def write_quakeml(path: Path, picks: ArrivalTable, found: Hypocentres, model: str, level: float = 0.95) -> Path:
@@ -68,7 +67,7 @@ def _event(
                 phase=one.phase,
                 time_residual=residual_s,
                 time_weight=min(1.0, found.weight[row, one.pick].item()),
-                distance=found.distance_km[row, one.pick].item() / DEGREE_KM,
+                distance=found.distance_km[row, one.pick].item() / KM_PER_DEG,
                 azimuth=found.azimuth_deg[row, one.pick].item(),
             )
         )

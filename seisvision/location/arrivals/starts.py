@@ -25,6 +25,8 @@ SAME_KM = 0.3
 """Minima closer than this are one."""
 HOPELESS = 12.0
 """Negative log likelihood above the best of an event with which a start is given up. A second solution may have 3."""
+FARTHEST, FAR_COST = 4.0, 1e6
+"""Minima farther from the nearest station than this many sizes of the network count only where there is no other."""
 SOFT_SHARE = 0.05
 """Travel times of the candidates are good to this share."""
 
@@ -65,11 +67,21 @@ def minima(problem: Problem) -> Minima:
     kept = distinct(event, early, m, ROUGHLY_SAME_KM)
     event, early = event[kept], early.rows(kept)
     found = descend(problem.rows(event), early.point, early.depth_km, early.origin_s)
+    found = replace(found, cost=found.cost + FAR_COST * _is_far(problem.rows(event), found).to(found.cost.dtype))
     kept = distinct(event, found, m, SAME_KM)
     event, found = event[kept], found.rows(kept)
     best = torch.searchsorted(event, torch.arange(m, device=event.device))
     after = (best + 1).clamp_max(len(event) - 1)
     return Minima(found.rows(best), found.rows(after), (after > best) & (event[after] == event[best]))
+
+
+def _is_far(problem: Problem, state: State) -> Tensor:
+    """Bool (N,): the place is so far from all stations that only the bounded cost of wrong picks can have led there."""
+    surface = geocentric_km(state.point, torch.zeros_like(state.depth_km))
+    away = torch.linalg.vector_norm(problem.foot_km - surface[:, None], dim=2)
+    apart = torch.linalg.vector_norm(problem.foot_km - problem.foot_km[:, :1], dim=2)
+    seen = problem.used | problem.waiting
+    return torch.where(seen, away, torch.inf).amin(1) > FARTHEST * torch.where(seen, apart, 0.0).amax(1) + 100
 
 
 def distinct(event: Tensor, state: State, n_events: int, same_km: float) -> Tensor:

@@ -68,14 +68,17 @@ def locate_table(
     if default_sigma_s is not None or since["sigma_s"].notna().all():
         sigma = whole.array("sigma_s")
         sigma = np.where(np.isfinite(sigma), sigma, default_sigma_s or np.nan)
-    mask = np.isfinite(whole.array("since_s"))
+    latitude_deg, longitude_deg, elevation_km = (whole.array(name) for name in NUMBERS)
+    since_s, phase = whole.array("since_s"), whole.array("phase", fill="?")
     return locate_arrivals(
-        *(whole.array(name) for name in NUMBERS),
-        whole.array("phase", fill="?"),
-        whole.array("since_s"),
+        latitude_deg,
+        longitude_deg,
+        elevation_km,
+        phase,
+        since_s,
         sigma,
         travel_times,
-        mask=mask,
+        mask=np.isfinite(since_s),
         depth_limits_km=depth_limits_km,
     )
 
