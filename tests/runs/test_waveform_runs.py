@@ -22,6 +22,7 @@ from seisvision.data.serving.collate import collate_events
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import CheckpointError, ConfigurationError
+from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_model, build_task, build_view, network_input
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.experiments.waveforms.trained import TrainedNetwork
@@ -79,8 +80,39 @@ def config(data_dir: Path, runs_dir: Path, *overrides: str) -> dict[str, Any]:
     return plain_config([*WAVEFORMS, f"system.data_dir={data_dir}", f"system.runs_dir={runs_dir}", *overrides])
 
 
+@pytest.fixture(scope="module")
+def batch(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A training batch of the set that all networks here learn from."""
+    settings = Settings.of(config(data_dir, tmp_path_factory.mktemp("runs"), "model=convnetquake"))
+    return next(iter(build_data(settings, build_view(settings.view)).train_dataloader()))
+
+
 @pytest.mark.parametrize("model", MODELS)
-def test_every_network_of_waveforms_trains(model: str, data_dir: Path, tmp_path: Path) -> None:
+def test_every_network_of_waveforms_learns(model: str, batch: dict[str, Any], data_dir: Path, tmp_path: Path) -> None:
+    settings = Settings.of(config(data_dir, tmp_path, f"model={model}"))
+    task, again = (build_task(settings, build_view(settings.view)) for _ in range(2))
+    (output,) = task.outputs
+    output.fit_statistics(output.truth(batch))
+    optimizer = torch.optim.AdamW(task.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(8):
+        loss = output.loss(task(batch)[output.name], output.truth(batch))
+        optimizer.zero_grad()
+        loss.backward()
+        still = [name for name, one in task.named_parameters() if one.grad is None or not one.grad.isfinite().all()]
+        assert still == [], "every weight reaches the output"
+        optimizer.step()
+        losses.append(float(loss))
+    assert min(losses[4:]) < losses[0] and sum(one.numel() for one in task.parameters()) > 1000
+    again.load_state_dict(task.state_dict())
+    said, said_again = (one.eval()(batch)[output.name] for one in (task, again))
+    assert torch.equal(said, said_again) and output.decode(said).isfinite()[:, 0].all()
+
+
+@pytest.mark.parametrize("model", ["lstm", "janbakhsh"])
+def test_networks_that_are_no_stacks_of_convolutions_go_through_a_whole_run(
+    model: str, data_dir: Path, tmp_path: Path
+) -> None:
     folder = ensure_run(config(data_dir, tmp_path, f"model={model}"), [])
     metrics = read_json(folder.metrics_file)
     assert np.isfinite(metrics["test"]["offset"]["median_ae_km"]["value"]) and metrics["training"]["parameters"] > 1000
@@ -160,9 +192,10 @@ def test_a_wavelet_on_the_vertical_arrives_in_its_channel_of_every_network(order
         assert moves.tolist() == expected, f"{model} sees Z elsewhere"
 
 
-def test_what_needs_a_picture_is_refused_by_name_before_training(data_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"gradcam lays a map over .* WaveformView gives 3 x 601 values"):
-        ensure_run(config(data_dir, tmp_path, "model=convnetquake", "explain=gradcam"), [])
+def test_a_network_without_maps_is_not_explained_and_told_so_before_training(data_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("captum", reason="explain=gradcam is an extra")
+    with pytest.raises(ConfigurationError, match="LSTM has no convolution, so Grad-CAM has no map"):
+        ensure_run(config(data_dir, tmp_path, "model=lstm", "explain=gradcam"), [])
 
 
 @pytest.mark.parametrize(
