@@ -37,6 +37,8 @@ RESOLVERS = ("oc.select", "oc.dict.keys", "oc.dict.values")
 OF_MACHINE = ("hydra", "launcher", "setup", "sbatch", "data_dir", "runs_dir", "scratch", "directory")
 """Keys that belong to the machine: what Hydra builds, lines of shell for a cluster, folders that are written to."""
 RERUN = "--experimental-rerun"
+NO_CHOICE = "Config group override"
+"""What Hydra says where the choice of a group is no name."""
 
 _trusted: list[Path] = []
 
@@ -56,7 +58,15 @@ def guard_composition(conf: Path) -> None:
         return
 
     def composed(self: Any, *args: Any, **settings: Any) -> Any:
-        config = compose(self, *args, **settings)
+        try:
+            config = compose(self, *args, **settings)
+        except ValueError as error:
+            if NO_CHOICE not in str(error):
+                raise
+            raise ConfigurationError(
+                f"{error}: groups such as experiment and model take the name of a choice, as in model=resnet18, not null "
+                "or a number. Leave the word out for what is chosen without it."
+            ) from error
         check_hydra(config)
         return config
 

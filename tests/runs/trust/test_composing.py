@@ -32,6 +32,12 @@ def _compose(*overrides: str, name: str = "train") -> None:
         compose(name, overrides=list(overrides), return_hydra_config=True)
 
 
+@pytest.mark.parametrize("override", ["experiment=null", "model=18"])
+def test_a_choice_that_is_no_name_is_refused_and_no_fault(override: str) -> None:
+    with pytest.raises(ConfigurationError, match="take the name of a choice"):
+        _compose(override)
+
+
 @pytest.mark.parametrize("name", ["train", "evaluate"])
 def test_what_this_program_composes_is_allowed(name: str) -> None:
     _compose(name=name)
