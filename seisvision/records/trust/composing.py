@@ -64,7 +64,7 @@ def guard_composition(conf: Path) -> None:
             if NO_CHOICE not in str(error):
                 raise
             raise ConfigurationError(
-                f"{error}: groups such as experiment and model take the name of a choice, as in model=resnet18, not null "
+                f"{error}: groups such as model take the name of a choice, as in model=resnet18, not null "
                 "or a number. Leave the word out for what is chosen without it."
             ) from error
         check_hydra(config)
