@@ -255,7 +255,7 @@ def _stated(found: _Found) -> _Stated:
         if vague:
             cause = "" if has_s else "; S times would help"
             said.append(f"the picks do not resolve the depth: it is one of many{cause}")
-        elif limit:
+        if limit:
             said.append("the depth is at its limit")
         texts.append("; ".join(said))
     bounded = ~(few | (beyond > 0) | open_)
