@@ -180,7 +180,7 @@ def test_stations_that_wait_help_where_two_have_seen_the_wave():
 
 
 def test_a_prior_decides_what_picks_leave_open():
-    truth, observed = arrivals(3, phases=("P",), distance_km=(150.0, 300.0))
+    truth, observed = arrivals(3, phases=("P",), distance_km=(60.0, 120.0))
     nan = torch.full((3,), torch.nan)
     known = torch.from_numpy(truth["depth_km"])
     found = located(observed, prior=Prior(nan, nan, known, nan, torch.full((3,), 0.2)))

@@ -85,7 +85,7 @@ class Given:
         elevation = safe(self.station_elevation_km)
         b, device = len(usable), usable.device
         limits = torch.tensor(limits_km, dtype=torch.float64, device=device).expand(b, 2).clone()
-        known = _prior(prior, b, device)
+        known = prior_values(prior, b, device)
         problem = Problem(
             station_km=geocentric_km(point, elevation),
             foot_km=geocentric_km(point, torch.zeros_like(elevation)),
@@ -105,7 +105,8 @@ class Given:
         return problem, reference
 
 
-def _prior(prior: Prior | None, b: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def prior_values(prior: Prior | None, b: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Points (B, 3), depths (B,) and sigmas (B, 2) of a prior, or what stands for none; refuses other shapes."""
     if prior is None:
         point = torch.zeros(b, 3, dtype=torch.float64, device=device)
         return point, torch.zeros(b, dtype=torch.float64, device=device), torch.full_like(point[:, :2], torch.inf)

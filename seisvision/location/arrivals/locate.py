@@ -12,7 +12,7 @@ from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.earth.unit_vectors import coordinates_deg, frame
 from seisvision.errors import ConfigurationError
 from seisvision.location import student
-from seisvision.location.arrivals.checks import Given, checked
+from seisvision.location.arrivals.checks import Given, checked, prior_values
 from seisvision.location.arrivals.descent import State, evaluated
 from seisvision.location.arrivals.hypocentres import Ellipsoid, Hypocentres, Prior
 from seisvision.location.arrivals.posterior import Regions, covariance_km2, regions
@@ -100,6 +100,7 @@ def locate_arrivals(
     table = travel_times.to(given.time_s.device)
     limits = _depth_limits(depth_limits_km, table)
     b, s = given.mask.shape
+    prior_values(prior, b, given.mask.device)
     parts = []
     for rows in torch.arange(b, device=given.mask.device).split(max(1, PAIRS_AT_ONCE // max(1, s))):
         some = Given(*(None if value is None else value[rows] for value in vars(given).values()))  # type: ignore[arg-type]
@@ -255,7 +256,7 @@ def _stated(found: _Found) -> _Stated:
         if vague:
             cause = "" if has_s else "; S times would help"
             said.append(f"the picks do not resolve the depth: it is one of many{cause}")
-        elif limit:
+        if limit:
             said.append("the depth is at its limit")
         texts.append("; ".join(said))
     bounded = ~(few | (beyond > 0) | open_)
