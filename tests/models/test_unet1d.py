@@ -51,6 +51,15 @@ def test_centred_maps_move_with_the_waveform() -> None:
     assert torch.allclose(moved[..., 200:-200], network.maps(line).roll(16, -1)[..., 200:-200], atol=1e-6)
 
 
+def test_a_frozen_network_keeps_its_statistics() -> None:
+    network = UNet1d(3, 1000, frozen=True)
+    before = network.in_bn.running_mean.clone()
+    network.maps(torch.randn(4, 3, 1000) + 5)
+    network.train().maps(torch.randn(4, 3, 1000) + 5)
+    assert torch.equal(network.in_bn.running_mean, before)
+    assert not any(one.requires_grad for one in network.parameters())
+
+
 def test_lines_that_are_too_short_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="256"):
         UNet1d(3, 200)

@@ -42,6 +42,7 @@ FILL = {
         "dataset.labels.source_type={a: [x], b: [y]}",
         "dataset.samples.window.length_s=60",
     ],
+    ("dataset", "ncedc_picks"): ["view=waveform", "task=pick", "model=unet1d"],
     ("dataset", "pnw_unlabelled"): ["task=cluster"],
     ("task", "source_place"): ["+dataset.labels.source_place={here: [1], there: [2]}"],
     ("task", "reconstruction"): ["view=waveform", "dataset=synthetic_local", "model=janbakhsh", "model.decoder=true"],

@@ -76,7 +76,8 @@ class UNet1d(MapBackbone):
             )
 
         self.frozen = frozen
-        self.requires_grad_(not frozen)
+        # Nobody else says so: Lightning leaves modules as they are when a training begins.
+        self.requires_grad_(not frozen).train()
 
     def train(self, mode: bool = True) -> UNet1d:
         """As of any module, but statistics of a frozen network stay."""
