@@ -34,6 +34,8 @@ LONGEST_KM: Final = 3500.0
 """Farther away the flattening of the Earth, which tables do not know, costs more than a tenth of a second."""
 HIGHEST_KM: Final = 10.0
 LEAST_KM: Final = 1e-6
+LARGEST_STEP: Final = 0.05
+"""Change of velocity from one layer to the next, as a share, beyond which it counts as a jump."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class TravelTimes:
     """Negative: sources may lie above the datum."""
     depth_step_km: float
     distance_step_km: float
+    has_jumps: bool = False
+    """Whether velocities jump somewhere by more than `LARGEST_STEP`: first arrivals change branch there."""
 
     @property
     def max_depth_km(self) -> float:
@@ -111,7 +115,8 @@ class TravelTimes:
         empty = _empty("layers", max_distance_km, max_depth_km, elevations_km, step_km)
         depth, distance, elevation = empty.nodes()
         times = [[first_arrivals(top, v, depth, -e, distance) for e in elevation] for v in velocities]
-        return empty.filled(np.array(times), [v[0] for v in velocities])
+        jumps = any((np.abs(np.diff(np.log(v))) > np.log1p(LARGEST_STEP)).any() for v in velocities)
+        return replace(empty.filled(np.array(times), [v[0] for v in velocities]), has_jumps=bool(jumps))
 
     @classmethod
     def taup(
@@ -146,7 +151,7 @@ class TravelTimes:
                 straight_s = straight_km(depth[:, None], distance, np.array(up_km)) / surface[phase]
                 # Above the datum the straight way does not come down to it first.
                 times[phase, level] = np.where(depth[:, None] < 0, np.minimum(over, straight_s), over)
-        return empty.filled(times, surface)
+        return replace(empty.filled(times, surface), has_jumps=True)
 
     def nodes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Depths (D,), distances (X,) and elevations (E,) that are tabulated."""

@@ -41,6 +41,8 @@ SECOND_EXCESS = 3.0
 NORMAL3, CHI_SQUARE3_95 = 3.5059, 7.8147
 """Squared radii that hold 68 and 95 % of normal distributions in three dimensions."""
 SCALE_ROUNDS = 2
+JUMPS = "velocities jump, so neither ellipsoid nor interval of depth is stated"
+"""In simulations with such models those of 95 % held 89 to 93 %: a depth beyond a jump may fit as well, unseen."""
 
 
 def locate_arrivals(
@@ -64,7 +66,8 @@ def locate_arrivals(
     Minimises the negative log likelihood of Student-t errors with four degrees of freedom from several starts. Ellipses
     of the epicentre, ellipsoids and intervals of depth hold 68 and 95 % of the posterior, not of a linearised one (see
     :mod:`seisvision.location.arrivals.posterior` and ``benchmarks/arrival_coverage.py``). Where picks are too few, the
-    depth is not resolved or the table ends, there is none, and ``reason`` says why.
+    depth is not resolved or the table ends, there is none, and ``reason`` says why; nor of the depth where velocities
+    jump from layer to layer.
 
     Args:
         station_latitude_deg: (B, S), geodetic, of the station of each pick; a station with P and S stands twice.
@@ -241,6 +244,7 @@ def _stated(found: _Found) -> _Stated:
     span = problem.limits_km[:, 1] - problem.limits_km[:, 0]
     unresolved = (region.depth_spread_km > UNRESOLVED * span) | (region.depth_km[:, 1] > UNRESOLVED_95 * span)
     at_limit = (found.state.depth_km[:, None] - problem.limits_km).abs().amin(1) < 1e-3
+    jumps = problem.travel_times.has_jumps
     texts = []
     columns = (found.ambiguous, few, beyond, open_, unresolved, at_limit, (problem.used & (problem.phase == 1)).any(1))
     for second, scarce, far, wide, vague, limit, has_s in zip(*(column.tolist() for column in columns), strict=True):
@@ -258,9 +262,11 @@ def _stated(found: _Found) -> _Stated:
             said.append(f"the picks do not resolve the depth: it is one of many{cause}")
         if limit:
             said.append("the depth is at its limit")
+        if jumps:
+            said.append(JUMPS)
         texts.append("; ".join(said))
     bounded = ~(few | (beyond > 0) | open_)
-    return _Stated(bounded, bounded & ~unresolved, texts)
+    return _Stated(bounded, bounded & ~unresolved & (not jumps), texts)
 
 
 def _described(

@@ -35,7 +35,7 @@ SHALLOW_SIGMAS = 2.5
 ROUNDS = 2
 WIDENED = {"horizontal": (1.04, 1.03), "spatial": (1.07, 1.01)}
 """What the radii of 68 and 95 % are multiplied by: few draws see a little less than there is. Fitted once to
-simulations (``benchmarks/arrival_coverage.py``)."""
+simulations such as those of ``benchmarks/arrival_coverage.py``."""
 
 
 @dataclass(frozen=True)
