@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from seisvision import spreadsheets
 from seisvision.files import whole_file
 from seisvision.location.quakeml import resource_id
+from seisvision.plain_text import STEERING
 
 HEAD = (
     '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -47,6 +48,8 @@ def _rows(lines: object) -> Iterator[dict[str, str]]:
 
 
 def _pick(row: Mapping[str, str], identifier: str) -> str:
+    # Codes in headers of recordings may hold anything, and XML cannot say everything.
+    row = {name: STEERING.sub(" ", text) for name, text in row.items()}
     codes = {
         "networkCode": row["network"],
         "stationCode": row["station"],

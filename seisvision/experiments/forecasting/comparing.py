@@ -50,6 +50,10 @@ def check_forecast(metrics: Mapping[str, Any]) -> None:
         own = need(need(found.get("forecasts"), MAPPING, "forecasts.forecasts").get(NETWORK), MAPPING, "the network")
         check_measures(measure_like(need(own.get("gain_over"), MAPPING, "gain_over")), "gain_over")
         need(own.get("reliability"), LIST, "reliability")
+        if own.get("alarms"):
+            alarms = need(own["alarms"], MAPPING, "alarms")
+            for name, kind in {"hits": WHOLE, "missed": WHOLE, "area": NUMBER}.items():
+                need(alarms.get(name), kind, f"alarms.{name}")
 
 
 def gains_of(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -20,6 +20,7 @@ from hostile_names import HOSTILE, HOSTILE_NAMES, PLAIN_NAMES, Page, holds_nothi
 from tiny_runs import ROOT
 
 import seisvision
+from seisvision.archives.quakeml import write_picks_quakeml
 from seisvision.atlas.presets import Preset, Stage
 from seisvision.atlas.report import write_report
 from seisvision.atlas.stages import Done
@@ -27,7 +28,11 @@ from seisvision.cli import main
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import ResultRow, RunRow, architecture_table, results_table
+from seisvision.experiments.forecasting.comparing import check_forecast, forecasts_section
+from seisvision.experiments.forecasting.results import ForecastResult
 from seisvision.plain_text import STEERING
+from seisvision.records.results import StoredRun
+from seisvision.records.stored_values import NotComparableError
 from seisvision.records.thumbnails import write_thumbnails
 from seisvision.spreadsheets import to_cell
 
@@ -255,6 +260,56 @@ def test_quakeml_is_valid_whatever_events_are_called(tmp_path: Path) -> None:
         assert not [cell for cell in cells if cell.startswith(("=", "@", "\t", "\r", "\n"))]
 
 
+def forecasts(folder: Path, names: Sequence[str]) -> str:
+    """The section of a comparison on forecasts whose models, data, references and leaks are called like ``names``."""
+    runs, measure = [], Measure(0.5, 0.4, 0.6, 10).to_dict()
+    for number, name in enumerate(names):
+        own = {"gain_over": dict.fromkeys(names, measure), "alarms": {"hits": 3, "missed": 4, "area": 0.1}}
+        metrics = {
+            "training": {"model": name, "seed": 1, "seconds": 2.0, "parameters": 9},
+            "data": {"name": names[1], "fingerprint": names[2], "split_hash": names[3]},
+            "leak": name,
+            "test": {"events": {"pr_auc": measure, name: measure}},
+            "forecasts": {"forecasts": {"network": own | {"reliability": []}}, "base_rate": 0.01, "events": 5},
+        }
+        check_forecast(metrics)
+        runs.append(StoredRun(folder / f"{number:02d} {in_a_path(name)}", metrics, [name], ForecastResult()))
+    return forecasts_section(runs)
+
+
+def test_forecasts_of_a_comparison_are_text(tmp_path: Path) -> None:
+    page, twin = (forecasts(tmp_path, names) for names in (HOSTILE_NAMES, PLAIN_NAMES))
+    assert holds_nothing_foreign(page, twin)
+    assert unread(page, HOSTILE_NAMES) == []
+    own = {"gain_over": {}, "reliability": [], "alarms": {"hits": "<b>", "missed": "x", "area": 0.1}}
+    found = {"forecasts": {"network": own}, "base_rate": 0.1, "events": 1}
+    training = {"model": "m", "seed": 1, "seconds": 1.0, "parameters": 1}
+    data = {"name": "d", "fingerprint": "f", "split_hash": "s"}
+    with pytest.raises(NotComparableError, match=r"alarms\.hits is '<b>', not a whole number"):
+        check_forecast({"leak": "none", "training": training, "data": data, "test": {"events": {}}, "forecasts": found})
+
+
+PICK_COLUMNS = (
+    *("network", "station", "location", "channels", "phase", "time"),
+    *("probability", "amplitude", "amplitude_unit"),
+)
+
+
+def test_picks_of_an_archive_are_valid_quakeml_whatever_stations_are_called(tmp_path: Path) -> None:
+    from obspy import read_events
+
+    table = tmp_path / "picks.csv"
+    with table.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(PICK_COLUMNS)
+        for name in HOSTILE_NAMES:
+            code = to_cell(name)
+            writer.writerow([code, code, "", "HHZ", "P", "2020-01-01T00:00:01.000000Z", "0.5", "1", code])
+    assert write_picks_quakeml(table, tmp_path / "picks.xml") == len(HOSTILE_NAMES)
+    (event,) = read_events(str(tmp_path / "picks.xml"))
+    assert len(event.picks) == len(HOSTILE_NAMES)
+
+
 MARKUP = re.compile(r"<(td|th|tr|svg|html|div|p|table|text|figure|section)[ >]|\"markdown\"|mimetype|wandb\.Html")
 
 
@@ -270,6 +325,7 @@ def test_nobody_writes_markup_past_these_pages() -> None:
     assert writers == {
         "data/audit/page.py", "data/audit/svg.py", "evaluation/tables.py", "atlas/agreement.py", "atlas/report.py",
         "experiments/clustering/comparing.py", "experiments/clustering/report/page.py",
-        "experiments/clustering/report/report.py", "pages/charts.py",
+        "experiments/clustering/report/report.py", "experiments/forecasting/comparing.py", "pages/charts.py",
+        "archives/quakeml.py",
         *(f"reports/comparing/{name}.py" for name in comparing),
     }  # fmt: skip
