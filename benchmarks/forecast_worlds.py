@@ -53,7 +53,9 @@ def run(experiment: str, place: Path, *overrides: str) -> RunFolder:
 
 
 def told(stored: Mapping[str, Any]) -> str:
-    return f"{stored['value']:+.4f} [{stored['low']:+.4f}, {stored['high']:+.4f}]"
+    # With fewer than ten blocks of time there is none.
+    interval = "no interval" if stored["low"] is None else f"[{stored['low']:+.4f}, {stored['high']:+.4f}]"
+    return f"{stored['value']:+.4f} {interval}"
 
 
 def null(repeats: int, place: Path, networks: list[str]) -> None:
@@ -68,11 +70,12 @@ def null(repeats: int, place: Path, networks: list[str]) -> None:
             print(f"{seed} {name}: over etas {told(stored)}, over the truth {told(over_truth[name][-1])}", flush=True)
     for what, found in (("fitted ETAS", gains), ("the true ETAS", over_truth)):
         for name, several in found.items():
-            won = sum(one["low"] > 0 for one in several)
-            lost = sum(one["high"] < 0 for one in several)
-            chance = stats.binom.sf(won - 1, len(several), 0.025)
+            judged = [one for one in several if one["low"] is not None]
+            won = sum(one["low"] > 0 for one in judged)
+            lost = sum(one["high"] < 0 for one in judged)
+            chance = stats.binom.sf(won - 1, len(judged), 0.025)
             print(
-                f"{name} over {what}: {won} of {len(several)} won (that many or more by chance: {chance:.2f}), {lost} "
+                f"{name} over {what}: {won} of {len(judged)} won (that many or more by chance: {chance:.2f}), {lost} "
                 f"lost, mean gain {np.mean([one['value'] for one in several]):+.4f}"
             )
 
