@@ -3,8 +3,9 @@
     python benchmarks/forecast_epoch.py [--experiment forecast_conv_lstm] [--epochs 5] [--threads 2]
 
 The catalogue is a synthetic one of nothing but ETAS. The house cuts maps from the history of each window as it goes,
-logs, and writes both checkpoints; the bare loop has maps, rates and counts of all windows as tensors. Both take turns in
-one process; told is the median of the ratios of neighbours, and their quartiles, of the wall clock and of the processors.
+logs, and writes both checkpoints; the bare loop has maps, rates and counts of all windows as tensors. Both take turns
+in one process; told is the median of the ratios of neighbours, and their quartiles, of the wall clock and of the
+processors.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def main() -> None:
         settings = experiment.settings
         parts = list(experiment.data.loader("train"))
         batch = {key: torch.cat([part[key] for part in parts]) for key in parts[0] if torch.is_tensor(parts[0][key])}
-        bare = BareForecast(alone, batch, settings.trainer.batch_size, settings.trainer.gradient_clip_val)
+        bare = BareForecast(alone, batch, settings.trainer.batch_size, settings.trainer.gradient_clip_val or 1e9)
         turns = TakeTurns(bare)  # type: ignore[arg-type]
         keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, "min", None)
         trainer = build_trainer(settings.trainer, settings.system, folder, [], [turns, keeper])
