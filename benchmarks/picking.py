@@ -22,8 +22,8 @@ import pymseed
 import torch
 
 from seisvision.archives.day_picking import DayPicker
-from seisvision.archives.listing import list_archive
-from seisvision.archives.sensor_days import SensorDay, plan_days
+from seisvision.archives.reading.listing import list_archive
+from seisvision.archives.reading.sensor_days import SensorDay, plan_days
 from seisvision.archives.settings import PickSettings
 from seisvision.data.importing.tables.times import DAY_S, NS, time_ns
 from seisvision.models.waveforms.unet1d import UNet1d

@@ -26,14 +26,14 @@ COMMANDS = {
     ("locate",): ("seisvision.commands.locate", "find epicentres from distances at stations"),
     ("forecast", "references"): ("seisvision.commands.forecast_references", "fit what forecasts must beat"),
     ("atlas",): ("seisvision.commands.atlas", "do every experiment of the Seismic Atlas and report"),
-    ("sweep", "status"): ("seisvision.commands.sweep_status", "show what has become of the points of a sweep"),
-    ("sweep", "best"): ("seisvision.commands.sweep_best", "print the settings of the best point"),
-    ("sweep", "wandb"): ("seisvision.commands.sweep_wandb", "write a sweep file for the agent of W&B"),
+    ("sweep", "status"): ("seisvision.commands.runs.sweep_status", "show what has become of the points of a sweep"),
+    ("sweep", "best"): ("seisvision.commands.runs.sweep_best", "print the settings of the best point"),
+    ("sweep", "wandb"): ("seisvision.commands.runs.sweep_wandb", "write a sweep file for the agent of W&B"),
     ("tune",): ("seisvision.commands.tune", "find a learning rate or a batch size"),
     ("explain",): ("seisvision.commands.explain", "draw what the network of a run looked at"),
     ("export",): ("seisvision.commands.export", "write a network that picks for another program"),
     ("compare",): ("seisvision.commands.compare", "compare runs in one report"),
-    ("runs", "check"): ("seisvision.commands.runs_check", "see whether files of finished runs were changed"),
+    ("runs", "check"): ("seisvision.commands.runs.check", "see whether files of finished runs were changed"),
     ("clusters",): ("seisvision.commands.clusters", "find out how many clusters there are"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.

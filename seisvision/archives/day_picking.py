@@ -10,17 +10,17 @@ import numpy as np
 import torch
 
 from seisvision.archives.around import Around
-from seisvision.archives.channel_grid import FLAT_S, Span
 from seisvision.archives.losses import Loss, LossBook
 from seisvision.archives.networks import CurveNetwork
 from seisvision.archives.peaks import AMPLITUDE_S, amplitude, find_peaks, window_residual
 from seisvision.archives.pick_table import ArchivePick
-from seisvision.archives.pieces import SensorReader
-from seisvision.archives.sensor_days import SensorDay
-from seisvision.archives.sensor_grid import SensorGrid, SensorLayout
+from seisvision.archives.reading.channel_grid import FLAT_S, Span
+from seisvision.archives.reading.pieces import SensorReader
+from seisvision.archives.reading.sensor_days import SensorDay
+from seisvision.archives.reading.sensor_grid import SensorGrid, SensorLayout
+from seisvision.archives.reading.units import amplitude_units
 from seisvision.archives.settings import PickSettings
 from seisvision.archives.stacking import stack_curves
-from seisvision.archives.units import amplitude_units
 from seisvision.archives.windows import (
     bridge_short,
     cut_windows,

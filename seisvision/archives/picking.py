@@ -15,10 +15,10 @@ import torch
 
 import seisvision
 from seisvision.archives.around import Around
-from seisvision.archives.listing import list_archive
 from seisvision.archives.losses import Loss
 from seisvision.archives.networks import fingerprint
-from seisvision.archives.sensor_days import SensorDay, plan_days
+from seisvision.archives.reading.listing import list_archive
+from seisvision.archives.reading.sensor_days import SensorDay, plan_days
 from seisvision.archives.settings import PickSettings
 from seisvision.archives.shares import build_picker, deal, pick_days
 from seisvision.archives.work_folder import WorkFolder

@@ -16,7 +16,7 @@ from typing import Any
 from seisvision.archives.around import Around
 from seisvision.archives.day_picking import DayPicker
 from seisvision.archives.networks import fingerprint
-from seisvision.archives.sensor_days import SensorDay
+from seisvision.archives.reading.sensor_days import SensorDay
 from seisvision.archives.settings import PickSettings
 from seisvision.archives.work_folder import WorkFolder
 from seisvision.data.importing.tables.station_table import read_stations

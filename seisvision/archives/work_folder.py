@@ -17,7 +17,7 @@ from seisvision.archives.day_picking import DayResult
 from seisvision.archives.losses import COLUMNS as LOSS_COLUMNS
 from seisvision.archives.losses import Loss
 from seisvision.archives.pick_table import COLUMNS as PICK_COLUMNS
-from seisvision.archives.sensor_days import SensorDay
+from seisvision.archives.reading.sensor_days import SensorDay
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import parse_json, safe_name, whole_file, write_text
 

@@ -10,8 +10,8 @@ import pymseed
 import torch
 
 from seisvision.archives.day_picking import DayPicker, DayResult
-from seisvision.archives.listing import list_archive
-from seisvision.archives.sensor_days import plan_days
+from seisvision.archives.reading.listing import list_archive
+from seisvision.archives.reading.sensor_days import plan_days
 from seisvision.archives.settings import PickSettings
 from seisvision.data.importing.tables.times import NS, format_ns, time_ns
 

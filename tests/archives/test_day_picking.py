@@ -10,10 +10,10 @@ import pytest
 import torch
 from ricker_archives import DAY_NS, RickerNetwork, pick_folder, record, sds_path, write_mseed
 
-from seisvision.archives.channel_grid import Span
 from seisvision.archives.day_picking import DayPicker
-from seisvision.archives.listing import list_archive
-from seisvision.archives.sensor_days import plan_days
+from seisvision.archives.reading.channel_grid import Span
+from seisvision.archives.reading.listing import list_archive
+from seisvision.archives.reading.sensor_days import plan_days
 from seisvision.archives.settings import PickSettings
 from seisvision.archives.stacking import stack_curves
 from seisvision.archives.windows import cut_windows

@@ -9,9 +9,9 @@ import pytest
 from ricker_archives import DAY_NS, RickerNetwork, pick_folder, record, sds_path, times, write_mseed
 
 from seisvision.archives.day_picking import DayResult
-from seisvision.archives.listing import list_archive
 from seisvision.archives.losses import LossBook
-from seisvision.archives.sensor_days import plan_days
+from seisvision.archives.reading.listing import list_archive
+from seisvision.archives.reading.sensor_days import plan_days
 from seisvision.data.importing.tables.channel_table import ChannelTable
 from seisvision.data.importing.tables.times import NS
 

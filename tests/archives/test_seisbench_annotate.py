@@ -11,8 +11,8 @@ import torch
 from ricker_archives import DAY_NS, record, write_mseed
 
 from seisvision.archives.day_picking import DayPicker
-from seisvision.archives.listing import list_archive
-from seisvision.archives.sensor_days import plan_days
+from seisvision.archives.reading.listing import list_archive
+from seisvision.archives.reading.sensor_days import plan_days
 from seisvision.archives.settings import PickSettings
 from seisvision.data.importing.tables.times import NS
 

@@ -52,6 +52,22 @@ class DerivedColumn(ABC):
         """Values (N,) of rows of any set: text for classes, None where it is not known; float64 for numbers, NaN."""
 
 
+class MeasuredColumn(DerivedColumn):
+    """A number that follows from each row by itself, so that nothing is learnt."""
+
+    def known(self, table: pd.DataFrame) -> np.ndarray:
+        """Tell which rows (N,) have a value."""
+        return np.isfinite(self.apply(table, {}))
+
+    def fit(self, table: pd.DataFrame) -> Fitted:
+        """Nothing: it is measured, not learnt."""
+        return {}
+
+    def check(self, fitted: Any) -> None:
+        """Refuse anything."""
+        check_numbers(fitted, {})
+
+
 def class_values(numbers: np.ndarray, known: np.ndarray, class_names: tuple[str, ...]) -> np.ndarray:
     """Class numbers (N,) as the values of a column (N,), None where ``known`` (N,) is false."""
     values = np.full(len(numbers), None, dtype=object)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from seisvision.data.derived.column import DerivedColumn, Fitted, check_numbers
+from seisvision.data.derived.column import Fitted, MeasuredColumn
 from seisvision.data.samples.arrivals import table_arrivals_s
 from seisvision.errors import ConfigurationError
 
 
-class SMinusPDistance(DerivedColumn):
+class SMinusPDistance(MeasuredColumn):
     """Hypocentral distance in km of a uniform crust, from P and S of the metadata table.
 
     It is for sets of picks without places. With the velocities given it is 8.2 km for each second between P and S. Not
@@ -36,18 +34,6 @@ class SMinusPDistance(DerivedColumn):
                 "and the ratio larger than 1."
             )
         self.km_per_s = p_velocity_km_s / (vp_vs - 1.0)
-
-    def known(self, table: pd.DataFrame) -> np.ndarray:
-        """Tell which rows (N,) have P and a later S."""
-        return np.isfinite(self.apply(table, {}))
-
-    def fit(self, table: pd.DataFrame) -> Fitted:
-        """Nothing: it is measured, not learnt."""
-        return {}
-
-    def check(self, fitted: Any) -> None:
-        """Refuse anything."""
-        check_numbers(fitted, {})
 
     def apply(self, table: pd.DataFrame, fitted: Fitted) -> np.ndarray:
         """Distances (N,) in km."""

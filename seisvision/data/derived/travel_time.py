@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from seisvision.data.derived.column import DerivedColumn, Fitted, check_numbers
+from seisvision.data.derived.column import Fitted, MeasuredColumn
 from seisvision.data.samples.arrivals import PHASES, table_arrivals_s
 from seisvision.data.samples.event_index import times_s
 from seisvision.errors import ConfigurationError, did_you_mean
 
 
-class TravelTime(DerivedColumn):
+class TravelTime(MeasuredColumn):
     """Seconds from the origin time to an arrival of the metadata table, as Mousavi and Beroza (2020) learn them.
 
     Not known where the table lacks arrival, origin time or start of the trace, or says that the wave arrived before
@@ -33,18 +31,6 @@ class TravelTime(DerivedColumn):
         if phase not in PHASES:
             raise ConfigurationError(f"phase='{phase}' has no travel time here. {did_you_mean(phase, list(PHASES))}")
         self.phase = phase
-
-    def known(self, table: pd.DataFrame) -> np.ndarray:
-        """Tell which rows (N,) have a travel time."""
-        return np.isfinite(self.apply(table, {}))
-
-    def fit(self, table: pd.DataFrame) -> Fitted:
-        """Nothing: it is measured, not learnt."""
-        return {}
-
-    def check(self, fitted: Any) -> None:
-        """Refuse anything."""
-        check_numbers(fitted, {})
 
     def apply(self, table: pd.DataFrame, fitted: Fitted) -> np.ndarray:
         """Travel times (N,) in s."""

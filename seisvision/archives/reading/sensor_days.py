@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from seisvision.archives.listing import SPILL_NS, Extent, days_of
 from seisvision.archives.losses import Loss
+from seisvision.archives.reading.listing import SPILL_NS, Extent, days_of
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.sensors.channel_codes import LETTERS, check_code
 from seisvision.data.importing.tables.times import DAY_S, NS

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seisvision.archives.channel_grid import ChannelGrid, Span, lay_on_grid
 from seisvision.archives.losses import LossBook
-from seisvision.archives.sensor_days import SensorDay
+from seisvision.archives.reading.channel_grid import ChannelGrid, Span, lay_on_grid
+from seisvision.archives.reading.sensor_days import SensorDay
 from seisvision.data.importing.formats.segment import Segment
 from seisvision.data.importing.sensors.directions import ANGLES, Direction, sensor_directions
 from seisvision.data.importing.sensors.orientation import Turn, plan_turns

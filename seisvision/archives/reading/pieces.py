@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seisvision.archives.listing import SDS_NAME
 from seisvision.archives.losses import LossBook
-from seisvision.archives.sensor_days import SensorDay
+from seisvision.archives.reading.listing import SDS_NAME
+from seisvision.archives.reading.sensor_days import SensorDay
 from seisvision.data.importing.formats.miniseed import SoundFile, is_mseed
 from seisvision.data.importing.formats.reading import Request
 from seisvision.data.importing.formats.segment import Segment, checked, cut

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from seisvision.archives.sensor_days import SensorDay
+from seisvision.archives.reading.sensor_days import SensorDay
 from seisvision.data.importing.formats.segment import Segment
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.tables.channel_table import ChannelTable

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from seisvision.archives.resampling import HALF_LENGTH, can_be_resampled, is_same_rate, resample_at
+from seisvision.archives.reading.resampling import HALF_LENGTH, can_be_resampled, is_same_rate, resample_at
 from seisvision.data.importing.formats.segment import Segment
 from seisvision.data.importing.series.gaps import gap_mask, runs_of
 from seisvision.data.importing.tables.times import NS
