@@ -1,12 +1,13 @@
-"""What is slow is found in the code of a test, of its helpers and of its fixtures."""
+"""What is slow is found in the code of a test, of its helpers and of its fixtures; all of them can be collected."""
 
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
-from slow_tests import is_slow, mark_slow
+from slow_tests import TESTS, is_slow, mark_slow
 
 
 def starts_a_process() -> None:
@@ -69,3 +70,10 @@ def test_a_fixture_makes_a_test_slow(costly: Helper, request: pytest.FixtureRequ
 def test_the_marked_ones_are_among_all(request: pytest.FixtureRequest) -> None:
     mark_slow([request.node])
     assert not request.node.get_closest_marker("slow")
+
+
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """Outside packages pytest imports a module by its bare name: of two alike, one could not be collected."""
+    loose = [file for file in TESTS.rglob("*.py") if not (file.parent / "__init__.py").exists()]
+    counts = Counter(file.stem for file in loose if file.stem not in {"conftest", "sitecustomize"})
+    assert [name for name, times in counts.items() if times > 1] == []
