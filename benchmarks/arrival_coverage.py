@@ -36,7 +36,7 @@ GEOMETRIES = {
 
 def smooth() -> TravelTimes:
     """A crust whose velocity rises by small steps."""
-    top = np.arange(0.0, 32.0)
+    top = np.arange(0.0, 32.0, 0.5)
     vp = 4.5 + 2.5 * (1 - np.exp(-top / 10))
     return TravelTimes.layered(top, vp, vp / 1.75, max_distance_km=250, max_depth_km=32, elevations_km=(0, 2))
 
@@ -61,7 +61,8 @@ def held(found: Hypocentres, truth: dict[str, np.ndarray], level: str) -> list[f
         (down / deep) ** 2,
     ):
         counted = np.isfinite(squared) & one
-        shares += [100 * float((squared[counted] <= 1).mean()), 100 * float(counted.mean())]
+        inside = float((squared[counted] <= 1).mean()) if counted.any() else float("nan")
+        shares += [100 * inside, 100 * float(counted.mean())]
     return shares
 
 

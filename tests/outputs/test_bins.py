@@ -24,16 +24,18 @@ def one_hot(*numbers: int, n_bins: int) -> torch.Tensor:
     return torch.eye(n_bins)[list(numbers)]
 
 
-def learn(output: SoftmaxOverBins, features: torch.Tensor, target: torch.Tensor, steps: int = 400) -> torch.Tensor:
+def learn(output: SoftmaxOverBins, features: torch.Tensor, target: torch.Tensor, steps: int = 120) -> torch.Tensor:
     torch.manual_seed(0)
     output.fit_statistics(target)
     network = torch.nn.Sequential(torch.nn.Linear(features.shape[1], 32), torch.nn.ReLU())
     output.build_head(32)
-    optimizer = torch.optim.Adam([*network.parameters(), *output.parameters()], lr=0.02)
+    optimizer = torch.optim.Adam([*network.parameters(), *output.parameters()], lr=0.1)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()
         output.loss(output(network(features)), target).backward()
         optimizer.step()
+        slower.step()
     return output.decode(output(network(features))).detach()
 
 

@@ -15,16 +15,18 @@ from seisvision.outputs.numbers.output import ScalarOutput
 from seisvision.outputs.output import Output
 
 
-def _learn(output: Output, features: torch.Tensor, target: torch.Tensor, steps: int = 600) -> torch.Tensor:
+def _learn(output: Output, features: torch.Tensor, target: torch.Tensor, steps: int = 160) -> torch.Tensor:
     """Decoded predictions after fitting the head to ``features`` (N, F)."""
     torch.manual_seed(0)
     output.build_head(features.shape[1])
     output.fit_statistics(target)
-    optimizer = torch.optim.Adam(output.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(output.parameters(), lr=0.2)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         optimizer.zero_grad()
         output.loss(output(features), target).backward()
         optimizer.step()
+        slower.step()
     return output.decode(output(features)).detach()
 
 

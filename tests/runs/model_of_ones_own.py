@@ -37,6 +37,14 @@ class RequiredArguments(Backbone):
         return self.maps(image).relu().mean((-2, -1))
 
 
+class WithDropout(NoArguments):
+    """Draws at random in training, and normalises by the batch."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Features (B, 8) of pictures (B, 3, H, W)."""
+        return nn.functional.dropout(super().forward(image), 0.5, self.training)
+
+
 class AnyArguments(RequiredArguments):
     """Whatever is given, which is refused where it is not known."""
 

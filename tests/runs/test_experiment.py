@@ -21,6 +21,7 @@ from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.data.splitting.splits import Split
 from seisvision.errors import CheckpointError, ConfigurationError, DataError, SeisvisionError
 from seisvision.records.checkpoint import load_checkpoint
+from seisvision.records.configuration import ALLOWED_TARGETS_VARIABLE
 from seisvision.records.folder import FAILED, FINISHED, INTERRUPTED, RunFolder, read_json
 from seisvision.records.integrity.seals import write_tensors
 from seisvision.runs.ensure import ensure_run, identify
@@ -105,9 +106,13 @@ def test_deterministic_runs_agree_bit_for_bit(data_dir: Path, tmp_path: Path) ->
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(data_dir: Path, tmp_path: Path) -> None:
-    overrides = ["trainer.max_epochs=3", "trainer.early_stopping_patience=2", "model=alexnet", "view.height=64"]
-    overrides += ["view.width=64", "augment=light"]
+def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALLOWED_TARGETS_VARIABLE, "model_of_ones_own.")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(Path(__file__).parent)]))
+    overrides = ["trainer.max_epochs=3", "trainer.early_stopping_patience=2", "augment=light"]
+    overrides += ["~model", "+model._target_=model_of_ones_own.WithDropout"]
     straight = ensure_run(tiny_config(data_dir, tmp_path / "straight", *overrides), [])
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path / 'killed'}", "system.num_threads=1"]
     folders.append("system.num_workers=1")
