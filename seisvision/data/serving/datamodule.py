@@ -42,6 +42,7 @@ from seisvision.data.serving.epoch_sampler import (
     local_batch_size,
 )
 from seisvision.data.serving.memory import SamplesInMemory
+from seisvision.data.serving.mixed import Beside, MixedSampler, MixedSamples
 from seisvision.data.serving.redrawn import RedrawnWindows
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.split import UNITS, Split
@@ -52,7 +53,7 @@ from seisvision.seeding import DEFAULT_SEED, stream_seed
 
 logger = logging.getLogger(__name__)
 
-Served = EventSamples | TraceSamples | SamplesInMemory | DrawnStations | RedrawnWindows
+Served = EventSamples | TraceSamples | SamplesInMemory | DrawnStations | RedrawnWindows | MixedSamples
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ class EventDataModule(pl.LightningDataModule):
         self.refit = refit
         self.left_out = dict(left_out or {})
         self.derived = dict(derived or {})
+        self.beside: dict[str, Beside] = {}
+        """Further sets that fill a share of every epoch of training."""
         self.first_epoch = 0
         """Epoch with which the training starts; more than 0 where it is resumed."""
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
@@ -318,6 +321,8 @@ class EventDataModule(pl.LightningDataModule):
         sampler = EpochSampler(len(samples), shuffle=drawn, seed=self.seed, joins=shuffle, **ranks)
         if labels is not None:
             sampler = ClusterSampler(labels, seed=self.seed, joins=True, **ranks)
+        elif self.beside and part == "train" and drawn:
+            samples, sampler = self._mixed(samples, {**ranks, "tells_epoch": False})
         batches: dict[str, Any] = {"batch_size": local_batch_size(self.batch_size, n_ranks), "sampler": sampler}
         if sampler.is_joined:
             batches = {"batch_sampler": TrainingBatches(sampler)}
@@ -343,6 +348,17 @@ class EventDataModule(pl.LightningDataModule):
                 self._redrawn[part] = self._redrawing(samples)
             return self._redrawn[part]
         return self._kept.setdefault(part, SamplesInMemory(samples)) if self.in_memory else samples
+
+    def _mixed(self, samples: Served, ranks: Mapping[str, Any]) -> tuple[MixedSamples, MixedSampler]:
+        """The training samples with those of the sets beside, and their order."""
+        others = {name: (one.data.train_samples(), one.share) for name, one in self.beside.items()}
+        sizes = {name: (len(served), share) for name, (served, share) in others.items()}
+        mixed = MixedSamples([samples, *(served for served, _ in others.values())])
+        return mixed, MixedSampler(len(samples), sizes, seed=self.seed, joins=True, **ranks)
+
+    def train_samples(self) -> Served:
+        """The samples of the training part, as an epoch of training shows them."""
+        return self._served("train", redrawn=True)
 
     def _redrawing(self, samples: EventSamples | TraceSamples) -> DrawnStations | RedrawnWindows:
         wide = samples
