@@ -145,9 +145,11 @@ class PickAugment(nn.Module):
         waveform, arrivals_s = batch[keys.WAVEFORM], batch[keys.ARRIVALS_S]
         rate_hz, n_samples = float(batch[keys.SAMPLING_RATE_HZ]), waveform.shape[-1]
         # What comes again has to begin in quiet: cut into an event, it would begin with a step.
-        happens = (
-            happens & (arrivals_s.nan_to_num(torch.inf).amin((1, 2)) > RAMP_S) & arrivals_s.isfinite().any(-1)[:, 0]
-        )
+        events_s = arrivals_s[:, :, None]
+        if keys.MORE_ARRIVALS_S in batch:
+            events_s = torch.cat([events_s, batch[keys.MORE_ARRIVALS_S]], 2)
+        quiet = events_s.nan_to_num(torch.inf).amin((1, 2, 3)) > RAMP_S
+        happens = happens & quiet & arrivals_s.isfinite().any(-1)[:, 0]
         samples = (_between(values["delay"], self.second_delay_s) * rate_hz).round().long()
         source = torch.arange(n_samples, device=waveform.device) - samples[:, None]
         later = (
@@ -158,10 +160,9 @@ class PickAugment(nn.Module):
         # A gap stays one.
         later = later * ramp * _recorded(waveform, rate_hz)
         batch[keys.WAVEFORM] = waveform + later * (factor * happens)[:, None, None, None]
-        again_s = arrivals_s + (samples / rate_hz)[:, None, None]
-        more = again_s.masked_fill(~happens[:, None, None], torch.nan)[:, :, None]
-        known = batch.get(keys.MORE_ARRIVALS_S)
-        batch[keys.MORE_ARRIVALS_S] = more if known is None else torch.cat([known, more], 2)
+        again_s = events_s + (samples / rate_hz)[:, None, None, None]
+        again_s = again_s.masked_fill(~happens[:, None, None, None], torch.nan)
+        batch[keys.MORE_ARRIVALS_S] = torch.cat([events_s[:, :, 1:], again_s], 2)
 
     def _noise(
         self, batch: dict[str, Any], happens: torch.Tensor, values: dict[str, torch.Tensor], share: Share,
