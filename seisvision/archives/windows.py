@@ -98,7 +98,7 @@ def cut_windows(
         (B, C, length) float32.
     """
     windows = np.empty((len(starts), len(order), length), dtype=np.float32)
-    whole = known[:, min(starts) : max(starts) + length].all(axis=1).tolist() if len(starts) else []
+    whole = np.all(known[:, min(starts, default=0) : max(starts, default=0) + length], axis=1)
     for row, start in enumerate(starts):
         for place, component in enumerate(order):
             line = samples[component, start : start + length]
