@@ -99,3 +99,13 @@ class MixedSampler(EpochSampler):
             chosen.append(first + np.array(drawn, dtype=int) + n_all * rounds)
             first += n_samples
         return numpy_stream(self.seed, "shuffle", self.epoch).permutation(np.concatenate(chosen))
+
+
+def mix(
+    samples: Any, beside: Mapping[str, Beside], seed: int, ranks: Mapping[str, Any]
+) -> tuple[MixedSamples, MixedSampler]:
+    """Training samples of a set with those of the sets beside it, and their order."""
+    others = {name: (one.data.train_samples(), one.share) for name, one in beside.items()}
+    sizes = {name: (len(served), share) for name, (served, share) in others.items()}
+    mixed = MixedSamples([samples, *(served for served, _ in others.values())])
+    return mixed, MixedSampler(len(samples), sizes, seed=seed, joins=True, **ranks)

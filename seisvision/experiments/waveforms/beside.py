@@ -1,4 +1,4 @@
-"""Further sets to train with: each fills a share of every epoch, none validates or tests."""
+"""What else training windows are made of: further sets, each a share of every epoch, and other windows over them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ import numpy as np
 
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.serving.mixed import Beside
+from seisvision.data.serving.superposed import Superposition
 from seisvision.data.sets.same_event import EventFacts, same_origins, same_recordings
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.splits import Split
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.experiments.waveforms.data_checks import check_data
-from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, data_settings, output_settings
+from seisvision.experiments.waveforms.settings import (
+    DatasetSettings,
+    Settings,
+    cut_settings,
+    data_settings,
+    output_settings,
+)
 from seisvision.public import SOURCE
 from seisvision.records.configuration import instantiate
 from seisvision.records.settings import section_of
@@ -58,6 +65,26 @@ def check_beside(config: Settings) -> None:
         raise ConfigurationError(
             "dataset.beside does not go with dataset.derive, whose columns belong to one set; leave one of them out."
         )
+
+
+def superposition_of(config: Settings, view: View) -> Superposition | None:
+    """How other windows are laid over those of the training; None where none are.
+
+    Raises:
+        ConfigurationError: a setting is not allowed, or windows are not of single traces and drawn anew.
+    """
+    if not config.dataset.superpose:
+        return None
+    unknown = [key for key in config.dataset.superpose if key not in Superposition.__dataclass_fields__]
+    if unknown:
+        hint = did_you_mean(str(unknown[0]), list(Superposition.__dataclass_fields__))
+        raise ConfigurationError(f"dataset.superpose has no setting '{unknown[0]}'. {hint}")
+    if view.unit != "trace" or not cut_settings(config, view)["window"].get("redrawn"):
+        raise ConfigurationError(
+            "dataset.superpose lays single traces over each other, other ones in every epoch. Choose a view of single "
+            "traces and dataset.traces.window.redrawn=true, or leave it out."
+        )
+    return Superposition(**config.dataset.superpose)
 
 
 def build_beside(config: Settings, view: View, own: EventDataModule) -> dict[str, Beside]:

@@ -13,7 +13,7 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.data.splitting.splits import Split, make_split
 from seisvision.experiments.waveforms.bands import check_bands
-from seisvision.experiments.waveforms.beside import build_beside, check_beside
+from seisvision.experiments.waveforms.beside import build_beside, check_beside, superposition_of
 from seisvision.experiments.waveforms.checks import (
     TRACE_SPLITS,
     check_augmentation,
@@ -159,6 +159,7 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
         refit=config.split.refit,
         derived=derived,
     )
+    data.superposition = superposition_of(config, view)
     if trained is None:
         data.beside = build_beside(config, view, data)
     return data
