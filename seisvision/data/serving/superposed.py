@@ -65,11 +65,12 @@ class SuperposedSamples(Numbered):
     def __getitems__(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """Return several samples, read at once where that is possible."""
         n_all, others, factors = len(self), [], []
+        lowest_db, highest_db = self._settings.level_db
         for number in numbers:
             epoch, place = divmod(number, n_all)
             stream = numpy_stream(self._seed, f"superposed in epoch {epoch}", place)
             luck, other = stream.random(), int(stream.integers(n_all))
-            decibels = float(stream.uniform(*self._settings.level_db))
+            decibels = float(stream.uniform(lowest_db, highest_db))
             chosen = luck < self._settings.probability and other != place
             others.append(other + n_all * epoch if chosen else None)
             factors.append(10 ** (decibels / 20))
