@@ -25,6 +25,7 @@ LATER: dict[str, Any] = {
     "augment.reverberation_s": [0.05, 1.0],
     "augment.reverberation_db": [-6.0, 12.0],
     "dataset.derive": None,
+    "dataset.superpose": None,
     "dataset.traces.noise": None,
     "dataset.samples.window.redrawn": False,
     "dataset.traces.window.redrawn": False,

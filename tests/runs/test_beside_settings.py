@@ -46,7 +46,7 @@ def test_clusters_are_found_in_one_set() -> None:
 
 
 def test_superposition_needs_windows_that_are_drawn_anew() -> None:
-    asked = [*MIXED, "+dataset.superpose.probability=0.3"]
+    asked = [*MIXED, "dataset.superpose={probability: 0.3}"]
     config = Settings.of(plain_config(asked))
     view = build_view(config.view)
     found = superposition_of(config, view)
@@ -55,7 +55,7 @@ def test_superposition_needs_windows_that_are_drawn_anew() -> None:
     with pytest.raises(ConfigurationError, match="redrawn=true"):
         superposition_of(fixed, view)
     with pytest.raises(ConfigurationError, match="no setting 'probabilty'"):
-        superposition_of(Settings.of(plain_config([*MIXED, "+dataset.superpose.probabilty=0.3"])), view)
+        superposition_of(Settings.of(plain_config([*MIXED, "dataset.superpose={probabilty: 0.3}"])), view)
 
 
 def test_what_is_beside_names_the_run_by_its_content() -> None:
