@@ -65,13 +65,17 @@ def bridge_short(samples: np.ndarray, known: np.ndarray, longest: int) -> tuple[
     for line, there in zip(samples, known, strict=True):
         if not there.any() or there.all():
             continue
-        short = [
-            (begin, end) for begin, end in runs_of(~there) if end - begin <= longest and begin > 0 and end < len(there)
-        ]
-        for begin, end in short:
-            line[begin:end] = np.linspace(line[begin - 1], line[end], end - begin + 2)[1:-1]
-        for begin, end in short:
-            there[begin:end] = True
+        gaps = [one for one in runs_of(~there) if one[1] - one[0] <= longest and one[0] > 0 and one[1] < len(there)]
+        if not gaps:
+            continue
+        begins, ends = np.array(gaps).T
+        lengths = ends - begins
+        # Place of every sample of every gap, and how far into its gap it lies.
+        into = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        at = np.repeat(begins, lengths) + into
+        slopes = (line[ends] - line[begins - 1]) / (lengths + 1)
+        line[at] = np.repeat(line[begins - 1], lengths) + (into + 1) * np.repeat(slopes, lengths)
+        there[at] = True
     return samples, known
 
 
@@ -94,12 +98,13 @@ def cut_windows(
         (B, C, length) float32.
     """
     windows = np.empty((len(starts), len(order), length), dtype=np.float32)
+    whole = np.all(known[:, min(starts, default=0) : max(starts, default=0) + length], axis=1)
     for row, start in enumerate(starts):
         for place, component in enumerate(order):
-            there = known[component, start : start + length]
             line = samples[component, start : start + length]
-            if not there.all():
-                line = _bridged(line, there)
+            if not whole[component]:
+                there = known[component, start : start + length]
+                line = line if there.all() else _bridged(line, there)
             # In the precision of the recording: an offset may be large beside what moves.
             np.subtract(line, line[0], out=windows[row, place], casting="same_kind")
     return windows

@@ -21,7 +21,11 @@ MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 LATER: dict[str, Any] = {
     "experiment_kind": None,
     "augment.back_azimuth_target": None,
+    "augment.reverberation": 0.0,
+    "augment.reverberation_s": [0.05, 1.0],
+    "augment.reverberation_db": [-6.0, 12.0],
     "dataset.derive": None,
+    "dataset.superpose": None,
     "dataset.traces.noise": None,
     "dataset.samples.window.redrawn": False,
     "dataset.traces.window.redrawn": False,
@@ -38,6 +42,11 @@ def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[st
     part = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
     part["dataset"] = {key: value for key, value in part["dataset"].items() if key not in ("source", "name")}
     part["dataset"]["fingerprint"] = data_fingerprint
+    if part["dataset"].get("beside"):
+        part["dataset"]["beside"] = {
+            name: {key: value for key, value in one.items() if key not in ("source", "name", "baselines")}
+            for name, one in part["dataset"]["beside"].items()
+        }
     part["trainer"] = {key: value for key, value in part["trainer"].items() if key not in MACHINE_KEYS_OF_TRAINER}
     part["run"] = {"test": config["run"]["test"]}
     return _as_ever(part, "")

@@ -55,7 +55,26 @@ class KnownEvents:
 
     @classmethod
     def of_training(cls, data: EventDataModule, cache_dir: Path | None) -> KnownEvents:
-        """Return the events of a training; of single traces, those any of whose traces was learnt from."""
+        """Return the events of a training; of single traces, those any of whose traces was learnt from.
+
+        Those of a set beside are called by the name of that set, a colon and their id.
+        """
+        known = [cls._of_set(data, cache_dir)]
+        for name, one in data.beside.items():
+            beside = cls._of_set(one.data, cache_dir)
+            assert beside.facts is not None and beside.shapes is not None
+            prefix = f"{name}:"
+            part = {prefix + event: part for event, part in beside.part.items()}
+            known.append(cls(part, beside.fingerprint, beside.facts.named(prefix), beside.shapes.named(prefix)))
+        return cls(
+            {event: part for one in known for event, part in one.part.items()},
+            known[0].fingerprint,
+            EventFacts.together([one.facts for one in known if one.facts is not None]),
+            RecordingShapes.together([one.shapes for one in known if one.shapes is not None]),
+        )
+
+    @classmethod
+    def _of_set(cls, data: EventDataModule, cache_dir: Path | None) -> KnownEvents:
         part_of: dict[str, str] = {}
         for part in ("val", "train"):
             if part in data.parts:

@@ -37,8 +37,11 @@ def identify(config: dict[str, Any]) -> RunFolder:
         raise ConfigurationError(
             f"name='{name}' is not allowed; give letters, digits, -, _ and . with / for sub-folders."
         )
-    source = instantiate(config["dataset"]["source"], SOURCE)
-    fingerprint = source.fingerprint(Path(config["system"]["data_dir"]))
+    data_dir = Path(config["system"]["data_dir"])
+    fingerprint = instantiate(config["dataset"]["source"], SOURCE).fingerprint(data_dir)
+    for described in (config["dataset"].get("beside") or {}).values():
+        # Kept with the configuration, as of other files that a run begins with.
+        described["fingerprint"] = instantiate(described["source"], SOURCE).fingerprint(data_dir)
     run_id = run_identity(scientific_part(config, fingerprint))
     path = Path(config["system"]["runs_dir"]) / config["name"] / run_id
     folder = RunFolder(path)

@@ -95,7 +95,8 @@ def check_shared(settings: TrainerSettings, kind: str, n_ranks: int) -> None:
 
 def prepare_data(config: Mapping[str, Any]) -> None:
     """Make the data, once, before several processes open them."""
-    instantiate(config["dataset"]["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
+    for described in (config["dataset"], *(config["dataset"].get("beside") or {}).values()):
+        instantiate(described["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
 
 
 def _n_gpus() -> int:

@@ -166,3 +166,58 @@ def test_a_set_of_either_generator_keeps_its_name() -> None:
     """Stored runs are named by these."""
     assert SynthesisParameters().fingerprint() == "e4d8222f8da6"
     assert LocalSyntheticSource().parameters.fingerprint() == "ca4d04f655ab"
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> WaveformSet:
+    """Three events; in the recordings of the first another one arrives, whose S comes after their end."""
+    path = tmp_path_factory.mktemp("sets") / "twice"
+    with WaveformSetWriter(path, card={"name": "twice"}) as writer:
+        for event in range(3):
+            more = {
+                "trace_p_arrival_2_sample": 6 * RATE_HZ if event == 0 else NAN,
+                "trace_s_arrival_2_sample": N_SAMPLES + 5.0 if event == 0 else NAN,
+            }
+            writer.add_event([picked(event, 0) | more], event_waveforms(event, 1))
+    return WaveformSet(path)
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_further_events_of_a_recording_move_with_its_window(twice: WaveformSet, in_memory: bool) -> None:
+    window = Window("trace", 1.0, 4.0, jitter_s=0.5, redrawn=True)
+    split = Split({"train": tuple(twice.source_ids)})
+    data = EventDataModule(twice, split, samples={"window": window}, unit="trace", in_memory=in_memory)
+    for served in (data.train_dataloader(), data.loader("train")):
+        batch = next(iter(served))
+        assert batch[keys.MORE_ARRIVALS_S].shape == (3, 1, 1, 2)
+        for name, first_s, more_s in zip(
+            batch[keys.SOURCE_ID], batch[keys.ARRIVALS_S][:, 0], batch[keys.MORE_ARRIVALS_S][:, 0, 0], strict=True
+        ):
+            assert torch.isnan(more_s[1])
+            if name == twice.source_ids[0]:
+                assert float(more_s[0] - first_s[0]) == pytest.approx(3.0, abs=1e-4)
+            else:
+                assert torch.isnan(more_s[0])
+
+
+def test_batches_of_sets_with_and_without_further_events(twice: WaveformSet, tmp_path: Path) -> None:
+    with WaveformSetWriter(tmp_path / "once", card={"name": "once"}) as writer:
+        writer.add_event([picked(7, 0)], event_waveforms(7, 1))
+    window = Window("trace", 1.0, 4.0)
+    samples = [TraceSamples(one, [0], window=window)[0] for one in (WaveformSet(tmp_path / "once"), twice)]
+    more_s = collate_events(samples)[keys.MORE_ARRIVALS_S]
+    assert more_s.shape == (2, 1, 1, 2)
+    assert more_s[0].isnan().all() and float(more_s[1, 0, 0, 0]) == pytest.approx(5.0)
+
+
+def test_swarms_that_are_made_here_tell_their_second_event(tmp_path: Path) -> None:
+    source = LocalSyntheticSource(
+        n_events=4, n_stations=[2, 2], length_s=30.0, lead_s=[5.0, 6.0], repeat=1.0, noise_db=-100.0,
+        offset_range_km=[1.0, 20.0],
+    )  # fmt: skip
+    table = WaveformSet(source.prepare(tmp_path)).metadata
+    delays = table["trace_p_arrival_2_sample"] - table["trace_p_arrival_sample"]
+    told = delays.notna()
+    assert told.any()
+    assert (delays[told] > 0).all()
+    assert (table["trace_s_arrival_2_sample"] - table["trace_s_arrival_sample"] - delays).abs().max() < 0.03

@@ -143,6 +143,7 @@ def _batch(view: View) -> dict:
     n_stations, n_samples, components = (1 if view.unit == "trace" else 5), 3600, view.components
     bands_hz = [channel.band_hz for channel in getattr(view, "channels", ()) if channel.band_hz]
     bands_hz.append(getattr(view, "frequency_range_hz", (0.0, 0.0)))
+    bands_hz.append(getattr(view, "band_hz", None) or (0.0, 0.0))
     highest_hz = max(band_hz[1] for band_hz in bands_hz)
     generator = torch.Generator().manual_seed(0)
     waveform = torch.randn(2, n_stations, len(components), n_samples, generator=generator)
@@ -155,7 +156,7 @@ def _batch(view: View) -> dict:
         keys.BACK_AZIMUTH_DEG: torch.linspace(180, 480, n_stations).repeat(2, 1) % 360,
         keys.ONSET_S: torch.full((2, n_stations), 50.0),
         keys.START_S: torch.zeros(2, n_stations),
-        keys.SAMPLING_RATE_HZ: 2.0 if highest_hz < 1.0 else 40.0,
+        keys.SAMPLING_RATE_HZ: 2.0 if highest_hz < 1.0 else 40.0 if highest_hz <= 20.0 else 100.0,
         keys.SOURCE_ID: ["a", "b"],
         keys.TARGETS: {},
     }

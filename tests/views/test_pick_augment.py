@@ -47,6 +47,32 @@ def test_a_second_event_stands_where_its_arrivals_say() -> None:
         assert (line > 0.5).float().argmax() == pytest.approx(float(p_s) * RATE_HZ, abs=1)
 
 
+def test_the_ground_goes_on_after_an_arrival_and_never_moves_before_it() -> None:
+    given = batch()
+    # Quiet is not zero, which would be a gap; the first component was not recorded.
+    given[keys.WAVEFORM] = torch.full((8, 1, 3, T), 1e-12)
+    given[keys.WAVEFORM][..., 500] = 1.0
+    given[keys.WAVEFORM][:, :, 0] = 0.0
+    loud = {"reverberation": 1, "reverberation_s": [0.199, 0.2], "reverberation_db": [5.9, 6.0]}
+    line = PickAugment(**OFF | loud)(given, 0, 0)[keys.WAVEFORM][:, 0]
+    assert (line[:, 0] == 0).all()
+    assert line[:, 1:, :500].abs().max() < 1e-6
+    assert torch.allclose(line[:, 1:, 500], torch.ones(8, 2))
+    tail = line[:, 1:, 501:].square()
+    assert tail.sum(-1).mean() == pytest.approx(4 * 1.25, rel=0.2)
+    assert tail[..., 60:].sum() < 0.01 * tail.sum()
+
+
+def test_a_zero_between_two_samples_is_no_gap() -> None:
+    given = batch()
+    given[keys.WAVEFORM][..., 300] = 0.0
+    given[keys.WAVEFORM][..., 700:800] = 0.0
+    for change in ("noise", "reverberation"):
+        line = PickAugment(**OFF | {change: 1.0})(given, 0, 0)[keys.WAVEFORM]
+        assert (line[..., 300] != 0).all(), change
+        assert (line[..., 700:800] == 0).all(), change
+
+
 def test_windows_without_an_arrival_or_cut_into_an_event_get_no_second_one() -> None:
     given = batch(2)
     given[keys.ARRIVALS_S] = torch.tensor([[[math.nan, math.nan]], [[-3.0, 4.0]]])
@@ -76,17 +102,23 @@ def test_polarity_stays_and_one_component_always_does() -> None:
 
 
 def test_several_processes_change_what_one_would() -> None:
-    given, augment = batch(8), PickAugment(second_event=0.5, noise=0.5, gap=0.5)
+    given, augment = batch(8), PickAugment(reverberation=0.5, second_event=0.5, noise=0.5, gap=0.5)
     whole = augment(given, 3, 2)
     for rank in range(2):
         part = {key: value[rank::2] if isinstance(value, torch.Tensor) else value for key, value in given.items()}
         changed = augment(part, 3, 2, Share(rank, 2, 8, 1))
-        assert torch.allclose(changed[keys.WAVEFORM], whole[keys.WAVEFORM][rank::2])
+        assert torch.allclose(changed[keys.WAVEFORM], whole[keys.WAVEFORM][rank::2], atol=1e-6)
         assert torch.allclose(changed[keys.ARRIVALS_S], whole[keys.ARRIVALS_S][rank::2], equal_nan=True)
     assert not torch.equal(augment(given, 4, 2)[keys.WAVEFORM], whole[keys.WAVEFORM])
 
 
 def test_settings_that_are_not_allowed_are_refused() -> None:
-    for wrong in ({"gap": 2}, {"gap_s": [3, 1]}, {"second_delay_s": [-1, 2]}, {"amplitude_db": -1}):
+    for wrong in (
+        {"gap": 2},
+        {"gap_s": [3, 1]},
+        {"second_delay_s": [-1, 2]},
+        {"amplitude_db": -1},
+        {"reverberation_s": [0, 1]},
+    ):
         with pytest.raises(ConfigurationError, match=next(iter(wrong))):
             PickAugment(**wrong)  # type: ignore[arg-type]

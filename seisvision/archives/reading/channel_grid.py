@@ -162,11 +162,12 @@ def _place(
     if not can_be_resampled(segment.rate_hz, span.rate_hz):
         mark("slow_rate", round(position), np.ones(round(segment.n_samples * ratio), dtype=bool))
         return
-    values = segment.samples.astype(np.float64)
+    values = segment.samples
     wrong = np.any(list(bad.values()), axis=0) if bad else np.zeros(0, dtype=bool)
     if is_same_rate(segment.rate_hz, span.rate_hz):
         at, late_s, trusted = round(position), (position - round(position)) / span.rate_hz, 0
     else:
+        values = values.astype(np.float64)
         if len(wrong) and wrong.any() and not wrong.all():
             there = np.arange(len(values))
             values[wrong] = np.interp(there[wrong], there[~wrong], values[~wrong])

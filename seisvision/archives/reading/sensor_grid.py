@@ -62,8 +62,9 @@ class SensorLayout:
         if not any(pieces.values()):
             for letter in self._day.letters:
                 self._book.add(self._day.band + letter, "gap", [owned])
-            nothing = np.zeros((3, span.length))
-            return SensorGrid(span, nothing, nothing.astype(bool), [], {}, ("", "", ""))
+            # Neither is written to memory before somebody asks for it.
+            nothing, unknown = np.zeros((3, span.length)), np.zeros((3, span.length), dtype=bool)
+            return SensorGrid(span, nothing, unknown, [], {}, ("", "", ""))
         for letter in self._day.letters:
             channel = self._day.band + letter
 

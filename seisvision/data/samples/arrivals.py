@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +14,8 @@ SPELLINGS = {
 }
 """Columns ``trace_X_arrival_sample`` of each phase, in any case: first X by itself, then the earliest by its path, as
 ETHZ and GEOFON name them."""
+FURTHER = re.compile(r"trace_(?P<phase>[ps])_arrival_(?P<number>\d+)_sample")
+"""Columns of the second event in a recording, the third, ..."""
 THEORETICAL = "theoretical"
 """``trace_p_status`` of a time that was computed and not observed: an arrival, but no onset that anybody found."""
 
@@ -36,6 +40,27 @@ def table_arrivals_s(table: pd.DataFrame, n_samples: np.ndarray | None = None) -
         return arrivals_s
     length_s = np.where(n_samples < 0, np.inf, n_samples / rate_hz)[:, None]
     return np.where((arrivals_s >= 0) & (arrivals_s < length_s), arrivals_s, np.nan)
+
+
+def more_arrivals_s(table: pd.DataFrame, n_samples: np.ndarray) -> np.ndarray:
+    """P and S of further events in each recording, seconds after its start, float64 (N, E, 2); NaN for none.
+
+    Columns ``trace_p_arrival_2_sample`` and ``trace_s_arrival_2_sample`` tell those of the second event, and so on.
+
+    Args:
+        table: N rows of the metadata.
+        n_samples: (N,) length of the recordings; arrivals outside them are NaN.
+    """
+    told = [FURTHER.fullmatch(str(column).lower()) for column in table.columns]
+    numbers = sorted({int(match["number"]) for match in told if match})
+    rate_hz = column_numbers(table, "trace_sampling_rate_hz")
+    found = np.full((len(table), len(numbers), len(PHASES)), np.nan)
+    for column, match in zip(table.columns, told, strict=True):
+        if match:
+            place = numbers.index(int(match["number"])), PHASES.index(match["phase"].upper())
+            found[:, *place] = column_numbers(table, str(column)) / rate_hz
+    length_s = (n_samples / rate_hz)[:, None, None]
+    return np.where((found >= 0) & (found < length_s), found, np.nan)
 
 
 def observed_p_s(table: pd.DataFrame) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds, are_noise, row_numbers
 from seisvision.base.units import TRACE
+from seisvision.data.samples.arrivals import more_arrivals_s
 from seisvision.data.samples.event_index import build_event_index
 from seisvision.data.samples.events import float_tensor
 from seisvision.data.samples.noise.windows import (
@@ -45,6 +46,7 @@ class TraceIndex:
         names: event, station and channel; what draws follow from, so that the order in the file does not matter.
         onset_s: onset.
         arrivals_s: (N, 2) P and S.
+        more_arrivals_s: (N, E, 2) P and S of further events.
         origin_s: origin time.
         paths: distance (km), azimuth and back azimuth (degrees) under the names of their columns.
         sampling_rate_hz: as stored.
@@ -60,6 +62,7 @@ class TraceIndex:
     names: list[str]
     onset_s: np.ndarray
     arrivals_s: np.ndarray
+    more_arrivals_s: np.ndarray
     origin_s: np.ndarray
     paths: dict[str, np.ndarray]
     sampling_rate_hz: np.ndarray
@@ -112,8 +115,9 @@ def build_trace_index(
     onset_s, arrivals_s = index.onset_after_start_s[take], index.arrivals_after_start_s[take]
 
     def of_source(values: np.ndarray) -> np.ndarray:
-        return np.where(is_noise if values.ndim == 1 else is_noise[:, None], np.nan, values)
+        return np.where(is_noise.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
 
+    n_recorded = waveform_set.recorded_samples(rows)
     return TraceIndex(
         ids=ids,
         rows=rows,
@@ -121,10 +125,11 @@ def build_trace_index(
         names=[f"{name}/noise" if noise else name for name, noise in zip(names, is_noise, strict=True)],
         onset_s=of_source(onset_s),
         arrivals_s=of_source(arrivals_s),
+        more_arrivals_s=of_source(more_arrivals_s(named, n_recorded)),
         origin_s=of_source(index.origin_s[event] - index.start_s[take]),
         paths=dict(zip(PATH_COLUMNS, map(of_source, paths), strict=True)),
         sampling_rate_hz=index.sampling_rate_hz[take],
-        n_recorded=waveform_set.recorded_samples(rows),
+        n_recorded=n_recorded,
         source_depth_km=of_source(index.source_depth_km[event]),
         is_noise=is_noise,
         first_wave_s=np.fmin(onset_s, arrivals_s[:, 0]),
@@ -279,6 +284,8 @@ class TraceSamples(Dataset):
         values = {key: float_tensor(index.paths[column][chosen]) for key, column in _PATH_KEYS.items()}
         values[keys.ONSET_S] = float_tensor(self._onset_s[chosen])
         values[keys.ARRIVALS_S] = float_tensor(index.arrivals_s[chosen] - start_s[:, None])
+        if index.more_arrivals_s.shape[1]:
+            values[keys.MORE_ARRIVALS_S] = float_tensor(index.more_arrivals_s[chosen] - start_s[:, None, None])
         values[keys.START_S] = float_tensor(start_s - index.origin_s[chosen])
         waveform, mask = torch.from_numpy(waveforms), torch.from_numpy(masks)
         depth_km = float_tensor(index.source_depth_km[chosen])

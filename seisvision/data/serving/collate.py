@@ -45,6 +45,8 @@ def collate_events(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
     batch: dict[str, Any] = {
         key: _pad_stations([sample[key] for sample in samples], fill) for key, fill in PADDING.items() if key in first
     }
+    if any(keys.MORE_ARRIVALS_S in sample for sample in samples):
+        batch[keys.MORE_ARRIVALS_S] = _further_events(samples)
     for key in (*SCALARS, keys.COUNTS):
         if key in first:
             batch[key] = torch.stack([sample[key] for sample in samples])
@@ -56,6 +58,18 @@ def collate_events(samples: Sequence[dict[str, Any]]) -> dict[str, Any]:
         column: torch.stack([sample[keys.TARGETS][column] for sample in samples]) for column in first[keys.TARGETS]
     }
     return batch
+
+
+def _further_events(samples: Sequence[dict[str, Any]]) -> torch.Tensor:
+    """Arrivals (B, S, E, 2), padded to the most events of any sample; NaN for those of samples without any."""
+    n_stations = max(sample[keys.ARRIVALS_S].shape[0] for sample in samples)
+    told = [sample.get(keys.MORE_ARRIVALS_S) for sample in samples]
+    n_events = max(one.shape[1] for one in told if one is not None)
+    padded = torch.full((len(samples), n_stations, n_events, 2), torch.nan)
+    for slot, one in zip(padded, told, strict=True):
+        if one is not None:
+            slot[: one.shape[0], : one.shape[1]] = one
+    return padded
 
 
 def _pad_stations(tensors: list[torch.Tensor], fill: float | bool) -> torch.Tensor:

@@ -38,11 +38,14 @@ from seisvision.data.serving.epoch_sampler import (
     DealtSamples,
     DrawnStations,
     EpochSampler,
+    Numbered,
     TrainingBatches,
     local_batch_size,
 )
 from seisvision.data.serving.memory import SamplesInMemory
+from seisvision.data.serving.mixed import Beside, MixedSamples, mix
 from seisvision.data.serving.redrawn import RedrawnWindows
+from seisvision.data.serving.superposed import SuperposedSamples, Superposition
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.split import UNITS, Split
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
@@ -52,7 +55,7 @@ from seisvision.seeding import DEFAULT_SEED, stream_seed
 
 logger = logging.getLogger(__name__)
 
-Served = EventSamples | TraceSamples | SamplesInMemory | DrawnStations | RedrawnWindows
+Served = EventSamples | TraceSamples | SamplesInMemory | Numbered | MixedSamples
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,10 @@ class EventDataModule(pl.LightningDataModule):
         self.refit = refit
         self.left_out = dict(left_out or {})
         self.derived = dict(derived or {})
+        self.beside: dict[str, Beside] = {}
+        """Further sets that fill a share of every epoch of training."""
+        self.superposition: Superposition | None = None
+        """How other windows are laid over those of the training; needs windows that are drawn anew."""
         self.first_epoch = 0
         """Epoch with which the training starts; more than 0 where it is resumed."""
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
@@ -318,6 +325,10 @@ class EventDataModule(pl.LightningDataModule):
         sampler = EpochSampler(len(samples), shuffle=drawn, seed=self.seed, joins=shuffle, **ranks)
         if labels is not None:
             sampler = ClusterSampler(labels, seed=self.seed, joins=True, **ranks)
+        elif self.beside and part == "train" and drawn:
+            samples, sampler = mix(samples, self.beside, self.seed, {**ranks, "tells_epoch": False})
+        if self.superposition is not None and part == "train" and drawn:
+            samples = SuperposedSamples(samples, self.superposition, self.seed)
         batches: dict[str, Any] = {"batch_size": local_batch_size(self.batch_size, n_ranks), "sampler": sampler}
         if sampler.is_joined:
             batches = {"batch_sampler": TrainingBatches(sampler)}
@@ -343,6 +354,10 @@ class EventDataModule(pl.LightningDataModule):
                 self._redrawn[part] = self._redrawing(samples)
             return self._redrawn[part]
         return self._kept.setdefault(part, SamplesInMemory(samples)) if self.in_memory else samples
+
+    def train_samples(self) -> Served:
+        """The samples of the training part, as an epoch of training shows them."""
+        return self._served("train", redrawn=True)
 
     def _redrawing(self, samples: EventSamples | TraceSamples) -> DrawnStations | RedrawnWindows:
         wide = samples

@@ -54,6 +54,8 @@ class SamplesInMemory(Dataset):
         first, last = int(self._first[number]), int(self._first[number + 1])
         rest = self._rest
         sample = {key: rest[key][number, : last - first] for key in _STATION_KEYS}
+        if keys.MORE_ARRIVALS_S in rest:
+            sample[keys.MORE_ARRIVALS_S] = rest[keys.MORE_ARRIVALS_S][number, : last - first]
         sample |= {key: rest[key][number] for key in (*SCALARS, *all_id_columns()) if key in rest}
         targets = {column: values[number] for column, values in rest[keys.TARGETS].items()}
         return sample | {
@@ -75,7 +77,11 @@ class SamplesInMemory(Dataset):
             self._waveform = self._load()
         rest, rows = self._rest, torch.as_tensor(numbers)
         # Not rest[key][rows], which takes four times as long.
-        batch = {key: rest[key].index_select(0, rows) for key in (*_STATION_KEYS, *SCALARS) if key in rest}
+        batch = {
+            key: rest[key].index_select(0, rows)
+            for key in (*_STATION_KEYS, *SCALARS, keys.MORE_ARRIVALS_S)
+            if key in rest
+        }
         batch |= {key: [rest[key][number] for number in numbers] for key in all_id_columns() if key in rest}
         return batch | {
             keys.WAVEFORM: self._waveform.index_select(0, rows)[:, None],

@@ -63,7 +63,9 @@ def cropped(sample: dict[str, Any], first: int, length: int) -> dict[str, Any]:
     later_s = first / sample[keys.SAMPLING_RATE_HZ]
     lost = (wide != 0).any(-1) & ~(waveform != 0).any(-1)
     mask = sample[keys.COMPONENT_MASK] & ~lost
+    more = keys.MORE_ARRIVALS_S
     return sample | {
+        **({more: sample[more] - later_s} if more in sample else {}),
         keys.WAVEFORM: waveform,
         keys.COMPONENT_MASK: mask,
         keys.STATION_MASK: mask.any(dim=1),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,15 @@ class RecordingShapes:
                 seen[name] += 1
                 kept.append(i)
         return RecordingShapes(self.source_id[kept], self.shape[kept])
+
+    def named(self, prefix: str) -> RecordingShapes:
+        """Return the same shapes, the ids of the events behind a prefix."""
+        return RecordingShapes(np.array([prefix + name for name in self.source_id.tolist()], dtype=str), self.shape)
+
+    @classmethod
+    def together(cls, several: Sequence[RecordingShapes]) -> RecordingShapes:
+        """Return the shapes of several sets as of one."""
+        return cls(*(np.concatenate([getattr(one, name) for one in several]) for name in ("source_id", "shape")))
 
     def copies_in(self, other: RecordingShapes) -> list[tuple[str, str]]:
         """Return pairs of events, one of these and one of the other's, that have a recording in common."""

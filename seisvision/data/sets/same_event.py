@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -94,6 +94,21 @@ class EventFacts:
             self.start_s[traces],
             self.end_s[traces],
         )
+
+    def named(self, prefix: str) -> EventFacts:
+        """Return the same facts, the ids of the events behind a prefix."""
+        return replace(self, ids=[prefix + name for name in self.ids])
+
+    @classmethod
+    def together(cls, several: Sequence[EventFacts]) -> EventFacts:
+        """Return the facts of several sets as of one; their ids must differ."""
+        first = np.cumsum([0, *(len(one.ids) for one in several)])
+        arrays = {
+            name: np.concatenate([getattr(one, name) for one in several])
+            for name in ("origin_s", "latitude_deg", "longitude_deg", "station", "start_s", "end_s")
+        }
+        event = np.concatenate([one.event + before for one, before in zip(several, first, strict=False)])
+        return cls(ids=[name for one in several for name in one.ids], event=event, **arrays)
 
     @property
     def has_origin(self) -> np.ndarray:

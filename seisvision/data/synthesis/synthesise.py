@@ -130,6 +130,15 @@ def arrival_columns(arrivals_s: Sequence[float], sampling_rate_hz: float) -> dic
     return columns
 
 
+def further_columns(events_s: Sequence[Sequence[float]], sampling_rate_hz: float) -> dict[str, Any]:
+    """Columns for P and S of the second event in a trace, the third, ...; seconds after its start, NaN for none."""
+    return {
+        f"trace_{phase.lower()}_arrival_{number}_sample": round(float(time_s) * sampling_rate_hz, 2)
+        for number, arrivals_s in enumerate(events_s, start=2)
+        for phase, time_s in zip(PHASES, arrivals_s, strict=True)
+    }
+
+
 def _iso(time: datetime) -> str:
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -88,6 +88,7 @@ class LocalEvent:
         geometry: Epicentre and S stations.
         waveforms: (S, 3, T) float32 ground velocity on Z, N, E in m/s.
         p_time_s, s_time_s: (S,) first arrivals after the origin time.
+        repeat_s: By how much another event of the same place came later; NaN where none did.
     """
 
     source_id: str
@@ -98,6 +99,7 @@ class LocalEvent:
     waveforms: np.ndarray
     p_time_s: np.ndarray
     s_time_s: np.ndarray
+    repeat_s: float = np.nan
 
 
 class RecordGrid(SpectralGrid):
@@ -123,7 +125,10 @@ class LocalEventGenerator:
         geometry, medium, source = self.geometry(index), self.medium(index), self.source(index)
         lead_s = float(rng.uniform(*parameters.lead_s))
         motion, arrivals = self.ground_motion(source, medium, geometry, index, lead_s)
-        ground = self.grid.to_time(rotate_to_zne(self._with_repeat(motion, index, lead_s), geometry))
+        repeat_s, size = self._repeat(index, lead_s)
+        if np.isfinite(repeat_s):
+            motion = motion * (1 + size * np.exp(-1j * self.grid.omega * repeat_s)).astype(np.complex64)
+        ground = self.grid.to_time(rotate_to_zne(motion, geometry))
         ground += self.grid.to_time(self.noise.spectra(self._stream("noise", index), len(geometry.offset_km)))
         if parameters.band_hz is not None:
             ground = band_pass(ground, parameters.sampling_rate_hz, parameters.band_hz).astype(np.float32)
@@ -133,7 +138,7 @@ class LocalEventGenerator:
         origin_time = _FIRST_ORIGIN + _ORIGIN_SPAN * rng.random()
         origin_time = origin_time.replace(microsecond=origin_time.microsecond // 1000 * 1000)
         waveforms = digitise(np.ascontiguousarray(record))
-        return LocalEvent(f"local-{index:06d}", origin_time, lead_s, source, geometry, waveforms, *arrivals)
+        return LocalEvent(f"local-{index:06d}", origin_time, lead_s, source, geometry, waveforms, *arrivals, repeat_s)
 
     def geometry(self, index: int) -> EventGeometry:
         """Epicentre anywhere, stations at drawn distances and azimuths with a gap; or one of the swarms."""
@@ -296,14 +301,12 @@ class LocalEventGenerator:
         # Retrograde motion: R leads Z by a quarter.
         return np.stack([wave * turn[0], 0.7j * wave * turn[0], wave * turn[1]]).astype(np.complex64)
 
-    def _with_repeat(self, motion: np.ndarray, index: int, lead_s: float) -> np.ndarray:
-        """Add, to some events, another of the same place and mechanism later in the record, up to twice as strong."""
+    def _repeat(self, index: int, lead_s: float) -> tuple[float, float]:
+        """Delay and size of another event of the same place and mechanism, up to twice as strong; NaN where none is."""
         rng, parameters = self._stream("repeat", index), self.parameters
         if rng.random() >= parameters.repeat:
-            return motion
-        delay_s = rng.uniform(0, parameters.length_s - lead_s)
-        factor = 1 + 10 ** rng.uniform(-1.5, 0.3) * np.exp(-1j * self.grid.omega * delay_s)
-        return motion * factor.astype(np.complex64)
+            return np.nan, 0.0
+        return float(rng.uniform(0, parameters.length_s - lead_s)), float(10 ** rng.uniform(-1.5, 0.3))
 
     def _stream(self, name: str, index: int) -> np.random.Generator:
         return numpy_stream(self.parameters.seed, f"synthesis_local/{name}", index)

@@ -11,7 +11,7 @@ import numpy as np
 
 from seisvision.base.interrupts import postponed_interrupt
 from seisvision.data.sets.writer import WaveformSetWriter
-from seisvision.data.synthesis.synthesise import COMPRESSION, arrival_columns
+from seisvision.data.synthesis.synthesise import COMPRESSION, arrival_columns, further_columns
 from seisvision.data.synthesis_local.generator import LocalEvent, LocalEventGenerator
 from seisvision.data.synthesis_local.parameters import LOCAL_GENERATOR_VERSION, LocalSynthesisParameters
 
@@ -78,7 +78,8 @@ def trace_metadata(event: LocalEvent, parameters: LocalSynthesisParameters) -> l
         "trace_onset_s": float("nan"),
     }
     arrivals_s = event.lead_s + np.stack([event.p_time_s, event.s_time_s], axis=1)
-    arrivals_s = np.where(arrivals_s < parameters.length_s, arrivals_s, np.nan)
+    several_s = [arrivals_s, *([arrivals_s + event.repeat_s] if parameters.repeat else [])]
+    arrivals_s, *more_s = (np.where(one < parameters.length_s, one, np.nan) for one in several_s)
     return [
         common
         | {
@@ -91,6 +92,7 @@ def trace_metadata(event: LocalEvent, parameters: LocalSynthesisParameters) -> l
             "trace_theoretical_p_s": round(event.lead_s + float(event.p_time_s[i]), 3),
             "trace_theoretical_s_s": round(event.lead_s + float(event.s_time_s[i]), 3),
             **arrival_columns(arrivals_s[i], parameters.sampling_rate_hz),
+            **further_columns([one[i] for one in more_s], parameters.sampling_rate_hz),
         }
         for i in range(len(geometry.offset_km))
     ]

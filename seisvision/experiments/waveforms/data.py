@@ -13,6 +13,7 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.data.splitting.splits import Split, make_split
 from seisvision.experiments.waveforms.bands import check_bands
+from seisvision.experiments.waveforms.beside import build_beside, check_beside, superposition_of
 from seisvision.experiments.waveforms.checks import (
     TRACE_SPLITS,
     check_augmentation,
@@ -134,6 +135,7 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     check_location(config, view)
     check_classes(config)
     check_derived(config)
+    check_beside(config)
     path = instantiate(config.dataset.source, SOURCE).prepare(config.system.data_dir)
     if config.system.scratch:
         path = stage_to_scratch(path, config.system.scratch)
@@ -145,7 +147,7 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     outputs = output_settings(config)
     split = draw_split(config, waveform_set, settings)
     derived = fit_derived(config, waveform_set, split) if trained is None else stored_derived(config, trained)
-    return EventDataModule(
+    data = EventDataModule(
         with_derived(waveform_set, derived_columns(config), derived),
         split,
         **settings,
@@ -157,6 +159,10 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
         refit=config.split.refit,
         derived=derived,
     )
+    data.superposition = superposition_of(config, view)
+    if trained is None:
+        data.beside = build_beside(config, view, data)
+    return data
 
 
 def fits_in_memory(system: SystemSettings, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:

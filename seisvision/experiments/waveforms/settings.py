@@ -34,6 +34,10 @@ class DatasetSettings:
     baselines: Mapping[str, Any] = field(default_factory=dict)
     derive: Mapping[str, Any] | None = None
     """Columns made from others, by name; see :mod:`seisvision.experiments.waveforms.derive`."""
+    beside: Mapping[str, Any] | None = None
+    """Further sets to train with, by name; see :mod:`seisvision.experiments.waveforms.beside`."""
+    superpose: Mapping[str, Any] | None = None
+    """Arguments of :class:`~seisvision.data.serving.superposed.Superposition`."""
     allow_findings: Sequence[str] | None = None
     """Codes of fatal findings of the audit that are known and accepted."""
 

@@ -62,7 +62,7 @@ PLACES: dict[str, tuple[str, str]] = {
     OUTPUT: ("task.outputs[0]", r"task\.outputs\[\d+\]"),
     OPTIMIZER: ("optimizer", r"optimizer"),
     SCHEDULER: ("scheduler", r"scheduler"),
-    SOURCE: ("dataset.source", r"dataset\.source"),
+    SOURCE: ("dataset.source", r"dataset\.(beside\.[^.\[\]]+\.)?source"),
     DERIVED: ("dataset.derive.column", r"dataset\.derive\.[^.\[\]]+"),
     LOGGER: ("logger.name", r"logger\.[^.\[\]]+"),
 }

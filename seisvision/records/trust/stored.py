@@ -64,12 +64,22 @@ def checked_config(config: Any, path: Path | str) -> dict[str, Any]:
         check_targets(config)
         check_numbers(config)
         _check_windows(config["dataset"])
+        _check_beside(config["dataset"])
         config = with_own_weights(config)
     except ConfigurationError as error:
         raise refuse_as_checkpoint(error, path) from error
-    source = {key: value for key, value in config["dataset"]["source"].items() if key != "processes"}
-    source |= dict.fromkeys(source.keys() & ASKS_NETWORK, False)
-    return {**config, "dataset": {**config["dataset"], "source": source}}
+    dataset = {**config["dataset"], "source": _harmless(config["dataset"]["source"])}
+    if dataset.get("beside"):
+        dataset["beside"] = {
+            name: {**one, "source": _harmless(one["source"])} for name, one in dataset["beside"].items()
+        }
+    return {**config, "dataset": dataset}
+
+
+def _harmless(source: Mapping[str, Any]) -> dict[str, Any]:
+    """A source that fetches nothing and takes as many processes as this machine has."""
+    kept = {key: value for key, value in source.items() if key != "processes"}
+    return kept | dict.fromkeys(kept.keys() & ASKS_NETWORK, False)
 
 
 def _check_types(config: Any) -> None:
@@ -83,6 +93,16 @@ def _check_types(config: Any) -> None:
             node = node[word]
         if not fits_type(node, wanted):
             raise ConfigurationError(f"its {key}={shortened(node)} is no {type_name(wanted)}.")
+
+
+def _check_beside(dataset: Mapping[str, Any]) -> None:
+    beside = dataset.get("beside")
+    if not fits_type(beside, dict[str, dict[str, Any]] | None):
+        raise ConfigurationError(f"its dataset.beside={shortened(beside)} does not name sets.")
+    for name, one in (beside or {}).items():
+        if not isinstance(one.get("source"), Mapping):
+            raise ConfigurationError(f"its dataset.beside.{name} has no source.")
+        _check_windows(one)
 
 
 def _check_windows(dataset: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,10 @@ from seisvision.base.share import Share
 from seisvision.errors import ConfigurationError
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.views.settings import ordered_range
+from seisvision.views.waveforms.reverberation import reverberated, tail_samples
 
+GAP_S = 0.25
+"""Zeros for so long were not recorded; shorter runs are where a recording in whole numbers crosses zero."""
 RAMP_S = 0.5
 """What comes again is faded in for so long."""
 HIGHEST_SLOPE = 1.0
@@ -21,13 +25,17 @@ HIGHEST_SLOPE = 1.0
 
 
 class PickAugment(nn.Module):
-    """Second events, noise, gaps, lost components and other amplitudes, for windows of single traces.
+    """Reverberation, second events, noise, gaps, lost components and other amplitudes, for windows of single traces.
 
     Each change is made with a probability of its own, and every sample draws from (seed, epoch, step) alone, so that
     neither the number of processes nor an interruption shows. Polarity stays. Windows that lie elsewhere in every epoch
     are those of ``dataset.traces.window.redrawn``.
 
     Args:
+        reverberation: probability that the ground under the station goes on moving after every arrival, which synthetic
+            recordings lack, see :mod:`~seisvision.views.waveforms.reverberation`.
+        reverberation_s: range of the time in which that falls to 1/e, drawn evenly in its logarithm.
+        reverberation_db: range of its energy over that of what it follows.
         second_event: probability that the recording comes once more over itself, later, weaker or stronger and turned
             over or not; its arrivals are true as well. Windows without any known arrival stay as they are.
         second_delay_s: range of its delay.
@@ -47,6 +55,9 @@ class PickAugment(nn.Module):
 
     def __init__(
         self,
+        reverberation: float = 0.0,
+        reverberation_s: Sequence[float] = (0.05, 1.0),
+        reverberation_db: Sequence[float] = (-6.0, 12.0),
         second_event: float = 0.2,
         second_delay_s: Sequence[float] = (2.0, 12.0),
         second_db: Sequence[float] = (-12.0, 6.0),
@@ -65,11 +76,16 @@ class PickAugment(nn.Module):
             "second_event": second_event, "noise": noise, "gap": gap, "drop_component": drop_component,
             "vertical_only": vertical_only,
         }  # fmt: skip
-        for name, chance in self.chances.items():
+        for name, chance in {"reverberation": reverberation, **self.chances}.items():
             if not 0 <= chance <= 1:
                 raise ConfigurationError(f"{name}={chance} is not allowed; give a probability from 0 to 1")
         if not amplitude_db >= 0:
             raise ConfigurationError(f"amplitude_db={amplitude_db} is not allowed; give decibels of at least 0")
+        self.reverberation = reverberation
+        self.reverberation_s = _seconds("reverberation_s", reverberation_s)
+        if not self.reverberation_s[0] > 0:
+            raise ConfigurationError(f"reverberation_s={reverberation_s} is not allowed; give seconds above 0")
+        self.reverberation_db = ordered_range("reverberation_db", reverberation_db)
         self.second_delay_s = _seconds("second_delay_s", second_delay_s)
         self.second_db = ordered_range("second_db", second_db)
         self.noise_db = ordered_range("noise_db", noise_db)
@@ -93,6 +109,7 @@ class PickAugment(nn.Module):
         draws = share.of(torch.rand(share.n_samples, n_draws, generator=generator)).to(batch[keys.WAVEFORM].device)
         happens = {name: draws[:, number] < chance for number, (name, chance) in enumerate(self.chances.items())}
         values = dict(zip(("delay", "level", "sign", "noise", "slope", "gap", "place"), draws[:, 5:12].T, strict=True))
+        self._reverberate(batch, share, (epoch, step))
         self._second(batch, happens["second_event"], values)
         self._noise(batch, happens["noise"], values, share, (epoch, step))
         self._gap(batch, happens["gap"], values)
@@ -102,14 +119,37 @@ class PickAugment(nn.Module):
             batch[keys.WAVEFORM] = batch[keys.WAVEFORM] * _factor(decibels)[:, None, None, None]
         return batch
 
+    def _reverberate(self, batch: dict[str, Any], share: Share, number: tuple[int, int]) -> None:
+        """Put loose ground under the stations."""
+        if not self.reverberation:
+            return
+        waveform, rate_hz = batch[keys.WAVEFORM], float(batch[keys.SAMPLING_RATE_HZ])
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, "pick augment/reverberation", *number, 0))
+        draws = share.of(torch.rand(share.n_samples, 3, generator=generator)).to(waveform)
+        n_components, n_tail = waveform.shape[-2], tail_samples(self.reverberation_s[1], rate_hz)
+        tails = torch.randn(share.n_samples, n_components, n_components, n_tail, generator=generator)
+        shortest, longest = (math.log(one) for one in self.reverberation_s)
+        changed = reverberated(
+            waveform,
+            rate_hz,
+            _between(draws[:, 1], (shortest, longest)).exp(),
+            _between(draws[:, 2], self.reverberation_db),
+            share.of(tails).to(waveform),
+        )
+        happens = (draws[:, 0] < self.reverberation)[:, None, None, None]
+        # What was not recorded stays so.
+        batch[keys.WAVEFORM] = torch.where(happens, changed * _recorded(waveform, rate_hz), waveform)
+
     def _second(self, batch: dict[str, Any], happens: torch.Tensor, values: dict[str, torch.Tensor]) -> None:
         """Lay the recording over itself, from a delay on."""
         waveform, arrivals_s = batch[keys.WAVEFORM], batch[keys.ARRIVALS_S]
         rate_hz, n_samples = float(batch[keys.SAMPLING_RATE_HZ]), waveform.shape[-1]
         # What comes again has to begin in quiet: cut into an event, it would begin with a step.
-        happens = (
-            happens & (arrivals_s.nan_to_num(torch.inf).amin((1, 2)) > RAMP_S) & arrivals_s.isfinite().any(-1)[:, 0]
-        )
+        events_s = arrivals_s[:, :, None]
+        if keys.MORE_ARRIVALS_S in batch:
+            events_s = torch.cat([events_s, batch[keys.MORE_ARRIVALS_S]], 2)
+        quiet = events_s.nan_to_num(torch.inf).amin((1, 2, 3)) > RAMP_S
+        happens = happens & quiet & arrivals_s.isfinite().any(-1)[:, 0]
         samples = (_between(values["delay"], self.second_delay_s) * rate_hz).round().long()
         source = torch.arange(n_samples, device=waveform.device) - samples[:, None]
         later = (
@@ -118,12 +158,11 @@ class PickAugment(nn.Module):
         factor = _factor(_between(values["level"], self.second_db)) * torch.where(values["sign"] < 0.5, -1.0, 1.0)
         ramp = (source / (RAMP_S * rate_hz)).clamp(0, 1)[:, None, None]
         # A gap stays one.
-        later = later * ramp * (waveform != 0)
+        later = later * ramp * _recorded(waveform, rate_hz)
         batch[keys.WAVEFORM] = waveform + later * (factor * happens)[:, None, None, None]
-        again_s = arrivals_s + (samples / rate_hz)[:, None, None]
-        more = again_s.masked_fill(~happens[:, None, None], torch.nan)[:, :, None]
-        known = batch.get(keys.MORE_ARRIVALS_S)
-        batch[keys.MORE_ARRIVALS_S] = more if known is None else torch.cat([known, more], 2)
+        again_s = events_s + (samples / rate_hz)[:, None, None, None]
+        again_s = again_s.masked_fill(~happens[:, None, None, None], torch.nan)
+        batch[keys.MORE_ARRIVALS_S] = torch.cat([events_s[:, :, 1:], again_s], 2)
 
     def _noise(
         self, batch: dict[str, Any], happens: torch.Tensor, values: dict[str, torch.Tensor], share: Share,
@@ -143,7 +182,8 @@ class PickAugment(nn.Module):
         factor = _factor(_between(values["noise"], self.noise_db)) * happens
         scale = factor[:, None, None, None] * target / level.clamp_min(1e-30)
         # Where nothing was recorded there is no noise either.
-        batch[keys.WAVEFORM] = waveform + coloured * scale * (waveform != 0)
+        recorded = _recorded(waveform, float(batch[keys.SAMPLING_RATE_HZ]))
+        batch[keys.WAVEFORM] = waveform + coloured * scale * recorded
 
     def _gap(self, batch: dict[str, Any], happens: torch.Tensor, values: dict[str, torch.Tensor]) -> None:
         waveform = batch[keys.WAVEFORM]
@@ -175,6 +215,14 @@ class PickAugment(nn.Module):
         batch[keys.WAVEFORM] = waveform * kept[:, None, :, None]
         if keys.COMPONENT_MASK in batch:
             batch[keys.COMPONENT_MASK] = batch[keys.COMPONENT_MASK] & kept[:, None]
+
+
+def _recorded(waveform: torch.Tensor, rate_hz: float) -> torch.Tensor:
+    """1 where a recording (B, S, C, T) has no gap, else 0."""
+    half = max(1, round(GAP_S * rate_hz / 2))
+    lines = (waveform != 0).to(waveform).flatten(0, 2)[:, None]
+    grown = torch.nn.functional.max_pool1d(lines, 2 * half + 1, 1, half)
+    return -torch.nn.functional.max_pool1d(-grown, 2 * half + 1, 1, half).reshape(waveform.shape)
 
 
 def _seconds(setting: str, value: Any) -> tuple[float, float]:

@@ -36,6 +36,9 @@ BTIME = {"year": 20, "day": 22, "fraction": 28}
 HEADER_BYTES, SHORTEST_HEADER_BYTES = 48, 40
 KINDS = bytes(ord("L") if byte in b"DRQM" else ord("G") if byte in b" \x00" else ord("-") for byte in range(256))
 """Letter of quality and what follows it, the rarest bytes of a header: looked for first, as patterns take long."""
+IN_NUMBERS = np.isin(np.arange(256), list(b"0123456789 \x00"))
+NUMBER_BYTES = 6
+"""Length of the number of a record, with which it begins."""
 BLOCK_BYTES = 1 << 24
 FIXED = [0, 1, 2, 3, 4, 5, 6, 46, 47, 48, 49, 54]
 """Bytes of a record that tell it from samples: number, quality, and a first blockette 1000 with the length."""
@@ -88,10 +91,17 @@ def _is_regular(content: Content) -> bool:
 def _has_header_within(content: Content, length: int) -> bool:
     """Whether anything looks like the header of a record that is not at a multiple of ``length``."""
     for begin in range(0, len(content), BLOCK_BYTES):
-        kinds = np.frombuffer(content[begin : begin + BLOCK_BYTES + 1].translate(KINDS), np.uint8)
-        found = begin - 6 + np.flatnonzero((kinds[:-1] == ord("L")) & (kinds[1:] == ord("G")))
-        for at in found[found % length != 0].tolist():
-            if at >= 0 and DATA.match(content, at) and _looks_true(content, at):
+        # Six bytes more, which hold the number of a record whose letter is the first of the block.
+        early = min(begin, NUMBER_BYTES)
+        block = content[begin - early : begin + BLOCK_BYTES + 1]
+        kinds = np.frombuffer(block.translate(KINDS), np.uint8)
+        found = np.flatnonzero((kinds[:-1] == ord("L")) & (kinds[1:] == ord("G"))) - NUMBER_BYTES
+        found = found[(found >= 0) & ((found + begin - early) % length != 0)]
+        raw = np.frombuffer(block, np.uint8)
+        for place in range(NUMBER_BYTES):
+            found = found[IN_NUMBERS[raw[found + place]]]
+        for at in (found + begin - early).tolist():
+            if DATA.match(content, at) and _looks_true(content, at):
                 return True
     return any(match.start() % length and _looks_true(content, match.start()) for match in re.finditer(MS3, content))
 
@@ -368,20 +378,21 @@ def _segments(source: Content | Path, request: Request) -> list[Segment]:
             # Blanks of a channel code come as empty parts, joined by underscores.
             codes = (network, station, location, channel.strip("_"))
             for piece in trace:
-                if piece.samprate <= 0 or piece.sampletype == "t" or piece.samplecnt == 0:
+                # Asked once each: every question goes through several layers of the reader.
+                told_hz, n_samples, start_ns = float(piece.samprate), int(piece.samplecnt), int(piece.starttime)
+                if told_hz <= 0 or n_samples == 0 or piece.sampletype == "t":
                     # Log text: kept as a recording without samples, so that it is listed and not lost.
-                    segments.append(Segment(*codes, piece.starttime, 1.0, 0, np.empty(0)))
+                    segments.append(Segment(*codes, start_ns, 1.0, 0, np.empty(0)))
                     continue
                 samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
-                segments.append(Segment(*codes, piece.starttime, _true_rate(piece), piece.samplecnt, samples))
+                rate_hz = _true_rate(told_hz, n_samples, (piece.endtime - start_ns) / NS)
+                segments.append(Segment(*codes, start_ns, rate_hz, n_samples, samples))
     return segments
 
 
-def _true_rate(piece: Any) -> float:
+def _true_rate(told_hz: float, n_samples: int, length_s: float) -> float:
     """Rate between the times of the first and the last record, where the one told ends more than a sample beside."""
-    told_hz = float(piece.samprate)
-    length_s = (piece.endtime - piece.starttime) / NS
-    late = length_s * told_hz - (piece.samplecnt - 1)
-    if abs(late) <= 1 or length_s <= 0 or abs(late) > MAX_DRIFT * piece.samplecnt:
+    late = length_s * told_hz - (n_samples - 1)
+    if abs(late) <= 1 or length_s <= 0 or abs(late) > MAX_DRIFT * n_samples:
         return told_hz
-    return float((piece.samplecnt - 1) / length_s)
+    return float((n_samples - 1) / length_s)

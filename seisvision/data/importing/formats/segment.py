@@ -102,6 +102,8 @@ def cut(segment: Segment, start_ns: int, end_ns: int) -> Segment:
     step_ns = NS / segment.rate_hz
     first = max(0, int(np.ceil((start_ns - segment.start_ns) / step_ns)))
     last = min(segment.n_samples, int(np.floor((end_ns - segment.start_ns) / step_ns)) + 1)
+    if first == 0 and last == segment.n_samples:
+        return segment
     samples = segment.samples[first : max(first, last)]
     start = segment.start_ns + round(first * step_ns)
     return replace(segment, start_ns=start, n_samples=len(samples), samples=samples)
