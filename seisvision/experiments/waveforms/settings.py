@@ -34,6 +34,8 @@ class DatasetSettings:
     baselines: Mapping[str, Any] = field(default_factory=dict)
     derive: Mapping[str, Any] | None = None
     """Columns made from others, by name; see :mod:`seisvision.experiments.waveforms.derive`."""
+    corrections: str | Mapping[str, Any] | None = None
+    """Decisions of reviewers about labels; see :class:`seisvision.data.corrections.source.Corrections`."""
     allow_findings: Sequence[str] | None = None
     """Codes of fatal findings of the audit that are known and accepted."""
 
