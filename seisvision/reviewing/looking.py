@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,17 +55,17 @@ def _network(folder: RunFolder, data_dir: Path | None) -> AskedNetwork:
     return ask_network(folder.best_checkpoint, asked, known=())
 
 
-def look(folder: RunFolder, data_dir: Path | None, shown: Sequence[str], asked: Sequence[str], n_alike: int) -> Looked:
+def look(folder: RunFolder, data_dir: Path | None, shown: Sequence[str], among: Sequence[str], n_alike: int) -> Looked:
     """Draw samples as a network saw them, and find those that look alike to it.
 
     Features of different networks cannot be compared; so the network that did not train on a sample looks at all others
-    as well.
+    as well, but not at those of a test that stays untouched.
 
     Args:
         folder: of the run.
         data_dir: folder of waveform sets; None: that of the run.
-        shown: samples to be drawn.
-        asked: samples whose neighbours are wanted.
+        shown: samples to be drawn, and whose neighbours are wanted.
+        among: samples that these may be.
         n_alike: how many; 0 looks for none.
     """
     network = _network(folder, data_dir)
@@ -75,9 +75,7 @@ def look(folder: RunFolder, data_dir: Path | None, shown: Sequence[str], asked: 
     ids: list[str] = []
     events: list[str] = []
     wanted = set(shown)
-    others = (
-        [name for samples in network.data.parts.values() for name in samples.sample_ids] if n_alike else list(shown)
-    )
+    others = list(among) if n_alike else list(shown)
     samples = network.data.samples_of(others)
     loader = DataLoader(samples, batch_size=BATCH, collate_fn=collate_events)
     column = samples.ids.kind.id_column
@@ -95,7 +93,7 @@ def look(folder: RunFolder, data_dir: Path | None, shown: Sequence[str], asked: 
                 pictures |= {names[place]: as_jpeg(one) for place, one in zip(chosen, drawn, strict=True)}
     if not n_alike or not ids:
         return Looked(pictures, {})
-    return Looked(pictures, _alike(np.concatenate(features), ids, events, asked, n_alike))
+    return Looked(pictures, _alike(np.concatenate(features), ids, events, shown, n_alike))
 
 
 def _features(model: torch.nn.Module, picture: torch.Tensor) -> np.ndarray:
@@ -127,8 +125,3 @@ def _alike(
         order = np.argsort(-likeness, kind="stable")[:n]
         found[name] = [ids[other] for other in order if np.isfinite(likeness[other])]
     return found
-
-
-def by_run(folders: Sequence[RunFolder], rows: Mapping[str, Sequence[str]]) -> list[tuple[RunFolder, list[str]]]:
-    """The samples of each run, of runs that have any."""
-    return [(folder, list(rows[folder.run_id])) for folder in folders if rows.get(folder.run_id)]

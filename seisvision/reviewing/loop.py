@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.corrections.corrected import replay
+from seisvision.data.corrections.source import Corrections
 from seisvision.data.corrections.standing import Rule, standing
-from seisvision.data.corrections.table import CORRECT, DISCARD, read_decisions
+from seisvision.data.corrections.table import CORRECT, DISCARD, append_decisions, read_decisions
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.intervals import Measure
@@ -93,11 +94,13 @@ def run_loop(loop: Loop) -> Path | None:
         SeisvisionError: a run failed.
     """
     loop.out.mkdir(parents=True, exist_ok=True)
-    if loop.plant and not loop.file.exists():
-        _plant(loop)
-    # What is planted is part of the labels that the first folds learn; decisions of the review come later.
     queue_made = (loop.out / "queue" / ABOUT).is_file()
-    before = _stored_runs(loop) if queue_made else _train(loop, corrected=bool(loop.plant))
+    if not loop.file.exists() and not queue_made:
+        _take_earlier_rounds(loop)
+        if loop.plant:
+            _plant(loop)
+    # What stands in the file now is part of the labels that the first folds learn; decisions of this review come later.
+    before = _stored_runs(loop) if queue_made else _train(loop, corrected=loop.file.exists())
     if not queue_made:
         write_json(loop.out / "before.json", [str(folder.path) for folder in before])
         make_queue([str(folder.path) for folder in before], loop.out / "queue", loop.wanted)
@@ -137,6 +140,15 @@ def _train(loop: Loop, corrected: bool) -> list[RunFolder]:
 
 def _stored_runs(loop: Loop) -> list[RunFolder]:
     return [RunFolder(Path(path)) for path in read_json(loop.out / "before.json")]
+
+
+def _take_earlier_rounds(loop: Loop) -> None:
+    """Begin the file with the decisions that the experiment has already: all that led to its labels."""
+    config = loop.compose(_overrides(loop, 0, corrected=False))
+    said = config["dataset"].get("corrections")
+    if said is not None:
+        path = Corrections.of(said).path(Path(config["system"]["data_dir"]).expanduser())
+        append_decisions(loop.file, read_decisions(path))
 
 
 def _plant(loop: Loop) -> None:
@@ -208,11 +220,13 @@ def _tested(folders: Sequence[RunFolder]) -> Predictions:
 
 def _changes(loop: Loop, queue: Queue) -> dict[str, Any]:
     """What the review changed, by whom, and how right planted labels became."""
-    decisions = [one for one in read_decisions(loop.file) if one.reviewer != PLANTED] if loop.file.exists() else []
+    everything = read_decisions(loop.file) if loop.file.exists() else []
+    about = str(queue.about["set_fingerprint"])
+    decisions = [one for one in everything if one.reviewer != PLANTED and one.set_fingerprint == about]
     config = loop.compose(_overrides(loop, 0, corrected=False))
     source = source_of(config["dataset"]["source"])
     waveform_set = WaveformSet(source.prepare(config["system"]["data_dir"]))
-    replayed = replay(waveform_set, read_decisions(loop.file) if loop.file.exists() else [], loop.rule)
+    replayed = replay(waveform_set, everything, loop.rule)
     held = standing(decisions)
     verdicts = Counter(one.verdict for said in held.values() for one in said.values())
     moves = Counter(

@@ -205,7 +205,7 @@ def _look(
     for one, _ in chosen:
         samples.setdefault(found.run_of(one.rows[0]).run_id, []).append(found.said.sample_ids[_shown_row(one)])
     folders: dict[str, RunFolder] = {folder.run_id: folder for folder in found.folders}
-    return {name: look(folders[name], data_dir, ids, ids, n_alike) for name, ids in samples.items()}
+    return {name: look(folders[name], data_dir, ids, found.said.sample_ids, n_alike) for name, ids in samples.items()}
 
 
 def _shown_row(one: Ranked) -> int:

@@ -61,6 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "seisvision"
     sys_version = ""
     timeout = PATIENCE_S
+    # An answer leaves in one piece; in two, the second would wait for the browser to have acknowledged the first.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         """The page, where the review stands, or a label."""

@@ -89,28 +89,26 @@ def test_the_queue_is_of_labels_that_no_network_had_learnt(loop: Loop) -> None:
     assert len(pd.read_csv(loop.out / "queue" / "ranking.csv")) == queue.about["n_labels"]
 
 
-def test_a_loop_waits_for_people_and_goes_on(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
-
-    def trained(config: dict, words: list[str]) -> RunFolder:
-        asked.append(words)
-        runs = [RunFolder(Path(path)) for path in read_json(loop.out / "before.json")]
-        return runs[config["split"]["fold"]]
-
-    monkeypatch.setattr("seisvision.reviewing.loop.ensure_run", trained)
-    words = [*loop.overrides, f"dataset.corrections={loop.file}"]
+def test_a_loop_waits_for_people_goes_on_and_takes_earlier_rounds_along(loop: Loop, tmp_path: Path) -> None:
+    planted = tmp_path / "planted.csv"
+    rows = [one for one in read_decisions(loop.file) if one.reviewer == "planted"]
+    append_decisions(planted, rows)
+    words = [*loop.overrides, f"dataset.corrections={planted}"]
     human = dataclasses.replace(loop, overrides=words, out=tmp_path / "human", simulate=None, plant=0.0)
-    with pytest.raises(DataError):
-        # These runs are of the planted labels, and the file makes the cleaned ones now.
-        run_loop(dataclasses.replace(human, overrides=loop.overrides, out=tmp_path / "x", wanted=Wanted(output="no")))
-    assert run_loop(human) is None and len(asked) == 4
+    assert run_loop(human) is None, "labels are to be decided first"
+    assert run_loop(human) is None
     queue = Queue.read(human.out / "queue")
+    assert queue.items == Queue.read(loop.out / "queue").items
+    truth = {one.sample_id: one.old for one in rows}
     session = Session(queue, human.file, "anna")
-    for number in range(len(queue.items)):
-        session.decide(number, "keep")
-    with pytest.raises(DataError, match="is of the set"):
-        # Decisions about the set with planted errors do not fit the one without.
-        run_loop(dataclasses.replace(human, overrides=loop.overrides))
+    for number, item in enumerate(queue.items):
+        new = truth.get(item["sample_id"])
+        session.decide(number, *(("keep",) if new is None else ("correct", new)))
+    assert run_loop(human) == human.out / "review.md"
+    found, simulated = (read_json(one.out / "review.json") for one in (human, loop))
+    assert found["tests"] == simulated["tests"] and found["review"]["verdicts"] == simulated["review"]["verdicts"]
+    assert found["review"]["set"] == simulated["review"]["set"], "replayed, it is the same set"
+    assert len(list((loop.out.parent / "runs" / "default").glob("*/status.json"))) == 4, "and no run more"
 
 
 def test_a_run_whose_corrections_grow_stays_what_it_was(loop: Loop, tmp_path: Path) -> None:
