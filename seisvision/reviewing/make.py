@@ -32,7 +32,7 @@ from seisvision.reviewing.class_scores import log_probabilities
 from seisvision.reviewing.drawing import draw_event, station_name
 from seisvision.reviewing.folds import OutOfFold, out_of_fold
 from seisvision.reviewing.looking import Looked, look, open_set
-from seisvision.reviewing.queue import Queue, write_queue
+from seisvision.reviewing.queue import Queue, check_place, write_queue
 from seisvision.reviewing.ranking import Ranked, describe, rank
 from seisvision.reviewing.station_scores import StationScore, Swap, station_scores, swapped_pairs
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
@@ -90,6 +90,7 @@ def make_queue(asked: Sequence[str], out: Path, wanted: Wanted | None = None, da
         DataError: the runs are no folds, or the set is another one now.
     """
     wanted = wanted or Wanted()
+    check_place(out)
     found = out_of_fold(asked, wanted.output)
     if wanted.test_share:
         reviewed = reviewed_test_samples(found, wanted.test_share)

@@ -86,6 +86,18 @@ class Queue:
         return found if isinstance(found, dict) else {}
 
 
+def check_place(path: Path) -> None:
+    """Refuse a folder that holds a queue, before any work is done for another.
+
+    Raises:
+        DataError: names the folder.
+    """
+    if (path / ABOUT).exists():
+        raise DataError(
+            f"{path} holds a queue already, whose decisions may be under way. Give another folder with --out."
+        )
+
+
 def write_queue(path: Path, about: Mapping[str, Any], items: Iterable[tuple[dict[str, Any], dict[str, Any]]]) -> Queue:
     """Write a queue; ``queue.json`` comes last, so that a folder with one is whole.
 
@@ -95,10 +107,9 @@ def write_queue(path: Path, about: Mapping[str, Any], items: Iterable[tuple[dict
         items: each label and what is shown with it, one at a time.
 
     Raises:
-        DataError: the folder holds a queue already, whose decisions may be under way.
+        DataError: the folder holds a queue already.
     """
-    if (path / ABOUT).exists():
-        raise DataError(f"{path} holds a queue already. Give another folder with --out.")
+    check_place(path)
     path.mkdir(parents=True, exist_ok=True)
     lines, at = [], 0
     with whole_file(path / DRAWINGS) as partial, partial.open("wb") as file:
