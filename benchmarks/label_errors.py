@@ -65,18 +65,18 @@ def pictures(data_dir: Path, noise_db: float, n_events: int) -> tuple[np.ndarray
     return np.load(kept)["pictures"], np.array([TYPES.index(str(value)) for value in said])
 
 
-def network() -> nn.Module:
+def network(n_types: int) -> nn.Module:
     """Two layers, 200,000 weights."""
     n_values = 3 * SIDE**2
     return nn.Sequential(
-        nn.Flatten(), nn.Dropout(0.2), nn.Linear(n_values, 256), nn.ReLU(), nn.Dropout(0.3), nn.Linear(256, len(TYPES))
+        nn.Flatten(), nn.Dropout(0.2), nn.Linear(n_values, 256), nn.ReLU(), nn.Dropout(0.3), nn.Linear(256, n_types)
     )
 
 
 def learn(shown: torch.Tensor, labels: np.ndarray, seed: int, n_epochs: int) -> nn.Module:
     """A network trained on pictures and the labels that stand there."""
     torch.manual_seed(seed)
-    model, targets = network(), torch.from_numpy(labels)
+    model, targets = network(labels.max() + 1), torch.from_numpy(labels)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.5)
     n_batches = -(-len(shown) // 64)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=n_epochs * n_batches)
@@ -100,7 +100,7 @@ def shares_of(model: nn.Module, shown: torch.Tensor) -> np.ndarray:
 def folds(shown: torch.Tensor, labels: np.ndarray, test: torch.Tensor, seed: int, n_epochs: int) -> tuple:
     """Probabilities out of fold (N, K), and of the test events, the mean of all folds."""
     fold_of = numpy_stream(seed, "folds").permutation(len(labels)) % N_FOLDS
-    out, tested = np.zeros((len(labels), len(TYPES))), np.zeros((len(test), len(TYPES)))
+    out, tested = (np.zeros((n, labels.max() + 1)) for n in (len(labels), len(test)))
     for fold in range(N_FOLDS):
         held = fold_of == fold
         model = learn(shown[~held], labels[~held], seed + fold, n_epochs)
@@ -114,7 +114,8 @@ def planted(truth: np.ndarray, share: float, seed: int) -> np.ndarray:
     stream = numpy_stream(seed, "planted")
     labels = truth.copy()
     wrong = stream.choice(len(truth), round(share * len(truth)), replace=False)
-    labels[wrong] = (labels[wrong] + stream.integers(1, len(TYPES), len(wrong))) % len(TYPES)
+    n_types = truth.max() + 1
+    labels[wrong] = (labels[wrong] + stream.integers(1, n_types, len(wrong))) % n_types
     return labels
 
 
@@ -160,10 +161,14 @@ def main() -> None:
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0, 0.05, 0.1])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--types", nargs="+", choices=TYPES, default=TYPES, help="only events of these")
     parser.add_argument("--save", type=Path, help="folder for labels and probabilities, for another program to judge")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     drawn, truth = pictures(asked.data_dir, asked.noise_db, asked.events)
+    kept = np.isin(truth, [TYPES.index(name) for name in asked.types])
+    drawn, truth = drawn[kept], truth[kept]
+    truth = np.searchsorted(np.unique(truth), truth)
     shown = torch.from_numpy((drawn - drawn.mean(0)) / (drawn.std(0) + 0.05))
     for seed in asked.seeds:
         order = numpy_stream(seed, "untouched test").permutation(len(truth))
@@ -172,13 +177,13 @@ def main() -> None:
             begun = time.perf_counter()
             labels = planted(truth[rest], share, seed)
             out, tested = folds(shown[rest], labels, shown[test], seed, asked.epochs)
-            print(f"noise {asked.noise_db:g} dB, seed {seed}, {100 * share:g} % planted:")
+            print(f"{len(asked.types)} types, noise {asked.noise_db:g} dB, seed {seed}, {100 * share:g} % planted:")
             print(f"  accuracy out of fold against the truth {100 * (out.argmax(1) == truth[rest]).mean():.1f} %")
             for name, value in found(labels, truth[rest], out).items():
                 print(f"  {name} {value:.3f}" if isinstance(value, float) else f"  {name} {value}")
             if asked.save:
                 asked.save.mkdir(parents=True, exist_ok=True)
-                name = f"{asked.noise_db:g}dB-{share:g}-{seed}.npz"
+                name = f"{len(asked.types)}types{asked.noise_db:g}dB-{share:g}-{seed}.npz"
                 np.savez(asked.save / name, labels=labels, truth=truth[rest], shares=out)
             if share:
                 flagged = likely_errors(labels, out)

@@ -3,6 +3,8 @@
 /* One label at a time. Names come from data and are only ever set as text. */
 const at = (id) => document.getElementById(id);
 const embedded = JSON.parse(at("queue").textContent);
+/* The address without its last stroke is the same page. */
+const HOME = location.pathname.replace(/\/?$/, "/");
 const SVG = "http://www.w3.org/2000/svg";
 let state = null;
 let item = null;
@@ -13,7 +15,7 @@ async function ask(path, told) {
   const settings = told === undefined ? {} : {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(told),
   };
-  const response = await fetch(path, settings);
+  const response = await fetch(HOME + path, settings);
   const content = response.headers.get("Content-Type") === "application/json" ? await response.json() : {};
   if (!response.ok) throw new Error(content.error || `The server says ${response.status}. Start it again and open its new address.`);
   return content;

@@ -62,9 +62,7 @@ class Session:
             self._order.append(number)
         elif stack:
             stack.pop()
-            self._order.reverse()
-            self._order.remove(number)
-            self._order.reverse()
+            del self._order[max(place for place, one in enumerate(self._order) if one == number)]
 
     @property
     def _fingerprint(self) -> str:
