@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from made_queues import make_queue
+from test_review_server import Serving
 
+import seisvision.reviewing
 from seisvision.cli import main
 from seisvision.data.corrections.table import read_decisions
 from seisvision.errors import DataError
@@ -83,3 +86,50 @@ def test_what_the_file_downloads_is_what_the_server_would_have_written(tmp_path:
     assert [one.sample_id for one in decisions] == [*HOSTILE_NAMES[:12], HOSTILE_NAMES[11]]
     assert [one.verdict for one in decisions] == ["keep", "correct"] * 6 + ["undo"]
     assert {one.set_fingerprint for one in decisions} == {Queue.read(queue.path).about["set_fingerprint"]}
+
+
+def pressed(address: str, keys: str) -> list[dict[str, str]]:
+    """What stands on the page at first and after each key, its script run without a browser."""
+    own = Path(seisvision.reviewing.__file__).parent
+    words = [
+        NODE or "",
+        str(Path(__file__).with_name("fake_browser.js")),
+        str(own / "review.js"),
+        str(own / "review.html"),
+    ]
+    done = subprocess.run([*words, address, keys], capture_output=True, check=True, timeout=120)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
+def test_fifty_keys_are_fifty_decisions_and_a_killed_server_loses_none(tmp_path: Path) -> None:
+    queue = make_queue(tmp_path / "queue", 50, HOSTILE_NAMES, HOSTILE_NAMES[:2]).path
+    server = Serving(queue)
+    shown = pressed(server.address, "k2du" * 6)
+    assert [one["count"] for one in shown] == [f"{n} of 50 decided." for n in range(25)]
+    assert not any(one["answer"] or one["error"] for one in shown), "blind: nothing is said before the decision"
+    assert [one["event"] for one in shown[:12]] == [f"event {name}" for name in HOSTILE_NAMES], "names are text"
+    assert HOSTILE_NAMES[0][:20] in shown[0]["lines"] and "The networks say blast 90 %" in shown[1]["said"]
+    assert server.end(signal.SIGKILL) == -signal.SIGKILL
+    assert len(read_decisions(queue / "corrections.csv")) == 24
+    server = Serving(queue)
+    shown = pressed(server.address, "1" * 26 + "z")
+    assert shown[0]["count"] == "24 of 50 decided." and shown[-1]["count"] == "49 of 50 decided."
+    assert server.end(signal.SIGINT) == 0
+    decisions = read_decisions(queue / "corrections.csv")
+    assert [one.verdict for one in decisions] == [
+        *(["keep", "correct", "discard", "unsure"] * 6),
+        *(["keep"] * 26),
+        "undo",
+    ]
+    assert [one.sample_id for one in decisions[:12]] == HOSTILE_NAMES
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
+def test_a_key_that_reaches_no_server_decides_nothing_and_says_so(tmp_path: Path) -> None:
+    queue = make_queue(tmp_path / "queue", 3).path
+    server = Serving(queue)
+    (queue / "corrections.csv").mkdir()
+    shown = pressed(server.address, "k")
+    assert "Nothing was decided" in shown[1]["error"] and shown[1]["label"] == shown[0]["label"]
+    assert server.end(signal.SIGINT) == 0
