@@ -33,6 +33,12 @@ COMMANDS = {
     ("explain",): ("seisvision.commands.explain", "draw what the network of a run looked at"),
     ("export",): ("seisvision.commands.export", "write a network that picks for another program"),
     ("compare",): ("seisvision.commands.compare", "compare runs in one report"),
+    ("review", "make"): ("seisvision.commands.reviews.make", "rank the labels of folds and make a queue of them"),
+    ("review", "serve"): ("seisvision.commands.reviews.serve", "decide on labels in a page of this machine"),
+    ("review", "page"): ("seisvision.commands.reviews.page", "write a queue as one page without a server"),
+    ("review", "agree"): ("seisvision.commands.reviews.agree", "show where reviewers agree, and join their files"),
+    ("review", "apply"): ("seisvision.commands.reviews.apply", "write a waveform set with its corrections"),
+    ("review", "loop"): ("seisvision.commands.reviews.loop", "folds, review, folds again, and what came of it"),
     ("runs", "check"): ("seisvision.commands.runs.check", "see whether files of finished runs were changed"),
     ("clusters",): ("seisvision.commands.clusters", "find out how many clusters there are"),
 }

@@ -38,9 +38,14 @@ then: a run that has this value keeps its id. ``[]`` stands for any place in a l
 
 
 def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:
-    """What a run's result depends on: everything but the machine, with the data set named by its content."""
+    """What a run's result depends on: everything but the machine, with the data set named by its content.
+
+    Corrections of labels are part of that content.
+    """
     part = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
-    part["dataset"] = {key: value for key, value in part["dataset"].items() if key not in ("source", "name")}
+    part["dataset"] = {
+        key: value for key, value in part["dataset"].items() if key not in ("source", "name", "corrections")
+    }
     part["dataset"]["fingerprint"] = data_fingerprint
     if part["dataset"].get("beside"):
         part["dataset"]["beside"] = {

@@ -132,7 +132,8 @@ def _read_cells(path: Path, numbers: Sequence[str]) -> pd.DataFrame:
     spreadsheets.check_columns(path)
     table = spreadsheets.frame_from_cells(pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False))
     for column in set(numbers) & set(table):
-        table[column] = pd.to_numeric(table[column].replace("", "nan"))
+        # The word nan is a number to some versions of pandas and none to others.
+        table[column] = pd.to_numeric(table[column].where(table[column] != ""))
     return table
 
 

@@ -33,7 +33,7 @@ def write_thumbnails(path: Path, pictures: Iterable[tuple[str, np.ndarray]]) -> 
     kept: dict[str, str] = {}
     left = MOST_CHARACTERS
     for sample_id, picture in pictures:
-        text = base64.b64encode(_jpeg(picture)).decode()
+        text = base64.b64encode(as_jpeg(picture)).decode()
         left -= len(text)
         if left < 0:
             break
@@ -60,7 +60,8 @@ def _is_jpeg(text: str) -> bool:
         return False
 
 
-def _jpeg(picture: np.ndarray) -> bytes:
+def as_jpeg(picture: np.ndarray) -> bytes:
+    """A picture uint8 (3, H, W) as a JPEG, averaged down where a side is longer than :data:`LONGEST_SIDE`."""
     from matplotlib.image import imsave
 
     content = io.BytesIO()

@@ -11,8 +11,7 @@ from typing import Any
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import check_writable
-from seisvision.public import SOURCE
-from seisvision.records.configuration import instantiate
+from seisvision.records.data_source import source_of
 from seisvision.records.folder import MEASURE_AGAIN, RunFolder, read_json
 from seisvision.records.identity import run_identity, scientific_part
 from seisvision.records.integrity.attempts import changed_since
@@ -29,6 +28,8 @@ log = logging.getLogger(__name__)
 def identify(config: dict[str, Any]) -> RunFolder:
     """Return the folder that belongs to a resolved configuration; it need not exist yet.
 
+    Which set the corrections of a configuration make now is noted in it, for their file may grow while the run waits.
+
     Raises:
         ConfigurationError: the experiment's name would lead out of ``system.runs_dir``.
     """
@@ -38,10 +39,16 @@ def identify(config: dict[str, Any]) -> RunFolder:
             f"name='{name}' is not allowed; give letters, digits, -, _ and . with / for sub-folders."
         )
     data_dir = Path(config["system"]["data_dir"])
-    fingerprint = instantiate(config["dataset"]["source"], SOURCE).fingerprint(data_dir)
+    source = source_of(config["dataset"]["source"], config["dataset"].get("corrections"))
+    fingerprint = source.fingerprint(data_dir)
+    if config["dataset"].get("corrections") is not None:
+        config["dataset"] = config["dataset"] | {"corrections": source.corrections.of_set(fingerprint)}
     for described in (config["dataset"].get("beside") or {}).values():
         # Kept with the configuration, as of other files that a run begins with.
-        described["fingerprint"] = instantiate(described["source"], SOURCE).fingerprint(data_dir)
+        further = source_of(described["source"], described.get("corrections"))
+        described["fingerprint"] = further.fingerprint(data_dir)
+        if described.get("corrections") is not None:
+            described["corrections"] = further.corrections.of_set(described["fingerprint"])
     run_id = run_identity(scientific_part(config, fingerprint))
     path = Path(config["system"]["runs_dir"]) / config["name"] / run_id
     folder = RunFolder(path)

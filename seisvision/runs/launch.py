@@ -18,8 +18,7 @@ from seisvision.base.share import local_batch_size
 from seisvision.errors import NO_ROOM, ConfigurationError, DiskFullError, SeisvisionError
 from seisvision.files import full_disk, parse_json
 from seisvision.leftovers import temporary_folder
-from seisvision.public import SOURCE
-from seisvision.records.configuration import instantiate
+from seisvision.records.data_source import source_of
 from seisvision.records.folder import RunFolder
 from seisvision.records.kinds import experiment_class, kind_of_config
 from seisvision.records.settings import TrainerSettings
@@ -96,7 +95,8 @@ def check_shared(settings: TrainerSettings, kind: str, n_ranks: int) -> None:
 def prepare_data(config: Mapping[str, Any]) -> None:
     """Make the data, once, before several processes open them."""
     for described in (config["dataset"], *(config["dataset"].get("beside") or {}).values()):
-        instantiate(described["source"], SOURCE).prepare(Path(config["system"]["data_dir"]))
+        source = source_of(described["source"], described.get("corrections"))
+        source.prepare(Path(config["system"]["data_dir"]))
 
 
 def _n_gpus() -> int:

@@ -1,5 +1,6 @@
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from seisvision.outputs.angles.predictions import AnglePredictions
 from seisvision.outputs.classes.predictions import ClassPredictions
 from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.numbers.predictions import ScalarPredictions
+from seisvision.records.prediction_table import read_predictions, write_predictions
 
 OFFSET = {
     "kind": "scalar",
@@ -108,6 +110,20 @@ def test_columns_are_in_physical_units_and_leave_the_unknown_empty() -> None:
     assert said.details()["coverage"] == {"68": 0.0, "95": 1.0}
     assert angle([350.0], [10.0]).columns()["error"] == [20.0]
     assert classes([0, -1], [1, 0]).columns()["target"] == ["earthquake", ""]
+
+
+@pytest.mark.parametrize("known", [(False, True), (True, False), (False, False), (True, True)], ids=str)
+def test_numbers_that_are_not_known_come_back_from_a_table(known: tuple[bool, bool], tmp_path: Path) -> None:
+    decoded = np.full((2, 6), np.nan)
+    decoded[:, 0] = [3.5, 4.5]
+    decoded[list(known), 1:] = 0.25
+    about = {"kind": "scalar", "name": "depth", "target": "source_depth_km", "unit": "km", "transform": "none",
+             "tolerance_relative": 0.1, "tolerance_absolute": 1.0}  # fmt: skip
+    said = ScalarPredictions(about, SampleIds.of_events(["a", "b"]), np.array([3.0, np.nan]), decoded)
+    write_predictions(tmp_path / "predictions.csv", {"depth": said})
+    found = read_predictions(tmp_path / "predictions.csv", about)
+    np.testing.assert_allclose(found.decoded, decoded)
+    np.testing.assert_allclose(found.target, said.target)
 
 
 def test_training_targets_give_what_guessing_would_get() -> None:

@@ -29,8 +29,7 @@ from seisvision.keys import SPLITS
 from seisvision.leftovers import clear_below
 from seisvision.outputs.output import Output
 from seisvision.plain_files import check_plain
-from seisvision.public import SOURCE
-from seisvision.records.configuration import instantiate
+from seisvision.records.data_source import source_of
 from seisvision.records.known_events import (
     KEEP,
     LEAVE_OUT,
@@ -160,7 +159,7 @@ def _with_other_samples(
 
 def _open_set(config: Settings, asked: EvaluateSettings, view: View) -> WaveformSet:
     check_location(replace(config, location=asked.location), view)
-    source = instantiate(config.dataset.source, SOURCE)
+    source = source_of(config.dataset.source, config.dataset.corrections)
     return WaveformSet(source.prepare(asked.system.data_dir))
 
 

@@ -24,8 +24,7 @@ from seisvision.experiments.waveforms.settings import (
     data_settings,
     output_settings,
 )
-from seisvision.public import SOURCE
-from seisvision.records.configuration import instantiate
+from seisvision.records.data_source import source_of
 from seisvision.records.settings import section_of
 from seisvision.views.view import View
 
@@ -100,7 +99,8 @@ def build_beside(config: Settings, view: View, own: EventDataModule) -> dict[str
     for name, described in (config.dataset.beside or {}).items():
         settings = section_of(DatasetSettings, described, labels=config.dataset.labels, beside=None)
         one = replace(config, dataset=settings)
-        waveform_set = WaveformSet(instantiate(settings.source, SOURCE).prepare(config.system.data_dir))
+        source = source_of(settings.source, settings.corrections)
+        waveform_set = WaveformSet(source.prepare(config.system.data_dir))
         check_data(one, waveform_set)
         data = _whole_set(one, view, waveform_set, own)
         _check_alike(name, data, own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from seisvision.data.corrections.source import CorrectedSource
 from seisvision.data.derived.deriving import with_derived, with_known
 from seisvision.data.samples.usability import refuse_nothing, usable_table
 from seisvision.data.serving.datamodule import EventDataModule
@@ -32,8 +33,7 @@ from seisvision.experiments.waveforms.settings import (
     output_settings,
 )
 from seisvision.experiments.waveforms.trained import TrainedNetwork
-from seisvision.public import SOURCE
-from seisvision.records.configuration import instantiate
+from seisvision.records.data_source import source_of
 from seisvision.records.settings import SystemSettings
 from seisvision.views.view import View
 
@@ -136,7 +136,8 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     check_classes(config)
     check_derived(config)
     check_beside(config)
-    path = instantiate(config.dataset.source, SOURCE).prepare(config.system.data_dir)
+    source = source_of(config.dataset.source, config.dataset.corrections)
+    path = source.prepare(config.system.data_dir)
     if config.system.scratch:
         path = stage_to_scratch(path, config.system.scratch)
     waveform_set = WaveformSet(path)
@@ -145,7 +146,10 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     check_data(config, waveform_set)
     settings = set_settings(config, view, waveform_set)
     outputs = output_settings(config)
-    split = draw_split(config, waveform_set, settings)
+    # Corrections move no sample to another part, and those that empty a label leave the others where they were.
+    is_corrected = isinstance(source, CorrectedSource)
+    dealt = WaveformSet(source.uncorrected(config.system.data_dir)) if is_corrected else waveform_set
+    split = draw_split(config, dealt, settings)
     derived = fit_derived(config, waveform_set, split) if trained is None else stored_derived(config, trained)
     data = EventDataModule(
         with_derived(waveform_set, derived_columns(config), derived),

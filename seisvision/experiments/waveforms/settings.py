@@ -38,6 +38,8 @@ class DatasetSettings:
     """Further sets to train with, by name; see :mod:`seisvision.experiments.waveforms.beside`."""
     superpose: Mapping[str, Any] | None = None
     """Arguments of :class:`~seisvision.data.serving.superposed.Superposition`."""
+    corrections: str | Mapping[str, Any] | None = None
+    """Decisions of reviewers about labels; see :class:`seisvision.data.corrections.source.Corrections`."""
     allow_findings: Sequence[str] | None = None
     """Codes of fatal findings of the audit that are known and accepted."""
 

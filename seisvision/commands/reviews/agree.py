@@ -1,0 +1,51 @@
+"""Show how far reviewers agree (Cohen's kappa) and on which labels they do not; join decisions of several files.
+
+--out writes all decisions into one file; --third makes a queue of the labels in conflict, for another reviewer.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from seisvision.plain_text import say
+
+MOST_SHOWN = 50
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``seisvision review agree``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="corrections.csv, also of several reviewers"
+    )
+    parser.add_argument("--out", type=Path, help="file that gets the decisions which it does not hold yet")
+    parser.add_argument("--queue", type=Path, help="queue that the labels are from, for --third")
+    parser.add_argument("--third", type=Path, metavar="FOLDER", help="queue to make of the labels in conflict")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print agreement and conflicts."""
+    from seisvision.data.corrections.standing import LEAVE, Rule, answer, outcome
+    from seisvision.data.corrections.table import append_decisions, read_decisions
+    from seisvision.errors import ConfigurationError
+    from seisvision.reviewing.agreement import agreements, describe
+    from seisvision.reviewing.queue import Queue, subset
+
+    if (args.third is None) != (args.queue is None):
+        raise ConfigurationError("--third needs --queue, and --queue has no other use; give both or neither.")
+    decisions = list(dict.fromkeys(one for path in args.files for one in read_decisions(path)))
+    for one in agreements(decisions):
+        say(describe(one))
+    conflicts = outcome(decisions, Rule(LEAVE)).conflicts
+    say(f"{len(conflicts)} labels in conflict")
+    for (sample, column), said in list(conflicts.items())[:MOST_SHOWN]:
+        told = "; ".join(f"{name}: {' '.join(answer(one)).strip()}" for name, one in said.items())
+        say(f"  {column} of {sample}: {told}")
+    if args.out is not None:
+        held = set(read_decisions(args.out)) if args.out.exists() else set()
+        append_decisions(args.out, [one for one in decisions if one not in held])
+        say(args.out)
+    if args.third is not None:
+        say(subset(Queue.read(args.queue), args.third, set(conflicts)).path)
+    return 0

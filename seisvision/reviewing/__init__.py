@@ -1,0 +1,1 @@
+"""Labels under review: scores from networks that never saw them, a queue, decisions of people, and learning again."""

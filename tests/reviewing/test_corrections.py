@@ -1,0 +1,243 @@
+"""Decisions in a file that only grows, and the sets that they make."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from seisvision.cli import main
+from seisvision.data.corrections.corrected import replay
+from seisvision.data.corrections.source import CorrectedSource, Corrections
+from seisvision.data.corrections.standing import LAST, LEAVE, MAJORITY, Rule, outcome, standing
+from seisvision.data.corrections.table import COLUMNS, Decision, append_decisions, read_decisions
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sources.folder import FolderSource
+from seisvision.errors import ConfigurationError, DataError
+from seisvision.reviewing.agreement import agreements, cohen_kappa
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
+from small_sets import write_set
+
+
+def decision(sample: str = "ev001", verdict: str = "keep", new: str = "", **changes: str) -> Decision:
+    said = Decision(
+        sample, sample, "source_type", "quake", new, verdict, "anna", "2026-01-01T00:00:00Z", "", "r", "0.1", "fp"
+    )
+    return replace(said, **changes)
+
+
+def correct(sample: str, new: str, **changes: str) -> Decision:
+    return decision(sample, "correct", new, **changes)
+
+
+HOSTILE = ["one\ntwo", "a\\nb", 'say "x", y', "=cmd|' /C calc'!A0", "\ttab", "é\u202e", "-1", "\r"]
+
+
+def test_every_name_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "corrections.csv"
+    written = [decision(f"e{name}", reason=name) for name in HOSTILE]
+    for one in written:
+        append_decisions(path, [one])
+    assert read_decisions(path) == written
+    lines = path.read_bytes().split(b"\n")
+    assert len(lines) == len(written) + 2 and lines[0].decode().split(",") == list(COLUMNS), "a decision is one line"
+    assert not (tmp_path / ".corrections.csv.lock").exists()
+
+
+def test_a_decision_is_brought_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(os.fstat(handle).st_size)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    append_decisions(tmp_path / "c.csv", [decision()])
+    assert synced and synced[0] == (tmp_path / "c.csv").stat().st_size
+
+
+def test_what_was_not_written_whole_is_left_out_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    append_decisions(path, [decision("a"), decision("b")])
+    whole = path.read_bytes()
+    for cut in (3, len(whole.split(b"\n")[0]), len(whole) - 20, len(whole) - 1):
+        path.write_bytes(whole[:cut])
+        kept = read_decisions(path)
+        assert [one.sample_id for one in kept] in ([], ["a"])
+        append_decisions(path, [decision("c")])
+        assert read_decisions(path) == [*kept, decision("c")]
+
+
+def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "c.csv"
+    path.write_text("a,b\n1,2\n")
+    for does in (lambda: read_decisions(path), lambda: append_decisions(path, [decision()])):
+        with pytest.raises(DataError):
+            does()
+    assert path.read_text() == "a,b\n1,2\n"
+    with pytest.raises(DataError, match="There are no corrections"):
+        read_decisions(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"verdict": "maybe"}, {"verdict": "correct"}, {"new": "x"}, {"reviewer": " "}, {"reason": "x" * 3000}]
+)
+def test_decisions_that_do_not_exist_are_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(DataError):
+        decision(**wrong)
+
+
+def test_an_undo_brings_back_what_was_said_before() -> None:
+    said = [
+        decision("a"),
+        correct("a", "blast"),
+        decision("a", "undo"),
+        decision("b"),
+        decision("b", "undo"),
+        decision("b", "undo"),
+    ]
+    held = standing(said)
+    assert {label: one["anna"].verdict for label, one in held.items()} == {("a", "source_type"): "keep"}
+    assert standing([decision("a"), decision("a", "undo", reviewer="ben")])[("a", "source_type")].keys() == {"anna"}
+
+
+def test_reviewers_who_disagree_are_settled_by_rule_or_by_a_third() -> None:
+    said = [
+        correct("a", "blast"),
+        decision("a", reviewer="ben"),
+        decision("b", "unsure"),
+        correct("b", "blast", reviewer="ben"),
+    ]
+    with pytest.raises(DataError, match=r"disagree on 1 labels .*anna correct blast, ben keep"):
+        outcome(said, Rule())
+    agreed = {("b", "source_type"): "blast"}
+    assert outcome(said, Rule(LEAVE)).changes == agreed, "unsure is no vote, and a conflict leaves the label"
+    assert outcome(said, Rule(LAST)).changes == agreed
+    assert outcome(said, Rule(MAJORITY)).unsettled == (("a", "source_type"),)
+    third = [*said, correct("a", "blast", reviewer="cleo")]
+    for rule in (Rule(MAJORITY), Rule(arbiter="cleo"), Rule(LAST)):
+        assert outcome(third, rule).changes == agreed | {("a", "source_type"): "blast"}
+    assert outcome(third, Rule(arbiter="ben")).changes == agreed
+    with pytest.raises(ConfigurationError, match="majority"):
+        Rule("majorty")
+
+
+def test_kappa_is_cohens_own_example() -> None:
+    # Two readers of 50 proposals (20 yes-yes, 5, 10, 15 no-no): kappa 0.4.
+    pairs = [("y", "y")] * 20 + [("y", "n")] * 5 + [("n", "y")] * 10 + [("n", "n")] * 15
+    kappa, error = cohen_kappa(pairs)
+    assert kappa == pytest.approx(0.4) and error == pytest.approx(0.127, abs=0.002)
+    said = []
+    for number, votes in enumerate(pairs):
+        for name, vote in zip(("anna", "ben"), votes, strict=True):
+            said.append(decision(str(number), "keep" if vote == "y" else "discard", reviewer=name))
+    (found,) = agreements(said)
+    assert found.kappa == pytest.approx(0.4) and found.n == 50 and found.low < 0.4 < found.high
+    same = [replace(correct("a", "blast"), reviewer=name) for name in ("anna", "ben")]
+    assert agreements(same)[0].share == 1 and agreements([same[0], correct("a", "ice", reviewer="ben")])[0].share == 0
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> WaveformSet:
+    return write_set(tmp_path_factory.mktemp("sets") / "small", events_per_chunk=4)
+
+
+def of(small: WaveformSet, *decisions: Decision) -> list[Decision]:
+    return [replace(one, set_fingerprint=small.fingerprint) for one in decisions]
+
+
+def test_a_set_with_corrections_is_that_set_but_for_its_labels(small: WaveformSet, tmp_path: Path) -> None:
+    file, data = tmp_path / "corrections.csv", tmp_path / "data"
+    row = {"column": "trace_onset_s", "source_id": "ev002", "old": "4.0"}
+    append_decisions(file, of(small, correct("ev001", "blast"), decision("ev002", "discard"), decision("ev004"),
+                              correct("9", "5.5", **row)))  # fmt: skip
+    source = CorrectedSource(FolderSource(str(small.path)), str(file))
+    found = WaveformSet(source.prepare(data))
+    assert found.fingerprint == source.fingerprint(data) != small.fingerprint
+    before, after = small.metadata, found.metadata
+    changed = (before != after) & ~(before.isna() & after.isna())
+    assert changed.to_numpy().sum() == 4 + 4 + 1
+    assert after.loc[after["source_id"] == "ev001", "source_type"].tolist() == ["blast"] * 4
+    assert after.loc[after["source_id"] == "ev002", "source_type"].isna().all()
+    assert after["trace_onset_s"].iloc[9] == 5.5
+    for row_number in (0, 39):
+        assert (found.read_trace(row_number, "ZNE")[0] == small.read_trace(row_number, "ZNE")[0]).all()
+    assert small.fingerprint == WaveformSet(small.path).fingerprint, "the set itself is as it was"
+
+
+def test_apply_writes_the_set_that_training_uses(
+    small: WaveformSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "corrections.csv"
+    append_decisions(file, of(small, correct("ev001", "blast"), correct("ev004", "blast")))
+    out = tmp_path / "new"
+    assert main(["review", "apply", str(small.path), "--corrections", str(file), "--out", str(out)]) == 0
+    assert "2 labels decided: 2 corrected, 0 emptied" in capsys.readouterr().out
+    source = CorrectedSource(FolderSource(str(small.path)), str(file))
+    assert (
+        WaveformSet(out).fingerprint
+        == source.fingerprint(tmp_path)
+        == WaveformSet(source.prepare(tmp_path)).fingerprint
+    )
+    pd.testing.assert_frame_equal(WaveformSet(out).metadata, WaveformSet(source.prepare(tmp_path)).metadata)
+    assert not (out / "waveforms0.hdf5").samefile(small.path / "waveforms0.hdf5"), "it stands by itself"
+
+
+def test_decisions_that_change_nothing_leave_the_set_itself(small: WaveformSet, tmp_path: Path) -> None:
+    file = tmp_path / "c.csv"
+    append_decisions(file, of(small, decision("ev001"), correct("ev004", "quake")))
+    source = CorrectedSource(FolderSource(str(small.path)), str(file))
+    assert source.prepare(tmp_path) == small.path and source.fingerprint(tmp_path) == small.fingerprint
+
+
+def test_a_later_round_is_about_what_the_rounds_before_made(small: WaveformSet, tmp_path: Path) -> None:
+    first = of(small, correct("ev001", "blast"), decision("ev002", "discard"))
+    once = replay(small, first)
+    second = [replace(correct("ev001", "quake", old="blast"), set_fingerprint=once.fingerprint)]
+    twice = replay(small, first + second)
+    assert twice.changes == {("ev002", "source_type"): None} and twice.fingerprint not in (
+        once.fingerprint,
+        small.fingerprint,
+    )
+    with pytest.raises(DataError, match="'blast' stands"):
+        replay(small, [*first, replace(second[0], old="quake")])
+    with pytest.raises(DataError, match="is of the set"):
+        replay(small, second)
+
+
+@pytest.mark.parametrize(("wrong", "says"), [
+    ({"sample_id": "ev999", "source_id": "ev999"}, "ev999"), ({"column": "source_typ"}, "no column 'source_typ'"),
+    ({"old": "blast"}, "'quake' stands"),
+    ({"column": "trace_onset_s", "sample_id": "9", "source_id": "ev001"}, "no trace"),
+])  # fmt: skip
+def test_decisions_about_something_else_are_refused(wrong: dict[str, str], says: str, small: WaveformSet) -> None:
+    with pytest.raises(DataError, match=says):
+        replay(small, of(small, replace(decision("ev001"), **wrong)))
+
+
+def test_a_run_keeps_the_set_it_was_asked_for_while_the_file_grows(small: WaveformSet, tmp_path: Path) -> None:
+    file = tmp_path / "c.csv"
+    append_decisions(file, of(small, correct("ev001", "blast")))
+    source = CorrectedSource(FolderSource(str(small.path)), {"file": str(file), "rule": "majority"})
+    then = source.fingerprint(tmp_path)
+    kept = CorrectedSource(FolderSource(str(small.path)), source.corrections.of_set(then))
+    append_decisions(file, of(small, correct("ev004", "blast"), decision("ev001", reviewer="ben")))
+    assert source.fingerprint(tmp_path) != then == kept.fingerprint(tmp_path)
+    assert WaveformSet(kept.prepare(tmp_path)).fingerprint == then
+    gone = CorrectedSource(FolderSource(str(small.path)), source.corrections.of_set("0" * 16))
+    with pytest.raises(DataError, match="No beginning of"):
+        gone.prepare(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [3, {"rule": "last"}, {"file": "x", "other": 1}, {"file": "x", "rule": 3}, ["x"]], ids=str
+)
+def test_settings_that_do_not_exist_are_refused(wrong: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"dataset\.corrections"):
+        Corrections.of(wrong)

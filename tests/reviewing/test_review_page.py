@@ -1,0 +1,135 @@
+"""The page of a review: names stay text, and the file without a server gives what the server would have written."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_queues import make_queue
+from test_review_server import Serving
+
+import seisvision.reviewing
+from seisvision.cli import main
+from seisvision.data.corrections.table import read_decisions
+from seisvision.errors import DataError
+from seisvision.reviewing.page import live_page, write_file
+from seisvision.reviewing.queue import Queue
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runs" / "escapes"))
+from hostile_names import HOSTILE_NAMES, PLAIN_NAMES, Page, holds_nothing_foreign
+
+NODE = shutil.which("node")
+
+
+def names(hostile: bool) -> list[str]:
+    return HOSTILE_NAMES if hostile else PLAIN_NAMES
+
+
+def test_hostile_names_are_no_part_of_the_page(tmp_path: Path) -> None:
+    pages = []
+    for which in (True, False):
+        queue = make_queue(tmp_path / str(which), 20, names(which), names(which))
+        pages.append(write_file(queue, tmp_path / f"{which}.html", names(which)[0]).read_text())
+    assert holds_nothing_foreign(*pages)
+    held = json.loads(re.search(r'<script id="queue" type="application/json">(.*?)</script>', pages[0])[1])
+    assert [one["source_id"] for one in held["items"][: len(HOSTILE_NAMES)]] == HOSTILE_NAMES, (
+        "and come back as they were"
+    )
+
+
+def test_the_page_reaches_for_nothing_elsewhere(tmp_path: Path) -> None:
+    for page in (live_page(), write_file(make_queue(tmp_path / "q", 2), tmp_path / "p.html", "anna").read_text()):
+        policies = [value for name, value in Page(page).values if name == "content" and "default-src 'none'" in value]
+        assert len(policies) == 1
+        assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", page)
+    script = live_page()
+    assert not re.findall(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", script), "text is set as text"
+
+
+def test_the_command_writes_its_page_and_replaces_no_other(tmp_path: Path) -> None:
+    queue, out = make_queue(tmp_path / "queue", 3).path, tmp_path / "page.html"
+    words = ["review", "page", str(queue), "--out", str(out), "--reviewer", "anna"]
+    assert main(words) == 0 and main(words) == 0
+    out.write_text("something else")
+    assert main(words) == 2 and out.read_text() == "something else"
+
+
+def test_more_than_a_page_can_hold_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seisvision.reviewing.page.LARGEST_FILE", 5000)
+    with pytest.raises(DataError, match="--most"):
+        write_file(make_queue(tmp_path / "queue", 9), tmp_path / "page.html", "anna")
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
+def test_what_the_file_downloads_is_what_the_server_would_have_written(tmp_path: Path) -> None:
+    queue = make_queue(tmp_path / "queue", 14, HOSTILE_NAMES)
+    page = write_file(queue, tmp_path / "page.html", "anna").read_text()
+    script = page.rpartition("<script>")[2].rpartition("</script>")[0]
+    data = re.search(r'<script id="queue" type="application/json">(.*?)</script>', page)[1]
+    begin = script.index("function inThisFile"), script.index("const source =")
+    harness = (
+        f"const localStorage = {{ getItem: () => null, setItem: () => {{}} }};\n{script[begin[0] : begin[1]]}\n"
+        f"const s = inThisFile({data});\n(async () => {{ for (let n = 0; n < 12; n += 1)\n"
+        "  await s.decide({ number: n, verdict: n % 2 ? 'correct' : 'keep', new: n % 2 ? 'explosion' : '' });\n"
+        "await s.undo(); process.stdout.write(s.csv()); })();\n"
+    )
+    (tmp_path / "harness.js").write_text(harness)
+    said = subprocess.run([NODE or "", str(tmp_path / "harness.js")], capture_output=True, check=True).stdout
+    (tmp_path / "corrections.csv").write_bytes(said)
+    decisions = read_decisions(tmp_path / "corrections.csv")
+    assert [one.sample_id for one in decisions] == [*HOSTILE_NAMES[:12], HOSTILE_NAMES[11]]
+    assert [one.verdict for one in decisions] == ["keep", "correct"] * 6 + ["undo"]
+    assert {one.set_fingerprint for one in decisions} == {Queue.read(queue.path).about["set_fingerprint"]}
+
+
+def pressed(address: str, keys: str) -> list[dict[str, str]]:
+    """What stands on the page at first and after each key, its script run without a browser."""
+    own = Path(seisvision.reviewing.__file__).parent
+    words = [
+        NODE or "",
+        str(Path(__file__).with_name("fake_browser.js")),
+        str(own / "review.js"),
+        str(own / "review.html"),
+    ]
+    done = subprocess.run([*words, address, keys], capture_output=True, check=True, timeout=120)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
+def test_fifty_keys_are_fifty_decisions_and_a_killed_server_loses_none(tmp_path: Path) -> None:
+    queue = make_queue(tmp_path / "queue", 50, HOSTILE_NAMES, HOSTILE_NAMES[:2]).path
+    server = Serving(queue)
+    shown = pressed(server.address, "k2du" * 6)
+    assert [one["count"] for one in shown] == [f"{n} of 50 decided." for n in range(25)]
+    assert not any(one["answer"] or one["error"] for one in shown), "blind: nothing is said before the decision"
+    assert [one["event"] for one in shown[:12]] == [f"event {name}" for name in HOSTILE_NAMES], "names are text"
+    assert HOSTILE_NAMES[0][:20] in shown[0]["lines"] and "The networks say blast 90 %" in shown[1]["said"]
+    assert server.end(signal.SIGKILL) == -signal.SIGKILL
+    assert len(read_decisions(queue / "corrections.csv")) == 24
+    server = Serving(queue)
+    shown = pressed(server.address, "1" * 26 + "z")
+    assert shown[0]["count"] == "24 of 50 decided." and shown[-1]["count"] == "49 of 50 decided."
+    assert server.end(signal.SIGINT) == 0
+    decisions = read_decisions(queue / "corrections.csv")
+    assert [one.verdict for one in decisions] == [
+        *(["keep", "correct", "discard", "unsure"] * 6),
+        *(["keep"] * 26),
+        "undo",
+    ]
+    assert [one.sample_id for one in decisions[:12]] == HOSTILE_NAMES
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
+def test_a_key_that_reaches_no_server_decides_nothing_and_says_so(tmp_path: Path) -> None:
+    queue = make_queue(tmp_path / "queue", 3).path
+    server = Serving(queue)
+    (queue / "corrections.csv").mkdir()
+    shown = pressed(server.address, "k")
+    assert "Nothing was decided" in shown[1]["error"] and shown[1]["label"] == shown[0]["label"]
+    assert server.end(signal.SIGINT) == 0
