@@ -11,7 +11,7 @@ from seisvision.angles import wrapped_difference_deg
 from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
 from seisvision.outputs.angles.measures import angle_curve
 from seisvision.outputs.numbers.measures import Tolerance, tolerance_curve
-from seisvision.outputs.predictions import figure_path
+from seisvision.outputs.plain import figure_path
 
 if TYPE_CHECKING:
     from seisvision.outputs.angles.predictions import AnglePredictions

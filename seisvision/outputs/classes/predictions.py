@@ -12,7 +12,7 @@ import numpy as np
 from seisvision.base.units import EVENT
 from seisvision.evaluation.differences import Influence, area_influence, average, balanced_influence, mean_influence
 from seisvision.evaluation.intervals import Measure
-from seisvision.outputs.averaging import mean_of_votes
+from seisvision.outputs.averaging import ENTROPIES, entropies_of_votes, mean_of_votes
 from seisvision.outputs.classes import NO_CLASS
 from seisvision.outputs.classes.measures import (
     SMALLEST_PROBABILITY,
@@ -22,13 +22,15 @@ from seisvision.outputs.classes.measures import (
 )
 from seisvision.outputs.classes.tables import COLUMNS, STRATA_COLUMNS, class_table, strata_table
 from seisvision.outputs.classes.votes import VOTES, EventVotes
-from seisvision.outputs.predictions import SHARE_WRONG, ErrorSizes, Predictions, Table, figure_path
+from seisvision.outputs.plain import figure_path
+from seisvision.outputs.predictions import SHARE_WRONG, ErrorSizes, Predictions, Table
 
 
 @dataclass(frozen=True)
 class ClassPredictions(Predictions):
     """Class probabilities (N, K); targets are class numbers, -1 without label; ``about`` holds ``class_names``."""
 
+    apart_names = ENTROPIES
     needs = ("class_names",)
     guess_name = "majority"
     guess_description = "always the commonest class of the training events"
@@ -124,6 +126,10 @@ class ClassPredictions(Predictions):
     def average(self, votes: np.ndarray) -> np.ndarray:
         """Mean probability (N, K) of votes (M, N, K)."""
         return mean_of_votes(votes)
+
+    def tell_apart(self, votes: np.ndarray) -> dict[str, np.ndarray]:
+        """See :func:`~seisvision.outputs.averaging.entropies_of_votes`."""
+        return entropies_of_votes(votes)
 
     @property
     def class_names(self) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,9 @@ from seisvision.base.units import TRACE
 from seisvision.errors import DataError
 from seisvision.evaluation.differences import Influence
 from seisvision.evaluation.intervals import Measure
-from seisvision.outputs.averaging import mean_of_votes
 from seisvision.outputs.numbers.measures import Tolerance, bin_edges, scalar_metrics, small_targets, tolerance_curve
-from seisvision.outputs.predictions import plain_numbers
+from seisvision.outputs.numbers.scale import LEVELS, LearntScale, mixture_of_votes
+from seisvision.outputs.plain import plain_numbers
 from seisvision.outputs.regression import RegressionPredictions, share_inside
 
 OFFSET_TARGETS = ("path_ep_distance_km", "path_hypocentral_distance_km")
@@ -32,6 +31,7 @@ class ScalarPredictions(RegressionPredictions):
 
     needs: ClassVar[tuple[str, ...]] = ("unit", "transform", "tolerance_relative", "tolerance_absolute")
     parts = ("value", "sigma", "low68", "high68", "low95", "high95")
+    apart_names = ("sigma_aleatoric", "sigma_epistemic")
 
     @classmethod
     def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -116,32 +116,32 @@ class ScalarPredictions(RegressionPredictions):
         with these moments. Without a learnt spread all but the value are NaN: how far members disagree is not how far
         they are off.
         """
-        import torch
-        from scipy import stats
-
-        from seisvision.outputs.numbers.output import LEVELS, TRANSFORMS
-
-        forward, inverse = (
-            lambda values, function=function: function(torch.from_numpy(np.ascontiguousarray(values))).numpy()
-            for function in TRANSFORMS[self.about["transform"]]
-        )
-        centre = forward(votes[:, :, 0])
-        mean = mean_of_votes(centre)
+        mixture = mixture_of_votes(votes, self.about)
         decoded = np.full((votes.shape[1], 6), np.nan)
-        decoded[:, 0] = inverse(mean)
-        family = {"gaussian": stats.norm, "laplace": stats.laplace}.get(self.about.get("loss", ""))
-        if family is None:
-            return decoded
-        width68, width95 = (family.interval(level)[1] for level in LEVELS)
-        # The upper ends only: lower ones are cut at zero where the value cannot be negative.
-        scale = (forward(votes[:, :, 5]) - forward(votes[:, :, 3])) / (width95 - width68)
-        variance = mean_of_votes((family.std() * scale) ** 2) + mean_of_votes((centre - mean) ** 2)
-        spread = np.sqrt(variance) / family.std()
-        lowest = 0.0 if self.about["transform"] == "log1p" else -math.inf
-        for column, width in enumerate((-width68, width68, -width95, width95), 2):
-            decoded[:, column] = np.maximum(inverse(mean + width * spread), lowest)
-        decoded[:, 1] = (decoded[:, 3] - decoded[:, 2]) / 2
+        decoded[:, 0] = self.scale.inverse(mixture.mean)
+        if self.scale.has_spread:
+            spread = np.sqrt(mixture.aleatoric + mixture.epistemic)
+            decoded[:, 2:] = np.stack(
+                [end for level in LEVELS for end in self.scale.ends(mixture.mean, spread, level)], 1
+            )
+            decoded[:, 1] = (decoded[:, 3] - decoded[:, 2]) / 2
         return decoded
+
+    def tell_apart(self, votes: np.ndarray) -> dict[str, np.ndarray]:
+        """``sigma_aleatoric``, the noise, and ``sigma_epistemic``, what the network does not know (N,), in the unit.
+
+        Of the two terms of the law of total variance: the mean of the members' variances, and the variance of their
+        means (Kendall & Gal 2017, equation 9). Each sigma is half the width of the 68 % interval that it alone would give.
+        """
+        mixture = mixture_of_votes(votes, self.about)
+        epistemic = np.where(mixture.several, mixture.epistemic, np.nan)
+        parts = {"sigma_aleatoric": mixture.aleatoric, "sigma_epistemic": epistemic}
+        return {name: self.scale.sigma(mixture.mean, np.sqrt(variance)) for name, variance in parts.items()}
+
+    @property
+    def scale(self) -> LearntScale:
+        """The transformed scale on which the value was learnt."""
+        return LearntScale.of(self.about)
 
     def is_right(self, row: int) -> bool:
         """Whether the error is within the tolerance."""
