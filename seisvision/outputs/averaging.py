@@ -104,7 +104,8 @@ def entropies_of_votes(votes: np.ndarray) -> dict[str, np.ndarray]:
 
     Returns:
         ``predictive_entropy`` (N,), the entropy of the mean probabilities, and ``mutual_information`` (N,), what of it
-        the members do not share: the entropy of the mean less the mean of the entropies (Smith & Gal 2018). Noise, on which all agree, is the difference of the two.
+        the members do not share: the entropy of the mean less the mean of the entropies (Smith & Gal 2018). Noise, on
+        which all agree, is the difference of the two.
     """
     whole = _entropy(mean_of_votes(votes))
     own = mean_of_votes(_entropy(votes))

@@ -119,7 +119,7 @@ class Output(nn.Module):
         return {}
 
     def information(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Fisher information (B, R, R) of the raw values (B, R) about what was observed, 0 where no target (B,) is known.
+        """Fisher information (B, R, R) of the raw values (B, R) in what was observed; 0 without a target (B,).
 
         What a Laplace approximation of the last layer is made of.
 

@@ -82,8 +82,8 @@ class Predictions:
         lengths = [len(self.ids), len(self.target), len(self.decoded), *map(len, self.apart.values())]
         if len(set(lengths)) != 1:
             raise DataError(
-                f"{lengths[0]} sample ids and {', '.join(map(str, lengths[1:]))} targets and predictions do not belong together; "
-                "give one of each for every sample."
+                f"{lengths[0]} sample ids, {lengths[1]} targets and {lengths[2]} predictions do not belong together; "
+                "give one of each, and of what is told apart, for every sample."
             )
         self._check_shapes()
 

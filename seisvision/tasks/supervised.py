@@ -98,7 +98,7 @@ class SupervisedTask(pl.LightningModule):
         self, batch: dict[str, Any], device: torch.device, dataloader_idx: int
     ) -> dict[str, Any]:
         """Move what is a tensor; Lightning itself would look at every id of every sample, one after the other."""
-        return _moved(batch, device)
+        return moved(batch, device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what another program needs to use the weights."""
@@ -199,12 +199,12 @@ def _truth(output: Output, batch: dict[str, Any], raw: Mapping[str, torch.Tensor
     return output.truth_seen(raw[output.name]) if output.sees_picture else output.truth(batch)
 
 
-def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+def moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
     """A batch with all its tensors on a device, those of pinned memory while the processor goes on."""
-    moved: dict[str, Any] = {}
+    on_device: dict[str, Any] = {}
     for key, value in batch.items():
         if isinstance(value, torch.Tensor):
-            moved[key] = value.to(device, non_blocking=device.type != "cpu")
+            on_device[key] = value.to(device, non_blocking=device.type != "cpu")
         else:
-            moved[key] = _moved(value, device) if isinstance(value, dict) else value
-    return moved
+            on_device[key] = moved(value, device) if isinstance(value, dict) else value
+    return on_device

@@ -20,6 +20,7 @@ from seisvision.experiments.supervised.evaluation import (
     baselines_of,
     locate,
     predict_part,
+    prepare_passes,
     write_asked,
     write_evaluation_report,
 )
@@ -90,6 +91,7 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
     for path in checkpoints:
         network = ask_network(path, asked, known)
         _refuse_known_set(network)
+        prepare_passes(network, asked, len(checkpoints))
         member = _ask(network, asked, part)
         _check_goes_with(member, members[0] if members else member)
         members.append(member)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from seisvision.experiments.supervised.locating import locate_events
 from seisvision.experiments.supervised.prediction import measure, predict, with_targets
 from seisvision.experiments.supervised.reporting import draw_seen, report, write_part_report
 from seisvision.experiments.supervised.results import beside_baselines, describe_locations
+from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network, result_folder
 from seisvision.experiments.waveforms.tables import write_excluded
 from seisvision.outputs.predictions import Predictions
@@ -48,6 +50,7 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
         ConfigurationError: the settings do not fit the checkpoint.
     """
     network = ask_network(checkpoints[0], asked)
+    prepare_passes(network, asked)
     part = asked.part if network.is_own else ALL
     predictions = predict_part(network, asked, part)
     validation = None
@@ -74,6 +77,21 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     write_evaluation_report(folder, network, part, predictions, metrics, asked.level)
     show(str(folder))
     return folder
+
+
+def prepare_passes(network: AskedNetwork, asked: EvaluateSettings, n_networks: int = 1) -> None:
+    """Have a network asked as the group ``uncertainty`` says; what has to be fitted sees its own training samples only.
+
+    Raises:
+        ConfigurationError: the method does not go with the network, or with the number of networks.
+    """
+    check_uncertainty(asked.uncertainty, network.task, n_networks)
+
+    def training() -> Iterable[Mapping[str, Any]]:
+        own = network if network.is_own else ask_network(network.path, replace(asked, dataset=None, location=None))
+        return own.data.loader("train")
+
+    network.task.passes = passes_of(asked.uncertainty, network.task, training)
 
 
 def predict_part(network: AskedNetwork, asked: EvaluateSettings, part: str) -> dict[str, Predictions]:

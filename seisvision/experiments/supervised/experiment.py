@@ -15,6 +15,7 @@ from seisvision.experiments.supervised.explaining import check_explain, explain_
 from seisvision.experiments.supervised.locating import locate_parts
 from seisvision.experiments.supervised.prediction import measure, predict
 from seisvision.experiments.supervised.reporting import write_report
+from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.experiment import WaveformExperiment
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_json
@@ -28,6 +29,13 @@ Said = dict[str, dict[str, Predictions]]
 class SupervisedExperiment(WaveformExperiment):
     """A network that learns from known values."""
 
+    tells_uncertainty = True
+
+    def ready(self) -> None:
+        """As of all networks on waveforms; refuse uncertainties that this one could not tell."""
+        super().ready()
+        check_uncertainty(self.settings.uncertainty, self.task, is_training=True)
+
     def content(self) -> dict[str, Any]:
         """As of all networks on waveforms, with what always guessing one value would say."""
         content = super().content()
@@ -36,6 +44,7 @@ class SupervisedExperiment(WaveformExperiment):
     def ask(self) -> Said:
         """What the best epoch says about the validation and test samples."""
         trainer = self.predictor()
+        self.task.passes = passes_of(self.settings.uncertainty, self.task, lambda: self.data.loader("train"))
         parts = [part for part in ("val", "test") if part in self.data.parts]
         asked = [part for part in parts if part == "val" or self.settings.with_test]
         return {part: predict(trainer, self.task, self.data.loader(part)) for part in asked}

@@ -39,12 +39,10 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
         decoded = torch.cat([batch["decoded"][output.name] for batch in batches])[rows].double().numpy()
         target = torch.cat([true_values(batch, output) for batch in batches])[rows].numpy()
         kind = predictions_class(output.kind)
-        told = batches[0]["apart"][output.name] if batches else ()
-        apart = {
-            name: torch.cat([batch["apart"][output.name][name] for batch in batches])[rows].double().numpy()
-            for name in told
-        }
-        predictions[output.name] = kind.from_decoded(output.describe(), ids, target, decoded, apart)
+        said = kind.from_decoded(output.describe(), ids, target, decoded)
+        told = [batch["apart"][output.name] for batch in batches]
+        apart = {name: torch.cat([one[name] for one in told])[rows].double().numpy() for name in told[0]}
+        predictions[output.name] = replace(said, apart=apart)
     return predictions
 
 

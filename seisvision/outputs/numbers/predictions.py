@@ -121,9 +121,8 @@ class ScalarPredictions(RegressionPredictions):
         decoded[:, 0] = self.scale.inverse(mixture.mean)
         if self.scale.has_spread:
             spread = np.sqrt(mixture.aleatoric + mixture.epistemic)
-            decoded[:, 2:] = np.stack(
-                [end for level in LEVELS for end in self.scale.ends(mixture.mean, spread, level)], 1
-            )
+            ends = [end for level in LEVELS for end in self.scale.ends(mixture.mean, spread, level)]
+            decoded[:, 2:] = np.stack(ends, axis=1)
             decoded[:, 1] = (decoded[:, 3] - decoded[:, 2]) / 2
         return decoded
 
@@ -131,7 +130,7 @@ class ScalarPredictions(RegressionPredictions):
         """``sigma_aleatoric``, the noise, and ``sigma_epistemic``, what the network does not know (N,), in the unit.
 
         Of the two terms of the law of total variance: the mean of the members' variances, and the variance of their
-        means (Kendall & Gal 2017, equation 9). Each sigma is half the width of the 68 % interval that it alone would give.
+        means (Kendall & Gal 2017, equation 9). Each sigma is half the width of the 68 % interval that it alone gives.
         """
         mixture = mixture_of_votes(votes, self.about)
         epistemic = np.where(mixture.several, mixture.epistemic, np.nan)

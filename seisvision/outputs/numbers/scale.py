@@ -63,7 +63,7 @@ class LearntScale:
         return family.ppf(share) / family.std()
 
     def ends(self, centre: np.ndarray, deviation: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Ends of the central interval of that level, in the unit; centre and standard deviation on the learnt scale."""
+        """Ends of the central interval of that level, in the unit; centre and deviation are of the learnt scale."""
         half = float(self.quantile(0.5 + level / 2)) * deviation
         return self.inverse(centre - half), self.inverse(centre + half)
 

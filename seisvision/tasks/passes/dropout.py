@@ -73,8 +73,8 @@ def dropout_layers(task: nn.Module) -> list[_DropoutNd]:
     strange = next((layer for layer in layers if not isinstance(layer, known)), None)
     if strange is not None:
         raise ConfigurationError(
-            f"uncertainty=mc_dropout does not know {type(strange).__name__}; it draws Dropout, Dropout1d, Dropout2d and "
-            "Dropout3d. Choose another method, such as uncertainty=ensemble."
+            f"uncertainty=mc_dropout does not know {type(strange).__name__}; it draws Dropout, Dropout1d, Dropout2d "
+            "and Dropout3d. Choose another method, such as uncertainty=ensemble."
         )
     return layers
 
@@ -87,7 +87,7 @@ def check_has_dropout(task: nn.Module) -> None:
     """
     if not dropout_layers(task):
         raise ConfigurationError(
-            "uncertainty=mc_dropout needs dropout, and this network has no layer that drops anything, so that all passes "
-            "would agree. Train one with it (model=tcn, model=gu_cnn, or model.dropout=0.1 where the model has that "
+            "uncertainty=mc_dropout needs dropout, and this network has no layer that drops anything: all passes would "
+            "agree. Train one with it (model=tcn, model=gu_cnn, or model.dropout=0.1 where the model has that "
             "setting), or choose uncertainty=ensemble or laplace."
         )

@@ -122,7 +122,7 @@ def _check_head(output: Output) -> None:
     head = output.head
     if not isinstance(head, nn.Linear) or output.on_maps or output.sees_picture:
         raise ConfigurationError(
-            f"uncertainty=laplace needs a linear head, which output '{output.name}' does not have. Choose another method."
+            f"uncertainty=laplace needs a linear head, which output '{output.name}' has not. Choose another method."
         )
     n_weights = head.out_features * (head.in_features + 1)
     if n_weights > MOST_WEIGHTS:

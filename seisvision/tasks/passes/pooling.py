@@ -45,7 +45,7 @@ def pooled(
     raw: Raw = {}
     for raw in passes.raws(task, picture, keys):
         for output in task.outputs:
-            votes[output.name].append(output.decode(raw[output.name]).double().cpu().numpy())
+            votes[output.name].append(output.decode(raw[output.name]).detach().double().cpu().numpy())
     decoded, apart = {}, {}
     for output in task.outputs:
         together = pool_votes(predictions_class(output.kind), output.describe(), np.stack(votes[output.name]))
