@@ -16,6 +16,7 @@ import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
+from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence, compare_runs
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.pairing import paired_samples
@@ -211,6 +212,14 @@ class Predictions:
         """Noise and what the network does not know, (N,) by name, from decoded values (M, N, ...) of M passes or
         members, where the kind can tell them; NaN where nobody spoke."""
         return {}
+
+    def nonconformity(self) -> np.ndarray | None:
+        """How wrong every sample is (N,), for conformal intervals and sets; None: the kind has none."""
+        return None
+
+    def conformal(self, threshold: float) -> ConformalAnswers:
+        """What is no more wrong than the threshold, of kinds with :meth:`nonconformity`."""
+        raise NotImplementedError
 
     def measures(self, level: float = 0.95, train_target: np.ndarray | None = None) -> dict[str, Measure]:
         """All measures with intervals over events; ``train_target`` adds those of guessing (``baseline_...``)."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.base.units import EVENT
+from seisvision.evaluation.calibration import Stated
 from seisvision.evaluation.differences import Influence, mean_influence, median_influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.resampling import EventBootstrap
@@ -104,6 +105,8 @@ class RegressionPredictions(Predictions):
         """
         uncertainty = self.decoded[:, 1 : len(self.parts)]
         measures = self._family(self.value, level, uncertainty) | self._answered(level)
+        if np.isfinite(uncertainty).any():
+            measures |= self.stated().measures(self.source_ids, self.unit, level)
         if train_target is None:
             return measures
         said = np.full(len(self.target), self.guess(train_target))
@@ -114,6 +117,10 @@ class RegressionPredictions(Predictions):
 
     def guess(self, train_target: np.ndarray) -> float:
         """The constant that a baseline without any input says."""
+        raise NotImplementedError
+
+    def stated(self) -> Stated:
+        """What the stated uncertainties say of the true values."""
         raise NotImplementedError
 
     def columns(self) -> dict[str, list[Any]]:

@@ -16,18 +16,22 @@ from typing import Any
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.experiments.supervised.baselines.ensemble import averaged_baselines
 from seisvision.experiments.supervised.baselines.foreign import Fitted
+from seisvision.experiments.supervised.conformal import add_conformal
 from seisvision.experiments.supervised.evaluation import (
     baselines_of,
     locate,
+    own_network,
     predict_part,
     prepare_passes,
     write_asked,
     write_evaluation_report,
 )
 from seisvision.experiments.supervised.prediction import measure
-from seisvision.experiments.supervised.reporting import report
+from seisvision.experiments.supervised.reporting import report, samples_of
 from seisvision.experiments.supervised.results import beside_baselines
+from seisvision.experiments.supervised.single import SINGLE
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network, result_folder
+from seisvision.experiments.waveforms.sample_facts import sample_facts
 from seisvision.outputs.averaging import average_predictions, count_votes
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.checkpoint import load_checkpoint
@@ -115,8 +119,12 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
         path = folder / "members" / f"{member.content['run_id']}.csv"
         write_predictions(path, member.said[part], network.data.waveform_set.metadata)
     apart = by_novelty(predictions, part, network.seen, network.handling)
+    validation = _validation(members, network, asked, part)
     for name, said in apart.items():
         metrics[name] = measure(said, network.outputs, asked.level, {})
+        if validation is not None and said:
+            facts = sample_facts(samples_of(network.data, next(iter(said.values()))))
+            add_conformal(metrics, validation, said, name, facts, asked.level)
         report(metrics[name], said, f"{name}, ensemble of {len(members)}")
     # Of another set, samples that no member has seen come first.
     part, predictions = next(iter(apart.items()))
@@ -136,12 +144,32 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
             "The epoch of each fold was chosen on these samples, so they look a little better than the test samples."
         )
     if asked.location is not None:
-        metrics["location"] = locate(folder, asked.location, asked.level, waveform_set, predictions, None, part)
+        metrics["location"] = locate(folder, asked, network, predictions, validation, part)
     write_json(folder / "metrics.json", metrics)
     for name, said in reported.items():
         write_evaluation_report(folder, network, name, said, metrics, asked.level)
     show(str(folder))
     return folder
+
+
+def _validation(
+    members: Sequence[Member], network: AskedNetwork, asked: EvaluateSettings, part: str
+) -> dict[str, Predictions] | None:
+    """What the members say together of validation events, of which none learnt; None where that is not wanted.
+
+    Folds have no such events.
+    """
+    if asked.uncertainty is None and (asked.location or {}).get("mode") != SINGLE:
+        return None
+    if len({one.content["split_hash"] for one in members}) > 1:
+        return None
+    if network.is_own:
+        return _average(members, "val") if all("val" in one.said for one in members) and part == "test" else None
+    own = [own_network(ask_network(one.path, asked), asked) for one in members]
+    if any("val" not in one.data.parts for one in own):
+        return None
+    said = [predict_part(one, asked, "val") for one in own]
+    return {name: average_predictions([one[name] for one in said]) for name in said[0]}
 
 
 def _known_events(path: Path) -> KnownEvents:

@@ -10,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.supervised.baselines.foreign import Fitted, fit_again
+from seisvision.experiments.supervised.conformal import add_conformal
 from seisvision.experiments.supervised.drawn_answers import draw_answers
 from seisvision.experiments.supervised.locating import locate_events
 from seisvision.experiments.supervised.prediction import measure, predict, with_targets
-from seisvision.experiments.supervised.reporting import draw_seen, report, write_part_report
+from seisvision.experiments.supervised.reporting import draw_seen, report, samples_of, write_part_report
 from seisvision.experiments.supervised.results import beside_baselines, describe_locations
+from seisvision.experiments.supervised.single import SINGLE, locate_from_single
 from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network, result_folder
+from seisvision.experiments.waveforms.sample_facts import sample_facts
 from seisvision.experiments.waveforms.tables import write_excluded
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_json
@@ -53,10 +56,8 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     prepare_passes(network, asked)
     part = asked.part if network.is_own else ALL
     predictions = predict_part(network, asked, part)
-    validation = None
-    # Sigmas are sized on events that are not measured here.
-    if asked.location is not None and network.is_own and part == "test" and "val" in network.data.parts:
-        validation = predict_part(network, asked, "val")
+    # Sigmas and conformal intervals are sized on events that are not measured here.
+    validation = own_validation(network, asked, part)
     train_targets: dict[str, np.ndarray] = dict(network.data.parts["train"].targets) if network.is_own else {}
     run_id, waveform_set = network.content["run_id"], network.data.waveform_set
     folder = result_folder(asked, [network.path], run_id, waveform_set.fingerprint, part)
@@ -65,6 +66,9 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     apart = by_novelty(predictions, part, network.seen, network.handling)
     for name, said in apart.items():
         metrics[name] = measure(said, network.outputs, asked.level, train_targets)
+        if validation is not None and said:
+            samples = samples_of(network.data, next(iter(said.values())))
+            add_conformal(metrics, validation, said, name, sample_facts(samples), asked.level)
         report(metrics[name], said, name)
     # The first are the samples that were not seen in the training, where these are told apart.
     part, predictions = next(iter(apart.items()))
@@ -72,7 +76,7 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     for name in metrics["baselines"]:
         show(beside_baselines(run_id, metrics, part, name))
     if asked.location is not None:
-        metrics["location"] = locate(folder, asked.location, asked.level, waveform_set, predictions, validation, part)
+        metrics["location"] = locate(folder, asked, network, predictions, validation, part)
     write_json(folder / "metrics.json", metrics)
     write_evaluation_report(folder, network, part, predictions, metrics, asked.level)
     show(str(folder))
@@ -88,10 +92,28 @@ def prepare_passes(network: AskedNetwork, asked: EvaluateSettings, n_networks: i
     check_uncertainty(asked.uncertainty, network.task, n_networks)
 
     def training() -> Iterable[Mapping[str, Any]]:
-        own = network if network.is_own else ask_network(network.path, replace(asked, dataset=None, location=None))
-        return own.data.loader("train")
+        return own_network(network, asked).data.loader("train")
 
     network.task.passes = passes_of(asked.uncertainty, network.task, training)
+
+
+def own_validation(network: AskedNetwork, asked: EvaluateSettings, part: str) -> dict[str, Predictions] | None:
+    """What the network says of its own validation events where these are not what it is asked about; else None.
+
+    For another set too, if its own can still be had and uncertainties are asked for.
+    """
+    is_single = (asked.location or {}).get("mode") == SINGLE
+    wanted = asked.uncertainty is not None or is_single or (network.is_own and asked.location is not None)
+    if not wanted or (network.is_own and part != "test"):
+        return None
+    own = own_network(network, asked)
+    own.task.passes = network.task.passes
+    return predict_part(own, asked, "val") if "val" in own.data.parts else None
+
+
+def own_network(network: AskedNetwork, asked: EvaluateSettings) -> AskedNetwork:
+    """A network with the samples of its own set, whatever it is asked about."""
+    return network if network.is_own else ask_network(network.path, replace(asked, dataset=None, location=None))
 
 
 def predict_part(network: AskedNetwork, asked: EvaluateSettings, part: str) -> dict[str, Predictions]:
@@ -120,21 +142,33 @@ def write_asked(folder: Path, network: AskedNetwork, predictions: Mapping[str, P
 
 def locate(
     folder: Path,
-    settings: Mapping[str, Any],
-    level: float,
-    waveform_set: WaveformSet,
+    asked: EvaluateSettings,
+    network: AskedNetwork,
     predictions: dict[str, Predictions],
     validation: dict[str, Predictions] | None,
     part: str,
 ) -> dict[str, Any]:
-    """Locate the events from the predicted distances; without validation events the scale is that of the residuals."""
+    """Locate the events from the predicted distances; without validation events the scale is that of the residuals.
+
+    From single stations, validation events of the network's own set size the regions of another set, too.
+    """
+    settings, waveform_set = asked.location or {}, network.data.waveform_set
     output = settings["output"]
     if output not in predictions:
         raise ConfigurationError(f"location.output='{output}' is none of the outputs: {', '.join(predictions)}")
-    calibration = None if validation is None else validation[output]
-    said = predictions[output]
-    summary, _ = locate_events(folder, settings, waveform_set, said, calibration, level)
-    located = {"part": part, "network": summary.to_dict()}
+    if settings["mode"] == SINGLE:
+        samples = training = None
+        if settings["classical"]:
+            samples = network.data.variant([part] if network.is_own else ["test"], components=keys.COMPONENTS)
+            training = own_network(network, asked).data.variant(["train"], components=keys.COMPONENTS)
+        seed = network.config.seed
+        located = locate_from_single(
+            folder, settings, waveform_set, predictions, validation, part, asked.level, seed, samples, training
+        )
+    else:
+        calibration = validation[output] if validation is not None and network.is_own else None
+        summary, _ = locate_events(folder, settings, waveform_set, predictions[output], calibration, asked.level)
+        located = {"part": part, "network": summary.to_dict()}
     show(describe_locations(located))
     return located
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.base.units import TRACE
+from seisvision.evaluation.calibration import Stated, stated_angles
+from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.angles.measures import (
@@ -102,7 +104,8 @@ class AnglePredictions(RegressionPredictions):
         return {
             **self.table_details(),
             "acc_curve": {"tolerance_deg": list(tolerances), "share": plain_numbers(shares)},
-            "coverage": {"68": share_inside(size, -sigma, sigma), "95": share_inside(size, -sigma, Z_95 * sigma)},
+            "coverage": self.stated().shares()
+            | {"68": share_inside(size, -sigma, sigma), "95": share_inside(size, -sigma, Z_95 * sigma)},
             "bins": {"width_deg": BIN_WIDTH_DEG},
         }
 
@@ -142,6 +145,24 @@ class AnglePredictions(RegressionPredictions):
             "sigma_aleatoric": np.where(has_own, self._deviation_deg(own), np.nan),
             "sigma_epistemic": np.where(several, self._deviation_deg(agreement), np.nan),
         }
+
+    def stated(self) -> Stated:
+        """What wrapped normal distributions with the stated standard deviations say of the true angles."""
+        return stated_angles(self.error, self.decoded[:, 1], self.period_deg)
+
+    def nonconformity(self) -> np.ndarray:
+        """Wrapped errors (N,), over the stated standard deviation where there is one."""
+        return np.abs(self.error) / self.conformal_unit()
+
+    def conformal(self, threshold: float) -> ConformalAnswers:
+        """Sectors around the angles; at most the whole circle."""
+        half = np.minimum(threshold * self.conformal_unit(), self.period_deg / 2)
+        return ConformalAnswers(self.nonconformity() <= threshold, half, "deg")
+
+    def conformal_unit(self) -> np.ndarray:
+        """What errors are counted in (N,): the stated standard deviation, else 1."""
+        sigma = self.decoded[:, 1]
+        return np.where(np.isfinite(sigma), np.maximum(sigma, 1e-9), 1.0)
 
     def _vectors(self, votes: np.ndarray) -> np.ndarray:
         """Mean resultant vectors, complex (M, N), of votes (M, N, 2)."""

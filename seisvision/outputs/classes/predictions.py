@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from seisvision.base.units import EVENT
+from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence, area_influence, average, balanced_influence, mean_influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.averaging import ENTROPIES, entropies_of_votes, mean_of_votes
@@ -130,6 +131,15 @@ class ClassPredictions(Predictions):
     def tell_apart(self, votes: np.ndarray) -> dict[str, np.ndarray]:
         """See :func:`~seisvision.outputs.averaging.entropies_of_votes`."""
         return entropies_of_votes(votes)
+
+    def nonconformity(self) -> np.ndarray:
+        """One minus the probability of the true class (N,) (Sadinle, Lei & Wasserman 2019); NaN without label."""
+        said = self.decoded[np.arange(len(self.target)), np.maximum(self.target, 0).astype(int)]
+        return np.where(self.labelled, 1 - said, np.nan)
+
+    def conformal(self, threshold: float) -> ConformalAnswers:
+        """Sets of the classes that are likely enough; their size is the number of classes, which may be none."""
+        return ConformalAnswers(self.nonconformity() <= threshold, (1 - self.decoded <= threshold).sum(1), "classes")
 
     @property
     def class_names(self) -> list[str]:

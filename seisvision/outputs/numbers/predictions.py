@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy import stats
 
 from seisvision.base.units import TRACE
 from seisvision.errors import DataError
+from seisvision.evaluation.calibration import Stated, crps_of_quantiles
+from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.numbers.measures import Tolerance, bin_edges, scalar_metrics, small_targets, tolerance_curve
@@ -99,7 +102,8 @@ class ScalarPredictions(RegressionPredictions):
         return {
             **self.table_details(),
             "acc_curve": {"tolerance_relative": list(tolerances), "share": plain_numbers(shares)},
-            "coverage": {
+            "coverage": self.stated().shares()
+            | {
                 "68": share_inside(self.target, self.decoded[:, 2], self.decoded[:, 3]),
                 "95": share_inside(self.target, self.decoded[:, 4], self.decoded[:, 5]),
             },
@@ -136,6 +140,38 @@ class ScalarPredictions(RegressionPredictions):
         epistemic = np.where(mixture.several, mixture.epistemic, np.nan)
         parts = {"sigma_aleatoric": mixture.aleatoric, "sigma_epistemic": epistemic}
         return {name: self.scale.sigma(mixture.mean, np.sqrt(variance)) for name, variance in parts.items()}
+
+    def stated(self) -> Stated:
+        """What the distributions on the learnt scale say of the true values; of bins, normal ones with their ends."""
+        scale, family = self.scale, self.scale.family or stats.norm
+        centre, deviation = scale.forward(self.value), np.maximum(scale.deviation_of(self.decoded), 1e-9)
+        z = (scale.forward(self.target) - centre) / deviation
+        with np.errstate(divide="ignore", invalid="ignore"):
+            nll = np.log(deviation) - family.logpdf(z * family.std()) - np.log(family.std())
+            nll = nll - np.log(scale.slope(self.target))
+        return Stated(
+            rank=family.cdf(z * family.std()),
+            nll=nll,
+            crps=crps_of_quantiles(self.target, lambda q: scale.inverse(centre + scale.quantile(q) * deviation)),
+            width95=self.decoded[:, 5] - self.decoded[:, 4],
+            sigma=self.decoded[:, 1],
+            size=np.abs(self.error),
+        )
+
+    def nonconformity(self) -> np.ndarray:
+        """Errors (N,) on the learnt scale, over the stated standard deviation where there is one."""
+        return np.abs(self.scale.forward(self.target) - self.scale.forward(self.value)) / self.conformal_unit()
+
+    def conformal(self, threshold: float) -> ConformalAnswers:
+        """Intervals around the values, as many units of :meth:`nonconformity` to each side as the threshold says."""
+        centre, half = self.scale.forward(self.value), threshold * self.conformal_unit()
+        low, high = self.scale.inverse(centre - half), self.scale.inverse(centre + half)
+        return ConformalAnswers(self.nonconformity() <= threshold, (high - low) / 2, self.unit)
+
+    def conformal_unit(self) -> np.ndarray:
+        """What errors are counted in (N,): the stated standard deviation, else 1."""
+        deviation = self.scale.deviation_of(self.decoded)
+        return np.where(np.isfinite(deviation), np.maximum(deviation, 1e-9), 1.0)
 
     @property
     def scale(self) -> LearntScale:
