@@ -107,7 +107,10 @@ def locate_single(
     n = len(view.back_azimuth_deg)
     generator = np.random.default_rng(seed)
     turn = generator.uniform(0, 2 * np.pi, n_draws)
-    radius = generator.choice(calibrated.radii, n_draws, p=calibrated.weights)
+    # One from each of D equal shares of the radii, so that few draws hold what many would.
+    strata = (generator.permutation(n_draws) + generator.uniform(0, 1, n_draws)) / n_draws
+    place = np.searchsorted(np.cumsum(calibrated.weights), strata)
+    radius = calibrated.radii[np.minimum(place, len(calibrated.radii) - 1)]
     share = generator.uniform(0, 1, n_draws)
     distance = view.distance_at(np.broadcast_to(radius * np.cos(turn), (n, n_draws)))
     azimuth = view.back_azimuth_deg[:, None] + view.back_azimuth_unit_deg[:, None] * radius * np.sin(turn)
