@@ -63,7 +63,8 @@ class Stated:
             return {}
         bootstrap = EventBootstrap(np.asarray(source_ids)[known], level)
         suffix = f"_{unit}" if unit else ""
-        ranks = np.corrcoef(stats.rankdata(self.sigma[known]), stats.rankdata(self.size[known]))[0, 1]
+        alike = min(np.ptp(self.sigma[known]), np.ptp(self.size[known])) == 0
+        ranks = np.nan if alike else stats.spearmanr(self.sigma[known], self.size[known]).statistic
         return {
             **{f"coverage_{one * 100:g}": bootstrap.share(self.inside(one)[known]) for one in (0.5, 0.9)},
             "nll": bootstrap.mean(self.nll[known]),

@@ -19,7 +19,7 @@ from seisvision.experiments.supervised.locating import locate_events
 from seisvision.experiments.supervised.prediction import measure, predict, with_targets
 from seisvision.experiments.supervised.reporting import draw_seen, report, samples_of, write_part_report
 from seisvision.experiments.supervised.results import beside_baselines, describe_locations
-from seisvision.experiments.supervised.single import SINGLE, locate_from_single
+from seisvision.experiments.supervised.single import POLARISATION, SINGLE, Recorded, locate_from_single
 from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network, result_folder
 from seisvision.experiments.waveforms.sample_facts import sample_facts
@@ -157,13 +157,17 @@ def locate(
     if output not in predictions:
         raise ConfigurationError(f"location.output='{output}' is none of the outputs: {', '.join(predictions)}")
     if settings["mode"] == SINGLE:
-        samples = training = None
-        if settings["classical"]:
-            samples = network.data.variant([part] if network.is_own else ["test"], components=keys.COMPONENTS)
-            training = own_network(network, asked).data.variant(["train"], components=keys.COMPONENTS)
+        recorded = None
+        if settings["classical"] or settings["back_azimuth"] == POLARISATION:
+            own = own_network(network, asked).data
+            cut = {
+                name: own.variant([name], components=keys.COMPONENTS) for name in ("train", "val") if name in own.parts
+            }
+            asked_about = network.data.variant([part if network.is_own else "test"], components=keys.COMPONENTS)
+            recorded = Recorded(asked_about, cut.get("val"), cut["train"])
         seed = network.config.seed
         located = locate_from_single(
-            folder, settings, waveform_set, predictions, validation, part, asked.level, seed, samples, training
+            folder, settings, waveform_set, predictions, validation, part, asked.level, seed, recorded
         )
     else:
         calibration = validation[output] if validation is not None and network.is_own else None

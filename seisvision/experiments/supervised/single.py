@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader
 from seisvision import keys
 from seisvision.data.samples.event_index import times_s
 from seisvision.data.samples.events import EventSamples
-from seisvision.data.samples.traces import TraceSamples, build_trace_index
+from seisvision.data.samples.traces import TraceSamples, build_trace_index, sample_targets
 from seisvision.data.serving.collate import collate_events
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.sets.waveform_set import WaveformSet
@@ -31,16 +32,31 @@ from seisvision.location.catalogue import write_table
 from seisvision.location.single import LEVELS, Calibrated, SingleLocations, StationView, locate_single
 from seisvision.location.single_figures import single_map
 from seisvision.location.single_quakeml import write_single_quakeml
+from seisvision.outputs.angles.predictions import BACK_AZIMUTH_TARGET, AnglePredictions
 from seisvision.outputs.predictions import Predictions
 from seisvision.picking.polarisation import polarise
 
 WITHIN_KM = (5, 10, 20)
 SINGLE = "single"
 """``location.mode`` of what is done here."""
+POLARISATION = "polarisation"
+"""``location.back_azimuth`` of directions from the polarisation of P, in place of those of the network."""
 MAPS = {"best": 0.0, "median": 0.5, "worst": 0.9}
 """Traces that are drawn, by the rank of their error."""
 Said = Mapping[str, Any]
 """Predictions by output: numbers and angles."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Samples with three components: what rules pick on, and polarise."""
+
+    said: EventSamples | TraceSamples
+    """Those that are located."""
+    calibration: EventSamples | TraceSamples | None
+    """Those that size the regions."""
+    training: EventSamples | TraceSamples
+    """Those that tell the distance of S minus P."""
 
 
 class SingleLocator:
@@ -116,8 +132,7 @@ def locate_from_single(
     part: str,
     level: float,
     seed: int,
-    samples: EventSamples | TraceSamples | None = None,
-    training: EventSamples | TraceSamples | None = None,
+    recorded: Recorded | None = None,
 ) -> dict[str, Any]:
     """Locate events from each of their stations; write ``single_locations.csv`` and ``.xml`` and maps.
 
@@ -130,8 +145,7 @@ def locate_from_single(
         part: what the samples are called.
         level: of the intervals of measures.
         seed: of the draws.
-        samples: the traces with three components, for what polarisation and S minus P say of them; None: not asked.
-        training: training traces with three components, which tell the distance of S minus P.
+        recorded: the traces with three components, where rules are asked too; None: they are not.
 
     Raises:
         ConfigurationError: nothing sizes the regions, or an output is missing.
@@ -141,6 +155,9 @@ def locate_from_single(
             "location=single sizes its regions on validation events of the network's own set, and there are none here. "
             "Ask about its test part, or, of another set, with an uncertainty method (uncertainty=mc_dropout)."
         )
+    if settings["back_azimuth"] == POLARISATION and recorded is not None and recorded.calibration is not None:
+        said = {**said, POLARISATION: _polarised(recorded.said, said[settings["output"]])}
+        calibration = {**calibration, POLARISATION: _polarised(recorded.calibration, calibration[settings["output"]])}
     locator = SingleLocator(settings, calibration, seed)
     distance = said[locator.names["output"]]
     rows = distance.ids.table(waveform_set.metadata)
@@ -162,8 +179,8 @@ def locate_from_single(
         "part": part,
         "network": {"measures": _measures(distance.source_ids, table, errors, radius, locator.calibrated, level)},
     }
-    if samples is not None and training is not None:
-        physics = _physics(samples, training, said, locator, places, truth)
+    if recorded is not None and settings["classical"]:
+        physics = _physics(recorded, said, locator, places, truth)
         located["physics"] = {"measures": _error_measures(distance.source_ids, physics, level)}
         both = np.where(np.isfinite(physics), errors["error_km"], np.nan)
         located["network_where_physics_answers"] = {"measures": _error_measures(distance.source_ids, both, level)}
@@ -317,8 +334,7 @@ def _error_measures(source_ids: Any, error_km: np.ndarray, level: float) -> dict
 
 
 def _physics(
-    samples: EventSamples | TraceSamples,
-    training: EventSamples | TraceSamples,
+    recorded: Recorded,
     said: Said,
     locator: SingleLocator,
     places: list[np.ndarray],
@@ -326,16 +342,32 @@ def _physics(
 ) -> np.ndarray:
     """Errors (N,) in km of epicentres from the polarisation of P and the distance of S minus P; NaN without both."""
     distance = said[locator.names["output"]]
+    training = recorded.training
     curve = training_curve(training, np.asarray(training.targets[distance.about["target"]], float))
-    offset_km = classical_predictions(samples, distance, curve).decoded[:, 0]
-    azimuths: dict[str, float] = {}
-    for batch in DataLoader(samples, batch_size=PICKED_AT_ONCE, collate_fn=collate_events):
-        azimuths |= dict(zip(batch[keys.TRACE_ID], polarise(batch).back_azimuth_deg, strict=True))
-    azimuth_deg = np.array([azimuths[one] for one in distance.sample_ids])
+    offset_km = classical_predictions(recorded.said, distance, curve).decoded[:, 0]
+    azimuth_deg = _polarised(recorded.said, distance).value
     latitude, longitude = destination(places[0], places[1], azimuth_deg, offset_km / KM_PER_DEG)
     known = np.isfinite(latitude + truth["latitude"] + truth["longitude"])
     ends = [np.where(known, values, 0.0) for values in (latitude, longitude, truth["latitude"], truth["longitude"])]
     return np.where(known, geodesic(*ends)[0], np.nan)
+
+
+def _polarised(samples: EventSamples | TraceSamples, said: Predictions) -> AnglePredictions:
+    """Back azimuths of the traces of ``said`` from the polarisation of P, with no sigma: nothing is learnt."""
+    azimuths: dict[str, float] = {}
+    for batch in DataLoader(samples, batch_size=PICKED_AT_ONCE, collate_fn=collate_events):
+        azimuths |= dict(zip(batch[keys.TRACE_ID], polarise(batch).back_azimuth_deg, strict=True))
+    value = np.array([azimuths[one] for one in said.sample_ids])
+    about = {
+        "name": POLARISATION,
+        "kind": "angle",
+        "period_deg": 360.0,
+        "tolerance_deg": 15.0,
+        "target": BACK_AZIMUTH_TARGET,
+    }
+    true = sample_targets(samples.waveform_set, said.ids, {BACK_AZIMUTH_TARGET: None})[BACK_AZIMUTH_TARGET]
+    decoded = np.stack([value, np.full(len(value), np.nan)], axis=1)
+    return AnglePredictions.from_decoded(about | {"tolerance_deg": 15.0}, said.ids, true, decoded)
 
 
 def _draw(
@@ -367,10 +399,12 @@ def locate_single_parts(
     """Locate the test events of a run from each of their stations, by network and by picks; plain values for JSON."""
     part = "test" if "test" in predictions else "val"
     calibration = predictions["val"] if part == "test" and "val" in predictions else None
-    samples = training = None
-    if settings["classical"]:
-        samples = data.variant([part], components=keys.COMPONENTS)
-        training = data.variant(["train"], components=keys.COMPONENTS)
+    recorded = None
+    if settings["classical"] or settings["back_azimuth"] == POLARISATION:
+        cut = {
+            name: data.variant([name], components=keys.COMPONENTS) for name in {part, "train", "val"} & set(data.parts)
+        }
+        recorded = Recorded(cut[part], cut.get("val"), cut["train"])
     return locate_from_single(
-        folder, settings, data.waveform_set, predictions[part], calibration, part, level, seed, samples, training
+        folder, settings, data.waveform_set, predictions[part], calibration, part, level, seed, recorded
     )

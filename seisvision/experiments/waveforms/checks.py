@@ -110,7 +110,8 @@ def _check_single(config: Settings) -> None:
     settings = config.location or {}
     kinds = {output["name"]: output for output in output_settings(config)}
     azimuth, travel = settings["back_azimuth"], settings["p_travel"]
-    if "period_deg" not in kinds.get(azimuth, {}) or (travel is not None and kinds.get(travel, {}).get("unit") != "s"):
+    is_angle = azimuth == "polarisation" or "period_deg" in kinds.get(azimuth, {})
+    if not is_angle or (travel is not None and kinds.get(travel, {}).get("unit") != "s"):
         raise ConfigurationError(
             f"location=single needs a back azimuth (location.back_azimuth={azimuth}) and, unless it is null, a travel "
             f"time in s (location.p_travel={travel}); outputs are {', '.join(kinds)}. Choose task=single_station."
