@@ -79,6 +79,11 @@ class SingleLocator:
         self.events = distance.source_ids
         self.unit_distance = conformal_threshold(distance.nonconformity(), self.events, LEVELS[0])
         self.unit_azimuth = conformal_threshold(azimuth.nonconformity(), self.events, LEVELS[0])
+        if not math.isfinite(self.unit_distance + self.unit_azimuth):
+            raise ConfigurationError(
+                f"location=single sizes its regions on validation events, and {len(set(self.events))} with true "
+                "distances and directions are too few. Use more data, or location=none."
+            )
         self.calibrated = self._calibrated(calibration)
         self.unit_travel = math.inf
         if self.names["p_travel"]:
