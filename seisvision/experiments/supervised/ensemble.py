@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seisvision.errors import CheckpointError, ConfigurationError
+from seisvision.errors import CheckpointError, ConfigurationError, DataError
 from seisvision.experiments.supervised.baselines.ensemble import averaged_baselines
 from seisvision.experiments.supervised.baselines.foreign import Fitted
 from seisvision.experiments.supervised.conformal import add_conformal
 from seisvision.experiments.supervised.evaluation import (
     baselines_of,
     locate,
-    own_network,
     predict_part,
     prepare_passes,
     write_asked,
@@ -165,7 +164,11 @@ def _validation(
         return None
     if network.is_own:
         return _average(members, "val") if all("val" in one.said for one in members) and part == "test" else None
-    own = [own_network(ask_network(one.path, asked), asked) for one in members]
+    try:
+        own = [ask_network(one.path, replace(asked, dataset=None, location=None)) for one in members]
+    except DataError as error:
+        log.warning("there are no conformal intervals, for the validation events cannot be had: %s", error)
+        return None
     if any("val" not in one.data.parts for one in own):
         return None
     said = [predict_part(one, asked, "val") for one in own]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seisvision import keys
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.experiments.supervised.baselines.foreign import Fitted, fit_again
 from seisvision.experiments.supervised.conformal import add_conformal
 from seisvision.experiments.supervised.drawn_answers import draw_answers
@@ -106,7 +106,13 @@ def own_validation(network: AskedNetwork, asked: EvaluateSettings, part: str) ->
     wanted = asked.uncertainty is not None or is_single or (network.is_own and asked.location is not None)
     if not wanted or (network.is_own and part != "test"):
         return None
-    own = own_network(network, asked)
+    try:
+        own = own_network(network, asked)
+    except DataError as error:
+        if is_single:
+            raise
+        log.warning("there are no conformal intervals, for the validation events cannot be had: %s", error)
+        return None
     own.task.passes = network.task.passes
     return predict_part(own, asked, "val") if "val" in own.data.parts else None
 
