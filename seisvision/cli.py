@@ -31,6 +31,7 @@ COMMANDS = {
     ("sweep", "wandb"): ("seisvision.commands.runs.sweep_wandb", "write a sweep file for the agent of W&B"),
     ("tune",): ("seisvision.commands.tune", "find a learning rate or a batch size"),
     ("explain",): ("seisvision.commands.explain", "draw what the network of a run looked at"),
+    ("shift",): ("seisvision.commands.shift", "see who still covers where the world is another"),
     ("export",): ("seisvision.commands.export", "write a network that picks for another program"),
     ("compare",): ("seisvision.commands.compare", "compare runs in one report"),
     ("review", "make"): ("seisvision.commands.reviews.make", "rank the labels of folds and make a queue of them"),

@@ -54,6 +54,7 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.models.ConvNetQuakeINGV": "seisvision.models.waveforms.convnetquake",
         "seisvision.models.TCN": "seisvision.models.waveforms.tcn",
         "seisvision.models.BackAzimuthNet": "seisvision.models.waveforms.back_azimuth_net",
+        "seisvision.models.SingleStationNet": "seisvision.models.waveforms.single_station",
         "seisvision.models.ShandongCNN": "seisvision.models.waveforms.stacks",
         "seisvision.models.GuCNN": "seisvision.models.waveforms.stacks",
         "seisvision.models.KriegerowskiCNN": "seisvision.models.waveforms.kriegerowski",

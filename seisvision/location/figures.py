@@ -83,7 +83,7 @@ def location_map(
     if event is not None and offset_km is None:
         raise DataError("Circles of distance need offset_km; give it, or event=None.")
     project = Projection.about(latitude.ravel(), longitude.ravel())
-    figure, axes = _figure(7.0, 6.6)
+    figure, axes = single_axes(7.0, 6.6)
     stations = project(latitude.ravel(), longitude.ravel())
     axes.plot(*stations, "^", color=STATION, markersize=5, linestyle="none", label="station", zorder=3)
     estimated = project(locations.latitude_deg.cpu().numpy(), locations.longitude_deg.cpu().numpy())
@@ -103,7 +103,7 @@ def location_map(
     _draw_graticule(axes, project)
     axes.set_title(f"azimuthal equidistant about {project.latitude_deg:.2f}, {project.longitude_deg:.2f}", fontsize=9)
     axes.legend(fontsize=8, loc="upper right")
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def error_figure(path: Path, error_km: np.ndarray, n_stations: np.ndarray, gap_deg: np.ndarray) -> Path:
@@ -129,7 +129,7 @@ def error_figure(path: Path, error_km: np.ndarray, n_stations: np.ndarray, gap_d
         axes.plot(middle, medians, "o-", color=ESTIMATED, label="median")
         axes.set(xlabel=label, ylabel="error of the epicentre (km)")
         axes.legend(frameon=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _draw_ellipses(axes: Axes, project: Projection, locations: Locations) -> None:
@@ -191,7 +191,8 @@ def _limits(axes: Axes) -> tuple[tuple[float, float], tuple[float, float]]:
     return (x - half, x + half), (y - half, y + half)
 
 
-def _figure(width_in: float, height_in: float) -> tuple[Figure, Axes]:
+def single_axes(width_in: float, height_in: float) -> tuple[Figure, Axes]:
+    """A figure of one panel."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
@@ -206,7 +207,8 @@ def _two_panels() -> tuple[Figure, Axes, Axes]:
     return figure, left, right
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a PNG, whole or not at all."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     with whole_file(path) as partial:

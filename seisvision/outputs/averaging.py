@@ -5,13 +5,17 @@ Every sample is the mean over those members that predicted it; who may vote is d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
 from seisvision.outputs.predictions import Predictions
+
+ENTROPIES = ("predictive_entropy", "mutual_information")
 
 
 def average_predictions(members: Sequence[Predictions]) -> Predictions:
@@ -45,7 +49,7 @@ def average_predictions(members: Sequence[Predictions]) -> Predictions:
             source_ids[i] = source_id
     target = target.astype(first.unknown(0).dtype)
     ids = SampleIds(first.ids.unit, list(row), source_ids)
-    return type(first).from_decoded(first.about, ids, target, first.average(votes))
+    return type(first).from_decoded(first.about, ids, target, first.average(votes), first.tell_apart(votes))
 
 
 def count_votes(members: Sequence[Predictions]) -> dict[str, int]:
@@ -75,3 +79,42 @@ def mean_of_votes(votes: np.ndarray) -> np.ndarray:
     count = known.sum(axis=0)
     total = np.where(known, votes, 0).sum(axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def pool_votes(kind: type[Predictions], about: Mapping[str, Any], votes: np.ndarray) -> Predictions:
+    """What M passes of one network say together of N samples that have no names and no true values yet.
+
+    Args:
+        kind: of the output.
+        about: its description.
+        votes: decoded values (M, N, ...).
+    """
+    nobody = kind.from_decoded(about, SampleIds.of_events([]), kind.unknown(0), votes[0, :0])
+    return replace(
+        nobody,
+        ids=SampleIds.of_events([str(number) for number in range(votes.shape[1])]),
+        target=kind.unknown(votes.shape[1]),
+        decoded=nobody.average(votes),
+        apart=nobody.tell_apart(votes),
+    )
+
+
+def entropies_of_votes(votes: np.ndarray) -> dict[str, np.ndarray]:
+    """What is not known of a class, in nats, from probabilities (M, N, K).
+
+    Returns:
+        ``predictive_entropy`` (N,), the entropy of the mean probabilities, and ``mutual_information`` (N,), what of it
+        the members do not share: the entropy of the mean less the mean of the entropies (Smith & Gal 2018). Noise, on
+        which all agree, is the difference of the two.
+    """
+    whole = _entropy(mean_of_votes(votes))
+    own = mean_of_votes(_entropy(votes))
+    several = np.isfinite(votes).all(axis=-1).sum(axis=0) > 1
+    unshared = np.where(several, np.maximum(whole - own, 0.0), np.nan)
+    return dict(zip(ENTROPIES, (whole, unshared), strict=True))
+
+
+def _entropy(probability: np.ndarray) -> np.ndarray:
+    """In nats, along the last axis; NaN where a probability is not known."""
+    share = np.clip(probability, 0.0, 1.0)
+    return -(share * np.log(np.where(share > 0, share, 1.0))).sum(axis=-1)

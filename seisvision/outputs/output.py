@@ -114,6 +114,23 @@ class Output(nn.Module):
         """What the raw values (B, R) mean: (B, D), in physical units."""
         raise NotImplementedError
 
+    def apart(self, raw: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Noise and what the network does not know, (B,) by name, where one pass with raw values (B, R) tells them."""
+        return {}
+
+    def information(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Fisher information (B, R, R) of the raw values (B, R) in what was observed; 0 without a target (B,).
+
+        What a Laplace approximation of the last layer is made of.
+
+        Raises:
+            ConfigurationError: the loss is the likelihood of no distribution.
+        """
+        raise ConfigurationError(
+            f"uncertainty=laplace needs a loss that is a likelihood, which that of output '{self.name}' is not. Choose "
+            "gaussian or laplace for numbers, von_mises for angles, or another method."
+        )
+
     def beside(self, batch: dict[str, Any]) -> torch.Tensor | None:
         """What baselines that need the waveforms say of a batch, (B, R): more columns of what is decoded."""
         return None

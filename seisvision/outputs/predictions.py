@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,8 +16,10 @@ import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import DataError
+from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence, compare_runs
 from seisvision.evaluation.intervals import Measure
+from seisvision.outputs.pairing import paired_samples
 from seisvision.outputs.truth import columns_of, known_rows
 
 PAIRED_TEST = "Student's t over events"
@@ -57,9 +59,13 @@ class Predictions:
     """True values (N,), or (N, D) where the output has several columns; a sample is labelled if one is known."""
     decoded: np.ndarray
     """What was said (N, ...), in physical units."""
+    apart: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What several passes or members said of the uncertainty, (N,) by name: of these the kind has ``apart_names``."""
 
     needs: ClassVar[tuple[str, ...]] = ()
     """Names that ``about`` must hold."""
+    apart_names: ClassVar[tuple[str, ...]] = ()
+    """What :meth:`tell_apart` gives."""
     guess_name: ClassVar[str] = "median"
     """What the baseline that says one and the same of every sample is called."""
     guess_description: ClassVar[str] = "always the median of the training samples (circular median for angles)"
@@ -74,18 +80,25 @@ class Predictions:
                 f"The description of output '{self.about.get('name', '?')}' lacks '{missing[0]}'; it has "
                 f"{', '.join(self.about)}. Describe the output with {', '.join(self.needs)}."
             )
-        lengths = [len(self.ids), len(self.target), len(self.decoded)]
+        lengths = [len(self.ids), len(self.target), len(self.decoded), *map(len, self.apart.values())]
         if len(set(lengths)) != 1:
             raise DataError(
                 f"{lengths[0]} sample ids, {lengths[1]} targets and {lengths[2]} predictions do not belong together; "
-                "give one of each for every sample."
+                "give one of each, and of what is told apart, for every sample."
             )
         self._check_shapes()
 
     @classmethod
-    def from_decoded(cls, about: Mapping[str, Any], ids: SampleIds, target: np.ndarray, decoded: np.ndarray) -> Self:
+    def from_decoded(
+        cls,
+        about: Mapping[str, Any],
+        ids: SampleIds,
+        target: np.ndarray,
+        decoded: np.ndarray,
+        apart: Mapping[str, np.ndarray] | None = None,
+    ) -> Self:
         """Predictions of N samples from what an output decodes."""
-        return cls(dict(about), ids, np.asarray(target), np.asarray(decoded))
+        return cls(dict(about), ids, np.asarray(target), np.asarray(decoded), dict(apart or {}))
 
     @property
     def sample_ids(self) -> tuple[str, ...]:
@@ -193,6 +206,19 @@ class Predictions:
         Returns:
             Decoded values (N, ...).
         """
+        raise NotImplementedError
+
+    def tell_apart(self, votes: np.ndarray) -> dict[str, np.ndarray]:
+        """Noise and what the network does not know, (N,) by name, from decoded values (M, N, ...) of M passes or
+        members, where the kind can tell them; NaN where nobody spoke."""
+        return {}
+
+    def nonconformity(self) -> np.ndarray | None:
+        """How wrong every sample is (N,), for conformal intervals and sets; None: the kind has none."""
+        return None
+
+    def conformal(self, threshold: float) -> ConformalAnswers:
+        """What is no more wrong than the threshold, of kinds with :meth:`nonconformity`."""
         raise NotImplementedError
 
     def measures(self, level: float = 0.95, train_target: np.ndarray | None = None) -> dict[str, Measure]:
@@ -321,7 +347,8 @@ class Predictions:
 
     def take(self, rows: np.ndarray) -> Self:
         """The predictions at some positions."""
-        return type(self)(self.about, self.ids.take(rows), self.target[rows], self.decoded[rows])
+        apart = {name: values[rows] for name, values in self.apart.items()}
+        return type(self)(self.about, self.ids.take(rows), self.target[rows], self.decoded[rows], apart)
 
     def select(self, sample_ids: Sequence[str]) -> Self:
         """The predictions of some samples, in the order asked for.
@@ -346,7 +373,8 @@ class Predictions:
             raise DataError("Predictions of different outputs cannot be put together. Concatenate output by output.")
         target = np.concatenate([one.target for one in several])
         decoded = np.concatenate([one.decoded for one in several])
-        return cls(first.about, SampleIds.concatenate([one.ids for one in several]), target, decoded)
+        apart = {name: np.concatenate([one.apart[name] for one in several]) for name in first.apart}
+        return cls(first.about, SampleIds.concatenate([one.ids for one in several]), target, decoded, apart)
 
     def paired(self, other: Self) -> tuple[Self, Self]:
         """Both on the samples that have a target, in one order.
@@ -354,23 +382,7 @@ class Predictions:
         Raises:
             DataError: the labelled samples or the true values differ.
         """
-        if self.ids.unit != other.ids.unit:
-            raise DataError(
-                f"A paired comparison needs both models on the same samples, not one on {self.ids.kind.plural} and one "
-                f"on {other.ids.kind.plural}. Compare models of one view's unit."
-            )
-        a, b = (one.take(np.flatnonzero(one.labelled)) for one in (self, other))
-        if set(a.sample_ids) != set(b.sample_ids):
-            apart = sorted(set(a.sample_ids) ^ set(b.sample_ids))
-            raise DataError(
-                f"A paired comparison needs both models on the same samples; {len(a.sample_ids)} and "
-                f"{len(b.sample_ids)} were labelled, and {len(apart)} ids are in one only ({', '.join(apart[:3])}). "
-                "Evaluate both on the same split."
-            )
-        b = b.select(a.sample_ids)
-        if not np.allclose(a.target, b.target, rtol=1e-5, equal_nan=True):
-            raise DataError("The two models were given different true values. Evaluate both with the same labels.")
-        return a, b
+        return paired_samples(self, other)
 
     def _check_shapes(self) -> None:
         raise NotImplementedError
@@ -386,13 +398,3 @@ class Predictions:
                 f"Decoded output '{self.about.get('name', '?')}' has shape {self.decoded.shape}; it needs "
                 f"({len(self.target)}, {width}): {of}."
             )
-
-
-def plain_numbers(values: Sequence[float] | np.ndarray) -> list[float | None]:
-    """Numbers for JSON; None where they are not finite."""
-    return [float(value) if math.isfinite(value) else None for value in values]
-
-
-def figure_path(stem: Path, what: str) -> Path:
-    """``<stem>_<what>.png``."""
-    return Path(f"{stem}_{what}.png")

@@ -11,8 +11,9 @@ import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.base.units import EVENT
+from seisvision.evaluation.calibration import Stated
 from seisvision.evaluation.differences import Influence, mean_influence, median_influence
-from seisvision.evaluation.intervals import Measure
+from seisvision.evaluation.intervals import NO_INTERVAL, Measure
 from seisvision.evaluation.resampling import EventBootstrap
 from seisvision.evaluation.tables import number_text
 from seisvision.outputs.predictions import ErrorSizes, Predictions, Table
@@ -103,7 +104,9 @@ class RegressionPredictions(Predictions):
                 constant (see `guess`).
         """
         uncertainty = self.decoded[:, 1 : len(self.parts)]
-        measures = self._family(self.value, level, uncertainty) | self._answered(level)
+        measures = self._family(self.value, level, uncertainty) | self._answered(level) | self._far_errors()
+        if np.isfinite(uncertainty).any():
+            measures |= self.stated().measures(self.source_ids, self.unit, level)
         if train_target is None:
             return measures
         said = np.full(len(self.target), self.guess(train_target))
@@ -114,6 +117,10 @@ class RegressionPredictions(Predictions):
 
     def guess(self, train_target: np.ndarray) -> float:
         """The constant that a baseline without any input says."""
+        raise NotImplementedError
+
+    def stated(self) -> Stated:
+        """What the stated uncertainties say of the true values."""
         raise NotImplementedError
 
     def columns(self) -> dict[str, list[Any]]:
@@ -163,6 +170,14 @@ class RegressionPredictions(Predictions):
         size = np.abs(self.error)
         known = np.flatnonzero(np.isfinite(size))
         return known[np.argsort(-size[known], kind="stable")][:n]
+
+    def _far_errors(self) -> dict[str, Measure]:
+        """``p90_ae``: the absolute error that one in ten exceeds."""
+        size = np.abs(self.error[self.answered])
+        if not len(size):
+            return {}
+        name = f"p90_ae_{self.unit}" if self.unit else "p90_ae"
+        return {name: Measure(float(np.quantile(size, 0.9)), n=len(size), kind=NO_INTERVAL)}
 
     def _answered(self, level: float) -> dict[str, Measure]:
         """Share of labelled samples with a prediction, where it is not all of them."""

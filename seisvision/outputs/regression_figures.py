@@ -11,7 +11,7 @@ from seisvision.angles import wrapped_difference_deg
 from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
 from seisvision.outputs.angles.measures import angle_curve
 from seisvision.outputs.numbers.measures import Tolerance, tolerance_curve
-from seisvision.outputs.predictions import figure_path
+from seisvision.outputs.plain import figure_path
 
 if TYPE_CHECKING:
     from seisvision.outputs.angles.predictions import AnglePredictions
@@ -52,12 +52,10 @@ def draw_scalar(predictions: ScalarPredictions, stem: Path, offset_km: np.ndarra
         curve_figure(figure_path(stem, "tolerance"), [100 * x for x in curve[0]], curve[1], "relative tolerance (%)"),
         residual_figure(figure_path(stem, "residuals"), said.error, against, _quantity("error", said.unit)),
     ]
-    predicted = np.isfinite(said.decoded[:, 1:]).all(1)
+    predicted = np.isfinite(said.decoded[:, 1 : len(said.parts)]).all(1)
     if predicted.any():
-        target, ends = said.target[predicted], said.decoded[predicted, 2:]
         shares = {
-            level: float(((target >= ends[:, column]) & (target <= ends[:, column + 1])).mean())
-            for level, column in ((0.68, 0), (0.95, 2))
+            float(level) / 100: share for level, share in said.take(predicted.nonzero()[0]).stated().shares().items()
         }
         size, sigma = np.abs(said.error)[predicted], said.decoded[predicted, 1]
         files.append(coverage_figure(figure_path(stem, "coverage"), shares, sigma, size, said.unit))
@@ -90,8 +88,10 @@ def draw_angle(predictions: AnglePredictions, stem: Path, offset_km: np.ndarray 
     sigma = said.decoded[:, 1]
     predicted = np.isfinite(sigma)
     if predicted.any():
+        shares = {
+            float(level) / 100: share for level, share in said.take(predicted.nonzero()[0]).stated().shares().items()
+        }
         size, sigma = np.abs(said.error)[predicted], sigma[predicted]
-        shares = {0.68: float((size <= sigma).mean()), 0.95: float((size <= 1.96 * sigma).mean())}
         files.append(coverage_figure(figure_path(stem, "coverage"), shares, sigma, size, "deg"))
     return files
 

@@ -51,6 +51,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
         raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
     refuse_secrets(leaves(plain))
     _list_outputs(plain)  # type: ignore[arg-type]
+    _set_evidential(plain)  # type: ignore[arg-type]
     check_targets(plain)
     check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]
@@ -124,6 +125,26 @@ def _list_outputs(config: dict[str, Any]) -> None:
             )
         listed.append({**output, "name": str(name)})
     config["task"] = {**config["task"], "outputs": listed}
+
+
+def _set_evidential(config: dict[str, Any]) -> None:
+    """Let the numbers of a task learn evidential distributions where ``uncertainty=evidential`` asks for that.
+
+    Raises:
+        ConfigurationError: the task has no number.
+    """
+    asked = config.get("uncertainty")
+    if not isinstance(asked, Mapping) or asked.get("method") != "evidential" or "task" not in config:
+        return
+    outputs = config["task"].get("outputs") or []
+    numbers = [one for one in outputs if str(one.get("_target_", "")).endswith(".ScalarOutput")]
+    if not numbers:
+        raise ConfigurationError(
+            "uncertainty=evidential learns numbers, and the task has none. Choose a task with a ScalarOutput, or "
+            "another method."
+        )
+    for one in numbers:
+        one["loss"] = "evidential"
 
 
 def check_moved(config: Any) -> None:

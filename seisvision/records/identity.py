@@ -20,6 +20,7 @@ MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 
 LATER: dict[str, Any] = {
     "experiment_kind": None,
+    "uncertainty": None,
     "augment.back_azimuth_target": None,
     "augment.reverberation": 0.0,
     "augment.reverberation_s": [0.05, 1.0],

@@ -42,7 +42,8 @@ def write_predictions(
     """
     columns = sample_columns(next(iter(predictions.values())).ids, metadata) | dict(marks or {})
     for name, said in predictions.items():
-        columns |= {f"{name}_{column}": values for column, values in said.columns().items()}
+        told = said.columns() | {column: values.tolist() for column, values in said.apart.items()}
+        columns |= {f"{name}_{column}": values for column, values in told.items()}
     text = io.StringIO()
     writer = spreadsheets.Writer(text)
     writer.writerow(columns)
@@ -82,8 +83,9 @@ def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
     name, kind = about["name"], predictions_class(about["kind"])
     needed = [f"{name}_{column}" for column in kind.needed_columns(about)]
     numbers = [f"{name}_{column}" for column in kind.number_columns(about)]
+    told_apart = {column: f"{name}_{column}" for column in kind.apart_names}
     try:
-        table = _read_cells(path, numbers)
+        table = _read_cells(path, [*numbers, *told_apart.values()])
         missing = [column for column in ("source_id", *needed) if column not in table]
         if missing:
             raise DataError(
@@ -97,7 +99,8 @@ def read_predictions(path: Path, about: Mapping[str, Any]) -> Predictions:
     decoded = table.reindex(columns=numbers).to_numpy(dtype=float)
     unit = unit_of_columns(list(table)) or EVENT
     ids = SampleIds(unit.name, table[unit.id_column].tolist(), table[keys.SOURCE_ID].tolist())
-    return kind.from_decoded(about, ids, target, decoded)
+    apart = {name: table[column].to_numpy(dtype=float) for name, column in told_apart.items() if column in table}
+    return kind.from_decoded(about, ids, target, decoded, apart)
 
 
 def read_sample_ids(path: Path) -> frozenset[str]:

@@ -89,6 +89,7 @@ class EvaluateSettings:
     dataset: Mapping[str, Any] | None = None
     """Another set; None asks about the one the networks were trained on."""
     location: Mapping[str, Any] | None = None
+    uncertainty: Mapping[str, Any] | None = None
     offset_ckpt: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     """All of it as it was composed, to be written beside the results."""

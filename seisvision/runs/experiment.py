@@ -33,6 +33,8 @@ class Experiment(ABC):
     """Whether every process must hold all weights between epochs."""
     can_be_tuned: ClassVar[bool] = True
     """Whether the loss of a few steps tells how good a learning rate is (``seisvision tune``)."""
+    tells_uncertainty: ClassVar[bool] = False
+    """Whether the group ``uncertainty`` means something."""
 
     task: Any
     """The LightningModule, from :meth:`build` on. It names ``monitor`` and ``monitor_mode``, puts ``about`` into its
@@ -42,6 +44,11 @@ class Experiment(ABC):
         self.config = config
         self.folder = folder
         self.kind = kind_of_config(config)
+        if config.get("uncertainty") is not None and not self.tells_uncertainty:
+            raise ConfigurationError(
+                f"uncertainty asks networks that learn from labels, and this is an experiment of kind {self.kind}. "
+                "Choose uncertainty=none."
+            )
 
     @abstractmethod
     def load(self) -> None:

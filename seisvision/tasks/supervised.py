@@ -17,6 +17,7 @@ from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.at_once import step_at_once
 from seisvision.tasks.decay import decay_groups
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
+from seisvision.tasks.passes.pooling import Passes, pooled
 from seisvision.views.view import View
 
 
@@ -64,13 +65,18 @@ class SupervisedTask(pl.LightningModule):
         self.monitor, self.monitor_mode = monitor
         self.about: dict[str, Any] = {}
         """What makes a checkpoint usable by itself (configuration, classes, ...): plain containers only."""
+        self.passes: Passes | None = None
+        """How a sample is asked several times; None: once."""
         self._seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
         self._losses: dict[str, tuple[torch.Tensor | float, int]] = {}
         """Sum of the losses of the samples of a part in this epoch, and their number."""
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Raw outputs by name, such as logits (B, K), for a batch of waveforms."""
-        picture = self.view(batch)
+        return self.look(self.view(batch))
+
+    def look(self, picture: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Raw outputs by name for pictures (B, P, ...) that are drawn already."""
         model: Any = self.model
         seen: dict[bool, torch.Tensor] = {}
         raw = {}
@@ -92,7 +98,7 @@ class SupervisedTask(pl.LightningModule):
         self, batch: dict[str, Any], device: torch.device, dataloader_idx: int
     ) -> dict[str, Any]:
         """Move what is a tensor; Lightning itself would look at every id of every sample, one after the other."""
-        return _moved(batch, device)
+        return moved(batch, device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what another program needs to use the weights."""
@@ -112,8 +118,12 @@ class SupervisedTask(pl.LightningModule):
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Decoded outputs, true values as far as they are known, and ids of one batch."""
-        raw = self(batch)
-        decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
+        if self.passes is None:
+            raw = self(batch)
+            decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
+            apart = {output.name: output.apart(raw[output.name]) for output in self.outputs}
+        else:
+            raw, decoded, apart = pooled(self, batch, self.passes)
         for output in self.outputs:
             beside = output.beside(batch)
             if beside is not None:
@@ -124,7 +134,8 @@ class SupervisedTask(pl.LightningModule):
         ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
         if keys.COUNTS in ids:
             ids[keys.COUNTS] = ids[keys.COUNTS].cpu()
-        return {**ids, "decoded": decoded, "truth": truths}
+        apart = {name: {part: values.cpu() for part, values in told.items()} for name, told in apart.items()}
+        return {**ids, "decoded": decoded, "apart": apart, "truth": truths}
 
     def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
         share = share_of(batch)
@@ -188,12 +199,12 @@ def _truth(output: Output, batch: dict[str, Any], raw: Mapping[str, torch.Tensor
     return output.truth_seen(raw[output.name]) if output.sees_picture else output.truth(batch)
 
 
-def _moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
+def moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
     """A batch with all its tensors on a device, those of pinned memory while the processor goes on."""
-    moved: dict[str, Any] = {}
+    on_device: dict[str, Any] = {}
     for key, value in batch.items():
         if isinstance(value, torch.Tensor):
-            moved[key] = value.to(device, non_blocking=device.type != "cpu")
+            on_device[key] = value.to(device, non_blocking=device.type != "cpu")
         else:
-            moved[key] = _moved(value, device) if isinstance(value, dict) else value
-    return moved
+            on_device[key] = moved(value, device) if isinstance(value, dict) else value
+    return on_device

@@ -107,7 +107,7 @@ def test_columns_are_in_physical_units_and_leave_the_unknown_empty() -> None:
     }
     assert columns["prediction"][1] == 50 and math.isnan(columns["target"][1]) and math.isnan(columns["sigma"][1])
     assert said.n_labelled == 1
-    assert said.details()["coverage"] == {"68": 0.0, "95": 1.0}
+    assert said.details()["coverage"] == {"50": 0.0, "68": 0.0, "90": 0.0, "95": 1.0}
     assert angle([350.0], [10.0]).columns()["error"] == [20.0]
     assert classes([0, -1], [1, 0]).columns()["target"] == ["earthquake", ""]
 

@@ -50,6 +50,7 @@ FILL = {
     ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
     # Networks of waveforms need such a view.
     **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
+    ("uncertainty", "evidential"): ["task=offset", "view=trace", "dataset=synthetic_traces"],
     # What forecasts are made of goes together.
     **{
         choice: ["experiment=forecast"]

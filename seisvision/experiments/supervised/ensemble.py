@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seisvision.errors import CheckpointError, ConfigurationError
+from seisvision.errors import CheckpointError, ConfigurationError, DataError
 from seisvision.experiments.supervised.baselines.ensemble import averaged_baselines
 from seisvision.experiments.supervised.baselines.foreign import Fitted
+from seisvision.experiments.supervised.conformal import add_conformal
 from seisvision.experiments.supervised.evaluation import (
     baselines_of,
     locate,
     predict_part,
+    prepare_passes,
     write_asked,
     write_evaluation_report,
 )
 from seisvision.experiments.supervised.prediction import measure
-from seisvision.experiments.supervised.reporting import report
+from seisvision.experiments.supervised.reporting import report, samples_of
 from seisvision.experiments.supervised.results import beside_baselines
+from seisvision.experiments.supervised.single import SINGLE
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network, result_folder
+from seisvision.experiments.waveforms.sample_facts import sample_facts
 from seisvision.outputs.averaging import average_predictions, count_votes
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.checkpoint import load_checkpoint
@@ -90,6 +94,7 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
     for path in checkpoints:
         network = ask_network(path, asked, known)
         _refuse_known_set(network)
+        prepare_passes(network, asked, len(checkpoints))
         member = _ask(network, asked, part)
         _check_goes_with(member, members[0] if members else member)
         members.append(member)
@@ -113,8 +118,12 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
         path = folder / "members" / f"{member.content['run_id']}.csv"
         write_predictions(path, member.said[part], network.data.waveform_set.metadata)
     apart = by_novelty(predictions, part, network.seen, network.handling)
+    validation = _validation(members, network, asked, part)
     for name, said in apart.items():
         metrics[name] = measure(said, network.outputs, asked.level, {})
+        if validation is not None and said:
+            facts = sample_facts(samples_of(network.data, next(iter(said.values()))))
+            add_conformal(metrics, validation, said, name, facts, asked.level)
         report(metrics[name], said, f"{name}, ensemble of {len(members)}")
     # Of another set, samples that no member has seen come first.
     part, predictions = next(iter(apart.items()))
@@ -134,12 +143,36 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
             "The epoch of each fold was chosen on these samples, so they look a little better than the test samples."
         )
     if asked.location is not None:
-        metrics["location"] = locate(folder, asked.location, asked.level, waveform_set, predictions, None, part)
+        metrics["location"] = locate(folder, asked, network, predictions, validation, part)
     write_json(folder / "metrics.json", metrics)
     for name, said in reported.items():
         write_evaluation_report(folder, network, name, said, metrics, asked.level)
     show(str(folder))
     return folder
+
+
+def _validation(
+    members: Sequence[Member], network: AskedNetwork, asked: EvaluateSettings, part: str
+) -> dict[str, Predictions] | None:
+    """What the members say together of validation events, of which none learnt; None where that is not wanted.
+
+    Folds have no such events.
+    """
+    if asked.uncertainty is None and (asked.location or {}).get("mode") != SINGLE:
+        return None
+    if len({one.content["split_hash"] for one in members}) > 1:
+        return None
+    if network.is_own:
+        return _average(members, "val") if all("val" in one.said for one in members) and part == "test" else None
+    try:
+        own = [ask_network(one.path, replace(asked, dataset=None, location=None)) for one in members]
+    except DataError as error:
+        log.warning("there are no conformal intervals, for the validation events cannot be had: %s", error)
+        return None
+    if any("val" not in one.data.parts for one in own):
+        return None
+    said = [predict_part(one, asked, "val") for one in own]
+    return {name: average_predictions([one[name] for one in said]) for name in said[0]}
 
 
 def _known_events(path: Path) -> KnownEvents:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seisvision.data.sets.waveform_set import WaveformSet
-from seisvision.errors import ConfigurationError
+from seisvision import keys
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.experiments.supervised.baselines.foreign import Fitted, fit_again
+from seisvision.experiments.supervised.conformal import add_conformal
 from seisvision.experiments.supervised.drawn_answers import draw_answers
 from seisvision.experiments.supervised.locating import locate_events
 from seisvision.experiments.supervised.prediction import measure, predict, with_targets
-from seisvision.experiments.supervised.reporting import draw_seen, report, write_part_report
+from seisvision.experiments.supervised.reporting import draw_seen, report, samples_of, write_part_report
 from seisvision.experiments.supervised.results import beside_baselines, describe_locations
+from seisvision.experiments.supervised.single import POLARISATION, SINGLE, Recorded, locate_from_single
+from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network, result_folder
+from seisvision.experiments.waveforms.sample_facts import sample_facts
 from seisvision.experiments.waveforms.tables import write_excluded
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_json
@@ -48,12 +53,11 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
         ConfigurationError: the settings do not fit the checkpoint.
     """
     network = ask_network(checkpoints[0], asked)
+    prepare_passes(network, asked)
     part = asked.part if network.is_own else ALL
     predictions = predict_part(network, asked, part)
-    validation = None
-    # Sigmas are sized on events that are not measured here.
-    if asked.location is not None and network.is_own and part == "test" and "val" in network.data.parts:
-        validation = predict_part(network, asked, "val")
+    # Sigmas and conformal intervals are sized on events that are not measured here.
+    validation = own_validation(network, asked, part)
     train_targets: dict[str, np.ndarray] = dict(network.data.parts["train"].targets) if network.is_own else {}
     run_id, waveform_set = network.content["run_id"], network.data.waveform_set
     folder = result_folder(asked, [network.path], run_id, waveform_set.fingerprint, part)
@@ -62,6 +66,9 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     apart = by_novelty(predictions, part, network.seen, network.handling)
     for name, said in apart.items():
         metrics[name] = measure(said, network.outputs, asked.level, train_targets)
+        if validation is not None and said:
+            samples = samples_of(network.data, next(iter(said.values())))
+            add_conformal(metrics, validation, said, name, sample_facts(samples), asked.level)
         report(metrics[name], said, name)
     # The first are the samples that were not seen in the training, where these are told apart.
     part, predictions = next(iter(apart.items()))
@@ -69,11 +76,50 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     for name in metrics["baselines"]:
         show(beside_baselines(run_id, metrics, part, name))
     if asked.location is not None:
-        metrics["location"] = locate(folder, asked.location, asked.level, waveform_set, predictions, validation, part)
+        metrics["location"] = locate(folder, asked, network, predictions, validation, part)
     write_json(folder / "metrics.json", metrics)
     write_evaluation_report(folder, network, part, predictions, metrics, asked.level)
     show(str(folder))
     return folder
+
+
+def prepare_passes(network: AskedNetwork, asked: EvaluateSettings, n_networks: int = 1) -> None:
+    """Have a network asked as the group ``uncertainty`` says; what has to be fitted sees its own training samples only.
+
+    Raises:
+        ConfigurationError: the method does not go with the network, or with the number of networks.
+    """
+    check_uncertainty(asked.uncertainty, network.task, n_networks)
+
+    def training() -> Iterable[Mapping[str, Any]]:
+        return own_network(network, asked).data.loader("train")
+
+    network.task.passes = passes_of(asked.uncertainty, network.task, training)
+
+
+def own_validation(network: AskedNetwork, asked: EvaluateSettings, part: str) -> dict[str, Predictions] | None:
+    """What the network says of its own validation events where these are not what it is asked about; else None.
+
+    For another set too, if its own can still be had and uncertainties are asked for.
+    """
+    is_single = (asked.location or {}).get("mode") == SINGLE
+    wanted = asked.uncertainty is not None or is_single or (network.is_own and asked.location is not None)
+    if not wanted or (network.is_own and part != "test"):
+        return None
+    try:
+        own = own_network(network, asked)
+    except DataError as error:
+        if is_single:
+            raise
+        log.warning("there are no conformal intervals, for the validation events cannot be had: %s", error)
+        return None
+    own.task.passes = network.task.passes
+    return predict_part(own, asked, "val") if "val" in own.data.parts else None
+
+
+def own_network(network: AskedNetwork, asked: EvaluateSettings) -> AskedNetwork:
+    """A network with the samples of its own set, whatever it is asked about."""
+    return network if network.is_own else ask_network(network.path, replace(asked, dataset=None, location=None))
 
 
 def predict_part(network: AskedNetwork, asked: EvaluateSettings, part: str) -> dict[str, Predictions]:
@@ -102,21 +148,37 @@ def write_asked(folder: Path, network: AskedNetwork, predictions: Mapping[str, P
 
 def locate(
     folder: Path,
-    settings: Mapping[str, Any],
-    level: float,
-    waveform_set: WaveformSet,
+    asked: EvaluateSettings,
+    network: AskedNetwork,
     predictions: dict[str, Predictions],
     validation: dict[str, Predictions] | None,
     part: str,
 ) -> dict[str, Any]:
-    """Locate the events from the predicted distances; without validation events the scale is that of the residuals."""
+    """Locate the events from the predicted distances; without validation events the scale is that of the residuals.
+
+    From single stations, validation events of the network's own set size the regions of another set, too.
+    """
+    settings, waveform_set = asked.location or {}, network.data.waveform_set
     output = settings["output"]
     if output not in predictions:
         raise ConfigurationError(f"location.output='{output}' is none of the outputs: {', '.join(predictions)}")
-    calibration = None if validation is None else validation[output]
-    said = predictions[output]
-    summary, _ = locate_events(folder, settings, waveform_set, said, calibration, level)
-    located = {"part": part, "network": summary.to_dict()}
+    if settings["mode"] == SINGLE:
+        recorded = None
+        if settings["classical"] or settings["back_azimuth"] == POLARISATION:
+            own = own_network(network, asked).data
+            cut = {
+                name: own.variant([name], components=keys.COMPONENTS) for name in ("train", "val") if name in own.parts
+            }
+            asked_about = network.data.variant([part if network.is_own else "test"], components=keys.COMPONENTS)
+            recorded = Recorded(asked_about, cut.get("val"), cut["train"])
+        seed = network.config.seed
+        located = locate_from_single(
+            folder, settings, waveform_set, predictions, validation, part, asked.level, seed, recorded
+        )
+    else:
+        calibration = validation[output] if validation is not None and network.is_own else None
+        summary, _ = locate_events(folder, settings, waveform_set, predictions[output], calibration, asked.level)
+        located = {"part": part, "network": summary.to_dict()}
     show(describe_locations(located))
     return located
 

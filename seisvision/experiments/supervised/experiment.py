@@ -8,6 +8,7 @@ from typing import Any
 
 from seisvision.experiments.supervised.baselines.foreign import training_guesses
 from seisvision.experiments.supervised.baselines.own import compare_with_baselines
+from seisvision.experiments.supervised.conformal import add_conformal
 from seisvision.experiments.supervised.ensemble import evaluate_ensemble
 from seisvision.experiments.supervised.evaluation import evaluate
 from seisvision.experiments.supervised.explain_stored import explain_stored
@@ -15,7 +16,10 @@ from seisvision.experiments.supervised.explaining import check_explain, explain_
 from seisvision.experiments.supervised.locating import locate_parts
 from seisvision.experiments.supervised.prediction import measure, predict
 from seisvision.experiments.supervised.reporting import write_report
+from seisvision.experiments.supervised.single import SINGLE, locate_single_parts
+from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.experiment import WaveformExperiment
+from seisvision.experiments.waveforms.sample_facts import sample_facts
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_json
 from seisvision.records.prediction_table import write_predictions
@@ -28,6 +32,13 @@ Said = dict[str, dict[str, Predictions]]
 class SupervisedExperiment(WaveformExperiment):
     """A network that learns from known values."""
 
+    tells_uncertainty = True
+
+    def ready(self) -> None:
+        """As of all networks on waveforms; refuse uncertainties that this one could not tell."""
+        super().ready()
+        check_uncertainty(self.settings.uncertainty, self.task, is_training=True)
+
     def content(self) -> dict[str, Any]:
         """As of all networks on waveforms, with what always guessing one value would say."""
         content = super().content()
@@ -36,6 +47,7 @@ class SupervisedExperiment(WaveformExperiment):
     def ask(self) -> Said:
         """What the best epoch says about the validation and test samples."""
         trainer = self.predictor()
+        self.task.passes = passes_of(self.settings.uncertainty, self.task, lambda: self.data.loader("train"))
         parts = [part for part in ("val", "test") if part in self.data.parts]
         asked = [part for part in parts if part == "val" or self.settings.with_test]
         return {part: predict(trainer, self.task, self.data.loader(part)) for part in asked}
@@ -49,15 +61,26 @@ class SupervisedExperiment(WaveformExperiment):
         metrics = dict(about)
         for part, predictions in said.items():
             metrics[part] = measure(predictions, outputs, level, train_targets)
+        if "val" in said and "test" in said:
+            facts = sample_facts(data.parts["test"])
+            add_conformal(metrics, said["val"], said["test"], "test", facts, level)
         if config.with_baselines:
             metrics.update(compare_with_baselines(config, data, self.task, said, folder.path))
         if config.location is not None:
-            metrics["location"] = locate_parts(folder.path, config.location, config.level, data, said)
+            metrics["location"] = self._locate(said)
         for part, predictions in said.items():
             write_predictions(folder.predictions(part), predictions, data.waveform_set.metadata)
         write_json(folder.metrics_file, metrics)
         write_report(folder, data, self.task, said, metrics, level)
         return metrics
+
+    def _locate(self, said: Said) -> dict[str, Any]:
+        """Epicentres from the distances at all stations of an event, or from each station by itself."""
+        config, folder = self.settings, self.folder.path
+        settings = config.location or {}
+        if settings["mode"] == SINGLE:
+            return locate_single_parts(folder, settings, config.level, self.data, said, config.seed)
+        return locate_parts(folder, settings, config.level, self.data, said)
 
     def check_explain(self, settings: Mapping[str, Any]) -> None:
         """Refuse an unknown method or layer, and pictures over which no map can lie."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytorch_lightning as pl
@@ -38,7 +39,10 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
         decoded = torch.cat([batch["decoded"][output.name] for batch in batches])[rows].double().numpy()
         target = torch.cat([true_values(batch, output) for batch in batches])[rows].numpy()
         kind = predictions_class(output.kind)
-        predictions[output.name] = kind.from_decoded(output.describe(), ids, target, decoded)
+        said = kind.from_decoded(output.describe(), ids, target, decoded)
+        told = [batch["apart"][output.name] for batch in batches]
+        apart = {name: torch.cat([one[name] for one in told])[rows].double().numpy() for name in told[0]}
+        predictions[output.name] = replace(said, apart=apart)
     return predictions
 
 
@@ -72,7 +76,7 @@ def with_targets(
             log.warning("%s is predicted but cannot be measured: %s", output.name, error)
         else:
             target = output.truth({keys.TARGETS: {name: torch.from_numpy(one) for name, one in found.items()}})
-            said = type(said).from_decoded(said.about, said.ids, target.numpy(), said.decoded)
+            said = replace(said, target=target.numpy())
         known[output.name] = said
     return known
 

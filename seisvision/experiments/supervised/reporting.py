@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.experiments.supervised.conformal import COLUMNS as CONFORMAL
 from seisvision.experiments.supervised.drawn_answers import draw_answers
 from seisvision.experiments.supervised.results import LOCATORS
 from seisvision.experiments.waveforms.figures import (
@@ -87,7 +88,7 @@ def write_part_report(
         metrics: what ``metrics.json`` holds.
         level: confidence level of the intervals.
     """
-    samples = _samples_of(data, next(iter(predictions.values())))
+    samples = samples_of(data, next(iter(predictions.values())))
     facts = sample_facts(samples)
     for output, said in predictions.items():
         stem = f"{output}_{part}"
@@ -97,6 +98,10 @@ def write_part_report(
             _error_sources(folder, stem, said, facts, level)
             _write_tables(folder.tables, stem, said.tables_within(facts, level))
         _sample_table(folder, stem, samples, view, said)
+    for output, rows in metrics.get("conformal", {}).items():
+        write_table(
+            folder.tables / f"{output}_{part}_conformal.csv", CONFORMAL, [[row[c] for c in CONFORMAL] for row in rows]
+        )
     _location_tables(folder.tables, metrics.get("location"))
 
 
@@ -104,7 +109,7 @@ def draw_seen(folder: RunFolder, data: EventDataModule, view: View, part: str, s
     """Write ``figures/OUTPUT_PART_seen.png``: some samples with what is predicted of them, labelled or not."""
     for output, one in said.items():
         chosen = evenly_chosen(N_OTHERS, len(one.sample_ids))
-        draw_some(folder.figures / f"{output}_{part}_seen.png", _samples_of(data, one), view, one, chosen)
+        draw_some(folder.figures / f"{output}_{part}_seen.png", samples_of(data, one), view, one, chosen)
 
 
 def _store_thumbnails(path: Path, samples: Samples, view: View, said: Sequence[Predictions]) -> None:
@@ -120,7 +125,7 @@ def _store_thumbnails(path: Path, samples: Samples, view: View, said: Sequence[P
     write_thumbnails(path, drawn)
 
 
-def _samples_of(data: EventDataModule, said: Predictions) -> Samples:
+def samples_of(data: EventDataModule, said: Predictions) -> Samples:
     """The samples that predictions are about, in their order: a part, or several parts together."""
     for samples in data.parts.values():
         if samples.ids == said.ids:

@@ -25,15 +25,20 @@ from seisvision.records.results import Result
 from seisvision.records.winner import CHOSEN, is_selection, winner
 
 LEVEL = 0.95
-LOCATORS = {"network": "network", "s_minus_p": "S minus P"}
+LOCATORS = {
+    "network": "network",
+    "s_minus_p": "S minus P",
+    "physics": "polarisation and S minus P",
+    "network_where_physics_answers": "network, where these answer",
+}
 """Where distances come from, as stored and as shown."""
 ONE_NETWORK = "Differences are of this one trained network: another seed is not in their intervals, nor p adjusted."
 LOCATION_COLUMNS = {
     "median_error_km": "median error km",
     "p90_error_km": "90th percentile km",
     "within_100km": "within 100 km",
-    "coverage_68": "in 68 % ellipse",
-    "coverage_95": "in 95 % ellipse",
+    "coverage_68": "in 68 % region",
+    "coverage_95": "in 95 % region",
     "unlocated": "not located",
 }
 

@@ -232,7 +232,9 @@ def _data_module(
 
 def _short_hash(checkpoints: Sequence[Path], asked: EvaluateSettings) -> str:
     """Short hash of what was evaluated and how; the machine does not count."""
-    wanted = [asked.dataset, asked.level, asked.location, asked.training_events]
+    wanted: list[Any] = [asked.dataset, asked.level, asked.location, asked.training_events]
+    # Evaluations of one pass keep the folders that they had before there were others.
+    wanted += [asked.uncertainty] if asked.uncertainty is not None else []
     # Checkpoints by content, not by path: a folder that moves keeps its evaluations.
     settings = json.dumps(wanted, sort_keys=True)
     return hashlib.sha256(b"".join(path.read_bytes() for path in checkpoints) + settings.encode()).hexdigest()[:8]

@@ -54,6 +54,9 @@ def check_location(config: Settings, view: View) -> None:
             f"{', '.join(distances) if view.unit == 'trace' and distances else 'none'}. Choose task=offset with a view "
             "of single traces, or location=none."
         )
+    if settings["mode"] == "single":
+        _check_single(config)
+        return
     if settings["mode"] not in MODES or settings["level"] not in LEVELS:
         raise ConfigurationError(
             f"location.mode={settings['mode']} must be one of {', '.join(MODES)} and location.level="
@@ -100,3 +103,21 @@ def check_augmentation(config: Settings) -> None:
                 f"augment.{setting}={column} is not among the targets of the task: {', '.join(learnt) or 'none'}. "
                 "Name the angle that is learnt, or choose augment=light."
             )
+
+
+def _check_single(config: Settings) -> None:
+    """Refuse to locate from single stations without an angle, or with settings that are not allowed."""
+    settings = config.location or {}
+    kinds = {output["name"]: output for output in output_settings(config)}
+    azimuth, travel = settings["back_azimuth"], settings["p_travel"]
+    is_angle = azimuth == "polarisation" or "period_deg" in kinds.get(azimuth, {})
+    if not is_angle or (travel is not None and kinds.get(travel, {}).get("unit") != "s"):
+        raise ConfigurationError(
+            f"location=single needs a back azimuth (location.back_azimuth={azimuth}) and, unless it is null, a travel "
+            f"time in s (location.p_travel={travel}); outputs are {', '.join(kinds)}. Choose task=single_station."
+        )
+    if settings["level"] not in LEVELS or not float(settings["max_depth_km"]) > 0:
+        raise ConfigurationError(
+            f"location.level={settings['level']} must be one of {', '.join(map(str, LEVELS))}, and "
+            f"location.max_depth_km={settings['max_depth_km']} above 0."
+        )

@@ -91,6 +91,7 @@ class Settings:
     with_test: bool = True
     """Whether the test samples are looked at."""
     location: Mapping[str, Any] | None = None
+    uncertainty: Mapping[str, Any] | None = None
     offset_ckpt: str | None = None
     offset_hash: str | None = None
     """The network whose distances stand in place of those from coordinates, and its content."""

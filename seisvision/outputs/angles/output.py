@@ -125,6 +125,23 @@ class AngleOutput(Output):
         across = torch.stack([-fixed[:, 1], fixed[:, 0]], dim=1) / fixed.square().sum(1, keepdim=True).clamp_min(1e-12)
         return (raw * across).sum(1, keepdim=True)
 
+    def information(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Of the vector (B, 2), the natural parameter of the von Mises distribution: the covariance of the direction.
+
+        Along the vector it is 1 - A / kappa - A^2, across it A / kappa, with A the mean resultant length.
+        """
+        if self.loss_name != "von_mises":
+            return super().information(raw, target)
+        raw = raw.float()
+        kappa = raw.norm(dim=1).clamp_min(1e-6)
+        length = torch.special.i1e(kappa) / torch.special.i0e(kappa)
+        along = raw / kappa[:, None]
+        outer = along[:, :, None] * along[:, None, :]
+        across = torch.eye(2, device=raw.device) - outer
+        of_along, of_across = 1 - length / kappa - length.square(), length / kappa
+        information = outer * of_along.clamp_min(0)[:, None, None] + across * of_across[:, None, None]
+        return information * target.isfinite()[:, None, None]
+
     def running_metrics(self, decoded: torch.Tensor, target: torch.Tensor) -> dict[str, torch.Tensor]:
         """Median and mean absolute error of decoded angles (N, 2) against true angles (N,)."""
         known = target.isfinite()

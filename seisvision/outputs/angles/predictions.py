@@ -12,6 +12,8 @@ import numpy as np
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.base.units import TRACE
+from seisvision.evaluation.calibration import Stated, stated_angles
+from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.angles.measures import (
@@ -24,7 +26,7 @@ from seisvision.outputs.angles.measures import (
     tolerance_name,
 )
 from seisvision.outputs.averaging import mean_of_votes
-from seisvision.outputs.predictions import plain_numbers
+from seisvision.outputs.plain import plain_numbers
 from seisvision.outputs.regression import RegressionPredictions, share_inside
 
 BACK_AZIMUTH_TARGET = "path_back_azimuth_deg"
@@ -41,6 +43,7 @@ class AnglePredictions(RegressionPredictions):
 
     needs: ClassVar[tuple[str, ...]] = ("period_deg", "tolerance_deg")
     parts = ("angle_deg", "sigma")
+    apart_names = ("sigma_aleatoric", "sigma_epistemic")
 
     @classmethod
     def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -101,7 +104,8 @@ class AnglePredictions(RegressionPredictions):
         return {
             **self.table_details(),
             "acc_curve": {"tolerance_deg": list(tolerances), "share": plain_numbers(shares)},
-            "coverage": {"68": share_inside(size, -sigma, sigma), "95": share_inside(size, -sigma, Z_95 * sigma)},
+            "coverage": self.stated().shares()
+            | {"68": share_inside(size, -sigma, sigma), "95": share_inside(size, -sigma, Z_95 * sigma)},
             "bins": {"width_deg": BIN_WIDTH_DEG},
         }
 
@@ -114,9 +118,7 @@ class AnglePredictions(RegressionPredictions):
         section 2.3). Directions that cancel have no mean: NaN.
         """
         to_phase = 2 * math.pi / self.period_deg
-        phase, sigma = votes[:, :, 0] * to_phase, votes[:, :, 1] * to_phase
-        length = np.where(np.isfinite(sigma), np.exp(-(sigma**2) / 2), 1.0)
-        vector = mean_of_votes(length * np.exp(1j * phase))
+        vector = mean_of_votes(self._vectors(votes))
         resultant = np.abs(vector)
         period = self.period_deg
         angle = np.where(resultant > CANCELLED, np.angle(vector) / to_phase % period, np.nan)
@@ -124,8 +126,54 @@ class AnglePredictions(RegressionPredictions):
             angle >= period, 0.0, angle
         )  # the remainder of a tiny negative number rounds to a whole period
         votes_without = np.isfinite(votes[:, :, 0]) & ~np.isfinite(votes[:, :, 1])
-        spread = np.sqrt(-2 * np.log(np.clip(resultant, 1e-12, 1))) / to_phase
+        spread = self._deviation_deg(resultant)
         return np.stack([angle, np.where(votes_without.any(axis=0), np.nan, spread)], axis=1)
+
+    def tell_apart(self, votes: np.ndarray) -> dict[str, np.ndarray]:
+        """``sigma_aleatoric`` and ``sigma_epistemic`` (N,) in degrees, whose squares add to that of :meth:`average`.
+
+        The length of the mean vector is the mean length of the members' vectors, which is their own spread, times what
+        their directions leave of it, which is how far they disagree. Standard deviations come from lengths r as
+        sqrt(-2 ln r), so that products of lengths are sums of variances. Angles themselves are never averaged.
+        """
+        vectors = self._vectors(votes)
+        own = mean_of_votes(np.abs(vectors))
+        agreement = np.abs(mean_of_votes(vectors)) / own
+        has_own = np.isfinite(votes[:, :, 1]).any(axis=0)
+        several = np.isfinite(votes[:, :, 0]).sum(axis=0) > 1
+        return {
+            "sigma_aleatoric": np.where(has_own, self._deviation_deg(own), np.nan),
+            "sigma_epistemic": np.where(several, self._deviation_deg(agreement), np.nan),
+        }
+
+    def stated(self) -> Stated:
+        """What wrapped normal distributions with the stated standard deviations say of the true angles."""
+        return stated_angles(self.error, self.decoded[:, 1], self.period_deg)
+
+    def nonconformity(self) -> np.ndarray:
+        """Wrapped errors (N,), over the stated standard deviation where there is one."""
+        return np.abs(self.error) / self.conformal_unit()
+
+    def conformal(self, threshold: float) -> ConformalAnswers:
+        """Sectors around the angles; at most the whole circle."""
+        half = np.minimum(threshold * self.conformal_unit(), self.period_deg / 2)
+        return ConformalAnswers(self.nonconformity() <= threshold, half, "deg")
+
+    def conformal_unit(self) -> np.ndarray:
+        """What errors are counted in (N,): the stated standard deviation, else 1."""
+        sigma = self.decoded[:, 1]
+        return np.where(np.isfinite(sigma), np.maximum(sigma, 1e-9), 1.0)
+
+    def _vectors(self, votes: np.ndarray) -> np.ndarray:
+        """Mean resultant vectors, complex (M, N), of votes (M, N, 2)."""
+        to_phase = 2 * math.pi / self.period_deg
+        phase, sigma = votes[:, :, 0] * to_phase, votes[:, :, 1] * to_phase
+        length = np.where(np.isfinite(sigma), np.exp(-(sigma**2) / 2), 1.0)
+        return length * np.exp(1j * phase)
+
+    def _deviation_deg(self, resultant: np.ndarray) -> np.ndarray:
+        """Circular standard deviations (N,) that belong to lengths of mean vectors (N,)."""
+        return np.sqrt(-2 * np.log(np.clip(resultant, 1e-12, 1))) * self.period_deg / (2 * math.pi)
 
     def is_right(self, row: int) -> bool:
         """Whether the error is within the tolerance."""

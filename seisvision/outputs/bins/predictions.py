@@ -49,4 +49,4 @@ class BinnedPredictions(PredictionsOfBins, ScalarPredictions):
         probability = regrouped(torch.from_numpy(np.ascontiguousarray(self.probability)), edges, others).numpy()
         # What the value is does not depend on how it is binned.
         decoded = np.concatenate([self.decoded[:, : len(self.parts)], probability], axis=1)
-        return type(self)(dict(about), self.ids, self.target, decoded)
+        return type(self)(dict(about), self.ids, self.target, decoded, self.apart)

@@ -11,13 +11,15 @@ import torch
 
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.resampling import EventBootstrap
-from seisvision.outputs.averaging import mean_of_votes
+from seisvision.outputs.averaging import ENTROPIES, entropies_of_votes, mean_of_votes
 from seisvision.outputs.regression import RegressionPredictions
 
 
 @dataclass(frozen=True)
 class PredictionsOfBins(RegressionPredictions):
     """Behind the ``parts`` of a number or an angle stand the probabilities of the K bins; NaN of a baseline."""
+
+    apart_names = ENTROPIES
 
     @classmethod
     def bins_of(cls, about: Mapping[str, Any]) -> Any:
@@ -84,6 +86,10 @@ class PredictionsOfBins(RegressionPredictions):
         # Who speaks alone, as the folds of a cross-validation do, is left as it is.
         alone = np.isfinite(votes[:, :, 0]).sum(axis=0) == 1
         return np.concatenate([np.where(alone[:, None], mean[:, : len(self.parts)], together), probability], axis=1)
+
+    def tell_apart(self, votes: np.ndarray) -> dict[str, np.ndarray]:
+        """Of the probabilities of the bins, as of classes."""
+        return entropies_of_votes(votes[:, :, len(self.parts) :])
 
     def in_terms_of(self, about: Mapping[str, Any]) -> Self:
         """The same with the bins of another description, where these lie elsewhere."""

@@ -106,6 +106,14 @@ class ClassOutput(Output):
         """Class probabilities (B, K)."""
         return raw.float().softmax(dim=-1)
 
+    def information(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Of the logits (B, K): the covariance of the class, diag(p) - p p^T, by its weight in the loss."""
+        share = self.decode(raw)
+        covariance = torch.diag_embed(share) - share[:, :, None] * share[:, None, :]
+        known = target != NO_CLASS
+        weight = self.class_weights[target.clamp_min(0)] * known
+        return covariance * weight[:, None, None]
+
     def explained(self, raw: torch.Tensor) -> torch.Tensor:
         """The logit (B, 1) of the class that is predicted."""
         return raw.gather(1, raw.argmax(1, keepdim=True))

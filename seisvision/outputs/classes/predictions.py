@@ -10,9 +10,10 @@ from typing import Any, Self
 import numpy as np
 
 from seisvision.base.units import EVENT
+from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence, area_influence, average, balanced_influence, mean_influence
 from seisvision.evaluation.intervals import Measure
-from seisvision.outputs.averaging import mean_of_votes
+from seisvision.outputs.averaging import ENTROPIES, entropies_of_votes, mean_of_votes
 from seisvision.outputs.classes import NO_CLASS
 from seisvision.outputs.classes.measures import (
     SMALLEST_PROBABILITY,
@@ -22,13 +23,15 @@ from seisvision.outputs.classes.measures import (
 )
 from seisvision.outputs.classes.tables import COLUMNS, STRATA_COLUMNS, class_table, strata_table
 from seisvision.outputs.classes.votes import VOTES, EventVotes
-from seisvision.outputs.predictions import SHARE_WRONG, ErrorSizes, Predictions, Table, figure_path
+from seisvision.outputs.plain import figure_path
+from seisvision.outputs.predictions import SHARE_WRONG, ErrorSizes, Predictions, Table
 
 
 @dataclass(frozen=True)
 class ClassPredictions(Predictions):
     """Class probabilities (N, K); targets are class numbers, -1 without label; ``about`` holds ``class_names``."""
 
+    apart_names = ENTROPIES
     needs = ("class_names",)
     guess_name = "majority"
     guess_description = "always the commonest class of the training events"
@@ -124,6 +127,19 @@ class ClassPredictions(Predictions):
     def average(self, votes: np.ndarray) -> np.ndarray:
         """Mean probability (N, K) of votes (M, N, K)."""
         return mean_of_votes(votes)
+
+    def tell_apart(self, votes: np.ndarray) -> dict[str, np.ndarray]:
+        """See :func:`~seisvision.outputs.averaging.entropies_of_votes`."""
+        return entropies_of_votes(votes)
+
+    def nonconformity(self) -> np.ndarray:
+        """One minus the probability of the true class (N,) (Sadinle, Lei & Wasserman 2019); NaN without label."""
+        said = self.decoded[np.arange(len(self.target)), np.maximum(self.target, 0).astype(int)]
+        return np.where(self.labelled, 1 - said, np.nan)
+
+    def conformal(self, threshold: float) -> ConformalAnswers:
+        """Sets of the classes that are likely enough; their size is the number of classes, which may be none."""
+        return ConformalAnswers(self.nonconformity() <= threshold, (1 - self.decoded <= threshold).sum(1), "classes")
 
     @property
     def class_names(self) -> list[str]:

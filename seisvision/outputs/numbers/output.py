@@ -33,6 +33,10 @@ POINT_LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "l1": functional.l1_loss,
 }
 SPREAD_LOSSES = ("gaussian", "laplace")
+EVIDENTIAL = "evidential"
+WRONG_EVIDENCE = 0.01
+"""Weight of the evidence of wrong answers in the evidential loss, as in the experiments of its paper."""
+LEAST = 1e-6
 LOG_SCALE_LIMITS = (-6.0, 4.0)
 """Limits of the natural logarithm of a predicted scale, in standard deviations of the training values."""
 LEVELS = (0.68, 0.95)
@@ -49,7 +53,7 @@ class ScalarOutput(Output):
             Seismic Atlas), ``log`` (positive values only) or ``none``.
         loss: ``huber``, ``mse`` or ``l1`` on the standardised value; ``gaussian`` or ``laplace``: the negative
             log-likelihood of that distribution with a predicted scale (Nix and Weigend 1994), which gives every
-            prediction an uncertainty of its own.
+            prediction an uncertainty of its own; ``evidential``: see :func:`evidential_loss`.
         tolerance_relative, tolerance_absolute: a prediction counts as right within the larger of this share of the true
             value and this amount; fixed before the test events are looked at.
         weight, hides_origin: see :class:`~seisvision.outputs.output.Output`.
@@ -81,7 +85,7 @@ class ScalarOutput(Output):
             raise ConfigurationError(
                 f"transform='{transform}' of '{name}'. {did_you_mean(transform, list(TRANSFORMS))}"
             )
-        losses = [*POINT_LOSSES, *SPREAD_LOSSES]
+        losses = [*POINT_LOSSES, *SPREAD_LOSSES, EVIDENTIAL]
         if loss not in losses:
             raise ConfigurationError(f"loss='{loss}' of '{name}'. {did_you_mean(loss, losses)}")
         tolerances = (self.tolerance_relative, self.tolerance_absolute)
@@ -93,7 +97,8 @@ class ScalarOutput(Output):
 
     def build_head(self, num_features: int) -> None:
         """Create the head for features (B, ``num_features``): the value and, where it is learnt, its log scale."""
-        self.head = nn.Linear(num_features, 2 if self.has_spread else 1)
+        n_values = 4 if self.loss_name == EVIDENTIAL else 2 if self.has_spread else 1
+        self.head = nn.Linear(num_features, n_values)
 
     def fit_statistics(self, targets: torch.Tensor) -> None:
         """Take mean and standard deviation of the transformed values (N,) of the training split.
@@ -121,6 +126,8 @@ class ScalarOutput(Output):
         if not len(raw):
             return raw.sum()  # zero, and still part of the graph
         wanted = (TRANSFORMS[self.transform][0](target[known]) - self.mean) / self.deviation
+        if self.loss_name == EVIDENTIAL:
+            return evidential_loss(raw, wanted)
         if not self.has_spread:
             return POINT_LOSSES[self.loss_name](raw[:, 0], wanted)
         log_scale = raw[:, 1].clamp(*LOG_SCALE_LIMITS)
@@ -139,10 +146,14 @@ class ScalarOutput(Output):
         value = inverse(centre)
         if self.transform == "log1p":
             value = value.clamp_min(0.0)
-        if not self.has_spread:
+        if self.loss_name == EVIDENTIAL:
+            aleatoric, epistemic = evidential_variances(raw)
+            scale = (aleatoric + epistemic).sqrt() * self.deviation
+        elif self.has_spread:
+            scale = raw[:, 1].clamp(*LOG_SCALE_LIMITS).exp() * self.deviation
+        else:
             unknown = torch.full_like(value, torch.nan)
             return torch.stack([value, *[unknown] * 5], dim=1)
-        scale = raw[:, 1].clamp(*LOG_SCALE_LIMITS).exp() * self.deviation
         lowest = 0.0 if self.transform == "log1p" else -math.inf
         ends = [
             inverse(centre + sign * self._half_width(level) * scale).clamp_min(lowest)
@@ -150,6 +161,25 @@ class ScalarOutput(Output):
             for sign in (-1, 1)
         ]
         return torch.stack([value, (ends[1] - ends[0]) / 2, *ends], dim=1)
+
+    def apart(self, raw: torch.Tensor) -> dict[str, torch.Tensor]:
+        """``sigma_aleatoric`` and ``sigma_epistemic`` (B,) in ``unit`` of an evidential output."""
+        if self.loss_name != EVIDENTIAL:
+            return {}
+        centre = raw.float()[:, 0] * self.deviation + self.mean
+        inverse, half = TRANSFORMS[self.transform][1], self._half_width(LEVELS[0])
+        deviations = [variance.sqrt() * self.deviation * half for variance in evidential_variances(raw.float())]
+        sigmas = [(inverse(centre + one) - inverse(centre - one)) / 2 for one in deviations]
+        return dict(zip(("sigma_aleatoric", "sigma_epistemic"), sigmas, strict=True))
+
+    def information(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Of value and log scale (B, 2) on the standardised scale: 1 / scale^2 and 2 of a normal distribution, 1 /
+        scale^2 and 1 of a Laplace distribution."""
+        if self.loss_name not in SPREAD_LOSSES:
+            return super().information(raw, target)
+        of_value = (-2 * raw.float()[:, 1].clamp(*LOG_SCALE_LIMITS)).exp()
+        of_scale = torch.full_like(of_value, 2.0 if self.loss_name == "gaussian" else 1.0)
+        return torch.diag_embed(torch.stack([of_value, of_scale], 1)) * target.isfinite()[:, None, None]
 
     def _half_width(self, level: float) -> float:
         """Half the width of the central interval of that probability, in scales of the distribution."""
@@ -179,3 +209,36 @@ class ScalarOutput(Output):
             "tolerance_relative": self.tolerance_relative,
             "tolerance_absolute": self.tolerance_absolute,
         }
+
+
+def evidence(raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Nu, alpha and beta (B,) of the normal-inverse-gamma distribution of raw values (B, 4); alpha is above 1."""
+    nu, alpha, beta = (functional.softplus(raw[:, column]) + LEAST for column in (1, 2, 3))
+    return nu, alpha + 1, beta
+
+
+def evidential_variances(raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Variance of the noise and variance of the mean (B,), on the standardised scale."""
+    nu, alpha, beta = evidence(raw)
+    noise = beta / (alpha - 1)
+    return noise, noise / nu
+
+
+def evidential_loss(raw: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean loss of evidential regression of raw values (B, 4) against standardised values (B,).
+
+    The negative logarithm of the likelihood under a normal-inverse-gamma distribution of mean and variance, a Student
+    distribution, and the evidence of wrong answers (Amini et al. 2020, equations 8 to 10). Its second variance need not
+    be what the network does not know (Meinert et al. 2023).
+    """
+    nu, alpha, beta = evidence(raw)
+    error = wanted - raw[:, 0]
+    omega = 2 * beta * (1 + nu)
+    likelihood = (
+        0.5 * (math.pi / nu).log()
+        - alpha * omega.log()
+        + (alpha + 0.5) * (error.square() * nu + omega).log()
+        + torch.lgamma(alpha)
+        - torch.lgamma(alpha + 0.5)
+    )
+    return (likelihood + WRONG_EVIDENCE * error.abs() * (2 * nu + alpha)).mean()

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from scipy import stats
 
 from seisvision.base.units import TRACE
 from seisvision.errors import DataError
+from seisvision.evaluation.calibration import Stated, crps_of_quantiles
+from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence
 from seisvision.evaluation.intervals import Measure
-from seisvision.outputs.averaging import mean_of_votes
 from seisvision.outputs.numbers.measures import Tolerance, bin_edges, scalar_metrics, small_targets, tolerance_curve
-from seisvision.outputs.predictions import plain_numbers
+from seisvision.outputs.numbers.scale import LEVELS, LearntScale, mixture_of_votes
+from seisvision.outputs.plain import plain_numbers
 from seisvision.outputs.regression import RegressionPredictions, share_inside
 
 OFFSET_TARGETS = ("path_ep_distance_km", "path_hypocentral_distance_km")
@@ -32,6 +34,7 @@ class ScalarPredictions(RegressionPredictions):
 
     needs: ClassVar[tuple[str, ...]] = ("unit", "transform", "tolerance_relative", "tolerance_absolute")
     parts = ("value", "sigma", "low68", "high68", "low95", "high95")
+    apart_names = ("sigma_aleatoric", "sigma_epistemic")
 
     @classmethod
     def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -99,7 +102,8 @@ class ScalarPredictions(RegressionPredictions):
         return {
             **self.table_details(),
             "acc_curve": {"tolerance_relative": list(tolerances), "share": plain_numbers(shares)},
-            "coverage": {
+            "coverage": self.stated().shares()
+            | {
                 "68": share_inside(self.target, self.decoded[:, 2], self.decoded[:, 3]),
                 "95": share_inside(self.target, self.decoded[:, 4], self.decoded[:, 5]),
             },
@@ -116,32 +120,63 @@ class ScalarPredictions(RegressionPredictions):
         with these moments. Without a learnt spread all but the value are NaN: how far members disagree is not how far
         they are off.
         """
-        import torch
-        from scipy import stats
-
-        from seisvision.outputs.numbers.output import LEVELS, TRANSFORMS
-
-        forward, inverse = (
-            lambda values, function=function: function(torch.from_numpy(np.ascontiguousarray(values))).numpy()
-            for function in TRANSFORMS[self.about["transform"]]
-        )
-        centre = forward(votes[:, :, 0])
-        mean = mean_of_votes(centre)
+        mixture = mixture_of_votes(votes, self.about)
         decoded = np.full((votes.shape[1], 6), np.nan)
-        decoded[:, 0] = inverse(mean)
-        family = {"gaussian": stats.norm, "laplace": stats.laplace}.get(self.about.get("loss", ""))
-        if family is None:
-            return decoded
-        width68, width95 = (family.interval(level)[1] for level in LEVELS)
-        # The upper ends only: lower ones are cut at zero where the value cannot be negative.
-        scale = (forward(votes[:, :, 5]) - forward(votes[:, :, 3])) / (width95 - width68)
-        variance = mean_of_votes((family.std() * scale) ** 2) + mean_of_votes((centre - mean) ** 2)
-        spread = np.sqrt(variance) / family.std()
-        lowest = 0.0 if self.about["transform"] == "log1p" else -math.inf
-        for column, width in enumerate((-width68, width68, -width95, width95), 2):
-            decoded[:, column] = np.maximum(inverse(mean + width * spread), lowest)
-        decoded[:, 1] = (decoded[:, 3] - decoded[:, 2]) / 2
+        decoded[:, 0] = self.scale.inverse(mixture.mean)
+        if self.scale.has_spread:
+            spread = np.sqrt(mixture.aleatoric + mixture.epistemic)
+            ends = [end for level in LEVELS for end in self.scale.ends(mixture.mean, spread, level)]
+            decoded[:, 2:] = np.stack(ends, axis=1)
+            decoded[:, 1] = (decoded[:, 3] - decoded[:, 2]) / 2
         return decoded
+
+    def tell_apart(self, votes: np.ndarray) -> dict[str, np.ndarray]:
+        """``sigma_aleatoric``, the noise, and ``sigma_epistemic``, what the network does not know (N,), in the unit.
+
+        Of the two terms of the law of total variance: the mean of the members' variances, and the variance of their
+        means (Kendall & Gal 2017, equation 9). Each sigma is half the width of the 68 % interval that it alone gives.
+        """
+        mixture = mixture_of_votes(votes, self.about)
+        epistemic = np.where(mixture.several, mixture.epistemic, np.nan)
+        parts = {"sigma_aleatoric": mixture.aleatoric, "sigma_epistemic": epistemic}
+        return {name: self.scale.sigma(mixture.mean, np.sqrt(variance)) for name, variance in parts.items()}
+
+    def stated(self) -> Stated:
+        """What the distributions on the learnt scale say of the true values; of bins, normal ones with their ends."""
+        scale, family = self.scale, self.scale.family or stats.norm
+        centre, deviation = scale.forward(self.value), np.maximum(scale.deviation_of(self.decoded), 1e-9)
+        z = (scale.forward(self.target) - centre) / deviation
+        with np.errstate(divide="ignore", invalid="ignore"):
+            nll = np.log(deviation) - family.logpdf(z * family.std()) - np.log(family.std())
+            nll = nll - np.log(scale.slope(self.target))
+        return Stated(
+            rank=family.cdf(z * family.std()),
+            nll=nll,
+            crps=crps_of_quantiles(self.target, lambda q: scale.inverse(centre + scale.quantile(q) * deviation)),
+            width95=self.decoded[:, 5] - self.decoded[:, 4],
+            sigma=self.decoded[:, 1],
+            size=np.abs(self.error),
+        )
+
+    def nonconformity(self) -> np.ndarray:
+        """Errors (N,) on the learnt scale, over the stated standard deviation where there is one."""
+        return np.abs(self.scale.forward(self.target) - self.scale.forward(self.value)) / self.conformal_unit()
+
+    def conformal(self, threshold: float) -> ConformalAnswers:
+        """Intervals around the values, as many units of :meth:`nonconformity` to each side as the threshold says."""
+        centre, half = self.scale.forward(self.value), threshold * self.conformal_unit()
+        low, high = self.scale.inverse(centre - half), self.scale.inverse(centre + half)
+        return ConformalAnswers(self.nonconformity() <= threshold, (high - low) / 2, self.unit)
+
+    def conformal_unit(self) -> np.ndarray:
+        """What errors are counted in (N,): the stated standard deviation, else 1."""
+        deviation = self.scale.deviation_of(self.decoded)
+        return np.where(np.isfinite(deviation), np.maximum(deviation, 1e-9), 1.0)
+
+    @property
+    def scale(self) -> LearntScale:
+        """The transformed scale on which the value was learnt."""
+        return LearntScale.of(self.about)
 
     def is_right(self, row: int) -> bool:
         """Whether the error is within the tolerance."""

@@ -9,7 +9,7 @@ import numpy as np
 from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, save_figure
 from seisvision.outputs.picks.matching import NEAREST_S
 from seisvision.outputs.picks.measures import Judged
-from seisvision.outputs.predictions import figure_path
+from seisvision.outputs.plain import figure_path
 
 
 def draw_picks(judged: Judged, stem: Path) -> None:

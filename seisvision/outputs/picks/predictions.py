@@ -19,7 +19,8 @@ from seisvision.outputs.picks.curves import ABSENT_S
 from seisvision.outputs.picks.joining import joined
 from seisvision.outputs.picks.matching import NEAREST_S
 from seisvision.outputs.picks.measures import Judged
-from seisvision.outputs.predictions import ErrorSizes, Predictions, Table, plain_numbers
+from seisvision.outputs.plain import plain_numbers
+from seisvision.outputs.predictions import ErrorSizes, Predictions, Table
 from seisvision.picking.by_rule import RULES
 
 NONE = "none"
@@ -43,7 +44,14 @@ class PickPredictions(Predictions):
     guess_description = "no arrival anywhere"
 
     @classmethod
-    def from_decoded(cls, about: Mapping[str, Any], ids: SampleIds, target: np.ndarray, decoded: np.ndarray) -> Self:
+    def from_decoded(
+        cls,
+        about: Mapping[str, Any],
+        ids: SampleIds,
+        target: np.ndarray,
+        decoded: np.ndarray,
+        apart: Mapping[str, np.ndarray] | None = None,
+    ) -> Self:
         """As of other kinds; what is not told of events and rules is filled in."""
         target, decoded = np.asarray(target, float).reshape(len(ids), -1), np.asarray(decoded, float)
         width, n_picks = len(cls.number_columns(about)), _n_pick_values(about)
@@ -52,7 +60,7 @@ class PickPredictions(Predictions):
             best = np.nan_to_num(decoded[:, :n_picks].reshape(len(decoded), phases, 2, k)[:, :, 1, 0]).max(1)
             decoded = np.concatenate([decoded[:, :n_picks], best[:, None], decoded[:, n_picks:]], 1)
         missing = np.full((len(decoded), max(0, width - decoded.shape[1])), np.nan)
-        return cls(dict(about), ids, target, np.concatenate([decoded, missing], 1))
+        return cls(dict(about), ids, target, np.concatenate([decoded, missing], 1), dict(apart or {}))
 
     @classmethod
     def caption(cls, about: Mapping[str, Any], target: Any) -> str:
