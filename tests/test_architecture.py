@@ -57,6 +57,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sweeps": {"base", "evaluation", "records", "runs", "experiments"},
     "archives": {"base", "data", "evaluation", "location", "records", "experiments", "sweeps"},
     "atlas": {"base", "clustering", "evaluation", "records", "runs", "experiments", "reports", "sweeps"},
+    "api": {
+        "base",
+        "data",
+        "evaluation",
+        "outputs",
+        "records",
+        "runs",
+        "experiments",
+        "reports",
+        "archives",
+    },
     "commands": {
         "base",
         "earth",
@@ -73,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sweeps",
         "archives",
         "atlas",
+        "api",
     },
 }
 """Rooms from the ground up, and the rooms that each may import. Only what stands above a line may stand in it."""
@@ -247,10 +259,12 @@ HEAVY = {
 OF_SYSTEM = {"difflib", "fcntl", "importlib", "pickle"}
 """Modules of Python that some machines lack, or that no reader should think are in general use."""
 BEFORE_HEAVY: dict[str, str] = {
+    "api": "a set is opened without torch, and a stream is only turned where there is one",
     "atlas": "its stages are listed without importing what does them",
     "cli": "imports the module of the one command that was typed",
     "commands": "words are parsed before anything heavy is imported",
     "sweeps": "a sweep is composed, and handed over, in processes without torch",
+    "runs.hydra_errors": "messages come before anything else",
     "runs.terminal": "messages come before anything else",
     "runs.work": "a wrong folder is told before torch is imported; the process that starts others never needs it",
     "runs.ranks": "which process this is, is asked without torch",
