@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PLACE = ("latitude_deg", "longitude_deg")
 MOST_CLASSES = len(COLOURS)
+WIDTH_IN = 7.0
 
 
 def draw_places(events: pd.DataFrame, recordings: pd.DataFrame) -> Figure:
@@ -31,7 +32,7 @@ def draw_places(events: pd.DataFrame, recordings: pd.DataFrame) -> Figure:
         [f"source_{name}" for name in PLACE]
     ].isna().all(axis=None):
         raise DataError("No event of this set has source_latitude_deg and source_longitude_deg, so none can be drawn.")
-    figure, (axes,) = panel_grid(1, 1, 7.0, 6.0)
+    figure, (axes,) = panel_grid(1, 1, WIDTH_IN, _height_in(events))
     if {f"station_{name}" for name in PLACE} <= set(recordings):
         stations = recordings[[f"station_{name}" for name in PLACE]].drop_duplicates().dropna()
         axes.plot(
@@ -50,3 +51,10 @@ def draw_places(events: pd.DataFrame, recordings: pd.DataFrame) -> Figure:
     axes.set(xlabel="longitude, degrees", ylabel="latitude, degrees", aspect=1 / max(np.cos(np.radians(middle)), 0.1))
     axes.legend(fontsize=8)
     return figure
+
+
+def _height_in(events: pd.DataFrame) -> float:
+    """Height of a figure on which a degree is as long in both directions, within reason."""
+    latitudes, longitudes = (events[f"source_{name}"].dropna() for name in PLACE)
+    width = float(np.ptp(longitudes)) * np.cos(np.radians(latitudes.mean()))
+    return float(np.clip(WIDTH_IN * np.ptp(latitudes) / max(width, 1e-6), 3.5, 8.0))

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.api.answers import Answers, Picks, told_exclusions, told_rejections
+from seisvision.api.answers import Answers, Picks, told_rejections
+from seisvision.api.asking import ask_about
 from seisvision.api.picking import pick
 from seisvision.api.recordings import Asked, import_recordings, is_recordings, settings_of_training, write_arrays
 from seisvision.api.sets import OpenSet
 from seisvision.api.shown import facts_html
 from seisvision.data.sets.set_files import read_card
-from seisvision.errors import CheckpointError, ConfigurationError, DataError
-from seisvision.experiments.supervised.evaluation import predict_part
-from seisvision.experiments.waveforms.asked import ALL, ask_opened
+from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.experiments.waveforms.pickers import CHECKPOINT, open_picker
 from seisvision.experiments.waveforms.settings import cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
@@ -27,11 +26,8 @@ from seisvision.leftovers import temporary_folder
 from seisvision.outputs.picks.output import PickOutput
 from seisvision.records.checkpoint import find_checkpoint, load_checkpoint
 from seisvision.records.kinds import kind_of_config
-from seisvision.records.prediction_table import prediction_columns
-from seisvision.records.settings import EvaluateSettings, SystemSettings
 from seisvision.records.trust.contents import check_content
 from seisvision.records.trust.machine import offset_network
-from seisvision.runs.terminal import quiet_libraries
 
 log = logging.getLogger(__name__)
 
@@ -173,18 +169,21 @@ class Network:
                 path = write_arrays(
                     data, folder, sampling_rate_hz=sampling_rate_hz, components=components, onset_s=onset_s, ids=ids
                 )
-                return self._ask(path, folder, training_events, [])
+                return ask_about(self.trained, path, folder, training_events)
             if not is_recordings(data) and not isinstance(data, str | Path):
                 raise ConfigurationError(
                     f"data is a {type(data).__name__}; give a waveform set, an obspy.Stream, streams by event id "
                     "({'id': stream}), a path, or an array."
                 )
-            source = {"response": response or self._response(processing)} | ({"unit": unit} if unit else {})
+            if is_recordings(data):
+                self._check_known(inventory, events)
+            source = self._source(processing, response, unit)
             settings = settings_of_training(self.made, processing)
             asked = Asked(inventory, events, picks, associate, before_s, after_s, self._needed_s(), settings, source)
             imported = import_recordings(data, asked, folder)
             self._warn_of_unit(imported.path)
-            return self._ask(imported.path, folder, training_events, told_rejections(imported.rejections))
+            refused = told_rejections(imported.rejections)
+            return ask_about(self.trained, imported.path, folder, training_events, refused)
 
     def _of_set(self, data: Any, training_events: str) -> Answers:
         opened = data if isinstance(data, OpenSet) else None
@@ -192,41 +191,30 @@ class Network:
         data_dir = path.absolute().parent
         if not os.access(data_dir, os.W_OK):
             data_dir = Path(tempfile.gettempdir())
-        return self._ask(path, data_dir, training_events, [], opened)
+        return ask_about(self.trained, path, data_dir, training_events, opened=opened)
 
-    def _ask(
-        self,
-        path: Path,
-        data_dir: Path,
-        training_events: str,
-        refused: list[tuple[str, str, str]],
-        opened: OpenSet | None = None,
-    ) -> Answers:
-        """Ask about a set in the one way there is, that of ``evaluate.py dataset=...``."""
-        quiet_libraries()
-        system = SystemSettings(data_dir, memory_gb=self.trained.config.system.memory_gb)
-        section = cut_section(self.trained.task.view)
-        dataset = self.trained.config.dataset
-        described = {
-            "name": path.name,
-            "source": {"_target_": "seisvision.data.FolderSource", "path": str(path.absolute())},
-            "labels": dict(dataset.labels),
-            "samples": dict(dataset.samples) if dataset.samples else None,
-            section: dict(dataset.section(section) or {}),
-        }
-        settings = EvaluateSettings(str(self.path), ALL, system, training_events=training_events, dataset=described)
-        asked = ask_opened(self.trained, settings)
-        said = predict_part(asked, settings, ALL)
-        seen = asked.seen.column(next(iter(said.values())).source_ids)
-        columns = prediction_columns(said, asked.data.waveform_set.metadata, {"seen": seen} if any(seen) else {})
-        lost = [*refused, *told_exclusions(asked.data.excluded)]
-        if opened is not None and not opened.is_whole:
-            said, columns = _only(said, columns, opened)
-            lost = [one for one in lost if one[0] in opened]
-        return Answers(columns, said, lost)
+    def _source(self, processing: Any, response: str | None, unit: str | None) -> dict[str, Any]:
+        """How recordings are to be understood; what is taken as it is, is as in the training."""
+        as_stored = isinstance(processing, str)
+        known = {name: self.made.get(name) for name in ("response", "output")} if not as_stored else {}
+        unit = unit or (self.made.get("unit") if as_stored else None)
+        found = {**known, "unit": unit} | ({"response": response} if response else {})
+        return {name: value for name, value in found.items() if value}
 
-    def _response(self, processing: Any) -> str:
-        return "none" if processing == "none" else str(self.made.get("response") or "none")
+    def _check_known(self, inventory: Any, events: Any) -> None:
+        """Refuse streams of which too little is told for any of them to be cut or drawn."""
+        uses = bool(self.trained.task.view.uses_epicentre)
+        from_origin = self.window.get("reference") == "origin"
+        if events is None and (uses or from_origin):
+            why = "its windows count from the origin time" if from_origin else "it sees distances from the epicentre"
+            raise ConfigurationError(
+                f"This network needs events=...: {why}. Give an obspy.Catalog, QuakeML, CSV or a table."
+            )
+        if inventory is None and uses:
+            raise ConfigurationError(
+                "This network needs inventory=...: it sees distances from the epicentre. Give an obspy.Inventory, "
+                "StationXML or CSV."
+            )
 
     def _needed_s(self) -> tuple[float, float]:
         """How much before and after an origin is read where several events share one stream."""
@@ -330,18 +318,3 @@ class Picker(Network):
 def _is_set(data: Any) -> bool:
     """Whether a path names a waveform set and not other recordings."""
     return isinstance(data, str | Path) and any(Path(data).glob("metadata*.csv"))
-
-
-def _only(
-    said: Mapping[str, Any], columns: Mapping[str, Any], opened: OpenSet
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The answers about events that a filter keeps."""
-    first = next(iter(said.values()))
-    kept = [number for number, name in enumerate(first.source_ids) if name in opened]
-    if not kept:
-        raise DataError(
-            f"None of the {len(opened)} events can be cut as the network needs it; ask about the whole set."
-        )
-    ids = [first.sample_ids[number] for number in kept]
-    chosen = {name: [values[number] for number in kept] for name, values in columns.items()}
-    return {name: one.select(ids) for name, one in said.items()}, chosen

@@ -85,7 +85,7 @@ def _read(path: Path) -> pd.DataFrame:
     table = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
     for name, kind in NUMBERS.items():
         if name in table:
-            table[name] = pd.to_numeric(table[name].replace("", "nan")).astype(kind)
+            table[name] = pd.to_numeric(table[name], errors="coerce").astype(kind)
     if "time" in table and list(table)[: len(COLUMNS)] == list(COLUMNS):
         table["time"] = pd.to_datetime(table["time"], utc=True, format="ISO8601")
     return table

@@ -53,7 +53,7 @@ def draw_record_section(
     origin_s = float(index.origin_s[0])
     zero_s = 0.0 if np.isnan(origin_s) else origin_s
     offsets_km = index.offset_km[recorded]
-    has_place = bool(np.isfinite(offsets_km).all()) and len(np.unique(offsets_km)) == len(offsets_km)
+    has_place = bool(np.isfinite(offsets_km).all()) and len(recorded) > 0
     heights = offsets_km if has_place else np.arange(len(recorded), dtype=float)
     spread = np.ptp(heights) or 1.0
     size = TALL * 1.6 * spread / max(len(recorded) - 1, 1) if has_place else TALL

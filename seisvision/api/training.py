@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -43,8 +44,9 @@ def train(*overrides: str) -> Run:
             "This is a sweep of several runs. Give it to train.py -m, or call train for each point."
         )
     from seisvision.runs.ensure import ensure_run
+    from seisvision.runs.terminal import quietly
 
-    with _script_left_alone():
+    with _script_left_alone(), quietly():
         return open_run(ensure_run(config, list(overrides)).path)
 
 
@@ -93,8 +95,6 @@ def compare(
     Raises:
         DataError: none of them can be compared; the message says why.
     """
-    import io
-
     import pandas as pd
 
     from seisvision.files import write_text

@@ -39,6 +39,8 @@ last_words: list[Callable[[], object]] = []
 """What is still done where it was asked a second time, and leaves at once."""
 Result = TypeVar("Result")
 
+LIGHTNING = r"pytorch_lightning|lightning_fabric|torch"
+"""Modules that advise on worker counts and the lengths of loaders."""
 QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb", "matplotlib", "h5py")
 
 
@@ -62,7 +64,7 @@ def set_up_logging() -> None:
     warnings.formatwarning = _format_warning
     if not sys.warnoptions:
         # Lightning advises on worker counts and dataloader lengths; what matters is said by our own messages.
-        warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch")
+        warnings.filterwarnings("ignore", module=LIGHTNING)
 
 
 def _format_warning(*said: Any, _formatted: Callable[..., str] = warnings.formatwarning, **more: Any) -> str:
@@ -74,6 +76,15 @@ def quiet_libraries() -> None:
     """Keep libraries to their errors; to be repeated once they are imported, for they set levels of their own."""
     for name in QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keep libraries to their errors in this block, in a program that is not ours."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=LIGHTNING)
+        quiet_libraries()
+        yield
 
 
 @contextlib.contextmanager
