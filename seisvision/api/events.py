@@ -89,10 +89,11 @@ class Event:
         return draw_record_section(self._set, self._rows, self.id, component, band_hz)
 
     def __repr__(self) -> str:
-        told = [f"{name} {said}" for name, said in self._facts().items() if name != "recordings"]
+        told = [f"{name} {said}" for name, said in self.facts().items() if name != "recordings"]
         return f"Event {self.id}: {len(self._rows)} recordings" + "".join(f", {one}" for one in told)
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
+        """What is known of it, by words for people."""
         known = {
             words: self.about[column]
             for column, words in SHOWN.items()
@@ -101,4 +102,4 @@ class Event:
         return {"recordings": len(self._rows), **known}
 
     def _repr_html_(self) -> str:
-        return facts_html(f"Event {self.id}", self._facts())
+        return facts_html(f"Event {self.id}", self.facts())

@@ -99,9 +99,10 @@ class Network:
 
     @property
     def window(self) -> dict[str, Any]:
-        """What it sees: ``reference``, ``start_s`` after it, ``length_s``, and ``sampling_rate_hz`` (None: any)."""
+        """What it sees: ``reference``, ``start_s`` after it, ``length_s``; ``sampling_rate_hz``, None if not known."""
         cut = self.trained.config.dataset.section(cut_section(self.trained.task.view)) or {}
-        return {**cut.get("window", {}), "sampling_rate_hz": cut.get("sampling_rate_hz")}
+        rate_hz = cut.get("sampling_rate_hz") or self.made.get("sampling_rate_hz")
+        return {**cut.get("window", {}), "sampling_rate_hz": rate_hz}
 
     @property
     def made(self) -> dict[str, Any]:
@@ -252,6 +253,7 @@ class Network:
             "view": str(self.trained.config.view.get("_target_", "")).rpartition(".")[2],
             "asked about": f"one {self.unit} a sample",
             "says": "; ".join(said),
+            "rate": f"{window['sampling_rate_hz']:g} Hz" if window["sampling_rate_hz"] else "not known",
             "window": f"{window.get('length_s', 0):g} s from {window.get('start_s', 0):g} s after the "
             f"{window.get('reference', 'start')}",
         }

@@ -42,7 +42,7 @@ def stream() -> obspy.Stream:
         header = {"network": "XX", "station": "AAA", "channel": f"HH{letter}", "sampling_rate": RATE_HZ}
         trace = obspy.Trace(np.array(samples, dtype=float), {**header, "starttime": obspy.UTCDateTime(ns=DAY_NS)})
         found.append(trace)
-    found[2].data = np.round(found[2].data * 1000).astype(np.int64)
+    found[2].data = np.round(found[2].data).astype(np.int64)
     found[1].data = np.ma.masked_array(found[1].data, mask=np.arange(12000) // 1000 == 9)
     return found
 

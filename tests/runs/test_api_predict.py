@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import numpy as np
 import obspy
 import pandas as pd
 import pytest
+import safetensors.torch
+import torch
 from hydra import compose, initialize_config_dir
 from tiny_runs import ROOT, SMALL, TINY, tiny_config
 
@@ -18,6 +22,7 @@ from seisvision.api.runs import Run
 from seisvision.cli import main
 from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.errors import CheckpointError, ConfigurationError, DataError
+from seisvision.experiments.supervised.exporting import export_network
 from seisvision.runs.ensure import ensure_run
 
 MATCH = "source_type_probability_"
@@ -169,7 +174,7 @@ def test_what_does_not_fit_is_refused_in_words(run: Run, network: Network, tmp_p
 
 
 def test_what_a_network_learnt_from_is_known_to_it(network: Network) -> None:
-    assert network.made == {"unit": "m/s"}
+    assert network.made == {"unit": "m/s", "sampling_rate_hz": 2.0}
     assert network.window["length_s"] == 1200
     assert network.outputs["source_type"]["class_names"] == ["tectonic", "glacial"]
     assert "1200 s from 0 s after the origin" in repr(network)
@@ -221,3 +226,41 @@ def test_runs_are_trained_and_compared_by_the_words_of_the_command(run: Run, dat
         sv.train("sweep=seeds")
     with pytest.raises(ConfigurationError, match="Hydra's own"):
         sv.train("hydra.run.dir=/")
+
+
+def test_the_command_writes_what_evaluate_writes(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened, out = run.open_set(), tmp_path / "told.csv"
+    assert main(["predict", str(run.path), str(opened.path), "--out", str(out), "--training-events", "keep"]) == 0
+    labels = "dataset.labels.source_type={tectonic:[tectonic],glacial:[glacial]}"
+    assert out.read_bytes() == evaluated(run, opened.path, tmp_path, labels, "training_events=keep").read_bytes()
+    assert capsys.readouterr().out.split("\n")[0] == f"{len(opened)} answers, 0 refused"
+    assert (tmp_path / "told.refused.csv").read_text().startswith("source_id,what,reason")
+    mine = tmp_path / "mine.csv"
+    mine.write_text("my,own\n")
+    assert main(["predict", str(run.path), str(opened.path), "--out", str(mine)]) == 2
+    assert mine.read_text() == "my,own\n"
+
+
+def test_exported_networks_say_what_the_network_says(
+    run: Run, network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that has torch, or safetensors, and nothing of this package."""
+    assert main(["export", str(run.path), "--to", "torchscript", "--out", str(tmp_path / "net")]) == 0
+    described = {"seisvision.json": b""}
+    exported = torch.jit.load(str(tmp_path / "net.pt"), _extra_files=described)
+    about = json.loads(described["seisvision.json"])
+    assert about["input"] == {"name": "picture", "shape": ["batch", 3, 32, 32]}
+    pictures = torch.rand(5, 3, 32, 32)
+    task = network.trained.task
+    with torch.no_grad():
+        (said,), (output,) = exported(pictures), task.outputs
+        torch.testing.assert_close(said, output.decode(output(task.model(pictures))), rtol=1e-5, atol=1e-6)
+    card = (tmp_path / "net.md").read_text()
+    assert "tectonic" in card and "1200 s" in card and "accuracy" in card and "unit m/s" in card
+    assert main(["export", str(run.path), "--to", "safetensors", "--out", str(tmp_path / "net")]) == 0
+    weights = safetensors.torch.load_file(tmp_path / "net.safetensors")
+    assert weights.keys() == task.state_dict().keys()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ConfigurationError, match="pip install onnx onnxscript onnxruntime"):
+        export_network(run.path, "onnx", tmp_path / "net")
+    assert not (tmp_path / "net.onnx").exists()

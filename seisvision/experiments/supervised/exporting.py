@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import warnings
@@ -93,8 +95,10 @@ def export_network(path: Path, to: str, out: Path, sampling_rate_hz: float | Non
     about = _about(trained, network, example)
     if to == "safetensors":
         difference = _write_safetensors(task, file, about)
+    elif to == "torchscript":
+        difference = _write_torchscript(network, example, file, about)
     else:
-        difference = {"torchscript": _write_torchscript, "onnx": _write_onnx}[to](network, example, file, about)
+        network, about, difference = _export_onnx(trained, network, example, file)
     write_text(card, model_card(trained, path, about, to, difference))
     return file, card
 
@@ -104,7 +108,8 @@ def _with_view(trained: TrainedNetwork, rate_hz: float | None) -> tuple[Exported
     task, view = trained.task, trained.task.view
     cut = trained.config.dataset.section(cut_section(view)) or {}
     known = [float(output.rate_hz) for output in task.outputs if isinstance(output, PickOutput)]
-    rate_hz = rate_hz or cut.get("sampling_rate_hz") or (known[0] if known and known[0] > 0 else None)
+    learnt = (trained.content.get("recordings") or {}).get("sampling_rate_hz")
+    rate_hz = rate_hz or cut.get("sampling_rate_hz") or learnt or (known[0] if known and known[0] > 0 else None)
     generator = torch.Generator().manual_seed(0)
     if view.unit == "trace" and not view.uses_origin and rate_hz:
         length = round(float(cut["window"]["length_s"]) * float(rate_hz))
@@ -119,8 +124,13 @@ def _with_view(trained: TrainedNetwork, rate_hz: float | None) -> tuple[Exported
             return network, waveform
     elif view.unit == "trace" and not rate_hz:
         log.warning("The sampling rate of the training is not stored: give --rate HZ for a network of waveforms.")
-    network = ExportedNetwork(task, PICTURE, 0.0).eval()
-    return network, torch.randn(2, *view.image_shape, generator=generator)
+    return _of_pictures(trained)
+
+
+def _of_pictures(trained: TrainedNetwork) -> tuple[ExportedNetwork, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    network = ExportedNetwork(trained.task, PICTURE, 0.0).eval()
+    return network, torch.randn(2, *trained.task.view.image_shape, generator=generator)
 
 
 def _about(trained: TrainedNetwork, network: ExportedNetwork, example: torch.Tensor) -> dict[str, Any]:
@@ -149,23 +159,63 @@ def _write_torchscript(network: ExportedNetwork, example: torch.Tensor, file: Pa
         return _compared(network, example, lambda given: again(given), file)
 
 
-def _write_onnx(network: ExportedNetwork, example: torch.Tensor, file: Path, about: Mapping[str, Any]) -> float:
+def _export_onnx(
+    trained: TrainedNetwork, network: ExportedNetwork, example: torch.Tensor, file: Path
+) -> tuple[ExportedNetwork, dict[str, Any], float]:
+    """Write as ONNX what can be said in it: with the view if possible, by the quick exporter of torch if possible.
+
+    Returns:
+        What was exported, its description, and the largest difference.
+    """
     try:
-        import onnxruntime
+        import onnx  # noqa: F401 (torch needs it)
+        import onnxruntime  # noqa: F401
     except ImportError as error:
         raise ConfigurationError(
-            "--to onnx needs two packages more, one to write the file and one to check it: pip install onnx "
-            "onnxruntime. --to torchscript and --to safetensors need none."
+            "--to onnx needs packages that write the file and check it: pip install onnx onnxscript onnxruntime. "
+            "--to torchscript and --to safetensors need none."
         ) from error
+    pictures = _of_pictures(trained)
+    tries = [(network, example, False)] if network.reads == WAVEFORM else []
+    said = ""
+    for one, given, by_graph in (*tries, (*pictures, False), (*pictures, True)):
+        about = _about(trained, one, given)
+        try:
+            difference = _write_onnx(one, given, file, about, by_graph)
+        except Exception as error:  # torch and onnxruntime raise whatever their many parts raise
+            said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            log.info("ONNX of %s: %s", one.reads, said)
+        else:
+            if one.reads != network.reads:
+                log.warning("ONNX cannot say what the view does; the network is exported for the pictures it draws.")
+            return one, about, difference
+    raise ConfigurationError(f"ONNX cannot say what this network does ({said}). Try --to torchscript.")
+
+
+def _write_onnx(
+    network: ExportedNetwork, example: torch.Tensor, file: Path, about: Mapping[str, Any], by_graph: bool
+) -> float:
+    import onnxruntime
+
     names = [str(one["name"]) for one in about["outputs"]]
     with whole_file(file) as partial:
-        with torch.no_grad(), warnings.catch_warnings():
+        # The exporters print all that they were about where they fail.
+        with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            torch.onnx.export(
-                network, (example,), str(partial), input_names=[network.reads], output_names=names, dynamo=False,
-                dynamic_axes={name: {0: "batch"} for name in (network.reads, *names)}, opset_version=17,
-            )  # fmt: skip
-        session = onnxruntime.InferenceSession(str(partial), providers=["CPUExecutionProvider"])
+            if by_graph:
+                sizes = ({0: torch.export.Dim("batch")},)
+                program = torch.onnx.export(
+                    network, (example,), input_names=[network.reads], output_names=names, dynamo=True,
+                    dynamic_shapes=sizes, verbose=False,
+                )  # fmt: skip
+                assert program is not None
+                program.save(str(partial))
+            else:
+                torch.onnx.export(
+                    network, (example,), str(partial), input_names=[network.reads], output_names=names, dynamo=False,
+                    dynamic_axes={name: {0: "batch"} for name in (network.reads, *names)}, opset_version=17,
+                )  # fmt: skip
+        session = onnxruntime.InferenceSession(partial.read_bytes(), providers=["CPUExecutionProvider"])
 
         def ask(given: torch.Tensor) -> list[torch.Tensor]:
             return [torch.from_numpy(one) for one in session.run(None, {network.reads: given.numpy()})]
@@ -179,9 +229,18 @@ def _write_safetensors(task: nn.Module, file: Path, about: Mapping[str, Any]) ->
     with whole_file(file) as partial:
         save_file(weights, str(partial), {"seisvision": json.dumps(about)})
         again = load_file(str(partial))
-    if again.keys() != weights.keys() or not all(torch.equal(weights[name], again[name]) for name in weights):
+    if again.keys() != weights.keys() or not all(_same(weights[name], again[name]) for name in weights):
         raise ConfigurationError(f"{file} does not hold the weights that were written to it; the disk may be at fault.")
     return 0.0
+
+
+def _same(mine: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors hold the same, NaN where a setting was left open."""
+    return (
+        mine.shape == other.shape
+        and torch.equal(mine.isnan(), other.isnan())
+        and torch.equal(mine.nan_to_num(), other.nan_to_num())
+    )
 
 
 def _compared(network: ExportedNetwork, example: torch.Tensor, ask: Callable[[torch.Tensor], Any], file: Path) -> float:

@@ -128,7 +128,10 @@ class WaveformExperiment(Experiment):
             "split_unit": data.split.unit,
             "split_hash": data.split.hash,
             "known_events": known.to_tensors(),
-            "recordings": how_made(data.waveform_set.card),
+            "recordings": {
+                **how_made(data.waveform_set.card),
+                "sampling_rate_hz": float(data.parts["train"].sampling_rate_hz),
+            },
             **({"derived": data.derived} if data.derived else {}),
         }
 
