@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.records.prediction_table import prediction_columns
 from seisvision.records.settings import EvaluateSettings, SystemSettings
 from seisvision.runs.terminal import quietly
+
+log = logging.getLogger(__name__)
 
 BLANK = "nothing of it can be drawn: its recordings are dead, or the distances of its stations are not known"
 
@@ -73,12 +76,19 @@ def ask_about(
 def _settings(trained: TrainedNetwork, path: Path, data_dir: Path, training_events: str) -> EvaluateSettings:
     """What ``evaluate.py`` would be given; the classes are those of the training, where the set has any."""
     dataset, section = trained.config.dataset, cut_section(trained.task.view)
+    rate_hz = trained.sampling_rate_hz
+    if rate_hz is None:
+        log.warning("The checkpoint does not say at which rate it was trained: recordings keep their own.")
+    # Noise before the onset is cut to learn from, and nobody asks about it.
+    cut = {**(dataset.section(section) or {}), "sampling_rate_hz": rate_hz, "noise": None}
+    if section == "samples":
+        del cut["noise"]
     described: dict[str, Any] = {
         "name": path.name,
         "source": {"_target_": "seisvision.data.FolderSource", "path": str(path.absolute())},
         "labels": dict(dataset.labels),
         "samples": dict(dataset.samples) if dataset.samples else None,
-        section: dict(dataset.section(section) or {}),
+        section: cut,
     }
     system = SystemSettings(data_dir, memory_gb=trained.config.system.memory_gb)
     return EvaluateSettings(str(trained.path), ALL, system, training_events=training_events, dataset=described)

@@ -101,8 +101,7 @@ class Network:
     def window(self) -> dict[str, Any]:
         """What it sees: ``reference``, ``start_s`` after it, ``length_s``; ``sampling_rate_hz``, None if not known."""
         cut = self.trained.config.dataset.section(cut_section(self.trained.task.view)) or {}
-        rate_hz = cut.get("sampling_rate_hz") or self.made.get("sampling_rate_hz")
-        return {**cut.get("window", {}), "sampling_rate_hz": rate_hz}
+        return {**cut.get("window", {}), "sampling_rate_hz": self.trained.sampling_rate_hz}
 
     @property
     def made(self) -> dict[str, Any]:

@@ -176,6 +176,9 @@ def test_what_does_not_fit_is_refused_in_words(run: Run, network: Network, tmp_p
 def test_what_a_network_learnt_from_is_known_to_it(network: Network) -> None:
     assert network.made == {"unit": "m/s", "sampling_rate_hz": 2.0}
     assert network.window["length_s"] == 1200
+    # The data set says null, the rate of the set; other recordings are brought to it.
+    assert network.trained.config.dataset.samples["sampling_rate_hz"] is None
+    assert network.window["sampling_rate_hz"] == 2.0
     assert network.outputs["source_type"]["class_names"] == ["tectonic", "glacial"]
     assert "1200 s from 0 s after the origin" in repr(network)
     assert "source_type (tectonic, glacial)" in network._repr_html_()

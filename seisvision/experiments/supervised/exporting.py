@@ -107,9 +107,7 @@ def _with_view(trained: TrainedNetwork, rate_hz: float | None) -> tuple[Exported
     """The network with its view inside where that takes waveforms of single stations, and an input for it."""
     task, view = trained.task, trained.task.view
     cut = trained.config.dataset.section(cut_section(view)) or {}
-    known = [float(output.rate_hz) for output in task.outputs if isinstance(output, PickOutput)]
-    learnt = (trained.content.get("recordings") or {}).get("sampling_rate_hz")
-    rate_hz = rate_hz or cut.get("sampling_rate_hz") or learnt or (known[0] if known and known[0] > 0 else None)
+    rate_hz = rate_hz or trained.sampling_rate_hz
     generator = torch.Generator().manual_seed(0)
     if view.unit == "trace" and not view.uses_origin and rate_hz:
         length = round(float(cut["window"]["length_s"]) * float(rate_hz))
