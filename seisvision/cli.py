@@ -31,7 +31,7 @@ COMMANDS = {
     ("sweep", "best"): ("seisvision.commands.runs.sweep_best", "print the settings of the best point"),
     ("sweep", "wandb"): ("seisvision.commands.runs.sweep_wandb", "write a sweep file for the agent of W&B"),
     ("tune",): ("seisvision.commands.tune", "find a learning rate or a batch size"),
-    ("predict",): ("seisvision.commands.predict", "ask a trained network about recordings"),
+    ("predict",): ("seisvision.commands.runs.predict", "ask a trained network about recordings"),
     ("explain",): ("seisvision.commands.explain", "draw what the network of a run looked at"),
     ("export",): ("seisvision.commands.export", "write a network for another program, and its card"),
     ("compare",): ("seisvision.commands.compare", "compare runs in one report"),

@@ -56,7 +56,7 @@ def draw_record_section(
     has_place = bool(np.isfinite(offsets_km).all()) and len(recorded) > 0
     heights = offsets_km if has_place else np.arange(len(recorded), dtype=float)
     spread = np.ptp(heights) or 1.0
-    size = TALL * 1.6 * spread / max(len(recorded) - 1, 1) if has_place else TALL
+    size = TALL * spread / max(len(recorded) - 1, 1) if has_place else TALL
     height_in = float(np.clip(0.28 * len(recorded) + 1.5, LEAST_HEIGHT_IN, MOST_HEIGHT_IN))
     figure, (axes,) = panel_grid(1, 1, WIDTH_IN, height_in)
     metadata = waveform_set.metadata

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -267,3 +268,35 @@ def test_exported_networks_say_what_the_network_says(
     with pytest.raises(ConfigurationError, match="pip install onnx onnxscript onnxruntime"):
         export_network(run.path, "onnx", tmp_path / "net")
     assert not (tmp_path / "net.onnx").exists()
+
+
+def test_a_run_is_repeated_with_the_same_numbers(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The copy lies elsewhere; a stored number that was changed is told."""
+    words = ["rerun", str(run.path), "--runs-dir", str(tmp_path)]
+    assert main(words) == 0
+    *_, said, folder = capsys.readouterr().out.strip().splitlines()
+    assert said == "no measures differ" and Path(folder).is_relative_to(tmp_path)
+    changed = tmp_path / "changed" / run.id
+    shutil.copytree(run.path, changed)
+    text = changed.joinpath("metrics.json").read_text()
+    accuracy = run.metrics["val"]["source_type"]["accuracy"]["value"]
+    changed.joinpath("metrics.json").write_text(text.replace(f'"value": {accuracy}', '"value": 0.125', 1))
+    assert main(["rerun", str(changed), "--runs-dir", str(tmp_path / "again")]) == 1
+    assert "val.source_type.accuracy.value: 0.125, now" in capsys.readouterr().out
+
+
+def test_an_event_is_drawn_by_a_command(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = str(run.open_set().path), tmp_path / "event.png"
+    assert main(["data", "show", path, "2", "--out", str(out), "--band", "0.02", "0.1"]) == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert "synthetic-000002" in capsys.readouterr().out
+    assert main(["data", "show", path, "999", "--out", str(out)]) == 2
+    assert main(["data", "show", path, "synthetic-2", "--out", str(out)]) == 1
+
+
+def test_scripts_get_json_and_nobody_an_error_for_asking_nothing(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "status", str(run.path), "--json"]) == 0
+    (state,) = json.loads(capsys.readouterr().out)
+    assert state["state"] == "finished" and state["run"] == str(run.path) and state["max_epochs"] == 1
+    assert main([]) == 0
+    assert "predict" in capsys.readouterr().out
