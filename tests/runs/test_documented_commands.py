@@ -16,7 +16,9 @@ from seisvision.cli import build_parser
 from seisvision.records.quoting import quoted_paths
 from seisvision.sweeps.plan import read_plan
 
-COMMAND = re.compile(r"(?:python (?P<program>train|evaluate)\.py|seisvision(?= [a-z])) ?(?P<words>.*)", re.DOTALL)
+COMMAND = re.compile(
+    r"(?:python (?P<program>train|evaluate)\.py|(?<!import )seisvision(?= [a-z])) ?(?P<words>.*)", re.DOTALL
+)
 EXPLAINED = re.compile(r"\s{2,}\S.*$|\s+#\s.*$")
 """What stands behind a command in its line."""
 STANDS_FOR = {"<run id>": "0c3f9a1b2d", "<sweep id>": "79e57ec2c0", "dataset=my_set": "dataset=folder"}
