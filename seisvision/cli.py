@@ -18,6 +18,7 @@ COMMANDS = {
     ("data", "synth"): ("seisvision.commands.data_synth", "make a physics-based waveform set"),
     ("data", "import"): ("seisvision.commands.data_import", "turn recordings into a waveform set"),
     ("data", "merge"): ("seisvision.commands.data_merge", "join the shards of a large import"),
+    ("data", "show"): ("seisvision.commands.data_show", "draw one event of a waveform set"),
     ("data", "card"): ("seisvision.commands.data_card", "print what is known of a waveform set"),
     ("data", "audit"): ("seisvision.commands.data_audit", "look a waveform set over before training on it"),
     ("data", "fetch"): ("seisvision.commands.data_fetch", "ask data centres for recordings of events"),
@@ -30,10 +31,12 @@ COMMANDS = {
     ("sweep", "best"): ("seisvision.commands.runs.sweep_best", "print the settings of the best point"),
     ("sweep", "wandb"): ("seisvision.commands.runs.sweep_wandb", "write a sweep file for the agent of W&B"),
     ("tune",): ("seisvision.commands.tune", "find a learning rate or a batch size"),
+    ("predict",): ("seisvision.commands.runs.predict", "ask a trained network about recordings"),
     ("explain",): ("seisvision.commands.explain", "draw what the network of a run looked at"),
     ("shift",): ("seisvision.commands.shift", "see who still covers where the world is another"),
-    ("export",): ("seisvision.commands.export", "write a network that picks for another program"),
+    ("export",): ("seisvision.commands.export", "write a network for another program, and its card"),
     ("compare",): ("seisvision.commands.compare", "compare runs in one report"),
+    ("rerun",): ("seisvision.commands.runs.rerun", "do a stored run again and say whether its numbers agree"),
     ("review", "make"): ("seisvision.commands.reviews.make", "rank the labels of folds and make a queue of them"),
     ("review", "serve"): ("seisvision.commands.reviews.serve", "decide on labels in a page of this machine"),
     ("review", "page"): ("seisvision.commands.reviews.page", "write a queue as one page without a server"),
@@ -70,7 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         module = importlib.import_module(module_name)
         command = commands[tuple(group)].add_parser(name, help=summary, description=module.__doc__)
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(command=module.run)
     return parser
 
 
@@ -78,10 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 finished, 1 failed, 2 bad usage, 70 a fault of seisvision, 130 interrupted."""
     from seisvision.runs.terminal import INTERRUPTED, output_done, set_up_logging, tell_error
 
-    parsed = build_parser().parse_args(arguments)
+    parser, words = build_parser(), sys.argv[1:] if arguments is None else list(arguments)
+    if not words:
+        parser.print_help()
+        return 0
+    parsed = parser.parse_args(words)
     set_up_logging()
     try:
-        return output_done(parsed.run(parsed))
+        return output_done(parsed.command(parsed))
     except KeyboardInterrupt:
         log.error("Interrupted. Nothing half-written was left behind.")
         return INTERRUPTED

@@ -40,10 +40,24 @@ def write_predictions(
     Raises:
         DataError: the samples are rows of a table, and it is not given or another one.
     """
+    write_columns(path, prediction_columns(predictions, metadata, marks))
+
+
+def prediction_columns(
+    predictions: Mapping[str, Predictions],
+    metadata: pd.DataFrame | None = None,
+    marks: Mapping[str, Sequence[Any]] | None = None,
+) -> dict[str, Any]:
+    """Columns of the table that :func:`write_predictions` writes, and which says what is asked."""
     columns = sample_columns(next(iter(predictions.values())).ids, metadata) | dict(marks or {})
     for name, said in predictions.items():
         told = said.columns() | {column: values.tolist() for column, values in said.apart.items()}
         columns |= {f"{name}_{column}": values for column, values in told.items()}
+    return columns
+
+
+def write_columns(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write what :func:`prediction_columns` gave."""
     text = io.StringIO()
     writer = spreadsheets.Writer(text)
     writer.writerow(columns)

@@ -8,23 +8,23 @@ import functools
 import gc
 import logging
 import os
-import re
 import signal
 import sys
 import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError, did_you_mean
+from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError
 from seisvision.files import disk_fault, full_disk
 from seisvision.plain_text import is_unread, leave_unread, say, shown
-from seisvision.records.quoting import explain_grammar, quoted_paths
+from seisvision.records.quoting import quoted_paths
 from seisvision.records.trust.composing import guard_composition, refuse_rerun
+from seisvision.runs.hydra_errors import explain_hydra
 from seisvision.runs.ranks import current_place
 from seisvision.secrets_kept import refuse_secret_words
 
@@ -39,6 +39,8 @@ last_words: list[Callable[[], object]] = []
 """What is still done where it was asked a second time, and leaves at once."""
 Result = TypeVar("Result")
 
+LIGHTNING = r"pytorch_lightning|lightning_fabric|torch"
+"""Modules that advise on worker counts and the lengths of loaders."""
 QUIET_LIBRARIES = ("pytorch_lightning", "lightning_fabric", "lightning", "wandb", "matplotlib", "h5py")
 
 
@@ -62,7 +64,7 @@ def set_up_logging() -> None:
     warnings.formatwarning = _format_warning
     if not sys.warnoptions:
         # Lightning advises on worker counts and dataloader lengths; what matters is said by our own messages.
-        warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch")
+        warnings.filterwarnings("ignore", module=LIGHTNING)
 
 
 def _format_warning(*said: Any, _formatted: Callable[..., str] = warnings.formatwarning, **more: Any) -> str:
@@ -74,6 +76,15 @@ def quiet_libraries() -> None:
     """Keep libraries to their errors; to be repeated once they are imported, for they set levels of their own."""
     for name in QUIET_LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keep libraries to their errors in this block, in a program that is not ours."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=LIGHTNING)
+        quiet_libraries()
+        yield
 
 
 @contextlib.contextmanager
@@ -248,7 +259,8 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     if full is not None:
         log.error("Error: %s", full)
         return DiskFullError.exit_code
-    message = _explain_hydra(error, config_name)
+    conf = Path(sys.argv[0]).resolve().parent / "conf"
+    message = explain_hydra(error, config_name, conf, sys.argv[1:])
     if message is None and isinstance(error, OSError):
         message = _explain_folder(error)
     if message is None and isinstance(error, MemoryError):
@@ -317,74 +329,3 @@ def _explain_folder(error: OSError) -> str | None:
         f"{error.filename} cannot be read or written ({error.strerror}). Name folders that allow it: --out, "
         "system.runs_dir or system.data_dir."
     )
-
-
-def _explain_hydra(error: Exception, config_name: str) -> str | None:
-    """Say what is wrong with a command line that Hydra cannot compose; None for other errors."""
-    from hydra.errors import (
-        ConfigCompositionException,
-        HydraException,
-        MissingConfigException,
-        OverrideParseException,
-    )
-    from omegaconf.errors import OmegaConfBaseException
-
-    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
-        group, _, choice = error.missing_cfg_file.rpartition("/")
-        # What begins with _ is a part of others.
-        options = [option for option in error.options if not option.startswith("_")]
-        return f"{group}={choice} does not exist. {did_you_mean(choice, options)}"
-    if isinstance(error, OverrideParseException):
-        return explain_grammar(error.override, str(error))
-    if isinstance(error, ConfigCompositionException):
-        return _explain_override(error, config_name)
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
-    return None
-
-
-def _explain_override(error: Exception, config_name: str) -> str:
-    """Suggest the key that was probably meant."""
-    from seisvision.records.configuration import MOVED, OUTPUTS_BY_NAME, moved
-
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    key = re.match(r"Could not override '(.+)'", lines[0])
-    if key is None:
-        said = " ".join(line for line in lines if not line.startswith(("See ", "Set the environment")))
-        return f"{said}. {OUTPUTS_BY_NAME}" if "task.outputs=" in said or "with ListConfig" in said else said
-    if key[1] in MOVED:
-        return moved(key[1])
-    node, parents = _composed_without(key[1], config_name), []
-    for name in key[1].split("."):
-        if not isinstance(node, Mapping) or name not in node:
-            break
-        node = node[name]
-        parents.append(name)
-    else:
-        return _explain_mapping(key[1], node)
-    where = f"'{'.'.join(parents)}'" if parents else "the configuration"
-    allowed = [str(choice) for choice in node] if isinstance(node, Mapping) else []
-    return f"'{key[1]}' is not a setting: there is no '{name}' in {where}. {did_you_mean(name, allowed)}"
-
-
-def _explain_mapping(key: str, node: Any) -> str:
-    """Say how a mapping that is there already is given other keys: Hydra lets braces change values alone."""
-    held = f"holds {', '.join(map(str, node))}" if isinstance(node, Mapping) else f"is {node}"
-    return (
-        f"'{key}' {held}, and what is given for it would add other keys. To put another mapping in its place, give "
-        f"'~{key}' and '+{key}={{...}}'; to add keys, '+{key}.NAME=VALUE'."
-    )
-
-
-def _composed_without(key: str, config_name: str) -> Any:
-    """The configuration that the rest of the command line composes; empty where that fails as well."""
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith(("-", f"{key}="))]
-    GlobalHydra.instance().clear()
-    try:
-        with initialize_config_dir(str(Path(sys.argv[0]).resolve().parent / "conf"), version_base="1.3"):
-            return compose(config_name, overrides=overrides)
-    except Exception:
-        return {}

@@ -164,6 +164,19 @@ def status_table(states: Sequence[PointState]) -> str:
     return "\n".join([render_table(head, rows, "text"), "", f"{len(states)} points: {summary}", *errors])
 
 
+def status_list(states: Sequence[PointState]) -> list[dict[str, Any]]:
+    """The same for programs: plain values, the run as the path of its folder."""
+    kept = ("number", "state", "overrides", "epoch", "max_epochs", "seconds", "host", "error", "monitor")
+    return [
+        {
+            **{name: getattr(state, name) for name in kept},
+            "objective": state.objective if is_number(state.objective) else None,
+            "run": None if state.folder is None else str(state.folder.path),
+        }
+        for state in states
+    ]
+
+
 def _status_row(state: PointState, shared: set[str]) -> list[str]:
     epochs = f"{state.epoch}/{state.max_epochs}" if state.max_epochs else str(state.epoch)
     return [

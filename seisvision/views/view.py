@@ -27,6 +27,8 @@ class View(nn.Module):
     uses_origin: bool = False
     """Whether it draws from the origin time; outputs that must be found without it refuse such a view. Sections that
     place traces by offset draw from the epicentre alone."""
+    uses_epicentre: bool = False
+    """Whether a trace whose distance or direction is not known is drawn nowhere."""
     noise_range_db: tuple[float, float] | None = None
     """Decibels above noise that 0 and 1 of the picture stand for; None where its values mean something else."""
     out_channels: int

@@ -16,7 +16,9 @@ from seisvision.cli import build_parser
 from seisvision.records.quoting import quoted_paths
 from seisvision.sweeps.plan import read_plan
 
-COMMAND = re.compile(r"(?:python (?P<program>train|evaluate)\.py|seisvision(?= [a-z])) ?(?P<words>.*)", re.DOTALL)
+COMMAND = re.compile(
+    r"(?:python (?P<program>train|evaluate)\.py|(?<!import )seisvision(?= [a-z])) ?(?P<words>.*)", re.DOTALL
+)
 EXPLAINED = re.compile(r"\s{2,}\S.*$|\s+#\s.*$")
 """What stands behind a command in its line."""
 STANDS_FOR = {"<run id>": "0c3f9a1b2d", "<sweep id>": "79e57ec2c0", "dataset=my_set": "dataset=folder"}
@@ -122,18 +124,15 @@ def test_a_deletion_and_what_takes_its_place_both_reach_the_points_of_a_sweep() 
     assert read_plan(words, {}).fixed == words[:2]
 
 
-def test_what_braces_cannot_add_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
+def test_what_braces_cannot_add_is_told() -> None:
     from hydra.errors import ConfigCompositionException
 
-    from seisvision.runs.terminal import _explain_hydra
+    from seisvision.runs.hydra_errors import explain_hydra
 
     words = ["dataset=mt_baker", "dataset.labels.source_type={quake: [earthquake]}"]
-    monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py"), *words])
     with pytest.raises(ConfigCompositionException) as refused:
         compose("train", overrides=words)
-    said = _explain_hydra(refused.value, "train")
+    said = explain_hydra(refused.value, "train", ROOT / "conf", words)
     assert said is not None and "is not a setting" not in said
     assert "'dataset.labels.source_type' holds earthquake, low_frequency" in said
     assert "'~dataset.labels.source_type' and '+dataset.labels.source_type={...}'" in said

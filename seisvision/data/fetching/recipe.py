@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ class FetchRecipe:
 
     def fingerprint(self) -> str:
         """Short hash of what is asked for and made of it, with the content of the files named."""
-        content = asdict(self)
+        content = importing.content_of(self)
         del content["requests"]
         files = [group.file for group in self.events] + [self.stations.file]
         content["files"] = [hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else None for file in files]

@@ -61,6 +61,7 @@ class EventFiles:
         picks: what was picked of the event, except in a file of its own.
         reading: how the files are to be understood.
         record: name of the event in the headers of its traces, where a file holds the traces of many; else empty.
+        held: pieces of recordings that are in memory, beside those in files.
     """
 
     event_id: str
@@ -71,6 +72,7 @@ class EventFiles:
     picks: tuple[Pick, ...] = ()
     reading: Reading = field(default_factory=Reading)
     record: str = ""
+    held: tuple[Segment, ...] = ()
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from seisvision.data.importing.association import EventFiles
+from seisvision.data.importing.formats.segment import checked, cut
 from seisvision.data.importing.formats.waveform_files import Segment, read_segments
 from seisvision.data.importing.recipe import Processing, Recipe, Source
 from seisvision.data.importing.rejections import Refusal, RejectionLog
@@ -26,6 +27,8 @@ from seisvision.keys import COMPONENTS
 
 FAMILIES = ("ZNE", "Z12", "123", "Z23", "Z13", "UVW", "ABC", "XYZ", "ZRT", "ZLQT")
 """Letters that channels of one sensor have at one time; what else it has was made of these."""
+HELD = ""
+"""In place of the name of a file, of what is held in memory."""
 HORIZONTALS = "NERT12"
 """Letters that are of no use for Z where no angles are known."""
 
@@ -37,8 +40,7 @@ def read_recordings(
     segments: dict[str, list[Segment]] = {}
     file_of: dict[tuple[str, float], str] = {}
     n_read = 0
-    for path, name in files.files:
-        found, n_flawed = _sound_segments(path, name, files, log)
+    for name, found, n_flawed in _pieces(files, log):
         n_read += n_flawed
         for segment in (clean_codes(item, source.channel_codes) for item in found):
             segments.setdefault(segment.trace_id, []).append(segment)
@@ -63,6 +65,17 @@ def read_recordings(
     return recordings, n_read
 
 
+def _pieces(files: EventFiles, log: RejectionLog) -> Iterator[tuple[str, list[Segment], int]]:
+    """By file, and then of what is held in memory: name, sound pieces, and the number of channels listed as unsound."""
+    for path, name in files.files:
+        yield name, *_sound_segments(path, name, files, log)
+    if files.held:
+        span_ns = files.span_ns
+        held = [checked(segment) for segment in files.held]
+        inside = [one if one.flaw or span_ns is None else cut(one, *span_ns) for one in held]
+        yield HELD, *_without_flawed([one for one in inside if one.flaw or one.n_samples], HELD, log)
+
+
 def _sound_segments(path: Path, name: str, files: EventFiles, log: RejectionLog) -> tuple[list[Segment], int]:
     """Read one file; list what of it cannot be read or used, and return the rest and the number of channels listed."""
     losses: list[Refusal] = []
@@ -75,6 +88,11 @@ def _sound_segments(path: Path, name: str, files: EventFiles, log: RejectionLog)
         log.add(loss, file=name)
     if files.record:
         segments = [segment for segment in segments if segment.sac.get("kevnm") == files.record]
+    return _without_flawed(segments, name, log)
+
+
+def _without_flawed(segments: list[Segment], name: str, log: RejectionLog) -> tuple[list[Segment], int]:
+    """The pieces that can be used, and the number of channels that are listed because they cannot."""
     flaws = {segment.trace_id: segment.flaw for segment in segments if segment.flaw is not None}
     for trace_id, flaw in flaws.items():
         log.add(flaw, file=name, trace_id=trace_id)

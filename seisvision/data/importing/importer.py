@@ -232,10 +232,14 @@ def _station_tables(recipe: Recipe) -> list[StationTable]:
     return tables
 
 
-def associate_all(recipe: Recipe) -> list[Association]:
+def associate_all(recipe: Recipe, by: Callable[[Source], Association] = associate) -> list[Association]:
     """Give each source's files and picks to its events, and name the source cells of all events together.
 
     So the cells depend neither on the order of the sources nor on which shard imports an event.
+
+    Args:
+        recipe: whose sources are meant.
+        by: finds the recordings of the events of a source; default, among its files.
 
     Raises:
         DataError: as :func:`associate`; it names the source where there are several.
@@ -243,7 +247,7 @@ def associate_all(recipe: Recipe) -> list[Association]:
     given = []
     for source in recipe.sources:
         with _named(source, recipe):
-            given.append(give_picks(source, associate(source)))
+            given.append(give_picks(source, by(source)))
     found = tell_refused(recipe.sources, given)
     name_cells(files.event for association in found for files in association.events)
     return found

@@ -199,7 +199,7 @@ def _recorded_ns(files: EventFiles) -> tuple[int, int]:
     """First and last moment of what is read for an event; (0, 0) where nothing can be."""
     if files.span_ns is not None:
         return files.span_ns
-    spans = []
+    spans = [(segment.start_ns, segment.end_ns) for segment in files.held]
     for path, _ in files.files:
         try:
             segments = read_segments(path, headers_only=True, reading=files.reading, losses=[])

@@ -17,6 +17,8 @@ from seisvision.seeding import DEFAULT_SEED
 
 ASSOCIATIONS = ("name", "folder", "time", "sds", "sac")
 REFERENCES = ("onset", "origin", "trace")
+LATER = {"detrend": True}
+"""Settings of ``processing`` that recipes did not have at first, and what was done then."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class Processing:
         max_gap_s: longer gaps reject the recording, shorter ones are interpolated.
         taper_fraction: part of the recording tapered at either end, at most ``taper_max_s``.
         taper_max_s: longest taper.
+        detrend: take away the line of least squares, and with it the mean; false for recordings that were processed
+            before.
         water_level_db: water level of the response removal.
         normalise: ``none``, or ``trace_max`` / ``trace_rms``: divide each window by its maximum or root mean square
             (kept in column ``trace_scale``), so that the unit of the recorder cannot tell the source.
@@ -131,6 +135,7 @@ class Processing:
     max_gap_s: float = 1.0
     taper_fraction: float = 0.05
     taper_max_s: float = 2.0
+    detrend: bool = True
     water_level_db: float = 60.0
     normalise: str = "none"
 
@@ -222,6 +227,15 @@ class Recipe:
         settings = asdict(self)
         del settings["sources"]
         return settings
+
+
+def content_of(recipe: Any) -> dict[str, Any]:
+    """Plain content of a recipe to be hashed: settings that came later are left out where they change nothing."""
+    content = asdict(recipe)
+    for name, default in LATER.items():
+        if content["processing"][name] == default:
+            del content["processing"][name]
+    return content
 
 
 def load_recipe(path: str | Path, root: str | None = None, changes: list[str] | None = None) -> Recipe:

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import shutil
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from seisvision.data.importing.importer import (
     event_jobs,
     run_import,
 )
-from seisvision.data.importing.recipe import Recipe
+from seisvision.data.importing.recipe import Recipe, content_of
 from seisvision.data.importing.rejections import FILE_NAME, Rejection, write_rejections
 from seisvision.data.sets.set_files import describe_files, find_chunks, read_card, set_fingerprint
 from seisvision.data.sets.stored.hashes import content_hashes, remember
@@ -101,7 +101,7 @@ def import_shard(
 
 
 def _recipe_hash(recipe: Recipe) -> str:
-    return hashlib.sha256(json.dumps(asdict(recipe), sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content_of(recipe), sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _lacks(shard: Path) -> list[str]:

@@ -28,6 +28,29 @@ def card_lines(folder: Path) -> list[str]:
     return lines + _item("fingerprint", waveform_set.fingerprint)
 
 
+def how_made(card: Mapping[str, Any]) -> dict[str, Any]:
+    """How the recordings of a set were made, as far as its card tells, for who makes others alike.
+
+    Args:
+        card: content of ``card.json``.
+
+    Returns:
+        ``unit``; of imported sets also ``response`` (the one of all sources, or None), ``output``, and ``parameters``:
+        the sections ``processing``, ``quality`` and ``window`` of the recipe, and ``onset_band_hz``.
+    """
+    made: dict[str, Any] = {"unit": str(card.get("unit", ""))}
+    imported = card.get("import")
+    if not isinstance(imported, Mapping) or not isinstance(imported.get("parameters"), Mapping):
+        return made
+    sources = [one for one in imported.get("sources") or [] if isinstance(one, Mapping)]
+    for name in ("response", "output"):
+        said = {one.get(name) for one in sources}
+        made[name] = said.pop() if len(said) == 1 else None
+    parameters = imported["parameters"]
+    kept = ("processing", "quality", "window", "onset_band_hz")
+    return made | {"parameters": {name: parameters[name] for name in kept if parameters.get(name) is not None}}
+
+
 def _content(waveform_set: Any) -> list[str]:
     table = waveform_set.metadata
     found = [f"{len(waveform_set)} events, {len(table)} traces"]

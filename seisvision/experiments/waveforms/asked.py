@@ -115,6 +115,15 @@ def ask_network(path: Path, asked: EvaluateSettings, known: Sequence[KnownEvents
     with built_from(path):
         here = {"system": asked.record["system"]}
         trained = TrainedNetwork.open(path, lambda stored: stored | here | offset_network(stored, asked.offset_ckpt))
+        return ask_opened(trained, asked, known)
+
+
+def ask_opened(
+    trained: TrainedNetwork, asked: EvaluateSettings, known: Sequence[KnownEvents] | None = None
+) -> AskedNetwork:
+    """As :func:`ask_network`, with a network that is open already; the folders of ``asked`` count."""
+    with built_from(trained.path):
+        trained = replace(trained, config=replace(trained.config, system=asked.system))
         handling = check_handling(asked.training_events)
         if asked.dataset is None:
             return _with_own_samples(trained, asked, known, handling)

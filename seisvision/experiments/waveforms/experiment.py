@@ -14,6 +14,7 @@ from seisvision.base.share import rank_and_size
 from seisvision.base.units import unit_named
 from seisvision.data.samples.labels import tell_rare_classes
 from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.data.sets.cards import how_made
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms.beginning import begin_with
 from seisvision.experiments.waveforms.data import build_data
@@ -127,6 +128,10 @@ class WaveformExperiment(Experiment):
             "split_unit": data.split.unit,
             "split_hash": data.split.hash,
             "known_events": known.to_tensors(),
+            "recordings": {
+                **how_made(data.waveform_set.card),
+                "sampling_rate_hz": float(data.parts["train"].sampling_rate_hz),
+            },
             **({"derived": data.derived} if data.derived else {}),
         }
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.experiments.waveforms.network import build_task, build_view, network_input, taken_by_model
-from seisvision.experiments.waveforms.settings import Settings
+from seisvision.experiments.waveforms.settings import Settings, cut_section
+from seisvision.outputs.picks.output import PickOutput
 from seisvision.records.checkpoint import load_checkpoint
 from seisvision.records.trust.contents import built_from, check_content, load_weights
 from seisvision.records.trust.stored import check_weights, checked_config
+from seisvision.views.waveforms.waveform import WaveformView
 
 Adapt = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -31,6 +33,18 @@ class TrainedNetwork:
     content: dict[str, Any]
     config: Settings
     task: Any
+
+    @property
+    def sampling_rate_hz(self) -> float | None:
+        """At which rate its samples were served; None where a checkpoint of an earlier version does not say it."""
+        view = self.task.view
+        cut = self.config.dataset.section(cut_section(view)) or {}
+        learnt = cut.get("sampling_rate_hz") or (self.content.get("recordings") or {}).get("sampling_rate_hz")
+        picks = [float(output.rate_hz) for output in self.task.outputs if isinstance(output, PickOutput)]
+        if learnt or (picks and picks[0] > 0):
+            return float(learnt or picks[0])
+        # A network of waveforms has as many samples as its window.
+        return view.n_samples / float(cut["window"]["length_s"]) if isinstance(view, WaveformView) else None
 
     @classmethod
     def open(cls, path: Path, adapt: Adapt | None = None) -> TrainedNetwork:

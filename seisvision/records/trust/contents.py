@@ -38,6 +38,7 @@ CONTENT: dict[str, Any] = {
     "known_events": dict[str, Any] | None,
     "derived": dict[str, dict[str, list[float]]],
     "clustering": dict[str, Any] | None,
+    "recordings": dict[str, Any] | None,
     "epoch": int,
 }
 """Types of what stands under ``seisvision`` in a checkpoint; versions before some of it came without."""

@@ -60,6 +60,7 @@ class AzimuthSection(View):
     """
 
     uses_origin = True
+    uses_epicentre = True
 
     def __init__(
         self,

@@ -116,6 +116,8 @@ class RecordSection(View):
             for one in made
         )
         self.uses_origin = any(channel.time_range_s is not None for channel in self.channels)
+        aligned = any(channel.align is not None for channel in self.channels)
+        self.uses_epicentre = self.uses_origin or aligned or spacing == "offset"
         if not re.fullmatch(r"\w+", earth_model):
             raise ConfigurationError(
                 f"earth_model='{earth_model[:80]}' must be the plain name of a model of ObsPy, such as ak135."

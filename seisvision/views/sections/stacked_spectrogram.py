@@ -80,6 +80,7 @@ class StackedSpectrogram(View):
             raise ConfigurationError("channels=[] is not allowed; give at least one picture channel")
         self.out_channels = len(self._channels)
         self.uses_origin = any(align not in (None, ONSET) for _, align, _ in self._channels)
+        self.uses_epicentre = self.uses_origin
         self.noise_range_db = (float(range_db[0]), float(range_db[1]))
         self._settings: dict[str, Any] = {
             "height": self.height,

@@ -192,7 +192,7 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
     band = processing.band_hz
     if band is not None:
         _check_band(band, recording.rate_hz)
-    samples = _without_line(recording.samples)
+    samples = _without_line(recording.samples) if processing.detrend else recording.samples.astype(float)
     samples *= _taper(len(samples), recording.rate_hz, processing)
     if isinstance(response, float):
         samples /= response

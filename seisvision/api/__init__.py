@@ -1,0 +1,1 @@
+"""What ``import seisvision as sv`` offers: sets, runs and networks for those who write Python."""

@@ -1,0 +1,75 @@
+"""Ask a trained network about recordings, without labels and without configuration.
+
+NET is a run folder, a checkpoint or weights; DATA a waveform set, or files, folders or patterns of recordings. The
+network knows its window, classes and pictures, and recordings are processed as those that it learnt from, as far as it
+knows how. A network that picks writes its picks. PREDICTIONS.refused.csv lists what was not asked about, and why.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from seisvision.own_files import add_overwrite, check_own
+from seisvision.plain_text import say
+
+MARKS = ("source_id,", "network,")
+"""How the tables of this command begin."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``seisvision predict``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("net", type=Path, metavar="NET", help="run folder, checkpoint, or published PhaseNet weights")
+    parser.add_argument("data", metavar="DATA", help="waveform set, or a file, folder or pattern of recordings")
+    parser.add_argument("--events", metavar="FILE", help="of recordings: QuakeML or a table; sac for SAC headers")
+    parser.add_argument("--stations", metavar="FILE", help="of recordings: StationXML or a table")
+    parser.add_argument("--picks", metavar="FILE", help="of recordings: a table or QuakeML, or events; P is the onset")
+    parser.add_argument("--associate", metavar="HOW", help="how files find events: time (default), name, folder, ...")
+    parser.add_argument("--response", choices=("none", "gain", "remove"), help="default: as in the training")
+    parser.add_argument("--unit", help="of recordings whose response is not taken away (default counts)")
+    parser.add_argument("--as-they-are", action="store_true", help="recordings were processed before")
+    parser.add_argument(
+        "--training-events", choices=("mark", "leave_out", "keep"), default="mark",
+        help="what is done with events that it has seen in its training (default mark: column seen)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("predictions.csv"),
+        metavar="PREDICTIONS.csv",
+        help="table (default here)",
+    )
+    add_overwrite(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask, write both tables, and print how many answers there are and, last, the path of the table."""
+    from seisvision.errors import ConfigurationError
+    from seisvision.files import check_writable_file, write_text
+
+    if args.out.suffix != ".csv":
+        raise ConfigurationError(f"--out {args.out} is not allowed; give a name that ends with .csv.")
+    refused = args.out.with_suffix(".refused.csv")
+    check_writable_file(args.out, "--out")
+    from seisvision.api.networks import Picker, load
+
+    network = load(args.net)
+    mark = MARKS[isinstance(network, Picker)]
+    check_own({args.out: mark, refused: mark}, "--out", args.overwrite)
+    recordings = {
+        "inventory": args.stations, "events": args.events, "picks": args.picks, "associate": args.associate,
+        "response": args.response, "unit": args.unit, "processing": "none" if args.as_they_are else None,
+    }  # fmt: skip
+    given = {name: value for name, value in recordings.items() if value is not None}
+    if not isinstance(network, Picker):
+        given["training_events"] = args.training_events
+    answers = network.predict(args.data, **given)
+    answers.to_csv(args.out)
+    write_text(refused, answers.refused.to_csv(index=False))
+    say(f"{len(answers)} answers, {len(answers.refused)} refused")
+    for reason, number in answers.refused["reason"].value_counts().head(8).items():
+        say(f"  {number} x {reason}")
+    say(refused)
+    say(args.out)
+    return 0

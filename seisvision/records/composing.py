@@ -1,0 +1,43 @@
+"""Experiments composed as ``train.py`` composes them, for Python and for commands that take its words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seisvision.errors import ConfigurationError
+from seisvision.records.configuration import to_plain
+from seisvision.records.quoting import quoted_paths
+from seisvision.secrets_kept import refuse_secret_words
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+"""The folder of configuration beside the code; an installed package without its repository has none."""
+
+
+def compose_experiment(overrides: Sequence[str], config_name: str = "train") -> dict[str, Any]:
+    """The resolved configuration that the words of a command line describe.
+
+    Args:
+        overrides: such as ``model=resnet50``.
+        config_name: file in ``conf/``.
+
+    Raises:
+        ConfigurationError: ``conf/`` is not there, or a word is not allowed.
+        HydraException: a setting or choice does not exist; :mod:`seisvision.runs.terminal` tells it in plain words.
+    """
+    from hydra import compose, initialize_config_dir
+
+    if not (CONF / f"{config_name}.yaml").is_file():
+        raise ConfigurationError(
+            f"{CONF} holds no {config_name}.yaml: experiments are described by files beside the code. Install "
+            "seisvision from a clone of its repository (pip install -e .)."
+        )
+    refuse_secret_words(list(overrides))
+    for word in overrides:
+        if word.lstrip("+~").startswith("hydra"):
+            raise ConfigurationError(f"{word.partition('=')[0]} is a setting of Hydra's own; leave it to train.py.")
+        if word.startswith("-") or not ("=" in word or word.startswith("~")):
+            raise ConfigurationError(f"'{word}' is no setting; give words such as 'model=resnet50'.")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return to_plain(compose(config_name, overrides=quoted_paths(list(overrides))))
