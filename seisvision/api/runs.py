@@ -14,8 +14,7 @@ from seisvision.api.sets import OpenSet, open_set
 from seisvision.api.shown import facts_html, rows_html
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.plain_files import check_file, check_plain
-from seisvision.public import SOURCE
-from seisvision.records.configuration import instantiate
+from seisvision.records.data_source import source_of
 from seisvision.records.folder import MEASURE_AGAIN, RunFolder, read_json
 from seisvision.records.kinds import result_of
 from seisvision.records.measures import stored_measures
@@ -144,7 +143,7 @@ class Run:
         Raises:
             DataError: it is not there.
         """
-        source = instantiate(self.config["dataset"]["source"], SOURCE)
+        source = source_of(self.config["dataset"]["source"], self.config["dataset"].get("corrections"))
         return open_set(source.prepare(Path(str(self.config["system"]["data_dir"]))))
 
     def __repr__(self) -> str:
