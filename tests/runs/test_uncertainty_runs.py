@@ -82,7 +82,12 @@ def test_shifted_worlds_change_one_thing_each() -> None:
         conditions_of({"source": {"_target_": "seisvision.data.FolderSource"}}, 20, {})
 
 
-def test_a_run_says_what_it_does_not_know_and_where_events_are_from_one_station(tmp_path: Path) -> None:
+def test_a_run_says_what_it_does_not_know_and_where_events_are_from_one_station(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Figures take most of the time of so small a run, and are drawn in other tests.
+    monkeypatch.setattr("seisvision.experiments.supervised.experiment.write_report", lambda *_: None)
+    monkeypatch.setattr("seisvision.experiments.supervised.evaluation.write_evaluation_report", lambda *_: None)
     folders = [f"system.data_dir={tmp_path / 'data'}", f"system.runs_dir={tmp_path / 'runs'}"]
     config = plain_config([*TINY, *folders, "uncertainty=mc_dropout", "uncertainty.passes=3", "location=single"])
     folder = RunFolder(tmp_path / "0123456789")
