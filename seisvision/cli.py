@@ -15,13 +15,13 @@ from seisvision.plain_text import shown
 log = logging.getLogger(__name__)
 
 COMMANDS = {
-    ("data", "synth"): ("seisvision.commands.data_synth", "make a physics-based waveform set"),
-    ("data", "import"): ("seisvision.commands.data_import", "turn recordings into a waveform set"),
-    ("data", "merge"): ("seisvision.commands.data_merge", "join the shards of a large import"),
-    ("data", "show"): ("seisvision.commands.data_show", "draw one event of a waveform set"),
-    ("data", "card"): ("seisvision.commands.data_card", "print what is known of a waveform set"),
-    ("data", "audit"): ("seisvision.commands.data_audit", "look a waveform set over before training on it"),
-    ("data", "fetch"): ("seisvision.commands.data_fetch", "ask data centres for recordings of events"),
+    ("data", "synth"): ("seisvision.commands.sets.data_synth", "make a physics-based waveform set"),
+    ("data", "import"): ("seisvision.commands.sets.data_import", "turn recordings into a waveform set"),
+    ("data", "merge"): ("seisvision.commands.sets.data_merge", "join the shards of a large import"),
+    ("data", "show"): ("seisvision.commands.sets.data_show", "draw one event of a waveform set"),
+    ("data", "card"): ("seisvision.commands.sets.data_card", "print what is known of a waveform set"),
+    ("data", "audit"): ("seisvision.commands.sets.data_audit", "look a waveform set over before training on it"),
+    ("data", "fetch"): ("seisvision.commands.sets.data_fetch", "ask data centres for recordings of events"),
     ("pick",): ("seisvision.commands.pick", "pick arrivals in an archive of continuous recordings"),
     ("score",): ("seisvision.commands.score", "compare two tables of picks"),
     ("locate",): ("seisvision.commands.locate", "find epicentres from distances at stations"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from seisvision.api.runs import Run, open_run
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
-from seisvision.records.composing import CONF, compose_experiment
+from seisvision.records.words.composing import CONF, compose_experiment
 from seisvision.runs.hydra_errors import explain_hydra
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.errors import ConfigurationError, did_you_mean
     from seisvision.files import check_writable
     from seisvision.records.folder import FAILED
-    from seisvision.records.quoting import quoted_paths
+    from seisvision.records.words.quoting import quoted_paths
     from seisvision.runs.terminal import show
 
     args.overrides = quoted_paths(args.overrides)

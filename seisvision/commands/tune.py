@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from seisvision.files import check_writable_file
     from seisvision.records.configuration import to_plain
-    from seisvision.records.quoting import quoted_paths
+    from seisvision.records.words.quoting import quoted_paths
 
     if arguments.steps < 10:
         raise ConfigurationError(f"--steps={arguments.steps} is too few to see anything; give 10 or more.")

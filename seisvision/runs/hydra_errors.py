@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seisvision.errors import did_you_mean
-from seisvision.records.quoting import explain_grammar
+from seisvision.records.words.quoting import explain_grammar
 
 
 def explain_hydra(error: Exception, config_name: str, conf: Path, words: Sequence[str]) -> str | None:

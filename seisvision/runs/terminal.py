@@ -22,8 +22,8 @@ from typing import Any, TypeVar
 from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, SeisvisionError
 from seisvision.files import disk_fault, full_disk
 from seisvision.plain_text import is_unread, leave_unread, say, shown
-from seisvision.records.quoting import quoted_paths
 from seisvision.records.trust.composing import guard_composition, refuse_rerun
+from seisvision.records.words.quoting import quoted_paths
 from seisvision.runs.hydra_errors import explain_hydra
 from seisvision.runs.ranks import current_place
 from seisvision.secrets_kept import refuse_secret_words

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from recorded_trees import write_events
 
-from seisvision.commands import data_fetch as command
+from seisvision.commands.sets import data_fetch as command
 from seisvision.data.fetching.recipe import build_recipe, load_recipe
 from seisvision.data.fetching.servers import read_server
 from seisvision.errors import ConfigurationError

@@ -10,7 +10,7 @@ from obspy.core.inventory import Channel, Inventory, Network, Station
 from obspy.core.inventory.response import Response
 from recorded_trees import trace, write_events, write_tree
 
-from seisvision.commands import data_import as command
+from seisvision.commands.sets import data_import as command
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from tiny_runs import ROOT
 
 from seisvision.cli import build_parser
-from seisvision.records.quoting import quoted_paths
+from seisvision.records.words.quoting import quoted_paths
 from seisvision.sweeps.plan import read_plan
 
 COMMAND = re.compile(

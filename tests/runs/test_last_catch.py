@@ -14,7 +14,7 @@ from seisvision.errors import UNFORESEEN, ConfigurationError
 def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     import tempfile
 
-    import seisvision.commands.data_card as data_card
+    import seisvision.commands.sets.data_card as data_card
 
     def run(arguments: object) -> int:
         raise ZeroDivisionError("nobody\nforesaw this")

@@ -10,7 +10,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from tiny_runs import ROOT
 
-from seisvision.records.quoting import quoted_paths
+from seisvision.records.words.quoting import quoted_paths
 
 NAMES = [
     "epoch=3-step=100 (ä).ckpt",

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.data.corrections.standing import Rule
     from seisvision.files import check_writable
     from seisvision.records.configuration import to_plain
-    from seisvision.records.quoting import quoted_paths
+    from seisvision.records.words.quoting import quoted_paths
     from seisvision.reviewing.loop import Loop, run_loop
     from seisvision.reviewing.make import Wanted
     from seisvision.runs.terminal import quiet_libraries

@@ -25,9 +25,8 @@ from seisvision.earth.sphere import destination
 from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.conformal import conformal_threshold
-from seisvision.evaluation.intervals import Measure
-from seisvision.evaluation.resampling import EventBootstrap
 from seisvision.experiments.supervised.locating import PICKED_AT_ONCE, classical_predictions, training_curve
+from seisvision.experiments.supervised.single_measures import error_measures, single_measures
 from seisvision.location.catalogue import write_table
 from seisvision.location.single import LEVELS, Calibrated, SingleLocations, StationView, locate_single
 from seisvision.location.single_figures import single_map
@@ -36,7 +35,6 @@ from seisvision.outputs.angles.predictions import BACK_AZIMUTH_TARGET, AnglePred
 from seisvision.outputs.predictions import Predictions
 from seisvision.picking.polarisation import polarise
 
-WITHIN_KM = (5, 10, 20)
 SINGLE = "single"
 """``location.mode`` of what is done here."""
 POLARISATION = "polarisation"
@@ -182,13 +180,13 @@ def locate_from_single(
     _draw(folder, view, found, locator.calibrated, errors["error_km"], truth)
     located: dict[str, Any] = {
         "part": part,
-        "network": {"measures": _measures(distance.source_ids, table, errors, radius, locator.calibrated, level)},
+        "network": {"measures": single_measures(distance.source_ids, table, errors, radius, locator.calibrated, level)},
     }
     if recorded is not None and settings["classical"]:
         physics = _physics(recorded, said, locator, places, truth)
-        located["physics"] = {"measures": _error_measures(distance.source_ids, physics, level)}
+        located["physics"] = {"measures": error_measures(distance.source_ids, physics, level)}
         both = np.where(np.isfinite(physics), errors["error_km"], np.nan)
-        located["network_where_physics_answers"] = {"measures": _error_measures(distance.source_ids, both, level)}
+        located["network_where_physics_answers"] = {"measures": error_measures(distance.source_ids, both, level)}
     return located
 
 
@@ -282,60 +280,6 @@ def _table(
 
 def _time_text(seconds: float) -> str:
     return "" if not math.isfinite(seconds) else str(np.datetime64(round(seconds * 1000), "ms")) + "Z"
-
-
-def _measures(
-    source_ids: Any,
-    table: pd.DataFrame,
-    errors: Mapping[str, np.ndarray],
-    radius: np.ndarray,
-    calibrated: Calibrated,
-    level: float,
-) -> dict[str, Any]:
-    """Bias, median, mean and 90th percentile of errors, always apart: of epicentres, depths and origin times."""
-    measures = _error_measures(source_ids, errors["error_km"], level)
-    for name, column, unit in (("depth", "depth_error_km", "km"), ("origin", "origin_error_s", "s")):
-        values = table[column].to_numpy(float)
-        known = np.isfinite(values)
-        if known.any():
-            bootstrap = EventBootstrap(np.asarray(source_ids)[known], level)
-            size = np.abs(values[known])
-            measures |= {
-                f"{name}_bias_{unit}": bootstrap.mean(values[known]).to_dict(),
-                f"{name}_mae_{unit}": bootstrap.mean_size(size).to_dict(),
-                f"{name}_median_ae_{unit}": bootstrap.median(size).to_dict(),
-                f"{name}_p90_ae_{unit}": Measure(float(np.quantile(size, 0.9)), n=len(size), kind="none").to_dict(),
-            }
-    known = np.isfinite(radius)
-    if known.any():
-        bootstrap = EventBootstrap(np.asarray(source_ids)[known], level)
-        for one in LEVELS:
-            inside = radius[known] <= calibrated.radius(one)
-            measures[f"coverage_{one * 100:g}"] = bootstrap.share(inside).to_dict()
-    depth, ends = errors["true_depth_km"], table[["depth_low95_km", "depth_high95_km"]].to_numpy(float)
-    known = np.isfinite(depth + ends.sum(1))
-    if known.any():
-        inside = ((depth >= ends[:, 0]) & (depth <= ends[:, 1]))[known]
-        measures["depth_coverage_95"] = EventBootstrap(np.asarray(source_ids)[known], level).share(inside).to_dict()
-    area = table["area95_km2"].to_numpy(float)
-    if np.isfinite(area).any():
-        measures["median_area_95_km2"] = Measure(float(np.median(area)), n=len(area), kind="none").to_dict()
-    return measures
-
-
-def _error_measures(source_ids: Any, error_km: np.ndarray, level: float) -> dict[str, Any]:
-    known = np.isfinite(error_km)
-    events, size = np.asarray(source_ids)[known], error_km[known]
-    found = {"unlocated": Measure.proportion(int((~known).sum()), len(known), level).to_dict()}
-    if not known.any():
-        return found
-    bootstrap = EventBootstrap(events, level)
-    return {
-        "median_error_km": bootstrap.median(size).to_dict(),
-        "mean_error_km": bootstrap.mean_size(size).to_dict(),
-        "p90_error_km": Measure(float(np.quantile(size, 0.9)), n=len(size), kind="none").to_dict(),
-        **{f"within_{km}km": bootstrap.share(size <= km).to_dict() for km in WITHIN_KM},
-    } | found
 
 
 def _physics(

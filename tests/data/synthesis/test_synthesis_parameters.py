@@ -86,7 +86,7 @@ def test_classes_are_balanced():
 
 def test_naming_a_set_imports_nothing_heavy():
     code = (
-        "import sys; from seisvision.commands import data_synth; from seisvision.data.synthesis import source;"
+        "import sys; from seisvision.commands.sets import data_synth; from seisvision.data.synthesis import source;"
         "source.SyntheticSource(n_events=3).fingerprint('.');"
         "print([m for m in ('torch', 'obspy', 'scipy', 'h5py', 'pandas', 'rich') if m in sys.modules])"
     )

@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from seisvision.commands import data_synth as command
+from seisvision.commands.sets import data_synth as command
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis import synthesise as module
 from seisvision.data.synthesis.parameters import SynthesisParameters

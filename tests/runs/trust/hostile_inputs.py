@@ -22,7 +22,7 @@ TARGETS: list[Any] = [
     "torch.save", "seisvision.data.sets.writer.WaveformSetWriter", "seisvision.files.write_text",
     "seisvision.records.folder.RunFolder",
     "seisvision.data.sources.folder.list_sets", "seisvision.data.sources.scratch.stage_to_scratch", "webbrowser.open",
-    "torch.optim.os", "seisvision.commands.data_audit.run", "seisvision.runs.loggers.HistoryLogger",
+    "torch.optim.os", "seisvision.commands.sets.data_audit.run", "seisvision.runs.loggers.HistoryLogger",
     "seisvision.tasks.exact.torch.load",
     "torch.optim.Optimizer", "torch.optim.lr_scheduler.LambdaLR", "torch.optim._multi_tensor.os", "torch.hub.load",
     "seisvision.data.sources.combined.write_rejections", "seisvision.views.view.View", "hostile_canary.run",

@@ -8,7 +8,7 @@ from typing import Any
 
 from seisvision.errors import ConfigurationError
 from seisvision.records.configuration import to_plain
-from seisvision.records.quoting import quoted_paths
+from seisvision.records.words.quoting import quoted_paths
 from seisvision.secrets_kept import refuse_secret_words
 
 CONF = Path(__file__).resolve().parents[2] / "conf"

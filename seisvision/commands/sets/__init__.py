@@ -1,0 +1,1 @@
+"""Commands on sets of data: made, imported, fetched, merged, checked, shown."""
