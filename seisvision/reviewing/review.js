@@ -9,6 +9,7 @@ const SVG = "http://www.w3.org/2000/svg";
 let state = null;
 let item = null;
 let busy = false;
+let written = false;
 
 /* What answers: the server that the page came from, or the labels in the page itself. */
 async function ask(path, told) {
@@ -226,13 +227,14 @@ async function show(number) {
 async function act(what) {
   if (busy) return;
   busy = true;
+  written = false;
   for (const button of document.querySelectorAll("footer button")) button.disabled = true;
   try {
     await what();
     at("error").hidden = true;
   } catch (error) {
     at("error").hidden = false;
-    at("error").textContent = `${error.message} Nothing was decided.`;
+    at("error").textContent = `${error.message} ${written ? "The decision is written; load the page again." : "Nothing was decided."}`;
   } finally {
     busy = false;
     for (const button of document.querySelectorAll("footer button")) button.disabled = false;
@@ -244,13 +246,15 @@ function decide(verdict, value = "") {
   act(async () => {
     const was = item;
     const done = await source.decide({ number: item.number, verdict, new: value });
+    written = true;
     state = done.state;
     const said = at("said");
     said.hidden = false;
     said.textContent = `${was.label} of ${was.source_id}: ${verdict}${value ? ` to ${value}` : ""}, written. ${answerText(done.hidden)}`;
     said.classList.toggle("differs", verdict === "keep" ? done.hidden.suspect : verdict === "correct" && value !== done.hidden.suggested);
-    showState();
     await show(state.next);
+    // Who sees the new count may decide about what is shown.
+    showState();
     scrollTo(0, 0);
   });
 }
@@ -263,10 +267,11 @@ function choose(choice) {
 function undo() {
   act(async () => {
     const done = await source.undo();
+    written = true;
     state = done.state;
     at("said").hidden = true;
-    showState();
     await show(done.number);
+    showState();
   });
 }
 
@@ -335,6 +340,6 @@ act(async () => {
   });
   at("download").hidden = !embedded;
   if (embedded) at("done-text").textContent = "Download the decisions and send the file back.";
-  showState();
   await show(state.next);
+  showState();
 });
