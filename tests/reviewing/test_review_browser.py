@@ -57,6 +57,7 @@ def test_fifty_decisions_by_keyboard_and_a_killed_server_loses_none(page: Any, t
     for n in range(25):
         wait_for(page, n)
         assert page.locator("#answer").is_hidden(), "blind first"
+        assert page.locator("#value").is_hidden(), "classes are chosen, not typed"
         page.keyboard.press("2" if n % 3 == 0 else "k")
     wait_for(page, 25)
     server.end(signal.SIGKILL)
