@@ -82,8 +82,8 @@ class Picks:
         self.refused = refused
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write the table of picks; returns the path."""
-        self.table.to_csv(path, index=False)
+        """Write the table of picks, whole or not at all; returns the path."""
+        write_columns(Path(path), {name: self.table[name].tolist() for name in self.table})
         return Path(path)
 
     def __len__(self) -> int:

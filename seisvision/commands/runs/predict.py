@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask, write both tables, and print how many answers there are and, last, the path of the table."""
     from seisvision.errors import ConfigurationError
-    from seisvision.files import check_writable_file, write_text
+    from seisvision.files import check_writable_file
+    from seisvision.records.prediction_table import write_columns
 
     if args.out.suffix != ".csv":
         raise ConfigurationError(f"--out {args.out} is not allowed; give a name that ends with .csv.")
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         given["training_events"] = args.training_events
     answers = network.predict(args.data, **given)
     answers.to_csv(args.out)
-    write_text(refused, answers.refused.to_csv(index=False))
+    write_columns(refused, {name: answers.refused[name].tolist() for name in answers.refused})
     say(f"{len(answers)} answers, {len(answers.refused)} refused")
     for reason, number in answers.refused["reason"].value_counts().head(8).items():
         say(f"  {number} x {reason}")

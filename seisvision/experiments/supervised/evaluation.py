@@ -100,10 +100,10 @@ def prepare_passes(network: AskedNetwork, asked: EvaluateSettings, n_networks: i
 def own_validation(network: AskedNetwork, asked: EvaluateSettings, part: str) -> dict[str, Predictions] | None:
     """What the network says of its own validation events where these are not what it is asked about; else None.
 
-    For another set too, if its own can still be had and uncertainties are asked for.
+    For another set too, if its own can still be had and uncertainties or places of single stations are asked for.
     """
     is_single = (asked.location or {}).get("mode") == SINGLE
-    wanted = asked.uncertainty is not None or is_single or (network.is_own and asked.location is not None)
+    wanted = network.is_own or asked.uncertainty is not None or is_single
     if not wanted or (network.is_own and part != "test"):
         return None
     try:
