@@ -281,6 +281,7 @@ BEFORE_HEAVY: dict[str, str] = {
     "runs.work": "a wrong folder is told before torch is imported; the process that starts others never needs it",
     "runs.ranks": "which process this is, is asked without torch",
     "records.checkpoint": "finding a checkpoint needs no torch",
+    "records.data_source": "a configuration is shown without tables, and most sets have no corrections",
     "records.winner": "naming the best run needs no predictions where they are not asked for",
     "data.fetching.source": "what a set is known by needs no ObsPy",
     "data.sources": "what a set is known by needs no waveforms",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seisvision.data.corrections.source import CorrectedSource
 from seisvision.public import SOURCE
 from seisvision.records.configuration import instantiate
 
@@ -21,4 +20,8 @@ def source_of(source: Mapping[str, Any], corrections: Any = None) -> Any:
         ConfigurationError: a setting is not allowed.
     """
     found = instantiate(source, SOURCE)
-    return found if corrections is None else CorrectedSource(found, corrections)
+    if corrections is None:
+        return found
+    from seisvision.data.corrections.source import CorrectedSource
+
+    return CorrectedSource(found, corrections)
