@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
     sets = dict(_named(one) for one in args.set)
     passes = {"passes": args.passes} if args.method in ("mc_dropout", "laplace") else {}
     uncertainty = None if args.method == "none" else {"method": args.method, **passes}
-    asked = EvaluateSettings.of(
-        {"ckpt": args.runs, "part": "test", "system": system, "uncertainty": uncertainty, "training_events": "keep"}
-    )
+    asked_for = {"ckpt": args.runs, "part": "test", "system": system, "uncertainty": uncertainty}
+    # Events of the training would be too well known; of the own set the test part has none.
+    asked = EvaluateSettings.of({**asked_for, "training_events": "leave_out"})
     rows = list(ask_under(asked, checkpoints, conditions_of(config["dataset"], args.events, sets)))
     body = [[str(cell) if isinstance(cell, str | int) else f"{cell:.3g}" for cell in row] for row in rows]
     say(render_table(list(COLUMNS), body, "text"))

@@ -43,6 +43,8 @@ def test_of_a_phase_that_the_other_does_not_tell_nothing_is_known() -> None:
     assert superposed(noise, sample(1.5, math.nan), 1.0) is noise, "noise would be said to hold no S"
     assert superposed(noise, sample(1.5, 2.5), 1.0)[keys.MORE_ARRIVALS_S].isfinite().all()
     assert superposed(sample(1.0, 2.0), noise, 1.0)[keys.ARRIVALS_S].isfinite().all()
+    own = sample(1.0, 2.0)
+    assert superposed(own, sample(math.nan, math.nan, "1"), 1.0) is own, "an earthquake would be said to hold nothing"
 
 
 class Listed:

@@ -45,6 +45,14 @@ def batch(arrivals_s: list[list[float]], ids: list[str] | None = None, more: tor
     return found if more is None else found | {keys.MORE_ARRIVALS_S: more}
 
 
+def test_arrivals_too_many_are_not_learnt_as_noise() -> None:
+    said = output(max_events=2)
+    more = torch.tensor([[[[4.0, NAN], [7.0, NAN]]]])
+    crowded = batch([[1.0, 2.0]], more=more)
+    assert said.train().truth(crowded)[0].isnan().tolist() == [True, True, False, True]
+    assert said.eval().truth(crowded)[0, :2].tolist() == [1.0, 4.0]
+
+
 @pytest.mark.parametrize("shape", ["gaussian", "triangle", "box"])
 def test_labels_peak_at_the_arrival_and_have_the_standard_deviation_asked_for(shape: str) -> None:
     curve = label_curves(torch.tensor([[[5.0, NAN]]]), T, RATE_HZ, 0.2, shape)[0, 0].double()

@@ -15,12 +15,13 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.split import Split
 from seisvision.data.synthesis_local.source import LocalSyntheticSource
 from seisvision.errors import ConfigurationError
-from seisvision.experiments.waveforms.beside import _held_out, check_beside, superposition_of
+from seisvision.experiments.waveforms.beside import _check_stations, _held_out, check_beside, superposition_of
 from seisvision.experiments.waveforms.network import build_view
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.identity import run_identity, scientific_part
 
 MIXED = ("experiment=pick_mixed",)
+DISTANCE = {"name": "distance", "_target_": "seisvision.outputs.ScalarOutput"}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,8 @@ def test_superposition_needs_windows_that_are_drawn_anew() -> None:
     fixed = Settings.of(plain_config([*asked, "dataset.traces.window.redrawn=false"]))
     with pytest.raises(ConfigurationError, match="redrawn=true"):
         superposition_of(fixed, view)
+    with pytest.raises(ConfigurationError, match="output 'distance' would be told nothing"):
+        superposition_of(replace(config, task={"outputs": [DISTANCE]}), view)
     with pytest.raises(ConfigurationError, match="no setting 'probabilty'"):
         superposition_of(Settings.of(plain_config([*MIXED, "dataset.superpose={probabilty: 0.3}"])), view)
 
@@ -82,3 +85,7 @@ def test_events_of_validation_are_found_in_the_other_set(tmp_path: Path) -> None
     split = Split({"train": tuple(events[:2]), "val": (events[2],), "test": (events[3],)})
     data = EventDataModule(own, split, samples={"window": Window("trace", 0.0, 10.0)}, unit="trace")
     assert _held_out(data, WaveformSet(renamed)) == {f"other-{name}" for name in events[2:]}
+    everything = Split({"train": tuple(events)}, "event")
+    same_stations = EventDataModule(own, everything, samples={"window": Window("trace", 0.0, 10.0)}, unit="trace")
+    with pytest.raises(ConfigurationError, match=r"stations that split\.by=station holds out"):
+        _check_stations("more", same_stations, data)

@@ -14,7 +14,7 @@ from seisvision.outputs.classes.output import ClassOutput
 from seisvision.outputs.numbers.output import ScalarOutput, evidential_loss, evidential_variances
 from seisvision.tasks.passes.draws import normal, sample_keys, uniform
 from seisvision.tasks.passes.dropout import DropoutPasses, check_has_dropout
-from seisvision.tasks.passes.laplace import LaplacePasses, fit_posteriors
+from seisvision.tasks.passes.laplace import LaplacePasses, check_heads, fit_posteriors
 from seisvision.tasks.passes.pooling import check_poolable, pooled
 
 N_FEATURES = 6
@@ -188,6 +188,12 @@ def test_losses_that_are_no_likelihood_have_no_information() -> None:
     output = ScalarOutput("depth", "depth_km", "km", loss="huber")
     with pytest.raises(ConfigurationError, match="likelihood"):
         output.information(torch.zeros(1, 1), torch.zeros(1))
+    output.build_head(4)
+    with pytest.raises(ConfigurationError, match="likelihood"):
+        check_heads([output])
+    for kind in (number_output(), ClassOutput("kind", "kind", ["a", "b"])):
+        kind.build_head(4)
+        check_heads([kind])
 
 
 def test_evidential_numbers_learn_how_large_errors_are() -> None:

@@ -46,7 +46,8 @@ class SuperposedSamples(Numbered):
     """Windows of single traces, some of them with another one of the same samples laid over them.
 
     Which and how loud follows from seed, epoch and place alone. Of a phase that the other window does not tell, nothing
-    is known in the sum; a window of noise is left alone where the other one does not tell both phases.
+    is known in the sum. Windows are left alone where the other one tells neither phase, and windows of noise where it
+    does not tell both.
 
     Args:
         samples: what is drawn anew in every epoch: number j + N r is sample j in epoch r.
@@ -86,7 +87,7 @@ class SuperposedSamples(Numbered):
 def superposed(sample: dict[str, Any], other: dict[str, Any], factor: float) -> dict[str, Any]:
     """Return a sample (S = 1) with another one over it, ``factor`` times as loud; targets and names stay its own."""
     untold = other[keys.ARRIVALS_S].isnan() & ~torch.as_tensor(are_noise([other[keys.TRACE_ID]])[0])
-    if untold.any() and are_noise([sample[keys.TRACE_ID]])[0]:
+    if untold.all() or (untold.any() and are_noise([sample[keys.TRACE_ID]])[0]):
         return sample
     own, recorded = sample[keys.WAVEFORM], other[keys.WAVEFORM] != 0
     mean = other[keys.WAVEFORM].sum(-1, keepdim=True) / recorded.sum(-1, keepdim=True).clamp_min(1)

@@ -168,6 +168,16 @@ def _column(table: pd.DataFrame, name: str, hint: str = "") -> pd.Series:
     return table[name]
 
 
+def station_names(table: pd.DataFrame) -> list[str]:
+    """Network and code of the station of each row.
+
+    Raises:
+        DataError: the table has no stations.
+    """
+    networks = table["station_network_code"] if "station_network_code" in table else [""] * len(table)
+    return [f"{network}.{code}" for network, code in zip(networks, _column(table, "station_code"), strict=True)]
+
+
 def _groups(table: pd.DataFrame, ids: list[str], by: str, unit: str) -> list[str]:
     """Return the group of each row."""
     if by == "trace":
@@ -175,8 +185,7 @@ def _groups(table: pd.DataFrame, ids: list[str], by: str, unit: str) -> list[str
     if by in ("event", "time"):
         return ids if unit == "event" else [str(value) for value in _column(table, "source_id")]
     if by == "station":
-        networks = table["station_network_code"] if "station_network_code" in table else [""] * len(table)
-        return [f"{network}.{code}" for network, code in zip(networks, _column(table, "station_code"), strict=True)]
+        return station_names(table)
     if by == PLACE and _places(table) is not None:
         return _cells(table, ids)
     values = _column(table, by, " To split by event, which needs no column, set split.by=event.")

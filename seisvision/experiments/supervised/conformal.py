@@ -65,6 +65,9 @@ def conformal_rows(
     rows = []
     for stated in LEVELS:
         threshold = conformal_threshold(scores, validation.source_ids, stated)
+        if not math.isfinite(threshold):
+            # Too few events to size an interval: whatever it held would say nothing.
+            continue
         answers = said.conformal(threshold)
         for name, among in groups.items():
             known = among & said.answered
@@ -76,7 +79,7 @@ def conformal_rows(
                 {
                     "level": stated,
                     "group": name,
-                    "threshold": threshold if math.isfinite(threshold) else None,
+                    "threshold": threshold,
                     **{"coverage": coverage["value"], "low": coverage["low"], "high": coverage["high"]},
                     "median_size": size if math.isfinite(size) else None,
                     "unit": answers.unit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_json
 from seisvision.records.prediction_table import write_predictions
 from seisvision.records.settings import EvaluateSettings
+
+log = logging.getLogger(__name__)
 
 Said = dict[str, dict[str, Predictions]]
 """Predictions by part and output."""
@@ -66,13 +69,20 @@ class SupervisedExperiment(WaveformExperiment):
             add_conformal(metrics, said["val"], said["test"], "test", facts, level)
         if config.with_baselines:
             metrics.update(compare_with_baselines(config, data, self.task, said, folder.path))
-        if config.location is not None:
+        if config.location is not None and self._can_be_located(said):
             metrics["location"] = self._locate(said)
         for part, predictions in said.items():
             write_predictions(folder.predictions(part), predictions, data.waveform_set.metadata)
         write_json(folder.metrics_file, metrics)
         write_report(folder, data, self.task, said, metrics, level)
         return metrics
+
+    def _can_be_located(self, said: Said) -> bool:
+        """Whether there are events to size the regions of single stations on, beside those that are located."""
+        can = (self.settings.location or {})["mode"] != SINGLE or {"val", "test"} <= said.keys()
+        if not can:
+            log.warning("nothing is located: location=single sizes its regions on validation events and locates others")
+        return can
 
     def _locate(self, said: Said) -> dict[str, Any]:
         """Epicentres from the distances at all stations of an event, or from each station by itself."""

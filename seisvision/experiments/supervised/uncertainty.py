@@ -13,7 +13,7 @@ from seisvision.outputs.numbers.output import EVIDENTIAL
 from seisvision.plain_types import shortened
 from seisvision.seeding import DEFAULT_SEED
 from seisvision.tasks.passes.dropout import DropoutPasses, check_has_dropout
-from seisvision.tasks.passes.laplace import LaplacePasses, fit_posteriors
+from seisvision.tasks.passes.laplace import LaplacePasses, check_heads, fit_posteriors
 from seisvision.tasks.passes.pooling import Passes, check_poolable
 from seisvision.tasks.supervised import SupervisedTask, moved
 
@@ -112,6 +112,8 @@ def check_uncertainty(said: Any, task: SupervisedTask, n_networks: int = 1, is_t
     check_poolable(task.outputs, settings.method)
     if settings.method == MC_DROPOUT:
         check_has_dropout(task)
+    else:
+        check_heads(task.outputs)
 
 
 def passes_of(said: Any, task: SupervisedTask, training: Callable[[], Iterable[Mapping[str, Any]]]) -> Passes | None:

@@ -18,8 +18,8 @@ from seisvision.data.splitting.splits import Split
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.experiments.waveforms.bands import check_bands
 from seisvision.experiments.waveforms.checks import check_location, check_origin
-from seisvision.experiments.waveforms.data import fits_in_memory, set_settings
-from seisvision.experiments.waveforms.data_checks import check_data
+from seisvision.experiments.waveforms.data import set_settings
+from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
 from seisvision.experiments.waveforms.derive import derive_again, derived_as_trained
 from seisvision.experiments.waveforms.other_set import cut_as_trained, warn_of_other_window
 from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_section

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.base.sample_ids import row_numbers
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.serving.mixed import Beside
 from seisvision.data.serving.superposed import Superposition
 from seisvision.data.sets.same_event import EventFacts, same_origins, same_recordings
 from seisvision.data.sets.waveform_set import WaveformSet
-from seisvision.data.splitting.splits import Split
+from seisvision.data.splitting.splits import Split, station_names
 from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.experiments.waveforms.data_checks import check_data
+from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
 from seisvision.experiments.waveforms.settings import (
     DatasetSettings,
     Settings,
@@ -24,6 +25,8 @@ from seisvision.experiments.waveforms.settings import (
     data_settings,
     output_settings,
 )
+from seisvision.outputs.picks.output import PickOutput
+from seisvision.public import find_public
 from seisvision.records.data_source import source_of
 from seisvision.records.settings import section_of
 from seisvision.views.view import View
@@ -83,6 +86,12 @@ def superposition_of(config: Settings, view: View) -> Superposition | None:
             "dataset.superpose lays single traces over each other, other ones in every epoch. Choose a view of single "
             "traces and dataset.traces.window.redrawn=true, or leave it out."
         )
+    others = [one["name"] for one in output_settings(config) if find_public(one["_target_"]) is not PickOutput]
+    if others:
+        raise ConfigurationError(
+            f"dataset.superpose lays another event over a window, of which output '{others[0]}' would be told nothing; "
+            "it goes with outputs of picks alone. Leave it out."
+        )
     return Superposition(**config.dataset.superpose)
 
 
@@ -104,6 +113,8 @@ def build_beside(config: Settings, view: View, own: EventDataModule) -> dict[str
         check_data(one, waveform_set)
         data = _whole_set(one, view, waveform_set, own)
         _check_alike(name, data, own)
+        if config.split.by == "station":
+            _check_stations(name, data, own)
         found[name] = Beside(data, float(described["share"]))
         log.info(
             "beside   %s: %d %ss fill %g of every epoch", waveform_set.path, len(data.parts["train"]), data.unit,
@@ -125,10 +136,30 @@ def _whole_set(config: Settings, view: View, waveform_set: WaveformSet, own: Eve
         Split({"train": kept}, "event"),
         **settings,
         batch_size=config.trainer.batch_size,
-        in_memory=own.in_memory,
+        in_memory=own.in_memory and fits_in_memory(config.system, waveform_set, settings),
         seed=config.seed,
         left_out=left_out,
     )
+
+
+def _check_stations(name: str, data: EventDataModule, own: EventDataModule) -> None:
+    """Refuse recordings of stations that the own set holds out.
+
+    Raises:
+        ConfigurationError: names some of them.
+    """
+    held = {station for part in ("val", "test") if part in own.parts for station in _stations(own, part)}
+    both = sorted(held & _stations(data, "train"))
+    if both:
+        raise ConfigurationError(
+            f"The set of dataset.beside.{name} has recordings of {len(both)} stations that split.by=station holds out "
+            f"for validation and test ({', '.join(both[:5])}). Give a set without them, or another split."
+        )
+
+
+def _stations(data: EventDataModule, part: str) -> set[str]:
+    rows = row_numbers(list(data.parts[part].sample_ids))
+    return set(station_names(data.waveform_set.metadata.iloc[rows]))
 
 
 def _held_out(own: EventDataModule, waveform_set: WaveformSet) -> set[str]:

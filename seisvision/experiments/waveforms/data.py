@@ -22,7 +22,7 @@ from seisvision.experiments.waveforms.checks import (
     check_origin,
     check_split,
 )
-from seisvision.experiments.waveforms.data_checks import check_data
+from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
 from seisvision.experiments.waveforms.derive import check_derived, derived_columns, fit_derived, stored_derived
 from seisvision.experiments.waveforms.offsets import offsets_of
 from seisvision.experiments.waveforms.settings import (
@@ -34,7 +34,6 @@ from seisvision.experiments.waveforms.settings import (
 )
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.records.data_source import source_of
-from seisvision.records.settings import SystemSettings
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
@@ -167,11 +166,3 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     if trained is None:
         data.beside = build_beside(config, view, data)
     return data
-
-
-def fits_in_memory(system: SystemSettings, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
-    """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
-    samples = settings["samples"]
-    rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
-    values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].widest.length_s * rate_hz
-    return 4 * values <= 1e9 * system.memory_gb

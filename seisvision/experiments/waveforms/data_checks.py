@@ -21,6 +21,7 @@ from seisvision.errors import DataError
 from seisvision.experiments.waveforms.derive import derived_columns
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.outputs.truth import columns_of
+from seisvision.records.settings import SystemSettings
 
 log = logging.getLogger(__name__)
 
@@ -133,3 +134,11 @@ def _warn(confounds: list[Finding], waveform_set: WaveformSet) -> None:
     more = len(confounds) - MAX_WARNINGS
     if more > 0:
         log.info("And %d more: seisvision data audit %s", more, waveform_set.path)
+
+
+def fits_in_memory(system: SystemSettings, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
+    """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
+    samples = settings["samples"]
+    rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
+    values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].widest.length_s * rate_hz
+    return 4 * values <= 1e9 * system.memory_gb

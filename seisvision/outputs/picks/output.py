@@ -199,6 +199,9 @@ class PickOutput(Output):
             times_s = arrivals_s[..., PHASES.index(phase)]
             inside = (times_s > -reach_s) & (times_s < end_s + reach_s)
             known = times_s[:, 0].isfinite() | is_noise
+            if self.training:
+                # One arrival more than there are places would be learnt as noise.
+                known = known & (inside.sum(1) <= self.max_events)
             # Those inside first, in their order; what is beyond the last place is an event too many.
             order = inside.int().argsort(dim=1, descending=True, stable=True)
             times_s = times_s.masked_fill(~inside, torch.nan).gather(1, order)

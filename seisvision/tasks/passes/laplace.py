@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.outputs.output import Output
 from seisvision.tasks.passes.draws import normal
@@ -86,8 +87,7 @@ def fit_posteriors(task: Any, batches: Iterable[Mapping[str, Any]]) -> dict[str,
     Raises:
         ConfigurationError: a head is not linear or too large, or its loss is no likelihood.
     """
-    for output in task.outputs:
-        _check_head(output)
+    check_heads(task.outputs)
     precision: dict[str, torch.Tensor] = {}
     with torch.no_grad():
         for batch in batches:
@@ -96,10 +96,17 @@ def fit_posteriors(task: Any, batches: Iterable[Mapping[str, Any]]) -> dict[str,
             for output in task.outputs:
                 raw = output(features)
                 information = output.information(raw, output.truth(dict(batch))).double()
+                if keys.COUNTS in batch:
+                    # What a process repeats so that no other one waits for it was seen already.
+                    information = information * batch[keys.COUNTS].to(information)[:, None, None]
                 part = torch.einsum("brs,bf,bg->rfsg", information, known, known)
                 n_weights = raw.shape[1] * known.shape[1]
                 part = part.reshape(n_weights, n_weights)
                 precision[output.name] = precision.get(output.name, 0) + part
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        # Each process has seen its share of the training samples.
+        for part in precision.values():
+            torch.distributed.all_reduce(part)
     return {output.name: _posterior(precision[output.name], _weights(output)) for output in task.outputs}
 
 
@@ -118,6 +125,16 @@ def _posterior(precision: torch.Tensor, weights: torch.Tensor) -> HeadPosterior:
     return HeadPosterior(vectors / (values + prior).sqrt(), prior)
 
 
+def check_heads(outputs: Iterable[Output]) -> None:
+    """Refuse heads that have no such posterior, before anything is trained.
+
+    Raises:
+        ConfigurationError: a head is not linear or too large, or its loss is no likelihood.
+    """
+    for output in outputs:
+        _check_head(output)
+
+
 def _check_head(output: Output) -> None:
     head = output.head
     if not isinstance(head, nn.Linear) or output.on_maps or output.sees_picture:
@@ -130,6 +147,9 @@ def _check_head(output: Output) -> None:
             f"uncertainty=laplace of output '{output.name}' would need the precision of {n_weights} weights; at most "
             f"{MOST_WEIGHTS} are allowed. Choose a backbone with fewer features, or another method."
         )
+    # Where the loss is no likelihood, this says so.
+    nothing = torch.zeros(0, dtype=torch.long, device=head.weight.device)
+    output.information(head.weight.new_zeros(0, head.out_features), nothing)
 
 
 def _weights(output: Output) -> torch.Tensor:

@@ -149,7 +149,8 @@ class PickAugment(nn.Module):
         if keys.MORE_ARRIVALS_S in batch:
             events_s = torch.cat([events_s, batch[keys.MORE_ARRIVALS_S]], 2)
         quiet = events_s.nan_to_num(torch.inf).amin((1, 2, 3)) > RAMP_S
-        happens = happens & quiet & arrivals_s.isfinite().any(-1)[:, 0]
+        is_alone = ~events_s[:, :, 1:].isfinite().any((1, 2, 3))
+        happens = happens & quiet & is_alone & arrivals_s.isfinite().any(-1)[:, 0]
         samples = (_between(values["delay"], self.second_delay_s) * rate_hz).round().long()
         source = torch.arange(n_samples, device=waveform.device) - samples[:, None]
         later = (
