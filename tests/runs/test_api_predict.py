@@ -174,6 +174,39 @@ def test_what_does_not_fit_is_refused_in_words(run: Run, network: Network, tmp_p
         sv.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"inventory": "stations.xml"}, {"events": "events.csv"}, {"picks": "picks.csv"}, {"associate": "name"},
+        {"before_s": 1.0}, {"after_s": 1.0}, {"processing": "none"}, {"response": "gain"}, {"unit": "m"},
+    ],
+    ids=lambda given: next(iter(given)),
+)  # fmt: skip
+def test_what_would_change_nothing_is_refused(
+    run: Run, network: Network, monkeypatch: pytest.MonkeyPatch, given: dict[str, object]
+) -> None:
+    (name,) = given
+    with pytest.raises(ConfigurationError, match=rf"{name}=\.\.\..* would change nothing: the data are a waveform set"):
+        network.predict(run.open_set(), **given)
+    with pytest.raises(ConfigurationError, match="a waveform set"):
+        network.predict(str(run.open_set().path), **given)
+    monkeypatch.setattr(network, "_refuse_arrays", lambda: None)
+    with pytest.raises(ConfigurationError, match=rf"{name}=.*the data are an array"):
+        network.predict(np.zeros((3, 100)), sampling_rate_hz=2.0, **given)
+
+
+def test_arrays_and_streams_have_arguments_of_their_own(run: Run, network: Network) -> None:
+    stream = run.open_set()[0].to_stream()
+    for data, given in (
+        (run.open_set(), {"sampling_rate_hz": 2.0}),
+        (stream, {"components": "Z"}),
+        (stream, {"associate": "folder"}),
+        ({"a": stream}, {"before_s": 3.0, "events": "events.csv", "inventory": "stations.xml"}),
+    ):
+        with pytest.raises(ConfigurationError, match=f"{next(iter(given))}=.*would change nothing"):
+            network.predict(data, **given)
+
+
 def test_what_a_network_learnt_from_is_known_to_it(network: Network) -> None:
     assert network.made == {"unit": "m/s", "sampling_rate_hz": 2.0}
     assert network.window["length_s"] == 1200
@@ -243,6 +276,9 @@ def test_the_command_writes_what_evaluate_writes(run: Run, tmp_path: Path, capsy
     mine.write_text("my,own\n")
     assert main(["predict", str(run.path), str(opened.path), "--out", str(mine)]) == 2
     assert mine.read_text() == "my,own\n"
+    assert main(["predict", str(run.path), str(opened.path), "--out", str(tmp_path / "no.csv"), "--unit", "m"]) == 2
+    assert "unit=... (--unit) would change nothing" in capsys.readouterr().err
+    assert not (tmp_path / "no.csv").exists()
 
 
 def test_exported_networks_say_what_the_network_says(
