@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -304,6 +304,29 @@ def test_exported_networks_say_what_the_network_says(
     with pytest.raises(ConfigurationError, match="pip install onnx onnxscript onnxruntime"):
         export_network(run.path, "onnx", tmp_path / "net")
     assert not (tmp_path / "net.onnx").exists()
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1e-3])
+def test_an_export_that_says_otherwise_is_not_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    """The file that was written tells one wrong number, here because it is spoilt when it is read again."""
+    read = torch.jit.load
+
+    def spoilt(*given: object) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+        exported = read(*given)
+
+        def ask(picture: torch.Tensor) -> list[torch.Tensor]:
+            (said,) = exported(picture)
+            said[0, 0] += wrong
+            return [said]
+
+        return ask
+
+    monkeypatch.setattr(torch.jit, "load", spoilt)
+    with pytest.raises(ConfigurationError, match=r"differs from the network by (inf|0\.001)"):
+        export_network(run.path, "torchscript", tmp_path / "net")
+    assert not (tmp_path / "net.pt").exists()
 
 
 def test_a_run_is_repeated_with_the_same_numbers(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
