@@ -14,7 +14,14 @@ import numpy as np
 from seisvision.api.answers import Answers, Picks, told_rejections
 from seisvision.api.asking import ask_about
 from seisvision.api.picking import pick
-from seisvision.api.recordings import Asked, import_recordings, is_recordings, settings_of_training, write_arrays
+from seisvision.api.recordings import (
+    Asked,
+    import_recordings,
+    is_recordings,
+    refuse_unused,
+    settings_of_training,
+    write_arrays,
+)
 from seisvision.api.sets import OpenSet
 from seisvision.api.shown import facts_html
 from seisvision.data.sets.set_files import read_card
@@ -22,6 +29,7 @@ from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.experiments.waveforms.pickers import CHECKPOINT, open_picker
 from seisvision.experiments.waveforms.settings import cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
+from seisvision.keys import COMPONENTS
 from seisvision.leftovers import temporary_folder
 from seisvision.outputs.picks.output import PickOutput
 from seisvision.records.checkpoint import find_checkpoint, load_checkpoint
@@ -122,7 +130,7 @@ class Network:
         response: str | None = None,
         unit: str | None = None,
         sampling_rate_hz: float | None = None,
-        components: str = "ZNE",
+        components: str = COMPONENTS,
         onset_s: Sequence[float] | None = None,
         ids: Sequence[str] | None = None,
         training_events: str = MARK,
@@ -159,13 +167,23 @@ class Network:
 
         Raises:
             DataError: nothing of the data can be used, or they are damaged; the message says why.
-            ConfigurationError: a setting is not allowed, or the data are of no known kind.
+            ConfigurationError: a setting is not allowed or has no use with the data, or they are of no known kind.
         """
-        if isinstance(data, OpenSet) or _is_set(data):
+        of_recordings = {
+            "inventory": inventory, "events": events, "picks": picks, "associate": associate, "before_s": before_s,
+            "after_s": after_s, "processing": processing, "response": response, "unit": unit,
+        }  # fmt: skip
+        of_arrays = {
+            "sampling_rate_hz": sampling_rate_hz, "components": None if components == COMPONENTS else components,
+            "onset_s": onset_s, "ids": ids,
+        }  # fmt: skip
+        if is_set(data):
+            refuse_unused("a waveform set, which is read as it is", of_recordings | of_arrays)
             return self._of_set(data, training_events)
         with temporary_folder() as folder:
             if isinstance(data, np.ndarray):
                 self._refuse_arrays()
+                refuse_unused("an array, which is taken as it is", of_recordings)
                 path = write_arrays(
                     data, folder, sampling_rate_hz=sampling_rate_hz, components=components, onset_s=onset_s, ids=ids
                 )
@@ -175,8 +193,14 @@ class Network:
                     f"data is a {type(data).__name__}; give a waveform set, an obspy.Stream, streams by event id "
                     "({'id': stream}), a path, or an array."
                 )
+            refuse_unused("recordings, which tell their rate and components", of_arrays)
             if is_recordings(data):
+                refuse_unused("streams, which find their events by id or time", {"associate": associate})
                 self._check_known(inventory, events)
+            if isinstance(data, Mapping):
+                refuse_unused(
+                    "streams by event, which belong to it from end to end", {"before_s": before_s, "after_s": after_s}
+                )
             source = self._source(processing, response, unit)
             settings = settings_of_training(self.made, processing)
             asked = Asked(inventory, events, picks, associate, before_s, after_s, self._needed_s(), settings, source)
@@ -283,7 +307,7 @@ class Picker(Network):
 
     def predict(self, data: Any, **asked: Any) -> Any:
         """Ask about the windows of a set, as :meth:`Network.predict`; recordings are picked, as :meth:`pick`."""
-        if isinstance(data, OpenSet) or _is_set(data) or isinstance(data, np.ndarray):
+        if is_set(data) or isinstance(data, np.ndarray):
             if self.trained is None:
                 raise ConfigurationError(f"{self.path} holds weights only, which pick recordings: give a stream.")
             return super().predict(data, **asked)
@@ -316,6 +340,6 @@ class Picker(Network):
         return {"run": self.run_id if self.trained else str(self.path), **picks, **window}
 
 
-def _is_set(data: Any) -> bool:
-    """Whether a path names a waveform set and not other recordings."""
-    return isinstance(data, str | Path) and any(Path(data).glob("metadata*.csv"))
+def is_set(data: Any) -> bool:
+    """Whether data are a waveform set, or a path of one, and not other recordings."""
+    return isinstance(data, OpenSet) or (isinstance(data, str | Path) and any(Path(data).glob("metadata*.csv")))

@@ -12,7 +12,7 @@ from obspy.core.event import Catalog, Event, Magnitude, Origin, Pick, ResourceId
 from obspy.core.inventory import Channel, Inventory, Network, Station
 
 from seisvision.data.importing.tables.times import NS, time_ns
-from seisvision.data.samples.arrivals import THEORETICAL
+from seisvision.data.samples.arrivals import observed_arrival_s
 from seisvision.data.samples.event_index import table_onsets_s
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.keys import COMPONENTS
@@ -99,19 +99,16 @@ def _event(event_id: str, table: pd.DataFrame) -> Event:
 
 def _picks(table: pd.DataFrame) -> Iterator[Pick]:
     """P where an onset is known, picked or found, and S that was observed."""
-    onsets_s = table_onsets_s(table)
-    for onset_s, (_, row) in zip(onsets_s, table.iterrows(), strict=True):
+    arrivals_s = {"P": table_onsets_s(table), "S": observed_arrival_s(table, "S")}
+    for number, (_, row) in enumerate(table.iterrows()):
         start_ns = _start_ns(row)
         if start_ns is None:
             continue
-        late_s = {"P": float(onset_s)}
-        if row.get("trace_s_status") != THEORETICAL:
-            late_s["S"] = _number(row, "trace_s_arrival_sample") / float(row["trace_sampling_rate_hz"])
         network, station, location, band = _codes(row)
-        for phase, after_s in late_s.items():
-            if not np.isnan(after_s):
+        for phase, after_s in arrivals_s.items():
+            if not np.isnan(after_s[number]):
                 yield Pick(
-                    time=obspy.UTCDateTime(ns=start_ns + round(after_s * NS)),
+                    time=obspy.UTCDateTime(ns=start_ns + round(float(after_s[number]) * NS)),
                     waveform_id=WaveformStreamID(network, station, location, band + "Z"),
                     phase_hint=phase,
                 )

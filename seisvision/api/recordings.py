@@ -35,6 +35,13 @@ NAME = "stream"
 """Of the one event of a stream without a catalogue."""
 
 
+OPTIONS = {
+    "inventory": "--stations", "events": "--events", "picks": "--picks", "associate": "--associate",
+    "response": "--response", "unit": "--unit", "processing": "--as-they-are",
+}  # fmt: skip
+"""What arguments are called on the command line."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is asked of recordings that are no waveform set.
@@ -79,6 +86,22 @@ def is_recordings(data: Any) -> bool:
     if isinstance(data, obspy.Stream | obspy.Trace):
         return True
     return isinstance(data, list | tuple) and bool(data) and all(isinstance(one, obspy.Trace) for one in data)
+
+
+def refuse_unused(data: str, given: Mapping[str, Any]) -> None:
+    """Refuse arguments that would change nothing.
+
+    Args:
+        data: what was asked about, for the message.
+        given: arguments that have no use with it; None: not given.
+
+    Raises:
+        ConfigurationError: names those that were given.
+    """
+    names = [name for name, value in given.items() if value is not None]
+    if names:
+        said = ", ".join(f"{name}=... ({OPTIONS[name]})" if name in OPTIONS else f"{name}=..." for name in names)
+        raise ConfigurationError(f"{said} would change nothing: the data are {data}. Leave it out.")
 
 
 def settings_of_training(made: Mapping[str, Any], processing: str | Mapping[str, Any] | None) -> dict[str, Any]:

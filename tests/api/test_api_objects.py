@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import obspy
 import pytest
 
 import seisvision as sv
@@ -108,6 +109,23 @@ def test_obspy_gets_what_is_stored(opened: OpenSet) -> None:
     assert told.origins[0].time.isoformat() == "2020-01-03T00:00:00.123456" and told.origins[0].depth == 5500
     assert sorted(str(pick.time - stream[0].stats.starttime) for pick in told.picks) == ["2.0", "2.05", "2.1"]
     assert len(opened.to_catalog()) == 4 and len(opened.to_inventory()[0]) == 3
+
+
+@pytest.mark.parametrize("column", ["trace_s_arrival_sample", "trace_S_arrival_sample", "trace_Sg_arrival_sample"])
+def test_a_catalogue_holds_the_observed_s_however_a_set_spells_it(tmp_path: Path, column: str) -> None:
+    """P and S of the first event were observed, and those of the second computed."""
+    status = f"trace_{column.split('_')[1][0]}_status"
+    with WaveformSetWriter(tmp_path / "set", card={"name": "set"}) as writer:
+        for name, said in (("seen", "manual"), ("computed", "Theoretical")):
+            row = {
+                "source_id": name, "trace_sampling_rate_hz": 20.0, "trace_start_time": "2020-01-01T00:00:00Z",
+                "trace_P_arrival_sample": 40.0, "trace_P_status": said, column: 90.0, status: said,
+            }  # fmt: skip
+            writer.add_event([row], np.ones((1, 3, 200), dtype=np.float32))
+    seen, computed = sv.open_set(tmp_path / "set").to_catalog()
+    started = obspy.UTCDateTime("2020-01-01")
+    assert {pick.phase_hint: pick.time - started for pick in seen.picks} == {"P": 2.0, "S": 4.5}
+    assert computed.picks == []
 
 
 def test_a_section_has_axes_units_and_the_event(opened: OpenSet) -> None:

@@ -14,6 +14,7 @@ from ricker_archives import DAY_NS, record
 import seisvision as sv
 from seisvision import cli
 from seisvision.api import networks
+from seisvision.api.answers import Answers
 from seisvision.data.importing.tables.times import NS
 from seisvision.errors import CheckpointError, ConfigurationError, DataError
 
@@ -82,3 +83,37 @@ def test_what_cannot_be_picked_is_told(picker: networks.Picker, stream: obspy.St
     with pytest.raises(CheckpointError, match="There is no checkpoint"):
         sv.load(tmp_path / "absent.pt")
     assert "picks" in repr(picker) and "ZNE at 20 Hz" in picker._repr_html_()
+
+
+def test_the_command_replaces_its_own_answers_about_a_set(
+    picker: networks.Picker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picker answers about a set as other networks do, also about what is done with events of its training."""
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "metadata.csv").write_text("source_id\n")
+    asked = []
+
+    def answer(network: networks.Picker, data: str, **given: str) -> Answers:
+        asked.append(given)
+        return Answers({"source_id": ["a"], "p_prediction": [1.0]}, {}, [("b", "event", "no window")])
+
+    monkeypatch.setattr(networks.Network, "predict", answer)
+    monkeypatch.setattr(picker, "trained", object())
+    monkeypatch.setattr(networks, "load", lambda path: picker)
+    out = tmp_path / "told.csv"
+    words = ["predict", "net", str(tmp_path / "set"), "--out", str(out), "--training-events", "leave_out"]
+    assert [cli.main(words), cli.main(words)] == [0, 0]
+    assert asked == [{"training_events": "leave_out"}] * 2
+    assert out.read_text().startswith("source_id,")
+
+
+def test_the_command_refuses_what_does_not_go_with_picking(
+    picker: networks.Picker, stream: obspy.Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(networks, "load", lambda path: picker)
+    stream[0].write(str(tmp_path / "z.mseed"), format="MSEED")
+    out = tmp_path / "picks.csv"
+    words = ["predict", "net", str(tmp_path / "z.mseed"), "--out", str(out)]
+    assert cli.main([*words, "--training-events", "keep"]) == 2 and not out.exists()
+    assert [cli.main(words), cli.main(words)] == [0, 0]
+    assert out.read_text().startswith("network,")

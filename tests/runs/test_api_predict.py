@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +174,39 @@ def test_what_does_not_fit_is_refused_in_words(run: Run, network: Network, tmp_p
         sv.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"inventory": "stations.xml"}, {"events": "events.csv"}, {"picks": "picks.csv"}, {"associate": "name"},
+        {"before_s": 1.0}, {"after_s": 1.0}, {"processing": "none"}, {"response": "gain"}, {"unit": "m"},
+    ],
+    ids=lambda given: next(iter(given)),
+)  # fmt: skip
+def test_what_would_change_nothing_is_refused(
+    run: Run, network: Network, monkeypatch: pytest.MonkeyPatch, given: dict[str, object]
+) -> None:
+    (name,) = given
+    with pytest.raises(ConfigurationError, match=rf"{name}=\.\.\..* would change nothing: the data are a waveform set"):
+        network.predict(run.open_set(), **given)
+    with pytest.raises(ConfigurationError, match="a waveform set"):
+        network.predict(str(run.open_set().path), **given)
+    monkeypatch.setattr(network, "_refuse_arrays", lambda: None)
+    with pytest.raises(ConfigurationError, match=rf"{name}=.*the data are an array"):
+        network.predict(np.zeros((3, 100)), sampling_rate_hz=2.0, **given)
+
+
+def test_arrays_and_streams_have_arguments_of_their_own(run: Run, network: Network) -> None:
+    stream = run.open_set()[0].to_stream()
+    for data, given in (
+        (run.open_set(), {"sampling_rate_hz": 2.0}),
+        (stream, {"components": "Z"}),
+        (stream, {"associate": "folder"}),
+        ({"a": stream}, {"before_s": 3.0, "events": "events.csv", "inventory": "stations.xml"}),
+    ):
+        with pytest.raises(ConfigurationError, match=f"{next(iter(given))}=.*would change nothing"):
+            network.predict(data, **given)
+
+
 def test_what_a_network_learnt_from_is_known_to_it(network: Network) -> None:
     assert network.made == {"unit": "m/s", "sampling_rate_hz": 2.0}
     assert network.window["length_s"] == 1200
@@ -243,6 +276,9 @@ def test_the_command_writes_what_evaluate_writes(run: Run, tmp_path: Path, capsy
     mine.write_text("my,own\n")
     assert main(["predict", str(run.path), str(opened.path), "--out", str(mine)]) == 2
     assert mine.read_text() == "my,own\n"
+    assert main(["predict", str(run.path), str(opened.path), "--out", str(tmp_path / "no.csv"), "--unit", "m"]) == 2
+    assert "unit=... (--unit) would change nothing" in capsys.readouterr().err
+    assert not (tmp_path / "no.csv").exists()
 
 
 def test_exported_networks_say_what_the_network_says(
@@ -268,6 +304,29 @@ def test_exported_networks_say_what_the_network_says(
     with pytest.raises(ConfigurationError, match="pip install onnx onnxscript onnxruntime"):
         export_network(run.path, "onnx", tmp_path / "net")
     assert not (tmp_path / "net.onnx").exists()
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1e-3])
+def test_an_export_that_says_otherwise_is_not_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    """The file that was written tells one wrong number, here because it is spoilt when it is read again."""
+    read = torch.jit.load
+
+    def spoilt(*given: object) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+        exported = read(*given)
+
+        def ask(picture: torch.Tensor) -> list[torch.Tensor]:
+            (said,) = exported(picture)
+            said[0, 0] += wrong
+            return [said]
+
+        return ask
+
+    monkeypatch.setattr(torch.jit, "load", spoilt)
+    with pytest.raises(ConfigurationError, match=r"differs from the network by (inf|0\.001)"):
+        export_network(run.path, "torchscript", tmp_path / "net")
+    assert not (tmp_path / "net.pt").exists()
 
 
 def test_a_run_is_repeated_with_the_same_numbers(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

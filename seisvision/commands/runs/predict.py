@@ -14,7 +14,7 @@ from seisvision.own_files import add_overwrite, check_own
 from seisvision.plain_text import say
 
 MARKS = ("source_id,", "network,")
-"""How the tables of this command begin."""
+"""How the tables of this command begin: answers about samples, and picks."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--unit", help="of recordings whose response is not taken away (default counts)")
     parser.add_argument("--as-they-are", action="store_true", help="recordings were processed before")
     parser.add_argument(
-        "--training-events", choices=("mark", "leave_out", "keep"), default="mark",
+        "--training-events", choices=("mark", "leave_out", "keep"),
         help="what is done with events that it has seen in its training (default mark: column seen)",
     )  # fmt: skip
     parser.add_argument(
@@ -53,18 +53,18 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--out {args.out} is not allowed; give a name that ends with .csv.")
     refused = args.out.with_suffix(".refused.csv")
     check_writable_file(args.out, "--out")
-    from seisvision.api.networks import Picker, load
+    from seisvision.api.networks import Picker, is_set, load
 
     network = load(args.net)
-    mark = MARKS[isinstance(network, Picker)]
+    # A network that picks answers about the windows of a set as any other does.
+    mark = MARKS[isinstance(network, Picker) and not is_set(args.data)]
     check_own({args.out: mark, refused: mark}, "--out", args.overwrite)
-    recordings = {
+    options = {
         "inventory": args.stations, "events": args.events, "picks": args.picks, "associate": args.associate,
         "response": args.response, "unit": args.unit, "processing": "none" if args.as_they_are else None,
+        "training_events": args.training_events,
     }  # fmt: skip
-    given = {name: value for name, value in recordings.items() if value is not None}
-    if not isinstance(network, Picker):
-        given["training_events"] = args.training_events
+    given = {name: value for name, value in options.items() if value is not None}
     answers = network.predict(args.data, **given)
     answers.to_csv(args.out)
     write_columns(refused, {name: answers.refused[name].tolist() for name in answers.refused})

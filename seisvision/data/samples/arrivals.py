@@ -63,10 +63,10 @@ def more_arrivals_s(table: pd.DataFrame, n_samples: np.ndarray) -> np.ndarray:
     return np.where((found >= 0) & (found < length_s), found, np.nan)
 
 
-def observed_p_s(table: pd.DataFrame) -> np.ndarray:
-    """P that somebody picked, after the start of each trace, seconds (N,); NaN where none was."""
-    picked_s = _picked_s(table, "P", column_numbers(table, "trace_sampling_rate_hz"))
-    return np.where(_is_theoretical(table, "P"), np.nan, picked_s)
+def observed_arrival_s(table: pd.DataFrame, phase: str) -> np.ndarray:
+    """``P`` or ``S`` that somebody picked, after the start of each trace, seconds (N,); NaN where none was."""
+    picked_s = _picked_s(table, phase, column_numbers(table, "trace_sampling_rate_hz"))
+    return np.where(_is_theoretical(table, phase), np.nan, picked_s)
 
 
 def _phase_s(table: pd.DataFrame, phase: str, rate_hz: np.ndarray) -> np.ndarray:

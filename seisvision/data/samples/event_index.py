@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from seisvision.data.samples.arrivals import column_numbers, observed_p_s, table_arrivals_s
+from seisvision.data.samples.arrivals import column_numbers, observed_arrival_s, table_arrivals_s
 from seisvision.data.samples.paths import table_paths
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
@@ -112,7 +112,7 @@ def build_event_index(
 def table_onsets_s(table: pd.DataFrame) -> np.ndarray:
     """Onset after trace start of each trace, NaN where not known."""
     onset_s = column_numbers(table, "trace_onset_s")
-    return np.where(np.isnan(onset_s), observed_p_s(table), onset_s)
+    return np.where(np.isnan(onset_s), observed_arrival_s(table, "P"), onset_s)
 
 
 def times_s(table: pd.DataFrame, column: str) -> np.ndarray:

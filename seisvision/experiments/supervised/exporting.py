@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -241,6 +242,21 @@ def _same(mine: torch.Tensor, other: torch.Tensor) -> bool:
     )
 
 
+def _apart(mine: torch.Tensor, other: torch.Tensor) -> float:
+    """Largest difference of two tensors of one shape as a share of the largest finite size in the first, at least 1.
+
+    NaN is as good as NaN only, and an infinity as the same infinity: all else is infinitely far from them.
+    """
+    if not torch.equal(mine.isnan(), other.isnan()):
+        return math.inf
+    differ = (mine != other) & ~mine.isnan()
+    if not differ.any():
+        return 0.0
+    finite = mine[mine.isfinite()].abs()
+    scale = max(1.0, float(finite.max())) if finite.numel() else 1.0
+    return float((mine - other)[differ].abs().max()) / scale
+
+
 def _compared(network: ExportedNetwork, example: torch.Tensor, ask: Callable[[torch.Tensor], Any], file: Path) -> float:
     """Largest difference of what is written to the original, on batches of two and of three.
 
@@ -254,9 +270,7 @@ def _compared(network: ExportedNetwork, example: torch.Tensor, ask: Callable[[to
             for mine, other in pairs:
                 if mine.shape != other.shape:
                     raise ConfigurationError(f"{file}: another batch gives shape {tuple(other.shape)}; not exported.")
-                scale = max(1.0, float(mine.nan_to_num().abs().max()))
-                apart = (mine - other).nan_to_num().abs().max() if mine.numel() else torch.zeros(())
-                largest = max(largest, float(apart) / scale)
+                largest = max(largest, _apart(mine, other))
     if largest > LARGEST_DIFFERENCE:
         raise ConfigurationError(
             f"{file} differs from the network by {largest:.1g}, more than {LARGEST_DIFFERENCE:g}; it was not written. "

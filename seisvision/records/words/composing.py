@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import seisvision
 from seisvision.errors import ConfigurationError
 from seisvision.records.configuration import to_plain
 from seisvision.records.words.quoting import quoted_paths
 from seisvision.secrets_kept import refuse_secret_words
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(seisvision.__file__).resolve().parents[1] / "conf"
 """The folder of configuration beside the code; an installed package without its repository has none."""
 
 
