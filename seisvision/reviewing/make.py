@@ -242,11 +242,11 @@ def _items(
             rate_hz = float(waveform_set.metadata["trace_sampling_rate_hz"].iloc[int(one.sample_id)])
             hidden["suggested"] = str(round(float(old) + float(one.suggested) * rate_hz))
             hidden |= {"phase": one.phase, "moved_s": float(one.suggested)}
+        why_fixed = stored.why_fixed((one.sample_id, one.column))
         item = {
             "sample_id": one.sample_id, "source_id": one.source_id, "column": one.column, "old": old,
             "label": one.label, "run_id": str(found.run_ids[one.rows[0]]), "control": is_control, "hidden": hidden,
-            # Without such a column there is nothing to correct, but the reviewer may say that the label is wrong.
-            "can_change": one.column in stored.columns,
+            "can_change": not why_fixed, "can_discard": one.column in stored.columns, "why_fixed": why_fixed,
         }  # fmt: skip
         row = int(sample) if said.ids.unit == TRACE.name and not is_of_event(one.column) else None
         drawing = draw_event(waveform_set, one.source_id, row)

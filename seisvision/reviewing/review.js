@@ -204,6 +204,9 @@ function showItem() {
     return line;
   }));
   for (const button of at("choices").children) button.classList.toggle("is-label", button.dataset.value === item.old || button.dataset.name === item.label);
+  const limits = item.can_discard === false ? "Keep it, or say unsure." : "Keep, discard or say unsure.";
+  at("fixed").hidden = item.can_change !== false;
+  at("fixed").textContent = item.can_change === false ? `${item.why_fixed} ${limits}` : "";
   const isNumber = state.kind !== "class";
   at("value").hidden = !isNumber || item.can_change === false;
   if (isNumber) {
@@ -243,6 +246,12 @@ async function act(what) {
 
 function decide(verdict, value = "") {
   if (!item) return;
+  const fixed = verdict === "correct" ? item.can_change === false : verdict === "discard" && item.can_discard === false;
+  if (fixed) {
+    at("error").hidden = false;
+    at("error").textContent = `${item.why_fixed} Nothing was decided.`;
+    return;
+  }
   act(async () => {
     const was = item;
     const done = await source.decide({ number: item.number, verdict, new: value });

@@ -218,7 +218,18 @@ def test_a_later_round_is_about_what_the_rounds_before_made(small: WaveformSet, 
 ])  # fmt: skip
 def test_decisions_about_something_else_are_refused(wrong: dict[str, str], says: str, small: WaveformSet) -> None:
     with pytest.raises(DataError, match=says):
-        replay(small, of(small, replace(decision("ev001"), **wrong)))
+        replay(small, of(small, replace(correct("ev001", "blast"), **wrong)))
+
+
+def test_a_label_that_no_column_holds_may_be_kept_but_not_changed(small: WaveformSet) -> None:
+    absent = {"column": "source_size", "old": ""}
+    kept = [decision("ev001", verdict, **absent) for verdict in ("keep", "unsure", "undo")]
+    assert replay(small, of(small, *kept, correct("ev002", "blast"))).changes == {("ev002", "source_type"): "blast"}
+    taken_back = [decision("ev001", "discard", **absent), decision("ev001", "undo", **absent)]
+    assert replay(small, of(small, *taken_back)).fingerprint == small.fingerprint
+    for wrong in (decision("ev001", "discard", **absent), correct("ev001", "3", **absent)):
+        with pytest.raises(DataError, match="no column 'source_size'"):
+            replay(small, of(small, wrong))
 
 
 def test_a_run_keeps_the_set_it_was_asked_for_while_the_file_grows(small: WaveformSet, tmp_path: Path) -> None:

@@ -108,6 +108,9 @@ def _check_values(values: StoredValues, fingerprint: str, rounds: Mapping[str, S
     for name, decisions in rounds.items():
         before = _state(fingerprint, done, rule)[1] if done else {}
         for one in decisions:
+            if one.column not in values.columns:
+                # Such a label can be kept or left open; what would change it is refused with the changes.
+                continue
             there = before.get(one.label, values.now(one.label, one.source_id)) or ""
             if one.old != there:
                 raise DataError(
@@ -159,6 +162,12 @@ class StoredValues:
                 "reviewed."
             )
         return [row]
+
+    def why_fixed(self, label: Label) -> str:
+        """Why a label cannot be given another value, for people; empty where it can."""
+        if label[1] not in self.columns:
+            return f"'{label[1]}' is no column of the set, so there is nothing to correct or empty."
+        return ""
 
     def now(self, label: Label, source_id: str | None = None) -> str:
         """The value of a label as text, that of the first trace that has one."""
