@@ -53,6 +53,7 @@ def write_file(queue: Queue, path: Path, reviewer: str, *, blind: bool = True) -
             )
         items.append(shown)
     about = {key: queue.about[key] for key in ("column", "kind", "unit", "choices", "set", "set_fingerprint")}
+    about["queue"] = queue.content_hash
     content = {"about": about, "items": items, "reviewer": reviewer, "blind": blind, "columns": list(COLUMNS)}
     write_text(path, _page(FILE_POLICY, _embedded(content)))
     return path
