@@ -105,7 +105,8 @@ def test_what_the_browser_kept_of_one_queue_is_not_given_to_labels_of_another(tm
         f"const second = inThisFile({pages[1]}); const begun = (await second.state()).n_done;\n"
         "await second.decide({ number: 0, verdict: 'keep', new: '' });\n"
         f"const again = inThisFile({pages[0]});\n"
-        "process.stdout.write(JSON.stringify([begun, second.csv(), (await again.state()).n_done, again.csv()])); })();\n"
+        "const told = [begun, second.csv(), (await again.state()).n_done, again.csv()];\n"
+        "process.stdout.write(JSON.stringify(told)); })();\n"
     )
     (tmp_path / "harness.js").write_text(harness)
     said = subprocess.run([NODE or "", str(tmp_path / "harness.js")], capture_output=True, check=True).stdout
@@ -150,6 +151,16 @@ def test_fifty_keys_are_fifty_decisions_and_a_killed_server_loses_none(tmp_path:
         "undo",
     ]
     assert [one.sample_id for one in decisions[:12]] == HOSTILE_NAMES
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
+def test_keys_that_would_change_what_cannot_be_changed_decide_nothing(tmp_path: Path) -> None:
+    fixed = make_queue(tmp_path / "queue", 3, can_change=False, can_discard=False, why_fixed="It is in no column.").path
+    server = Serving(fixed)
+    shown = pressed(server.address, "d2k")
+    assert [one["count"][0] for one in shown] == ["0", "0", "0", "1"]
+    assert all("It is in no column. Nothing was decided." in one["error"] for one in shown[1:3])
+    assert server.end(signal.SIGINT) == 0
 
 
 @pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
