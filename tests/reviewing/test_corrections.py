@@ -7,21 +7,24 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from seisvision.cli import main
-from seisvision.data.corrections.corrected import replay
+from seisvision.data.corrections.corrected import StoredValues, replay, write_corrected
 from seisvision.data.corrections.source import CorrectedSource, Corrections
 from seisvision.data.corrections.standing import LAST, LEAVE, MAJORITY, Rule, outcome, standing
 from seisvision.data.corrections.table import COLUMNS, Decision, append_decisions, read_decisions
+from seisvision.data.samples.paths import table_paths
 from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.sources.folder import FolderSource
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.reviewing.agreement import agreements, cohen_kappa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
-from small_sets import write_set
+from small_sets import event_waveforms, trace_row, write_set
 
 
 def decision(sample: str = "ev001", verdict: str = "keep", new: str = "", **changes: str) -> Decision:
@@ -230,6 +233,23 @@ def test_a_label_that_no_column_holds_may_be_kept_but_not_changed(small: Wavefor
     for wrong in (decision("ev001", "discard", **absent), correct("ev001", "3", **absent)):
         with pytest.raises(DataError, match="no column 'source_size'"):
             replay(small, of(small, wrong))
+
+
+def test_an_azimuth_that_coordinates_overrule_may_be_discarded_but_not_corrected(tmp_path: Path) -> None:
+    placed = {"source_latitude_deg": 47.0, "source_longitude_deg": -122.0, "station_longitude_deg": -121.0}
+    with WaveformSetWriter(tmp_path / "set", card={"name": "placed"}) as writer:
+        rows = [trace_row(0, 0, **placed, station_latitude_deg=48.0), trace_row(0, 1, **placed)]
+        writer.add_event(rows, event_waveforms(0, 2))
+    placed_set = WaveformSet(tmp_path / "set")
+    row = {"column": "path_azimuth_deg", "source_id": "ev000"}
+    with pytest.raises(DataError, match="computed from the coordinates"):
+        replay(placed_set, of(placed_set, correct("0", "200", old="0.0", **row)))
+    stored = StoredValues(placed_set)
+    assert stored.why_fixed(("0", "path_azimuth_deg")) and not stored.why_fixed(("0", "path_ep_distance_km"))
+    said = of(placed_set, decision("0", "discard", old="0.0", **row), correct("1", "200", old="30.0", **row))
+    path = write_corrected(placed_set, replay(placed_set, said), tmp_path / "new", {})
+    _, azimuths, _ = table_paths(WaveformSet(path).metadata)
+    assert np.isnan(azimuths[0]) and azimuths[1] == 200, "where no station has coordinates the correction holds"
 
 
 def test_a_run_keeps_the_set_it_was_asked_for_while_the_file_grows(small: WaveformSet, tmp_path: Path) -> None:
