@@ -14,7 +14,7 @@ import pytest
 from seisvision.cli import main
 from seisvision.data.corrections.corrected import StoredValues, replay, write_corrected
 from seisvision.data.corrections.source import CorrectedSource, Corrections
-from seisvision.data.corrections.standing import LAST, LEAVE, MAJORITY, Rule, outcome, standing
+from seisvision.data.corrections.standing import LAST, LEAVE, MAJORITY, Rule, joined, outcome, standing
 from seisvision.data.corrections.table import COLUMNS, Decision, append_decisions, read_decisions
 from seisvision.data.samples.paths import table_paths
 from seisvision.data.sets.waveform_set import WaveformSet
@@ -108,6 +108,29 @@ def test_an_undo_brings_back_what_was_said_before() -> None:
     held = standing(said)
     assert {label: one["anna"].verdict for label, one in held.items()} == {("a", "source_type"): "keep"}
     assert standing([decision("a"), decision("a", "undo", reviewer="ben")])[("a", "source_type")].keys() == {"anna"}
+
+
+def test_joining_files_loses_no_undo_and_doubles_nothing(tmp_path: Path) -> None:
+    twice_taken_back = [decision("a"), correct("a", "blast"), decision("a", "undo"), decision("a", "undo")]
+    ben = [decision("b", reviewer="ben")]
+    assert joined([twice_taken_back, twice_taken_back + ben, ben]) == twice_taken_back + ben
+    assert ("a", "source_type") not in standing(joined([twice_taken_back]))
+    append_decisions(tmp_path / "a.csv", twice_taken_back)
+    words = ["review", "agree", str(tmp_path / "a.csv"), "--out", str(tmp_path / "all.csv")]
+    for _ in range(2):
+        assert main(words) == 0 and read_decisions(tmp_path / "all.csv") == twice_taken_back
+
+
+def test_reviewers_agree_within_a_round_and_not_across_rounds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the second round both keep what the first had made of the label."""
+    first = [correct("a", "blast"), correct("a", "blast", reviewer="ben")]
+    second = [decision("a", old="blast", set_fingerprint="fp2", reviewer="ben")]
+    append_decisions(tmp_path / "a.csv", first + second)
+    assert main(["review", "agree", str(tmp_path / "a.csv")]) == 0
+    told = capsys.readouterr().out
+    assert "0 labels in conflict" in told and "1 labels, 100 % alike" in told
 
 
 def test_reviewers_who_disagree_are_settled_by_rule_or_by_a_third() -> None:

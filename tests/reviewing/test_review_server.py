@@ -235,3 +235,11 @@ def test_agree_shows_conflicts_and_makes_a_queue_of_them_for_a_third(
     assert [one["sample_id"] for one in Queue.read(tmp_path / "third").items] == ["ev00003", "ev00004"]
     assert len(read_decisions(tmp_path / "both.csv")) == 12
     assert main(words) == 0 and len(read_decisions(tmp_path / "both.csv")) == 12, "what it holds is not put there twice"
+
+
+def test_without_a_conflict_there_is_no_queue_for_a_third(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    queue, file = make_queue(tmp_path / "queue", 2), tmp_path / "a.csv"
+    Session(queue, file, "anna").decide(0, "keep")
+    assert main(["review", "agree", str(file), "--queue", str(queue.path), "--third", str(tmp_path / "third")]) == 0
+    told = capsys.readouterr().out
+    assert "0 labels in conflict" in told and "There is no conflict" in told and not (tmp_path / "third").exists()
