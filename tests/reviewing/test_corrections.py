@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from seisvision.cli import main
+from seisvision.data.corrections import corrected
 from seisvision.data.corrections.corrected import StoredValues, replay, write_corrected
 from seisvision.data.corrections.source import CorrectedSource, Corrections
 from seisvision.data.corrections.standing import LAST, LEAVE, MAJORITY, Rule, joined, outcome, standing
@@ -21,6 +22,7 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.sources.folder import FolderSource
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.records.identity import run_identity, scientific_part
 from seisvision.reviewing.agreement import agreements, cohen_kappa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
@@ -275,18 +277,62 @@ def test_an_azimuth_that_coordinates_overrule_may_be_discarded_but_not_corrected
     assert np.isnan(azimuths[0]) and azimuths[1] == 200, "where no station has coordinates the correction holds"
 
 
-def test_a_run_keeps_the_set_it_was_asked_for_while_the_file_grows(small: WaveformSet, tmp_path: Path) -> None:
+def test_a_run_keeps_the_set_it_was_asked_for_while_the_file_grows(
+    small: WaveformSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "c.csv"
     append_decisions(file, of(small, correct("ev001", "blast")))
     source = CorrectedSource(FolderSource(str(small.path)), {"file": str(file), "rule": "majority"})
     then = source.fingerprint(tmp_path)
-    kept = CorrectedSource(FolderSource(str(small.path)), source.corrections.of_set(then))
-    append_decisions(file, of(small, correct("ev004", "blast"), decision("ev001", reviewer="ben")))
-    assert source.fingerprint(tmp_path) != then == kept.fingerprint(tmp_path)
-    assert WaveformSet(kept.prepare(tmp_path)).fingerprint == then
-    gone = CorrectedSource(FolderSource(str(small.path)), source.corrections.of_set("0" * 16))
+    asked = source.kept(tmp_path)
+    assert asked["fingerprint"] == then and asked["dealt_from"] == small.fingerprint
+    kept = CorrectedSource(FolderSource(str(small.path)), asked)
+    for number in range(9):
+        append_decisions(
+            file, of(small, correct("ev004", "blast", time=str(number)), decision("ev001", reviewer="ben"))
+        )
+    tables: list[Path] = []
+    monkeypatch.setattr(corrected, "read_cells", lambda chunk, real=corrected.read_cells: (
+        tables.append(chunk.metadata_path), real(chunk))[1])  # fmt: skip
+    assert kept.fingerprint(tmp_path) == then and len(tables) == len(set(tables)), "tables are read once"
+    assert source.fingerprint(tmp_path) != then
+    made = kept.prepare(tmp_path)
+    assert WaveformSet(made).fingerprint == then
+    file.unlink()
+    assert kept.prepare(tmp_path) == made and kept.fingerprint(tmp_path) == then, "the set that was made is taken"
+    append_decisions(file, of(small, correct("ev001", "blast")))
+    gone = CorrectedSource(FolderSource(str(small.path)), asked | {"fingerprint": "0" * 16})
     with pytest.raises(DataError, match="No beginning of"):
         gone.prepare(tmp_path)
+
+
+def test_a_run_finds_its_corrections_from_another_folder(
+    small: WaveformSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    append_decisions(Path("c.csv"), of(small, correct("ev001", "blast")))
+    asked = CorrectedSource(FolderSource(str(small.path)), "c.csv").kept(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    found = CorrectedSource(FolderSource(str(small.path)), asked).prepare(tmp_path / "data")
+    assert WaveformSet(found).fingerprint == asked["fingerprint"] != small.fingerprint
+    append_decisions(tmp_path / "data" / "d.csv", of(small, correct("ev001", "blast")))
+    inside = CorrectedSource(FolderSource(str(small.path)), "d.csv").kept(tmp_path / "data")
+    assert inside["file"] == "d.csv", "what lies in the data folder goes where that goes"
+
+
+def test_a_run_is_named_by_the_set_that_its_parts_were_dealt_from() -> None:
+    """A corrected set by itself deals its events otherwise than the set as it was, with corrections."""
+
+    def run_id(corrections: object, fingerprint: str = "after", **beside: object) -> str:
+        dataset = {"source": {}, "name": "x", "corrections": corrections} | beside
+        return run_identity(scientific_part({"dataset": dataset, "trainer": {}, "run": {"test": True}}, fingerprint))
+
+    made = {"file": "c.csv", "fingerprint": "after", "dealt_from": "before"}
+    assert run_id(None) != run_id(made) == run_id(made | {"file": "d.csv"})
+    assert run_id(None, "before") == run_id(made | {"fingerprint": "before"}, "before"), "nothing was changed"
+    beside = {"share": 0.5, "fingerprint": "other"}
+    assert run_id(None, beside={"b": beside}) == run_id(None, beside={"b": beside | {"corrections": made}})
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,12 @@ class Replayed:
     outcomes: tuple[Outcome, ...]
 
 
-def replay(waveform_set: WaveformSet, decisions: Sequence[Decision], rule: Rule | None = None) -> Replayed:
+def replay(
+    waveform_set: WaveformSet,
+    decisions: Sequence[Decision],
+    rule: Rule | None = None,
+    values: StoredValues | None = None,
+) -> Replayed:
     """Apply decisions in the rounds in which they were taken.
 
     A decision names the set that was looked at: this one, or what the decisions before it had made of it. The first are
@@ -58,12 +63,13 @@ def replay(waveform_set: WaveformSet, decisions: Sequence[Decision], rule: Rule 
         waveform_set: as it was before any decision.
         decisions: of one file or several, in order.
         rule: what becomes of labels on which reviewers disagree.
+        values: of the set, where they have been read already.
 
     Raises:
         DataError: a decision is about another set, sample, column or value, or reviewers disagree.
     """
     rule = rule or Rule()
-    values = StoredValues(waveform_set)
+    values = values or StoredValues(waveform_set)
     rounds: dict[str, list[Decision]] = {waveform_set.fingerprint: []}
     for one in decisions:
         if one.set_fingerprint not in rounds:
