@@ -40,7 +40,8 @@ def table_paths(table: pd.DataFrame) -> np.ndarray:
 
 def places_known(table: pd.DataFrame) -> np.ndarray:
     """Whether source and station of each row have coordinates, so that azimuths are those of the coordinates, (N,)."""
-    return np.isfinite([column_numbers(table, column) for column in COORDINATES]).all(axis=0)
+    places = np.array([column_numbers(table, column) for column in COORDINATES])
+    return np.asarray(np.isfinite(places).all(axis=0))
 
 
 def _contradicted(paths: np.ndarray, places: np.ndarray) -> np.ndarray:
