@@ -112,6 +112,7 @@ class CorrectedSource:
         before = WaveformSet(self.source.prepare(data_dir))
         made = self._made_already(before, data_dir)
         if made is not None:
+            clear_lock(made.with_name(f".{made.name}.lock"))
             return made
         replayed = self._replayed(before, data_dir)
         if not replayed.changes:
