@@ -41,16 +41,23 @@ then: a run that has this value keeps its id. ``[]`` stands for any place in a l
 def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:
     """What a run's result depends on: everything but the machine, with the data set named by its content.
 
-    Corrections of labels are part of that content.
+    Corrections of labels are part of that content. Where they change it, the set that splits are dealt from is another
+    than the set that is learnt from, and both count: a copy of the corrected set is dealt otherwise.
     """
     part = {key: value for key, value in config.items() if key not in MACHINE_KEYS}
     part["dataset"] = {
         key: value for key, value in part["dataset"].items() if key not in ("source", "name", "corrections")
     }
     part["dataset"]["fingerprint"] = data_fingerprint
+    corrections = config["dataset"].get("corrections")
+    dealt_from = corrections.get("dealt_from") if isinstance(corrections, Mapping) else None
+    if dealt_from not in (None, data_fingerprint):
+        part["dataset"]["dealt_from"] = dealt_from
     if part["dataset"].get("beside"):
         part["dataset"]["beside"] = {
-            name: {key: value for key, value in one.items() if key not in ("source", "name", "baselines")}
+            name: {
+                key: value for key, value in one.items() if key not in ("source", "name", "baselines", "corrections")
+            }
             for name, one in part["dataset"]["beside"].items()
         }
     part["trainer"] = {key: value for key, value in part["trainer"].items() if key not in MACHINE_KEYS_OF_TRAINER}

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from seisvision.data.corrections.standing import answer, standing
+from seisvision.data.corrections.standing import answer, rounds_of, standing
 from seisvision.data.corrections.table import UNSURE, Decision
 from seisvision.evaluation.tables import number_text
 
@@ -41,15 +41,15 @@ def agreements(decisions: Sequence[Decision]) -> list[Agreement]:
     """All pairs of reviewers who decided labels in common; ``unsure`` decides nothing.
 
     Cohen (1960), doi:10.1177/001316446002000104. Categories are what labels become: the value itself, so that two who
-    correct a label to different classes disagree.
+    correct a label to different classes disagree. A label of two rounds of review counts in each.
     """
-    held = standing(decisions)
+    held = [said for of_round in rounds_of(decisions).values() for said in standing(of_round).values()]
     names = list(dict.fromkeys(one.reviewer for one in decisions))
     found = []
     for first, second in combinations(names, 2):
         pairs = [
             (_becomes(said[first]), _becomes(said[second]))
-            for said in held.values()
+            for said in held
             if first in said and second in said and UNSURE not in (said[first].verdict, said[second].verdict)
         ]
         if pairs:

@@ -100,7 +100,7 @@ def make_queue(asked: Sequence[str], out: Path, wanted: Wanted | None = None, da
         raise DataError(f"{waveform_set.path} is {waveform_set.fingerprint}, not {found.fingerprint} of the runs.")
     found = _without_noise(found)
     stored = StoredValues(waveform_set)
-    ranked = rank(found.said, stored.columns)
+    ranked = rank(found.said, waveform_set.metadata)
     if not ranked:
         raise DataError("No label was predicted out of fold; there is nothing to review.")
     scores, swaps = _stations(found.said, waveform_set)
@@ -242,11 +242,15 @@ def _items(
             rate_hz = float(waveform_set.metadata["trace_sampling_rate_hz"].iloc[int(one.sample_id)])
             hidden["suggested"] = str(round(float(old) + float(one.suggested) * rate_hz))
             hidden |= {"phase": one.phase, "moved_s": float(one.suggested)}
+        why_fixed = stored.why_fixed((one.sample_id, one.column))
+        can_discard = one.column in stored.columns
+        if one.phase and not old:
+            why_fixed = f"The time of {one.phase} was computed; no column of the set holds a pick of it in this trace."
+            can_discard = False
         item = {
             "sample_id": one.sample_id, "source_id": one.source_id, "column": one.column, "old": old,
             "label": one.label, "run_id": str(found.run_ids[one.rows[0]]), "control": is_control, "hidden": hidden,
-            # Without such a column there is nothing to correct, but the reviewer may say that the label is wrong.
-            "can_change": one.column in stored.columns,
+            "can_change": not why_fixed, "can_discard": can_discard, "why_fixed": why_fixed,
         }  # fmt: skip
         row = int(sample) if said.ids.unit == TRACE.name and not is_of_event(one.column) else None
         drawing = draw_event(waveform_set, one.source_id, row)

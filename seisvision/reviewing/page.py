@@ -12,7 +12,7 @@ from seisvision.errors import DataError
 from seisvision.files import write_text
 from seisvision.pages.frame import resource
 from seisvision.reviewing.queue import Queue
-from seisvision.reviewing.session import SHOWN_KEYS
+from seisvision.reviewing.session import what_is_shown
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; connect-src 'self'; "
@@ -40,7 +40,11 @@ def write_file(queue: Queue, path: Path, reviewer: str, *, blind: bool = True) -
     items: list[dict[str, Any]] = []
     size = 0
     for number, one in enumerate(queue.items):
-        shown = {key: one[key] for key in (*SHOWN_KEYS, "run_id", "hidden")} | {"drawing": queue.drawing(number)}
+        shown = what_is_shown(one) | {
+            "run_id": one["run_id"],
+            "hidden": one["hidden"],
+            "drawing": queue.drawing(number),
+        }
         size += len(json.dumps(shown))
         if size > LARGEST_FILE:
             raise DataError(
@@ -49,6 +53,7 @@ def write_file(queue: Queue, path: Path, reviewer: str, *, blind: bool = True) -
             )
         items.append(shown)
     about = {key: queue.about[key] for key in ("column", "kind", "unit", "choices", "set", "set_fingerprint")}
+    about["queue"] = queue.content_hash
     content = {"about": about, "items": items, "reviewer": reviewer, "blind": blind, "columns": list(COLUMNS)}
     write_text(path, _page(FILE_POLICY, _embedded(content)))
     return path

@@ -6,6 +6,7 @@ pictures that are shown with them, read one at a time.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Collection, Iterable, Mapping
@@ -41,6 +42,13 @@ class Queue:
     path: Path
     about: dict[str, Any]
     items: list[dict[str, Any]]
+
+    @property
+    def content_hash(self) -> str:
+        """Sixteen hexadecimal digits that say which labels these are, in which order, with which values."""
+        labels = [[one[key] for key in ("sample_id", "column", "old", "run_id")] for one in self.items]
+        told = json.dumps([self.about.get("set_fingerprint"), labels])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @classmethod
     def read(cls, path: Path) -> Queue:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seisvision.data.corrections.corrected import is_of_event
-from seisvision.data.samples.arrivals import SPELLINGS, arrival_columns
+from seisvision.data.samples.arrivals import picked_columns
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.tables import number_text
 from seisvision.outputs.angles.predictions import AnglePredictions
@@ -20,6 +19,9 @@ from seisvision.outputs.picks.predictions import PickPredictions
 from seisvision.outputs.predictions import Predictions
 from seisvision.reviewing import class_scores, value_scores
 from seisvision.reviewing.event_scores import EventScore, event_scores, joint_probabilities
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,12 @@ class Ranked:
     phase: str = field(default="")
 
 
-def rank(said: Predictions, columns: Sequence[str] = ()) -> list[Ranked]:
+def rank(said: Predictions, metadata: pd.DataFrame | None = None) -> list[Ranked]:
     """All labelled samples as labels, the most suspect first; labels of events are judged by their stations together.
 
     Args:
         said: predictions by networks that were not trained on the samples.
-        columns: of the metadata table; needed to find the columns of picks.
+        metadata: table of the set, whose columns tell where picks stand; without it they stand in none.
 
     Raises:
         ConfigurationError: labels of this kind of output are not reviewed.
@@ -74,7 +76,7 @@ def rank(said: Predictions, columns: Sequence[str] = ()) -> list[Ranked]:
     elif isinstance(said, ScalarPredictions | AnglePredictions):
         found = _values(said)
     elif isinstance(said, PickPredictions):
-        found = _picks(said, columns)
+        found = _picks(said, metadata)
     else:
         raise ConfigurationError(
             f"Labels of output '{said.about['name']}' are not reviewed: its kind is {said.about['kind']}. Give one of "
@@ -151,35 +153,27 @@ def _mean_direction(angles_deg: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(np.sin(turned).mean(), np.cos(turned).mean())) % 360)
 
 
-def _picks(said: PickPredictions, columns: Sequence[str]) -> list[Ranked]:
+def _picks(said: PickPredictions, metadata: pd.DataFrame | None) -> list[Ranked]:
+    table = None if metadata is None else said.ids.table(metadata)
     found = []
     for phase in said.phases:
-        column = _arrival_column(phase, columns)
+        columns = [None] * len(said.ids) if table is None else picked_columns(table, phase)
         sigmas, picked_s = value_scores.pick_sigmas(said, phase)
         true_s = said.true_s[:, said.phases.index(phase), 0]
         for row in np.flatnonzero(np.isfinite(sigmas)):
             is_seen = math.isfinite(picked_s[row])
+            column = columns[row]
             away = f"{number_text(abs(float(sigmas[row])))} sigmas away" if is_seen else "not seen"
             found.append(Ranked(
-                sample_id=said.sample_ids[row], source_id=said.source_ids[row], column=column, rows=(int(row),),
+                sample_id=said.sample_ids[row], source_id=said.source_ids[row], rows=(int(row),),
+                # A time that was computed stands in no column of picks; its label still has a name.
+                column=column or f"trace_{phase.lower()}_arrival_sample",
                 label=f"{phase} {true_s[row]:.2f} s", score=float(value_scores.log_likelihood(sigmas)[row]),
                 is_suspect=bool(is_seen and abs(sigmas[row]) >= value_scores.SUSPECT_SIGMAS),
                 answer=f"{phase} {picked_s[row]:.2f} s, {away}" if is_seen else away,
-                suggested=f"{picked_s[row] - true_s[row]:.4f}" if is_seen else "", phase=phase,
+                suggested=f"{picked_s[row] - true_s[row]:.4f}" if is_seen and column else "", phase=phase,
             ))  # fmt: skip
     return found
-
-
-def _arrival_column(phase: str, columns: Sequence[str]) -> str:
-    """The column that holds a phase, as the set spells it."""
-    import pandas as pd
-
-    table = pd.DataFrame(columns=list(columns))
-    for names in SPELLINGS[phase]:
-        there = arrival_columns(table, names)
-        if there:
-            return there[0]
-    return f"trace_{phase.lower()}_arrival_sample"
 
 
 def describe(one: Ranked) -> dict[str, Any]:

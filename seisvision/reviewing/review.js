@@ -29,15 +29,21 @@ const live = {
 };
 
 function inThisFile(content) {
-  const key = `seisvision-review ${content.about.set_fingerprint} ${content.about.column} ${content.reviewer}`;
+  const key = `seisvision-review ${content.about.queue} ${content.reviewer}`;
+  /* Rows name their label: a number is only a place, which is another's in another queue. */
+  const nameOf = (one) => JSON.stringify([one.sample_id, one.column]);
+  const numberOf = new Map(content.items.map((one, number) => [nameOf(one), number]));
   let rows = [];
   try { rows = JSON.parse(localStorage.getItem(key)) || []; } catch (error) { rows = []; }
+  rows = rows.filter((row) => numberOf.has(nameOf(row)));
+  const rowOf = (number) => ({ sample_id: content.items[number].sample_id, column: content.items[number].column });
   const stacks = () => {
     const found = new Map();
     for (const row of rows) {
-      const stack = found.get(row.number) || [];
+      const number = numberOf.get(nameOf(row));
+      const stack = found.get(number) || [];
       if (row.verdict === "undo") stack.pop(); else stack.push(row);
-      found.set(row.number, stack);
+      found.set(number, stack);
     }
     return found;
   };
@@ -58,7 +64,7 @@ function inThisFile(content) {
   const lastHeld = () => {
     const left = [];
     for (const row of rows) {
-      if (row.verdict === "undo") left.splice(left.map((one) => one.number).lastIndexOf(row.number), 1); else left.push(row);
+      if (row.verdict === "undo") left.splice(left.map(nameOf).lastIndexOf(nameOf(row)), 1); else left.push(row);
     }
     return left.at(-1);
   };
@@ -71,17 +77,18 @@ function inThisFile(content) {
       return { ...shown, ...open, number, ...(decided ? { decided } : {}) };
     },
     decide: async ({ number, verdict, new: value }) => {
-      keep({ number, verdict, new: verdict === "correct" ? String(value) : "", time: now() });
+      keep({ ...rowOf(number), verdict, new: verdict === "correct" ? String(value) : "", time: now() });
       return { state: told(), number, hidden: content.items[number].hidden };
     },
     undo: async () => {
       const last = lastHeld();
       if (!last) throw new Error("There is no decision to take back.");
-      keep({ number: last.number, verdict: "undo", new: "", time: now() });
-      return { state: told(), number: last.number };
+      const number = numberOf.get(nameOf(last));
+      keep({ ...rowOf(number), verdict: "undo", new: "", time: now() });
+      return { state: told(), number };
     },
     csv: () => [content.columns, ...rows.map((row) => {
-      const one = content.items[row.number];
+      const one = content.items[numberOf.get(nameOf(row))];
       const cells = { ...one, new: row.new, verdict: row.verdict, reviewer: content.reviewer, time: row.time, reason: "",
                       probability: one.hidden.probability === null ? "" : String(one.hidden.probability),
                       set_fingerprint: content.about.set_fingerprint };
@@ -204,6 +211,9 @@ function showItem() {
     return line;
   }));
   for (const button of at("choices").children) button.classList.toggle("is-label", button.dataset.value === item.old || button.dataset.name === item.label);
+  const limits = item.can_discard === false ? "Keep it, or say unsure." : "Keep, discard or say unsure.";
+  at("fixed").hidden = item.can_change !== false;
+  at("fixed").textContent = item.can_change === false ? `${item.why_fixed} ${limits}` : "";
   const isNumber = state.kind !== "class";
   at("value").hidden = !isNumber || item.can_change === false;
   if (isNumber) {
@@ -243,6 +253,12 @@ async function act(what) {
 
 function decide(verdict, value = "") {
   if (!item) return;
+  const fixed = verdict === "correct" ? item.can_change === false : verdict === "discard" && item.can_discard === false;
+  if (fixed) {
+    at("error").hidden = false;
+    at("error").textContent = `${item.why_fixed} Nothing was decided.`;
+    return;
+  }
   act(async () => {
     const was = item;
     const done = await source.decide({ number: item.number, verdict, new: value });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from seisvision.data.corrections.standing import Label, standing
 from seisvision.data.corrections.table import (
     CORRECT,
+    DISCARD,
     UNDO,
     VERDICTS,
     Decision,
@@ -20,8 +22,15 @@ from seisvision.data.corrections.table import (
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.reviewing.queue import HIDDEN, Queue
 
-SHOWN_KEYS = ("sample_id", "source_id", "column", "old", "label", "can_change")
+SHOWN_KEYS = ("sample_id", "source_id", "column", "old", "label")
 """Of an item, what a reviewer sees before a decision; that an item is a control is never shown."""
+
+
+def what_is_shown(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an item, what a reviewer sees before a decision, with what may be decided and why not more."""
+    can_change = bool(item.get("can_change", True))
+    allowed = {"can_change": can_change, "can_discard": bool(item.get("can_discard", can_change))}
+    return {key: item[key] for key in SHOWN_KEYS} | allowed | {"why_fixed": str(item.get("why_fixed", ""))}
 
 
 class Session:
@@ -104,7 +113,7 @@ class Session:
         with self._lock:
             stack = self._stacks.get(number)
             decided = stack[-1] if stack else None
-        shown: dict[str, Any] = {key: known[key] for key in SHOWN_KEYS} | {"number": number}
+        shown = what_is_shown(known) | {"number": number}
         if decided is not None or not self.blind:
             shown[HIDDEN] = known[HIDDEN]
         if decided is not None:
@@ -115,9 +124,10 @@ class Session:
         """Write a decision, and return what the networks say of it and where to go on, once it is on the disk.
 
         Raises:
-            DataError: there is no such label, verdict or value.
+            DataError: there is no such label, verdict or value, or the label cannot be changed so.
         """
         known = self._known(number)
+        _check_allowed(known, verdict)
         if verdict == UNDO:
             raise DataError("An undo is asked for by itself.")
         if verdict == CORRECT:
@@ -150,8 +160,6 @@ class Session:
 
     def _checked_value(self, known: dict[str, Any], new: str) -> str:
         choices = {one["value"] for one in self.queue.about["choices"]}
-        if not known.get("can_change", True):
-            raise DataError(f"'{known['column']}' is no column of the set; keep or discard, or say unsure.")
         if choices:
             if new not in choices:
                 raise DataError(f"'{new[:40]}' is none of the classes {', '.join(sorted(choices))}.")
@@ -174,8 +182,23 @@ class Session:
         )  # fmt: skip
 
 
+def _check_allowed(known: Mapping[str, Any], verdict: str) -> None:
+    """Refuse what could not be applied, before it stands in a file that is only taken as a whole.
+
+    Raises:
+        DataError: says why, and what may be said instead.
+    """
+    shown = what_is_shown(known)
+    allowed = {CORRECT: shown["can_change"], DISCARD: shown["can_discard"]}
+    if allowed.get(verdict, True):
+        return
+    why = shown["why_fixed"] or f"'{known['column']}' cannot be changed in the set."
+    rest = "keep, discard or say unsure" if shown["can_discard"] else "keep it, or say unsure"
+    raise DataError(f"{why} Of this label {rest}.")
+
+
 def control_errors(queue: Queue, decisions: list[Decision], reviewer: str) -> tuple[int, int]:
     """Of the controls that a reviewer decided, how many were not kept, and how many there were."""
     controls = {(one["sample_id"], one["column"]) for one in queue.items if one.get("control")}
     own = [said[reviewer] for label, said in standing(decisions).items() if label in controls and reviewer in said]
-    return sum(one.verdict in (CORRECT, "discard") for one in own), len(own)
+    return sum(one.verdict in (CORRECT, DISCARD) for one in own), len(own)

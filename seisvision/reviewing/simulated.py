@@ -11,6 +11,7 @@ from seisvision.data.corrections.table import CORRECT, KEEP, Decision, append_de
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.reviewing.queue import HIDDEN, Queue
+from seisvision.reviewing.session import what_is_shown
 from seisvision.seeding import numpy_stream
 
 PLANTED, TRUTHFUL, TRUSTING = "planted", "simulated: knows the truth", "simulated: takes every advice"
@@ -88,7 +89,7 @@ def decide_all(queue: Queue, file: Path, truth: Mapping[Label, str] | None) -> i
             new = value_of.get(said, said) if one[HIDDEN]["suspect"] else one["old"]
         else:
             new = truth.get((one["sample_id"], one["column"]), one["old"])
-        changed = new != one["old"] and bool(new)
+        changed = new != one["old"] and bool(new) and what_is_shown(one)["can_change"]
         probability = one[HIDDEN].get("probability")
         decisions.append(Decision(
             sample_id=one["sample_id"], source_id=one["source_id"], column=one["column"], old=one["old"],

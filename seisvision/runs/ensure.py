@@ -42,13 +42,13 @@ def identify(config: dict[str, Any]) -> RunFolder:
     source = source_of(config["dataset"]["source"], config["dataset"].get("corrections"))
     fingerprint = source.fingerprint(data_dir)
     if config["dataset"].get("corrections") is not None:
-        config["dataset"] = config["dataset"] | {"corrections": source.corrections.of_set(fingerprint)}
+        config["dataset"] = config["dataset"] | {"corrections": source.kept(data_dir)}
     for described in (config["dataset"].get("beside") or {}).values():
         # Kept with the configuration, as of other files that a run begins with.
         further = source_of(described["source"], described.get("corrections"))
         described["fingerprint"] = further.fingerprint(data_dir)
         if described.get("corrections") is not None:
-            described["corrections"] = further.corrections.of_set(described["fingerprint"])
+            described["corrections"] = further.kept(data_dir)
     run_id = run_identity(scientific_part(config, fingerprint))
     path = Path(config["system"]["runs_dir"]) / config["name"] / run_id
     folder = RunFolder(path)

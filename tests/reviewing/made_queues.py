@@ -19,8 +19,13 @@ CHOICES = [{"name": "quake", "value": "earthquake"}, {"name": "blast", "value": 
 FINGERPRINT = "0123456789abcdef"
 
 
-def make_queue(path: Path, n: int, names: Sequence[str] = (), stations: Sequence[str] = ("XX.A", "XX.B")) -> Queue:
-    """``n`` labels of class; the networks say blast of every third. ``names`` replace the ids of the first events."""
+def make_queue(
+    path: Path, n: int, names: Sequence[str] = (), stations: Sequence[str] = ("XX.A", "XX.B"), **changes: Any
+) -> Queue:
+    """``n`` labels of class; the networks say blast of every third. ``names`` replace the ids of the first events.
+
+    ``changes`` go into each item.
+    """
     lines = [
         {"row": 0, "name": name, "component": "Z", "km": 12.5, "seconds": 60.0, "arrivals": {"P": 5.0},
          "line": base64.b64encode(envelope(np.sin(np.arange(600) / 9.0)).tobytes()).decode()}
@@ -40,7 +45,7 @@ def make_queue(path: Path, n: int, names: Sequence[str] = (), stations: Sequence
         }  # fmt: skip
         item = {"sample_id": name, "source_id": name, "column": "source_type", "old": "earthquake", "label": "quake",
                 "run_id": "ab12", "control": number % 7 == 6, "hidden": hidden, "can_change": True}  # fmt: skip
-        items.append((item, drawing))
+        items.append((item | changes, drawing))
     about = {"column": "source_type", "columns": ["source_type"], "output": "source_type", "kind": "class", "unit": "",
              "choices": CHOICES, "set": "made", "set_fingerprint": FINGERPRINT, "runs": ["ab12"], "n_labels": n,
              "n_suspect": n // 3, "stations": [], "swaps": []}  # fmt: skip

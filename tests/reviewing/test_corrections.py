@@ -7,21 +7,26 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from seisvision.cli import main
-from seisvision.data.corrections.corrected import replay
+from seisvision.data.corrections import corrected
+from seisvision.data.corrections.corrected import StoredValues, replay, write_corrected
 from seisvision.data.corrections.source import CorrectedSource, Corrections
-from seisvision.data.corrections.standing import LAST, LEAVE, MAJORITY, Rule, outcome, standing
+from seisvision.data.corrections.standing import LAST, LEAVE, MAJORITY, Rule, joined, outcome, standing
 from seisvision.data.corrections.table import COLUMNS, Decision, append_decisions, read_decisions
+from seisvision.data.samples.paths import table_paths
 from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.sources.folder import FolderSource
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.records.identity import run_identity, scientific_part
 from seisvision.reviewing.agreement import agreements, cohen_kappa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "data"))
-from small_sets import write_set
+from small_sets import event_waveforms, trace_row, write_set
 
 
 def decision(sample: str = "ev001", verdict: str = "keep", new: str = "", **changes: str) -> Decision:
@@ -105,6 +110,29 @@ def test_an_undo_brings_back_what_was_said_before() -> None:
     held = standing(said)
     assert {label: one["anna"].verdict for label, one in held.items()} == {("a", "source_type"): "keep"}
     assert standing([decision("a"), decision("a", "undo", reviewer="ben")])[("a", "source_type")].keys() == {"anna"}
+
+
+def test_joining_files_loses_no_undo_and_doubles_nothing(tmp_path: Path) -> None:
+    twice_taken_back = [decision("a"), correct("a", "blast"), decision("a", "undo"), decision("a", "undo")]
+    ben = [decision("b", reviewer="ben")]
+    assert joined([twice_taken_back, twice_taken_back + ben, ben]) == twice_taken_back + ben
+    assert ("a", "source_type") not in standing(joined([twice_taken_back]))
+    append_decisions(tmp_path / "a.csv", twice_taken_back)
+    words = ["review", "agree", str(tmp_path / "a.csv"), "--out", str(tmp_path / "all.csv")]
+    for _ in range(2):
+        assert main(words) == 0 and read_decisions(tmp_path / "all.csv") == twice_taken_back
+
+
+def test_reviewers_agree_within_a_round_and_not_across_rounds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the second round both keep what the first had made of the label."""
+    first = [correct("a", "blast"), correct("a", "blast", reviewer="ben")]
+    second = [decision("a", old="blast", set_fingerprint="fp2", reviewer="ben")]
+    append_decisions(tmp_path / "a.csv", first + second)
+    assert main(["review", "agree", str(tmp_path / "a.csv")]) == 0
+    told = capsys.readouterr().out
+    assert "0 labels in conflict" in told and "1 labels, 100 % alike" in told
 
 
 def test_reviewers_who_disagree_are_settled_by_rule_or_by_a_third() -> None:
@@ -218,21 +246,93 @@ def test_a_later_round_is_about_what_the_rounds_before_made(small: WaveformSet, 
 ])  # fmt: skip
 def test_decisions_about_something_else_are_refused(wrong: dict[str, str], says: str, small: WaveformSet) -> None:
     with pytest.raises(DataError, match=says):
-        replay(small, of(small, replace(decision("ev001"), **wrong)))
+        replay(small, of(small, replace(correct("ev001", "blast"), **wrong)))
 
 
-def test_a_run_keeps_the_set_it_was_asked_for_while_the_file_grows(small: WaveformSet, tmp_path: Path) -> None:
+def test_a_label_that_no_column_holds_may_be_kept_but_not_changed(small: WaveformSet) -> None:
+    absent = {"column": "source_size", "old": ""}
+    kept = [decision("ev001", verdict, **absent) for verdict in ("keep", "unsure", "undo")]
+    assert replay(small, of(small, *kept, correct("ev002", "blast"))).changes == {("ev002", "source_type"): "blast"}
+    taken_back = [decision("ev001", "discard", **absent), decision("ev001", "undo", **absent)]
+    assert replay(small, of(small, *taken_back)).fingerprint == small.fingerprint
+    for wrong in (decision("ev001", "discard", **absent), correct("ev001", "3", **absent)):
+        with pytest.raises(DataError, match="no column 'source_size'"):
+            replay(small, of(small, wrong))
+
+
+def test_an_azimuth_that_coordinates_overrule_may_be_discarded_but_not_corrected(tmp_path: Path) -> None:
+    placed = {"source_latitude_deg": 47.0, "source_longitude_deg": -122.0, "station_longitude_deg": -121.0}
+    with WaveformSetWriter(tmp_path / "set", card={"name": "placed"}) as writer:
+        rows = [trace_row(0, 0, **placed, station_latitude_deg=48.0), trace_row(0, 1, **placed)]
+        writer.add_event(rows, event_waveforms(0, 2))
+    placed_set = WaveformSet(tmp_path / "set")
+    row = {"column": "path_azimuth_deg", "source_id": "ev000"}
+    with pytest.raises(DataError, match="computed from the coordinates"):
+        replay(placed_set, of(placed_set, correct("0", "200", old="0.0", **row)))
+    stored = StoredValues(placed_set)
+    assert stored.why_fixed(("0", "path_azimuth_deg")) and not stored.why_fixed(("0", "path_ep_distance_km"))
+    said = of(placed_set, decision("0", "discard", old="0.0", **row), correct("1", "200", old="30.0", **row))
+    path = write_corrected(placed_set, replay(placed_set, said), tmp_path / "new", {})
+    _, azimuths, _ = table_paths(WaveformSet(path).metadata)
+    assert np.isnan(azimuths[0]) and azimuths[1] == 200, "where no station has coordinates the correction holds"
+
+
+def test_a_run_keeps_the_set_it_was_asked_for_while_the_file_grows(
+    small: WaveformSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "c.csv"
     append_decisions(file, of(small, correct("ev001", "blast")))
     source = CorrectedSource(FolderSource(str(small.path)), {"file": str(file), "rule": "majority"})
     then = source.fingerprint(tmp_path)
-    kept = CorrectedSource(FolderSource(str(small.path)), source.corrections.of_set(then))
-    append_decisions(file, of(small, correct("ev004", "blast"), decision("ev001", reviewer="ben")))
-    assert source.fingerprint(tmp_path) != then == kept.fingerprint(tmp_path)
-    assert WaveformSet(kept.prepare(tmp_path)).fingerprint == then
-    gone = CorrectedSource(FolderSource(str(small.path)), source.corrections.of_set("0" * 16))
+    asked = source.kept(tmp_path)
+    assert asked["fingerprint"] == then and asked["dealt_from"] == small.fingerprint
+    kept = CorrectedSource(FolderSource(str(small.path)), asked)
+    for number in range(9):
+        append_decisions(
+            file, of(small, correct("ev004", "blast", time=str(number)), decision("ev001", reviewer="ben"))
+        )
+    tables: list[Path] = []
+    monkeypatch.setattr(corrected, "read_cells", lambda chunk, real=corrected.read_cells: (
+        tables.append(chunk.metadata_path), real(chunk))[1])  # fmt: skip
+    assert kept.fingerprint(tmp_path) == then and len(tables) == len(set(tables)), "tables are read once"
+    assert source.fingerprint(tmp_path) != then
+    made = kept.prepare(tmp_path)
+    assert WaveformSet(made).fingerprint == then
+    file.unlink()
+    assert kept.prepare(tmp_path) == made and kept.fingerprint(tmp_path) == then, "the set that was made is taken"
+    append_decisions(file, of(small, correct("ev001", "blast")))
+    gone = CorrectedSource(FolderSource(str(small.path)), asked | {"fingerprint": "0" * 16})
     with pytest.raises(DataError, match="No beginning of"):
         gone.prepare(tmp_path)
+
+
+def test_a_run_finds_its_corrections_from_another_folder(
+    small: WaveformSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    append_decisions(Path("c.csv"), of(small, correct("ev001", "blast")))
+    asked = CorrectedSource(FolderSource(str(small.path)), "c.csv").kept(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    found = CorrectedSource(FolderSource(str(small.path)), asked).prepare(tmp_path / "data")
+    assert WaveformSet(found).fingerprint == asked["fingerprint"] != small.fingerprint
+    append_decisions(tmp_path / "data" / "d.csv", of(small, correct("ev001", "blast")))
+    inside = CorrectedSource(FolderSource(str(small.path)), "d.csv").kept(tmp_path / "data")
+    assert inside["file"] == "d.csv", "what lies in the data folder goes where that goes"
+
+
+def test_a_run_is_named_by_the_set_that_its_parts_were_dealt_from() -> None:
+    """A corrected set by itself deals its events otherwise than the set as it was, with corrections."""
+
+    def run_id(corrections: object, fingerprint: str = "after", **beside: object) -> str:
+        dataset = {"source": {}, "name": "x", "corrections": corrections} | beside
+        return run_identity(scientific_part({"dataset": dataset, "trainer": {}, "run": {"test": True}}, fingerprint))
+
+    made = {"file": "c.csv", "fingerprint": "after", "dealt_from": "before"}
+    assert run_id(None) != run_id(made) == run_id(made | {"file": "d.csv"})
+    assert run_id(None, "before") == run_id(made | {"fingerprint": "before"}, "before"), "nothing was changed"
+    beside = {"share": 0.5, "fingerprint": "other"}
+    assert run_id(None, beside={"b": beside}) == run_id(None, beside={"b": beside | {"corrections": made}})
 
 
 @pytest.mark.parametrize(

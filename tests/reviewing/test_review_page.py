@@ -88,6 +88,34 @@ def test_what_the_file_downloads_is_what_the_server_would_have_written(tmp_path:
     assert {one.set_fingerprint for one in decisions} == {Queue.read(queue.path).about["set_fingerprint"]}
 
 
+@pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
+def test_what_the_browser_kept_of_one_queue_is_not_given_to_labels_of_another(tmp_path: Path) -> None:
+    """Two queues of the same set, column and reviewer share the storage of the browser; the second is shorter."""
+    pages = []
+    for n, names_of in ((5, ["a", "b", "c", "d", "e"]), (2, ["c", "a"])):
+        page = write_file(make_queue(tmp_path / f"q{n}", n, names_of), tmp_path / f"{n}.html", "anna").read_text()
+        pages.append(re.search(r'<script id="queue" type="application/json">(.*?)</script>', page)[1])
+    script = page.rpartition("<script>")[2].rpartition("</script>")[0]
+    part = script[script.index("function inThisFile") : script.index("const source =")]
+    harness = (
+        "const kept = new Map();\nconst localStorage = { getItem: (key) => kept.get(key) ?? null,\n"
+        f"  setItem: (key, value) => kept.set(key, value) }};\n{part}\n"
+        f"(async () => {{ const first = inThisFile({pages[0]});\n"
+        "for (let n = 0; n < 5; n += 1) await first.decide({ number: n, verdict: n ? 'discard' : 'keep', new: '' });\n"
+        f"const second = inThisFile({pages[1]}); const begun = (await second.state()).n_done;\n"
+        "await second.decide({ number: 0, verdict: 'keep', new: '' });\n"
+        f"const again = inThisFile({pages[0]});\n"
+        "const told = [begun, second.csv(), (await again.state()).n_done, again.csv()];\n"
+        "process.stdout.write(JSON.stringify(told)); })();\n"
+    )
+    (tmp_path / "harness.js").write_text(harness)
+    said = subprocess.run([NODE or "", str(tmp_path / "harness.js")], capture_output=True, check=True).stdout
+    begun, second, n_again, again = json.loads(said)
+    assert (begun, n_again) == (0, 5)
+    assert [line.split(",")[0] for line in second.splitlines()[1:]] == ["c"]
+    assert [line.split(",")[0] for line in again.splitlines()[1:]] == ["a", "b", "c", "d", "e"]
+
+
 def pressed(address: str, keys: str) -> list[dict[str, str]]:
     """What stands on the page at first and after each key, its script run without a browser."""
     own = Path(seisvision.reviewing.__file__).parent
@@ -123,6 +151,16 @@ def test_fifty_keys_are_fifty_decisions_and_a_killed_server_loses_none(tmp_path:
         "undo",
     ]
     assert [one.sample_id for one in decisions[:12]] == HOSTILE_NAMES
+
+
+@pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")
+def test_keys_that_would_change_what_cannot_be_changed_decide_nothing(tmp_path: Path) -> None:
+    fixed = make_queue(tmp_path / "queue", 3, can_change=False, can_discard=False, why_fixed="It is in no column.").path
+    server = Serving(fixed)
+    shown = pressed(server.address, "d2k")
+    assert [one["count"][0] for one in shown] == ["0", "0", "0", "1"]
+    assert all("It is in no column. Nothing was decided." in one["error"] for one in shown[1:3])
+    assert server.end(signal.SIGINT) == 0
 
 
 @pytest.mark.skipif(NODE is None, reason="no node to run the script of the page in")

@@ -20,6 +20,7 @@ from seisvision.errors import ConfigurationError, DataError
 from seisvision.reviewing.queue import DRAWINGS, ITEMS, Queue
 from seisvision.reviewing.server import ReviewServer
 from seisvision.reviewing.session import Session, control_errors
+from seisvision.reviewing.simulated import decide_all
 
 ROOT = Path(__file__).resolve().parents[2]
 Serve = Callable[..., tuple[ReviewServer, Path]]
@@ -150,6 +151,21 @@ def test_a_disk_that_is_full_is_told_and_nothing_counts_as_decided(
     assert decide(server.address, 1, "keep")[0] == 200
 
 
+def test_what_cannot_be_applied_is_refused_before_it_stands_in_the_file(tmp_path: Path) -> None:
+    fixed = make_queue(tmp_path / "queue", 4, can_change=False, can_discard=False, why_fixed="It is in no column.")
+    session = Session(fixed, tmp_path / "c.csv", "anna")
+    for verdict in (("discard",), ("correct", "explosion")):
+        with pytest.raises(DataError, match=r"It is in no column\. Of this label keep it, or say unsure"):
+            session.decide(0, *verdict)
+    session.decide(0, "keep")
+    session.decide(1, "unsure")
+    session.undo()
+    assert [one.verdict for one in read_decisions(tmp_path / "c.csv")] == ["keep", "unsure", "undo"]
+    emptied = make_queue(tmp_path / "other", 4, can_change=False, can_discard=True, why_fixed="It is computed.")
+    assert Session(emptied, tmp_path / "d.csv", "anna").decide(0, "discard")["state"]["n_done"] == 1
+    assert decide_all(fixed, tmp_path / "e.csv", None) == 0, "who takes every advice takes none that cannot be applied"
+
+
 def test_controls_tell_how_much_a_reviewer_changes_that_is_right(serve: Serve) -> None:
     server, file = serve(n=21)
     for number in range(21):
@@ -219,3 +235,11 @@ def test_agree_shows_conflicts_and_makes_a_queue_of_them_for_a_third(
     assert [one["sample_id"] for one in Queue.read(tmp_path / "third").items] == ["ev00003", "ev00004"]
     assert len(read_decisions(tmp_path / "both.csv")) == 12
     assert main(words) == 0 and len(read_decisions(tmp_path / "both.csv")) == 12, "what it holds is not put there twice"
+
+
+def test_without_a_conflict_there_is_no_queue_for_a_third(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    queue, file = make_queue(tmp_path / "queue", 2), tmp_path / "a.csv"
+    Session(queue, file, "anna").decide(0, "keep")
+    assert main(["review", "agree", str(file), "--queue", str(queue.path), "--third", str(tmp_path / "third")]) == 0
+    told = capsys.readouterr().out
+    assert "0 labels in conflict" in told and "There is no conflict" in told and not (tmp_path / "third").exists()

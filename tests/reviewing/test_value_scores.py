@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from seisvision.base.sample_ids import SampleIds
@@ -88,12 +89,29 @@ def test_picks_that_were_moved_by_a_second_are_found() -> None:
     picked_s = true_s + rng.normal(0, 1, (400, 2)) * np.where(probability > 0.7, 0.05, 0.12)
     told = true_s.copy()
     told[:20, 0] += np.where(rng.random(20) < 0.5, -1, 1)
-    ranked = rank(picks(told, picked_s, probability), ["trace_P_arrival_sample", "trace_S_arrival_sample"])
+    table = pd.DataFrame({f"trace_{phase}_arrival_sample": 100 * told[:, k] for k, phase in enumerate("PS")})
+    ranked = rank(picks(told, picked_s, probability), table)
     moved = [one for one in ranked if one.is_suspect]
     assert {(one.sample_id, one.phase) for one in ranked[:20]} == {(str(row), "P") for row in range(20)}
     assert 20 <= len(moved) <= 23, "of 780 others one or two lie beyond four sigmas"
     assert ranked[0].column == "trace_P_arrival_sample"
     assert abs(abs(float(ranked[0].suggested)) - 1) < 0.5, "the advice moves it back"
+
+
+def test_a_pick_is_corrected_in_the_column_of_the_path_that_came_first() -> None:
+    """ETHZ names picks by path: which of Pn and Pg is the first differs from trace to trace."""
+    true_s = np.tile([10.0, 20.0], (40, 1)) + np.arange(40)[:, None] * 0.1
+    picked_s = true_s + np.random.default_rng(0).normal(0, 0.05, (40, 2))
+    arrivals = {f"trace_{name}_arrival_sample": np.full(40, np.nan) for name in ("Pg", "Pn", "P", "Sg")}
+    arrivals["trace_Pg_arrival_sample"][:] = 100 * true_s[:, 0]
+    arrivals["trace_Pn_arrival_sample"][:10] = 100 * true_s[:10, 0] - np.where(np.arange(10) < 5, 50, -50)
+    arrivals["trace_P_arrival_sample"][20:30] = 100 * true_s[20:30, 0] + 3
+    ranked = rank(picks(true_s, picked_s, np.full((40, 2), 0.9)), pd.DataFrame(arrivals))
+    column_of = {int(one.sample_id): one.column for one in ranked if one.phase == "P"}
+    expected = ["Pn"] * 5 + ["Pg"] * 15 + ["P"] * 10 + ["Pg"] * 10
+    assert [column_of[row] for row in range(40)] == [f"trace_{name}_arrival_sample" for name in expected]
+    s_picks = [one for one in ranked if one.phase == "S"]
+    assert len(s_picks) == 40 and not any(one.suggested for one in s_picks), "S was computed: there is nothing to move"
 
 
 def test_an_arrival_that_the_network_does_not_see_is_asked_about_behind_those_that_moved() -> None:

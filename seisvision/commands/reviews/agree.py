@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print agreement and conflicts."""
-    from seisvision.data.corrections.standing import LEAVE, Rule, answer, outcome
+    from seisvision.data.corrections.standing import LEAVE, Rule, answer, joined, outcome, rounds_of
     from seisvision.data.corrections.table import append_decisions, read_decisions
     from seisvision.errors import ConfigurationError
     from seisvision.reviewing.agreement import agreements, describe
@@ -34,18 +34,25 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.third is None) != (args.queue is None):
         raise ConfigurationError("--third needs --queue, and --queue has no other use; give both or neither.")
-    decisions = list(dict.fromkeys(one for path in args.files for one in read_decisions(path)))
+    decisions = joined(read_decisions(path) for path in args.files)
     for one in agreements(decisions):
         say(describe(one))
-    conflicts = outcome(decisions, Rule(LEAVE)).conflicts
-    say(f"{len(conflicts)} labels in conflict")
-    for (sample, column), said in list(conflicts.items())[:MOST_SHOWN]:
+    # A later round is about what the earlier one left, so that a label may be in conflict in each of them.
+    conflicts = {of: outcome(said, Rule(LEAVE)).conflicts for of, said in rounds_of(decisions).items()}
+    listed = [(label, said) for of_round in conflicts.values() for label, said in of_round.items()]
+    say(f"{len(listed)} labels in conflict")
+    for (sample, column), said in listed[:MOST_SHOWN]:
         told = "; ".join(f"{name}: {' '.join(answer(one)).strip()}" for name, one in said.items())
         say(f"  {column} of {sample}: {told}")
     if args.out is not None:
-        held = set(read_decisions(args.out)) if args.out.exists() else set()
-        append_decisions(args.out, [one for one in decisions if one not in held])
+        held = read_decisions(args.out) if args.out.exists() else []
+        append_decisions(args.out, joined([held, decisions])[len(held) :])
         say(args.out)
     if args.third is not None:
-        say(subset(Queue.read(args.queue), args.third, set(conflicts)).path)
+        queue = Queue.read(args.queue)
+        chosen = conflicts.get(str(queue.about["set_fingerprint"]), {})
+        if listed:
+            say(subset(queue, args.third, set(chosen)).path)
+        else:
+            say(f"There is no conflict for a third reviewer to settle; {args.third} is not made.")
     return 0

@@ -9,14 +9,17 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seisvision import spreadsheets
 from seisvision.data.corrections.standing import Label, Outcome, Rule, outcome
 from seisvision.data.corrections.table import Decision
+from seisvision.data.samples.paths import AZIMUTH_COLUMNS, places_known
 from seisvision.data.sets.set_files import Chunk, describe_files, find_chunks, read_card
 from seisvision.data.sets.stored.hashes import content_hashes, remember
 from seisvision.data.sets.stored.placing import whole_set
@@ -45,7 +48,12 @@ class Replayed:
     outcomes: tuple[Outcome, ...]
 
 
-def replay(waveform_set: WaveformSet, decisions: Sequence[Decision], rule: Rule | None = None) -> Replayed:
+def replay(
+    waveform_set: WaveformSet,
+    decisions: Sequence[Decision],
+    rule: Rule | None = None,
+    values: StoredValues | None = None,
+) -> Replayed:
     """Apply decisions in the rounds in which they were taken.
 
     A decision names the set that was looked at: this one, or what the decisions before it had made of it. The first are
@@ -55,12 +63,13 @@ def replay(waveform_set: WaveformSet, decisions: Sequence[Decision], rule: Rule 
         waveform_set: as it was before any decision.
         decisions: of one file or several, in order.
         rule: what becomes of labels on which reviewers disagree.
+        values: of the set, where they have been read already.
 
     Raises:
         DataError: a decision is about another set, sample, column or value, or reviewers disagree.
     """
     rule = rule or Rule()
-    values = StoredValues(waveform_set)
+    values = values or StoredValues(waveform_set)
     rounds: dict[str, list[Decision]] = {waveform_set.fingerprint: []}
     for one in decisions:
         if one.set_fingerprint not in rounds:
@@ -76,6 +85,7 @@ def replay(waveform_set: WaveformSet, decisions: Sequence[Decision], rule: Rule 
     _check_values(values, waveform_set.fingerprint, rounds, rule)
     fingerprint, changes, outcomes = _state(waveform_set.fingerprint, rounds, rule)
     changes = {label: new for label, new in changes.items() if new != values.now(label)}
+    _check_changeable(values, changes)
     return Replayed(fingerprint if changes else waveform_set.fingerprint, changes, tuple(outcomes))
 
 
@@ -108,6 +118,9 @@ def _check_values(values: StoredValues, fingerprint: str, rounds: Mapping[str, S
     for name, decisions in rounds.items():
         before = _state(fingerprint, done, rule)[1] if done else {}
         for one in decisions:
+            if one.column not in values.columns:
+                # Such a label can be kept or left open; what would change it is refused with the changes.
+                continue
             there = before.get(one.label, values.now(one.label, one.source_id)) or ""
             if one.old != there:
                 raise DataError(
@@ -115,6 +128,21 @@ def _check_values(values: StoredValues, fingerprint: str, rounds: Mapping[str, S
                     f"'{there}' stands. Give the set that was reviewed."
                 )
         done[name] = decisions
+
+
+def _check_changeable(values: StoredValues, changes: Mapping[Label, str | None]) -> None:
+    """Refuse values that would be overruled.
+
+    Raises:
+        DataError: names the label and why.
+    """
+    for label, new in changes.items():
+        why = "" if new is None else values.why_fixed(label)
+        if why:
+            raise DataError(
+                f"{label[1]}='{new}' of {label[0]} changes nothing: {why} Take that decision back and discard the "
+                "label, or correct the coordinates."
+            )
 
 
 class StoredValues:
@@ -159,6 +187,22 @@ class StoredValues:
                 "reviewed."
             )
         return [row]
+
+    def why_fixed(self, label: Label) -> str:
+        """Why a label cannot be given another value, for people; empty where it can."""
+        if label[1] not in self.columns:
+            return f"'{label[1]}' is no column of the set, so there is nothing to correct or empty."
+        if label[1] in AZIMUTH_COLUMNS and self._places_known[self.rows(label)].any():
+            return (
+                f"{label[1]} of trace {label[0]} is computed from the coordinates of source and station, which would "
+                "overrule another value."
+            )
+        return ""
+
+    @cached_property
+    def _places_known(self) -> np.ndarray:
+        """Whether azimuths of a row follow from its coordinates, bool (N,)."""
+        return places_known(self.waveform_set.metadata)
 
     def now(self, label: Label, source_id: str | None = None) -> str:
         """The value of a label as text, that of the first trace that has one."""

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from seisvision.data.corrections.corrected import Replayed, replay, write_corrected
+from seisvision.data.corrections.corrected import Replayed, StoredValues, replay, write_corrected
 from seisvision.data.corrections.standing import REFUSE, Rule
-from seisvision.data.corrections.table import read_decisions
+from seisvision.data.corrections.table import Decision, read_decisions
+from seisvision.data.sets.set_files import read_card
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.files import check_writable, clear_lock, locked
@@ -38,12 +39,14 @@ class Corrections:
         arbiter: reviewer whose decision stands over those of others.
         fingerprint: of the set that the file made when a run was asked for. The file only grows, so that a beginning of
             it still makes that set; default, what the whole file makes.
+        dealt_from: fingerprint of the set as it was then, from which splits are dealt.
     """
 
     file: str
     rule: str = REFUSE
     arbiter: str | None = None
     fingerprint: str | None = None
+    dealt_from: str | None = None
 
     @classmethod
     def of(cls, said: Any) -> Corrections:
@@ -63,10 +66,6 @@ class Corrections:
             "dataset.corrections must be a file, or {file: corrections.csv, rule: majority, arbiter: name}; rule and "
             "arbiter may be left out."
         )
-
-    def of_set(self, fingerprint: str) -> dict[str, Any]:
-        """The setting as a run keeps it, which means that set whatever is decided later."""
-        return asdict(replace(self, fingerprint=fingerprint))
 
     def path(self, data_dir: Path) -> Path:
         """Where the file lies."""
@@ -97,7 +96,11 @@ class CorrectedSource:
         Raises:
             DataError: the set or the file cannot be had, or they do not go together.
         """
-        return self._replayed(WaveformSet(self.source.prepare(data_dir)), Path(data_dir)).fingerprint
+        data_dir = Path(data_dir).expanduser()
+        before = WaveformSet(self.source.prepare(data_dir))
+        if self._made_already(before, data_dir) is not None:
+            return str(self.corrections.fingerprint)
+        return self._replayed(before, data_dir).fingerprint
 
     def prepare(self, data_dir: str | Path) -> Path:
         """Return the folder of the set with its corrections; makes it when it is not there.
@@ -107,6 +110,10 @@ class CorrectedSource:
         """
         data_dir = Path(data_dir).expanduser()
         before = WaveformSet(self.source.prepare(data_dir))
+        made = self._made_already(before, data_dir)
+        if made is not None:
+            clear_lock(made.with_name(f".{made.name}.lock"))
+            return made
         replayed = self._replayed(before, data_dir)
         if not replayed.changes:
             return before.path
@@ -123,19 +130,45 @@ class CorrectedSource:
                 write_corrected(before, replayed, folder, about, link=True)
         return folder
 
+    def kept(self, data_dir: str | Path) -> dict[str, Any]:
+        """The setting as a run keeps it, which means the set of now, whatever is decided later and wherever from.
+
+        Raises:
+            DataError: as :meth:`fingerprint`.
+        """
+        data_dir = Path(data_dir).expanduser()
+        file, fingerprint = self.corrections.file, self.fingerprint(data_dir)
+        if not (data_dir / Path(file).expanduser()).is_file():
+            # The folder of work is another one when the run is evaluated; that of the data goes with the data.
+            file = str(self.corrections.path(data_dir))
+        dealt_from = WaveformSet(self.uncorrected(data_dir)).fingerprint
+        return asdict(replace(self.corrections, file=file, fingerprint=fingerprint, dealt_from=dealt_from))
+
     def uncorrected(self, data_dir: str | Path) -> Path:
         """The folder of the set as it was, from which splits are drawn: corrections move no sample to another part."""
         return self.source.prepare(data_dir)
 
-    def _replayed(self, before: WaveformSet, data_dir: Path) -> Replayed:
-        path = self.corrections.path(data_dir.expanduser())
-        decisions = read_decisions(path)
+    def _made_already(self, before: WaveformSet, data_dir: Path) -> Path | None:
+        """The folder of the set that a run keeps, where it lies there; None where none is kept or it must be made."""
         wanted = self.corrections.fingerprint
-        last = _tried(before, decisions, self.rule) if wanted else replay(before, decisions, self.rule)
+        if wanted is None:
+            return None
+        if wanted == before.fingerprint:
+            return before.path
+        folder = data_dir / f"corrected-{wanted}"
+        card = read_card(folder) if (folder / "card.json").is_file() else {}
+        is_it = card.get("fingerprint") == wanted and card.get("corrections", {}).get("of_set") == before.fingerprint
+        return folder if is_it else None
+
+    def _replayed(self, before: WaveformSet, data_dir: Path) -> Replayed:
+        path = self.corrections.path(data_dir)
+        decisions, values = read_decisions(path), StoredValues(before)
+        wanted = self.corrections.fingerprint
+        last = (_tried if wanted else replay)(before, decisions, self.rule, values)
         if last is not None and wanted in (None, last.fingerprint):
             return last
         for n in range(len(decisions) - 1, -1, -1):
-            earlier = _tried(before, decisions[:n], self.rule)
+            earlier = _tried(before, decisions[:n], self.rule, values)
             if earlier is not None and earlier.fingerprint == wanted:
                 return earlier
         raise DataError(
@@ -144,9 +177,9 @@ class CorrectedSource:
         )
 
 
-def _tried(before: WaveformSet, decisions: Sequence[Any], rule: Rule) -> Replayed | None:
+def _tried(before: WaveformSet, decisions: Sequence[Decision], rule: Rule, values: StoredValues) -> Replayed | None:
     """What a beginning of the file makes; None where reviewers disagreed there, or a round was not whole."""
     try:
-        return replay(before, decisions, rule)
+        return replay(before, decisions, rule, values)
     except DataError:
         return None

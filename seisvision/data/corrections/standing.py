@@ -56,6 +56,31 @@ class Outcome:
     decided: int = 0
 
 
+def joined(files: Iterable[Sequence[Decision]]) -> list[Decision]:
+    """Decisions of several files, of which some may hold those of others.
+
+    Two undos within one second are two equal rows, so that each row comes as often as in the file that holds it most.
+    """
+    found: list[Decision] = []
+    held: Counter[Decision] = Counter()
+    for decisions in files:
+        own: Counter[Decision] = Counter()
+        for one in decisions:
+            own[one] += 1
+            if own[one] > held[one]:
+                held[one] = own[one]
+                found.append(one)
+    return found
+
+
+def rounds_of(decisions: Iterable[Decision]) -> dict[str, list[Decision]]:
+    """Decisions by the set that was looked at, whose rounds are brought to one answer each."""
+    found: dict[str, list[Decision]] = {}
+    for one in decisions:
+        found.setdefault(one.set_fingerprint, []).append(one)
+    return found
+
+
 def standing(decisions: Iterable[Decision]) -> dict[Label, dict[str, Decision]]:
     """The decision of each reviewer that holds, by label; an ``undo`` brings back what that reviewer said before."""
     said: dict[Label, dict[str, list[Decision]]] = {}

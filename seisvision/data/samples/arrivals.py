@@ -95,6 +95,22 @@ def arrival_columns(table: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
     return [column for column in map(str, table.columns) if column.lower() in wanted]
 
 
+def picked_columns(table: pd.DataFrame, phase: str) -> list[str | None]:
+    """Of each row of a table the column that its pick of a phase comes from, None where no column holds one.
+
+    Of several paths (Pn, Pg) that is the column of the earliest, which differs from row to row.
+    """
+    found: list[str | None] = [None] * len(table)
+    for names in SPELLINGS[phase]:
+        columns = arrival_columns(table, names)
+        if columns:
+            times = np.stack([column_numbers(table, column) for column in columns])
+            earliest = np.where(np.isnan(times), np.inf, times).argmin(axis=0)
+            for row in np.flatnonzero(~np.isnan(times).all(axis=0)):
+                found[row] = found[row] or columns[earliest[row]]
+    return found
+
+
 def _is_theoretical(table: pd.DataFrame, phase: str) -> np.ndarray:
     columns = [column for column in map(str, table.columns) if column.lower() == f"trace_{phase.lower()}_status"]
     said = [table[column].astype(str).str.lower().eq(THEORETICAL).to_numpy(dtype=bool) for column in columns]

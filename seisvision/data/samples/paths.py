@@ -11,7 +11,8 @@ from seisvision.earth.constants import EARTH_RADIUS_KM, KM_PER_DEG
 from seisvision.earth.geodesics import geodesic
 
 COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
-PATH_COLUMNS = ("path_ep_distance_km", "path_azimuth_deg", "path_back_azimuth_deg")
+AZIMUTH_COLUMNS = ("path_azimuth_deg", "path_back_azimuth_deg")
+PATH_COLUMNS = ("path_ep_distance_km", *AZIMUTH_COLUMNS)
 FAR_KM, MOST_OFF_DEG = 5.0, 5.0
 """Coordinates are rounded, so only farther azimuths of the table contradict them, and only by a larger difference."""
 
@@ -35,6 +36,12 @@ def table_paths(table: pd.DataFrame) -> np.ndarray:
     paths[0] = np.where(np.isnan(paths[0]), in_degrees, paths[0])
     paths[1:] %= 360
     return paths
+
+
+def places_known(table: pd.DataFrame) -> np.ndarray:
+    """Whether source and station of each row have coordinates, so that azimuths are those of the coordinates, (N,)."""
+    places = np.array([column_numbers(table, column) for column in COORDINATES])
+    return np.asarray(np.isfinite(places).all(axis=0))
 
 
 def _contradicted(paths: np.ndarray, places: np.ndarray) -> np.ndarray:
