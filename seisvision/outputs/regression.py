@@ -105,8 +105,9 @@ class RegressionPredictions(Predictions):
         """
         uncertainty = self.decoded[:, 1 : len(self.parts)]
         measures = self._family(self.value, level, uncertainty) | self._answered(level) | self._far_errors()
-        if np.isfinite(uncertainty).any():
-            measures |= self.stated().measures(self.source_ids, self.unit, level)
+        stated = self.stated() if np.isfinite(uncertainty).any() else None
+        if stated is not None:
+            measures |= stated.measures(self.source_ids, self.unit, level)
         if train_target is None:
             return measures
         said = np.full(len(self.target), self.guess(train_target))
@@ -119,9 +120,9 @@ class RegressionPredictions(Predictions):
         """The constant that a baseline without any input says."""
         raise NotImplementedError
 
-    def stated(self) -> Stated:
-        """What the stated uncertainties say of the true values."""
-        raise NotImplementedError
+    def stated(self) -> Stated | None:
+        """What the stated uncertainties say of the true values; None where the kind states no distribution."""
+        return None
 
     def columns(self) -> dict[str, list[Any]]:
         """``target``, ``prediction``, ``error`` and what is predicted of the uncertainty; NaN where not known."""
