@@ -54,9 +54,7 @@ def draw_scalar(predictions: ScalarPredictions, stem: Path, offset_km: np.ndarra
     ]
     predicted = np.isfinite(said.decoded[:, 1 : len(said.parts)]).all(1)
     if predicted.any():
-        shares = {
-            float(level) / 100: share for level, share in said.take(predicted.nonzero()[0]).stated().shares().items()
-        }
+        shares = _shares_inside(said.take(predicted.nonzero()[0]))
         size, sigma = np.abs(said.error)[predicted], said.decoded[predicted, 1]
         files.append(coverage_figure(figure_path(stem, "coverage"), shares, sigma, size, said.unit))
     return files
@@ -88,12 +86,15 @@ def draw_angle(predictions: AnglePredictions, stem: Path, offset_km: np.ndarray 
     sigma = said.decoded[:, 1]
     predicted = np.isfinite(sigma)
     if predicted.any():
-        shares = {
-            float(level) / 100: share for level, share in said.take(predicted.nonzero()[0]).stated().shares().items()
-        }
+        shares = _shares_inside(said.take(predicted.nonzero()[0]))
         size, sigma = np.abs(said.error)[predicted], sigma[predicted]
         files.append(coverage_figure(figure_path(stem, "coverage"), shares, sigma, size, "deg"))
     return files
+
+
+def _shares_inside(said: ScalarPredictions | AnglePredictions) -> dict[float, float]:
+    """Share of the true values inside, by what is stated of the interval."""
+    return {float(level) / 100: share for level, share in said.stated().shares().items()}
 
 
 def scatter_figure(

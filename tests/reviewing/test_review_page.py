@@ -20,6 +20,7 @@ from seisvision.data.corrections.table import read_decisions
 from seisvision.errors import DataError
 from seisvision.reviewing.page import live_page, write_file
 from seisvision.reviewing.queue import Queue
+from seisvision.reviewing.session import Session
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runs" / "escapes"))
 from hostile_names import HOSTILE_NAMES, PLAIN_NAMES, Page, holds_nothing_foreign
@@ -171,3 +172,16 @@ def test_a_key_that_reaches_no_server_decides_nothing_and_says_so(tmp_path: Path
     shown = pressed(server.address, "k")
     assert "Nothing was decided" in shown[1]["error"] and shown[1]["label"] == shown[0]["label"]
     assert server.end(signal.SIGINT) == 0
+
+
+def test_what_became_of_controls_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Labels 6, 13 and 20 are controls; the reviewer keeps one of them, and says nothing of the last."""
+    queue = make_queue(tmp_path / "queue", 21)
+    session = Session(queue, tmp_path / "corrections.csv", "anna")
+    session.decide(0, "discard")
+    session.decide(6, "keep")
+    session.decide(13, "discard")
+    words = ["review", "agree", str(tmp_path / "corrections.csv"), "--queue", str(queue.path)]
+    assert main(words) == 0
+    assert "anna changed or discarded 1 of 2 labels that nobody suspects (controls)" in capsys.readouterr().out
+    assert main([*words[:3], "--third", str(tmp_path / "third")]) == 2
