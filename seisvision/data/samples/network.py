@@ -69,7 +69,7 @@ class StationNetwork:
         codes = np.array(station_names(table))
         if asked == TRAINING:
             rows = np.concatenate([waveform_set.rows(name) for name in source_ids])
-            names = sorted(set(codes[rows]))
+            names = sorted(set(codes[rows].tolist()))
         else:
             names = [str(name) for name in asked]
             _check_names(names, set(codes), waveform_set)
