@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +59,36 @@ def main() -> None:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
-    lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|"]
-    seconds = [f"| | {' | '.join(f'{one:g} s' for one in SECONDS)} |", "|---" * (len(SECONDS) + 1) + "|"]
+    lines, seconds = (
+        [row_text(HEAD), "|---" * len(HEAD) + "|"],
+        [
+            row_text(["", *(f"{one:g} s" for one in SECONDS)]),
+            "|---" * (len(SECONDS) + 1) + "|",
+        ],
+    )
     data = None
     for name, run in train(args).items():
-        trained, asked_about = opened(run, args.data_dir)
-        lines += [f"| {' | '.join(row)} |" for row in network_rows(name, trained, asked_about)]
-        seconds.append(f"| {' | '.join([name, *rows_by_time(trained, asked_about)])} |")
-        data = data or asked_about
+        trained, own = opened(run, args.data_dir)
+        lines += map(row_text, network_rows(name, trained, own))
+        seconds.append(row_text([name, *rows_by_time(trained, own)]))
+        data = data or own
+        write(args.out, lines, seconds)
     if data is not None:
-        lines += [f"| {' | '.join(row)} |" for row in locator_rows(data)]
+        lines += map(row_text, locator_rows(data))
+    print(write(args.out, lines, seconds))
+
+
+def row_text(cells: Sequence[str]) -> str:
+    """A row of a table in Markdown."""
+    return f"| {' | '.join(cells)} |"
+
+
+def write(out: Path | None, lines: list[str], seconds: list[str]) -> str:
+    """Both tables as text; also into a file, after every network, so that what was measured is not lost."""
     text = "\n".join([*lines, "", "Median epicentral error (km) so long after the first P:", "", *seconds, ""])
-    print(text)
-    if args.out is not None:
-        args.out.write_text(text)
+    if out is not None:
+        out.write_text(text)
+    return text
 
 
 def train(args: argparse.Namespace) -> dict[str, Path]:
