@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from seisvision.location.arrivals.locate import locate_arrivals
 from seisvision.outputs.places.predictions import PlacePredictions
 from seisvision.picking.by_rule import picks_by_rule
 
-NETWORKS = ("fcn_locator", "kriegerowski", "early_warning", "station_transformer")
+NETWORKS = ("station_transformer", "fcn_locator", "kriegerowski", "early_warning")
 SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 ABSENT = 1 / 3
 PLACE = ("source_latitude_deg", "source_longitude_deg", "source_depth_km")
@@ -66,15 +66,15 @@ def main() -> None:
             "|---" * (len(SECONDS) + 1) + "|",
         ],
     )
-    data = None
-    for name, run in train(args).items():
+    first = True
+    for name, run in train(args):
         trained, own = opened(run, args.data_dir)
+        if first:
+            lines += map(row_text, locator_rows(own))
         lines += map(row_text, network_rows(name, trained, own))
         seconds.append(row_text([name, *rows_by_time(trained, own)]))
-        data = data or own
         write(args.out, lines, seconds)
-    if data is not None:
-        lines += map(row_text, locator_rows(data))
+        first = False
     print(write(args.out, lines, seconds))
 
 
@@ -91,8 +91,8 @@ def write(out: Path | None, lines: list[str], seconds: list[str]) -> str:
     return text
 
 
-def train(args: argparse.Namespace) -> dict[str, Path]:
-    """Folders of the finished runs by name; the set is made by the first of them."""
+def train(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Names and folders of the runs as they finish, in the order asked for."""
     epochs = dict(zip(args.networks, args.epochs, strict=False))
     common = [
         f"dataset.source.n_events={args.events}", f"dataset.source.noise_share={args.noise_share}",
@@ -100,17 +100,18 @@ def train(args: argparse.Namespace) -> dict[str, Path]:
         "evaluation.baselines=false", *args.set,
     ]  # fmt: skip
     prepare(args)
-    started, waiting = time.monotonic(), {}
-    for name in args.networks:
+    args.runs_dir.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+
+    def start(name: str) -> subprocess.Popen[bytes]:
         longer = [f"trainer.max_epochs={epochs[name]}"] if name in epochs else []
-        args.runs_dir.mkdir(parents=True, exist_ok=True)
-        log = (args.runs_dir / f"{name}.log").open("w")
         command = [sys.executable, "train.py", f"experiment={name}", *common, *longer]
-        waiting[name] = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-        if not args.side_by_side:
-            waiting[name].wait()
-    found = {}
-    for name, process in waiting.items():
+        with (args.runs_dir / f"{name}.log").open("w") as log:
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+
+    under_way = {name: start(name) for name in args.networks} if args.side_by_side else {}
+    for name in args.networks:
+        process = under_way.get(name) or start(name)
         left_s = None if args.limit_s is None else max(0.0, args.limit_s - (time.monotonic() - started))
         try:
             process.wait(left_s)
@@ -119,11 +120,10 @@ def train(args: argparse.Namespace) -> dict[str, Path]:
             process.wait()
         runs = sorted((args.runs_dir / name).glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
         if runs:
-            found[name] = runs[-1].parent
+            yield name, runs[-1].parent
         else:
             print(f"{name} did not finish; see {args.runs_dir / name}.log", file=sys.stderr)
         print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
-    return found
 
 
 def prepare(args: argparse.Namespace) -> None:
