@@ -14,6 +14,7 @@ import pandas as pd
 from seisvision.data.samples.arrivals import column_numbers
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.splits import station_names
+from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.projection import Projection
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 
@@ -168,7 +169,7 @@ def _places(
             "dataset.samples.network.stations."
         )
     spread = frame.groupby("name")[["latitude", "longitude"]].agg(np.ptp).max(axis=1)
-    moved = sorted(spread.index[spread * 111.2 > MOVED_KM])
+    moved = sorted(spread.index[spread * KM_PER_DEG > MOVED_KM])
     if moved:
         log.warning(
             "%d stations of %s stand at several places, such as %s; the median of each is taken",
