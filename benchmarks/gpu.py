@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import platform
 import sys
@@ -59,6 +60,8 @@ def main() -> None:
     asked = parser.parse_args()
     started = time.monotonic()
     warnings.filterwarnings("ignore")
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch:
         setting = Setting(Path(scratch), is_dry=asked.dry)
         result: dict[str, Any] = {"machine": machine(setting), "rows": {}}

@@ -10,6 +10,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
+from pytorch_lightning.callbacks import Checkpoint
 from torch.utils.data import DataLoader
 
 from seisvision.data.serving.datamodule import EventDataModule
@@ -78,7 +79,7 @@ class Setting:
         """Train as ``train.py`` does, without validation and files of checkpoints."""
         folder = RunFolder(self.scratch / "fits" / str(len(list((self.scratch / "fits").glob("*")))))
         folder.path.mkdir(parents=True)
-        trainer = build_trainer(settings.trainer, settings.system, folder, [], list(callbacks), **changed)
+        trainer = build_trainer(settings.trainer, settings.system, folder, [], [NoFiles(), *callbacks])
         task.fused = settings.system.fused_optimizer
         with compiled(task, settings.system.compile):
             trainer.fit(task, train_dataloaders=loader(trainer) if callable(loader) else loader, ckpt_path=ckpt)
