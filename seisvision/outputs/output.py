@@ -13,6 +13,9 @@ from torch import nn
 from seisvision import keys
 from seisvision.errors import ConfigurationError
 
+TINY = torch.finfo(torch.float32).tiny
+"""What is divided by where no sample counts: 0 / tiny is 0, where 0 / 0 would end the training."""
+
 
 class Output(nn.Module):
     """One thing that a network says about a sample: its head, its loss and its decoding.

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from seisvision import keys
+from seisvision.base.devices import moved
 from seisvision.base.units import all_id_columns
 from seisvision.models.backbone import Backbone
 from seisvision.outputs.output import Output
@@ -65,6 +66,8 @@ class SupervisedTask(pl.LightningModule):
         self.monitor, self.monitor_mode = monitor
         self.about: dict[str, Any] = {}
         """What makes a checkpoint usable by itself (configuration, classes, ...): plain containers only."""
+        self.fused: bool | str = "auto"
+        """See :func:`~seisvision.tasks.at_once.step_at_once`."""
         self.passes: Passes | None = None
         """How a sample is asked several times; None: once."""
         self._seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
@@ -187,7 +190,7 @@ class SupervisedTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""
         optimizer = self._make_optimizer(decay_groups(self, self.decay) if self.decay else self.parameters())
-        step_at_once(optimizer)
+        step_at_once(optimizer, self.fused)
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
@@ -197,14 +200,3 @@ class SupervisedTask(pl.LightningModule):
 def _truth(output: Output, batch: dict[str, Any], raw: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """True values (B,) or (B, D) of an output: from the set, or from the picture that the network saw."""
     return output.truth_seen(raw[output.name]) if output.sees_picture else output.truth(batch)
-
-
-def moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """A batch with all its tensors on a device, those of pinned memory while the processor goes on."""
-    on_device: dict[str, Any] = {}
-    for key, value in batch.items():
-        if isinstance(value, torch.Tensor):
-            on_device[key] = value.to(device, non_blocking=device.type != "cpu")
-        else:
-            on_device[key] = moved(value, device) if isinstance(value, dict) else value
-    return on_device

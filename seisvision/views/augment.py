@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from seisvision import keys
+from seisvision.base.devices import device_generator, sent
 from seisvision.base.share import Share
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.errors import ConfigurationError, did_you_mean
@@ -47,8 +48,10 @@ class Augment(nn.Module):
         truncate_s: (low, high): every event is seen until a time drawn evenly between these, in seconds after its first
             P (see :func:`~seisvision.views.waveforms.station_matrix.first_arrival_s`), for views of many stations; an
             event without a first P is seen as a whole. Below 0 nothing but noise is seen. None: all is seen.
-        seed: base seed. Draws depend on it and on epoch and step alone, and are made on the processor for the whole
-            global batch, so that neither a resumed run nor other or more devices see other numbers.
+        seed: base seed. Draws depend on it and on epoch and step alone, and are made for the whole global batch, so
+            that neither a resumed run nor more devices see other numbers. All but the noise are made on the processor;
+            noise is drawn where the waveforms are, since it is as large as they are: the same again on the same kind of
+            device, other numbers on another kind.
 
     Raises ConfigurationError for a negative amount or a probability outside [0, 1).
     """
@@ -90,7 +93,9 @@ class Augment(nn.Module):
         self.back_azimuth_target = back_azimuth_target
         turned = (rotation_target, back_azimuth_target)
         self.truncate_s = optional_range("truncate_s", truncate_s)
-        self.changes_nothing = not (any(amounts.values()) or polarity_flip or any(turned) or self.truncate_s)
+        self._misplaces = any((epicentre_error_km, origin_error_s, velocity_error, *turned))
+        self._draws_for_batch = any((time_shift_s, amplitude_jitter_db, station_dropout, polarity_flip))
+        self.changes_nothing = not (self._misplaces or self._draws_for_batch or noise_fraction or self.truncate_s)
 
     @torch.no_grad()
     def forward(self, batch: dict[str, Any], epoch: int, step: int, share: Share | None = None) -> dict[str, Any]:
@@ -112,7 +117,12 @@ class Augment(nn.Module):
         sign = torch.rand(events, generator=generator).sub_(0.5).sign_()
         gain = torch.rand(events, stations, generator=generator).mul_(2).sub_(1)
         luck = torch.rand(events, stations, generator=generator)
-        shift, sign, gain, luck = share.of(shift), share.of(sign), share.of(gain)[:, :here], share.of(luck)[:, :here]
+        if self._draws_for_batch:
+            # One copy to the device for all of them.
+            together = torch.cat([shift[:, None], sign[:, None], gain, luck], 1)
+            together = sent(share.of(together), batch[keys.WAVEFORM].device)
+            shift, sign, gain, luck = together.split([1, 1, stations, stations], 1)
+            shift, sign, gain, luck = shift[:, 0], sign[:, 0], gain[:, :here], luck[:, :here]
         if self.time_shift_s:
             self._shift(batch, shift)
         if self.amplitude_jitter_db or self.polarity_flip:
@@ -121,7 +131,7 @@ class Augment(nn.Module):
             waveform = batch[keys.WAVEFORM]
             batch[keys.WAVEFORM] = waveform * factor[..., None, None].to(waveform)
         if self.noise_fraction:
-            self._add_noise(batch, generator, share)
+            self._add_noise(batch, generator, share, (epoch, step))
         if self.station_dropout:
             self._drop(batch, luck)
         self._misplace(batch, epoch, step, share)
@@ -129,17 +139,18 @@ class Augment(nn.Module):
             generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/truncation", epoch, step, 0))
             low_s, high_s = self.truncate_s
             after_s = low_s + (high_s - low_s) * share.of(torch.rand(events, generator=generator))
-            first_s = first_arrival_s(batch)
-            batch[keys.SEEN_S] = first_s + after_s.to(first_s)
+            batch[keys.SEEN_S] = first_arrival_s(batch) + sent(after_s, batch[keys.WAVEFORM].device)
         return batch
 
     def _misplace(self, batch: dict[str, Any], epoch: int, step: int, share: Share) -> None:
         """Put in the errors of the location and turn the event; draws of their own, so that the others stay."""
+        if not self._misplaces:
+            return
         generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/geometry", epoch, step, 0))
-        waveform = batch[keys.WAVEFORM]
-        errors = share.of(torch.randn(4, share.n_samples, 1, generator=generator), dim=1)
-        north, east, late, stretch = errors.to(waveform.device)
-        turn = share.of(torch.rand(share.n_samples, 1, generator=generator)).to(waveform.device)
+        errors = torch.randn(4, share.n_samples, 1, generator=generator)
+        turn = torch.rand(1, share.n_samples, 1, generator=generator)
+        drawn = sent(share.of(torch.cat([errors, turn]), dim=1), batch[keys.WAVEFORM].device)
+        north, east, late, stretch, turn = drawn
         if self.epicentre_error_km:
             offset_km, azimuth_deg, back_azimuth_deg = (batch[key] for key in _GEOMETRY)
             north_km, east_km = north * self.epicentre_error_km, east * self.epicentre_error_km
@@ -181,7 +192,7 @@ class Augment(nn.Module):
     def _shift(self, batch: dict[str, Any], shift: torch.Tensor) -> None:
         """Delay the events by ``shift`` (B,) times the largest shift, to the nearest sample."""
         waveform, rate_hz = batch[keys.WAVEFORM], float(batch[keys.SAMPLING_RATE_HZ])
-        samples = (shift * (self.time_shift_s * rate_hz)).round().long().to(waveform.device)
+        samples = (shift * (self.time_shift_s * rate_hz)).round().long()
         source = torch.arange(waveform.shape[-1], device=waveform.device) - samples[:, None]
         inside = (source >= 0) & (source < waveform.shape[-1])
         source = source.clamp_(0, waveform.shape[-1] - 1)[:, None, None].expand_as(waveform)
@@ -192,9 +203,15 @@ class Augment(nn.Module):
             batch[keys.ARRIVALS_S] = _moved(batch[keys.ARRIVALS_S], seconds[..., None], waveform.shape[-1] / rate_hz)
         batch[keys.START_S] = batch[keys.START_S] - seconds
 
-    def _add_noise(self, batch: dict[str, Any], generator: torch.Generator, share: Share) -> None:
+    def _add_noise(
+        self, batch: dict[str, Any], generator: torch.Generator, share: Share, number: tuple[int, int]
+    ) -> None:
+        """Add white noise, drawn by ``generator`` on the processor, and by one of its own on another device."""
         waveform = batch[keys.WAVEFORM]
-        everywhere = torch.randn(share.n_samples, share.n_stations, *waveform.shape[2:], generator=generator)
+        if waveform.device.type != "cpu":
+            generator = device_generator(waveform.device, stream_seed(self.seed, "augment/noise", *number, 0))
+        shape = (share.n_samples, share.n_stations, *waveform.shape[2:])
+        everywhere = torch.randn(shape, generator=generator, device=waveform.device)
         noise = share.of(everywhere)[:, : waveform.shape[1]].to(waveform)
         strength = self.noise_fraction * waveform.square().mean(-1, keepdim=True).sqrt()
         batch[keys.WAVEFORM] = waveform + noise * strength
@@ -202,7 +219,7 @@ class Augment(nn.Module):
     def _drop(self, batch: dict[str, Any], luck: torch.Tensor) -> None:
         """Leave out stations whose ``luck`` (B, S) is below the dropout, sparing the luckiest three."""
         mask = batch[keys.STATION_MASK]
-        luck = luck.to(mask.device).masked_fill(~mask, -1.0)
+        luck = luck.masked_fill(~mask, -1.0)
         rank = luck.argsort(dim=-1, descending=True).argsort(dim=-1)
         kept = mask & ((luck >= self.station_dropout) | (rank < MIN_STATIONS))
         batch[keys.STATION_MASK] = kept

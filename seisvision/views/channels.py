@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from seisvision.views.amplitude import PixelTraces, centre_pixels, measure
-from seisvision.views.filters import BandFilter, check_band, remove_mean
+from seisvision.views.filters import band_filter, check_band, remove_mean
 from seisvision.views.rasterise import pixel_extremes
 from seisvision.views.sections.alignment import check_align, cut
 from seisvision.views.settings import one_of, optional_range
@@ -120,12 +120,12 @@ def _extremes(
     settings: Measuring,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return pixel extremes (channels, 2, traces, R) of one component (traces, T); and means, if it is filtered."""
-    bands = [channel.band_hz for channel in channels if channel.band_hz is not None]
+    bands = tuple(channel.band_hz for channel in channels if channel.band_hz is not None)
     pixels = settings.pixels
     if bands:
         # What is cut out needs the samples in their places; for pixels of the whole window fewer will do.
         grid = pixels if all(first is None for first in firsts) else None
-        band_filter = BandFilter(ground.shape[-1], sampling_rate_hz, bands, grid, settings.taper_s, ground.device)
+        filters = band_filter(ground.shape[-1], sampling_rate_hz, bands, grid, settings.taper_s, ground.device)
     extremes = ground.new_empty(len(channels), 2, len(ground), pixels)
     mean = ground.new_zeros(len(ground))
     block = CPU_BLOCK_TRACES if ground.device.type == "cpu" else max(len(ground), 1)
@@ -134,7 +134,7 @@ def _extremes(
         series = [ground[part]] * len(channels)
         if bands:
             centred, mean[part] = remove_mean(ground[part])
-            filtered = iter(band_filter(centred))
+            filtered = iter(filters(centred))
             series = [ground[part] if channel.band_hz is None else next(filtered) for channel in channels]
         for index, (values, first, channel) in enumerate(zip(series, firsts, channels, strict=True)):
             if first is not None and channel.time_range_s is not None:

@@ -338,6 +338,9 @@ class EventDataModule(pl.LightningDataModule):
         batches: dict[str, Any] = {"batch_size": local_batch_size(self.batch_size, n_ranks), "sampler": sampler}
         if sampler.is_joined:
             batches = {"batch_sampler": TrainingBatches(sampler)}
+        # Batches are then made on the GPU: the processor sends it the numbers of the samples and nothing else.
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        is_on_device = isinstance(samples, SamplesInMemory) and samples.live_on(device)
         return DataLoader(
             DealtSamples(samples) if n_ranks > 1 else samples,
             **batches,
@@ -346,7 +349,7 @@ class EventDataModule(pl.LightningDataModule):
             persistent_workers=num_workers > 0,
             multiprocessing_context=self.worker_start if num_workers > 0 else None,
             worker_init_fn=functools.partial(end_with_parent, os.getpid()),
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=torch.cuda.is_available() and not is_on_device,
             # A generator of its own: iterating must not advance torch's global random state.
             generator=torch.Generator().manual_seed(stream_seed(self.seed, "loader")),
         )
