@@ -71,7 +71,7 @@ class RulePicker:
             begin_ns, end_ns = span.times_ns
             grid = layout.lay_out(reader.read((begin_ns - NS, end_ns + NS)), span, owned)
             inside = slice(margin, margin + owned[1] - begin)
-            n_known += int(np.count_nonzero(grid.known.any(0)[inside]))
+            n_known += int(np.count_nonzero(grid.known[:, inside].any(axis=0)))
             picks += self._picks(grid, inside, sensor_day, units)
         return DayResult(sorted(picks), book.losses(), n_known / self.rate_hz)
 

@@ -189,7 +189,7 @@ def _hash(path: Path) -> str:
 
 def rows_of(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Rows as mappings."""
-    yield from table.to_dict("records")  # type: ignore[misc]
+    yield from table.to_dict("records")
 
 
 def seconds_since(times_ns: np.ndarray, zero_ns: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from seisvision.cataloguing.association.protocol import Network
-from seisvision.data.importing.tables.station_table import StationTable
+from seisvision.data.importing.tables.station_table import Place, StationTable
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.travel_time_table import PHASES, TravelTimes
 from seisvision.errors import DataError
@@ -20,7 +20,7 @@ def network_of(stations: StationTable) -> Network:
     Raises:
         DataError: no station has a place.
     """
-    places = {}
+    places: dict[str, tuple[float, Place]] = {}
     for (network, station, *_), epochs in sorted(stations.epochs.items(), key=lambda one: str(one[0])):
         for start_ns, _, place in sorted(epochs, key=lambda epoch: epoch[0]):
             if place.is_known:

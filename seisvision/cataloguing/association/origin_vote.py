@@ -140,7 +140,8 @@ class _Search:
             origin_s = float(origin[best])
             residual = np.abs(late[best] - origin_s)
         members = self._one_each(near, residual)
-        return (members, (origin_s, *map(float, centre))) if self._is_event(members) else None
+        place_of = (origin_s, float(centre[0]), float(centre[1]), float(centre[2]))
+        return (members, place_of) if self._is_event(members) else None
 
     def _one_each(self, rows: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """Picks that fit, the best of each station and phase."""

@@ -18,8 +18,9 @@ from torch import Tensor
 CHUNK_LENGTHS = 8
 CHUNKS_ON_CPU, CHUNKS_ON_GPU = 24, 256
 """At a time: what fits the cache, and what fills a GPU."""
-LEAST_SHARE = 1e-6
-"""Variance of a window, as a share of that of the whole recording, below which it correlates with nothing."""
+LEAST_SHARE = 1e-11
+"""Variance of a window, as a share of that of the whole recording, below which it correlates with nothing: what is left
+of double precision. The noise beside a strong earthquake is far above it."""
 
 
 @dataclass(frozen=True)

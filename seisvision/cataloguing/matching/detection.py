@@ -49,18 +49,18 @@ def detect(job: CatalogueJob, start_ns: int, templates: Templates, device: str =
     length, margin = templates.samples.shape[-1], round(MARGIN_S * rate)
     end_ns = min(start_ns + round(how.piece_s * NS), (start_ns // (DAY_S * NS) + 1) * DAY_S * NS)
     owned = round((end_ns - start_ns) / NS * rate)
-    after = int(templates.delay[templates.used].max()) + length if len(templates) else 0
+    after = int(templates.delay[templates.used].max().item()) + length if len(templates) else 0
     before = max(0, -int(templates.delay[templates.used].min())) if len(templates) else 0
     n_samples = owned + after + before + 2 * margin
     begin_ns = start_ns - round((before + margin) / rate * NS)
     names = job.network.station_id
     samples = np.zeros((3 * len(names), n_samples), np.float32)
     known = np.zeros(samples.shape, bool)
-    for number, name in enumerate(names):
+    for station, name in enumerate(names):
         found = job.recordings.window(name, begin_ns, n_samples)
         if found is None or not found.known.any():
             continue
-        rows = slice(3 * number, 3 * number + 3)
+        rows = slice(3 * station, 3 * station + 3)
         samples[rows] = band_passed(found.samples, found.known, rate, how.band_hz)
         known[rows] = found.known
     if not known.any():
@@ -71,7 +71,7 @@ def detect(job: CatalogueJob, start_ns: int, templates: Templates, device: str =
     data, mask = torch.from_numpy(samples).to(device), torch.from_numpy(known).to(device)
     for some, stack, counts in network_correlation(data, mask, templates):
         for row, template in enumerate(range(some.start, some.stop)):
-            number = float(n_used[template])
+            number = float(n_used[template].item())
             heard = torch.full_like(stack[row, inside], number) if counts is None else counts[row, inside].float()
             # Fewer channels are noisier: their sum over the root of their number is as noisy as with all.
             level = stack[row, inside] / (heard.clamp_min(1) * number).sqrt()

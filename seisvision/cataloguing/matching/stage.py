@@ -133,7 +133,7 @@ def detected_events(job: CatalogueJob) -> tuple[Events, pd.DataFrame]:
     picks = job.read("detection_picks")
     number = {name: row for row, name in enumerate(new.event_id)}
     places = {name: at for at, name in enumerate(job.network.station_id)}
-    moments = times_ns(picks["time"]) if len(picks) else []
+    moments = times_ns(picks["time"]) if len(picks) else np.empty(0, np.int64)
     columns = (picks["event_id"], picks["network"].fillna(""), picks["station"], picks["phase"], moments)
     for event, network, station, phase, moment in zip(*columns, strict=True):
         at = places.get(f"{network}.{station}", places.get(f".{station}", -1))

@@ -2,8 +2,8 @@
 
 Each stage writes whole tables below --out and says what it dropped and why (dropped.csv). The same command goes on
 after any interruption and does only what is new. Presets are in conf/catalogue: pal (rules only), network (picks of a
-trained network), match (pal with matched filter and double difference), full (all of it with a network). Words behind
-the options change settings, such as pick.ckpt=runs/... match.mad=9 associate.depth_km=[0,30].
+trained network), match (pal with matched filter and double difference), full (all of it with a network). --set changes
+settings of them, such as --set pick.ckpt=runs/... match.mad=9 associate.depth_km=[0,30].
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision catalogue run``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("archive", help="folder, file or pattern of the archive")
-    parser.add_argument("overrides", nargs="*", metavar="SETTING=VALUE", help="settings of the stages")
     parser.add_argument("--stations", required=True, metavar="FILE", help="StationXML or table")
     parser.add_argument("--velocity", required=True, metavar="MODEL", help="table, two numbers as 6.0,3.5, or iasp91")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the catalogue")
     parser.add_argument("--preset", default="pal", metavar="NAME", help="pal (default), network, match or full")
+    parser.add_argument(
+        "--set", dest="overrides", nargs="+", default=[], metavar="SETTING=VALUE", help="settings of the stages"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: a GPU where there is one)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes of this machine (1)")
     parser.add_argument("--launcher", choices=("slurm",), help="work in jobs of a cluster instead")
@@ -81,7 +83,7 @@ def catalogue_settings(preset: str, overrides: list[str], conf: Path) -> Catalog
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         name = missing[0].removeprefix("catalogue.")
-        raise ConfigurationError(f"--preset {preset} needs {name}: add {name}=... to the command.")
+        raise ConfigurationError(f"--preset {preset} needs {name}: add --set {name}=... to the command.")
     plain = OmegaConf.to_container(config, resolve=True)
     assert isinstance(plain, dict)
     return CatalogueSettings.of({str(key): value for key, value in plain["catalogue"].items()})
