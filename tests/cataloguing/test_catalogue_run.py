@@ -30,17 +30,10 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(archive: Path, out: Path, *more: str) -> int:
-    where = [
-        "--stations",
-        str(archive / "stations.xml"),
-        "--velocity",
-        str(archive / "velocity.csv"),
-        "--out",
-        str(out),
-    ]
-    return cli.main(
-        ["catalogue", "run", str(archive / "SDS"), *where, "--preset", "match", "--device", "cpu", "--conf", str(CONF), *more]
-    )  # fmt: skip
+    where = {"--stations": archive / "stations.xml", "--velocity": archive / "velocity.csv", "--out": out}
+    words = [text for option, path in where.items() for text in (option, str(path))]
+    words += ["--preset", "match", "--device", "cpu", "--conf", str(CONF), *more]
+    return cli.main(["catalogue", "run", str(archive / "SDS"), *words])
 
 
 @pytest.fixture(scope="module")
