@@ -25,6 +25,8 @@ COMMANDS = {
     ("pick",): ("seisvision.commands.pick", "pick arrivals in an archive of continuous recordings"),
     ("score",): ("seisvision.commands.score", "compare two tables of picks"),
     ("locate",): ("seisvision.commands.locate", "find epicentres from distances at stations"),
+    ("catalogue", "run"): ("seisvision.commands.catalogues.run", "make a catalogue from continuous recordings"),
+    ("catalogue", "score"): ("seisvision.commands.catalogues.score", "compare a catalogue with another"),
     ("forecast", "references"): ("seisvision.commands.forecast_references", "fit what forecasts must beat"),
     ("atlas",): ("seisvision.commands.atlas", "do every experiment of the Seismic Atlas and report"),
     ("sweep", "status"): ("seisvision.commands.runs.sweep_status", "show what has become of the points of a sweep"),

@@ -66,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "runs",
         "experiments",
     },
-    "archives": {"base", "data", "evaluation", "location", "records", "experiments", "sweeps"},
+    "archives": {"base", "picking", "data", "evaluation", "location", "records", "experiments", "sweeps"},
     "atlas": {"base", "clustering", "evaluation", "records", "runs", "experiments", "reports", "sweeps"},
     "api": {
         "base",
@@ -77,6 +77,19 @@ MAY_IMPORT: dict[str, set[str]] = {
         "runs",
         "experiments",
         "reports",
+        "archives",
+    },
+    "cataloguing": {
+        "base",
+        "earth",
+        "picking",
+        "location",
+        "data",
+        "evaluation",
+        "catalogues",
+        "pages",
+        "records",
+        "sweeps",
         "archives",
     },
     "commands": {
@@ -97,6 +110,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "archives",
         "atlas",
         "api",
+        "cataloguing",
     },
 }
 """Rooms from the ground up, and the rooms that each may import. Only what stands above a line may stand in it."""

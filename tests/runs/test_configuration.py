@@ -27,7 +27,8 @@ EARLIER_IDS = json.loads((Path(__file__).parent / "earlier" / "ids_0.1.0.json").
 CHOICES = [
     (path.parent.relative_to(CONF).as_posix(), path.stem)
     for path in sorted(CONF.rglob("*.yaml"))
-    if path.parent not in (CONF, CONF / "atlas") and path.parent.name not in ("import", "fetch", "local")
+    if path.parent not in (CONF, CONF / "atlas", CONF / "catalogue")
+    and path.parent.name not in ("import", "fetch", "local")
     # What begins so is a part of others.
     if not path.stem.startswith("_")
 ]
