@@ -37,6 +37,12 @@ COMMANDS = {
     ("export",): ("seisvision.commands.export", "write a network for another program, and its card"),
     ("compare",): ("seisvision.commands.compare", "compare runs in one report"),
     ("rerun",): ("seisvision.commands.runs.rerun", "do a stored run again and say whether its numbers agree"),
+    ("transfer", "curve"): (
+        "seisvision.commands.transfers.curve",
+        "learn a new region from scratch and from a network",
+    ),
+    ("transfer", "matrix"): ("seisvision.commands.transfers.matrix", "test networks of regions in each other's"),
+    ("transfer", "prototypes"): ("seisvision.commands.transfers.prototypes", "tell classes by a few examples"),
     ("review", "make"): ("seisvision.commands.reviews.make", "rank the labels of folds and make a queue of them"),
     ("review", "serve"): ("seisvision.commands.reviews.serve", "decide on labels in a page of this machine"),
     ("review", "page"): ("seisvision.commands.reviews.page", "write a queue as one page without a server"),
