@@ -25,6 +25,7 @@ from seisvision.archives.work_folder import WorkFolder
 from seisvision.data.fetching.progress import show_progress
 from seisvision.errors import DataError, SeisvisionError
 from seisvision.experiments.waveforms.pickers import open_picker
+from seisvision.records.checkpoint import find_checkpoint, shipped_networks
 from seisvision.sweeps.launcher import build_launcher
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ def pick_archive(job: PickJob) -> dict[str, Any] | None:
     if unknown:
         raise DataError(f"--threshold {unknown[0]}: the network picks {', '.join(network.phases)} only")
     asked = {
-        "ckpt": str(job.ckpt.resolve()),
+        "ckpt": str(_stored(job.ckpt)),
         "network": fingerprint(network),
         "settings": job.settings.to_dict(),
         "stations": None if job.stations is None else str(Path(job.stations).resolve()),
@@ -91,6 +92,11 @@ def pick_archive(job: PickJob) -> dict[str, Any] | None:
     if n_done < len(days) and not _do(job, days, work, asked):
         return None
     return work.put_together(days, others, job.out)
+
+
+def _stored(ckpt: Path) -> Path:
+    """Where a network lies, for processes that are started elsewhere."""
+    return find_checkpoint(ckpt) if str(ckpt) in shipped_networks() else ckpt.resolve()
 
 
 def plan(job: PickJob) -> tuple[list[SensorDay], list[Loss]]:

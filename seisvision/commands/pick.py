@@ -24,7 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision pick``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "--ckpt", type=Path, required=True, metavar="RUN", help="run folder, checkpoint, or published PhaseNet weights"
+        "--ckpt",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="run, checkpoint, PhaseNet weights, or pick-small",
     )
     parser.add_argument("--waveforms", nargs="+", required=True, metavar="ARCHIVE", help="folders, files, patterns")
     parser.add_argument("--out", type=Path, required=True, metavar="PICKS.csv", help="table of picks to write")

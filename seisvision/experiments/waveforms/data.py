@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from seisvision.data.corrections.source import CorrectedSource
@@ -57,7 +58,14 @@ def draw_split(config: Settings, waveform_set: WaveformSet, settings: dict[str, 
     rows = waveform_set.metadata["source_id"] if whole.unit == "trace" else {}
     event_of = {str(row): str(event) for row, event in rows.items()}
     seed = asked.seed if asked.share_seed is None else asked.share_seed
-    return with_share(whole, asked.share, seed, event_of, {str(name): one for name, one in classes.items()})
+    if asked.before_select or asked.column is not None:
+        # Of a split that was drawn before the selection, only what is selected and can be served counts.
+        usable = {str(name) for name in usable_table(waveform_set, whole.unit, **settings).index}
+        whole = replace(
+            whole, parts={part: tuple(filter(usable.__contains__, ids)) for part, ids in whole.parts.items()}
+        )
+    class_of = {str(name): one for name, one in classes.items()}
+    return with_share(whole, asked.share, seed, event_of, class_of)
 
 
 def _draw_whole(config: Settings, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
