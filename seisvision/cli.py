@@ -30,6 +30,7 @@ COMMANDS = {
     ("sweep", "status"): ("seisvision.commands.runs.sweep_status", "show what has become of the points of a sweep"),
     ("sweep", "best"): ("seisvision.commands.runs.sweep_best", "print the settings of the best point"),
     ("sweep", "wandb"): ("seisvision.commands.runs.sweep_wandb", "write a sweep file for the agent of W&B"),
+    ("config",): ("seisvision.commands.configure", "print, explain and check a configuration"),
     ("tune",): ("seisvision.commands.tune", "find a learning rate or a batch size"),
     ("predict",): ("seisvision.commands.runs.predict", "ask a trained network about recordings"),
     ("explain",): ("seisvision.commands.explain", "draw what the network of a run looked at"),
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.error("Interrupted. Nothing half-written was left behind.")
         return INTERRUPTED
     except Exception as error:
-        return output_done(tell_error(error))
+        return output_done(tell_error(error, "train", words))
 
 
 if __name__ == "__main__":
