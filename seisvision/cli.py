@@ -51,6 +51,7 @@ COMMANDS = {
     ("review", "apply"): ("seisvision.commands.reviews.apply", "write a waveform set with its corrections"),
     ("review", "loop"): ("seisvision.commands.reviews.loop", "folds, review, folds again, and what came of it"),
     ("runs", "check"): ("seisvision.commands.runs.check", "see whether files of finished runs were changed"),
+    ("completion",): ("seisvision.commands.completion", "print a script for completion in the shell"),
     ("clusters",): ("seisvision.commands.clusters", "find out how many clusters there are"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.

@@ -25,6 +25,7 @@ from seisvision.plain_text import is_unread, leave_unread, say, shown
 from seisvision.records.trust.composing import guard_composition, refuse_rerun
 from seisvision.records.words.composing import CONF, choices_of, groups
 from seisvision.records.words.explaining import comments_of, explained
+from seisvision.records.words.own_sets import with_own_sets
 from seisvision.records.words.quoting import quoted_paths
 from seisvision.runs.hydra_errors import explain_hydra
 from seisvision.runs.ranks import current_place
@@ -169,7 +170,7 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         config_name: root configuration, for suggestions where a key is misspelt.
     """
     # Python's argument parser wants all overrides in one row; people also type them on both sides of -m.
-    sys.argv[1:] = sorted(quoted_paths(sys.argv[1:]), key=_is_override)
+    sys.argv[1:] = sorted(quoted_paths(with_own_sets(sys.argv[1:], CONF)), key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 

@@ -9,6 +9,7 @@ from typing import Any
 import seisvision
 from seisvision.errors import ConfigurationError
 from seisvision.records.configuration import to_plain
+from seisvision.records.words.own_sets import with_own_sets
 from seisvision.records.words.quoting import quoted_paths
 from seisvision.secrets_kept import refuse_secret_words
 
@@ -35,7 +36,7 @@ def compose_experiment(overrides: Sequence[str], config_name: str = "train") -> 
 
     _check(overrides, config_name)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return to_plain(compose(config_name, overrides=quoted_paths(list(overrides))))
+        return to_plain(compose(config_name, overrides=quoted_paths(with_own_sets(overrides, CONF))))
 
 
 def choices_of(overrides: Sequence[str], config_name: str = "train") -> tuple[dict[str, Any], dict[str, str]]:
@@ -49,7 +50,9 @@ def choices_of(overrides: Sequence[str], config_name: str = "train") -> tuple[di
 
     _check(overrides, config_name)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose(config_name, overrides=quoted_paths(list(overrides)), return_hydra_config=True)
+        composed = compose(
+            config_name, overrides=quoted_paths(with_own_sets(overrides, CONF)), return_hydra_config=True
+        )
     chosen = composed.hydra.runtime.choices
     choices = {
         str(group): str(choice) for group, choice in chosen.items() if choice and not str(group).startswith("hydra")
