@@ -26,6 +26,7 @@ from seisvision.archives.work_folder import WorkFolder
 from seisvision.data.fetching.progress import show_progress
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
 from seisvision.experiments.waveforms.pickers import open_picker
+from seisvision.records.checkpoint import find_checkpoint, shipped_networks
 from seisvision.sweeps.launcher import build_launcher
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ def pick_archive(job: PickJob) -> dict[str, Any] | None:
     if unknown:
         raise DataError(f"--threshold {unknown[0]}: only {', '.join(known)} are picked")
     asked = {
-        "ckpt": None if job.ckpt is None else str(job.ckpt.resolve()),
+        "ckpt": None if job.ckpt is None else str(_stored(job.ckpt)),
         "rule": job.rule,
         "network": picked_by,
         "settings": job.settings.to_dict(),
@@ -110,6 +111,11 @@ def _picker(job: PickJob) -> tuple[Sequence[str], str]:
     assert job.ckpt is not None
     network = open_picker(job.ckpt)
     return network.phases, fingerprint(network)
+
+
+def _stored(ckpt: Path) -> Path:
+    """Where a network lies, for processes that are started elsewhere."""
+    return find_checkpoint(ckpt) if str(ckpt) in shipped_networks() else ckpt.resolve()
 
 
 def plan(job: PickJob) -> tuple[list[SensorDay], list[Loss]]:

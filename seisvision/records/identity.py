@@ -21,6 +21,9 @@ MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 LATER: dict[str, Any] = {
     "experiment_kind": None,
     "uncertainty": None,
+    "fine_tune": {"parts": "whole", "others": "refuse", "frozen": None, "layer_decay": 1.0, "unfreeze_every": None},
+    "split.share": None,
+    "split.share_seed": None,
     "augment.back_azimuth_target": None,
     "augment.truncate_s": None,
     "augment.reverberation": 0.0,

@@ -35,6 +35,8 @@ class Experiment(ABC):
     """Whether the loss of a few steps tells how good a learning rate is (``seisvision tune``)."""
     tells_uncertainty: ClassVar[bool] = False
     """Whether the group ``uncertainty`` means something."""
+    begins_with_weights: ClassVar[bool] = False
+    """Whether ``init_from`` and ``fine_tune`` mean something."""
 
     task: Any
     """The LightningModule, from :meth:`build` on. It names ``monitor`` and ``monitor_mode``, puts ``about`` into its
@@ -48,6 +50,11 @@ class Experiment(ABC):
             raise ConfigurationError(
                 f"uncertainty asks networks that learn from labels, and this is an experiment of kind {self.kind}. "
                 "Choose uncertainty=none."
+            )
+        if config.get("init_from") and not self.begins_with_weights:
+            raise ConfigurationError(
+                f"init_from gives weights to networks of waveform sets, and this is an experiment of kind {self.kind}. "
+                "Leave it out."
             )
 
     @abstractmethod

@@ -1,8 +1,9 @@
 """Ask a trained network about recordings, without labels and without configuration.
 
-NET is a run folder, a checkpoint or weights; DATA a waveform set, or files, folders or patterns of recordings. The
-network knows its window, classes and pictures, and recordings are processed as those that it learnt from, as far as it
-knows how. A network that picks writes its picks. PREDICTIONS.refused.csv lists what was not asked about, and why.
+NET is a run folder, a checkpoint, weights, or the name of a network of the package, such as pick-small; DATA a waveform
+set, or files, folders or patterns of recordings. The network knows its window, classes and pictures, and recordings are
+processed as those that it learnt from, as far as it knows how. A network that picks writes its picks.
+PREDICTIONS.refused.csv lists what was not asked about, and why.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ MARKS = ("source_id,", "network,")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision predict``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("net", type=Path, metavar="NET", help="run folder, checkpoint, or published PhaseNet weights")
+    parser.add_argument(
+        "net",
+        type=Path,
+        metavar="NET",
+        help="run folder, checkpoint, pick-small or another network of the package, PhaseNet weights",
+    )
     parser.add_argument("data", metavar="DATA", help="waveform set, or a file, folder or pattern of recordings")
     parser.add_argument("--events", metavar="FILE", help="of recordings: QuakeML or a table; sac for SAC headers")
     parser.add_argument("--stations", metavar="FILE", help="of recordings: StationXML or a table")

@@ -80,7 +80,8 @@ def unusable_samples(
         ids: what to judge: ids of events, or rows of the metadata table as text; ``None`` for the whole set.
         samples: keywords of :class:`EventSamples` or :class:`TraceSamples`.
         unit: ``"event"`` or ``"trace"``.
-        select: event column to the values that are kept, compared as text.
+        select: column to the values that are kept, compared as text: one of events, or, where samples are single
+            traces, one of stations or traces.
         min_stations: fewest traces of an event; not asked of single traces.
         cache_dir: where detected onsets are kept.
 
@@ -267,7 +268,13 @@ def _unusable_traces(
     targets = samples.get("targets") or {}
     unlabelled = _unlabelled(index_targets(waveform_set, index, targets), len(ids))
     raw = {column: trace_column(waveform_set, index.rows, index.paths, column).to_numpy() for column in targets}
-    unselected = _unselected(waveform_set, index.source_ids, select)
+    of_traces = {column: values for column, values in select.items() if _is_of_traces(waveform_set, column)}
+    of_events = {column: values for column, values in select.items() if column not in of_traces}
+    unselected = _unselected(waveform_set, index.source_ids, of_events)
+    for column, values in of_traces.items():
+        kept = {str(value) for value in values}
+        for i, value in enumerate(waveform_set.metadata[column].astype(str).to_numpy()[index.rows]):
+            unselected[i] = unselected[i] or ("" if value in kept else f"not selected: {column}={value}")
     problems = _window_problems(waveform_set, index, samples)
     reasons: dict[str, str] = {}
     for i, trace_id in enumerate(ids):
@@ -279,6 +286,11 @@ def _unusable_traces(
         elif problems[i]:
             reasons[trace_id] = problems[i]
     return reasons
+
+
+def _is_of_traces(waveform_set: WaveformSet, column: str) -> bool:
+    """Whether a column tells recordings of one event apart, such as that of their station."""
+    return column in waveform_set.metadata and column.startswith(("station_", "trace_"))
 
 
 def _window_problems(waveform_set: WaveformSet, index: TraceIndex, samples: Mapping[str, Any]) -> list[str]:
