@@ -2,18 +2,19 @@
 
 ``python benchmarks/uncertainty.py methods RUN``                       of one trained run: one pass, mc_dropout, laplace
 ``python benchmarks/uncertainty.py methods RUN RUN RUN``               the same runs as an ensemble
-``python benchmarks/uncertainty.py speed``                             50 passes against 50 plain forwards, taking turns
+``python benchmarks/uncertainty.py speed``                             passes and members against plain forwards
 
 ``methods`` asks for the test events of the runs' own set and prints, by output: coverage of the stated 68 and 95 %
-intervals and of the conformal ones, likelihood, score, width, and processor time a sample. ``speed`` prints
-ratios only.
+intervals and of the conformal ones, likelihood, score, width, and processor time a sample; of an ensemble also what all
+members cost over what one costs. ``speed`` prints ratios only: 50 passes over 50 plain forwards of the same batch, and
+five members, averaged, over one, each taking turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 from seisvision import keys
+from seisvision.base.sample_ids import SampleIds
 from seisvision.evaluation.tables import render_table
 from seisvision.experiments.supervised.conformal import conformal_measures, conformal_rows
 from seisvision.experiments.supervised.evaluation import predict_part, prepare_passes
@@ -28,6 +30,7 @@ from seisvision.experiments.waveforms.asked import ask_network
 from seisvision.models.waveforms.stacks import GuCNN
 from seisvision.models.waveforms.tcn import TCN
 from seisvision.outputs.averaging import average_predictions
+from seisvision.outputs.kinds import predictions_class
 from seisvision.outputs.numbers.output import ScalarOutput
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.checkpoint import load_checkpoint
@@ -38,7 +41,7 @@ from seisvision.tasks.passes.pooling import pooled
 from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.waveforms.waveform import WaveformView
 
-N_PASSES, N_SAMPLES, N_TURNS = 50, 600, 7
+N_PASSES, N_MEMBERS, N_SAMPLES, N_TURNS = 50, 5, 600, 7
 SHOWN = ("median_ae", "mae", "bias", "p90_ae", "coverage_68", "coverage_95", "nll", "crps", "width_95")
 CONFORMAL = ("conformal_coverage_68", "conformal_coverage_95", "conformal_size_95")
 
@@ -53,20 +56,27 @@ def methods(runs: Sequence[str], data_dir: Path | None) -> None:
     rows = []
     for method in asked_for:
         begin = time.process_time()
-        said, validation, n_asked = _answers(checkpoints, method, data_dir)
-        cost_ms = 1000 * (time.process_time() - begin) / n_asked
+        said, validation, member_s = _answers(checkpoints, method, data_dir)
+        whole_s = time.process_time() - begin
+        n_asked = sum(len(next(iter(one.values())).sample_ids) for one in (said, validation))
+        cost_ms = 1000 * whole_s / n_asked
         for name, one in said.items():
             rows.append([method, name, *_cells(one, validation[name]), f"{cost_ms:.1f}"])
     head = ["method", "output", "n", *SHOWN, *CONFORMAL, "sigma_epistemic", "ms a sample"]
     print(render_table(head, rows, "text"))
+    if len(checkpoints) > 1:
+        ratio = whole_s / float(np.median(member_s))
+        print(f"\n{len(checkpoints)} members, averaged: {ratio:.2f} times the processor time of one")
 
 
 def _answers(
     checkpoints: Sequence[Path], method: str, data_dir: Path | None
-) -> tuple[dict[str, Predictions], dict[str, Predictions], int]:
-    """Test and validation predictions by output, and how many samples were asked about."""
+) -> tuple[dict[str, Predictions], dict[str, Predictions], list[float]]:
+    """Test and validation predictions by output, and the processor time in s of each member."""
+    member_s = []
     by_part: dict[str, list[dict[str, Predictions]]] = {"test": [], "val": []}
     for path in checkpoints:
+        begin = time.process_time()
         system = load_checkpoint(path)["seisvision"]["config"]["system"]
         system = {**system, **({"data_dir": str(data_dir)} if data_dir else {})}
         uncertainty = None if method == "none" else {"method": method}
@@ -75,14 +85,14 @@ def _answers(
         prepare_passes(network, asked, len(checkpoints))
         for part, said in by_part.items():
             said.append(predict_part(network, asked, part))
+        member_s.append(time.process_time() - begin)
     pooled_by_part = {
         part: members[0]
         if len(members) == 1
         else {name: average_predictions([one[name] for one in members]) for name in members[0]}
         for part, members in by_part.items()
     }
-    n_asked = sum(len(next(iter(one.values())).sample_ids) for one in pooled_by_part.values())
-    return pooled_by_part["test"], pooled_by_part["val"], n_asked
+    return pooled_by_part["test"], pooled_by_part["val"], member_s
 
 
 def _cells(said: Predictions, validation: Predictions) -> list[str]:
@@ -102,13 +112,15 @@ def _is_in_unit(name: str, wanted: str) -> bool:
 
 
 def speed() -> None:
-    """Print the processor time of 50 passes over that of 50 plain forwards, median and quartiles of turns."""
+    """Print processor times over those of plain forwards, median and quartiles of turns."""
     torch.set_num_threads(1)
     rows = []
-    for name, model, n_samples in (("gu_cnn", GuCNN(3, N_SAMPLES), 64), ("tcn", TCN(3, levels=7), 16)):
-        outputs = [ScalarOutput("distance", "km", "km", loss="gaussian"), ScalarOutput("p", "s", "s", loss="gaussian")]
-        task = SupervisedTask(model, WaveformView(N_SAMPLES), outputs, torch.optim.Adam).eval()
-        batch = _batch(n_samples)
+    for name, make, n_samples in (
+        ("gu_cnn", lambda: GuCNN(3, N_SAMPLES), 64),
+        ("tcn", lambda: TCN(3, levels=7), 16),
+    ):
+        members = [_task(make()) for _ in range(N_MEMBERS)]
+        batch, task = _batch(n_samples), members[0]
         passes = DropoutPasses(N_PASSES, 1)
 
         def several(task: Any = task, batch: Any = batch, passes: Any = passes) -> None:
@@ -118,12 +130,42 @@ def speed() -> None:
             for _ in range(N_PASSES):
                 task(batch)
 
+        def ensemble(members: Any = members, batch: Any = batch) -> None:
+            said = [_said(one, batch) for one in members]
+            for output in said[0]:
+                average_predictions([one[output] for one in said])
+
+        def one_member(task: Any = task, batch: Any = batch) -> None:
+            _said(task, batch)
+
         with torch.no_grad():
-            several(), plain()
-            ratios = [_seconds(several) / _seconds(plain) for _ in range(N_TURNS)]
-        low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
-        rows.append([name, str(n_samples), f"{middle:.3f} [{low:.3f}, {high:.3f}]"])
-    print(render_table(["network", "batch", f"{N_PASSES} passes over {N_PASSES} plain forwards"], rows, "text"))
+            cells = [_ratio(several, plain), _ratio(ensemble, one_member)]
+        rows.append([name, str(n_samples), *cells])
+    head = ["network", "batch", f"{N_PASSES} passes over {N_PASSES} forwards", f"{N_MEMBERS} members over one"]
+    print(render_table(head, rows, "text"))
+
+
+def _task(model: Any) -> SupervisedTask:
+    outputs = [ScalarOutput("distance", "km", "km", loss="gaussian"), ScalarOutput("p", "s", "s", loss="gaussian")]
+    return SupervisedTask(model, WaveformView(N_SAMPLES), outputs, torch.optim.Adam).eval()
+
+
+def _said(task: SupervisedTask, batch: dict[str, Any]) -> dict[str, Predictions]:
+    raw = task(batch)
+    ids = SampleIds("trace", batch[keys.TRACE_ID], batch[keys.TRACE_ID])
+    return {
+        one.name: predictions_class(one.kind).from_decoded(
+            one.describe(), ids, np.zeros(len(ids)), one.decode(raw[one.name]).double().numpy()
+        )
+        for one in task.outputs
+    }
+
+
+def _ratio(work: Callable[[], None], unit: Callable[[], None]) -> str:
+    work(), unit()
+    ratios = [_seconds(work) / _seconds(unit) for _ in range(N_TURNS)]
+    low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+    return f"{middle:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _batch(n: int) -> dict[str, Any]:

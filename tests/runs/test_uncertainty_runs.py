@@ -1,6 +1,7 @@
 """Uncertainties from configuration to result files: of a run, of its evaluation, and what is refused before."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ from tiny_runs import plain_config
 
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.supervised.evaluation import evaluate
-from seisvision.experiments.supervised.shift import AS_TRAINED, conditions_of
+from seisvision.experiments.supervised.shift import AS_TRAINED, COLUMNS, Condition, ask_under, conditions_of
 from seisvision.experiments.supervised.uncertainty import UncertaintySettings, check_uncertainty
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings
@@ -24,6 +25,7 @@ TINY = [
     "trainer.max_epochs=1", "trainer.batch_size=32", "logger=csv", "system.num_workers=0", "evaluation.baselines=false",
     "split.by=event", "split.test_fraction=0.4", "split.val_fraction=0.5",
 ]  # fmt: skip
+USUAL = Condition(AS_TRAINED, None)
 
 
 def test_every_method_is_a_choice_and_none_keeps_the_ids_of_runs() -> None:
@@ -111,3 +113,10 @@ def test_a_run_says_what_it_does_not_know_and_where_events_are_from_one_station(
     again = evaluate(asked, checkpoints_of(str(folder.path)))
     other = read_json(again / "metrics.json")["test"]["distance"]
     assert "conformal_coverage_68" in other and other["crps_km"]["value"] != measured["crps_km"]["value"]
+    with (again / "predictions.csv").open() as lines:
+        familiar = [float(row["familiar"]) for row in csv.DictReader(lines)]
+    assert 0 < min(familiar) < max(familiar) <= 1
+    asked = replace(asked, training_events="leave_out")
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in ask_under(asked, checkpoints_of(str(folder.path)), [USUAL])]
+    assert [row["output"] for row in rows] == ["distance", "p_travel", "back_azimuth"]
+    assert all(row["auroc_features"] == pytest.approx(0.5) and 0 < row["answered_by_features"] <= 1 for row in rows)

@@ -15,6 +15,7 @@ from seisvision.errors import ConfigurationError, DataError
 from seisvision.experiments.supervised.baselines.foreign import Fitted, fit_again
 from seisvision.experiments.supervised.conformal import add_conformal
 from seisvision.experiments.supervised.drawn_answers import draw_answers
+from seisvision.experiments.supervised.familiar import Familiarity, has_features
 from seisvision.experiments.supervised.locating import locate_events
 from seisvision.experiments.supervised.prediction import measure, predict, with_targets
 from seisvision.experiments.supervised.reporting import draw_seen, report, samples_of, write_part_report
@@ -61,7 +62,7 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
     train_targets: dict[str, np.ndarray] = dict(network.data.parts["train"].targets) if network.is_own else {}
     run_id, waveform_set = network.content["run_id"], network.data.waveform_set
     folder = result_folder(asked, [network.path], run_id, waveform_set.fingerprint, part)
-    write_asked(folder, network, predictions)
+    write_asked(folder, network, predictions, _familiar(network, asked, part))
     metrics: dict[str, Any] = {"data": network.about(), "training_events": network.seen.describe(network.handling)}
     apart = by_novelty(predictions, part, network.seen, network.handling)
     for name, said in apart.items():
@@ -138,10 +139,38 @@ def baselines_of(network: AskedNetwork, predictions: Mapping[str, Predictions], 
     return fit_again(network.path, network.content, network.config, network.data, predictions, part, level)
 
 
-def write_asked(folder: Path, network: AskedNetwork, predictions: Mapping[str, Predictions]) -> None:
-    """Write ``predictions.csv``, with a column ``seen`` where a sample was, and ``excluded.csv``."""
-    seen = network.seen.column(next(iter(predictions.values())).source_ids)
-    marks = {"seen": seen} if any(seen) else {}
+def _familiar(network: AskedNetwork, asked: EvaluateSettings, part: str) -> dict[str, float]:
+    """By sample, the share of validation samples that is no more familiar; nothing where that cannot be had."""
+    if asked.uncertainty is None or not has_features(network.task):
+        return {}
+    try:
+        own = own_network(network, asked)
+    except DataError as error:
+        log.warning("how familiar samples are is not told, for the training events cannot be had: %s", error)
+        return {}
+    if "val" not in own.data.parts:
+        return {}
+    familiarity = Familiarity([own])
+    parts = list(network.data.parts) if part == ALL else [part]
+    shares = [familiarity.shares(familiarity.distances([network], one)) for one in parts]
+    return {name: share for one in shares for name, share in one.items()}
+
+
+def write_asked(
+    folder: Path,
+    network: AskedNetwork,
+    predictions: Mapping[str, Predictions],
+    familiar: Mapping[str, float] | None = None,
+) -> None:
+    """Write ``predictions.csv`` and ``excluded.csv``.
+
+    Columns ``seen`` and ``familiar`` stand there where a sample was seen, and where that was asked.
+    """
+    first = next(iter(predictions.values()))
+    seen = network.seen.column(first.source_ids)
+    marks: dict[str, Sequence[Any]] = {"seen": seen} if any(seen) else {}
+    if familiar:
+        marks["familiar"] = [round(familiar[name], 6) for name in first.sample_ids]
     write_predictions(folder / "predictions.csv", predictions, network.data.waveform_set.metadata, marks)
     write_excluded(folder / "excluded.csv", network.data.excluded)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from scipy import stats
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.conformal import conformal_threshold
 from seisvision.experiments.supervised.evaluation import own_network, predict_part, prepare_passes
+from seisvision.experiments.supervised.familiar import Familiarity, has_features
 from seisvision.experiments.waveforms.asked import ask_network
 from seisvision.outputs.averaging import average_predictions
 from seisvision.outputs.predictions import Predictions
@@ -37,6 +38,7 @@ COLUMNS = (
     "output", "condition", "n", "n_events", "median_error", "coverage_68", "coverage_95", "conformal_95",
     "auroc_epistemic", "auroc_sigma", "answered", "coverage_95_answered",
     *(f"median_error_of_{share:.0%}" for share in ANSWERED_SHARES),
+    "auroc_features", "answered_by_features", "coverage_95_by_features",
 )  # fmt: skip
 
 
@@ -96,22 +98,25 @@ def ask_under(
     """
     validation: dict[str, Predictions] = {}
     usual: dict[str, Predictions] = {}
+    familiarity: Familiarity | None = None
+    usual_far: Mapping[str, float] = {}
     for condition in conditions:
-        members, of_validation = [], []
-        for path in checkpoints:
-            network = ask_network(path, replace(asked, dataset=condition.dataset))
+        networks = [ask_network(path, replace(asked, dataset=condition.dataset)) for path in checkpoints]
+        for network in networks:
             prepare_passes(network, replace(asked, dataset=condition.dataset), len(checkpoints))
-            members.append(predict_part(network, asked, "test"))
-            if not validation:
-                own = own_network(network, asked)
-                of_validation.append(predict_part(own, asked, "val"))
+        said = _together([predict_part(network, asked, "test") for network in networks])
         if not validation:
-            validation = _together(of_validation)
-        said = _together(members)
-        usual = usual or said
+            own = [own_network(network, asked) for network in networks]
+            validation = _together([predict_part(one, asked, "val") for one in own])
+            familiarity = Familiarity(own) if all(has_features(one.task) for one in own) else None
+        far = familiarity.distances(networks, "test") if familiarity else {}
+        usual, usual_far = usual or said, usual_far or far
+        shares = familiarity.shares(far) if familiarity else {}
+        refused = {name for name, share in shares.items() if share <= REFUSED_SHARE}
         for name, one in said.items():
             if one.answered.any():
-                yield [name, condition.name, *_row(one, usual[name], validation[name])]
+                row = _row(one, usual[name], validation[name])
+                yield [name, condition.name, *row, *_features_row(one, far, usual_far, refused)]
 
 
 def _together(members: Sequence[dict[str, Predictions]]) -> dict[str, Predictions]:
@@ -146,6 +151,22 @@ def _row(said: Predictions, usual: Predictions, validation: Predictions) -> list
         float(answered.mean()),
         _mean(inside95[answered]) if answered.any() and len(inside95) else np.nan,
         *kept,
+    ]
+
+
+def _features_row(
+    said: Predictions, far: Mapping[str, float], usual_far: Mapping[str, float], refused: Collection[str]
+) -> list[float]:
+    """How far features are from those that were learnt from, and what is left without the farthest."""
+    if not far:
+        return [np.nan] * 3
+    said = said.take(np.flatnonzero(said.answered))
+    answered = np.array([name not in refused for name in said.sample_ids])
+    inside95 = _inside(said, 0.95)
+    return [
+        _area(np.array(list(usual_far.values())), np.array([far[name] for name in said.sample_ids])),
+        float(answered.mean()),
+        _mean(inside95[answered]) if answered.any() and len(inside95) else np.nan,
     ]
 
 
