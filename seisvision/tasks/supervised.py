@@ -207,10 +207,6 @@ class SupervisedTask(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""
-<<<<<<< HEAD
-        optimizer = self._make_optimizer(decay_groups(self, self.decay) if self.decay else self.parameters())
-        step_at_once(optimizer, self.fused)
-=======
         parameters: Any = decay_groups(self, self.decay) if self.decay else self.parameters()
         if self.fine_tuning.layer_decay != 1:
             groups = parameters if self.decay else [{"params": list(parameters)}]
@@ -218,8 +214,7 @@ class SupervisedTask(pl.LightningModule):
         optimizer = self._make_optimizer(parameters)
         for group in optimizer.param_groups:
             group["lr"] *= group.get("rate", 1.0)
-        step_at_once(optimizer)
->>>>>>> own
+        step_at_once(optimizer, self.fused)
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))

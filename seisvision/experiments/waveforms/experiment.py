@@ -59,14 +59,10 @@ class WaveformExperiment(Experiment):
         self.task = build_task(self.settings, self.view)
         tuning = self.settings.fine_tune
         if self.settings.init_from:
-<<<<<<< HEAD
-            begin_with(self.task, Path(self.settings.init_from), str(self.settings.init_hash))
-        network = self.data.network
-=======
             begin_with(self.task, Path(self.settings.init_from), str(self.settings.init_hash), tuning)
         if tuning.changes_training:
             go_on_with(self.task, tuning)
->>>>>>> own
+        network = self.data.network
         for output in self.task.outputs:
             if network is not None:
                 output.count_from(*network.origin_deg)
