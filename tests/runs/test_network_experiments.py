@@ -34,8 +34,8 @@ def _settings(folder: Path, experiment: str, *more: str) -> Settings:
     words = [
         f"experiment={experiment}", "dataset=folder", f"dataset.source.path={folder}",
         "dataset.labels.source_type=null", "dataset.samples.network={stations: training, fixed: true}",
-        "dataset.samples.window.length_s=12.8", "view.n_samples=256", f"view.n_stations={N_STATIONS}", "trainer.batch_size=4",
-        f"system.data_dir={folder.parent}",
+        "dataset.samples.window.length_s=12.8", "view.n_samples=256", f"view.n_stations={N_STATIONS}",
+        "trainer.batch_size=4", f"system.data_dir={folder.parent}",
     ]  # fmt: skip
     return Settings.of(plain_config([*words, *more]))
 

@@ -22,14 +22,14 @@ class StationTriggers(View):
     """Triggers of S stations with fixed places: (B, 1, 2 S + 1).
 
     For each station whether it has triggered by the time asked about; then for each how long after the first trigger it
-    did, or, where it has not, how long the network has waited; last that time itself. Times are in units of 10 s. Absent
-    stations have neither: zero, as if they had triggered first without being counted.
+    did, or, where it has not, how long the network has waited; last that time itself. Times are in units of 10 s.
+    Absent stations have neither: zero, as if they had triggered first without being counted.
 
     Args:
         n_stations: S, the number of ``dataset.samples.network``.
         longest_s: time after the first trigger from which nothing changes any more.
-        truncate_s: seconds after the first trigger about which is asked; None: ``longest_s``. A batch that tells how much
-            is seen (``SEEN_S``) goes before.
+        truncate_s: seconds after the first trigger about which is asked; None: ``longest_s``. A batch that tells how
+            much is seen (``SEEN_S``) goes before.
         first: what a trigger is: ``arrival``, the P that the batch knows; ``onset``, what was detected.
         components: of the waveforms, which are read but not looked at.
 
@@ -72,9 +72,8 @@ class StationTriggers(View):
         trigger_s = batch[keys.ONSET_S] if known is None else torch.where(known.isnan(), batch[keys.ONSET_S], known)
         first_s = first_arrival_s(batch | {keys.ARRIVALS_S: trigger_s[..., None]})
         asked_s = seen_samples(batch, self.truncate_s, self.first) / float(batch[keys.SAMPLING_RATE_HZ])
-        elapsed_s = (
-            (asked_s - first_s).nan_to_num(self.longest_s, self.longest_s, 0.0).clamp(0, self.longest_s)[:, None]
-        )
+        # Where all is seen, or no trigger is known, the difference is infinite or no number.
+        elapsed_s = (asked_s - first_s).nan_to_num(self.longest_s).clamp(0, self.longest_s)[:, None]
         after_s = (trigger_s - first_s[:, None]).nan_to_num(math.inf)
         triggered = mask & (after_s <= elapsed_s)
         told_s = torch.where(triggered, after_s, elapsed_s) * mask
