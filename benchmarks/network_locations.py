@@ -132,7 +132,8 @@ def prepare(args: argparse.Namespace) -> None:
     from seisvision.records.words.composing import compose_experiment
 
     words = ["dataset=synthetic_network", f"dataset.source.n_events={args.events}"]
-    config = compose_experiment([*words, f"dataset.source.noise_share={args.noise_share}"])
+    further = [word for word in args.set if word.startswith("dataset.source.")]
+    config = compose_experiment([*words, f"dataset.source.noise_share={args.noise_share}", *further])
     instantiate(config["dataset"]["source"]).prepare(args.data_dir)
 
 

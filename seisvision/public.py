@@ -41,6 +41,7 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.views.SpectrogramObspy": "seisvision.views.reference.trace_obspy",
         "seisvision.views.WaveformView": "seisvision.views.waveforms.waveform",
         "seisvision.views.StationMatrix": "seisvision.views.waveforms.station_matrix",
+        "seisvision.views.StationTriggers": "seisvision.views.waveforms.station_triggers",
     },
     AUGMENTATION: {
         "seisvision.views.Augment": "seisvision.views.augment",
@@ -69,6 +70,7 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.models.FCNLocator": "seisvision.models.networks.fcn_locator",
         "seisvision.models.EarlyWarningFCN": "seisvision.models.networks.early_warning",
         "seisvision.models.StationTransformer": "seisvision.models.networks.station_transformer",
+        "seisvision.models.PreSEIS": "seisvision.models.networks.preseis",
         "seisvision.models.ConvLSTM": "seisvision.models.forecasting.conv_lstm",
         "seisvision.models.EtasCorrection": "seisvision.models.forecasting.etas_correction",
         "seisvision.models.IndicatorRNN": "seisvision.models.forecasting.indicator_rnn",

@@ -19,7 +19,7 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.splits import make_split
 from seisvision.views.waveforms.station_matrix import StationMatrix
 
-N_EVENTS, N_STATIONS, N_SAMPLES, RATE_HZ = 6, 4, 400, 20.0
+N_EVENTS, N_STATIONS, N_SAMPLES, RATE_HZ = 6, 6, 400, 20.0
 COMPONENTS = "ZNE"
 
 
@@ -30,7 +30,7 @@ def _signal(event: int, station: int, component: int) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=[True, False], ids=["dated", "undated"])
 def oklahoma(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[WaveformSet, Any]:
-    """Six events of four stations with three components each, 20 Hz; the third event lacks the second station."""
+    """Six events of six stations with three components each, 20 Hz; the third event lacks the second station."""
     folder = tmp_path_factory.mktemp("oklahoma")
     (folder / "segy").mkdir()
     events = ["event_id,source_origin_time,source_latitude_deg,source_longitude_deg,source_depth_km,source_magnitude"]
@@ -100,7 +100,9 @@ def test_its_stations_have_slots_and_its_parts_follow_in_time(oklahoma: tuple[Wa
         made, made.source_ids, window=Window(length_s=20.0), components=COMPONENTS, network=network, targets=columns
     )
     batch = collate_events([samples[number] for number in range(N_EVENTS)])
-    assert batch[keys.STATION_MASK].tolist() == [[event != 2 or slot != 1 for slot in range(4)] for event in range(6)]
+    assert batch[keys.STATION_MASK].tolist() == [
+        [event != 2 or slot != 1 for slot in range(N_STATIONS)] for event in range(N_EVENTS)
+    ]
     assert batch[keys.TARGETS]["source_latitude_deg"].tolist() == pytest.approx([36 + 0.05 * n for n in range(6)])
     picture = StationMatrix(N_SAMPLES, N_STATIONS, coordinates=True)(batch)
     assert picture.shape == (N_EVENTS, 6, N_STATIONS, N_SAMPLES) and not picture[2, :, 1].any()

@@ -9,6 +9,7 @@ from torch import nn
 from seisvision.errors import ConfigurationError
 from seisvision.models.networks.early_warning import EarlyWarningFCN
 from seisvision.models.networks.fcn_locator import FCNLocator
+from seisvision.models.networks.preseis import PreSEIS
 from seisvision.models.networks.station_transformer import StationTransformer
 from seisvision.models.waveforms.kriegerowski import KriegerowskiCNN
 
@@ -88,3 +89,17 @@ def test_what_a_network_cannot_take_is_refused() -> None:
         StationTransformer(3, 256)
     with pytest.raises(ConfigurationError, match="multiple"):
         StationTransformer(6, 256, width=25, heads=2)
+
+
+def test_preseis_is_a_small_network_for_every_second() -> None:
+    network = PreSEIS(1, 31)
+    one_second = 31 * 20 + 20 + 21 * 3
+    assert one_second == 703
+    assert _parameters(network) + network.num_features * 3 == 15 * one_second
+    torch.manual_seed(0)
+    numbers = torch.rand(3, 1, 31)
+    numbers[:, 0, -1] = torch.tensor([0.0, 0.35, 9.0])
+    features = network(numbers).reshape(3, 15, 21)
+    assert features.ne(0).any(-1).nonzero()[:, 1].tolist() == [0, 3, 14]
+    with pytest.raises(ConfigurationError, match="station_triggers"):
+        PreSEIS(3, 600)

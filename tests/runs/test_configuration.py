@@ -59,6 +59,8 @@ FILL = {
     ("task", "early_warning"): ["dataset=synthetic_network", "view=station_matrix", "model=early_warning"],
     # Networks of waveforms need such a view.
     **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
+    ("model", "preseis"): ["dataset=synthetic_network", "view=station_triggers", "task=place", "augment=none"],
+    ("view", "station_triggers"): ["dataset=synthetic_network", "model=preseis", "task=place", "augment=none"],
     ("uncertainty", "evidential"): ["task=offset", "view=trace", "dataset=synthetic_traces"],
     # What forecasts are made of goes together.
     **{

@@ -11,6 +11,7 @@ from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.views.augment import Augment
 from seisvision.views.waveforms.station_matrix import StationMatrix, first_arrival_s
+from seisvision.views.waveforms.station_triggers import StationTriggers
 
 RATE_HZ, T = 20.0, 200
 
@@ -106,3 +107,19 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
         StationMatrix(T, 3, flat=True)(_batch())
     with pytest.raises(ConfigurationError, match="first"):
         StationMatrix(T, 4, first="s")
+
+
+def test_triggers_are_told_as_far_as_they_have_come() -> None:
+    batch = _batch()
+    batch[keys.ONSET_S] = torch.full((2, 4), torch.nan)
+    view = StationTriggers(4, longest_s=10.0, truncate_s=0.5)
+    early, late = (StationTriggers(4, 10.0, one)(batch)[:, 0] for one in (0.5, 1.5))
+    assert early.shape == (2, view.image_shape[-1]) == (2, 9)
+    # The second station comes first, at 2 s; the first a second later; the third never; the fourth is absent.
+    assert early[0].tolist() == pytest.approx([0, 1, 0, 0, 0.05, 0, 0.05, 0, 0.05])
+    assert late[0].tolist() == pytest.approx([1, 1, 0, 0, 0.1, 0, 0.15, 0, 0.15])
+    assert StationTriggers(4, 10.0)(batch)[0, 0, -1] == 1.0
+    batch[keys.SEEN_S] = torch.tensor([2.5, 4.0])
+    assert view(batch)[0, 0].tolist() == early[0].tolist()
+    with pytest.raises(ConfigurationError, match="n_stations=5"):
+        StationTriggers(5)(batch)

@@ -149,6 +149,8 @@ class EventDataModule(pl.LightningDataModule):
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
         self.cache_dir = cache_dir
         self._arguments = with_cache({"seed": seed, "onset": onset, **samples}, cache_dir)
+        self.network: StationNetwork | None = self._arguments.get("network")
+        """The stations from whose middle local coordinates count; None where samples know none."""
         self._check_settings()
         check_components(self.waveform_set, self._arguments.get("components", "Z"))
         self.excluded: list[Exclusion] = []
@@ -226,11 +228,6 @@ class EventDataModule(pl.LightningDataModule):
     def moving_traces(self, ids: Sequence[str]) -> list[np.ndarray]:
         """Tell of each of these samples which of its traces move within the window, bool (S,)."""
         return moving_traces(self.waveform_set, ids, samples=self._arguments, unit=self.unit, cache_dir=self.cache_dir)
-
-    @property
-    def network(self) -> StationNetwork | None:
-        """The stations from whose middle local coordinates count; None where samples know none."""
-        return self._arguments.get("network")
 
     def class_map(self, column: str) -> ClassMap | None:
         """Value of a column, as text, to class number; ``None`` where it holds numbers."""
