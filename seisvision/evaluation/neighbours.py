@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import linalg
 
 from seisvision.seeding import DEFAULT_SEED
 
@@ -40,8 +41,10 @@ class KnownFeatures:
             features = np.random.default_rng(DEFAULT_SEED).choice(features, MOST_KEPT, replace=False)
         features = _unit_length(features)
         middle = features.mean(axis=0)
-        values, vectors = np.linalg.eigh((features - middle).T @ (features - middle))
-        directions = vectors[:, np.argsort(values)[::-1][:N_DIRECTIONS]].T
+        n_features = features.shape[1]
+        largest = (max(n_features - N_DIRECTIONS, 0), n_features - 1)
+        _, vectors = linalg.eigh((features - middle).T @ (features - middle), subset_by_index=largest)
+        directions = vectors.T
         return cls(middle, directions, (features - middle) @ directions.T)
 
     def distance(self, features: np.ndarray) -> np.ndarray:
