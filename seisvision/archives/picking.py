@@ -78,7 +78,7 @@ def pick_archive(job: PickJob) -> dict[str, Any] | None:
     known, picked_by = _picker(job)
     unknown = sorted(set(job.settings.thresholds) - set(known))
     if unknown:
-        raise DataError(f"--threshold {unknown[0]}: only {', '.join(known)} are picked")
+        raise DataError(f"--threshold {unknown[0]}: the picker picks {', '.join(known)} only")
     asked = {
         "ckpt": None if job.ckpt is None else str(_stored(job.ckpt)),
         "rule": job.rule,

@@ -14,7 +14,7 @@ from seisvision.location.quakeml import METRES_PER_KM, resource_id
 
 COLUMNS = (
     "event_id", "time", "latitude_deg", "longitude_deg", "depth_km", "magnitude", "magnitude_kind", "kind",
-    "located_by", "template_id", "n_stations", "gap_deg", "error_north_km", "error_east_km", "error_depth_km",
+    "located_by", "template_id", "n_stations", "gap_deg", "noise_north_km", "noise_east_km", "noise_depth_km",
 )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def _relocated(events: pd.DataFrame, moved: pd.DataFrame) -> pd.DataFrame:
     events.loc[names, "time"] = moved.loc[names, "origin_time"]
     for name in ("latitude_deg", "longitude_deg", "depth_km"):
         events.loc[names, name] = moved.loc[names, name]
-    for name in ("error_north_km", "error_east_km", "error_depth_km"):
+    for name in ("noise_north_km", "noise_east_km", "noise_depth_km"):
         events[name] = moved[name].reindex(events.index)
     events.loc[names, "located_by"] = "double difference"
     return events.reset_index()
@@ -104,7 +104,7 @@ def dropped_rows(job: CatalogueJob) -> pd.DataFrame:
 def write_catalogue_quakeml(path: Path, events: pd.DataFrame) -> Path:
     """Events as QuakeML 1.2 with one origin, and a magnitude where there is one."""
     from obspy import UTCDateTime
-    from obspy.core.event import Catalog, Comment, Event, Magnitude, Origin, QuantityError, ResourceIdentifier
+    from obspy.core.event import Catalog, Comment, Event, Magnitude, Origin, ResourceIdentifier
 
     made = []
     for row in rows_of(events):
@@ -118,9 +118,6 @@ def write_catalogue_quakeml(path: Path, events: pd.DataFrame) -> Path:
             method_id=ResourceIdentifier(resource_id("location", str(row["located_by"]))),
             evaluation_mode="automatic",
         )
-        for coordinate, error in (("depth_errors", row["error_depth_km"]),):
-            if np.isfinite(error):
-                setattr(origin, coordinate, QuantityError(uncertainty=error * METRES_PER_KM))
         comment = Comment(text=str(row["kind"]), resource_id=ResourceIdentifier(resource_id("comment", name)))
         event = Event(resource_id=ResourceIdentifier(resource_id("event", name)), origins=[origin], comments=[comment])
         event.preferred_origin_id = origin.resource_id

@@ -108,7 +108,7 @@ class RelocateStage:
     band_hz: tuple[float, float] = (2.0, 15.0)
     window_s: tuple[float, float] = (1.0, 1.6)
     search_s: float = 0.4
-    least_correlation: float = 0.7
+    least_correlation: float = 0.8
     separation_km: float = 4.0
     most_neighbours: int = 12
     fewest_links: int = 8

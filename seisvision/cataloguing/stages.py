@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,6 @@ def _do(job: CatalogueJob, stage: str, record: StageRecord) -> dict[str, Any] | 
 
 def _begin_parts(job: CatalogueJob, stage: str, record: StageRecord) -> None:
     """Take parts away that were made with other settings or from other tables."""
-    import shutil
-
     mark = job.work / f"{stage}.parts.json"
     if mark.is_file() and parse_json(mark.read_bytes()).get("identity") == record.identity:
         return

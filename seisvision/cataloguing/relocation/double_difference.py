@@ -59,7 +59,8 @@ class Relocated:
 
     Attributes:
         shift: (M, 4) km north, east, down and s later; NaN for events without enough links.
-        error: (M, 4) standard deviations from a bootstrap; NaN where there are none.
+        error: (M, 4) standard deviations from a bootstrap, what the noise of the times leaves; NaN where there are
+            none. What the model does not know of the paths comes on top.
         cluster: (M,) number of the cluster, -1 for none.
         n_links: (M,) that had a say.
         rms_s: before and after, of the links.

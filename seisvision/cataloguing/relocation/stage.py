@@ -20,8 +20,8 @@ from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.geodesics import geodesic
 
 COLUMNS = (
-    "event_id", "origin_time", "latitude_deg", "longitude_deg", "depth_km", "cluster", "n_links", "error_north_km",
-    "error_east_km", "error_depth_km", "error_time_s", "reason",
+    "event_id", "origin_time", "latitude_deg", "longitude_deg", "depth_km", "cluster", "n_links", "noise_north_km",
+    "noise_east_km", "noise_depth_km", "noise_time_s", "reason",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def relocate(job: CatalogueJob) -> dict[str, Any]:
             "n_links": found.n_links,
             **{
                 name: found.error[:, at].round(5)
-                for at, name in enumerate(("error_north_km", "error_east_km", "error_depth_km", "error_time_s"))
+                for at, name in enumerate(("noise_north_km", "noise_east_km", "noise_depth_km", "noise_time_s"))
             },
             "reason": np.where(known, "", f"no other event with {how.fewest_links} links is near: it stays"),
         }
