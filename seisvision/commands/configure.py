@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.records.words.composing import choices_of, compose_experiment, groups
 
     if args.groups:
-        for group, choices in groups().items():
-            say(f"{group}: {', '.join(choices)}")
+        for group, names in groups().items():
+            say(f"{group}: {', '.join(names)}")
         return 0
     if args.json:
         say(json.dumps(compose_experiment(args.words), indent=2))

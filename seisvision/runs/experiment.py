@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from seisvision.errors import ConfigurationError
 from seisvision.records.configuration import model_name
 from seisvision.records.folder import RunFolder
+from seisvision.records.identity import LATER
 from seisvision.records.kinds import kind_of_config
 from seisvision.records.settings import EvaluateSettings
 
@@ -51,10 +52,11 @@ class Experiment(ABC):
                 f"uncertainty asks networks that learn from labels, and this is an experiment of kind {self.kind}. "
                 "Choose uncertainty=none."
             )
-        if config.get("init_from") and not self.begins_with_weights:
+        is_tuned = config.get("fine_tune") not in (None, LATER["fine_tune"])
+        if (config.get("init_from") or is_tuned) and not self.begins_with_weights:
             raise ConfigurationError(
-                f"init_from gives weights to networks of waveform sets, and this is an experiment of kind {self.kind}. "
-                "Leave it out."
+                "init_from and fine_tune are for networks of waveform sets, and this is an experiment of kind "
+                f"{self.kind}. Leave them out."
             )
 
     @abstractmethod

@@ -58,10 +58,9 @@ def few_shots(network: Path, run: RunFolder, shots: Sequence[int], n_draws: int 
         raise ConfigurationError(
             f"{run.path} tells {about['name']}, and only classes have prototypes. Fine-tune instead."
         )
-    record = config
     system = SystemSettings.of(config["system"])
     asked = EvaluateSettings(
-        str(network), ALL, system, training_events="keep", dataset=config["dataset"], record=record
+        str(network), ALL, system, training_events="keep", dataset=config["dataset"], record=config
     )
     opened = ask_network(network, asked)
     samples = opened.data.parts["test"]
