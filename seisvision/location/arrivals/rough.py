@@ -56,9 +56,10 @@ def straight_descent(
             better = there[0] <= now[0]
             damping = torch.where(better, damping / 10, damping * 10)
             place = torch.where(better[..., None], trial, place)
-            now = tuple(
+            chosen = [
                 torch.where(better.reshape(m, k, *[1] * (a.ndim - 2)), a, b) for a, b in zip(there, now, strict=True)
-            )
+            ]
+            now = (chosen[0], chosen[1], chosen[2], chosen[3])
         _, origin, downhill, information = now
         size = information.diagonal(dim1=2, dim2=3)
         ridge = damping[..., None] * torch.maximum(size, size.mean(2, keepdim=True)) + LEAST_PRECISION

@@ -23,6 +23,7 @@ START_DEPTH_KM = 10.0
 EARLY_ITERATIONS = 8
 ROUGH_KM = 0.1
 END_SIGMAS = 2.0
+FEW_PICKS = 8
 ROUGHLY_SAME_KM = 1.0
 SAME_KM = 0.3
 """Minima closer than this are one."""
@@ -59,30 +60,23 @@ def minima(problem: Problem) -> Minima:
     picks of a rough start for wrong and is at rest anywhere.
     """
     first = starts(problem)
-    m, k = first.point.shape[:2]
+    m = len(first.point)
     first_s = torch.where(problem.used, problem.time_s, torch.inf).amin(1)
     last_s = torch.where(problem.used, problem.time_s, -torch.inf).amax(1)
     soft_s = torch.hypot(3 * problem.sigma_s, SOFT_SHARE * (last_s - first_s)[:, None])
-    depth_km = first.depth_km[:, None].expand(m, k)
-    # Straight rays know neither stations that wait nor what is known beforehand.
-    if bool(problem.waiting.any()) or bool(problem.prior_sigma_km.isfinite().any()):
-        event, early = _through_table(replace(problem, sigma_s=soft_s), first.point, depth_km)
-        found = descend(problem.rows(event), early.point, early.depth_km, early.origin_s)
-    else:
-        point, depth_km = straight_descent(
-            problem,
-            first.centre,
-            first.point.repeat(1, 2, 1),
-            _two_depths(problem, depth_km),
-            first.slowness_s_km,
-            soft_s,
-        )
-        kept = _apart(point, depth_km)
-        event = kept.nonzero()[:, 0]
-        found = descend(problem.rows(event), point[kept], depth_km[kept])
+    # Straight rays know neither stations that wait nor what is known beforehand, and with few picks they lose minima.
+    slow = problem.waiting.any(1) | problem.prior_sigma_km.isfinite().any(1) | (problem.count <= FEW_PICKS)
+    parts = []
+    for rows, descent in ((slow.nonzero()[:, 0], _through_table), ((~slow).nonzero()[:, 0], _along_straight_rays)):
+        if len(rows):
+            some = Starts(*(value[rows] for value in vars(first).values()))
+            number, reached = descent(problem.rows(rows), some, soft_s[rows])
+            parts.append((rows[number], reached))
+    event, found = torch.cat([number for number, _ in parts]), parts[0][1]
+    for _, more in parts[1:]:
+        found = found.joined(more)
     found = _without_far(problem, event, found)
-    best = found.rows(distinct(event, found, m, SAME_KM, only_best=True))
-    row, ends = _ends(problem, best)
+    row, ends = _ends(problem, found.rows(distinct(event, found, m, SAME_KM, only_best=True)))
     if len(row):
         ends = _without_far(problem, row, ends)
         event, found = torch.cat([event, row]), found.joined(ends)
@@ -93,13 +87,25 @@ def minima(problem: Problem) -> Minima:
     return Minima(found.rows(best), found.rows(after), (after > best) & (event[after] == event[best]))
 
 
-def _through_table(rough: Problem, point: Tensor, depth_km: Tensor) -> tuple[Tensor, State]:
-    """Event numbers (N,) and where a few steps with wide sigmas lead from points (M, K, 3)."""
-    m, k = depth_km.shape
-    event = torch.arange(m, device=point.device).repeat_interleave(k)
-    early = descend(rough.rows(event), point.flatten(0, 1), depth_km.flatten(), None, EARLY_ITERATIONS, ROUGH_KM)
+def _through_table(problem: Problem, first: Starts, soft_s: Tensor) -> tuple[Tensor, State]:
+    """Event numbers (N,) and minima (N,), first with wide sigmas (M, S) and then with the real ones."""
+    m, k = first.point.shape[:2]
+    event = torch.arange(m, device=soft_s.device).repeat_interleave(k)
+    rough, depth_km = replace(problem, sigma_s=soft_s), first.depth_km.repeat_interleave(k)
+    early = descend(rough.rows(event), first.point.flatten(0, 1), depth_km, None, EARLY_ITERATIONS, ROUGH_KM)
     kept = distinct(event, early, m, ROUGHLY_SAME_KM)
-    return event[kept], early.rows(kept)
+    event, early = event[kept], early.rows(kept)
+    return event, descend(problem.rows(event), early.point, early.depth_km, early.origin_s)
+
+
+def _along_straight_rays(problem: Problem, first: Starts, soft_s: Tensor) -> tuple[Tensor, State]:
+    """The same, the first steps along straight rays."""
+    depth_km = _two_depths(problem, first.depth_km[:, None].expand(first.point.shape[:2]))
+    start = first.point.repeat(1, 2, 1)
+    point, depth_km = straight_descent(problem, first.centre, start, depth_km, first.slowness_s_km, soft_s)
+    kept = _apart(point, depth_km)
+    event = kept.nonzero()[:, 0]
+    return event, descend(problem.rows(event), point[kept], depth_km[kept])
 
 
 def _two_depths(problem: Problem, depth_km: Tensor) -> Tensor:
