@@ -40,6 +40,7 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.views.SpectrogramView": "seisvision.views.traces.spectrogram",
         "seisvision.views.SpectrogramObspy": "seisvision.views.reference.trace_obspy",
         "seisvision.views.WaveformView": "seisvision.views.waveforms.waveform",
+        "seisvision.views.StationMatrix": "seisvision.views.waveforms.station_matrix",
     },
     AUGMENTATION: {
         "seisvision.views.Augment": "seisvision.views.augment",
@@ -65,6 +66,9 @@ NAMES: dict[str, dict[str, str]] = {
         "seisvision.models.UNet1d": "seisvision.models.waveforms.unet1d",
         "seisvision.models.SeisBenchModel": "seisvision.models.waveforms.seisbench_model",
         "seisvision.models.PickNet": "seisvision.models.waveforms.pick_net",
+        "seisvision.models.FCNLocator": "seisvision.models.networks.fcn_locator",
+        "seisvision.models.EarlyWarningFCN": "seisvision.models.networks.early_warning",
+        "seisvision.models.StationTransformer": "seisvision.models.networks.station_transformer",
         "seisvision.models.ConvLSTM": "seisvision.models.forecasting.conv_lstm",
         "seisvision.models.EtasCorrection": "seisvision.models.forecasting.etas_correction",
         "seisvision.models.IndicatorRNN": "seisvision.models.forecasting.indicator_rnn",

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"base", "earth", "picking", "location", "data", "views"},
     "catalogues": {"base", "earth", "data"},
     "forecasting": {"base", "earth", "catalogues", "evaluation"},
-    "outputs": {"base", "picking", "evaluation"},
+    "outputs": {"base", "earth", "picking", "evaluation"},
     "tasks": {"base", "earth", "models", "clustering", "views", "outputs"},
     "judging": {"base", "evaluation", "outputs", "tasks", "data"},
     "pages": {"base", "evaluation"},

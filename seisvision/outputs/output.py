@@ -89,6 +89,9 @@ class Output(nn.Module):
     def meet(self, rate_hz: float) -> None:
         """Learn the sampling rate of the waveforms, before anything is learnt from them."""
 
+    def count_from(self, latitude_deg: float, longitude_deg: float) -> None:
+        """Learn the place from which local coordinates count, before anything is learnt; of outputs about places."""
+
     def truth(self, batch: dict[str, Any]) -> torch.Tensor:
         """True values of a batch: (B,) of one column, (B, D) of several. Wherever (B,) stands below, (B, D) may be."""
         values = [batch[keys.TARGETS][column] for column in self.columns]

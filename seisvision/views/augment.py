@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from seisvision.base.share import Share
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, stream_seed
+from seisvision.views.settings import optional_range
+from seisvision.views.waveforms.station_matrix import first_arrival_s
 
 MIN_STATIONS = 3
 """Stations that dropout always leaves, as far as the event has them: fewer show no moveout."""
@@ -41,6 +44,9 @@ class Augment(nn.Module):
         back_azimuth_target: column of a back azimuth (degrees, clockwise from north) that turns together with the
             horizontal components by any angle, one for each event, and with the back azimuths of the stations: as if
             all had happened in another direction. An event of which a component is missing stays. None: nothing turns.
+        truncate_s: (low, high): every event is seen until a time drawn evenly between these, in seconds after its first
+            P (see :func:`~seisvision.views.waveforms.station_matrix.first_arrival_s`), for views of many stations; an
+            event without a first P is seen as a whole. Below 0 nothing but noise is seen. None: all is seen.
         seed: base seed. Draws depend on it and on epoch and step alone, and are made on the processor for the whole
             global batch, so that neither a resumed run nor other or more devices see other numbers.
 
@@ -59,6 +65,7 @@ class Augment(nn.Module):
         velocity_error: float = 0.0,
         rotation_target: str | None = None,
         back_azimuth_target: str | None = None,
+        truncate_s: Sequence[float] | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
         super().__init__()
@@ -82,7 +89,8 @@ class Augment(nn.Module):
         self.velocity_error, self.rotation_target = velocity_error, rotation_target
         self.back_azimuth_target = back_azimuth_target
         turned = (rotation_target, back_azimuth_target)
-        self.changes_nothing = not (any(amounts.values()) or polarity_flip or any(turned))
+        self.truncate_s = optional_range("truncate_s", truncate_s)
+        self.changes_nothing = not (any(amounts.values()) or polarity_flip or any(turned) or self.truncate_s)
 
     @torch.no_grad()
     def forward(self, batch: dict[str, Any], epoch: int, step: int, share: Share | None = None) -> dict[str, Any]:
@@ -117,6 +125,12 @@ class Augment(nn.Module):
         if self.station_dropout:
             self._drop(batch, luck)
         self._misplace(batch, epoch, step, share)
+        if self.truncate_s is not None:
+            generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/truncation", epoch, step, 0))
+            low_s, high_s = self.truncate_s
+            after_s = low_s + (high_s - low_s) * share.of(torch.rand(events, generator=generator))
+            first_s = first_arrival_s(batch)
+            batch[keys.SEEN_S] = first_s + after_s.to(first_s)
         return batch
 
     def _misplace(self, batch: dict[str, Any], epoch: int, step: int, share: Share) -> None:

@@ -230,8 +230,15 @@ def _unusable_events(
     offsets = samples.get("offsets")
     if offsets is not None:
         index = offsets.put_into(index)
-    few = _counts(index, np.ones(len(index.rows)) if offsets is None else np.isfinite(index.offset_km)) < min_stations
-    wanted = f"{min_stations} stations" + ("" if offsets is None else " with a predicted offset")
+    counted, network = np.ones(len(index.rows), dtype=bool), samples.get("network")
+    if offsets is not None:
+        counted = np.isfinite(index.offset_km)
+    elif network is not None and network.fixed:
+        counted = network.slots_of(waveform_set.metadata.iloc[index.rows]) >= 0
+    few = _counts(index, counted) < (min_stations if network is None else max(1, min_stations))
+    wanted = f"{min_stations} stations" + (
+        " with a predicted offset" if offsets is not None else " of the network" if network is not None else ""
+    )
     unknown = np.isnan(reference_s(index, samples["window"]))
     unselected = _unselected(waveform_set, ids, select)
     raw = waveform_set.event_table()

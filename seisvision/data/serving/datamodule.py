@@ -20,6 +20,7 @@ from seisvision.base.sample_ids import row_numbers
 from seisvision.base.units import EVENT, unit_named
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.left_out import summary
+from seisvision.data.samples.network import StationNetwork
 from seisvision.data.samples.noise.choice import find_noise, with_noise
 from seisvision.data.samples.still.telling import tell_still
 from seisvision.data.samples.targets import ClassMap
@@ -225,6 +226,11 @@ class EventDataModule(pl.LightningDataModule):
     def moving_traces(self, ids: Sequence[str]) -> list[np.ndarray]:
         """Tell of each of these samples which of its traces move within the window, bool (S,)."""
         return moving_traces(self.waveform_set, ids, samples=self._arguments, unit=self.unit, cache_dir=self.cache_dir)
+
+    @property
+    def network(self) -> StationNetwork | None:
+        """The stations from whose middle local coordinates count; None where samples know none."""
+        return self._arguments.get("network")
 
     def class_map(self, column: str) -> ClassMap | None:
         """Value of a column, as text, to class number; ``None`` where it holds numbers."""

@@ -53,7 +53,7 @@ class SamplesInMemory(Dataset):
             self._waveform = self._load()
         first, last = int(self._first[number]), int(self._first[number + 1])
         rest = self._rest
-        sample = {key: rest[key][number, : last - first] for key in _STATION_KEYS}
+        sample = {key: rest[key][number, : last - first] for key in _STATION_KEYS if key in rest}
         if keys.MORE_ARRIVALS_S in rest:
             sample[keys.MORE_ARRIVALS_S] = rest[keys.MORE_ARRIVALS_S][number, : last - first]
         sample |= {key: rest[key][number] for key in (*SCALARS, *all_id_columns()) if key in rest}
@@ -94,7 +94,7 @@ class SamplesInMemory(Dataset):
         started = monotonic()
         shape = (int(self._first[-1]), len(self.samples.components), self.samples.n_samples)
         waveform = torch.empty(shape, dtype=torch.float32)
-        order = np.argsort([rows[0] for rows in self._rows], kind="stable")
+        order = np.argsort([rows.max() for rows in self._rows], kind="stable")
         rest: dict[int, dict[str, Any]] = {}
         for first in range(0, len(order), READ_AT_ONCE):
             numbers = order[first : first + READ_AT_ONCE].tolist()

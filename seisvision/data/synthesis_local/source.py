@@ -16,18 +16,20 @@ class LocalSyntheticSource(GeneratedSource):
     """A synthetic waveform set of local or regional scale.
 
     Args:
+        processes: Worker processes that make it; by default one per core. Does not change the content.
         **parameters: Fields of :class:`LocalSynthesisParameters`.
 
     Raises:
         ConfigurationError: A parameter is unknown or not allowed.
     """
 
-    def __init__(self, **parameters: Any) -> None:
+    def __init__(self, *, processes: int | None = None, **parameters: Any) -> None:
         self.parameters: LocalSynthesisParameters = LocalSynthesisParameters.from_mapping(parameters)
+        self.processes = processes
 
     def make(self, folder: Path) -> None:
         """Write the set to ``folder``."""
         from seisvision.data.synthesis_local.synthesise import synthesise_local
 
         log.info("Making the local synthetic waveform set %s (%d events), once", folder, self.parameters.n_events)
-        synthesise_local(self.parameters, folder)
+        synthesise_local(self.parameters, folder, self.processes)

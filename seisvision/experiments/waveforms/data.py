@@ -23,7 +23,13 @@ from seisvision.experiments.waveforms.checks import (
     check_split,
 )
 from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
-from seisvision.experiments.waveforms.derive import check_derived, derived_columns, fit_derived, stored_derived
+from seisvision.experiments.waveforms.derive import (
+    check_derived,
+    derived_columns,
+    fit_derived,
+    network_settings,
+    stored_derived,
+)
 from seisvision.experiments.waveforms.offsets import offsets_of
 from seisvision.experiments.waveforms.settings import (
     Settings,
@@ -150,6 +156,7 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     dealt = WaveformSet(source.uncorrected(config.system.data_dir)) if is_corrected else waveform_set
     split = draw_split(config, dealt, settings)
     derived = fit_derived(config, waveform_set, split) if trained is None else stored_derived(config, trained)
+    settings["samples"] |= network_settings(config, view, waveform_set, split, trained)
     data = EventDataModule(
         with_derived(waveform_set, derived_columns(config), derived),
         split,

@@ -57,7 +57,10 @@ class WaveformExperiment(Experiment):
         self.task = build_task(self.settings, self.view)
         if self.settings.init_from:
             begin_with(self.task, Path(self.settings.init_from), str(self.settings.init_hash))
+        network = self.data.network
         for output in self.task.outputs:
+            if network is not None:
+                output.count_from(*network.origin_deg)
             truth = truth_of({"columns": output.columns}, self.data.parts["train"].targets)
             output.fit_statistics(torch.from_numpy(truth))
             output.meet(float(self.data.parts["train"].sampling_rate_hz))
@@ -133,6 +136,7 @@ class WaveformExperiment(Experiment):
                 "sampling_rate_hz": float(data.parts["train"].sampling_rate_hz),
             },
             **({"derived": data.derived} if data.derived else {}),
+            **({"network": data.network.plain()} if data.network else {}),
         }
 
     def batches(self, first_epoch: int) -> pl.LightningDataModule | None:

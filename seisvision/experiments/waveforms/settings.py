@@ -161,6 +161,8 @@ def sample_settings(config: Settings, view: View, components: str | None = None)
         for output in output_settings(config)
         for column in columns_of(output)
     }
+    # Which stations it is follows from the training part.
+    samples.pop("network", None)
     if samples.get("noise") is not None:
         samples["noise"] = NoiseWindows(**samples["noise"])
     return {
