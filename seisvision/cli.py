@@ -25,6 +25,8 @@ COMMANDS = {
     ("pick",): ("seisvision.commands.pick", "pick arrivals in an archive of continuous recordings"),
     ("score",): ("seisvision.commands.score", "compare two tables of picks"),
     ("locate",): ("seisvision.commands.locate", "find epicentres from distances at stations"),
+    ("early-warning",): ("seisvision.commands.early_warning", "ask networks while events arrive, by seconds"),
+    ("stream",): ("seisvision.commands.stream", "replay recordings packet by packet: what was said when"),
     ("fibre", "synth"): ("seisvision.commands.fibre.synth", "make a set of a simulated fibre"),
     ("fibre", "import"): ("seisvision.commands.fibre.recordings", "turn recordings of a fibre into a waveform set"),
     ("fibre", "locate"): ("seisvision.commands.fibre.locate", "locate along a fibre as channels trigger"),
