@@ -180,11 +180,12 @@ def draw(events: list[Located], path: Path, most: int = 6) -> Path:
                 map_.plot(*best.other.place_km[:2], "x", color=colour, ms=8, label=f"{way}, other side")
         if event.true_km is not None:
             map_.plot(*event.true_km, "k*", ms=11, label="true")
-        map_.set(xlabel="east (km)", ylabel="north (km)", title=plain_text(event.source_id), aspect="equal")
-        map_.legend(fontsize=6)
+        map_.set(xlabel="east (km)", ylabel="north (km)", title=plain_text(event.source_id))
+        map_.set_aspect("equal", adjustable="datalim")
         seen = np.isfinite(event.onset_s)
         first = np.nanmin(event.onset_s) if seen.any() else 0.0
         times.plot(event.line.along_km[seen], event.onset_s[seen] - first, ".", ms=2, color="0.3")
         times.axhspan(0, 2, color=COLOURS[0], alpha=0.1)
         times.set(xlabel="along the fibre (km)", ylabel="onset after the first (s)", ylim=(-0.5, 12))
+    panels[0].legend(fontsize=6)
     return save_figure(figure, path)
