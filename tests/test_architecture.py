@@ -263,7 +263,7 @@ def test_circles_are_found_however_they_are_entered() -> None:
 
 
 HEAVY = {
-    "captum", "faiss", "h5py", "hydra", "matplotlib", "numpy", "obspy", "omegaconf", "onnx", "onnxruntime", "optuna",
+    "captum", "dascore", "faiss", "h5py", "hydra", "matplotlib", "numpy", "obspy", "omegaconf", "onnx", "onnxruntime", "optuna",
     "pandas", "pymseed", "pytorch_lightning", "rich", "scipy", "seisbench", "sklearn", "submitit", "threadpoolctl",
     "timm", "torch", "torchvision", "trackio", "umap", "wandb",
 }  # fmt: skip
