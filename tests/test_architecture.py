@@ -277,9 +277,9 @@ def test_circles_are_found_however_they_are_entered() -> None:
 
 
 HEAVY = {
-    "captum", "faiss", "h5py", "hydra", "matplotlib", "numpy", "obspy", "omegaconf", "onnx", "onnxruntime", "optuna",
-    "pandas", "pymseed", "pytorch_lightning", "rich", "scipy", "seisbench", "sklearn", "submitit", "threadpoolctl",
-    "timm", "torch", "torchvision", "trackio", "umap", "wandb",
+    "captum", "dascore", "faiss", "h5py", "hydra", "matplotlib", "numpy", "obspy", "omegaconf", "onnx", "onnxruntime",
+    "optuna", "pandas", "pymseed", "pytorch_lightning", "rich", "scipy", "seisbench", "sklearn", "submitit",
+    "threadpoolctl", "timm", "torch", "torchvision", "trackio", "umap", "wandb",
 }  # fmt: skip
 """Libraries that take long to import, or are extras: whoever does not need them should not wait for them."""
 OF_SYSTEM = {"difflib", "fcntl", "importlib", "pickle"}
