@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from opened_benchmarks import benchmark, once, run
-from tiny_runs import TINY
+from tiny_runs import SMALL, TINY
 
 __all__ = ["benchmark"]
 
@@ -30,11 +30,12 @@ def test_epochs_from_memory_and_from_disk_and_a_bare_run(
 def test_a_gpu_benchmark_runs_without_a_gpu(
     data_dir: Path, tmp_path: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
     module = benchmark("gpu")
 
     def overrides(self: Any, *more: str) -> list[str]:
         folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "trainer.accelerator=cpu"]
-        return [*TINY, *folders, *more]
+        return [*TINY, *SMALL, *folders, *more]
 
     monkeypatch.setattr(module.Setting, "overrides", overrides)
     setting = module.Setting(tmp_path, is_dry=True)
