@@ -66,7 +66,7 @@ def ratio(
     if setting.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     setting.fit(settings, task, lambda trainer: long_loader(data, trainer, n_warm + SEGMENTS * n_steps + 1), clock)
-    peak_mb = torch.cuda.max_memory_allocated() / 1e6 if setting.device.type == "cuda" else float("nan")
+    peak_mb = torch.cuda.max_memory_allocated() / 1e6 if setting.device.type == "cuda" else 0.0
     plain_s = plain_before + plain(setting, task, data, batch, precision, compile, n_warm, n_steps)
     ours, theirs = statistics.median(clock.seconds), statistics.median(plain_s)
     share = theirs / ours

@@ -137,18 +137,11 @@ def _devices(settings: TrainerSettings, place: Place) -> dict[str, Any]:
         return {"accelerator": accelerator, "devices": devices if isinstance(devices, list) else 1}
     own = devices if isinstance(devices, list) and len(devices) == place.n_local else place.n_local
     shared = {"accelerator": accelerator, "devices": own, "num_nodes": place.n_nodes}
-    # Sizes of batches are told on the processors, so that no GPU has to be waited for.
-    backend = "cpu:gloo,cuda:nccl" if _are_on_gpus(accelerator) else None
     if strategy == "fsdp":
-        return {**shared, "strategy": FSDPStrategy(process_group_backend=backend)}
+        return {**shared, "strategy": FSDPStrategy()}
     # All processes compute the same statistics, so that there are no buffers to send round.
     finds_unused = strategy == "ddp_find_unused_parameters_true"
-    ddp = DDPStrategy(find_unused_parameters=finds_unused, broadcast_buffers=False, process_group_backend=backend)
-    return {**shared, "strategy": ddp}
-
-
-def _are_on_gpus(accelerator: str) -> bool:
-    return accelerator != "cpu" and torch.cuda.is_available()
+    return {**shared, "strategy": DDPStrategy(find_unused_parameters=finds_unused, broadcast_buffers=False)}
 
 
 def _own_device(accelerator: str) -> torch.device:

@@ -37,20 +37,26 @@ class RowsAlike(NamedTuple):
         """Mean power of every row in every pixel (traces, rows, W) from ``spectrum`` (traces, frequencies)."""
         bins = spectrum.new_zeros(len(spectrum), len(self.gain), self.samples)
         if spectrum.device.type == "cpu":
-            # Row by row: gathering them at once takes longer than all transforms.
-            for number, first in enumerate(self.first_bin):
-                taken = spectrum[:, first : first + self.gain.shape[-1]]
-                last = taken.shape[-1]
-                torch.mul(taken, self.gain[number, :last], out=bins[:, number, :last])
+            self.filter_by_rows(spectrum, bins)
         else:
-            # At once: an accelerator is faster than the processor can ask it for row after row.
-            taken = spectrum.index_select(1, self.bins.flatten()).unflatten(1, self.bins.shape)
-            torch.mul(taken, self.gain, out=bins[..., : self.gain.shape[-1]])
+            self.filter_at_once(spectrum, bins)
         analytic = torch.fft.ifft(bins)[..., : self.per_pixel * self.pixels]
         squared = torch.view_as_real(analytic).square().flatten(-2)
         # A product with ones, because sums over few neighbours are slow.
         ones = squared.new_full((2 * self.per_pixel,), 1 / self.per_pixel)
         return squared.unflatten(-1, (self.pixels, -1)) @ ones
+
+    def filter_by_rows(self, spectrum: torch.Tensor, bins: torch.Tensor) -> None:
+        """Write the filtered rows into ``bins``; on a processor, gathering at once takes longer than all transforms."""
+        for number, first in enumerate(self.first_bin):
+            taken = spectrum[:, first : first + self.gain.shape[-1]]
+            last = taken.shape[-1]
+            torch.mul(taken, self.gain[number, :last], out=bins[:, number, :last])
+
+    def filter_at_once(self, spectrum: torch.Tensor, bins: torch.Tensor) -> None:
+        """The same in two kernels: a GPU is faster than a processor can ask it for row after row."""
+        taken = spectrum.index_select(1, self.bins.flatten()).unflatten(1, self.bins.shape)
+        torch.mul(taken, self.gain, out=bins[..., : self.gain.shape[-1]])
 
 
 @kept

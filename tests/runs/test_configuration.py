@@ -210,6 +210,7 @@ def test_run_identity_follows_the_science_and_not_the_machine() -> None:
 
     base = identity()
     machine = ["system.num_workers=7", "system.data_dir=elsewhere", "logger=all", "name=other", "run.fresh=true"]
+    machine += ["system.compile=true", "system.fused_optimizer=true"]
     assert identity(*machine) == base
     science = ["seed=1", "model=resnet34", "optimizer.lr=0.1", "trainer.max_epochs=3", "view.height=64", "split=paper"]
     others = [identity(change) for change in science] + [identity(fingerprint="other data")]

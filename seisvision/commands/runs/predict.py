@@ -53,12 +53,14 @@ def run(args: argparse.Namespace) -> int:
     """Ask, write both tables, and print how many answers there are and, last, the path of the table."""
     from seisvision.errors import ConfigurationError
     from seisvision.files import check_writable_file
+    from seisvision.records.checkpoint import find_checkpoint
     from seisvision.records.prediction_table import write_columns
 
     if args.out.suffix != ".csv":
         raise ConfigurationError(f"--out {args.out} is not allowed; give a name that ends with .csv.")
     refused = args.out.with_suffix(".refused.csv")
     check_writable_file(args.out, "--out")
+    find_checkpoint(args.net)  # a network that is not there is told before what opens it is imported
     from seisvision.api.networks import Picker, is_set, load
 
     network = load(args.net)

@@ -11,6 +11,7 @@ from seisvision import keys
 from seisvision.angles import wrapped_difference_deg
 from seisvision.earth.constants import EARTH_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.views.amplitude import known_quantile
 from seisvision.views.filters import check_band
 from seisvision.views.sections.back_propagation import (
     BackPropagation,
@@ -173,7 +174,7 @@ def weigh(traces: SourceTraces, azimuth_deg: torch.Tensor) -> WeightedTraces:
     values = traces.values.masked_fill(~used[..., None], 0.0)
     peak = values.abs().amax((2, 3))
     # Relative to the event's own amplitude, so that squares of small numbers do not vanish.
-    typical = peak.masked_fill(peak == 0, torch.nan).nanquantile(0.5, dim=1)[:, None, None].nan_to_num(nan=1.0)
+    typical = known_quantile(peak.masked_fill(peak == 0, torch.nan), 0.5)[..., None].nan_to_num(nan=1.0)
     values, noise = values / typical[..., None], traces.noise / typical
     used = used & (values != 0).any(-1)
     return WeightedTraces(values, torch.where(used, 1 / (noise.square() + MODEL_ERROR**2), 0.0))
