@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
+import sys
 from typing import Any
 
 import pytest
 from opened_benchmarks import BENCHMARKS, benchmark, once, run
 
-HELPERS = ("measuring",)
+HELPERS = ("measuring", "verdict_draws")
 NAMES = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in HELPERS)
 __all__ = ["benchmark"]
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("benchmark")
 def test_a_benchmark_says_what_it_is_for(
-    name: str, benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module = benchmark(name)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
     with pytest.raises(SystemExit) as ended:
-        run(module, ["--help"], monkeypatch)
+        runpy.run_path(str(BENCHMARKS / f"{name}.py"), run_name="__main__")
     assert ended.value.code == 0 and "usage:" in capsys.readouterr().out
 
 
