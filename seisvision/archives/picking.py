@@ -109,6 +109,8 @@ def _picker(job: PickJob) -> tuple[Sequence[str], str]:
     if job.rule is not None:
         return PHASES, rule_fingerprint(job.rule)
     assert job.ckpt is not None
+    if job.settings.stretch != 1:
+        raise ConfigurationError(f"--stretch {job.settings.stretch:g} is of rules; give --rate to a network.")
     network = open_picker(job.ckpt)
     return network.phases, fingerprint(network)
 
@@ -141,6 +143,9 @@ def _identity(asked: Mapping[str, Any]) -> dict[str, Any]:
     stations = None if asked["stations"] is None else _hash(Path(asked["stations"]).read_bytes())
     around = None if asked["around"] is None else _hash(repr(asked["around"]).encode())
     settings = {key: value for key, value in asked["settings"].items() if key not in ("bands", "all_sensors")}
+    if settings["stretch"] == 1:
+        # Tables that were begun before there was such a setting go on.
+        del settings["stretch"]
     about = {"version": seisvision.__version__, "network": asked["network"], "stations": stations, "around": around}
     return {**about, **settings}
 

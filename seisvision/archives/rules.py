@@ -50,6 +50,7 @@ class RulePicker:
         self._settings, self._around = settings, around
         self._table = ChannelTable() if table is None else table
         self.rate_hz = float(settings.rate_hz or RATE_HZ)
+        self._heard_hz = self.rate_hz / settings.stretch
         odds = {phase: settings.thresholds.get(phase, HALF) for phase in PHASES}
         factor = {phase: value / max(1e-9, 1 - value) for phase, value in odds.items()}
         self._trigger, self._s_trigger = pal.TRIGGER * factor["P"], pal.S_TRIGGER * factor["S"]
@@ -84,7 +85,7 @@ class RulePicker:
         self, grid: SensorGrid, inside: slice, sensor_day: SensorDay, units: tuple[float, str]
     ) -> list[ArchivePick]:
         found = []
-        for pick in pal.pal_picks(grid.samples, grid.known, self.rate_hz, self._trigger, self._s_trigger):
+        for pick in pal.pal_picks(grid.samples, grid.known, self._heard_hz, self._trigger, self._s_trigger):
             if not inside.start <= pick.sample < inside.stop:
                 continue
             at = grid.span.first + pick.sample

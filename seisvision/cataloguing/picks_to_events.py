@@ -29,7 +29,7 @@ def pick(job: CatalogueJob) -> dict[str, Any] | None:
     how = job.settings.pick
     if how.table is not None:
         return {"picks_of": how.table}
-    settings = PickSettings(dict(how.thresholds), rate_hz=how.rate_hz)
+    settings = PickSettings(dict(how.thresholds), rate_hz=how.rate_hz, stretch=how.stretch)
     asked = PickJob(
         None if how.ckpt is None else Path(how.ckpt), job.waveforms, job.table("picks"), settings, job.stations,
         None, job.device, job.launcher, job.n_shares, how.rule,

@@ -15,7 +15,12 @@ from seisvision.pages.frame import POLICY, resource
 from seisvision.plain_text import as_html as esc
 
 KINDS = (("found", "c2", "found"), ("missed", "c0", "missed"), ("false", "c1", "false or twice"))
-WIDTH = 560
+WIDTH, HEIGHT = 380, 280
+STYLE = """
+.key{margin-right:1rem}.key.c0{color:var(--s0)}.key.c1{color:var(--s1)}.key.c2{color:var(--s2)}
+svg circle.rare{opacity:.95;stroke:var(--ink);stroke-width:.6}
+.card{max-width:40rem}
+"""
 
 
 def page(title: str, judged: Events, reference: Events, score: Score) -> str:
@@ -28,29 +33,42 @@ def page(title: str, judged: Events, reference: Events, score: Score) -> str:
         ("twice", str(len(score.duplicates))),
         ("median distance", _number(score.apart["horizontal_km"].median(), "km")),
         ("median depth error", _number(score.apart["depth_km"].abs().median(), "km")),
-        ("completeness", _number(score.completeness["judged"][0], "")),
+        ("complete from magnitude", _number(score.completeness["judged"][0], "")),
+        ("reference complete from", _number(score.completeness["reference"][0], "")),
     ]
     listed = "".join(f"<li><b>{esc(value)}</b><span>{esc(name)}</span></li>" for name, value in facts)
-    sections = [
-        ("Map", _scatter("Map", groups, "east_km", "north_km", "km east", "km north", same=True)),
-        ("Depth section", _scatter("Depth section", groups, "east_km", "minus_depth", "km east", "km up")),
-        ("Time line", _scatter("Time line", groups, "hours", "magnitude", "hours after the first", "magnitude")),
-        ("Magnitudes", _magnitudes(judged, reference)),
-        ("Found by magnitude", _by_magnitude(score, reference)),
-        ("Differences", _differences(score)),
-    ]
+    charts = {
+        "Where and when": [
+            ("Map", _scatter("Map", groups, "east_km", "north_km", "km east", "km north", same=True)),
+            (
+                "Depth section",
+                _scatter("Depth section", groups, "east_km", "depth_km", "km east", "depth, km", down=True),
+            ),
+            ("Time line", _scatter("Time line", groups, "hours", "magnitude", "hours after the first", "magnitude")),
+            ("Found by magnitude", _by_magnitude(score, reference)),
+        ],
+        "Magnitudes": _magnitudes(judged, reference),
+        "Differences, judged less reference": _differences(score),
+    }
     key = " ".join(f'<span class="key {style}">&#9679; {esc(name)}</span>' for _, style, name in KINDS)
-    style = ".key{margin-right:1rem}.key.c0{color:var(--s0)}.key.c1{color:var(--s1)}.key.c2{color:var(--s2)}"
-    body = "".join(f"<section><h2>{esc(name)}</h2>{chart}</section>" for name, chart in sections if chart)
+    body = "".join(_section(title, some) for title, some in charts.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{esc(title)}</title><style>{resource('style.css')}{style}"
-        "section svg{max-width:46rem;width:100%;height:auto}</style></head><body>"
+        f"<title>{esc(title)}</title><style>{resource('style.css')}{STYLE}</style></head><body>"
         f'<header><h1>{esc(title)}</h1><p class="soft">{len(judged)} events against {len(reference)}, '
         f'{int(reference.counts.sum())} of which must be found.</p><ul class="facts">{listed}</ul><p>{key}</p></header>'
         f"<main>{body}</main><script>{resource('script.js')}</script></body></html>\n"
     )
+
+
+def _section(title: str, charts: Sequence[tuple[str, str]]) -> str:
+    """Charts that there are side by side, as far as there is room."""
+    cards = "".join(
+        f'<figure class="card"><figcaption>{esc(name)}</figcaption>{chart}</figure>' for name, chart in charts if chart
+    )
+    kind = "looked" if any(name == "Map" for name, _ in charts) else "broad"
+    return f'<section><h2>{esc(title)}</h2><div class="cards {kind}">{cards}</div></section>' if cards else ""
 
 
 def _text(share: tuple[float, float, float, int]) -> str:
@@ -75,7 +93,7 @@ def _groups(judged: Events, reference: Events, score: Score) -> list[tuple[str, 
         where = {
             "east_km": (events.longitude_deg[rows] - centre) * KM_PER_DEG * np.cos(np.radians(middle)),
             "north_km": (events.latitude_deg[rows] - middle) * KM_PER_DEG,
-            "minus_depth": -events.depth_km[rows],
+            "depth_km": events.depth_km[rows],
             "hours": (events.time_ns[rows] - first) / NS / 3600,
             "magnitude": events.magnitude[rows],
         }
@@ -96,40 +114,43 @@ def _scatter(
     x_label: str,
     y_label: str,
     same: bool = False,
+    down: bool = False,
 ) -> str:
+    """Events as dots, those found below the few others; ``same`` scale on both axes, or ``down`` as depths go."""
     x_all, y_all = (np.concatenate([where[name] for _, where, _ in groups]) for name in (x, y))
     known = np.isfinite(x_all) & np.isfinite(y_all)
     if not known.any():
         return ""
     x_range, y_range = spread(x_all[known].tolist()), spread(y_all[known].tolist())
-    height = 300
+    height = HEIGHT
     if same:
         span = (y_range[1] - y_range[0]) / max(x_range[1] - x_range[0], 1e-9)
-        height = int(min(640, max(240, span * (WIDTH - 72) + 52)))
-    frame = Frame(x_range, y_range, WIDTH, height, top=20)
+        height = int(min(640, max(240, span * (WIDTH - 72) + 56)))
+    frame = Frame(x_range, y_range[::-1] if down else y_range, WIDTH, height, top=20)
     frame.axes(x_label, y_label)
     for style, where, tips in groups:
         for east, north, tip in zip(where[x], where[y], tips, strict=True):
             if math.isfinite(east) and math.isfinite(north):
+                size = "dot" if style == "c2" else "dot rare"
                 frame.parts.append(
-                    f'<circle class="dot {style}" r="3" cx="{frame.x(east):.1f}" cy="{frame.y(north):.1f}" '
+                    f'<circle class="{size} {style}" r="3" cx="{frame.x(east):.1f}" cy="{frame.y(north):.1f}" '
                     f'data-tip="{esc(tip)}"/>'
                 )
     return frame.svg(title)
 
 
-def _magnitudes(judged: Events, reference: Events) -> str:
+def _magnitudes(judged: Events, reference: Events) -> list[tuple[str, str]]:
     both = [one.magnitude[np.isfinite(one.magnitude)] for one in (reference, judged)]
     if not all(len(one) for one in both):
-        return ""
+        return []
     low, high = min(one.min() for one in both), max(one.max() for one in both)
     edges = np.arange(np.floor(low / 0.2), np.ceil(high / 0.2) + 1) * 0.2
     shares = [np.histogram(one, edges)[0] / len(one) for one in both]
     most = float(max(one.max() for one in shares))
-    return "".join(
-        f"<h3>{esc(name)}</h3>" + histogram_chart(name, edges.tolist(), share.tolist(), most, style, "magnitude")
+    return [
+        (name, histogram_chart(name, edges.tolist(), share.tolist(), most, style, "magnitude", ideal=False))
         for name, share, style in zip(("reference", "judged"), shares, ("c0", "c2"), strict=True)
-    )
+    ]
 
 
 def _by_magnitude(score: Score, reference: Events) -> str:
@@ -142,16 +163,18 @@ def _by_magnitude(score: Score, reference: Events) -> str:
     return interval_chart("Found by magnitude", [("", "c2", bins)], "magnitude", "share found", percent=True)
 
 
-def _differences(score: Score) -> str:
+def _differences(score: Score) -> list[tuple[str, str]]:
     charts = []
-    for name, label in (("time_s", "origin time, s"), ("horizontal_km", "epicentre, km"), ("depth_km", "depth, km")):
+    for name, label, unit in (
+        ("time_s", "origin time", "s"), ("horizontal_km", "distance of epicentres", "km"), ("depth_km", "depth", "km"),
+        ("magnitude", "magnitude", "magnitude"),
+    ):  # fmt: skip
         values = score.apart[name].dropna().to_numpy()
         if len(values) < 2:
             continue
-        edges = np.linspace(*spread(values.tolist()), 25)
+        low, high = spread(values.tolist())
+        # A distance is never below zero.
+        edges = np.linspace(max(low, 0.0) if name == "horizontal_km" else low, high, 25)
         share = np.histogram(values, edges)[0] / len(values)
-        charts.append(
-            f"<h3>{esc(label)}</h3>"
-            + histogram_chart(label, edges.tolist(), share.tolist(), float(share.max()), "c0", label)
-        )
-    return "".join(charts)
+        charts.append((label, histogram_chart(label, edges.tolist(), share.tolist(), float(share.max()), "c0", unit)))
+    return charts

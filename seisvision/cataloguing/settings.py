@@ -23,6 +23,7 @@ class PickStage:
         table: picks that exist, in any table that ``seisvision locate`` reads.
         rate_hz: at which recordings are picked; None: that of the network.
         thresholds: least probability by phase.
+        stretch: events are so many times as short as those that rules know.
     """
 
     rule: str | None = None
@@ -30,6 +31,7 @@ class PickStage:
     table: str | None = None
     rate_hz: float | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    stretch: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse more than one source of picks."""

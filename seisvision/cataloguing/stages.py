@@ -17,7 +17,7 @@ from seisvision.cataloguing.picks_to_events import associate, locate, pick, pick
 from seisvision.cataloguing.relocation.stage import relocate
 from seisvision.cataloguing.settings import STAGES
 from seisvision.cataloguing.shares import do_parts
-from seisvision.cataloguing.windows import located_events
+from seisvision.cataloguing.windows import forget_windows, located_events
 from seisvision.errors import ConfigurationError
 from seisvision.files import parse_json, write_text
 from seisvision.leftovers import clear_below
@@ -114,6 +114,7 @@ def _begin_parts(job: CatalogueJob, stage: str, record: StageRecord) -> None:
         return
     for folder in (PARTS[stage], *((matching.WINDOWS,) if stage == "match" else ()), "shares"):
         shutil.rmtree(job.work / folder, ignore_errors=True)
+    forget_windows()
     write_text(mark, f'{{"identity": "{record.identity}"}}\n')
 
 

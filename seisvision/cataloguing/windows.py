@@ -144,6 +144,12 @@ def banded_windows(job: CatalogueJob, events: Events, row: int, band_hz: tuple[f
     return _banded(path, job.settings.cut.rate_hz, tuple(band_hz))
 
 
+def forget_windows() -> None:
+    """Let go of the windows held in memory, as files of theirs are made anew."""
+    _read.cache_clear()
+    _banded.cache_clear()
+
+
 def cut(job: CatalogueJob, rows: list[int] | None = None) -> dict[str, Any]:
     """Cut all events, or some."""
     events = located_events(job)

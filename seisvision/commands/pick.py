@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=float, metavar="HZ", help="give recordings to the network at this rate instead of its own"
     )
+    parser.add_argument(
+        "--stretch", type=float, default=1.0, metavar="N", help="events are N times as short as those rules know (1)"
+    )
     parser.add_argument("--bands", nargs="+", default=[], metavar="HH", help="pick only these, the first one there is")
     parser.add_argument("--all-sensors", action="store_true", help="pick every sensor of a station, not the best one")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 (default: a GPU where there is one)")
@@ -89,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
         args.rate,
         tuple(args.bands),
         args.all_sensors,
+        args.stretch,
     )
     around = None if args.around is None else read_around(args.around, *args.around_s)
     launcher, n_shares = launching(args)

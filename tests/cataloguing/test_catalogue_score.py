@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -79,5 +80,13 @@ def test_the_page_shows_both_and_escapes_ids(both: tuple[Path, Path]) -> None:
     score = score_catalogue(mine, truth)
     text = page("<b>", mine, truth, score)
     assert "<h1>&lt;b&gt;</h1>" in text and text.count("<svg") >= 5
+    # Depths grow downwards, and only errors have a line where there is none.
+    section = text[text.index('aria-label="Depth section"') :].split("</svg>")[0]
+    heights = {
+        float(value): float(y) for y, value in re.findall(r'y="([\d.]+)" text-anchor="end">(-?[\d.]+)<', section)
+    }
+    assert min(heights) > 0 and heights[max(heights)] > heights[min(heights)]
+    magnitudes = text[text.index('aria-label="reference"') : text.index("Differences")]
+    assert 'class="ideal"' not in magnitudes
     bins = completeness_by_magnitude(score, truth)
     assert sum(n for *_, n in bins) == 4

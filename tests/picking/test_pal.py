@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import obspy
+import pandas as pd
 import pytest
 
+from seisvision.archives.picking import PickJob, pick_archive
+from seisvision.archives.settings import PickSettings
+from seisvision.errors import ConfigurationError
 from seisvision.picking.pal import pal_picks
 
 RATE_HZ = 50.0
@@ -53,3 +60,29 @@ def test_a_clearer_event_is_told_as_clearer() -> None:
         next(pal_picks(_record(2000, 2200, size), np.ones((3, 6000), bool), RATE_HZ)) for size in (15.0, 60.0)
     )
     assert strong.clarity > 5 * weak.clarity >= 5
+
+
+@pytest.fixture(scope="module")
+def icequake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An event of a tenth of the usual length: P at 4 s, S 0.4 s behind it, at ten times the usual rate."""
+    folder = tmp_path_factory.mktemp("icequake")
+    header = {"network": "XX", "station": "ICE", "starttime": obspy.UTCDateTime(2024, 1, 1), "sampling_rate": 500.0}
+    for letter, line in zip("ZNE", _record(2000, 2200), strict=True):
+        trace = obspy.Trace(line.astype(np.float32), {**header, "channel": f"HH{letter}"})
+        trace.write(str(folder / f"{letter}.mseed"), format="MSEED")
+    return folder
+
+
+def test_short_events_are_picked_with_stretched_recordings(icequake: Path, tmp_path: Path) -> None:
+    settings = PickSettings(rate_hz=500.0, stretch=10.0)
+    pick_archive(PickJob(None, (str(icequake),), tmp_path / "picks.csv", settings, rule="pal"))
+    table = pd.read_csv(tmp_path / "picks.csv")
+    late_s = (pd.to_datetime(table["time"]) - pd.Timestamp("2024-01-01T00:00:00Z")).dt.total_seconds()
+    assert table["phase"].tolist() == ["P", "S"]
+    np.testing.assert_allclose(late_s, [4.0, 4.4], atol=0.02)
+
+
+def test_networks_are_not_stretched(icequake: Path, tmp_path: Path) -> None:
+    job = PickJob(Path("none"), (str(icequake),), tmp_path / "picks.csv", PickSettings(stretch=10.0))
+    with pytest.raises(ConfigurationError, match="--rate"):
+        pick_archive(job)
