@@ -54,6 +54,7 @@ def draw_sections(run: Run, events: OpenSet) -> None:
         draw_recorded(recorded, events, str(sample["event"]))
         recorded.set_title(f"{name} event {sample['event']}, vertical, as recorded", fontsize=9)
         low_km, high_km = view["offset_range_km"]
+        recorded.set_xlim(low_km, high_km)
         minutes = run.config["dataset"]["samples"]["window"]["length_s"] / 60
         seen.imshow(picture, extent=(low_km, high_km, minutes, 0), aspect="auto", interpolation="nearest")
         seen.set(xlabel="distance (km)", ylabel="time after origin (minutes)")
