@@ -27,7 +27,7 @@ def train(*overrides: str, init_from: Run | Network | Picker | str | Path | None
     The same call shows a stored result, and goes on with what was interrupted.
 
     Args:
-        *overrides: as for ``train.py``: ``train("experiment=demo", "model=resnet18", "seed=2")``. Folders are
+        *overrides: as for ``train.py``: ``train("experiment=demo_small", "model=resnet18", "seed=2")``. Folders are
             ``system.data_dir`` and ``system.runs_dir``, by default ``data`` and ``runs`` where Python was started.
         init_from: run, network, path or name of a shipped network that the training begins with.
 
