@@ -144,7 +144,7 @@ def _magnitudes(judged: Events, reference: Events) -> list[tuple[str, str]]:
     if not all(len(one) for one in both):
         return []
     low, high = min(one.min() for one in both), max(one.max() for one in both)
-    edges = np.arange(np.floor(low / 0.2), np.ceil(high / 0.2) + 1) * 0.2
+    edges = np.arange(np.floor(low / 0.2), np.floor(high / 0.2) + 2) * 0.2
     shares = [np.histogram(one, edges)[0] / len(one) for one in both]
     most = float(max(one.max() for one in shares))
     return [
