@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
+from seisvision.commands.fibre.recordings import event_names
 from seisvision.data.fibre.record import read_fibre
 from seisvision.data.fibre.sets import COMPONENT, channel_rows, read_record
 from seisvision.data.fibre.synthesis import FibreParameters, crust, simulated_event
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.earth.travel_time_table import TravelTimes
-from seisvision.errors import DataError
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.fibre import FibreSettings, located, summary, table_of
 from seisvision.location.fibre.inversion import FibrePrior, both_sides
 from seisvision.location.fibre.line import Line, curvature_s_m2, thinned
@@ -129,3 +132,33 @@ def test_files_of_no_kind_are_refused_with_what_to_do(tmp_path) -> None:  # type
         next(iter(read_fibre(tmp_path / "other.npz")))
     with pytest.raises(DataError, match="there is no"):
         next(iter(read_fibre(tmp_path / "missing.h5")))
+
+
+def test_recordings_of_strangers_are_read_only_where_their_files_hold_them(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.h5"
+    with h5py.File(secret, "w") as file:
+        file["data"] = np.full((3, 8), 42.5, np.float32)
+    for kind in ("link", "outside", "holes", "large"):
+        with h5py.File(tmp_path / f"{kind}.h5", "w") as file:
+            file["distance_m"], file["sampling_rate_hz"] = np.arange(3.0), 100.0
+            file["start_time"] = "2024-01-01T00:00:00"
+            if kind == "link":
+                file["data"] = h5py.ExternalLink(str(secret), "data")
+            elif kind == "outside":
+                file.create_dataset("data", (3, 8), "f4", external=[(str(secret), 0, 96)])
+            elif kind == "holes":
+                file.create_dataset("data", (3, 8), "f4", chunks=(1, 8))[0] = 1.0
+            else:
+                file.create_dataset("data", (3, 10**10), "f4", chunks=(1, 10**6))
+        with pytest.raises(DataError, match=f"{kind}.h5 cannot be read as a recording of a fibre"):
+            next(iter(read_fibre(tmp_path / f"{kind}.h5")))
+    (tmp_path / "bad.npz").write_bytes(b"PK" + bytes(50))
+    with pytest.raises(DataError, match=r"bad.npz cannot be read"):
+        next(iter(read_fibre(tmp_path / "bad.npz")))
+
+
+def test_recordings_of_one_name_are_told_apart_by_their_folders() -> None:
+    assert event_names([Path("a/x.npz"), Path("b/y.npz")]) == ["x", "y"]
+    assert event_names([Path("a/x.npz"), Path("b/x.npz")]) == ["a/x", "b/x"]
+    with pytest.raises(ConfigurationError, match="named twice"):
+        event_names([Path("a/x.npz"), Path("a/x.npz")])

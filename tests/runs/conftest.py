@@ -29,13 +29,16 @@ def one_thread():
     set_num_threads(before)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def figures_left_blank() -> Iterator[pytest.MonkeyPatch]:
+@pytest.fixture(scope="module", autouse=True)
+def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
     """Figures are made, but their pixels are not: drawing takes two fifths of a tiny run.
 
     Tests of what figures show are elsewhere (``tests/outputs``, ``tests/evaluation``), and runs in processes of their
-    own draw theirs. A module that wants whole figures asks for ``drawn_figures`` before it trains.
+    own draw theirs. Modules that want whole figures are marked ``whole_figures``.
     """
+    if request.node.get_closest_marker("whole_figures"):
+        yield
+        return
     whole = FigureCanvasAgg.print_figure
 
     def blank(canvas: FigureCanvasAgg, filename: Any, **options: Any) -> None:
@@ -44,13 +47,4 @@ def figures_left_blank() -> Iterator[pytest.MonkeyPatch]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FigureCanvasAgg, "print_figure", blank)
-        yield patch
-
-
-@pytest.fixture(scope="module")
-def drawn_figures(figures_left_blank: pytest.MonkeyPatch) -> Iterator[None]:
-    """Figures of this module's runs are whole."""
-    blank = FigureCanvasAgg.print_figure
-    figures_left_blank.undo()
-    yield
-    figures_left_blank.setattr(FigureCanvasAgg, "print_figure", blank)
+        yield

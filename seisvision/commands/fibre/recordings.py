@@ -8,6 +8,7 @@ distance_m, latitude_deg and longitude_deg, between whose rows places are interp
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from seisvision.plain_text import say
@@ -31,13 +32,31 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.files import check_writable
 
     check_writable(args.out.absolute().parent, "--out")
+    names = event_names(args.files)
     card = {"name": args.out.name, "measurement": "strain or strain rate", "processing": "channels kept, nothing else"}
     with WaveformSetWriter(args.out, card=card, component_order=COMPONENT, compression="gzip") as writer:
-        for path in args.files:
+        for path, name in zip(args.files, names, strict=True):
             for number, record in enumerate(read_fibre(path, args.channels)):
                 kept = record.kept(args.spacing, args.most)
-                rows = channel_rows(kept, f"{path.stem}-{number}" if number else path.stem)
+                rows = channel_rows(kept, f"{name}/{number}" if number else name)
                 writer.add_event(rows, kept.samples[:, None])
                 say(f"{path.name}: {len(kept.along_m)} of {len(record.along_m)} channels kept")
     say(args.out)
     return 0
+
+
+def event_names(files: Sequence[Path]) -> list[str]:
+    """Names of the events of files: those of the files, with as many of their folders as tell them apart.
+
+    Raises:
+        ConfigurationError: a file is named twice.
+    """
+    from seisvision.errors import ConfigurationError
+
+    paths = [path.absolute() for path in files]
+    for n_parts in range(1, max(len(path.parts) for path in paths)):
+        names = ["/".join((*path.parts[-n_parts:-1], path.stem)) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    twice = next(path for path in paths if paths.count(path) > 1)
+    raise ConfigurationError(f"{twice} is named twice; give each recording once.")

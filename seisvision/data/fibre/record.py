@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from seisvision import spreadsheets
+from seisvision.data.sets.stored.own_items import NotOwnError, own_item
 from seisvision.errors import DataError
+from seisvision.stored_arrays import MOST_PACKED, SMALL_BYTES, open_arrays
 
 PLAIN = ("data", "distance_m", "sampling_rate_hz", "start_time")
 """What a plain file holds: samples (C, T), way along the fibre (C,), samples a second, and an ISO time (UTC)."""
@@ -80,15 +82,42 @@ def read_fibre(path: str | Path, channels: str | Path | None = None) -> Iterator
 
 def _plain(path: Path) -> FibreRecord | None:
     """The recording of a plain file; None where it is something else."""
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as stored:
-            return _of(path, {name: stored[name] for name in stored.files})
-    if path.is_file() and h5py.is_hdf5(path):
-        with h5py.File(path) as file:
-            if all(name in file for name in PLAIN):
-                names = [name for name in (*PLAIN, *COORDINATES, "unit") if name in file]
-                return _of(path, {name: file[name][()] for name in names})
+    try:
+        if path.suffix == ".npz":
+            with open_arrays(path) as stored:
+                return _of(path, {name: stored[name] for name in (*PLAIN, *COORDINATES, "unit") if name in stored})
+        if path.is_file() and h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                if all(name in file for name in PLAIN):
+                    names = [name for name in (*PLAIN, *COORDINATES, "unit") if name in file]
+                    return _of(path, {name: _value(file, name) for name in names})
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} cannot be read as a recording of a fibre: {error}.") from error
     return None
+
+
+def _value(file: h5py.File, name: str) -> Any:
+    """A dataset that the file itself holds, whole, and that does not unpack to far more than the file is large.
+
+    Raises:
+        NotOwnError: it is not so.
+    """
+    if name in ("start_time", "unit"):
+        return _own_text(file, name)
+    item = own_item(file, name)
+    if not isinstance(item, h5py.Dataset):
+        raise NotOwnError(f"'{name}' is a group; store its values as a dataset")
+    if item.nbytes > max(SMALL_BYTES, MOST_PACKED * item.id.get_storage_size()):
+        raise NotOwnError(f"'{name}' of shape {item.shape} would unpack to {item.nbytes} bytes; store it uncompressed")
+    return item[()]
+
+
+def _own_text(file: h5py.File, name: str) -> Any:
+    """A single text; texts of any length are references into the file, which :func:`own_item` does not let through."""
+    item = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+    if not isinstance(item, h5py.Dataset) or item.shape != () or h5py.check_string_dtype(item.dtype) is None:
+        raise NotOwnError(f"'{name}' is no single text that the file holds")
+    return item[()]
 
 
 def _of(path: Path, values: dict[str, Any]) -> FibreRecord:
