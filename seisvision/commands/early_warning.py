@@ -35,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.evaluation.tables import render_table
     from seisvision.evaluation.warning.measures import SECONDS, draw_by_time, table_by_time
     from seisvision.experiments.waveforms.early_warning import recordings
-    from seisvision.files import check_writable, whole_file
+    from seisvision.files import check_writable
+    from seisvision.location.catalogue import write_table
 
     seconds = sorted(args.seconds or SECONDS)
     if seconds[0] < 0:
@@ -46,8 +47,7 @@ def run(args: argparse.Namespace) -> int:
     by_time, first_alerts = table_by_time(asked.estimators, asked.truth, seconds)
     tables = {"early_warning": by_time, "first_alerts": first_alerts}
     for name, table in tables.items():
-        with whole_file(args.out / f"{name}.csv") as partial:
-            table.round(4).to_csv(partial, index=False)
+        write_table(table.round(4), args.out / f"{name}.csv")
         rows = [["" if cell == "nan" else cell for cell in map(_text, row)] for row in table.itertuples(index=False)]
         say(render_table(list(table.columns), rows, "text"))
     say(draw_by_time(by_time, args.out / "early_warning.png"))

@@ -27,15 +27,15 @@ def run(args: argparse.Namespace) -> int:
 
     from seisvision.evaluation.warning.replay import COLUMNS, replayed
     from seisvision.experiments.waveforms.early_warning import recordings
-    from seisvision.files import check_writable_file, whole_file
+    from seisvision.files import check_writable_file
+    from seisvision.location.catalogue import write_table
 
     check_writable_file(args.out, "--out")
     asked = recordings(args.runs, args.part, args.velocity, args.data_dir)
     rows = list(replayed(asked.estimators, asked.truth, asked.start_ns.tolist(), args.packet))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("time_ns", kind="stable")
     table["time_ns"] = pd.to_datetime(table["time_ns"], utc=True).dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    with whole_file(args.out) as partial:
-        table.rename(columns={"time_ns": "time"}).round(4).to_csv(partial, index=False)
+    write_table(table.rename(columns={"time_ns": "time"}).round(4), args.out)
     said = table.groupby("estimator", sort=False)["source_id"].agg(["size", "nunique"])
     for name, (statements, events) in said.iterrows():
         say(f"{name}: {statements} statements about {events} of {len(asked.truth.source_id)} recordings")

@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.earth.travel_time_table import TravelTimes
     from seisvision.errors import ConfigurationError
     from seisvision.evaluation.fibre import FibreSettings, draw, located_set, summary, table_of
-    from seisvision.files import check_writable_file, whole_file
+    from seisvision.files import check_writable_file
+    from seisvision.location.catalogue import write_table
 
     check_writable_file(args.out, "--out")
     if args.velocity == "simulated":
@@ -45,8 +46,7 @@ def run(args: argparse.Namespace) -> int:
     settings = FibreSettings.of(args.on, args.sigma, args.correlation)
     events = list(located_set(args.set, times, settings))
     table = table_of(events)
-    with whole_file(args.out) as partial:
-        table.to_csv(partial, index=False)
+    write_table(table, args.out)
     for line in summary(table):
         say(line)
     say(draw(events, args.out.with_suffix(".png")))
