@@ -205,7 +205,7 @@ def test_evidential_numbers_learn_how_large_errors_are() -> None:
     optimizer = torch.optim.Adam([raw], lr=0.1)
     for _ in range(150):
         optimizer.zero_grad()
-        evidential_loss(raw.expand(400, 4), wanted).backward()
+        evidential_loss(raw.expand(400, 4), wanted).mean().backward()
         optimizer.step()
     aleatoric, epistemic = (float(one.detach()) for one in evidential_variances(raw))
     assert math.sqrt(aleatoric + epistemic) == pytest.approx(noise, rel=0.15)
