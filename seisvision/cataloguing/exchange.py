@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.cataloguing.association.protocol import Network
+from seisvision.cataloguing.job import read_named
 from seisvision.cataloguing.relocation.double_difference import CC, CT, Links
 from seisvision.cataloguing.windows import Events
 from seisvision.data.importing.tables.times import NS, format_ns, time_ns
@@ -140,7 +141,7 @@ def read_gamma(events: Path, picks: Path) -> pd.DataFrame:
     Raises:
         DataError: a column is missing.
     """
-    found, table = pd.read_csv(events), pd.read_csv(picks)
+    found, table = read_named(events), read_named(picks)
     for frame, path, needed in ((found, events, ("event_index",)), (table, picks, (*GAMMA[:4], "event_index"))):
         missing = [name for name in needed if name not in frame]
         if missing:

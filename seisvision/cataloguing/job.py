@@ -100,7 +100,7 @@ class CatalogueJob:
         path = self.table(name)
         if not path.is_file():
             raise DataError(f"{path} is missing; run the stage that writes it, or all of them, again.")
-        return frame_from_cells(pd.read_csv(path, keep_default_na=True, dtype=TEXTS))
+        return read_named(path)
 
     def write(self, name: str, table: pd.DataFrame) -> None:
         """Write a table, whole or not at all."""
@@ -138,7 +138,19 @@ class CatalogueJob:
         )  # fmt: skip
 
 
-TEXTS = dict.fromkeys(("event_id", "network", "station", "location", "phase", "template_id", "other_id"), str)
+TEXTS = dict.fromkeys(
+    (
+        "event_id", "network", "station", "location", "channel", "phase", "template_id", "known_id", "other_id",
+        "station_id", "id",
+    ),
+    str,
+)  # fmt: skip
+"""Columns of names: network 07 and station NA stay what they are."""
+
+
+def read_named(path: Path) -> pd.DataFrame:
+    """A table whose columns of names are texts; only cells without anything are missing."""
+    return frame_from_cells(pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=TEXTS))
 
 
 class StageRecord:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.cataloguing.job import CatalogueJob
-from seisvision.cataloguing.network import predict
+from seisvision.cataloguing.network import predict, station_numbers
 from seisvision.cataloguing.picks_to_events import located, times_ns
 from seisvision.cataloguing.recordings import band_passed
 from seisvision.data.importing.tables.times import NS
@@ -75,11 +75,9 @@ def events_of(job: CatalogueJob, table: pd.DataFrame, picks: pd.DataFrame, folde
     arrival_ns = origin_ns[:, None, None] + np.rint(travel * NS).astype(np.int64)
     is_picked = np.zeros(arrival_ns.shape, bool)
     row_of = {name: row for row, name in enumerate(table["event_id"])}
-    places = {name: number for number, name in enumerate(job.network.station_id)}
     moments = times_ns(picks["time"]) if len(picks) else np.empty(0, np.int64)
-    columns = (picks["event_id"], picks["network"].fillna(""), picks["station"], picks["phase"], moments)
-    for event, network, station, phase, moment in zip(*columns, strict=True):
-        number = places.get(f"{network}.{station}", places.get(f".{station}", -1))
+    columns = (picks["event_id"], station_numbers(job.network, picks), picks["phase"], moments)
+    for event, number, phase, moment in zip(*columns, strict=True):
         row = row_of.get(event, -1)
         if row >= 0 and number >= 0:
             arrival_ns[row, number, int(phase == "S")] = moment
