@@ -19,7 +19,7 @@ from seisvision.archives.losses import Loss
 from seisvision.archives.networks import fingerprint
 from seisvision.archives.reading.listing import list_archive
 from seisvision.archives.reading.sensor_days import SensorDay, plan_days
-from seisvision.archives.rules import PHASES, rule_fingerprint
+from seisvision.archives.rules import PHASES, check_rate, rule_fingerprint
 from seisvision.archives.settings import PickSettings
 from seisvision.archives.shares import build_picker, deal, pick_days
 from seisvision.archives.work_folder import WorkFolder
@@ -102,11 +102,12 @@ def _picker(job: PickJob) -> tuple[Sequence[str], str]:
     """Phases that are picked, and by what.
 
     Raises:
-        ConfigurationError: neither a network nor a rule picks, or both.
+        ConfigurationError: neither a network nor a rule picks, or both, or the rate is too low for rules.
     """
     if (job.ckpt is None) == (job.rule is None):
         raise ConfigurationError("Give either --ckpt, the network that picks, or --rule.")
     if job.rule is not None:
+        check_rate(job.settings)
         return PHASES, rule_fingerprint(job.rule)
     assert job.ckpt is not None
     if job.settings.stretch != 1:

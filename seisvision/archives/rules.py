@@ -39,8 +39,22 @@ def rule_fingerprint(rule: str) -> str:
     """
     if rule not in RULES:
         raise ConfigurationError(f"--rule {rule} is unknown. {did_you_mean(rule, list(RULES))}")
-    about = (pal.BAND_HZ, pal.DETECT_S, pal.P_S, pal.S_S, pal.TRIGGER, pal.S_TRIGGER, pal.APART_S)
+    about = (pal.BAND_HZ, pal.DETECT_S, pal.P_S, pal.S_S, pal.TRIGGER, pal.S_TRIGGER, pal.APART_S, pal.SETTLED_S)
     return f"{rule} {hashlib.sha256(repr(about).encode()).hexdigest()[:8]}"
+
+
+def check_rate(settings: PickSettings) -> None:
+    """Refuse recordings in which the rules hear nothing of their band.
+
+    Raises:
+        ConfigurationError: the rate is too low.
+    """
+    rate_hz = settings.rate_hz or RATE_HZ
+    if rate_hz / settings.stretch < pal.LEAST_RATE_HZ:
+        raise ConfigurationError(
+            f"Rules hear {rate_hz:g} Hz over a stretch of {settings.stretch:g}, {rate_hz / settings.stretch:g} Hz in "
+            f"all; they need {pal.LEAST_RATE_HZ:g}. Raise --rate (pick.rate_hz) or lower --stretch (pick.stretch)."
+        )
 
 
 class RulePicker:

@@ -5,13 +5,16 @@ Formats as in the manual of hypoDD (Waldhauser 2001, USGS Open-File Report 01-11
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from seisvision.cataloguing.association.protocol import Network
+from seisvision.cataloguing.job import read_named
 from seisvision.cataloguing.relocation.double_difference import CC, CT, Links
 from seisvision.cataloguing.windows import Events
 from seisvision.data.importing.tables.times import NS, format_ns, time_ns
@@ -19,32 +22,56 @@ from seisvision.errors import DataError
 from seisvision.files import write_text
 from seisvision.location.catalogue import write_table
 
+MS = 1_000_000
+LONGEST_LABEL = 7
 RELOC_COLUMNS = 24
 GAMMA = ("id", "timestamp", "type", "prob", "amp")
 
 
 def write_hypodd(folder: Path, network: Network, events: Events, links: Links) -> None:
-    """``phase.dat``, ``station.dat``, ``dt.ct`` and ``dt.cc``; events count from 1, in their order."""
-    codes = [name.partition(".")[2] for name in network.station_id]
-    places = zip(codes, network.latitude_deg, network.longitude_deg, network.elevation_km, strict=True)
-    lines = [f"{code} {lat:.6f} {lon:.6f} {round(1000 * up)}" for code, lat, lon, up in places]
+    """``phase.dat``, ``station.dat``, ``dt.ct`` and ``dt.cc``; events count from 1, in their order.
+
+    ``stations.txt`` and ``events.txt`` are the keys to labels of stations and numbers of events. Times count from the
+    origins as ``phase.dat`` has them, to the millisecond.
+    """
+    labels = hypodd_labels(network)
+    places = zip(labels, network.latitude_deg, network.longitude_deg, network.elevation_km, strict=True)
+    lines = [f"{label} {lat:.6f} {lon:.6f} {round(1000 * up)}" for label, lat, lon, up in places]
     write_text(folder / "station.dat", "\n".join(lines) + "\n")
+    pairs = zip(labels, network.station_id, strict=True)
+    write_text(folder / "stations.txt", "".join(f"{label} {name}\n" for label, name in pairs))
+    written_ns = events.origin_ns // MS * MS
+    travel_s = (events.arrival_ns - written_ns[:, None, None]) / NS
     lines = []
     for row in range(len(events)):
-        text = format_ns(int(events.origin_ns[row]))
+        text = format_ns(int(written_ns[row]))
         date, clock = text[:10].replace("-", " "), f"{text[11:13]} {text[14:16]} {text[17:23]}"
         place = f"{events.latitude_deg[row]:.6f} {events.longitude_deg[row]:.6f} {events.depth_km[row]:.3f}"
         lines.append(f"# {date} {clock} {place} 0.0 0.0 0.0 0.0 {row + 1}")
         for station, phase in np.argwhere(events.is_picked[row]).tolist():
-            travel_s = (int(events.arrival_ns[row, station, phase]) - int(events.origin_ns[row])) / NS
-            lines.append(f"{codes[station]} {travel_s:.4f} 1.0 {'PS'[phase]}")
+            lines.append(f"{labels[station]} {travel_s[row, station, phase]:.4f} 1.0 {'PS'[phase]}")
     write_text(folder / "phase.dat", "\n".join(lines) + "\n")
-    _write_differences(folder / "dt.ct", links, CT, codes, events)
-    _write_differences(folder / "dt.cc", links, CC, codes, events)
+    _write_differences(folder / "dt.ct", links, CT, labels, travel_s)
+    cut_off_s = (events.origin_ns - written_ns) / NS
+    late_s = cut_off_s[links.first] - cut_off_s[links.second]
+    moved = replace(links, difference_s=links.difference_s + late_s)
+    _write_differences(folder / "dt.cc", moved, CC, labels, travel_s)
     write_text(folder / "events.txt", "".join(f"{row + 1} {name}\n" for row, name in enumerate(events.event_id)))
 
 
-def _write_differences(path: Path, links: Links, kind: int, codes: list[str], events: Events) -> None:
+def hypodd_labels(network: Network) -> list[str]:
+    """Labels of at most seven characters, each of one station: its code where no other network has it, else a number.
+
+    hypoDD knows stations by one word only.
+    """
+    codes = [name.partition(".")[2] for name in network.station_id]
+    own = {code for code in codes if codes.count(code) == 1 and len(code) <= LONGEST_LABEL}
+    numbers = (f"X{number:04d}" for number in itertools.count(1))
+    free = (label for label in numbers if label not in own)
+    return [code if code in own else next(free) for code in codes]
+
+
+def _write_differences(path: Path, links: Links, kind: int, labels: list[str], travel_s: np.ndarray) -> None:
     lines: list[str] = []
     before = (-1, -1)
     for at in np.flatnonzero(links.kind == kind).tolist():
@@ -55,10 +82,10 @@ def _write_differences(path: Path, links: Links, kind: int, codes: list[str], ev
             lines.append(f"# {pair[0] + 1} {pair[1] + 1}" + ("" if kind == CT else " 0.0"))
             before = pair
         if kind == CT:
-            times = [(int(events.arrival_ns[row, station, phase]) - int(events.origin_ns[row])) / NS for row in pair]
-            lines.append(f"{codes[station]} {times[0]:.4f} {times[1]:.4f} {links.weight[at]:.4f} {'PS'[phase]}")
+            first, second = (f"{travel_s[row, station, phase]:.4f}" for row in pair)
+            lines.append(f"{labels[station]} {first} {second} {links.weight[at]:.4f} {'PS'[phase]}")
         else:
-            lines.append(f"{codes[station]} {links.difference_s[at]:.6f} {links.weight[at]:.4f} {'PS'[phase]}")
+            lines.append(f"{labels[station]} {links.difference_s[at]:.6f} {links.weight[at]:.4f} {'PS'[phase]}")
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 
@@ -140,7 +167,7 @@ def read_gamma(events: Path, picks: Path) -> pd.DataFrame:
     Raises:
         DataError: a column is missing.
     """
-    found, table = pd.read_csv(events), pd.read_csv(picks)
+    found, table = read_named(events), read_named(picks)
     for frame, path, needed in ((found, events, ("event_index",)), (table, picks, (*GAMMA[:4], "event_index"))):
         missing = [name for name in needed if name not in frame]
         if missing:

@@ -19,11 +19,13 @@ import numpy as np
 import pandas as pd
 
 import seisvision
+from seisvision.archives.reading.listing import NOT_RECORDINGS
 from seisvision.cataloguing.association.geometry import aperture_km
 from seisvision.cataloguing.association.protocol import Network
 from seisvision.cataloguing.network import network_of
 from seisvision.cataloguing.recordings import Recordings
 from seisvision.cataloguing.settings import CatalogueSettings
+from seisvision.data.importing.formats.file_lists import list_files
 from seisvision.data.importing.tables.station_table import StationTable, read_stations
 from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.errors import DataError
@@ -78,6 +80,18 @@ class CatalogueJob:
         """The archive at the rate of the windows."""
         return Recordings(self.waveforms, self.station_table, self.settings.cut.rate_hz)
 
+    @cached_property
+    def listing(self) -> str:
+        """Hash of names, sizes and times of change of the files of the archive."""
+        lines = []
+        own = self.out.resolve()
+        for path, name in list_files(self.waveforms):
+            # A catalogue may lie within the archive.
+            if path.suffix.lower() not in NOT_RECORDINGS and path.is_file() and own not in path.resolve().parents:
+                state = path.stat()
+                lines.append(f"{name} {state.st_size} {state.st_mtime_ns}")
+        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
+
     @property
     def work(self) -> Path:
         """Folder of the parts."""
@@ -100,7 +114,7 @@ class CatalogueJob:
         path = self.table(name)
         if not path.is_file():
             raise DataError(f"{path} is missing; run the stage that writes it, or all of them, again.")
-        return frame_from_cells(pd.read_csv(path, keep_default_na=True, dtype=TEXTS))
+        return read_named(path)
 
     def write(self, name: str, table: pd.DataFrame) -> None:
         """Write a table, whole or not at all."""
@@ -138,7 +152,34 @@ class CatalogueJob:
         )  # fmt: skip
 
 
-TEXTS = dict.fromkeys(("event_id", "network", "station", "location", "phase", "template_id", "other_id"), str)
+TEXTS = dict.fromkeys(
+    (
+        "event_id", "network", "station", "location", "channel", "phase", "template_id", "known_id", "other_id",
+        "station_id", "id",
+    ),
+    str,
+)  # fmt: skip
+"""Columns of names: network 07 and station NA stay what they are."""
+
+
+def read_named(path: Path) -> pd.DataFrame:
+    """A table whose columns of names are texts; only cells without anything are missing."""
+    return frame_from_cells(pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=TEXTS))
+
+
+READS: dict[str, tuple[str, ...]] = {
+    "pick": ("pick",),
+    "associate": ("associate",),
+    "locate": ("associate",),
+    "cut": ("associate", "cut"),
+    "match": ("associate", "cut", "match", "relocate"),
+    "relocate": ("associate", "cut", "relocate"),
+    "magnitude": ("associate", "cut", "magnitude"),
+    "finish": (),
+}
+"""Sections of the settings on which a stage depends, its own and those of others."""
+FROM_RECORDINGS = ("cut", "match", "relocate", "magnitude")
+"""Stages that depend on the recordings otherwise than through tables. The picker sees for itself what is new."""
 
 
 class StageRecord:
@@ -147,15 +188,15 @@ class StageRecord:
     Args:
         job: the catalogue.
         stage: its name.
-        inputs: files that the stage reads.
-        before: identity of the stage before it, where parts of that are read.
+        inputs: tables that the stage reads.
     """
 
     def __init__(self, job: CatalogueJob, stage: str, inputs: Sequence[Path]) -> None:
         self._file = job.work / f"{stage}.json"
         about = {
             "version": seisvision.__version__,
-            "settings": job.settings.section(stage),
+            "settings": {name: job.settings.section(name) for name in READS[stage]},
+            "recordings": job.listing if stage in FROM_RECORDINGS else "",
             "stations": _hash(Path(job.stations)),
             "velocity": _hash(Path(job.velocity)) if Path(job.velocity).is_file() else job.velocity,
             "waveforms": list(job.waveforms),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ GAIN, PERIOD_S, DAMPING = 2080.0, 0.8, 0.7
 LOWEST_HZ = 0.5
 """Below, noise of long periods would count as amplitude."""
 AFTER_S = 5.0
+"""S counts so long and as long again as it lies behind P."""
+TAPERED = 20
+"""One over the share of a window that fades in, and that fades out."""
 COLUMNS = ("event_id", "magnitude", "magnitude_error", "n_stations", "kind", "reason")
 
 
@@ -46,7 +50,7 @@ def wood_anderson_mm(ground: np.ndarray, rate_hz: float, unit: str) -> np.ndarra
     order = {"m": 0, "m/s": 1, "m/s**2": 2}[unit]
     n = ground.shape[-1]
     taper = np.ones(n)
-    edge = max(1, n // 20)
+    edge = max(1, n // TAPERED)
     taper[:edge] = np.sin(np.linspace(0, np.pi / 2, edge)) ** 2
     taper[-edge:] = taper[:edge][::-1]
     omega = 2 * np.pi * np.fft.rfftfreq(2 * n, 1 / rate_hz)
@@ -73,13 +77,15 @@ def magnitudes(job: CatalogueJob) -> dict[str, Any]:
     for row in range(len(events)):
         own, reason = _station_magnitudes(job, events, row, how)
         single += own
-        rows.append(_of_stations(str(events.event_id[row]), [one["magnitude"] for one in own], "ML", reason))
+        values = [one["magnitude"] for one in own if not one["reason"]]
+        rows.append(_of_stations(str(events.event_id[row]), values, "ML", reason))
     if "match" in job.settings.stages:
         known = {row["event_id"]: row["magnitude"] for row in rows}
         rows += _of_repeats(job, known)
     job.write("magnitudes", pd.DataFrame(rows, columns=list(COLUMNS)))
     job.write(
-        "station_magnitudes", pd.DataFrame(single, columns=["event_id", "station_id", "distance_km", "magnitude"])
+        "station_magnitudes",
+        pd.DataFrame(single, columns=["event_id", "station_id", "distance_km", "magnitude", "reason"]),
     )
     none = sum(bool(row["reason"]) for row in rows)
     return {"magnitudes": len(rows) - none, "without": none, "correction": how.correction}
@@ -88,38 +94,66 @@ def magnitudes(job: CatalogueJob) -> dict[str, Any]:
 def _station_magnitudes(
     job: CatalogueJob, events: Events, row: int, how: MagnitudeStage
 ) -> tuple[list[dict[str, Any]], str]:
-    """Of all stations that stand out of the noise, and why there is none where there is none."""
-    raw, rate = windows_of(job, events, row), job.settings.cut.rate_hz
+    """Of all stations with recordings, those left out with the reason, and why the event has none if it has none."""
+    raw = windows_of(job, events, row)
     place = (events.latitude_deg[[row]], events.longitude_deg[[row]], events.depth_km[[row]])
     flat_km = predict(*place, job.network, job.travel_times).distance_km[0]
     distance_km = np.hypot(flat_km, events.depth_km[row] + job.network.elevation_km)
-    found, reason = [], "no station stands out of the noise"
+    found = []
     for station in np.flatnonzero(raw.start_ns).tolist():
-        unit = str(raw.unit[station])
-        if unit not in ("m", "m/s", "m/s**2"):
-            reason = "the stations do not say what a count is"
-            continue
-        start_ns = int(raw.start_ns[station])
-        p, s = (round((int(events.arrival_ns[row, station, one]) - start_ns) / NS * rate) for one in range(2))
-        drawn = np.abs(wood_anderson_mm(raw.samples[station, 1:].astype(float), rate, unit))
-        whole = raw.known[station, 1:].all(1)
-        quiet = drawn[:, max(0, p - round(4 * rate)) : max(1, p - round(0.5 * rate))]
-        signal = drawn[:, p : s + round((AFTER_S + (s - p) / rate) * rate)]
-        if not whole.any() or not signal.size or not quiet.size:
-            continue
-        height, noise = signal[whole].max(1), quiet[whole].max(1)
-        loud = height > how.least_snr * noise
-        if loud.any():
-            value = CORRECTIONS[how.correction](height[loud], np.full(int(loud.sum()), distance_km[station]))
-            found.append(
-                {
-                    "event_id": str(events.event_id[row]),
-                    "station_id": job.network.station_id[station],
-                    "distance_km": round(float(distance_km[station]), 3),
-                    "magnitude": round(float(value.mean()), 3),
-                }
-            )
-    return found, "" if found else reason
+        starts_s = (events.arrival_ns[row, station] - raw.start_ns[station]) / NS
+        known, unit = raw.known[station, 1:].all(1), str(raw.unit[station])
+        heights, reason = _amplitudes_mm(
+            raw.samples[station, 1:], known, unit, job.settings.cut.rate_hz, starts_s, how.least_snr
+        )
+        far = np.full(len(heights), distance_km[station])
+        value = float(CORRECTIONS[how.correction](heights, far).mean()) if len(heights) else np.nan
+        found.append(
+            {
+                "event_id": str(events.event_id[row]),
+                "station_id": job.network.station_id[station],
+                "distance_km": round(float(distance_km[station]), 3),
+                "magnitude": round(value, 3),
+                "reason": reason,
+            }
+        )
+    reasons = [str(one["reason"]) for one in found]
+    if not reasons or "" in reasons:
+        return found, "" if reasons else "no station has recordings of it"
+    return found, f"no station can tell; {max(set(reasons), key=reasons.count)}"
+
+
+def _amplitudes_mm(
+    samples: np.ndarray, known: np.ndarray, unit: str, rate_hz: float, arrival_s: np.ndarray, least_snr: float
+) -> tuple[np.ndarray, str]:
+    """Largest amplitudes of the horizontals of a station that stand out of the noise, or why there are none.
+
+    Args:
+        samples: (2, T) N and E.
+        known: (2,) bool, nothing is missing.
+        unit: of the samples.
+        rate_hz: sampling rate.
+        arrival_s: (2,) P and S after the first sample.
+        least_snr: amplitude over noise.
+    """
+    none = np.empty(0)
+    if unit not in ("m", "m/s", "m/s**2"):
+        return none, "the stations do not say what a count is"
+    if not known.any():
+        return none, "no horizontal without a gap"
+    p, s = (round(float(one) * rate_hz) for one in arrival_s)
+    n = samples.shape[-1]
+    if s + round(AFTER_S * rate_hz) > n - n // TAPERED:
+        length_s = math.ceil((s / rate_hz + AFTER_S) * TAPERED / (TAPERED - 1))
+        return none, f"S lies beyond the window; cut.length_s={length_s} or more would hold it"
+    drawn = np.abs(wood_anderson_mm(samples.astype(float), rate_hz, unit))
+    quiet = drawn[:, max(0, p - round(4 * rate_hz)) : max(1, p - round(0.5 * rate_hz))]
+    signal = drawn[:, max(0, p) : s + round(AFTER_S * rate_hz) + s - p]
+    if not quiet.size or not signal.size:
+        return none, "P lies outside of the window"
+    height, noise = signal[known].max(1), quiet[known].max(1)
+    loud = height > least_snr * noise
+    return height[loud], "" if loud.any() else "it does not stand out of the noise"
 
 
 def _of_stations(name: str, values: list[float], kind: str, reason: str) -> dict[str, Any]:

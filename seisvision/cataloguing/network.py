@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 
 from seisvision.cataloguing.association.protocol import Network
@@ -38,6 +39,14 @@ def network_of(stations: StationTable) -> Network:
         np.array([place.longitude_deg for place in chosen]),
         elevation_m / 1000,
     )
+
+
+def station_numbers(network: Network, picks: pd.DataFrame) -> np.ndarray:
+    """Numbers (N,) of the stations of picks (columns ``network``, ``station``), -1 where the network has no such."""
+    numbers = {name: number for number, name in enumerate(network.station_id)}
+    names = zip(picks["network"].fillna(""), picks["station"], strict=True)
+    found = [numbers.get(f"{code}.{station}", numbers.get(f".{station}", -1)) for code, station in names]
+    return np.array(found, int)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from seisvision.cataloguing.association.origin_vote import OriginVote
 from seisvision.cataloguing.association.protocol import Associator, Picks
 from seisvision.cataloguing.association.pyocto import PyOcto
 from seisvision.cataloguing.job import CatalogueJob, seconds_since
+from seisvision.cataloguing.network import station_numbers
 from seisvision.data.importing.tables.picks import read_picks
 from seisvision.data.importing.tables.times import NS, format_ns
 from seisvision.earth.travel_time_table import PHASES
@@ -60,7 +61,9 @@ def associate(job: CatalogueJob) -> dict[str, Any]:
         if reason:
             left.append({**row, "reason": reason})
         else:
-            rows.append({**row, "number": numbers[name if name in numbers else f".{one.station}"]})
+            name = name if name in numbers else f".{one.station}"
+            # The later stages look stations up by both codes.
+            rows.append({**row, "network": one.network or name.partition(".")[0], "number": numbers[name]})
     if not rows:
         raise DataError(f"{picks_path(job)}: no pick can be used" + (f"; {left[0]['reason']}" if left else "."))
     table = pd.DataFrame(rows).sort_values(["time_ns", "number", "phase"], kind="stable").reset_index(drop=True)
@@ -110,11 +113,10 @@ def event_ids(origin_ns: list[int]) -> list[str]:
 def locate(job: CatalogueJob) -> dict[str, Any]:
     """Locate the events: ``hypocentres.csv``, ``hypocentres.xml``, and ``rejected.csv`` with what was not used."""
     table = job.read("associated")
-    places = {name: number for number, name in enumerate(job.network.station_id)}
-    number = [
-        places.get(f"{network}.{station}", places.get(f".{station}", -1))
-        for network, station in zip(table["network"].fillna(""), table["station"], strict=True)
-    ]
+    number = station_numbers(job.network, table)
+    there = number >= 0
+    if not there.any():
+        raise DataError(f"{job.table('associated')}: no station of any pick is in {job.stations}; give its table.")
     network = job.network
     frame = pd.DataFrame(
         {
@@ -123,10 +125,10 @@ def locate(job: CatalogueJob) -> dict[str, Any]:
             "phase": table["phase"],
             "time_ns": pd.to_datetime(table["time"], utc=True).dt.as_unit("ns").astype("int64"),
             "sigma_s": np.nan,
-            "station_latitude_deg": network.latitude_deg[number],
-            "station_longitude_deg": network.longitude_deg[number],
-            "station_elevation_km": network.elevation_km[number],
-            "reason": "",
+            "station_latitude_deg": np.where(there, network.latitude_deg[number], np.nan),
+            "station_longitude_deg": np.where(there, network.longitude_deg[number], np.nan),
+            "station_elevation_km": np.where(there, network.elevation_km[number], np.nan),
+            "reason": np.where(there, "", f"its station has no place in {Path(job.stations).name}"),
         }
     )
     frame["time_ns"] = frame["time_ns"].astype("Int64")

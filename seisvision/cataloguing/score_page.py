@@ -9,7 +9,7 @@ import numpy as np
 
 from seisvision.cataloguing.scoring import Events, Score, completeness_by_magnitude
 from seisvision.data.importing.tables.times import NS, format_ns
-from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.projection import Projection
 from seisvision.pages.charts import Bin, Frame, histogram_chart, interval_chart, spread
 from seisvision.pages.frame import POLICY, resource
 from seisvision.plain_text import as_html as esc
@@ -83,16 +83,19 @@ def _number(value: float, unit: str) -> str:
 def _groups(judged: Events, reference: Events, score: Score) -> list[tuple[str, dict[str, np.ndarray], list[str]]]:
     """Style, coordinates and tips of what was found, missed and is false."""
     first = int(min([*judged.time_ns[:1], *reference.time_ns[:1], *reference.time_ns]))
-    middle = np.nanmean([*reference.latitude_deg, *judged.latitude_deg])
-    centre = np.nanmean([*reference.longitude_deg, *judged.longitude_deg])
+    latitude = np.concatenate([reference.latitude_deg, judged.latitude_deg])
+    longitude = np.concatenate([reference.longitude_deg, judged.longitude_deg])
+    known = np.isfinite(latitude) & np.isfinite(longitude)
+    plane = Projection.about(latitude[known], longitude[known]) if known.any() else Projection(0.0, 0.0)
     made = []
     chosen = (
         (reference, score.pairs[:, 1]), (reference, score.missed), (judged, np.r_[score.false, score.duplicates]),
     )  # fmt: skip
     for (_, style, name), (events, rows) in zip(KINDS, chosen, strict=True):
+        east_km, north_km = plane.to_km(events.latitude_deg[rows], events.longitude_deg[rows])
         where = {
-            "east_km": (events.longitude_deg[rows] - centre) * KM_PER_DEG * np.cos(np.radians(middle)),
-            "north_km": (events.latitude_deg[rows] - middle) * KM_PER_DEG,
+            "east_km": east_km,
+            "north_km": north_km,
             "depth_km": events.depth_km[rows],
             "hours": (events.time_ns[rows] - first) / NS / 3600,
             "magnitude": events.magnitude[rows],

@@ -18,6 +18,7 @@ from seisvision.data.importing.tables.times import NS, time_ns
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.intervals import wilson_interval
+from seisvision.location.catalogue import NO_NUMBER
 from seisvision.spreadsheets import frame_from_cells
 
 WITHIN_S, WITHIN_KM = 2.0, 10.0
@@ -72,7 +73,7 @@ def read_catalogue(path: Path, conditions: Sequence[str] = ()) -> Events:
 
     counts = np.ones(len(names), bool)
     if conditions:
-        table = frame_from_cells(pd.read_csv(path, dtype={"event_id": str}))
+        table = frame_from_cells(pd.read_csv(path, dtype=str, keep_default_na=False))
         if "event_id" not in table:
             raise DataError(f"{path} has no column event_id; conditions are for tables with one.")
         table = table.drop_duplicates("event_id").set_index("event_id").reindex(names)
@@ -94,10 +95,19 @@ def _holds(table: pd.DataFrame, text: str, path: Path) -> np.ndarray:
     name, sign, value = match.groups()
     if name not in table:
         raise DataError(f"{path} has no column '{name}'; it has {', '.join(table.columns)}.")
-    cells = table[name]
-    if pd.api.types.is_numeric_dtype(cells):
-        return np.asarray(COMPARE[sign](cells.to_numpy(float), float(value)))
-    return np.asarray(COMPARE[sign](cells.astype(str), value))
+    cells = table[name].fillna("").str.strip()
+    nothing = cells.str.lower().isin(NO_NUMBER)
+    numbers = pd.to_numeric(cells.mask(nothing), errors="coerce").astype(float)
+    # A column of names has cells that are no numbers.
+    if nothing.all() or (numbers.isna() & ~nothing).any():
+        return np.asarray(COMPARE[sign](cells, value))
+    try:
+        limit = float(value)
+    except ValueError:
+        raise ConfigurationError(
+            f"condition '{text}': column {name} of {path} holds numbers; compare it with a number, not with '{value}'."
+        ) from None
+    return np.asarray(COMPARE[sign](numbers.to_numpy(), limit))
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,13 @@ def score_catalogue(
         reference: what it is judged against.
         within_s: difference of origin times of a pair.
         within_km: distance of epicentres of a pair.
+
+    Raises:
+        ConfigurationError: one of both is no number above zero.
     """
+    for name, value in (("within_s", within_s), ("within_km", within_km)):
+        if not 0 < value < np.inf:
+            raise ConfigurationError(f"{name}={value:g} is not allowed; give a number above 0.")
     order = np.argsort(reference.time_ns, kind="stable")
     times = reference.time_ns[order]
     found: list[tuple[float, int, int]] = []

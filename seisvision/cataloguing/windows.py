@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,15 @@ import numpy as np
 import pandas as pd
 
 from seisvision.cataloguing.job import CatalogueJob
-from seisvision.cataloguing.network import predict
+from seisvision.cataloguing.network import predict, station_numbers
 from seisvision.cataloguing.picks_to_events import located, times_ns
 from seisvision.cataloguing.recordings import band_passed
 from seisvision.data.importing.tables.times import NS
 from seisvision.errors import DataError
 from seisvision.files import whole_file
 
-KEPT = 400
-"""Events whose windows are held in memory."""
+KEPT_BYTES = 1 << 30
+"""Of windows that are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,42 @@ class EventWindows:
     known: np.ndarray
     start_ns: np.ndarray
     unit: np.ndarray
+
+
+class Kept:
+    """What was used last of what was read or computed, up to a number of bytes.
+
+    Args:
+        most_bytes: of the arrays that are held; a single larger one is not held.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.n_bytes = 0
+        self._most_bytes = most_bytes
+        self._held: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Any], size: Callable[[Any], int]) -> Any:
+        """The value of a key, made where it is not held."""
+        if key in self._held:
+            self._held.move_to_end(key)
+            return self._held[key][0]
+        made = make()
+        n_bytes = size(made)
+        if n_bytes <= self._most_bytes:
+            self._held[key] = (made, n_bytes)
+            self.n_bytes += n_bytes
+        while self.n_bytes > self._most_bytes:
+            _, (_, freed) = self._held.popitem(last=False)
+            self.n_bytes -= freed
+        return made
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self._held.clear()
+        self.n_bytes = 0
+
+
+KEPT = Kept(KEPT_BYTES)
 
 
 @dataclass(frozen=True)
@@ -75,11 +112,9 @@ def events_of(job: CatalogueJob, table: pd.DataFrame, picks: pd.DataFrame, folde
     arrival_ns = origin_ns[:, None, None] + np.rint(travel * NS).astype(np.int64)
     is_picked = np.zeros(arrival_ns.shape, bool)
     row_of = {name: row for row, name in enumerate(table["event_id"])}
-    places = {name: number for number, name in enumerate(job.network.station_id)}
     moments = times_ns(picks["time"]) if len(picks) else np.empty(0, np.int64)
-    columns = (picks["event_id"], picks["network"].fillna(""), picks["station"], picks["phase"], moments)
-    for event, network, station, phase, moment in zip(*columns, strict=True):
-        number = places.get(f"{network}.{station}", places.get(f".{station}", -1))
+    columns = (picks["event_id"], station_numbers(job.network, picks), picks["phase"], moments)
+    for event, number, phase, moment in zip(*columns, strict=True):
         row = row_of.get(event, -1)
         if row >= 0 and number >= 0:
             arrival_ns[row, number, int(phase == "S")] = moment
@@ -116,8 +151,16 @@ def cut_event(job: CatalogueJob, events: Events, row: int) -> Path:
     return path
 
 
-@lru_cache(maxsize=KEPT)
 def _read(path: Path) -> EventWindows:
+    def size(one: EventWindows) -> int:
+        return one.samples.nbytes + one.known.nbytes
+
+    found = KEPT.get(path, lambda: _loaded(path), size)
+    assert isinstance(found, EventWindows)
+    return found
+
+
+def _loaded(path: Path) -> EventWindows:
     try:
         with np.load(path, allow_pickle=False) as stored:
             samples = stored["samples"]
@@ -132,22 +175,21 @@ def windows_of(job: CatalogueJob, events: Events, row: int) -> EventWindows:
     return _read(job.part(str(events.folder[row]), str(events.event_id[row])))
 
 
-@lru_cache(maxsize=KEPT)
-def _banded(path: Path, rate_hz: float, band_hz: tuple[float, float]) -> np.ndarray:
-    raw = _read(path)
-    return band_passed(raw.samples, raw.known, rate_hz, band_hz)
-
-
 def banded_windows(job: CatalogueJob, events: Events, row: int, band_hz: tuple[float, float]) -> np.ndarray:
     """The same (S, 3, T) band-passed."""
     path = job.part(str(events.folder[row]), str(events.event_id[row]))
-    return _banded(path, job.settings.cut.rate_hz, tuple(band_hz))
+    rate_hz = job.settings.cut.rate_hz
+
+    def filtered() -> np.ndarray:
+        raw = _read(path)
+        return band_passed(raw.samples, raw.known, rate_hz, band_hz)
+
+    return np.asarray(KEPT.get((path, rate_hz, tuple(band_hz)), filtered, lambda one: int(one.nbytes)))
 
 
 def forget_windows() -> None:
     """Let go of the windows held in memory, as files of theirs are made anew."""
-    _read.cache_clear()
-    _banded.cache_clear()
+    KEPT.clear()
 
 
 def cut(job: CatalogueJob, rows: list[int] | None = None) -> dict[str, Any]:

@@ -31,8 +31,9 @@ KURTOSIS_S = 1.0
 REFINE_S = {"P": 0.4, "S": 0.5}
 APART_S = 5.0
 LEAST_SHARE = 1e-3
-SETTLED_S = 10.0
-"""After a gap the filter rings; long averages that touch it say nothing."""
+SETTLED_S = 2.0
+"""After a gap of any component its filter rings and the energy of all steps; averages that touch it say nothing."""
+LEAST_RATE_HZ = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def pal_picks(
     Args:
         samples: (3, T) Z, N, E as recorded, 0 where nothing is known.
         known: (3, T) bool.
-        rate_hz: sampling rate, more than 10 Hz.
+        rate_hz: sampling rate, :data:`LEAST_RATE_HZ` or more.
         trigger: ratio of energies at which an event is declared.
         s_trigger: ratio that S must reach.
     """
@@ -81,20 +82,19 @@ def pal_picks(
 
 
 def banded(samples: np.ndarray, known: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
-    """Components (3, T) filtered causally, and the samples (T,) of which any component is known and settled."""
+    """Components (3, T) filtered causally, and the samples (T,) of which any is known and all that are have settled."""
     high_hz = min(BAND_HZ[1], 0.45 * rate_hz)
     sections = butter(FILTER_ORDER, (BAND_HZ[0], high_hz), "bandpass", fs=rate_hz, output="sos")
-    level = np.zeros_like(samples)
-    for line, values, there in zip(level, samples, known, strict=True):
-        if there.any():
-            # Nothing known is as still as the mean: a gap begins and ends without a large step.
-            line[:] = np.where(there, values - values[there].mean(), 0.0)
-    some = np.asarray(known.any(axis=0))
-    edges = np.flatnonzero(some[1:] & ~some[:-1]) + 1
-    settled = some.copy()
-    for edge in edges.tolist():
-        settled[edge : edge + round(SETTLED_S * rate_hz / 5)] = False
-    return np.asarray(sosfilt(sections, level, axis=-1)) * known, settled
+    lines = np.zeros(samples.shape)
+    settled = np.asarray(known.any(axis=0)).copy()
+    for line, values, there in zip(lines, samples, known, strict=True):
+        edges = np.flatnonzero(np.diff(there, prepend=False, append=False))
+        for begin, end in edges.reshape(-1, 2).tolist():
+            # A piece begins as if its first value had been there for ever: no step, whatever the microseism does.
+            line[begin:end] = sosfilt(sections, values[begin:end] - values[begin])
+            if begin:
+                settled[begin : begin + round(SETTLED_S * rate_hz)] = False
+    return lines, settled
 
 
 def short_over_long(
@@ -116,8 +116,16 @@ def short_over_long(
     return ratio
 
 
-def refined(line: np.ndarray, at: int, rate_hz: float, reach_s: float) -> int:
-    """The sample near ``at`` where the kurtosis rises, then where the Akaike criterion sees the change."""
+def refined(line: np.ndarray, at: int, rate_hz: float, reach_s: float, earliest: int = 0) -> int:
+    """The sample near ``at`` where the kurtosis rises, then where the Akaike criterion sees the change.
+
+    Args:
+        line: (T,).
+        at: sample, ``earliest`` or later.
+        rate_hz: sampling rate.
+        reach_s: how far from ``at`` each of both looks.
+        earliest: the sample found is no earlier one.
+    """
     n, reach = round(KURTOSIS_S * rate_hz), round(reach_s * rate_hz)
     first, last = max(0, at - reach - n), min(len(line), at + reach + n)
     piece = line[first:last]
@@ -129,10 +137,10 @@ def refined(line: np.ndarray, at: int, rate_hz: float, reach_s: float) -> int:
     kurtosis = (windows**4).mean(1) / second**2
     # A window counts for its last sample: the rise begins where the arrival enters it.
     rise = np.diff(kurtosis)
-    low = max(0, at - reach - first - n)
+    low = max(0, max(at - reach, earliest) - first - n)
     high = max(low + 1, min(len(rise), at + reach - first - n))
     at = first + n + low + int(np.argmax(rise[low:high]))
-    start = max(0, at - reach)
+    start = max(0, earliest, at - reach)
     piece = line[start : at + reach]
     return start + samples_before_change(piece, LEAST_SHARE) if len(piece) > 10 and piece.any() else at
 
@@ -157,7 +165,8 @@ def _s_pick(lines: np.ndarray, there: np.ndarray, p: int, rate_hz: float) -> tup
     if at == 0 or ratio[at] <= 0:
         return None
     line = across[int(np.argmax((across[:, at : at + length] ** 2).sum(1)))]
-    return first + refined(line, at, rate_hz, REFINE_S["S"]), float(ratio[at])
+    # The onset of P is within reach of an early S, and sharper.
+    return first + refined(line, at, rate_hz, REFINE_S["S"], begin), float(ratio[at])
 
 
 def energy_share(energy: np.ndarray, n: int) -> np.ndarray:

@@ -12,22 +12,29 @@ from seisvision.earth.travel_time_table import TravelTimes
 CENTRE = (38.0, 20.5)
 
 
-def network(n: int = 10, radius_km: float = 25.0, seed: int = 0) -> Network:
+def network(n: int = 10, radius_km: float = 25.0, seed: int = 0, centre: tuple[float, float] = CENTRE) -> Network:
     rng = np.random.default_rng(seed)
     place = rng.uniform(-radius_km, radius_km, (2, n)) / KM_PER_DEG
     names = tuple(f"XX.S{number:02d}" for number in range(n))
-    longitude = CENTRE[1] + place[1] / np.cos(np.radians(CENTRE[0]))
-    return Network(names, CENTRE[0] + place[0], longitude, np.zeros(n))
+    longitude = centre[1] + place[1] / np.cos(np.radians(centre[0]))
+    return Network(names, centre[0] + place[0], _wrapped(longitude), np.zeros(n))
 
 
 def uniform() -> TravelTimes:
     return TravelTimes.constant(6.0, 3.4)
 
 
-def events(n: int, radius_km: float = 20.0, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def events(
+    n: int, radius_km: float = 20.0, seed: int = 1, centre: tuple[float, float] = CENTRE
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     place = rng.uniform(-radius_km, radius_km, (2, n)) / KM_PER_DEG
-    return CENTRE[0] + place[0], CENTRE[1] + place[1] / np.cos(np.radians(CENTRE[0])), rng.uniform(3, 12, n)
+    longitude = _wrapped(centre[1] + place[1] / np.cos(np.radians(centre[0])))
+    return centre[0] + place[0], longitude, rng.uniform(3, 12, n)
+
+
+def _wrapped(longitude_deg: np.ndarray) -> np.ndarray:
+    return np.where(longitude_deg >= 180, longitude_deg - 360, longitude_deg)
 
 
 def picks_of(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import sys
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_networks import events, network, picks_of, uniform
 
+from seisvision.cataloguing.association import origin_vote
+from seisvision.cataloguing.association.geometry import sphere_distance_km
 from seisvision.cataloguing.association.origin_vote import MOST_AT_ONCE, OriginVote, stretches
 from seisvision.cataloguing.association.protocol import Associator, Picks, Rules
 from seisvision.cataloguing.association.pyocto import PyOcto
@@ -32,6 +38,56 @@ def test_events_are_found_among_false_picks(associator: Associator) -> None:
     same = (found.event == true) & (true >= 0)
     assert same.sum() >= 0.95 * (true >= 0).sum()
     assert ((found.event >= 0) & (true < 0)).sum() <= 4
+
+
+@pytest.mark.parametrize("associator", ASSOCIATORS)
+@pytest.mark.parametrize("centre", [(-17.0, 179.98), (84.0, 20.0)], ids=["date_line", "far_north"])
+def test_networks_may_lie_anywhere(associator: Associator, centre: tuple[float, float]) -> None:
+    places, stations = events(4, centre=centre), network(centre=centre)
+    assert centre[1] < 179 or (stations.longitude_deg.min() < 0 < stations.longitude_deg.max())
+    origin_s = np.cumsum(np.full(4, 40.0))
+    picks, true = picks_of(places, origin_s, stations)
+    found = associator.associate(picks, stations, uniform(), Rules(fewest_picks=8))
+    assert len(found.origin_s) == 4 and (found.event == true).mean() > 0.95
+    away_km = sphere_distance_km(found.latitude_deg, found.longitude_deg, *places[:2])
+    assert np.median(away_km) < 3 and (np.abs(found.longitude_deg) <= 180).all()
+
+
+def test_what_pyocto_gets_and_gives_lies_on_a_plane_about_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that stands in for PyOcto finds an event at the first station, on the other side of the date line."""
+    stations = network(centre=(-17.0, 179.98))
+
+    class Stub:
+        def __init__(self, **settings: Any) -> None:
+            self.width_km = settings["xlim"][1] - settings["xlim"][0]
+
+        def associate(self, picks: pd.DataFrame, stations: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+            assert self.width_km < 100
+            first = stations.iloc[0]
+            event = pd.DataFrame({"idx": [4], "time": [1.0], "x": [first["x"]], "y": [first["y"]], "z": [5.0]})
+            return event, pd.DataFrame({"pick_idx": [0], "event_idx": [4]})
+
+    stub = SimpleNamespace(OctoAssociator=Stub, VelocityModel0D=SimpleNamespace)
+    monkeypatch.setitem(sys.modules, "pyocto", stub)
+    found = PyOcto().associate(Picks(np.zeros(1, int), np.zeros(1, int), np.zeros(1)), stations, uniform(), Rules())
+    assert found.latitude_deg[0] == pytest.approx(stations.latitude_deg[0])
+    assert found.longitude_deg[0] == pytest.approx(stations.longitude_deg[0])
+
+
+def test_few_places_at_a_time_make_the_same_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    places, stations = events(2), network(6)
+    picks, _ = picks_of(places, np.array([10.0, 40.0]), stations)
+    whole = OriginVote().associate(picks, stations, uniform(), Rules())
+    monkeypatch.setattr(origin_vote, "AT_ONCE", 5000)
+    parts = OriginVote().associate(picks, stations, uniform(), Rules())
+    assert parts.event.tolist() == whole.event.tolist()
+    np.testing.assert_allclose(parts.origin_s, whole.origin_s, atol=1e-6)
+
+
+def test_grids_that_memory_does_not_hold_are_refused() -> None:
+    picks, _ = picks_of(events(1), np.array([10.0]), network())
+    with pytest.raises(ConfigurationError, match=r"associate\.spacing_km=0\.01"):
+        OriginVote().associate(picks, network(), uniform(), Rules(spacing_km=0.01))
 
 
 def test_two_events_at_one_time_are_two() -> None:

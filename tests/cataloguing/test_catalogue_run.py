@@ -114,6 +114,15 @@ def test_presets_compose(preset: str) -> None:
     assert catalogue_settings(preset, [], CONF).pick.rule == "pal"
 
 
+def test_presets_come_with_the_package_where_the_folder_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert catalogue_settings("match", []).pick.rule == "pal"
+    (tmp_path / "conf").mkdir()
+    assert catalogue_settings("match", []).pick.rule == "pal"
+
+
 def test_presets_of_networks_ask_for_one() -> None:
     for preset in ("network", "full"):
         with pytest.raises(ConfigurationError, match=r"pick\.ckpt"):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seisvision.cataloguing import score_page
 from seisvision.cataloguing.score_page import page
 from seisvision.cataloguing.scoring import completeness_by_magnitude, read_catalogue, score_catalogue
 from seisvision.errors import ConfigurationError, DataError
@@ -90,3 +91,32 @@ def test_the_page_shows_both_and_escapes_ids(both: tuple[Path, Path]) -> None:
     assert 'class="ideal"' not in magnitudes
     bins = completeness_by_magnitude(score, truth)
     assert sum(n for *_, n in bins) == 4
+
+
+def test_the_map_is_whole_at_the_date_line(tmp_path: Path) -> None:
+    path = _table(tmp_path / "truth.csv", [("a", 0, 0, 2.0, 9), ("b", 100, 0, 1.5, 7)])
+    table = pd.read_csv(path).assign(longitude_deg=[179.95, -179.95])
+    table.to_csv(path, index=False)
+    both = read_catalogue(path)
+    groups = score_page._groups(both, both, score_catalogue(both, both))
+    east_km = np.concatenate([where["east_km"] for _, where, _ in groups])
+    np.testing.assert_allclose(np.sort(east_km), [-4.38, 4.38], atol=0.02)
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0, float("nan"), float("inf")])
+def test_tolerances_that_pair_nothing_are_refused(bad: float, both: tuple[Path, Path]) -> None:
+    mine, truth = read_catalogue(both[0]), read_catalogue(both[1])
+    with pytest.raises(ConfigurationError, match="within"):
+        score_catalogue(mine, truth, within_km=bad)
+    with pytest.raises(ConfigurationError, match="within"):
+        score_catalogue(mine, truth, within_s=bad)
+
+
+def test_conditions_compare_numbers_with_numbers_and_names_with_names(tmp_path: Path) -> None:
+    path = _table(tmp_path / "truth.csv", [("NA", 0, 0, 2.0, 9), ("b", 100, 0, 1.5, 7)])
+    pd.read_csv(path, keep_default_na=False).assign(kind=["NA", "event"], size=["nan", 2]).to_csv(path, index=False)
+    assert read_catalogue(path, ["kind=NA"]).counts.tolist() == [True, False]
+    assert read_catalogue(path, ["n_stations>=8"]).counts.tolist() == [True, False]
+    assert read_catalogue(path, ["size>1"]).counts.tolist() == [False, True]
+    with pytest.raises(ConfigurationError, match="n_stations>=six"):
+        read_catalogue(path, ["n_stations>=six"])

@@ -10,6 +10,7 @@ import pytest
 from made_networks import events, network, uniform
 
 from seisvision.cataloguing import exchange
+from seisvision.cataloguing.association.protocol import Network
 from seisvision.cataloguing.network import Arrivals, predict
 from seisvision.cataloguing.relocation.double_difference import CC, CT, Links, Relocated, double_difference
 from seisvision.cataloguing.windows import Events
@@ -114,6 +115,28 @@ def test_files_of_hypodd_say_what_the_links_say(tmp_path: Path) -> None:
     expected = travel[(links.first[~own], *at)] - travel[(links.second[~own], *at)]
     np.testing.assert_allclose(picked["difference_s"], expected, atol=2e-4)
     assert (tmp_path / "phase.dat").read_text().count("#") == N
+
+
+def test_hypodd_gets_one_label_a_station_and_times_from_the_origins_it_reads(tmp_path: Path) -> None:
+    place = np.zeros(4)
+    stations = Network(("AA.ONE", "BB.ONE", "BB.X0001", "BB.LONGERCODE"), place, place, place)
+    labels = exchange.hypodd_labels(stations)
+    assert labels == ["X0002", "X0003", "X0001", "X0004"]
+    origin_ns = np.array([1_600_000_000_000_900_000, 1_600_000_060_000_100_000])
+    arrival_ns = origin_ns[:, None, None] + np.full((2, 4, 2), 2_000_000_000)
+    made = Events(
+        np.array(["a", "b"]), origin_ns, *np.zeros((3, 2)), arrival_ns, np.ones((2, 4, 2), bool), np.full(2, "cut")
+    )
+    one = np.zeros(2, int)
+    links = Links(one, one + 1, one, one, np.array([CT, CC]), np.zeros(2), np.ones(2))
+    exchange.write_hypodd(tmp_path, stations, made, links)
+    keys = dict(line.split() for line in (tmp_path / "stations.txt").read_text().splitlines())
+    assert keys == dict(zip(labels, stations.station_id, strict=True))
+    phases = (tmp_path / "phase.dat").read_text().splitlines()
+    assert phases[0].split()[6] == "40.000" and phases[1] == "X0002 2.0009 1.0 P"
+    for name in ("dt.ct", "dt.cc"):
+        found = exchange.read_differences(tmp_path / name).iloc[0]
+        assert found["station"] == "X0002" and found["difference_s"] == pytest.approx(0.0008, abs=1e-9)
 
 
 def test_what_hypodd_and_gamma_wrote_is_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seisvision.cataloguing.matching.correlation import Templates, network_correlation
-from seisvision.cataloguing.matching.detection import Detection, merged
+from seisvision.cataloguing.matching.detection import Detection, merged, stations_heard
 from seisvision.cataloguing.relocation.differential import lags_of
 
 N_CHANNELS, LENGTH = 4, 40
@@ -83,6 +83,22 @@ def test_dead_channels_and_flat_templates_correlate_with_nothing() -> None:
     flat = Templates(samples, templates.delay, torch.tensor([[True, True, False, False]]))
     (_, stack, _) = next(network_correlation(data, None, flat))
     assert not bool(stack.any()) and bool(stack.isfinite().all())
+
+
+def test_stations_are_counted_and_not_their_channels() -> None:
+    """Three channels of one station and one of another are two stations, and one where the other has a gap."""
+    samples = torch.randn(1, 6, LENGTH, generator=torch.Generator().manual_seed(0))
+    used = torch.tensor([[True, True, True, False, True, False]])
+    delay = torch.tensor([[0, 5, 5, 0, 10, 0]])
+    known = torch.ones(6, 400, dtype=torch.bool)
+    known[4, 200:220] = False
+    known[1, :] = False
+    heard = stations_heard(known, Templates(samples, delay, used), 0)
+    assert len(heard) == 400 - LENGTH + 1
+    # The window of channel 4 begins ten samples behind the reference time.
+    gap = torch.arange(len(heard))
+    touches = ((gap + 10 + LENGTH > 200) & (gap + 10 < 220)) | (gap + 10 >= len(heard))
+    assert heard.tolist() == torch.where(touches, 1, 2).tolist()
 
 
 def test_of_detections_close_in_time_the_clearest_stays() -> None:

@@ -55,6 +55,37 @@ def test_the_end_of_a_gap_is_no_arrival() -> None:
     assert [phase for phase, _ in _found(samples, known)] == ["P", "S"]
 
 
+@pytest.mark.parametrize("component", range(3))
+def test_the_end_of_a_gap_of_one_component_is_no_arrival_in_strong_microseism(component: int) -> None:
+    rng = np.random.default_rng(component)
+    time_s = np.arange(6000) / RATE_HZ
+    for number in range(8):
+        wave = 60 * np.sin(2 * np.pi * time_s / 6 + rng.uniform(0, 2 * np.pi, (3, 1)))
+        samples = rng.standard_normal((3, 6000)) + wave
+        known = np.ones(samples.shape, bool)
+        known[component, 2000 + 37 * number : 3000 + 37 * number] = False
+        assert _found(samples * known, known) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_s_is_never_the_onset_of_p(seed: int) -> None:
+    """All that is seen is a P with its coda on three components."""
+    rng = np.random.default_rng(seed)
+    samples = rng.standard_normal((3, 6000))
+    coda = np.exp(-np.arange(3000) / 50)
+    samples[:, 3000:] += np.array([15.0, 5.0, 5.0])[:, None] * coda * rng.standard_normal((3, 3000))
+    found = _found(samples)
+    assert found and found[0][0] == "P"
+    assert all(at >= found[0][1] + 0.4 * RATE_HZ for phase, at in found if phase == "S")
+
+
+def test_rates_too_low_for_the_band_are_refused_before_anything_is_written(icequake: Path, tmp_path: Path) -> None:
+    for settings in (PickSettings(rate_hz=2.0), PickSettings(rate_hz=50.0, stretch=10.0)):
+        with pytest.raises(ConfigurationError, match="Raise --rate"):
+            pick_archive(PickJob(None, (str(icequake),), tmp_path / "picks.csv", settings, rule="pal"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_clearer_event_is_told_as_clearer() -> None:
     weak, strong = (
         next(pal_picks(_record(2000, 2200, size), np.ones((3, 6000), bool), RATE_HZ)) for size in (15.0, 60.0)

@@ -15,8 +15,9 @@ import torch
 
 from seisvision.cataloguing.association.geometry import aperture_km, sphere_distance_km
 from seisvision.cataloguing.association.protocol import Associated, Network, Picks, Rules
-from seisvision.earth.constants import EARTH_RADIUS_KM, KM_PER_DEG
+from seisvision.earth.projection import Projection
 from seisvision.earth.travel_time_table import PHASES, TravelTimes
+from seisvision.errors import ConfigurationError
 
 REFINED = (1.0, 0.5, 0.25)
 """Spacings of the finer grids, as shares of that of the first."""
@@ -28,6 +29,10 @@ TRIES = 12
 """Places with the most votes that are refined before a stretch of time is given up."""
 MOST_AT_ONCE = 400
 """Picks of a stretch; longer ones are cut, with an overlap, so that time grows with the number of picks only."""
+AT_ONCE = 2_000_000
+"""Places times picks, or stations, that are looked at together."""
+MOST_TIMES = 200_000_000
+"""Places times stations of a grid, with two times each of 8 bytes."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,11 @@ class OriginVote:
     """See above."""
 
     def associate(self, picks: Picks, network: Network, travel_times: TravelTimes, rules: Rules) -> Associated:
-        """Events of the picks."""
+        """Events of the picks.
+
+        Raises:
+            ConfigurationError: the grid is too fine for the size of the network.
+        """
         search = _Search(picks, network, travel_times, rules)
         event = np.full(len(picks.time_s), -1)
         found: list[tuple[float, float, float, float]] = []
@@ -97,23 +106,26 @@ class _Search:
         reach_km = aperture_km(network) + 3 * (rules.margin_km + rules.spacing_km)
         elevation_km = float(network.elevation_km.mean())
         self._lookup = _Lookup(travel_times, rules.depth_km, reach_km, elevation_km)
+        self._plane = Projection.about(network.latitude_deg, network.longitude_deg)
         self._grid = self._first_grid()
         finite = self._grid.travel_s[np.isfinite(self._grid.travel_s)]
         self.longest_s = float(finite.max()) if finite.size else 0.0
 
     def best(self, rows: np.ndarray) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
         """Picks of the event with the most votes among ``rows``, and its origin time and place; None: there is none."""
-        travel_s = self._grid.travel_s[:, self._picks.station[rows], self._picks.phase[rows]]
-        origin = self._picks.time_s[rows] - travel_s
-        ordered = np.sort(origin, axis=1)
+        station, phase, time_s = self._picks.station[rows], self._picks.phase[rows], self._picks.time_s[rows]
         width = 2 * self._slack_s
-        votes = _within(ordered, width)
-        top = votes.max(1)
-        middle = np.take_along_axis(ordered, votes.argmax(1)[:, None], 1)[:, 0] + width / 2
+        n_places = len(self._grid.depth_km)
+        top, middle = np.empty(n_places, int), np.empty(n_places)
+        for some in _chunks(n_places, len(rows)):
+            ordered = np.sort(time_s - self._grid.travel_s[some, station, phase], axis=1)
+            votes = _within(ordered, width)
+            top[some] = votes.max(1)
+            middle[some] = np.take_along_axis(ordered, votes.argmax(1)[:, None], 1)[:, 0] + width / 2
         for place in np.argsort(-top, kind="stable")[:TRIES]:
             if top[place] < self._rules.fewest_picks:
                 return None
-            late = np.abs(origin[place] - middle[place])
+            late = np.abs(time_s - self._grid.travel_s[place, station, phase] - middle[place])
             # What the rough place does not allow, a better one near it will not.
             if not self._is_event(rows[late <= 2 * self._slack_s]):
                 continue
@@ -166,30 +178,39 @@ class _Search:
 
     def _first_grid(self) -> Grid:
         network, rules = self._network, self._rules
-        north = np.degrees(rules.margin_km / EARTH_RADIUS_KM)
-        east = north / np.cos(np.radians(network.latitude_deg.mean()))
-        latitude = _steps(network.latitude_deg.min() - north, network.latitude_deg.max() + north, rules.spacing_km)
-        span = network.longitude_deg.min() - east, network.longitude_deg.max() + east
-        longitude = _steps(*span, rules.spacing_km / np.cos(np.radians(network.latitude_deg.mean())))
+        x, y = self._plane.to_km(network.latitude_deg, network.longitude_deg)
+        sides = [_steps(one.min() - rules.margin_km, one.max() + rules.margin_km, rules.spacing_km) for one in (y, x)]
         n_depths = min(DEPTHS, max(2, round((rules.depth_km[1] - rules.depth_km[0]) / rules.spacing_km)))
-        depth = np.linspace(*rules.depth_km, n_depths)
-        return self._filled(*(one.ravel() for one in np.meshgrid(latitude, longitude, depth, indexing="ij")))
+        n_places = len(sides[0]) * len(sides[1]) * n_depths
+        if n_places * len(x) > MOST_TIMES:
+            raise ConfigurationError(
+                f"associate.spacing_km={rules.spacing_km:g} makes a grid of {n_places} places for {len(x)} stations, "
+                f"more than memory holds; give associate.spacing_km={self._spacing_that_fits(n_places):.0f} or more."
+            )
+        return self._filled(*sides, np.linspace(*rules.depth_km, n_depths))
+
+    def _spacing_that_fits(self, n_places: int) -> float:
+        too_many = n_places * len(self._network.station_id) / MOST_TIMES
+        return float(np.ceil(1.05 * self._rules.spacing_km * np.sqrt(too_many)))
 
     def _grid_about(self, centre: tuple[float, float, float], share: float) -> Grid:
         step = np.arange(-REACH, REACH + 1) * share * self._rules.spacing_km
-        north = centre[0] + step / KM_PER_DEG
-        east = centre[1] + step / KM_PER_DEG / np.cos(np.radians(centre[0]))
-        depth = np.unique(np.clip(centre[2] + step, *self._rules.depth_km))
-        return self._filled(*(one.ravel() for one in np.meshgrid(north, east, depth, indexing="ij")))
+        x, y = (float(one) for one in self._plane.to_km(np.array(centre[0]), np.array(centre[1])))
+        return self._filled(y + step, x + step, np.unique(np.clip(centre[2] + step, *self._rules.depth_km)))
 
-    def _filled(self, latitude: np.ndarray, longitude: np.ndarray, depth: np.ndarray) -> Grid:
+    def _filled(self, y_km: np.ndarray, x_km: np.ndarray, depth_km: np.ndarray) -> Grid:
+        """Places at all combinations of coordinates on the plane and depths."""
+        y, x, depth = (one.ravel() for one in np.meshgrid(y_km, x_km, depth_km, indexing="ij"))
+        latitude, longitude = self._plane.to_degrees(x, y)
         network = self._network
-        distance = sphere_distance_km(
-            latitude[:, None], longitude[:, None], network.latitude_deg, network.longitude_deg
-        )
-        travel = self._lookup.travel_s(depth[:, None], distance)
-        if self._rules.max_distance_km is not None:
-            travel[distance > self._rules.max_distance_km] = np.inf
+        travel = np.empty((len(depth), len(network.station_id), len(PHASES)))
+        for some in _chunks(len(depth), len(network.station_id)):
+            distance = sphere_distance_km(
+                latitude[some, None], longitude[some, None], network.latitude_deg, network.longitude_deg
+            )
+            travel[some] = self._lookup.travel_s(depth[some, None], distance)
+            if self._rules.max_distance_km is not None:
+                travel[some][distance > self._rules.max_distance_km] = np.inf
         return Grid(latitude, longitude, depth, travel)
 
 
@@ -223,8 +244,14 @@ class _Lookup:
 
 
 def _steps(low: float, high: float, spacing_km: float) -> np.ndarray:
-    n = max(2, int(np.ceil((high - low) * KM_PER_DEG / spacing_km)) + 1)
+    n = max(2, int(np.ceil((high - low) / spacing_km)) + 1)
     return np.linspace(low, high, n)
+
+
+def _chunks(n_rows: int, n_columns: int) -> list[slice]:
+    """Rows of a table, so many at a time that memory stays small."""
+    step = max(1, AT_ONCE // max(1, n_columns))
+    return [slice(begin, min(begin + step, n_rows)) for begin in range(0, n_rows, step)]
 
 
 def _within(ordered: np.ndarray, width: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seisvision.cataloguing.association.protocol import Associated, Network, Picks, Rules
-from seisvision.earth.constants import KM_PER_DEG
+from seisvision.earth.projection import Projection
 from seisvision.earth.travel_time_table import PHASES, TravelTimes
 from seisvision.errors import ConfigurationError
 
@@ -31,10 +31,8 @@ class PyOcto:
             pyocto = importlib.import_module("pyocto")
         except ImportError as error:
             raise ConfigurationError(f"associate=pyocto needs PyOcto ({error}); {INSTALL}.") from error
-        latitude, longitude = float(network.latitude_deg.mean()), float(network.longitude_deg.mean())
-        shrink = float(np.cos(np.radians(latitude)))
-        x = (network.longitude_deg - longitude) * KM_PER_DEG * shrink
-        y = (network.latitude_deg - latitude) * KM_PER_DEG
+        plane = Projection.about(network.latitude_deg, network.longitude_deg)
+        x, y = plane.to_km(network.latitude_deg, network.longitude_deg)
         names = [str(number) for number in range(len(x))]
         stations = pd.DataFrame({"id": names, "x": x, "y": y, "z": -network.elevation_km})
         table = pd.DataFrame(
@@ -57,7 +55,7 @@ class PyOcto:
             n_threads=1,
         )
         events, assignments = associator.associate(table, stations)
-        return _result(events, assignments, len(picks.time_s), (latitude, longitude, shrink))
+        return _result(events, assignments, len(picks.time_s), plane)
 
 
 def _velocities(pyocto: Any, network: Network, travel_times: TravelTimes, rules: Rules) -> Any:
@@ -79,9 +77,7 @@ def _velocities(pyocto: Any, network: Network, travel_times: TravelTimes, rules:
     )
 
 
-def _result(
-    events: pd.DataFrame, assignments: pd.DataFrame, n_picks: int, centre: tuple[float, float, float]
-) -> Associated:
+def _result(events: pd.DataFrame, assignments: pd.DataFrame, n_picks: int, plane: Projection) -> Associated:
     event = np.full(n_picks, -1)
     if not len(events):
         empty = np.empty(0)
@@ -89,11 +85,11 @@ def _result(
     events = events.sort_values("time", kind="stable")
     number = {idx: row for row, idx in enumerate(events["idx"])}
     event[assignments["pick_idx"].to_numpy(int)] = [number[idx] for idx in assignments["event_idx"]]
-    latitude, longitude, shrink = centre
+    latitude, longitude = plane.to_degrees(events["x"].to_numpy(float), events["y"].to_numpy(float))
     return Associated(
         event,
         events["time"].to_numpy(float),
-        latitude + events["y"].to_numpy(float) / KM_PER_DEG,
-        longitude + events["x"].to_numpy(float) / KM_PER_DEG / shrink,
+        latitude,
+        longitude,
         events["z"].to_numpy(float),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import torch
 
 from seisvision.cataloguing.job import CatalogueJob
-from seisvision.cataloguing.matching.correlation import Templates, network_correlation
+from seisvision.cataloguing.matching.correlation import Templates, network_correlation, whole_windows
 from seisvision.cataloguing.recordings import band_passed
 from seisvision.data.importing.tables.times import DAY_S, NS
 
+N_COMPONENTS = 3
 MARGIN_S = 10.0
 """Read on both sides, so that filters have settled."""
 
@@ -75,7 +77,8 @@ def detect(job: CatalogueJob, start_ns: int, templates: Templates, device: str =
             heard = torch.full_like(stack[row, inside], number) if counts is None else counts[row, inside].float()
             # Fewer channels are noisier: their sum over the root of their number is as noisy as with all.
             level = stack[row, inside] / (heard.clamp_min(1) * number).sqrt()
-            for at, clarity in _standing_out(level, heard, how.mad, how.fewest_stations, round(how.apart_s * rate)):
+            stations = stations_heard(mask, templates, template)[inside]
+            for at, clarity in _standing_out(level, stations, how.mad, how.fewest_stations, round(how.apart_s * rate)):
                 count = int(heard[at])
                 correlation = float(stack[row, inside.start + at]) / count
                 if correlation >= how.least_correlation:
@@ -84,11 +87,34 @@ def detect(job: CatalogueJob, start_ns: int, templates: Templates, device: str =
     return sorted(detections)
 
 
+def stations_heard(known: torch.Tensor, templates: Templates, template: int) -> torch.Tensor:
+    """How many stations (R,) have a channel with a say at each reference time.
+
+    Args:
+        known: (C, T) bool; channels are stations times three components.
+        templates: with R = T - L + 1 reference times.
+        template: number.
+    """
+    length = templates.samples.shape[-1]
+    n_places = known.shape[1] - length + 1
+    stations = torch.zeros(n_places, dtype=torch.int16, device=known.device)
+    used = templates.used[template].nonzero()[:, 0].tolist()
+    for _, channels in itertools.groupby(used, lambda channel: channel // N_COMPONENTS):
+        has_say = torch.zeros(n_places, dtype=torch.bool, device=known.device)
+        for channel in channels:
+            delay = int(templates.delay[template, channel])
+            low, high = max(0, -delay), min(n_places, n_places - delay)
+            if high > low:
+                has_say[low:high] |= whole_windows(known[channel], length)[low + delay : high + delay]
+        stations += has_say
+    return stations
+
+
 def _standing_out(
-    level: torch.Tensor, heard: torch.Tensor, mad: float, fewest: int, apart: int
+    level: torch.Tensor, stations: torch.Tensor, mad: float, fewest: int, apart: int
 ) -> list[tuple[int, float]]:
     """Places and clarity of the highest values of every stretch above the threshold."""
-    usable = level[heard >= fewest]
+    usable = level[stations >= fewest]
     if len(usable) < 2 * apart:
         return []
     middle = usable.median()
@@ -96,7 +122,7 @@ def _standing_out(
     if spread <= 0:
         return []
     clarity = (level - middle) / spread
-    places = ((clarity > mad) & (heard >= fewest)).nonzero()[:, 0]
+    places = ((clarity > mad) & (stations >= fewest)).nonzero()[:, 0]
     if not len(places):
         return []
     places_np, heights = places.cpu().numpy(), clarity[places].cpu().numpy()

@@ -13,6 +13,7 @@ import torch
 from seisvision.cataloguing.job import CatalogueJob
 from seisvision.cataloguing.matching.detection import Detection, detect, merged, pieces, stored
 from seisvision.cataloguing.matching.templates import TemplateSet, make_templates
+from seisvision.cataloguing.network import station_numbers
 from seisvision.cataloguing.picks_to_events import event_ids, times_ns
 from seisvision.cataloguing.relocation.differential import LEAD_S, lags_of
 from seisvision.cataloguing.windows import (
@@ -24,6 +25,7 @@ from seisvision.cataloguing.windows import (
     windows_of,
 )
 from seisvision.data.importing.tables.times import NS, format_ns
+from seisvision.errors import DataError
 from seisvision.files import parse_json, write_text
 
 FOLDER = "match"
@@ -132,12 +134,13 @@ def detected_events(job: CatalogueJob) -> tuple[Events, pd.DataFrame]:
     new = _new_events(job, events, fresh, table["event_id"].tolist())
     picks = job.read("detection_picks")
     number = {name: row for row, name in enumerate(new.event_id)}
-    places = {name: at for at, name in enumerate(job.network.station_id)}
+    at = station_numbers(job.network, picks)
+    if (at < 0).any():
+        unknown = picks.loc[at < 0, "station"].iloc[0]
+        raise DataError(f"{job.table('detection_picks')}: {job.stations} does not place station {unknown}.")
     moments = times_ns(picks["time"]) if len(picks) else np.empty(0, np.int64)
-    columns = (picks["event_id"], picks["network"].fillna(""), picks["station"], picks["phase"], moments)
-    for event, network, station, phase, moment in zip(*columns, strict=True):
-        at = places.get(f"{network}.{station}", places.get(f".{station}", -1))
-        new.arrival_ns[number[event], at, int(phase == "S")] = moment
+    rows = [number[event] for event in picks["event_id"]]
+    new.arrival_ns[rows, at, (picks["phase"] == "S").to_numpy(int)] = moments
     return new, table
 
 

@@ -31,11 +31,10 @@ def relocate(job: CatalogueJob) -> dict[str, Any]:
     pairs = near_pairs(events, job.settings.relocate.separation_km, job.settings.relocate.most_neighbours)
     links = differential_times(job, events, pairs)
     how = job.settings.relocate
-    scale = KM_PER_DEG * np.cos(np.radians(events.latitude_deg))
 
     def moved(shift: np.ndarray) -> Any:
         latitude = events.latitude_deg + shift[:, 0] / KM_PER_DEG
-        longitude = events.longitude_deg + shift[:, 1] / scale
+        longitude = _eastward(events, shift)
         depth = np.clip(events.depth_km + shift[:, 2], *job.settings.associate.depth_km)
         return predict(latitude, longitude, depth, job.network, job.travel_times)
 
@@ -49,7 +48,7 @@ def relocate(job: CatalogueJob) -> dict[str, Any]:
                 format_ns(int(one) + round(late * NS)) for one, late in zip(events.origin_ns, shift[:, 3], strict=True)
             ],
             "latitude_deg": (events.latitude_deg + shift[:, 0] / KM_PER_DEG).round(6),
-            "longitude_deg": (events.longitude_deg + shift[:, 1] / scale).round(6),
+            "longitude_deg": _eastward(events, shift).round(6),
             "depth_km": np.clip(events.depth_km + shift[:, 2], *job.settings.associate.depth_km).round(4),
             "cluster": found.cluster,
             "n_links": found.n_links,
@@ -72,6 +71,12 @@ def relocate(job: CatalogueJob) -> dict[str, Any]:
         "rms_before_s": round(found.rms_s[0], 5),
         "rms_after_s": round(found.rms_s[1], 5),
     }
+
+
+def _eastward(events: Events, shift_km: np.ndarray) -> np.ndarray:
+    """Longitudes (M,) in [-180, 180) of events moved by the second column of ``shift_km`` (M, 4)."""
+    scale = KM_PER_DEG * np.cos(np.radians(events.latitude_deg))
+    return np.asarray((events.longitude_deg + shift_km[:, 1] / scale + 180) % 360 - 180)
 
 
 def all_events(job: CatalogueJob) -> Events:

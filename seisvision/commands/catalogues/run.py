@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--launcher-set", nargs="+", default=[], metavar="KEY=VALUE", help="its settings, as of launcher=slurm"
     )
     parser.add_argument("--shares", type=int, metavar="N", help="jobs (64), or shares that the workers take in turn")
-    parser.add_argument("--conf", type=Path, default=Path("conf"), metavar="FOLDER", help="configurations (conf)")
+    parser.add_argument("--conf", type=Path, metavar="FOLDER", help="configurations (conf here, else the package's)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,8 +62,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def catalogue_settings(preset: str, overrides: list[str], conf: Path) -> CatalogueSettings:
+def catalogue_settings(preset: str, overrides: list[str], conf: Path | None = None) -> CatalogueSettings:
     """Settings of a preset with what was typed behind it.
+
+    Args:
+        preset: a file of ``conf/catalogue``.
+        overrides: settings as they are typed.
+        conf: folder of configurations; None: ``conf`` below the current one where it has presets, else the package's.
 
     Raises:
         ConfigurationError: there is no such preset, or a setting is unknown or not allowed.
@@ -74,7 +79,11 @@ def catalogue_settings(preset: str, overrides: list[str], conf: Path) -> Catalog
     from seisvision.atlas.presets import configurations
     from seisvision.cataloguing.settings import CatalogueSettings
     from seisvision.errors import ConfigurationError, did_you_mean
+    from seisvision.records.words.composing import CONF
 
+    if conf is None:
+        beside = Path("conf")
+        conf = beside if (beside / "catalogue").is_dir() else CONF
     known = sorted(path.stem for path in (conf / "catalogue").glob("*.yaml"))
     if preset not in known:
         raise ConfigurationError(f"--preset {preset} is unknown. {did_you_mean(preset, known)}")
