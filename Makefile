@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo atlas quick test lines lint format types bench coverage docs clean
+.PHONY: help setup demo demo-full pictures atlas quick test lines lint format types bench coverage docs clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -24,8 +24,14 @@ $(READY): pyproject.toml constraints.txt
 	    $(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt; fi
 	@touch $@
 
-demo: $(READY)  ## train, evaluate and report a first experiment on the built-in data set (minutes)
+demo: $(READY)  ## train, evaluate and report a first experiment on a small built-in set (three minutes)
+	$(BIN)/python train.py experiment=demo_small
+
+demo-full: $(READY)  ## the same on the whole built-in set, four times as many events
 	$(BIN)/python train.py experiment=demo
+
+pictures: $(READY)  ## draw the pictures of the README from what make demo leaves
+	$(BIN)/python docs/draw_pictures.py
 
 atlas: $(READY)  ## every experiment of the Seismic Atlas in reduced size, and a report (about an hour)
 	$(BIN)/seisvision atlas

@@ -15,6 +15,7 @@ import time
 
 import numpy as np
 import torch
+from measuring import machine, told
 from torch.nn import functional
 
 from seisvision.clustering.features import fit_preparation
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked = parser.parse_args()
     measure(2 * BATCH, asked.k, asked.pca_dim, asked.device)
+    print(told(machine()))
     print("events  features s  clusters s  training s  ms an event  clusters %  peak memory MB")
     for n_events in asked.events:
         seconds = measure(n_events, asked.k, asked.pca_dim, asked.device)

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from measuring import machine, told
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -31,6 +33,7 @@ def main() -> None:
         one = timed([*size, f"system.runs_dir={scratch}/one", "system.num_threads=1"])
         together = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "system.num_threads=1"]
         two = timed([*size, f"system.runs_dir={scratch}/two", *together])
+    print(told(machine()))
     print(f"importing torch, Lightning and timm alone: {imports_s():.1f} s, part of all that is not training below")
     for name, seconds in (("one process:  ", one), ("two processes:", two)):
         rest_s = seconds.whole - seconds.training

@@ -2,8 +2,9 @@
 
     python benchmarks/reading.py
 
-Same files, same samples, one thread; least processor time of several rounds. Prints times and ratios, and the memory
-that a process holds while it reads events at random from sets of 10^4, 10^5 and 10^6 traces.
+Same files, same samples, one thread; medians of the processor time of several rounds in turns, with the least and the
+largest. ObsPy resamples by a Fourier transform, as its users do, ours with a polyphase filter. Prints times, and the
+memory that a process holds while it reads events at random from sets of 10^4, 10^5 and 10^6 traces.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import h5py
 import numpy as np
 import obspy
 import pandas as pd
+from measuring import Spent, in_turns, machine, spread, told
 
 from seisvision.data.importing.formats import waveform_files
 from seisvision.data.importing.formats.reading import Request
@@ -57,14 +59,10 @@ def write_files(folder: Path, n_events: int, n_samples: int) -> list[Path]:
     return paths
 
 
-def least_seconds(work: Callable[[], object], rounds: int) -> float:
-    """Least processor time of several rounds."""
-    best = np.inf
-    for _ in range(rounds):
-        begun = time.process_time()
-        work()
-        best = min(best, time.process_time() - begun)
-    return best
+def timed(works: dict[str, Callable[[], object]], rounds: int, count: int) -> dict[str, Spent]:
+    """Processor time of several works in turns, for each of ``count`` things that a work does."""
+    actions = {name: (lambda turn, work=work: work()) for name, work in works.items()}
+    return in_turns(actions, rounds, dict.fromkeys(works, count), are_short=False)
 
 
 def compare_files(paths: list[Path], rounds: int) -> None:
@@ -81,12 +79,14 @@ def compare_files(paths: list[Path], rounds: int) -> None:
         "headers (pymseed)": lambda path: waveform_files.read_segments(path, headers_only=True),
         "headers (obspy.read)": lambda path: obspy.read(str(path), headonly=True),
     }
-    took = {
-        name: least_seconds(lambda read=read: [read(path) for path in paths], rounds) for name, read in readers.items()
-    }
-    fastest = took["seisvision (pymseed)"]
-    for name, value in took.items():
-        print(f"{name:<28}{1000 * value / len(paths):8.2f} ms a file{value / fastest:8.1f} times the first")
+    works = {name: (lambda read=read: [read(path) for path in paths]) for name, read in readers.items()}
+    _tell(timed(works, rounds, len(paths)), "a file")
+
+
+def _tell(took: dict[str, Spent], of: str) -> None:
+    first = next(iter(took.values())).median_ms
+    for name, spent in took.items():
+        print(f"{name:<28}{spread(spent.cpu_ms, ' ms ' + of):<44}{spent.median_ms / first:6.1f} times the first")
 
 
 def plain_import(paths: list[Path], target: Path) -> None:
@@ -103,11 +103,11 @@ def compare_import(folder: Path, paths: list[Path], rounds: int) -> Path:
     """The whole import, with checks and onsets, against the plain loop; returns the set."""
     source = {"name": "made", "waveforms": str(folder / "waveforms"), "events": str(folder / "events.csv")}
     recipe = build_recipe({"name": "made", "sources": [source], "processing": {"rate_hz": TO_HZ}})
-    ours = least_seconds(lambda: run_import(recipe, folder / "set", overwrite=True), rounds)
-    plain = least_seconds(lambda: plain_import(paths, folder / "plain.hdf5"), rounds)
-    n = len(paths) * STATIONS * 3
-    print(f"{'import (all checks, onset)':<28}{1000 * ours / n:8.2f} ms a channel")
-    print(f"{'obspy, resample, h5py':<28}{1000 * plain / n:8.2f} ms a channel{plain / ours:6.1f} times the import")
+    works: dict[str, Callable[[], object]] = {
+        "import (all checks, onset)": lambda: run_import(recipe, folder / "set", overwrite=True),
+        "obspy, resample, h5py": lambda: plain_import(paths, folder / "plain.hdf5"),
+    }
+    _tell(timed(works, rounds, len(paths) * STATIONS * 3), "a channel")
     return folder / "set"
 
 
@@ -115,7 +115,9 @@ def compare_random_reading(path: Path, rounds: int) -> None:
     """Events in random order, each with all its traces."""
     ours = WaveformSet(path)
     order = np.random.default_rng(0).permutation(ours.source_ids)
-    least = {"seisvision": least_seconds(lambda: [ours.read_event(source_id) for source_id in order], rounds)}
+    works: dict[str, Callable[[], object]] = {
+        "random events, seisvision": lambda: [ours.read_event(source_id) for source_id in order]
+    }
     try:
         import seisbench.data
     except ImportError:
@@ -125,10 +127,8 @@ def compare_random_reading(path: Path, rounds: int) -> None:
     rows = {source_id: ours.rows(source_id) for source_id in order}
     whole, _ = ours.read_rows(rows[order[0]])
     np.testing.assert_array_equal(np.stack(whole), theirs.get_waveforms(rows[order[0]]))
-    least["SeisBench"] = least_seconds(lambda: [theirs.get_waveforms(rows[source_id]) for source_id in order], rounds)
-    for name, value in least.items():
-        ratio = value / least["seisvision"]
-        print(f"{'random events, ' + name:<28}{1000 * value / len(order):8.2f} ms an event{ratio:7.1f} times the first")
+    works["random events, SeisBench"] = lambda: [theirs.get_waveforms(rows[source_id]) for source_id in order]
+    _tell(timed(works, rounds, len(order)), "an event")
 
 
 def write_large(path: Path, n_traces: int) -> None:
@@ -206,6 +206,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        print(told(machine()))
         paths = write_files(folder, args.events, args.samples)
         compare_files(paths, args.rounds)
         print()

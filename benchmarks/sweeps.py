@@ -2,7 +2,8 @@
 
 A bare process composes the configuration, trains in a plain loop and prints an accuracy; it keeps no checkpoint, curve,
 prediction or figure. The sweep (one process, ``launcher=local``) keeps all of them. Then the command is repeated,
-which has nothing to do.
+which has nothing to do. Every bare process imports torch and the rest for itself, the sweep once: what that takes is
+measured too, and the second ratio leaves it out on both sides.
 
     python benchmarks/sweeps.py [--runs 20] [--epochs 2] [--data-dir data] [--json]
 """
@@ -18,7 +19,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from measuring import machine, told
+
 ROOT = Path(__file__).resolve().parents[1]
+IMPORTS = "import torch, pytorch_lightning, timm, hydra, seisvision.experiments.waveforms.network"
 TINY = [
     "dataset.source.n_events=30",
     "dataset.source.n_stations=[4,6]",
@@ -57,14 +61,21 @@ def main() -> None:
             "seconds_sweep": _seconds(lambda: _run(sweep)),
             "seconds_repeated": _seconds(lambda: _run(sweep)),
         }
+    imports = sorted(_seconds(lambda: _run([sys.executable, "-c", IMPORTS])) for _ in range(3))
+    result |= {"machine": machine(), "seconds_importing": imports[1], "seconds_importing_all": imports}
     result["ratio"] = round(result["seconds_sweep"] / result["seconds_bare"], 3)
+    working = [result["seconds_sweep"] - imports[1], result["seconds_bare"] - arguments.runs * imports[1]]
+    result["ratio_without_imports"] = round(working[0] / working[1], 3)
     if arguments.json:
         print(json.dumps(result))
         return
+    print(told(result["machine"]))
     print(f"{result['runs']} runs of {arguments.epochs} epochs")
     print(f"  bare Python processes   {result['seconds_bare']:.1f} s")
     print(f"  one sweep               {result['seconds_sweep']:.1f} s")
+    print(f"  imports of one process  {imports[1]:.1f} s ({imports[0]:.1f} to {imports[2]:.1f})")
     print(f"  ratio                   {result['ratio']:.2f}   (aim: below 1)")
+    print(f"  ratio without imports   {result['ratio_without_imports']:.2f}")
     print(f"  the sweep repeated      {result['seconds_repeated']:.1f} s")
 
 

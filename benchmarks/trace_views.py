@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
-import time
 from collections.abc import Callable
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import matplotlib as mpl
 import numpy as np
 import torch
+from measuring import Spent, in_turns, machine, told
 
 from seisvision import keys
 from seisvision.data.synthesis.generator import EventGenerator
@@ -89,23 +88,11 @@ def competitors(batch: dict) -> dict[str, tuple[Callable[[int], object], int]]:
     return theirs | ours
 
 
-def measure(batch: dict, repeats: int) -> dict[str, dict[str, float]]:
-    """Median milliseconds per picture of every competitor, processor time and wall clock."""
+def measure(batch: dict, repeats: int) -> dict[str, Spent]:
+    """Milliseconds per picture of every competitor, in turns."""
     running = competitors(batch)
-    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in running}
-    for turn in range(repeats + 1):
-        for name, (run, pictures) in running.items():
-            # The second call counts: memory freed by the competitor before must not be charged to this one.
-            run(turn)
-            cpu, wall = time.process_time(), time.perf_counter()
-            run(turn)
-            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-            if turn > 0:
-                spent[name].append((1000 * cpu / pictures, 1000 * wall / pictures))
-    return {
-        name: {"cpu_ms": statistics.median(c for c, _ in times), "wall_ms": statistics.median(w for _, w in times)}
-        for name, times in spent.items()
-    }
+    actions, pictures = ({name: pair[part] for name, pair in running.items()} for part in (0, 1))
+    return in_turns(actions, repeats, pictures)
 
 
 def main() -> None:
@@ -116,18 +103,24 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     mpl.use("Agg")
-    results = measure(synthetic_traces(arguments.batch), arguments.repeats)
+    about = machine()
+    results = {
+        name: one.as_dict() for name, one in measure(synthetic_traces(arguments.batch), arguments.repeats).items()
+    }
     for name, result in results.items():
         kind = next((kind for kind in KINDS if kind in name), "plot")
         for size, words in (((WIDTH, HEIGHT), "same size"), (KINDS[kind], "its own size")):
             result[f"times faster than ObsPy, {words}"] = results[obspy_name(kind, size)]["cpu_ms"] / result["cpu_ms"]
     if arguments.json:
-        print(json.dumps({"batch": arguments.batch, "torch": torch.__version__, "results": results}, indent=2))
+        print(json.dumps({"machine": about, "batch": arguments.batch, "results": results}, indent=2))
         return
-    print(f"{'ms per picture':40s} {'cpu':>8s} {'wall':>8s} | faster than ObsPy at {'same size':>10s} {'own size':>9s}")
+    print(f"{told(about)}; {arguments.repeats} turns of {arguments.batch} traces")
+    print(f"{'ms a picture':36s} {'cpu':>8s} {'(least to largest)':>20s} {'wall':>8s} | times faster than ObsPy at")
+    print(f"{'':74s} | {'same size':>10s} {'own size':>9s}")
     for name, result in results.items():
         same, own = (value for key, value in result.items() if key.startswith("times"))
-        print(f"{name:40s} {result['cpu_ms']:8.3f} {result['wall_ms']:8.3f} | {'':20s} {same:10.1f} {own:9.1f}")
+        ends = f"({result['cpu_least_ms']:.3f} to {result['cpu_largest_ms']:.3f})"
+        print(f"{name:36s} {result['cpu_ms']:8.3f} {ends:>20s} {result['wall_ms']:8.3f} | {same:10.1f} {own:9.1f}")
 
 
 if __name__ == "__main__":

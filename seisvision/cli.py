@@ -25,11 +25,19 @@ COMMANDS = {
     ("pick",): ("seisvision.commands.pick", "pick arrivals in an archive of continuous recordings"),
     ("score",): ("seisvision.commands.score", "compare two tables of picks"),
     ("locate",): ("seisvision.commands.locate", "find epicentres from distances at stations"),
+    ("catalogue", "run"): ("seisvision.commands.catalogues.run", "make a catalogue from continuous recordings"),
+    ("catalogue", "score"): ("seisvision.commands.catalogues.score", "compare a catalogue with another"),
+    ("early-warning",): ("seisvision.commands.early_warning", "ask networks while events arrive, by seconds"),
+    ("stream",): ("seisvision.commands.stream", "replay recordings packet by packet: what was said when"),
+    ("fibre", "synth"): ("seisvision.commands.fibre.synth", "make a set of a simulated fibre"),
+    ("fibre", "import"): ("seisvision.commands.fibre.recordings", "turn recordings of a fibre into a waveform set"),
+    ("fibre", "locate"): ("seisvision.commands.fibre.locate", "locate along a fibre as channels trigger"),
     ("forecast", "references"): ("seisvision.commands.forecast_references", "fit what forecasts must beat"),
     ("atlas",): ("seisvision.commands.atlas", "do every experiment of the Seismic Atlas and report"),
     ("sweep", "status"): ("seisvision.commands.runs.sweep_status", "show what has become of the points of a sweep"),
     ("sweep", "best"): ("seisvision.commands.runs.sweep_best", "print the settings of the best point"),
     ("sweep", "wandb"): ("seisvision.commands.runs.sweep_wandb", "write a sweep file for the agent of W&B"),
+    ("config",): ("seisvision.commands.configure", "print, explain and check a configuration"),
     ("tune",): ("seisvision.commands.tune", "find a learning rate or a batch size"),
     ("predict",): ("seisvision.commands.runs.predict", "ask a trained network about recordings"),
     ("explain",): ("seisvision.commands.explain", "draw what the network of a run looked at"),
@@ -37,6 +45,12 @@ COMMANDS = {
     ("export",): ("seisvision.commands.export", "write a network for another program, and its card"),
     ("compare",): ("seisvision.commands.compare", "compare runs in one report"),
     ("rerun",): ("seisvision.commands.runs.rerun", "do a stored run again and say whether its numbers agree"),
+    ("transfer", "curve"): (
+        "seisvision.commands.transfers.curve",
+        "learn a new region from scratch and from a network",
+    ),
+    ("transfer", "matrix"): ("seisvision.commands.transfers.matrix", "test networks of regions in each other's"),
+    ("transfer", "prototypes"): ("seisvision.commands.transfers.prototypes", "tell classes by a few examples"),
     ("review", "make"): ("seisvision.commands.reviews.make", "rank the labels of folds and make a queue of them"),
     ("review", "serve"): ("seisvision.commands.reviews.serve", "decide on labels in a page of this machine"),
     ("review", "page"): ("seisvision.commands.reviews.page", "write a queue as one page without a server"),
@@ -44,6 +58,7 @@ COMMANDS = {
     ("review", "apply"): ("seisvision.commands.reviews.apply", "write a waveform set with its corrections"),
     ("review", "loop"): ("seisvision.commands.reviews.loop", "folds, review, folds again, and what came of it"),
     ("runs", "check"): ("seisvision.commands.runs.check", "see whether files of finished runs were changed"),
+    ("completion",): ("seisvision.commands.completion", "print a script for completion in the shell"),
     ("clusters",): ("seisvision.commands.clusters", "find out how many clusters there are"),
 }
 """Words of each command (a group and a name, or a name), the module that implements it, and one line of help.
@@ -93,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.error("Interrupted. Nothing half-written was left behind.")
         return INTERRUPTED
     except Exception as error:
-        return output_done(tell_error(error))
+        return output_done(tell_error(error, "train", words))
 
 
 if __name__ == "__main__":

@@ -18,15 +18,18 @@ from seisvision.runs.hydra_errors import explain_hydra
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seisvision.api.networks import Network, Picker
 
-def train(*overrides: str) -> Run:
+
+def train(*overrides: str, init_from: Run | Network | Picker | str | Path | None = None) -> Run:
     """Train, evaluate and store one experiment, unless its result is stored.
 
     The same call shows a stored result, and goes on with what was interrupted.
 
     Args:
-        *overrides: as for ``train.py``: ``train("experiment=demo", "model=resnet18", "seed=2")``. Folders are
+        *overrides: as for ``train.py``: ``train("experiment=demo_small", "model=resnet18", "seed=2")``. Folders are
             ``system.data_dir`` and ``system.runs_dir``, by default ``data`` and ``runs`` where Python was started.
+        init_from: run, network, path or name of a shipped network that the training begins with.
 
     Returns:
         The finished run.
@@ -35,6 +38,9 @@ def train(*overrides: str) -> Run:
         ConfigurationError: a word is no setting, or asks for several runs.
         SeisvisionError: the run cannot be done; the message says why.
     """
+    if init_from is not None:
+        path = init_from if isinstance(init_from, str | Path) else init_from.path
+        overrides = (*overrides, f"init_from={path}")
     config = _composed(overrides)
     if config["stages"] is not None or config["launcher"]["kind"] != "local":
         what = "its stages" if config["stages"] is not None else f"launcher={config['launcher']['kind']}"

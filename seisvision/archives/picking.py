@@ -19,12 +19,14 @@ from seisvision.archives.losses import Loss
 from seisvision.archives.networks import fingerprint
 from seisvision.archives.reading.listing import list_archive
 from seisvision.archives.reading.sensor_days import SensorDay, plan_days
+from seisvision.archives.rules import PHASES, rule_fingerprint
 from seisvision.archives.settings import PickSettings
 from seisvision.archives.shares import build_picker, deal, pick_days
 from seisvision.archives.work_folder import WorkFolder
 from seisvision.data.fetching.progress import show_progress
-from seisvision.errors import DataError, SeisvisionError
+from seisvision.errors import ConfigurationError, DataError, SeisvisionError
 from seisvision.experiments.waveforms.pickers import open_picker
+from seisvision.records.checkpoint import find_checkpoint, shipped_networks
 from seisvision.sweeps.launcher import build_launcher
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,7 @@ class PickJob:
     """What ``seisvision pick`` is asked for.
 
     Args:
-        ckpt: run, checkpoint or published weights.
+        ckpt: run, checkpoint or published weights; None where ``rule`` picks.
         waveforms: folders, files and patterns of the archive.
         out: table of picks.
         stations: StationXML or CSV with angles and sensitivities.
@@ -45,9 +47,10 @@ class PickJob:
         device: ``auto``, or one that torch knows.
         launcher: settings as of ``conf/launcher``; kind ``local`` picks in this process.
         n_shares: folders that other launchers get.
+        rule: name of a rule that picks in place of a network (``archives/rules.py``).
     """
 
-    ckpt: Path
+    ckpt: Path | None
     waveforms: tuple[str, ...]
     out: Path
     settings: PickSettings = field(default_factory=PickSettings)
@@ -56,6 +59,7 @@ class PickJob:
     device: str = "auto"
     launcher: Mapping[str, Any] = field(default_factory=lambda: {"kind": "local"})
     n_shares: int = 1
+    rule: str | None = None
 
 
 def pick_archive(job: PickJob) -> dict[str, Any] | None:
@@ -71,13 +75,14 @@ def pick_archive(job: PickJob) -> dict[str, Any] | None:
         SeisvisionError: a share failed; the days that are done stay.
     """
     days, others = plan(job)
-    network = open_picker(job.ckpt)
-    unknown = sorted(set(job.settings.thresholds) - set(network.phases))
+    known, picked_by = _picker(job)
+    unknown = sorted(set(job.settings.thresholds) - set(known))
     if unknown:
-        raise DataError(f"--threshold {unknown[0]}: the network picks {', '.join(network.phases)} only")
+        raise DataError(f"--threshold {unknown[0]}: the picker picks {', '.join(known)} only")
     asked = {
-        "ckpt": str(job.ckpt.resolve()),
-        "network": fingerprint(network),
+        "ckpt": None if job.ckpt is None else str(_stored(job.ckpt)),
+        "rule": job.rule,
+        "network": picked_by,
         "settings": job.settings.to_dict(),
         "stations": None if job.stations is None else str(Path(job.stations).resolve()),
         "around": None if job.around is None else [list(span) for span in job.around.spans_ns],
@@ -91,6 +96,28 @@ def pick_archive(job: PickJob) -> dict[str, Any] | None:
     if n_done < len(days) and not _do(job, days, work, asked):
         return None
     return work.put_together(days, others, job.out)
+
+
+def _picker(job: PickJob) -> tuple[Sequence[str], str]:
+    """Phases that are picked, and by what.
+
+    Raises:
+        ConfigurationError: neither a network nor a rule picks, or both.
+    """
+    if (job.ckpt is None) == (job.rule is None):
+        raise ConfigurationError("Give either --ckpt, the network that picks, or --rule.")
+    if job.rule is not None:
+        return PHASES, rule_fingerprint(job.rule)
+    assert job.ckpt is not None
+    if job.settings.stretch != 1:
+        raise ConfigurationError(f"--stretch {job.settings.stretch:g} is of rules; give --rate to a network.")
+    network = open_picker(job.ckpt)
+    return network.phases, fingerprint(network)
+
+
+def _stored(ckpt: Path) -> Path:
+    """Where a network lies, for processes that are started elsewhere."""
+    return find_checkpoint(ckpt) if str(ckpt) in shipped_networks() else ckpt.resolve()
 
 
 def plan(job: PickJob) -> tuple[list[SensorDay], list[Loss]]:
@@ -116,6 +143,9 @@ def _identity(asked: Mapping[str, Any]) -> dict[str, Any]:
     stations = None if asked["stations"] is None else _hash(Path(asked["stations"]).read_bytes())
     around = None if asked["around"] is None else _hash(repr(asked["around"]).encode())
     settings = {key: value for key, value in asked["settings"].items() if key not in ("bands", "all_sensors")}
+    if settings["stretch"] == 1:
+        # Tables that were begun before there was such a setting go on.
+        del settings["stretch"]
     about = {"version": seisvision.__version__, "network": asked["network"], "stations": stations, "around": around}
     return {**about, **settings}
 

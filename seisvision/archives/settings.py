@@ -30,6 +30,8 @@ class PickSettings:
         batch_size: windows at a time.
         rate_hz: at which the network gets the recordings, instead of the one it was trained with: events that are a
             tenth as long and a tenth as far away look, at ten times the rate, like those it knows. None: its own.
+        stretch: rules take recordings for so many times as long as they are, with events of a tenth of the usual length
+            and ten times the usual frequencies for 10. Not for networks, which have ``rate_hz``.
         bands: band and instrument codes that are picked, in this order; empty: all.
         all_sensors: pick every sensor of a station, each by itself.
 
@@ -49,6 +51,7 @@ class PickSettings:
     rate_hz: float | None = None
     bands: tuple[str, ...] = ()
     all_sensors: bool = False
+    stretch: float = 1.0
 
     def __post_init__(self) -> None:
         for phase, value in self.thresholds.items():
@@ -58,7 +61,7 @@ class PickSettings:
             ("overlap", self.overlap, 0.0, 0.95), ("separation", self.separation_s, 0.01, 60.0),
             ("shortest", self.shortest_s, 0.0, 3600.0), ("blind", self.blind_s or 0.0, 0.0, 3600.0),
             ("piece", self.piece_s, 600.0, 86400.0), ("batch-size", self.batch_size, 1, 100_000),
-            ("rate", self.rate_hz or 1.0, 0.1, 100_000.0),
+            ("rate", self.rate_hz or 1.0, 0.1, 100_000.0), ("stretch", self.stretch, 0.01, 1000.0),
         ):  # fmt: skip
             if not low <= value <= high:
                 raise ConfigurationError(f"--{option} {value:g} is not allowed; give {low:g} to {high:g}.")

@@ -17,6 +17,7 @@ from seisvision.archives.around import Around
 from seisvision.archives.day_picking import DayPicker
 from seisvision.archives.networks import fingerprint
 from seisvision.archives.reading.sensor_days import SensorDay
+from seisvision.archives.rules import RulePicker, rule_fingerprint
 from seisvision.archives.settings import PickSettings
 from seisvision.archives.work_folder import WorkFolder
 from seisvision.data.importing.tables.station_table import read_stations
@@ -32,25 +33,29 @@ JOB = "archive_share"
 DAYS_FILE = "days.jsonl"
 
 
-def build_picker(asked: Mapping[str, Any], device: str) -> DayPicker:
+def build_picker(asked: Mapping[str, Any], device: str) -> DayPicker | RulePicker:
     """What picks days, from plain values.
 
     Args:
-        asked: ``ckpt``, ``stations`` (or None), ``around`` (spans, or None), ``settings`` and ``network``.
+        asked: ``ckpt`` or ``rule``, ``stations`` (or None), ``around`` (spans, or None), ``settings`` and ``network``.
         device: ``cpu`` or one that torch knows.
 
     Raises:
         ConfigurationError: the network is not the one that the table was begun with.
     """
-    network = open_picker(Path(asked["ckpt"]))
-    if asked["network"] != fingerprint(network):
-        raise ConfigurationError(f"{asked['ckpt']} has changed since this table was begun; give another --out.")
     table = read_stations(asked["stations"]).channels
     around = None if asked["around"] is None else Around(tuple((int(a), int(b)) for a, b in asked["around"]))
-    return DayPicker(network.to(device), PickSettings.of(asked["settings"]), table, around, device)
+    settings = PickSettings.of(asked["settings"])
+    rule = asked.get("rule")
+    network = None if rule is not None else open_picker(Path(asked["ckpt"]))
+    if asked["network"] != (rule_fingerprint(str(rule)) if network is None else fingerprint(network)):
+        raise ConfigurationError(f"{asked['ckpt'] or rule} has changed since this table was begun; give another --out.")
+    if network is None:
+        return RulePicker(settings, table, around)
+    return DayPicker(network.to(device), settings, table, around, device)
 
 
-def pick_days(picker: DayPicker, days: Iterable[SensorDay], work: WorkFolder) -> Iterator[SensorDay]:
+def pick_days(picker: DayPicker | RulePicker, days: Iterable[SensorDay], work: WorkFolder) -> Iterator[SensorDay]:
     """Pick and keep every day that is not done, and yield it."""
     for sensor_day in days:
         if not work.is_done(sensor_day):

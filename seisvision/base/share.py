@@ -29,7 +29,9 @@ class Share:
 
     def of(self, values: torch.Tensor, dim: int = 0) -> torch.Tensor:
         """Return the rows along ``dim`` of values of the global batch that belong to this process."""
-        rows = torch.arange(self.rank if self.counts else 0, self.n_samples, self.n_ranks)
+        if self.n_ranks == 1:
+            return values
+        rows = torch.arange(self.rank if self.counts else 0, self.n_samples, self.n_ranks, device=values.device)
         return values.index_select(dim, rows if self.counts else rows[:1])
 
 

@@ -5,7 +5,6 @@
 ``gaps``         times without a catalogue: missing, not quiet
 ``catalogue``    events as arrays, with their gaps, in the order of time
 ``reading``      catalogues from CSV, ComCat and QuakeML; what cannot be used has a reason
-``projection``   places on a plane that keeps areas, about a centre
 ``region``       polygons, across the date line and around poles too
 ``grid``         cells of kilometres or degrees
 ``counting``     numbers and largest magnitudes of events by window and cell

@@ -11,9 +11,9 @@ from scipy import stats
 
 from seisvision.catalogues import completeness
 from seisvision.catalogues.catalogue import EventCatalogue
-from seisvision.catalogues.projection import Projection
 from seisvision.catalogues.times import date_text
 from seisvision.data.audit.findings import MAX_EXAMPLES, Finding, by_severity
+from seisvision.earth.projection import Projection
 
 SAME_S, SAME_KM = 2.0, 10.0
 """Two events closer than this are most likely one, told by two networks."""

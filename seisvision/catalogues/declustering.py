@@ -11,8 +11,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from seisvision.catalogues.catalogue import EventCatalogue
-from seisvision.catalogues.projection import Projection
 from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.projection import Projection
 
 LEAST_KM = 0.01
 """Distances below that of the rounding of coordinates are this."""

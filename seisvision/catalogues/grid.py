@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seisvision.catalogues.projection import Projection
 from seisvision.catalogues.region import Region
 from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.projection import Projection
 from seisvision.errors import ConfigurationError
 
 ROUNDING = 1e-7

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.catalogues.projection import Projection
 from seisvision.data.importing.tables.text_tables import number, read_csv
 from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.projection import Projection
 from seisvision.errors import ConfigurationError, DataError
 
 BEND_KM = 0.1

@@ -14,7 +14,6 @@ from seisvision.records.configuration import to_plain
 from seisvision.records.finding import checkpoints_of
 from seisvision.records.kinds import experiment_class, kind_of_config
 from seisvision.records.settings import EvaluateSettings
-from seisvision.records.trust.contents import check_content
 from seisvision.runs.terminal import quiet_libraries
 
 
@@ -46,6 +45,8 @@ def evaluate_checkpoint(composed: DictConfig) -> Path:
 
 def _kind_of(path: Path) -> str:
     """The kind of experiment that made a checkpoint."""
+    from seisvision.records.trust.contents import check_content
+
     checkpoint = load_checkpoint(path)
     check_content(checkpoint, path)
     return kind_of_config(checkpoint["seisvision"]["config"])

@@ -25,13 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain, and print the folder of the figures last."""
     from seisvision.errors import ConfigurationError
-    from seisvision.experiments.supervised.explain_stored import explain_stored
     from seisvision.records.folder import RunFolder
     from seisvision.runs.terminal import quiet_libraries
 
     folder = RunFolder(args.run_folder)
     if not folder.config_file.exists():
         raise ConfigurationError(f"{folder.path} is no run folder: it has no config.yaml. Give runs/<name>/<run id>.")
+    from seisvision.experiments.supervised.explain_stored import explain_stored
+
     quiet_libraries()
     settings = {"method": "gradcam", "samples": args.samples, "layer": args.layer}
     explain_stored(folder, settings, args.part, args.data_dir)

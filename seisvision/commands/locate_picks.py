@@ -10,23 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seisvision import spreadsheets
 from seisvision.data.importing.tables.pick import Pick
 from seisvision.data.importing.tables.picks import read_picks
 from seisvision.data.importing.tables.station_table import Place, StationTable, read_stations
-from seisvision.earth.constants import EARTH_RADIUS_KM, TRAVEL_TIME_MODELS
-from seisvision.earth.travel_time_table import TravelTimes
+from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.location.arrivals import quakeml, table
+from seisvision.location.arrivals.velocity import LAYER_COLUMNS, velocity_model
 from seisvision.location.catalogue import write_table
 from seisvision.plain_text import say
 
 log = logging.getLogger(__name__)
-
-LAYER_COLUMNS = ("top_km", "vp_km_s", "vs_km_s")
-MARGIN = 2.0
-"""Tables reach this many times farther than the stations are apart: events may lie outside of the network."""
-LEAST_REACH_KM = 100.0
 
 
 def run(args: argparse.Namespace, rejected_path: Path) -> int:
@@ -40,7 +34,8 @@ def run(args: argparse.Namespace, rejected_path: Path) -> int:
     if not picks.event_id:
         first = picks.refused["reason"].iloc[0] if len(picks.refused) else "the file has none"
         raise DataError(f"{args.observations}: no pick can be used; {first}.")
-    travel_times = velocity_model(args.velocity, picks.table, args.depths)
+    elevation_km = picks.table["station_elevation_km"].to_numpy()
+    travel_times = velocity_model(args.velocity, elevation_km, _aperture_km(picks.table), args.depths)
     found = table.locate_table(picks, travel_times, args.depths, args.sigma)
     result, rejected = table.hypocentres_table(picks, found), table.rejected_table(picks, found)
     write_table(result, args.out)
@@ -111,46 +106,6 @@ def _refusal(pick: Pick, place: Place | None) -> str:
     if pick.is_unused or pick.status == "rejected":
         return "whoever picked it says not to use it"
     return "" if place is not None else "its station has no place in the table of stations, or two"
-
-
-def velocity_model(words: str, picks: pd.DataFrame, depths_km: tuple[float, float] | None) -> TravelTimes:
-    """Travel times for ``--velocity``, of a size that suits the stations.
-
-    Raises:
-        ConfigurationError: it is neither numbers, nor a known model, nor a table.
-        DataError: the table lacks a column or holds text.
-    """
-    numbers = words.split(",")
-    if len(numbers) == 2 and all(_is_number(text) for text in numbers):
-        return TravelTimes.constant(float(numbers[0]), float(numbers[1]))
-    elevation = picks["station_elevation_km"]
-    apart_km = _aperture_km(picks)
-    reach = {
-        "max_distance_km": min(3500.0, max(LEAST_REACH_KM, MARGIN * apart_km)),
-        "max_depth_km": max(40.0, 0.0 if depths_km is None else depths_km[1]),
-        "elevations_km": (min(0.0, float(elevation.min())), max(0.5, float(elevation.max()))),
-    }
-    if words in TRAVEL_TIME_MODELS:
-        return TravelTimes.taup(words, **reach)  # type: ignore[arg-type]
-    path = Path(words)
-    if not path.is_file():
-        raise ConfigurationError(
-            f"--velocity {words}: no such file and no model; give a table with {', '.join(LAYER_COLUMNS)}, two numbers "
-            f"such as 6.0,3.5, or one of {', '.join(TRAVEL_TIME_MODELS)}."
-        )
-    spreadsheets.check_columns(path)
-    layers = pd.read_csv(path)
-    for name in LAYER_COLUMNS:
-        if name not in layers or not pd.api.types.is_numeric_dtype(layers[name]):
-            raise DataError(f"{path} has no column '{name}' of numbers; give {', '.join(LAYER_COLUMNS)}.")
-    return TravelTimes.layered(*(layers[name].tolist() for name in LAYER_COLUMNS), **reach)  # type: ignore[arg-type]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def _aperture_km(picks: pd.DataFrame) -> float:

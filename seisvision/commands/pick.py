@@ -1,4 +1,4 @@
-"""Pick arrivals in an archive of continuous recordings, of any length, with a trained network.
+"""Pick arrivals in an archive of continuous recordings, of any length, with a trained network or a rule.
 
 ARCHIVE is any folder, file or pattern: miniSEED in whatever order, an SDS, or what else ObsPy reads. Every day of every
 station is picked by itself and kept beside the table (PICKS.csv.work), so that the same command goes on after any
@@ -23,9 +23,8 @@ log = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision pick``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--ckpt", type=Path, required=True, metavar="RUN", help="run folder, checkpoint, or published PhaseNet weights"
-    )
+    parser.add_argument("--ckpt", type=Path, metavar="RUN", help="run, checkpoint, PhaseNet weights, or pick-small")
+    parser.add_argument("--rule", metavar="NAME", help="pick by a rule instead, without a network: pal")
     parser.add_argument("--waveforms", nargs="+", required=True, metavar="ARCHIVE", help="folders, files, patterns")
     parser.add_argument("--out", type=Path, required=True, metavar="PICKS.csv", help="table of picks to write")
     parser.add_argument("--quakeml", type=Path, metavar="PICKS.xml", help="write the picks as QuakeML, too")
@@ -47,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="windows at a time (32)")
     parser.add_argument(
         "--rate", type=float, metavar="HZ", help="give recordings to the network at this rate instead of its own"
+    )
+    parser.add_argument(
+        "--stretch", type=float, default=1.0, metavar="N", help="events are N times as short as those rules know (1)"
     )
     parser.add_argument("--bands", nargs="+", default=[], metavar="HH", help="pick only these, the first one there is")
     parser.add_argument("--all-sensors", action="store_true", help="pick every sensor of a station, not the best one")
@@ -90,12 +92,14 @@ def run(args: argparse.Namespace) -> int:
         args.rate,
         tuple(args.bands),
         args.all_sensors,
+        args.stretch,
     )
     around = None if args.around is None else read_around(args.around, *args.around_s)
     launcher, n_shares = launching(args)
     job = PickJob(
-        args.ckpt, tuple(args.waveforms), args.out, settings, args.stations, around, args.device, launcher, n_shares
-    )
+        args.ckpt, tuple(args.waveforms), args.out, settings, args.stations, around, args.device, launcher, n_shares,
+        args.rule,
+    )  # fmt: skip
     summary = pick_archive(job)
     if summary is None:
         return 0

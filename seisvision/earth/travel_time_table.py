@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, TypeVar
 
 import numpy as np
@@ -201,6 +202,39 @@ class TravelTimes:
             cell = torch.lerp(flat.index_select(0, place), beside, (level - lower).flatten()[:, None])
         value, by_depth, by_distance = evaluate(cell, y, x)
         return value, by_depth / self.depth_step_km, by_distance / self.distance_step_km
+
+    def nearest_ratio(self, phase: Tensor, depth_km: Tensor, distance_km: Tensor, elevation_km: Tensor) -> Tensor:
+        """Ratio (M, K, S) as `ratio` gives it, bilinear and at the nearest tabulated elevation, in single precision.
+
+        Several times faster than `ratio`; for many places around one whose time is known better.
+
+        Args:
+            phase: int64 (M, S).
+            depth_km: float32 (M, K).
+            distance_km: float32 (M, K, S).
+            elevation_km: (M, S).
+        """
+        _, n_levels, n_depths, n_distances, _ = self.cells.shape
+        y, row = _cell((depth_km - self.first_depth_km) / self.depth_step_km, n_depths)
+        x = distance_km / self.distance_step_km
+        column = x.long().clamp_(0, n_distances - 1)
+        x = x.sub_(column).clamp_(0, 1)
+        level = ((elevation_km - self.first_elevation_km) / self.elevation_step_km).round().long()
+        first = (phase * n_levels + level.clamp(0, n_levels - 1)) * (n_depths + 1) * (n_distances + 1)
+        place = column.add_(first[:, None]).add_((row * (n_distances + 1))[..., None])
+        flat = self.nodes_s_km
+        corners = [flat[start:].take(place) for start in (0, 1, n_distances + 1, n_distances + 2)]
+        upper, lower = corners[0].lerp_(corners[1], x), corners[2].lerp_(corners[3], x)
+        return upper.lerp_(lower, y[..., None])
+
+    @cached_property
+    def nodes_s_km(self) -> Tensor:
+        """float32, flat (2 * E * D * X,): the ratio at the nodes."""
+        value = self.cells[..., 0]
+        right, bottom = self.cells[..., -1:, 0:4].sum(-1), self.cells[..., -1:, :, 0::4].sum(-1)
+        corner = self.cells[..., -1:, -1:, :].sum(-1)
+        whole = torch.cat([torch.cat([value, right], -1), torch.cat([bottom, corner], -1)], -2)
+        return whole.float().flatten().contiguous()
 
     def times_s(
         self, phase: Tensor, depth_km: Tensor, distance_km: Tensor, elevation_km: Tensor

@@ -58,8 +58,12 @@ def great_circle(first: Tensor, second: Tensor) -> Geodesic:
 
     Back directions are not computed: they are those of the first point.
     """
-    axes = torch.stack([*frame(first[:, 0]), first[:, 0]], -1)
-    north, east, up = (second @ axes).unbind(-1)
+    x, y, z = second.unbind(-1)
+    # Written out, as matrices of three by three take several times as long to multiply.
+    north, east, up = (
+        torch.addcmul(torch.addcmul(x * axis[:, :1], y, axis[:, 1:2]), z, axis[:, 2:])
+        for axis in (*frame(first[:, 0]), first[:, 0])
+    )
     sine = torch.hypot(north, east)
     distance_km = EARTH_RADIUS_KM * torch.atan2(sine, up)
     length = sine.clamp_min(1e-15)

@@ -35,13 +35,13 @@ def starts(problem: Problem) -> Tensor:
     The mirror is the great circle that the stations lie closest to, because distances say least about the side of it.
     """
     candidates = _rings(problem)
-    # Single precision after the difference: the best of a grid needs no more, and these are the largest arrays of all.
-    versine = (1 - candidates @ problem.station.transpose(1, 2)).clamp(0, 2).float()
-    distance, offset = 2 * torch.asin((versine / 2).sqrt()), (problem.offset_km / EARTH_RADIUS_KM).float()[:, None]
-    squared = (offset - distance).square()
+    # Single precision is enough for chords from differences, and these are the largest arrays of all.
+    chord = torch.cdist(candidates.float(), problem.station.float(), compute_mode="donot_use_mm_for_euclid_dist")
+    offset = (problem.offset_km / EARTH_RADIUS_KM).float()[:, None]
+    squared = chord.div_(2).clamp_(max=1).asin_().mul_(2).sub_(offset).square_()
     softened = (_softened(problem).offset_sigma_km / EARTH_RADIUS_KM).float().square()[:, None]
     # Bounded misfit of Geman and McClure; a station that is wrong counts one.
-    cost = torch.where(problem.used[:, None], squared / (squared + softened), 0.0).sum(2)
+    cost = squared.div_(squared + softened).masked_fill_(~problem.used[:, None], 0.0).sum(2)
     chosen = _separate(candidates, cost, 0.5 * _typical_offset_km(problem) / EARTH_RADIUS_KM)
     return torch.cat([chosen, _mirrored(problem, chosen[:, :1])], 1)
 

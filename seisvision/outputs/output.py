@@ -13,6 +13,9 @@ from torch import nn
 from seisvision import keys
 from seisvision.errors import ConfigurationError
 
+TINY = torch.finfo(torch.float32).tiny
+"""What is divided by where no sample counts: 0 / tiny is 0, where 0 / 0 would end the training."""
+
 
 class Output(nn.Module):
     """One thing that a network says about a sample: its head, its loss and its decoding.
@@ -88,6 +91,9 @@ class Output(nn.Module):
 
     def meet(self, rate_hz: float) -> None:
         """Learn the sampling rate of the waveforms, before anything is learnt from them."""
+
+    def count_from(self, latitude_deg: float, longitude_deg: float) -> None:
+        """Learn the place from which local coordinates count, before anything is learnt; of outputs about places."""
 
     def truth(self, batch: dict[str, Any]) -> torch.Tensor:
         """True values of a batch: (B,) of one column, (B, D) of several. Wherever (B,) stands below, (B, D) may be."""

@@ -93,7 +93,8 @@ class Frame:
 
 
 def ticks(low: float, high: float, n: int = 4) -> list[float]:
-    """About ``n`` round numbers from ``low`` to ``high``."""
+    """About ``n`` round numbers between ``low`` and ``high``, in either order."""
+    low, high = min(low, high), max(low, high)
     span = high - low
     if not math.isfinite(span) or span <= 0:
         return [low] if math.isfinite(low) else []
@@ -182,9 +183,12 @@ def scatter_chart(
 
 
 def histogram_chart(
-    title: str, edges: Sequence[float], shares: Sequence[float], most: float, style: str, label: str
+    title: str, edges: Sequence[float], shares: Sequence[float], most: float, style: str, label: str, ideal: bool = True
 ) -> str:
-    """Bars of a histogram, in shares of all samples; ``most`` makes the heights of several charts comparable."""
+    """Bars of a histogram, in shares of all samples; ``most`` makes the heights of several charts comparable.
+
+    ``ideal``: values are errors, and a line marks where there is none.
+    """
     frame = Frame((edges[0], edges[-1]), (0.0, most or 1.0), 300, 130, left=46, right=10)
     frame.axes(label, y_ticks=False)
     for (low, high), share in zip(pairwise(edges), shares, strict=True):
@@ -195,7 +199,7 @@ def histogram_chart(
                 f'<rect class="bar {style}" x="{x:.1f}" y="{y:.1f}" width="{max(0.5, frame.x(high) - x - 0.8):.1f}" '
                 f'height="{frame.height - frame.bottom - y:.1f}" data-tip="{tip}"/>'
             )
-    if edges[0] < 0 < edges[-1]:
+    if ideal and edges[0] < 0 < edges[-1]:
         x = frame.x(0)
         frame.parts.append(
             f'<line class="ideal" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{frame.height - frame.bottom}"/>'

@@ -17,8 +17,19 @@ PICKLES = (b"PK", *(bytes([0x80, protocol]) for protocol in range(1, 6)))
 """First bytes of archives, such as those of torch, and of bare pickles, which hold what they are asked to run."""
 
 
+SHIPPED = Path(__file__).resolve().parents[1] / "networks"
+"""Small networks that come with the package; docs/networks.md says what they are worth."""
+
+
+def shipped_networks() -> list[str]:
+    """Names of the networks that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.ckpt"))
+
+
 def find_checkpoint(path: str | Path) -> Path:
     """Return the checkpoint file that ``path`` names; a run folder means its best one.
+
+    Names such as ``pick-small``, where nothing else is called so, are of networks that come with the package.
 
     Raises:
         CheckpointError: there is none.
@@ -32,7 +43,12 @@ def find_checkpoint(path: str | Path) -> Path:
             raise CheckpointError(f"{path} holds no checkpoints/best.ckpt. Give a .ckpt file or a finished run folder.")
         return inside
     if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint {path}. Give ckpt=<run folder> or ckpt=<file>.ckpt.")
+        if str(path) in shipped_networks():
+            return SHIPPED / f"{path}.ckpt"
+        raise CheckpointError(
+            f"There is no checkpoint {path}. Give a run folder, a file (.ckpt), or a network of the package: "
+            f"{', '.join(shipped_networks())}."
+        )
     return path
 
 

@@ -21,13 +21,18 @@ MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 LATER: dict[str, Any] = {
     "experiment_kind": None,
     "uncertainty": None,
+    "fine_tune": {"parts": "whole", "others": "refuse", "frozen": None, "layer_decay": 1.0, "unfreeze_every": None},
+    "split.share": None,
+    "split.share_seed": None,
     "augment.back_azimuth_target": None,
+    "augment.truncate_s": None,
     "augment.reverberation": 0.0,
     "augment.reverberation_s": [0.05, 1.0],
     "augment.reverberation_db": [-6.0, 12.0],
     "dataset.derive": None,
     "dataset.superpose": None,
     "dataset.traces.noise": None,
+    "dataset.samples.network": None,
     "dataset.samples.window.redrawn": False,
     "dataset.traces.window.redrawn": False,
 }

@@ -38,6 +38,10 @@ class SystemSettings:
     num_threads: int | None = None
     memory_gb: float = 4.0
     progress: str = "auto"
+    fused_optimizer: bool | str = "auto"
+    """Whether the optimiser steps in one kernel; ``auto``: on GPUs, see :mod:`seisvision.runs.speed`."""
+    compile: bool | str = False
+    """Whether torch compiles the backbone, or the mode in which it does."""
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> SystemSettings:

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 from seisvision.errors import ConfigurationError
 from seisvision.records.configuration import model_name
 from seisvision.records.folder import RunFolder
+from seisvision.records.identity import LATER
 from seisvision.records.kinds import kind_of_config
 from seisvision.records.settings import EvaluateSettings
 
@@ -35,6 +36,8 @@ class Experiment(ABC):
     """Whether the loss of a few steps tells how good a learning rate is (``seisvision tune``)."""
     tells_uncertainty: ClassVar[bool] = False
     """Whether the group ``uncertainty`` means something."""
+    begins_with_weights: ClassVar[bool] = False
+    """Whether ``init_from`` and ``fine_tune`` mean something."""
 
     task: Any
     """The LightningModule, from :meth:`build` on. It names ``monitor`` and ``monitor_mode``, puts ``about`` into its
@@ -48,6 +51,12 @@ class Experiment(ABC):
             raise ConfigurationError(
                 f"uncertainty asks networks that learn from labels, and this is an experiment of kind {self.kind}. "
                 "Choose uncertainty=none."
+            )
+        is_tuned = config.get("fine_tune") not in (None, LATER["fine_tune"])
+        if (config.get("init_from") or is_tuned) and not self.begins_with_weights:
+            raise ConfigurationError(
+                "init_from and fine_tune are for networks of waveform sets, and this is an experiment of kind "
+                f"{self.kind}. Leave them out."
             )
 
     @abstractmethod

@@ -14,7 +14,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -23,6 +23,9 @@ from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, Sei
 from seisvision.files import disk_fault, full_disk
 from seisvision.plain_text import is_unread, leave_unread, say, shown
 from seisvision.records.trust.composing import guard_composition, refuse_rerun
+from seisvision.records.words.composing import CONF, choices_of, groups
+from seisvision.records.words.explaining import comments_of, explained
+from seisvision.records.words.own_sets import with_own_sets
 from seisvision.records.words.quoting import quoted_paths
 from seisvision.runs.hydra_errors import explain_hydra
 from seisvision.runs.ranks import current_place
@@ -167,7 +170,7 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         config_name: root configuration, for suggestions where a key is misspelt.
     """
     # Python's argument parser wants all overrides in one row; people also type them on both sides of -m.
-    sys.argv[1:] = sorted(quoted_paths(sys.argv[1:]), key=_is_override)
+    sys.argv[1:] = sorted(quoted_paths(with_own_sets(sys.argv[1:], CONF)), key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
@@ -175,9 +178,25 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         refuse_secret_words(sys.argv[1:])
         refuse_rerun(sys.argv[1:])
         guard_composition(Path(sys.argv[0]).resolve().parent / "conf")
+        if set(sys.argv[1:]) & {"-h", "--help"}:
+            tell_settings([word for word in sys.argv[1:] if not word.startswith("-")], config_name)
+            return
         command()
 
     return guarded(checked, config_name)
+
+
+def tell_settings(words: Sequence[str], config_name: str) -> None:
+    """Print the choices of every group, and what the words compose with the comments of its files."""
+    show(
+        "Give settings as KEY=VALUE and choices as GROUP=CHOICE; -m before values with commas makes a sweep.\n\nGroups:"
+    )
+    for group, choices in groups().items():
+        show(f"  {group}: {', '.join(choices)}")
+    show(f"\nWhat {' '.join([f'{config_name}.py', *words])} composes:\n")
+    composed, chosen = choices_of(words, config_name)
+    for line in explained(composed, comments_of(chosen, root=config_name)):
+        show(line)
 
 
 def guarded(action: Callable[[], object], config_name: str = "") -> int:
@@ -243,12 +262,13 @@ def _is_override(word: str) -> bool:
     return not word.startswith("-") and ("=" in word or word.startswith("~"))
 
 
-def tell_error(error: Exception, config_name: str = "") -> int:
+def tell_error(error: Exception, config_name: str = "", words: Sequence[str] | None = None) -> int:
     """Log an error for people and return the exit code it stands for.
 
     Args:
         error: any error.
         config_name: root configuration of a Hydra application, for suggestions where a key is misspelt.
+        words: that were given; default those of the command line.
     """
     if isinstance(error, SeisvisionError):
         log.error("Error: %s", shortened_message(str(error)))
@@ -259,8 +279,10 @@ def tell_error(error: Exception, config_name: str = "") -> int:
     if full is not None:
         log.error("Error: %s", full)
         return DiskFullError.exit_code
-    conf = Path(sys.argv[0]).resolve().parent / "conf"
-    message = explain_hydra(error, config_name, conf, sys.argv[1:])
+    beside = Path(sys.argv[0]).resolve().parent / "conf"
+    # Commands that take words of train.py lie elsewhere.
+    conf = beside if beside.is_dir() else CONF
+    message = explain_hydra(error, config_name, conf, sys.argv[1:] if words is None else words)
     if message is None and isinstance(error, OSError):
         message = _explain_folder(error)
     if message is None and isinstance(error, MemoryError):

@@ -24,6 +24,7 @@ from seisvision.runs.experiment import Experiment
 from seisvision.runs.launch import check_shared
 from seisvision.runs.pruning import StopHopeless
 from seisvision.runs.ranks import current_place, first_rank_first
+from seisvision.runs.speed import check_speed, compiled
 from seisvision.runs.terminal import quiet_libraries
 from seisvision.runs.trainers import build_trainer
 
@@ -94,6 +95,7 @@ def _fit(experiment: Experiment, loggers: list[Any], done: int) -> KeepCheckpoin
         **experiment.content(),
     }
     training, system = TrainerSettings.of(config["trainer"]), SystemSettings.of(config["system"])
+    check_speed(system)
     check_shared(training, experiment.kind, current_place().n_ranks)
     patience = training.early_stopping_patience
     keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, task.monitor_mode, patience)
@@ -108,7 +110,9 @@ def _fit(experiment: Experiment, loggers: list[Any], done: int) -> KeepCheckpoin
         # Resuming, torch deals out the states of the optimiser in this order, whatever that of the weights is.
         task.to(memory_format=torch.contiguous_format)
     resume_from = folder.last_checkpoint if done else None
-    trainer.fit(task, datamodule=experiment.batches(done), ckpt_path=resume_from, weights_only=True)
+    task.fused = system.fused_optimizer
+    with compiled(task, system.compile):
+        trainer.fit(task, datamodule=experiment.batches(done), ckpt_path=resume_from, weights_only=True)
     stopper.check()
     epoch_clock.check()
     return keeper

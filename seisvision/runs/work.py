@@ -41,7 +41,10 @@ from seisvision.runs.terminal import (
 
 log = logging.getLogger(__name__)
 
-JOBS = {"archive_share": ("seisvision.archives.shares", "do_share")}
+JOBS = {
+    "archive_share": ("seisvision.archives.shares", "do_share"),
+    "catalogue_share": ("seisvision.cataloguing.shares", "do_share"),
+}
 """What a folder may ask for instead of a training, by the word ``job`` in its configuration: module and function."""
 FOLDER = "the first process to name the run folder"
 """What the processes wait for that srun or torchrun started."""

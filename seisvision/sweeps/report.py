@@ -20,6 +20,7 @@ from seisvision.records.folder import FINISHED, RunFolder
 from seisvision.records.sweeps.folder import SweepFolder
 from seisvision.records.sweeps.states import PointState, is_number
 from seisvision.records.winner import CHOSEN, winner
+from seisvision.sweeps.ending import means_over_repeats
 from seisvision.yaml_files import FAST_LOADER, read_yaml
 
 SHARE_OF_TIME = 0.05
@@ -161,7 +162,9 @@ def status_table(states: Sequence[PointState]) -> str:
     if any(state.objective is not None for state in states):
         summary += f". {objective}: {CHOSEN} (the best epoch of each run), so it looks better than on others"
     errors = [f"point {state.number}: {state.error}" for state in states if state.error and state.state != FINISHED]
-    return "\n".join([render_table(head, rows, "text"), "", f"{len(states)} points: {summary}", *errors])
+    means = means_over_repeats(states)
+    table = render_table(head, rows, "text")
+    return "\n".join([table, "", *([means, ""] if means else []), f"{len(states)} points: {summary}", *errors])
 
 
 def status_list(states: Sequence[PointState]) -> list[dict[str, Any]]:

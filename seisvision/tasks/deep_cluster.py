@@ -16,6 +16,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from seisvision import keys
+from seisvision.base.devices import moved, sent
 from seisvision.base.share import Share
 from seisvision.base.units import all_id_columns, unit_named
 from seisvision.clustering.features import Preparation, effective_rank, fit_preparation
@@ -27,8 +28,9 @@ from seisvision.models.backbone import Backbone
 from seisvision.models.fronts import FRONTS
 from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
-from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
-from seisvision.tasks.kept_pictures import KeptPictures, draw
+from seisvision.tasks.at_once import step_at_once
+from seisvision.tasks.exact import counting, loss_factors, rows_in_order, share_batch_norm, share_of
+from seisvision.tasks.kept_pictures import KeptPictures, draw, pictures_in_order
 from seisvision.views.noise import in_more_noise
 from seisvision.views.view import View
 
@@ -149,6 +151,8 @@ class DeepClusterTask(pl.LightningModule):
         self._n_init, self._final_n_init = n_init, final_n_init
         self._head_lr, self._head_weight_decay = head_lr, head_weight_decay
         self.seed = seed
+        self.fused: bool | str = "auto"
+        """See :func:`~seisvision.tasks.at_once.step_at_once`."""
         self.about: dict[str, Any] = {}
         """What makes a checkpoint usable by itself: plain containers only."""
         self.labels: np.ndarray | None = None
@@ -176,6 +180,12 @@ class DeepClusterTask(pl.LightningModule):
         """Let the samples know how many processes share them."""
         if self._data is not None and stage == "fit":
             self._data.trainer = self.trainer
+
+    def transfer_batch_to_device(
+        self, batch: dict[str, Any], device: torch.device, dataloader_idx: int
+    ) -> dict[str, Any]:
+        """Move what is a tensor, see :func:`~seisvision.base.devices.moved`."""
+        return moved(batch, device)
 
     def configure_model(self) -> None:
         """Take batch norms over the global batch where several processes share it."""
@@ -247,13 +257,13 @@ class DeepClusterTask(pl.LightningModule):
         with self._evaluating(), self.trainer.precision_plugin.forward_context():
             if self._clean is not None:
                 for picture in self._clean.split(data.batch_size):
-                    mine.append(self._features_of(picture.float().to(self.device)).float())
+                    mine.append(self._features_of(sent(picture, self.device).float()).float())
             else:
                 for batch in data.loader("train"):
                     batch = self.trainer.strategy.batch_to_device(batch)
                     features = self.features(batch).float()
                     mine.append(features[batch[keys.COUNTS]] if keys.COUNTS in batch else features)
-        return self._in_order(torch.cat(mine), len(self._number_of)).cpu().numpy()
+        return rows_in_order(torch.cat(mine), len(self._number_of)).cpu().numpy()
 
     def _keep_pictures(self, data: EventDataModule) -> None:
         """Draw every sample as it is, and augmented as often as asked for."""
@@ -264,8 +274,7 @@ class DeepClusterTask(pl.LightningModule):
             drawn = []
             for drawing in range(self._n_drawings):
                 mine = draw(self.view, data.loader("train"), to_device, self.augment, drawing)
-                everywhere = self._in_order(mine.flatten(1).to(self.device), len(self._number_of)).cpu()
-                drawn.append(everywhere.unflatten(1, mine.shape[1:]))
+                drawn.append(pictures_in_order(mine, len(self._number_of), self.device))
         self._kept = KeptPictures(torch.stack(drawn), self.seed)
 
     @contextmanager
@@ -275,17 +284,6 @@ class DeepClusterTask(pl.LightningModule):
         with torch.no_grad():
             yield
         self.train(was_training)
-
-    def _in_order(self, mine: torch.Tensor, n_total: int) -> torch.Tensor:
-        """Rows (N, F) in the order of the data from the rows of all ranks: rank r of R has samples r, r + R, ..."""
-        n_ranks = self.trainer.world_size
-        if n_ranks == 1:
-            return mine
-        padded = mine.new_zeros(-(-n_total // n_ranks), mine.shape[1])
-        padded[: len(mine)] = mine
-        gathered = self.all_gather(padded)
-        assert isinstance(gathered, torch.Tensor)
-        return gathered.transpose(0, 1).reshape(-1, mine.shape[1])[:n_total]
 
     def _renew_head(self, epoch: int) -> None:
         """Forget what the numbers of the clusters meant: they mean something else now."""
@@ -316,9 +314,9 @@ class DeepClusterTask(pl.LightningModule):
         share = share_of(batch)
         ids = batch[unit_named(self.view.unit).id_column]
         numbers = [self._number_of[sample_id] for sample_id in ids]
-        target = torch.from_numpy(self.labels[numbers]).to(self.device)
+        target = sent(torch.from_numpy(self.labels[numbers]), self.device)
         if self._kept is not None:
-            picture = self._kept.pick(numbers, self.current_epoch, batch_index, share).to(self.device)
+            picture = sent(self._kept.pick(numbers, self.current_epoch, batch_index, share), self.device).float()
         else:
             if self.augment is not None:
                 batch = self.augment(batch, self.current_epoch, batch_index, share)
@@ -344,7 +342,7 @@ class DeepClusterTask(pl.LightningModule):
         n_samples = len(picture) if share is None else share.n_samples
         more_db = torch.rand(n_samples, generator=torch.Generator().manual_seed(seed)) * self._more_noise_db
         more_db = more_db if share is None else share.of(more_db)
-        return in_more_noise(picture, self.view.noise_range_db, more_db.to(picture.device))
+        return in_more_noise(picture, self.view.noise_range_db, sent(more_db, picture.device))
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Ids and features (B, F) of one batch."""
@@ -376,6 +374,8 @@ class DeepClusterTask(pl.LightningModule):
             self.head.parameters(), lr=self._head_lr, weight_decay=self._head_weight_decay
         )
         optimizer = self._make_optimizer(self.model.parameters())
+        for one in (optimizer, self._head_optimizer):
+            step_at_once(one, self.fused)
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer, total_steps=self._total_steps())

@@ -31,6 +31,7 @@ def share_of(batch: dict[str, Any]) -> Share | None:
     rank, n_ranks = rank_and_size()
     if n_ranks == 1:
         return None
+    # They are on the processor, where asking costs nothing.
     counts = bool(batch[keys.COUNTS].all()) if keys.COUNTS in batch else True
     # A process that has run out of samples repeats some, so that no other one waits for it in vain; they have no size.
     # Samples without waveforms are windows of a catalogue, in which nothing is padded.
@@ -88,6 +89,18 @@ def gather_rows(values: torch.Tensor) -> torch.Tensor:
     everywhere = [torch.empty_like(padded) for _ in range(n_ranks)]
     torch.distributed.all_gather(everywhere, padded)
     return torch.cat([rows[: int(size)] for rows, size in zip(everywhere, sizes, strict=True)])
+
+
+def rows_in_order(mine: torch.Tensor, n_total: int) -> torch.Tensor:
+    """Rows (N, F) in the order of the data from the rows of all processes: rank r of R has r, r + R, r + 2 R, ..."""
+    _, n_ranks = rank_and_size()
+    if n_ranks == 1:
+        return mine
+    padded = mine.new_zeros(-(-n_total // n_ranks), *mine.shape[1:])
+    padded[: len(mine)] = mine
+    everywhere = [torch.empty_like(padded) for _ in range(n_ranks)]
+    torch.distributed.all_gather(everywhere, padded)
+    return torch.stack(everywhere, 1).flatten(0, 1)[:n_total]
 
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seisvision import keys
+from seisvision.base.devices import moved
 from seisvision.errors import ConfigurationError
 from seisvision.seeding import DEFAULT_SEED, stream_seed
+from seisvision.tasks.at_once import step_at_once
 from seisvision.tasks.decay import decay_groups
 from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
 
@@ -80,6 +82,8 @@ class RateTask(pl.LightningModule):
         self.register_buffer("places", torch.tensor(list(places)), persistent=False)
         self.events_per_sample, self.shrinks, self.seed = max(events_per_sample, 1e-3), shrinks, seed
         self._make_optimizer, self._make_scheduler, self.decay = optimizer, scheduler, dict(decay or {})
+        self.fused: bool | str = "auto"
+        """See :func:`~seisvision.tasks.at_once.step_at_once`."""
         self.about: dict[str, Any] = {}
         """What makes a checkpoint usable by itself: plain containers only."""
 
@@ -100,6 +104,12 @@ class RateTask(pl.LightningModule):
         """Take batch norms over the global batch where several processes share it."""
         if self.trainer.world_size > 1:
             share_batch_norm(self)
+
+    def transfer_batch_to_device(
+        self, batch: dict[str, Any], device: torch.device, dataloader_idx: int
+    ) -> dict[str, Any]:
+        """Move what is a tensor, see :func:`~seisvision.base.devices.moved`."""
+        return moved(batch, device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what another program needs to use the weights."""
@@ -124,7 +134,7 @@ class RateTask(pl.LightningModule):
         counts = batch[keys.EVENT_COUNTS]
         per_sample = self._weighted(batch, raw, counts) if part == "train" else self._unweighted(batch, raw, counts)
         loss = per_sample.mean() / self.events_per_sample
-        (factor,) = loss_factors([torch.tensor(float(len(counts)), device=self.device)], share)
+        (factor,) = loss_factors([torch.tensor(float(len(counts)))], share)
         size = len(counts) if share is None else share.n_samples
         self.log(f"{part}/loss", loss * factor, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss * factor
@@ -132,7 +142,7 @@ class RateTask(pl.LightningModule):
     def _weighted(self, batch: dict[str, Any], raw: Tensor, counts: Tensor) -> Tensor:
         if self.loss_name == "poisson":
             return self._unweighted(batch, raw, counts)
-        weight = torch.tensor(self.positive_weight, device=raw.device)
+        weight = raw.new_full((), self.positive_weight)
         # Weighted samples have odds that are larger by the weight. It is added here and nowhere else, so that the
         # network learns what belongs to samples as they come.
         odds = _log_odds(batch[keys.LOG_RATES][:, self.anchor_place]) + raw + weight.log()
@@ -149,6 +159,7 @@ class RateTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""
         optimizer = self._make_optimizer(decay_groups(self, self.decay) if self.decay else self.parameters())
+        step_at_once(optimizer, self.fused)
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))

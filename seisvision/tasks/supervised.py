@@ -10,13 +10,16 @@ import torch
 from torch import nn
 
 from seisvision import keys
+from seisvision.base.devices import moved
 from seisvision.base.units import all_id_columns
+from seisvision.errors import ConfigurationError
 from seisvision.models.backbone import Backbone
 from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.at_once import step_at_once
 from seisvision.tasks.decay import decay_groups
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
+from seisvision.tasks.fine_tuning import FineTuning, free, rated_groups
 from seisvision.tasks.passes.pooling import Passes, pooled
 from seisvision.views.view import View
 
@@ -65,8 +68,12 @@ class SupervisedTask(pl.LightningModule):
         self.monitor, self.monitor_mode = monitor
         self.about: dict[str, Any] = {}
         """What makes a checkpoint usable by itself (configuration, classes, ...): plain containers only."""
+        self.fused: bool | str = "auto"
+        """See :func:`~seisvision.tasks.at_once.step_at_once`."""
         self.passes: Passes | None = None
         """How a sample is asked several times; None: once."""
+        self.fine_tuning = FineTuning()
+        """What of the network learns, how fast and from when on."""
         self._seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
         self._losses: dict[str, tuple[torch.Tensor | float, int]] = {}
         """Sum of the losses of the samples of a part in this epoch, and their number."""
@@ -90,9 +97,21 @@ class SupervisedTask(pl.LightningModule):
         return raw
 
     def configure_model(self) -> None:
-        """Take batch norms over the global batch where several processes share it."""
-        if self.trainer.world_size > 1:
-            share_batch_norm(self)
+        """Take batch norms over the global batch where several processes share it.
+
+        Raises:
+            ConfigurationError: parts are to be freed later, whose gradients the processes would not share.
+        """
+        if self.trainer.world_size == 1:
+            return
+        if self.fine_tuning.changes_training and "FSDP" in type(self.trainer.strategy).__name__:
+            raise ConfigurationError("fine_tune does not go with trainer=fsdp. Set trainer=ddp.")
+        if self.fine_tuning.unfreeze_every is not None:
+            raise ConfigurationError(
+                "fine_tune.unfreeze_every needs a single process: several agree at the beginning on what learns. Set "
+                "trainer.devices=1, or fine_tune.unfreeze_every=null."
+            )
+        share_batch_norm(self)
 
     def transfer_batch_to_device(
         self, batch: dict[str, Any], device: torch.device, dataloader_idx: int
@@ -105,8 +124,10 @@ class SupervisedTask(pl.LightningModule):
         checkpoint["seisvision"] = {**self.about, "epoch": self.current_epoch}
 
     def on_train_epoch_start(self) -> None:
-        """Seed dropout by epoch, so that a resumed run draws what an uninterrupted one would have drawn."""
+        """Seed dropout by epoch, so that a resumed run draws what an uninterrupted one would have; free what learns."""
         torch.manual_seed(stream_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
+        if self.fine_tuning.changes_training:
+            free(self, self.fine_tuning.learning(self, self.current_epoch))
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> torch.Tensor:
         """Loss of one training batch."""
@@ -186,8 +207,14 @@ class SupervisedTask(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Build the optimiser and, where there is one, the schedule that is stepped once a batch."""
-        optimizer = self._make_optimizer(decay_groups(self, self.decay) if self.decay else self.parameters())
-        step_at_once(optimizer)
+        parameters: Any = decay_groups(self, self.decay) if self.decay else self.parameters()
+        if self.fine_tuning.layer_decay != 1:
+            groups = parameters if self.decay else [{"params": list(parameters)}]
+            parameters = rated_groups(groups, self, self.fine_tuning.rates(self))
+        optimizer = self._make_optimizer(parameters)
+        for group in optimizer.param_groups:
+            group["lr"] *= group.get("rate", 1.0)
+        step_at_once(optimizer, self.fused)
         if self._make_scheduler is None:
             return optimizer
         scheduler = self._make_scheduler(optimizer, total_steps=int(self.trainer.estimated_stepping_batches))
@@ -197,14 +224,3 @@ class SupervisedTask(pl.LightningModule):
 def _truth(output: Output, batch: dict[str, Any], raw: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """True values (B,) or (B, D) of an output: from the set, or from the picture that the network saw."""
     return output.truth_seen(raw[output.name]) if output.sees_picture else output.truth(batch)
-
-
-def moved(batch: dict[str, Any], device: torch.device) -> dict[str, Any]:
-    """A batch with all its tensors on a device, those of pinned memory while the processor goes on."""
-    on_device: dict[str, Any] = {}
-    for key, value in batch.items():
-        if isinstance(value, torch.Tensor):
-            on_device[key] = value.to(device, non_blocking=device.type != "cpu")
-        else:
-            on_device[key] = moved(value, device) if isinstance(value, dict) else value
-    return on_device

@@ -85,12 +85,30 @@ def scale_factors(channels: Sequence[PixelTraces], norm: str) -> list[torch.Tens
     levels = torch.stack([channel.level for channel in channels])
     live = torch.stack([channel.live for channel in channels])
     if norm == "section":
-        levels = levels.nanquantile(SECTION_QUANTILE, dim=-1, keepdim=True)
+        levels = known_quantile(levels, SECTION_QUANTILE)
     elif norm == "channel-shared":
         levels = levels.nan_to_num(nan=0.0).amax(0, keepdim=True)
     elif norm == "none":
         levels = torch.ones_like(levels)
     return list(torch.where(live, levels.reciprocal(), 0.0))
+
+
+def known_quantile(values: torch.Tensor, quantile: float) -> torch.Tensor:
+    """The ``quantile`` (..., 1) of the values (..., S) that are not NaN; NaN where all are.
+
+    torch's own computes in double precision, which many accelerators do slowly or not at all.
+    """
+    if values.device.type == "cpu":
+        return values.nanquantile(quantile, dim=-1, keepdim=True)
+    return sorted_quantile(values, quantile)
+
+
+def sorted_quantile(values: torch.Tensor, quantile: float) -> torch.Tensor:
+    """The same in single precision, on any device."""
+    ordered = values.sort(-1).values  # NaN last
+    place = (~values.isnan()).sum(-1, keepdim=True).sub(1).clamp_min(0) * quantile
+    below = place.floor()
+    return ordered.gather(-1, below.long()).lerp(ordered.gather(-1, place.ceil().long()), place - below)
 
 
 def decibel_envelope(amplitude: torch.Tensor, range_db: tuple[float, float]) -> torch.Tensor:

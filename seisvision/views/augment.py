@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from seisvision import keys
+from seisvision.base.devices import device_generator, sent
 from seisvision.base.share import Share
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, stream_seed
+from seisvision.views.settings import optional_range
+from seisvision.views.waveforms.station_matrix import first_arrival_s
 
 MIN_STATIONS = 3
 """Stations that dropout always leaves, as far as the event has them: fewer show no moveout."""
@@ -41,8 +45,13 @@ class Augment(nn.Module):
         back_azimuth_target: column of a back azimuth (degrees, clockwise from north) that turns together with the
             horizontal components by any angle, one for each event, and with the back azimuths of the stations: as if
             all had happened in another direction. An event of which a component is missing stays. None: nothing turns.
-        seed: base seed. Draws depend on it and on epoch and step alone, and are made on the processor for the whole
-            global batch, so that neither a resumed run nor other or more devices see other numbers.
+        truncate_s: (low, high): every event is seen until a time drawn evenly between these, in seconds after its first
+            P (see :func:`~seisvision.views.waveforms.station_matrix.first_arrival_s`), for views of many stations; an
+            event without a first P is seen as a whole. Below 0 nothing but noise is seen. None: all is seen.
+        seed: base seed. Draws depend on it and on epoch and step alone, and are made for the whole global batch, so
+            that neither a resumed run nor more devices see other numbers. All but the noise are made on the processor;
+            noise is drawn where the waveforms are, since it is as large as they are: the same again on the same kind of
+            device, other numbers on another kind.
 
     Raises ConfigurationError for a negative amount or a probability outside [0, 1).
     """
@@ -59,6 +68,7 @@ class Augment(nn.Module):
         velocity_error: float = 0.0,
         rotation_target: str | None = None,
         back_azimuth_target: str | None = None,
+        truncate_s: Sequence[float] | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
         super().__init__()
@@ -82,7 +92,10 @@ class Augment(nn.Module):
         self.velocity_error, self.rotation_target = velocity_error, rotation_target
         self.back_azimuth_target = back_azimuth_target
         turned = (rotation_target, back_azimuth_target)
-        self.changes_nothing = not (any(amounts.values()) or polarity_flip or any(turned))
+        self.truncate_s = optional_range("truncate_s", truncate_s)
+        self._misplaces = any((epicentre_error_km, origin_error_s, velocity_error, *turned))
+        self._draws_for_batch = any((time_shift_s, amplitude_jitter_db, station_dropout, polarity_flip))
+        self.changes_nothing = not (self._misplaces or self._draws_for_batch or noise_fraction or self.truncate_s)
 
     @torch.no_grad()
     def forward(self, batch: dict[str, Any], epoch: int, step: int, share: Share | None = None) -> dict[str, Any]:
@@ -95,7 +108,7 @@ class Augment(nn.Module):
         """
         if self.changes_nothing:
             return batch
-        batch = dict(batch)
+        given, batch = batch[keys.WAVEFORM], dict(batch)
         share = share or Share(n_samples=len(batch[keys.WAVEFORM]), n_stations=batch[keys.WAVEFORM].shape[1])
         here, events, stations = batch[keys.WAVEFORM].shape[1], share.n_samples, share.n_stations
         # Every draw is made whether it is used or not: switching one change on leaves the others as they were.
@@ -104,28 +117,39 @@ class Augment(nn.Module):
         sign = torch.rand(events, generator=generator).sub_(0.5).sign_()
         gain = torch.rand(events, stations, generator=generator).mul_(2).sub_(1)
         luck = torch.rand(events, stations, generator=generator)
-        shift, sign, gain, luck = share.of(shift), share.of(sign), share.of(gain)[:, :here], share.of(luck)[:, :here]
+        if self._draws_for_batch:
+            # One copy to the device for all of them.
+            together = torch.cat([shift[:, None], sign[:, None], gain, luck], 1)
+            together = sent(share.of(together), batch[keys.WAVEFORM].device)
+            shift, sign, gain, luck = together.split([1, 1, stations, stations], 1)
+            shift, sign, gain, luck = shift[:, 0], sign[:, 0], gain[:, :here], luck[:, :here]
         if self.time_shift_s:
             self._shift(batch, shift)
         if self.amplitude_jitter_db or self.polarity_flip:
             factor = torch.pow(10.0, gain * (self.amplitude_jitter_db / 20))
             factor = factor * sign[:, None] if self.polarity_flip else factor
-            waveform = batch[keys.WAVEFORM]
-            batch[keys.WAVEFORM] = waveform * factor[..., None, None].to(waveform)
+            _scale(batch, factor[..., None, None].to(given), given)
         if self.noise_fraction:
-            self._add_noise(batch, generator, share)
+            self._add_noise(batch, generator, share, (epoch, step))
         if self.station_dropout:
-            self._drop(batch, luck)
+            self._drop(batch, luck, given)
         self._misplace(batch, epoch, step, share)
+        if self.truncate_s is not None:
+            generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/truncation", epoch, step, 0))
+            low_s, high_s = self.truncate_s
+            after_s = low_s + (high_s - low_s) * share.of(torch.rand(events, generator=generator))
+            batch[keys.SEEN_S] = first_arrival_s(batch) + sent(after_s, batch[keys.WAVEFORM].device)
         return batch
 
     def _misplace(self, batch: dict[str, Any], epoch: int, step: int, share: Share) -> None:
         """Put in the errors of the location and turn the event; draws of their own, so that the others stay."""
+        if not self._misplaces:
+            return
         generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/geometry", epoch, step, 0))
-        waveform = batch[keys.WAVEFORM]
-        errors = share.of(torch.randn(4, share.n_samples, 1, generator=generator), dim=1)
-        north, east, late, stretch = errors.to(waveform.device)
-        turn = share.of(torch.rand(share.n_samples, 1, generator=generator)).to(waveform.device)
+        errors = torch.randn(4, share.n_samples, 1, generator=generator)
+        turn = torch.rand(1, share.n_samples, 1, generator=generator)
+        drawn = sent(share.of(torch.cat([errors, turn]), dim=1), batch[keys.WAVEFORM].device)
+        north, east, late, stretch, turn = drawn
         if self.epicentre_error_km:
             offset_km, azimuth_deg, back_azimuth_deg = (batch[key] for key in _GEOMETRY)
             north_km, east_km = north * self.epicentre_error_km, east * self.epicentre_error_km
@@ -167,33 +191,62 @@ class Augment(nn.Module):
     def _shift(self, batch: dict[str, Any], shift: torch.Tensor) -> None:
         """Delay the events by ``shift`` (B,) times the largest shift, to the nearest sample."""
         waveform, rate_hz = batch[keys.WAVEFORM], float(batch[keys.SAMPLING_RATE_HZ])
-        samples = (shift * (self.time_shift_s * rate_hz)).round().long().to(waveform.device)
-        source = torch.arange(waveform.shape[-1], device=waveform.device) - samples[:, None]
-        inside = (source >= 0) & (source < waveform.shape[-1])
-        source = source.clamp_(0, waveform.shape[-1] - 1)[:, None, None].expand_as(waveform)
-        batch[keys.WAVEFORM] = waveform.gather(-1, source) * inside[:, None, None]
+        samples = (shift * (self.time_shift_s * rate_hz)).round().long()
+        if waveform.device.type == "cpu":
+            batch[keys.WAVEFORM] = _moved_stretches(waveform, samples.tolist())
+        else:
+            source = torch.arange(waveform.shape[-1], device=waveform.device) - samples[:, None]
+            inside = (source >= 0) & (source < waveform.shape[-1])
+            source = source.clamp_(0, waveform.shape[-1] - 1)[:, None, None].expand_as(waveform)
+            batch[keys.WAVEFORM] = waveform.gather(-1, source) * inside[:, None, None]
         seconds = (samples / rate_hz)[:, None]
         batch[keys.ONSET_S] = batch[keys.ONSET_S] + seconds
         if keys.ARRIVALS_S in batch:
             batch[keys.ARRIVALS_S] = _moved(batch[keys.ARRIVALS_S], seconds[..., None], waveform.shape[-1] / rate_hz)
         batch[keys.START_S] = batch[keys.START_S] - seconds
 
-    def _add_noise(self, batch: dict[str, Any], generator: torch.Generator, share: Share) -> None:
+    def _add_noise(
+        self, batch: dict[str, Any], generator: torch.Generator, share: Share, number: tuple[int, int]
+    ) -> None:
+        """Add white noise, drawn by ``generator`` on the processor, and by one of its own on another device."""
         waveform = batch[keys.WAVEFORM]
-        everywhere = torch.randn(share.n_samples, share.n_stations, *waveform.shape[2:], generator=generator)
+        if waveform.device.type != "cpu":
+            generator = device_generator(waveform.device, stream_seed(self.seed, "augment/noise", *number, 0))
+        shape = (share.n_samples, share.n_stations, *waveform.shape[2:])
+        everywhere = torch.randn(shape, generator=generator, device=waveform.device)
         noise = share.of(everywhere)[:, : waveform.shape[1]].to(waveform)
         strength = self.noise_fraction * waveform.square().mean(-1, keepdim=True).sqrt()
         batch[keys.WAVEFORM] = waveform + noise * strength
 
-    def _drop(self, batch: dict[str, Any], luck: torch.Tensor) -> None:
+    def _drop(self, batch: dict[str, Any], luck: torch.Tensor, given: torch.Tensor) -> None:
         """Leave out stations whose ``luck`` (B, S) is below the dropout, sparing the luckiest three."""
         mask = batch[keys.STATION_MASK]
-        luck = luck.to(mask.device).masked_fill(~mask, -1.0)
+        luck = luck.masked_fill(~mask, -1.0)
         rank = luck.argsort(dim=-1, descending=True).argsort(dim=-1)
         kept = mask & ((luck >= self.station_dropout) | (rank < MIN_STATIONS))
         batch[keys.STATION_MASK] = kept
         batch[keys.COMPONENT_MASK] = batch[keys.COMPONENT_MASK] & kept[..., None]
-        batch[keys.WAVEFORM] = batch[keys.WAVEFORM] * kept[..., None, None]
+        _scale(batch, kept[..., None, None], given)
+
+
+def _scale(batch: dict[str, Any], factor: torch.Tensor, given: torch.Tensor) -> None:
+    """Multiply the waveforms, in place where they are a copy of our own and not what was given."""
+    waveform = batch[keys.WAVEFORM]
+    batch[keys.WAVEFORM] = waveform * factor if waveform is given else waveform.mul_(factor)
+
+
+def _moved_stretches(waveform: torch.Tensor, later: list[int]) -> torch.Tensor:
+    """Waveforms (B, S, C, T) later by so many samples (B,), a stretch at a time; zeros come in.
+
+    On a processor: gathering would read an index of eight bytes for every sample of four.
+    """
+    moved, length = torch.empty_like(waveform), waveform.shape[-1]
+    for target, source, n_samples in zip(moved, waveform, later, strict=True):
+        first, last = max(0, min(length, n_samples)), max(0, min(length, length + n_samples))
+        target[..., :first].zero_()
+        target[..., last:].zero_()
+        target[..., first:last].copy_(source[..., first - n_samples : last - n_samples])
+    return moved
 
 
 def _moved(arrivals_s: torch.Tensor, seconds: torch.Tensor, length_s: float) -> torch.Tensor:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 
 from seisvision.views.amplitude import PixelTraces, centre_pixels, measure
-from seisvision.views.filters import BandFilter, check_band, remove_mean
+from seisvision.views.filters import band_filter, check_band, remove_mean
 from seisvision.views.rasterise import pixel_extremes
 from seisvision.views.sections.alignment import check_align, cut
 from seisvision.views.settings import one_of, optional_range
@@ -99,7 +99,8 @@ def measure_channels(
         ground = waveform[:, :, settings.components.index(component)].flatten(0, 1)
         firsts = [_first_sample(starts_s[number], sampling_rate_hz) for number in numbers]
         own = [channels[number] for number in numbers]
-        extremes, mean = _extremes(ground, sampling_rate_hz, own, firsts, settings)
+        wanted = torch.stack([masks[number] for number in numbers]).any(0).flatten()
+        extremes, mean = _extremes(ground, sampling_rate_hz, own, firsts, settings, wanted)
         extremes, mean = extremes.view(-1, 2, *waveform.shape[:2], settings.pixels), mean.view(waveform.shape[:2])
         for number, (lowest, highest) in zip(numbers, extremes, strict=True):
             centred = channels[number].band_hz is None and settings.demean
@@ -118,27 +119,39 @@ def _extremes(
     channels: list[Channel],
     firsts: list[torch.Tensor | None],
     settings: Measuring,
+    wanted: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return pixel extremes (channels, 2, traces, R) of one component (traces, T); and means, if it is filtered."""
-    bands = [channel.band_hz for channel in channels if channel.band_hz is not None]
+    """Return pixel extremes (channels, 2, traces, R) of one component (traces, T); and means, if it is filtered.
+
+    They may be zeros of traces that are not ``wanted`` (traces,): padding, and stations that are left out.
+    """
+    bands = tuple(channel.band_hz for channel in channels if channel.band_hz is not None)
     pixels = settings.pixels
     if bands:
         # What is cut out needs the samples in their places; for pixels of the whole window fewer will do.
         grid = pixels if all(first is None for first in firsts) else None
-        band_filter = BandFilter(ground.shape[-1], sampling_rate_hz, bands, grid, settings.taper_s, ground.device)
-    extremes = ground.new_empty(len(channels), 2, len(ground), pixels)
+        filters = band_filter(ground.shape[-1], sampling_rate_hz, bands, grid, settings.taper_s, ground.device)
+    extremes = ground.new_zeros(len(channels), 2, len(ground), pixels)
     mean = ground.new_zeros(len(ground))
-    block = CPU_BLOCK_TRACES if ground.device.type == "cpu" else max(len(ground), 1)
-    for start in range(0, len(ground), block):
-        part = slice(start, start + block)
-        series = [ground[part]] * len(channels)
+    for part in _parts(wanted):
+        some = ground[part]
+        series = [some] * len(channels)
         if bands:
-            centred, mean[part] = remove_mean(ground[part])
-            filtered = iter(band_filter(centred))
-            series = [ground[part] if channel.band_hz is None else next(filtered) for channel in channels]
+            centred, mean[part] = remove_mean(some)
+            filtered = iter(filters(centred))
+            series = [some if channel.band_hz is None else next(filtered) for channel in channels]
         for index, (values, first, channel) in enumerate(zip(series, firsts, channels, strict=True)):
             if first is not None and channel.time_range_s is not None:
                 early_s, late_s = channel.time_range_s
                 values = cut(values, first[part], max(1, round((late_s - early_s) * sampling_rate_hz)))
             extremes[index, 0, part], extremes[index, 1, part] = pixel_extremes(values, pixels)
     return extremes, mean
+
+
+def _parts(wanted: torch.Tensor) -> Sequence[slice | torch.Tensor]:
+    """What is measured at a time: some wanted traces on a processor; everything on a GPU, which is not waited for."""
+    if wanted.device.type != "cpu":
+        return [slice(None)]
+    if bool(wanted.all()):
+        return [slice(start, start + CPU_BLOCK_TRACES) for start in range(0, len(wanted), CPU_BLOCK_TRACES)]
+    return [part for part in wanted.nonzero()[:, 0].split(CPU_BLOCK_TRACES) if len(part)]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
+from seisvision.base.devices import kept
 from seisvision.errors import ConfigurationError
 
 TAPER_PERIODS = 1.5
@@ -57,8 +58,9 @@ def filter_bands(
     taper_s: float | None = None,
 ) -> list[torch.Tensor]:
     """Take the mean of ``waveform`` (..., T) away and filter it into every band; see :class:`BandFilter`."""
-    band_filter = BandFilter(waveform.shape[-1], sampling_rate_hz, bands_hz, grid, taper_s, waveform.device)
-    return band_filter(remove_mean(waveform)[0])
+    bands = tuple((float(low_hz), float(high_hz)) for low_hz, high_hz in bands_hz)
+    filters = band_filter(waveform.shape[-1], sampling_rate_hz, bands, grid, taper_s, waveform.device)
+    return filters(remove_mean(waveform)[0])
 
 
 def remove_mean(waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,9 +109,11 @@ class BandFilter:
         self.kept: list[int] = []
         self.gains: list[torch.Tensor] = []
         for band_hz in bands_hz:
-            kept = samples if grid is None else grid * _multiple(samples, grid, band_hz[1] * samples / sampling_rate_hz)
-            self.kept.append(kept)
-            self.gains.append(self._gain(band_hz, sampling_rate_hz, kept * self.length // samples, device))
+            fewer = samples
+            if grid is not None:
+                fewer = grid * _multiple(samples, grid, band_hz[1] * samples / sampling_rate_hz)
+            self.kept.append(fewer)
+            self.gains.append(self._gain(band_hz, sampling_rate_hz, fewer * self.length // samples, device))
 
     def _gain(
         self, band_hz: tuple[float, float], sampling_rate_hz: float, short_length: int, device: torch.device | None
@@ -126,10 +130,23 @@ class BandFilter:
         """Return ``waveform`` (..., T) in every band, each (..., T_band)."""
         spectrum = torch.fft.rfft(mirror_extended(waveform, self.taper, self.length))
         results = []
-        for kept, gain in zip(self.kept, self.gains, strict=True):
+        for samples, gain in zip(self.kept, self.gains, strict=True):
             filtered = spectrum[..., : len(gain)] * gain
-            results.append(torch.fft.irfft(filtered, kept * self.length // waveform.shape[-1])[..., :kept])
+            results.append(torch.fft.irfft(filtered, samples * self.length // waveform.shape[-1])[..., :samples])
         return results
+
+
+@kept
+def band_filter(
+    samples: int,
+    sampling_rate_hz: float,
+    bands_hz: tuple[tuple[float, float], ...],
+    grid: int | None,
+    taper_s: float | None,
+    device: torch.device,
+) -> BandFilter:
+    """Return the :class:`BandFilter` of these settings, whose gains are made, and brought to the device, once."""
+    return BandFilter(samples, sampling_rate_hz, bands_hz, grid, taper_s, device)
 
 
 def mirror_extended(waveform: torch.Tensor, taper: torch.Tensor, length: int) -> torch.Tensor:
@@ -148,6 +165,7 @@ def mirror_extended(waveform: torch.Tensor, taper: torch.Tensor, length: int) ->
     return extended
 
 
+@kept
 def mirror_taper(
     samples: int, sampling_rate_hz: float, taper_s: float | None, longest_period_s: float, device: torch.device | None
 ) -> torch.Tensor:

@@ -11,9 +11,9 @@ from seisvision.catalogues.catalogue import EventCatalogue
 from seisvision.catalogues.counting import Windows, count_events
 from seisvision.catalogues.gaps import Gaps
 from seisvision.catalogues.grid import Grid
-from seisvision.catalogues.projection import Projection
 from seisvision.catalogues.region import Region
 from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.projection import Projection
 from seisvision.errors import ConfigurationError, DataError
 
 

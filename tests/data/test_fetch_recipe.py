@@ -97,7 +97,7 @@ def test_the_recipes_that_come_along_are_sound(tmp_path):
     write_events(tmp_path / "greenland_events.csv", ["a"])
     write_events(tmp_path / "exotic_events.csv", ["b"])
     recipes = {path.stem: load_recipe(path, str(tmp_path)) for path in sorted(CONF.glob("*.yaml"))}
-    assert set(recipes) == {"greenland", "pnw_exotic"}
+    assert set(recipes) == {"greenland", "pnw_exotic", "socal_blasts"}
     for name, recipe in recipes.items():
         assert recipe.name == name and recipe.citation != "not stated" and recipe.window is not None
         assert recipe.requests.max_concurrent <= 3 and recipe.requests.min_interval_s >= 0.2

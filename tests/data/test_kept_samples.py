@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 import torch
 from small_sets import write_set
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.data import DataLoader
 
 from seisvision import keys
+from seisvision.base.devices import moved
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.traces import TraceSamples
 from seisvision.data.samples.window import Window
 from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.epoch_sampler import DealtSamples
 from seisvision.data.serving.memory import SamplesInMemory
 
 
@@ -59,3 +62,24 @@ def test_what_is_done_to_a_batch_leaves_the_memory_alone(tmp_path: Path) -> None
     before = batch[keys.WAVEFORM].clone()
     batch[keys.WAVEFORM].zero_()
     assert torch.equal(collate_events(kept.__getitems__([2, 3]))[keys.WAVEFORM], before)
+
+
+def test_samples_that_are_dealt_say_whether_they_count_and_batches_tell_it_on_the_processor(tmp_path: Path) -> None:
+    kept = SamplesInMemory(samples_of("events", tmp_path / "set"))
+    dealt = DealtSamples(kept).__getitems__([2, -1 - 4])
+    assert [bool(one[keys.COUNTS]) for one in dealt] == [True, False]
+    assert [one[keys.SOURCE_ID] for one in dealt] == [kept[number][keys.SOURCE_ID] for number in (2, 4)]
+    batch = collate_events(dealt)
+    assert batch[keys.COUNTS].tolist() == [True, False]
+    on_device = moved(batch, torch.device("meta"))
+    assert on_device[keys.WAVEFORM].device.type == "meta" and on_device[keys.COUNTS].device.type == "cpu"
+
+
+def test_samples_live_on_a_gpu_with_room_and_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = SamplesInMemory(samples_of("events", tmp_path / "set"))
+    assert not kept.live_on(torch.device("cpu"))
+    for free_bytes, lives in ((1000, False), (10**9, True)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free_bytes: (free, 10**10))
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            assert kept.live_on(torch.device("cuda", 0)) is lives
+            assert kept.joined([0, 1])[keys.WAVEFORM].device.type == ("cuda" if lives else "cpu")

@@ -1,8 +1,12 @@
 """Fixtures of the run tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from torch import get_num_threads, set_num_threads
 
 
@@ -23,3 +27,30 @@ def one_thread():
     set_num_threads(1)
     yield
     set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures_left_blank() -> Iterator[pytest.MonkeyPatch]:
+    """Figures are made, but their pixels are not: drawing takes two fifths of a tiny run.
+
+    Tests of what figures show are elsewhere (``tests/outputs``, ``tests/evaluation``), and runs in processes of their
+    own draw theirs. A module that wants whole figures asks for ``drawn_figures`` before it trains.
+    """
+    whole = FigureCanvasAgg.print_figure
+
+    def blank(canvas: FigureCanvasAgg, filename: Any, **options: Any) -> None:
+        del canvas
+        whole(FigureCanvasAgg(Figure(figsize=(1.0, 0.8))), filename, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FigureCanvasAgg, "print_figure", blank)
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def drawn_figures(figures_left_blank: pytest.MonkeyPatch) -> Iterator[None]:
+    """Figures of this module's runs are whole."""
+    blank = FigureCanvasAgg.print_figure
+    figures_left_blank.undo()
+    yield
+    figures_left_blank.setattr(FigureCanvasAgg, "print_figure", blank)

@@ -27,7 +27,8 @@ EARLIER_IDS = json.loads((Path(__file__).parent / "earlier" / "ids_0.1.0.json").
 CHOICES = [
     (path.parent.relative_to(CONF).as_posix(), path.stem)
     for path in sorted(CONF.rglob("*.yaml"))
-    if path.parent not in (CONF, CONF / "atlas") and path.parent.name not in ("import", "fetch", "local")
+    if path.parent not in (CONF, CONF / "atlas", CONF / "catalogue")
+    and path.parent.name not in ("import", "fetch", "local")
     # What begins so is a part of others.
     if not path.stem.startswith("_")
 ]
@@ -48,8 +49,18 @@ FILL = {
     ("task", "reconstruction"): ["view=waveform", "dataset=synthetic_local", "model=janbakhsh", "model.decoder=true"],
     ("task", "pick"): ["view=waveform", "dataset=synthetic_local", "model=unet1d"],
     ("view", "waveform"): ["model=resnet1d", "dataset=synthetic_local"],
+    **{
+        ("model", name): ["dataset=synthetic_network", "view=station_matrix", "task=place_volume", "augment=none"]
+        for name in ("fcn_locator", "early_warning")
+    },
+    ("model", "station_transformer"): ["view=station_matrix", "view.coordinates=true", "task=place", "augment=none"],
+    ("view", "station_matrix"): ["model=early_warning", "model.width=0.125", "task=place_volume", "augment=none"],
+    ("task", "place_volume"): ["view=station_matrix", "model=fcn_locator", "model.width=0.125", "augment=none"],
+    ("task", "early_warning"): ["dataset=synthetic_network", "view=station_matrix", "model=early_warning"],
     # Networks of waveforms need such a view.
     **{("model", name): ["view=waveform", "dataset=synthetic_local"] for name in WAVEFORM_MODELS},
+    ("model", "preseis"): ["dataset=synthetic_network", "view=station_triggers", "task=place", "augment=none"],
+    ("view", "station_triggers"): ["dataset=synthetic_network", "model=preseis", "task=place", "augment=none"],
     ("uncertainty", "evidential"): ["task=offset", "view=trace", "dataset=synthetic_traces"],
     # What forecasts are made of goes together.
     **{
@@ -141,7 +152,11 @@ def _forecasts(config: dict) -> None:
 
 def _batch(view: View) -> dict:
     """Two events of noise, sampled fast enough for the bands of the view."""
-    n_stations, n_samples, components = (1 if view.unit == "trace" else 5), 3600, view.components
+    n_stations, n_samples, components = (
+        (1 if view.unit == "trace" else getattr(view, "n_stations", 5)),
+        3600,
+        view.components,
+    )
     bands_hz = [channel.band_hz for channel in getattr(view, "channels", ()) if channel.band_hz]
     bands_hz.append(getattr(view, "frequency_range_hz", (0.0, 0.0)))
     bands_hz.append(getattr(view, "band_hz", None) or (0.0, 0.0))
@@ -157,6 +172,7 @@ def _batch(view: View) -> dict:
         keys.BACK_AZIMUTH_DEG: torch.linspace(180, 480, n_stations).repeat(2, 1) % 360,
         keys.ONSET_S: torch.full((2, n_stations), 50.0),
         keys.START_S: torch.zeros(2, n_stations),
+        keys.STATION_KM: torch.zeros(2, n_stations, 3),
         keys.SAMPLING_RATE_HZ: 2.0 if highest_hz < 1.0 else 40.0 if highest_hz <= 20.0 else 100.0,
         keys.SOURCE_ID: ["a", "b"],
         keys.TARGETS: {},
@@ -194,6 +210,7 @@ def test_run_identity_follows_the_science_and_not_the_machine() -> None:
 
     base = identity()
     machine = ["system.num_workers=7", "system.data_dir=elsewhere", "logger=all", "name=other", "run.fresh=true"]
+    machine += ["system.compile=true", "system.fused_optimizer=true"]
     assert identity(*machine) == base
     science = ["seed=1", "model=resnet34", "optimizer.lr=0.1", "trainer.max_epochs=3", "view.height=64", "split=paper"]
     others = [identity(change) for change in science] + [identity(fingerprint="other data")]

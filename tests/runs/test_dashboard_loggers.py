@@ -1,6 +1,7 @@
 """What reaches the dashboards: W&B read back by its own tool, TensorBoard by its reader, trackio from its file."""
 
 import json
+import logging
 import shutil
 import sqlite3
 import subprocess
@@ -20,6 +21,7 @@ from seisvision.records.tables import write_table
 from seisvision.runs.dashboards import send_results, summarise
 from seisvision.runs.loggers import TensorBoardLogger, TrackioLogger, WandbLogger
 from seisvision.runs.loggers.wandb_logger import STEP
+from seisvision.sweeps.ending import unsent_parts
 
 HOSTILE = "<script>alert(1)</script> | x"
 
@@ -59,7 +61,12 @@ def of_type(records: list[dict], kind: str) -> list[dict]:
     return [record[kind] for record in records if record["type"] == kind]
 
 
-def test_an_offline_run_holds_every_key_table_picture_and_model(folder: RunFolder) -> None:
+def test_an_offline_run_holds_every_key_table_picture_and_model(
+    folder: RunFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What set up the terminal in another test of this process keeps messages from those who listen above.
+    monkeypatch.setattr(logging.getLogger("seisvision"), "propagate", True)
+    caplog.set_level("INFO", "seisvision")
     logger = wandb_logger(folder, tags=["mine"], sweep="ablation", log_model="all")
     for step in (4, 9):
         logger.log_metrics({"val/loss": 1.0 / step, "epoch": step // 5}, step)
@@ -67,6 +74,8 @@ def test_an_offline_run_holds_every_key_table_picture_and_model(folder: RunFolde
     send_results([logger], folder, metrics)
     logger.close(succeeded=True)
     (file,) = folder.path.glob("wandb/offline-run-*/*.wandb")
+    assert f"this sends it: wandb sync {file.parent}" in caplog.text
+    assert unsent_parts(folder) == [file.parent]
     records = leet(file)
     run = of_type(records, "run")[0]
     assert (run["run_id"], run["run_group"], run["job_type"]) == ("fake-0123456789", "ablation", "train")

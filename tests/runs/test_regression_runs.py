@@ -23,6 +23,8 @@ from seisvision.records.folder import RunFolder, read_json
 from seisvision.records.telling import describe_result, sweep_table
 from seisvision.runs.ensure import ensure_run
 
+pytestmark = pytest.mark.usefixtures("drawn_figures")
+
 TRACES = [
     "dataset.source.lead_s=300",
     "dataset.source.length_s=2200",

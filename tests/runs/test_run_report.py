@@ -21,6 +21,8 @@ from seisvision.records.identity import run_identity, scientific_part
 from seisvision.records.thumbnails import read_thumbnails
 from seisvision.runs.ensure import ensure_run
 
+pytestmark = pytest.mark.usefixtures("drawn_figures")
+
 pytest.importorskip("captum", reason="explain=gradcam is an extra")
 
 

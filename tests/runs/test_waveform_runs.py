@@ -36,8 +36,9 @@ MODELS = [
     path.stem
     for path in sorted((ROOT / "conf" / "model").glob("*.yaml"))
     if find_public(yaml.safe_load(path.read_text())["_target_"]).axes == 1
-    # An extra, with normalisation and curves of its own: tests/models/test_seisbench_model.py.
-    and path.stem != "seisbench_model"
+    # An extra, with normalisation and curves of its own: tests/models/test_seisbench_model.py; and one that reads
+    # triggers: tests/models/test_station_networks.py.
+    and path.stem not in ("seisbench_model", "preseis")
 ]
 WAVEFORMS = [
     *(word for word in TINY if not word.startswith("view.")),

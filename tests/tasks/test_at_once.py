@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from seisvision.tasks import at_once
 from seisvision.tasks.at_once import step_at_once
@@ -52,3 +53,17 @@ def test_what_was_asked_for_stands_and_large_networks_are_left_alone(monkeypatch
     optimizer = torch.optim.AdamW(parameters)
     step_at_once(optimizer)
     assert optimizer.param_groups[0]["foreach"] is None
+
+
+def test_one_kernel_steps_where_it_is_asked_for_and_on_gpus() -> None:
+    on_processor = [nn.Parameter(torch.zeros(10))]
+    for asked, expected in ((True, (None, True)), ("auto", (True, None)), (False, (True, None))):
+        optimizer = torch.optim.AdamW(on_processor)
+        step_at_once(optimizer, asked)
+        assert (optimizer.param_groups[0]["foreach"], optimizer.param_groups[0]["fused"]) == expected
+    with FakeTensorMode():
+        optimizer = torch.optim.AdamW([nn.Parameter(torch.zeros(10, device="cuda"))])
+        step_at_once(optimizer)
+        assert optimizer.param_groups[0]["fused"] is True
+        step_at_once(refused := torch.optim.AdamW([nn.Parameter(torch.zeros(10, device="cuda"))]), False)
+        assert refused.param_groups[0]["fused"] is None

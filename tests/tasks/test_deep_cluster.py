@@ -23,6 +23,7 @@ from seisvision.data.serving.epoch_sampler import EpochSampler
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.models.backbone import Backbone
 from seisvision.runs.callbacks import KeepCheckpoints
+from seisvision.tasks import exact
 from seisvision.tasks.deep_cluster import DeepClusterTask
 from seisvision.views.view import View
 
@@ -287,12 +288,18 @@ def test_a_training_resumes_from_what_was_written_as_an_epoch_ended(epoch: int, 
     assert torch.equal(resumed.head.weight, straight.head.weight) or epoch == 3
 
 
-def test_features_of_all_ranks_come_back_in_the_order_of_the_data() -> None:
-    task, rows = _task(), torch.arange(7.0)[:, None].repeat(1, 2)
-    task._trainer = SimpleNamespace(world_size=3)  # type: ignore[assignment]
+def test_features_of_all_ranks_come_back_in_the_order_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = torch.arange(7.0)[:, None].repeat(1, 2)
     padded = [torch.nn.functional.pad(rows[rank::3], (0, 0, 0, 3 - len(rows[rank::3]))) for rank in range(3)]
-    task.all_gather = lambda values: torch.stack(padded)  # type: ignore[method-assign]
-    assert torch.equal(task._in_order(rows[0::3], 7), rows)
+
+    def all_gather(everywhere: list[torch.Tensor], mine: torch.Tensor) -> None:
+        assert torch.equal(mine, padded[1])
+        for place, values in zip(everywhere, padded, strict=True):
+            place.copy_(values)
+
+    monkeypatch.setattr(exact, "rank_and_size", lambda: (1, 3))
+    monkeypatch.setattr(torch.distributed, "all_gather", all_gather)
+    assert torch.equal(exact.rows_in_order(rows[1::3], 7), rows)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Ask a trained network about recordings, without labels and without configuration.
 
-NET is a run folder, a checkpoint or weights; DATA a waveform set, or files, folders or patterns of recordings. The
-network knows its window, classes and pictures, and recordings are processed as those that it learnt from, as far as it
-knows how. A network that picks writes its picks. PREDICTIONS.refused.csv lists what was not asked about, and why.
+NET is a run folder, a checkpoint, weights, or the name of a network of the package, such as pick-small; DATA a waveform
+set, or files, folders or patterns of recordings. The network knows its window, classes and pictures, and recordings are
+processed as those that it learnt from, as far as it knows how. A network that picks writes its picks.
+PREDICTIONS.refused.csv lists what was not asked about, and why.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ MARKS = ("source_id,", "network,")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision predict``."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("net", type=Path, metavar="NET", help="run folder, checkpoint, or published PhaseNet weights")
+    parser.add_argument(
+        "net",
+        type=Path,
+        metavar="NET",
+        help="run folder, checkpoint, pick-small or another network of the package, PhaseNet weights",
+    )
     parser.add_argument("data", metavar="DATA", help="waveform set, or a file, folder or pattern of recordings")
     parser.add_argument("--events", metavar="FILE", help="of recordings: QuakeML or a table; sac for SAC headers")
     parser.add_argument("--stations", metavar="FILE", help="of recordings: StationXML or a table")
@@ -47,12 +53,14 @@ def run(args: argparse.Namespace) -> int:
     """Ask, write both tables, and print how many answers there are and, last, the path of the table."""
     from seisvision.errors import ConfigurationError
     from seisvision.files import check_writable_file
+    from seisvision.records.checkpoint import find_checkpoint
     from seisvision.records.prediction_table import write_columns
 
     if args.out.suffix != ".csv":
         raise ConfigurationError(f"--out {args.out} is not allowed; give a name that ends with .csv.")
     refused = args.out.with_suffix(".refused.csv")
     check_writable_file(args.out, "--out")
+    find_checkpoint(args.net)  # a network that is not there is told before what opens it is imported
     from seisvision.api.networks import Picker, is_set, load
 
     network = load(args.net)

@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--format", metavar="NAME", help="format of the files, such as SEGY or SU, if not recognised")
     one.add_argument("--traces", metavar="FILE", help="CSV of station codes by trace number, for SEG-Y and SU")
     one.add_argument(
+        "--undated-s",
+        type=float,
+        metavar="S",
+        help="seconds after the origin at which SEG-Y traces without a date begin",
+    )
+    one.add_argument(
         "--channel-codes", metavar="NAME=CODE,...", help="codes of channels named otherwise, as in UD=HHZ,NS=HHN,EW=HHE"
     )
     one.add_argument(
@@ -121,7 +127,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
     flags = (
         "waveforms", "events", "stations", "picks", "associate", "pattern", "source_type", "unit", "response", "format",
-        "traces", "orientation", "channel_codes",
+        "traces", "undated_s", "orientation", "channel_codes",
     )  # fmt: skip
     given = {name: getattr(args, name) for name in flags if getattr(args, name) is not None}
     changes = args.changes + ([] if args.seed is None else [f"seed={args.seed}"])

@@ -1,4 +1,8 @@
-"""Make a waveform set of synthetic events: surface and body waves of known sources, with noise and data faults."""
+"""Make a waveform set of synthetic events: surface and body waves of known sources, with noise and data faults.
+
+With --continuous instead an archive of continuous recordings of a local network, with gaps, a clock that is wrong and
+families that repeat, and its true catalogue: what a catalogue made from recordings is scored against.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from seisvision.data.synthesis.parameters import GEOMETRIES, SOURCE_TYPES, SynthesisParameters
+from seisvision.data.synthesis_local.scene import ContinuousParameters
 from seisvision.earth.constants import EARTH_MODELS
+from seisvision.errors import ConfigurationError
 from seisvision.files import check_writable
 from seisvision.plain_text import results_console, say
 
@@ -51,7 +57,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where and how")
     where.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the set, instead of one under --data-dir")
     where.add_argument("--data-dir", type=Path, default=Path("data"), metavar="FOLDER", help="folder of all sets")
+    continuous = parser.add_argument_group("a continuous recording")
+    continuous.add_argument("--continuous", action="store_true", help="make an archive; needs --out and takes --seed")
+    scene = ContinuousParameters()
+    for name, kind, subject in CONTINUOUS:
+        value = getattr(scene, name)
+        option = f"--{name.replace('_', '-')}"
+        continuous.add_argument(option, type=kind, default=value, metavar="X", help=subject)
     where.add_argument("--processes", type=int, metavar="N", help="worker processes, by default one per core")
+
+
+CONTINUOUS = (
+    ("hours", float, "length of the recording"),
+    ("n_earthquakes", int, "events of the true catalogue"),
+    ("n_repeats", int, "weak copies of earthquakes of the families"),
+    ("n_families", int, "places where earthquakes repeat"),
+    ("network_size", int, "stations"),
+    ("repeat_snr", float, "S wave of a repeat over noise"),
+    ("radius_km", float, "of the network"),
+)
 
 
 def _add_range(group: argparse._ArgumentGroup, name: str, kind: type, default: tuple, subject: str) -> None:
@@ -62,6 +86,8 @@ def _add_range(group: argparse._ArgumentGroup, name: str, kind: type, default: t
 
 def run(args: argparse.Namespace) -> int:
     """Make the set unless it exists, print a summary and, last, its folder."""
+    if args.continuous:
+        return _make_continuous(args)
     names = [field.name for field in fields(SynthesisParameters)]
     parameters = SynthesisParameters.from_mapping({name: getattr(args, name) for name in names})
     if args.out is not None:
@@ -70,6 +96,18 @@ def run(args: argparse.Namespace) -> int:
     path = _make(parameters, args)
     _print_summary(path, time.perf_counter() - started)
     say(path)
+    return 0
+
+
+def _make_continuous(args: argparse.Namespace) -> int:
+    """Make an archive and print its folder."""
+    from seisvision.data.synthesis_local.continuous import synthesise_continuous
+
+    if args.out is None:
+        raise ConfigurationError("--continuous needs a folder: give --out.")
+    check_writable(args.out.absolute().parent, "--out")
+    chosen = {name: getattr(args, name) for name, _, _ in CONTINUOUS}
+    say(synthesise_continuous(ContinuousParameters(**chosen, seed=args.seed), args.out))
     return 0
 
 

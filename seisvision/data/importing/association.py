@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +192,10 @@ def _event_files(source: Source, event_id: str, event: dict[str, Any], headers: 
     files = tuple((header.path, header.name) for header in headers)
     # A gather holds the traces of many events, which the number of the record tells apart.
     record = records.pop() if len(records) == 1 else ""
-    return EventFiles(event_id, event, files, reading=source.reading, record=record)
+    reading = source.reading
+    if source.undated_s is not None and event.get("source_origin_time"):
+        reading = replace(reading, undated_ns=time_ns(event["source_origin_time"]) + round(source.undated_s * NS))
+    return EventFiles(event_id, event, files, reading=reading, record=record)
 
 
 def record_of(segment: Segment) -> str:

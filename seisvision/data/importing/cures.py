@@ -48,7 +48,7 @@ CURES: dict[str, str] = {
     "no_sac_header": "association.by: name, folder or time, with a catalogue",
     "no_samples": "nothing: log messages hold none",
     "no_sds_name": "association.by: time, which opens the files",
-    "no_start_time": "write the time of the recording into its header",
+    "no_start_time": "write the time of the recording into its header; undated_s for SEG-Y without any date",
     "no_time": "write times like 2014-08-24T00:01:08.920Z",
     "no_time_series": "keep spectra and uneven series out of waveforms",
     "not_existing": "another type of event in the catalogue, where it is one",

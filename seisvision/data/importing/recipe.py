@@ -71,6 +71,7 @@ class Source:
             cannot be recognised; none looks at each file.
         traces: CSV with the columns trace (a number or a range), network, station, location, channel, and
             latitude_deg, longitude_deg, elevation_m where the traces have no places: what SEG-Y and SU traces are.
+        undated_s: seconds after the origin of its event at which a SEG-Y trace without a date begins; none refuses it.
         licence: licence of the recordings, kept in the card.
         citation: what to cite, kept in the card.
     """
@@ -91,6 +92,7 @@ class Source:
     id_prefix: str = ""
     format: str | None = None
     traces: str | None = None
+    undated_s: float | None = None
     licence: str = "not stated"
     citation: str = "not stated"
 

@@ -16,11 +16,12 @@ from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.data.samples.event_index import EventIndex, build_event_index
 from seisvision.data.samples.location_error import move_epicentres
+from seisvision.data.samples.network import StationNetwork
 from seisvision.data.samples.onsets import known_onsets
 from seisvision.data.samples.predicted_offsets import PredictedOffsets
 from seisvision.data.samples.targets import ClassMap, target_arrays
 from seisvision.data.samples.window import Window, WindowReader, common_rate_hz
-from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.collate import PADDING, collate_events
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
@@ -53,6 +54,9 @@ class EventSamples(Dataset):
         epicentre_error_km: standard deviation, along north and along east, of errors of the epicentres from which
             distances and azimuths are computed anew; fixed per event and seed. Targets stay as they are.
         origin_error_s: standard deviation of errors of the origin times, from which windows and ``START_S`` count.
+        network: stations of the region. Samples then tell where stations stand (``STATION_KM``) and, where it is
+            fixed, have a slot for each of its stations, those of absent ones being masked; of traces of one station the
+            one with the most components is served, and stations that it does not know are left out.
         offsets: predicted distances, which take the place of those that coordinates give. Then nothing of a sample but
             its targets depends on where and when the source was, though the table may know.
         seed: base seed of jitter, draws and errors.
@@ -80,10 +84,16 @@ class EventSamples(Dataset):
         onset: Mapping[str, Any] | None = None,
         epicentre_error_km: float = 0.0,
         origin_error_s: float = 0.0,
+        network: StationNetwork | None = None,
         offsets: PredictedOffsets | None = None,
         seed: int = DEFAULT_SEED,
     ) -> None:
         _check_settings(window, max_stations, station_choice, epicentre_error_km, origin_error_s)
+        if network is not None and network.fixed and max_stations is not None:
+            raise ConfigurationError(
+                f"max_stations={max_stations} leaves stations out of a network in which each has its place; set "
+                "max_stations=null, or network.fixed=false"
+            )
         if offsets is not None:
             _check_unlabelled(window, epicentre_error_km, origin_error_s)
         self.waveform_set = waveform_set
@@ -100,6 +110,8 @@ class EventSamples(Dataset):
         self.index = index
         rate_hz = common_rate_hz(index.sampling_rate_hz) if sampling_rate_hz is None else sampling_rate_hz
         self._reader = WindowReader(waveform_set, components, rate_hz, window.length_s)
+        self.network = network
+        self._slots = None if network is None else _Slots(network, waveform_set, index)
         self._start_s = _window_starts_s(self.index, window, seed)
         self._max_stations, self._station_choice = max_stations, station_choice
         self._kept = [self.choose(i) for i in range(len(source_ids))]
@@ -132,8 +144,9 @@ class EventSamples(Dataset):
         return self._reader.n_samples
 
     def rows(self, number: int) -> np.ndarray:
-        """Return the metadata rows (S,) that sample ``number`` is read from."""
-        return self.index.rows[self._kept[number]]
+        """Return the metadata rows (S,) that sample ``number`` is read from; with slots, -1 for absent stations."""
+        kept = self._kept[number]
+        return np.where(kept >= 0, self.index.rows[kept], -1)
 
     def __len__(self) -> int:
         """Return the number of events N."""
@@ -154,9 +167,12 @@ class EventSamples(Dataset):
     def choose(self, event: int, epoch: int | None = None) -> np.ndarray:
         """Return the numbers of the traces kept of an event, in file order; ``epoch`` draws others where any are drawn.
 
-        The draw follows from seed, event and epoch alone.
+        With slots there is one for each, -1 where the station is absent. The draw follows from seed, event and epoch
+        alone.
         """
         traces = self.index.traces(event)
+        if self._slots is not None and self._slots.network.fixed:
+            return self._slots.traces(traces)
         n, wanted = traces.stop - traces.start, self._max_stations
         if wanted is None or n <= wanted:
             return np.arange(traces.start, traces.stop)
@@ -176,6 +192,19 @@ class EventSamples(Dataset):
 
     def read(self, number: int, kept: np.ndarray) -> dict[str, Any]:
         """Return sample ``number`` with the traces that :meth:`choose` gave."""
+        sample = self._read_traces(number, kept[kept >= 0])
+        if self._slots is None:
+            return sample
+        if not self._slots.network.fixed:
+            return sample | {keys.STATION_KM: float_tensor(self._slots.trace_km[kept])}
+        there = torch.from_numpy(np.flatnonzero(kept >= 0))
+        for key, fill in PADDING.items():
+            if key in sample:
+                values = sample[key]
+                sample[key] = values.new_full((len(kept), *values.shape[1:]), fill).index_copy_(0, there, values)
+        return sample | {keys.STATION_KM: torch.from_numpy(self._slots.network.place_km)}
+
+    def _read_traces(self, number: int, kept: np.ndarray) -> dict[str, Any]:
         index, start_s = self.index, self._start_s[number]
         lead_s = start_s - index.start_s[kept]
         waveform, component_mask = self._reader.read(index.rows[kept], index.sampling_rate_hz[kept], lead_s)
@@ -194,6 +223,33 @@ class EventSamples(Dataset):
             keys.SOURCE_ID: index.source_ids[number],
             keys.TARGETS: {column: torch.as_tensor(values[number]) for column, values in self.targets.items()},
         }
+
+
+class _Slots:
+    """Which slot each trace of an index has, and where its station stands.
+
+    Args:
+        network: the stations.
+        waveform_set: the set.
+        index: the events and their traces.
+    """
+
+    def __init__(self, network: StationNetwork, waveform_set: WaveformSet, index: EventIndex) -> None:
+        table = waveform_set.metadata.iloc[index.rows]
+        self.network = network
+        self.slot = network.slots_of(table)
+        self.trace_km = network.places_of(table)
+        self._n_components = np.array([len(str(order)) for order in table["trace_component_order"]])
+
+    def traces(self, traces: slice) -> np.ndarray:
+        """Number of the trace (S,) in every slot, -1 for none."""
+        found = np.full(len(self.network), -1)
+        numbers = np.arange(traces.start, traces.stop)
+        # The last one written stays: that with the most components, of equals the first in the file.
+        numbers = numbers[np.lexsort((-numbers, self._n_components[traces]))]
+        known = numbers[self.slot[numbers] >= 0]
+        found[self.slot[known]] = known
+        return found
 
 
 def _check_settings(

@@ -80,7 +80,8 @@ def unusable_samples(
         ids: what to judge: ids of events, or rows of the metadata table as text; ``None`` for the whole set.
         samples: keywords of :class:`EventSamples` or :class:`TraceSamples`.
         unit: ``"event"`` or ``"trace"``.
-        select: event column to the values that are kept, compared as text.
+        select: column to the values that are kept, compared as text: one of events, or, where samples are single
+            traces, one of stations or traces.
         min_stations: fewest traces of an event; not asked of single traces.
         cache_dir: where detected onsets are kept.
 
@@ -230,8 +231,15 @@ def _unusable_events(
     offsets = samples.get("offsets")
     if offsets is not None:
         index = offsets.put_into(index)
-    few = _counts(index, np.ones(len(index.rows)) if offsets is None else np.isfinite(index.offset_km)) < min_stations
-    wanted = f"{min_stations} stations" + ("" if offsets is None else " with a predicted offset")
+    counted, network = np.ones(len(index.rows), dtype=bool), samples.get("network")
+    if offsets is not None:
+        counted = np.isfinite(index.offset_km)
+    elif network is not None and network.fixed:
+        counted = network.slots_of(waveform_set.metadata.iloc[index.rows]) >= 0
+    few = _counts(index, counted) < (min_stations if network is None else max(1, min_stations))
+    wanted = f"{min_stations} stations" + (
+        " with a predicted offset" if offsets is not None else " of the network" if network is not None else ""
+    )
     unknown = np.isnan(reference_s(index, samples["window"]))
     unselected = _unselected(waveform_set, ids, select)
     raw = waveform_set.event_table()
@@ -260,7 +268,13 @@ def _unusable_traces(
     targets = samples.get("targets") or {}
     unlabelled = _unlabelled(index_targets(waveform_set, index, targets), len(ids))
     raw = {column: trace_column(waveform_set, index.rows, index.paths, column).to_numpy() for column in targets}
-    unselected = _unselected(waveform_set, index.source_ids, select)
+    of_traces = {column: values for column, values in select.items() if _is_of_traces(waveform_set, column)}
+    of_events = {column: values for column, values in select.items() if column not in of_traces}
+    unselected = _unselected(waveform_set, index.source_ids, of_events)
+    for column, values in of_traces.items():
+        kept = {str(value) for value in values}
+        for i, value in enumerate(waveform_set.metadata[column].astype(str).to_numpy()[index.rows]):
+            unselected[i] = unselected[i] or ("" if value in kept else f"not selected: {column}={value}")
     problems = _window_problems(waveform_set, index, samples)
     reasons: dict[str, str] = {}
     for i, trace_id in enumerate(ids):
@@ -272,6 +286,11 @@ def _unusable_traces(
         elif problems[i]:
             reasons[trace_id] = problems[i]
     return reasons
+
+
+def _is_of_traces(waveform_set: WaveformSet, column: str) -> bool:
+    """Whether a column tells recordings of one event apart, such as that of their station."""
+    return column in waveform_set.metadata and column.startswith(("station_", "trace_"))
 
 
 def _window_problems(waveform_set: WaveformSet, index: TraceIndex, samples: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ PADDING = {
     keys.ONSET_S: torch.nan,
     keys.ARRIVALS_S: torch.nan,
     keys.START_S: torch.nan,
+    keys.STATION_KM: torch.nan,
 }
 """What stands for the stations that an event does not have."""
 SCALARS = (keys.SOURCE_DEPTH_KM, keys.EVENT_PEAK)

@@ -20,6 +20,7 @@ from seisvision.base.sample_ids import row_numbers
 from seisvision.base.units import EVENT, unit_named
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.left_out import summary
+from seisvision.data.samples.network import StationNetwork
 from seisvision.data.samples.noise.choice import find_noise, with_noise
 from seisvision.data.samples.still.telling import tell_still
 from seisvision.data.samples.targets import ClassMap
@@ -148,6 +149,8 @@ class EventDataModule(pl.LightningDataModule):
         self.worker_start = worker_start or ("fork" if sys.platform == "linux" else None)
         self.cache_dir = cache_dir
         self._arguments = with_cache({"seed": seed, "onset": onset, **samples}, cache_dir)
+        self.network: StationNetwork | None = self._arguments.get("network")
+        """The stations from whose middle local coordinates count; None where samples know none."""
         self._check_settings()
         check_components(self.waveform_set, self._arguments.get("components", "Z"))
         self.excluded: list[Exclusion] = []
@@ -332,6 +335,9 @@ class EventDataModule(pl.LightningDataModule):
         batches: dict[str, Any] = {"batch_size": local_batch_size(self.batch_size, n_ranks), "sampler": sampler}
         if sampler.is_joined:
             batches = {"batch_sampler": TrainingBatches(sampler)}
+        # Batches are then made on the GPU: the processor sends it the numbers of the samples and nothing else.
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        is_on_device = isinstance(samples, SamplesInMemory) and samples.live_on(device)
         return DataLoader(
             DealtSamples(samples) if n_ranks > 1 else samples,
             **batches,
@@ -340,7 +346,7 @@ class EventDataModule(pl.LightningDataModule):
             persistent_workers=num_workers > 0,
             multiprocessing_context=self.worker_start if num_workers > 0 else None,
             worker_init_fn=functools.partial(end_with_parent, os.getpid()),
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=torch.cuda.is_available() and not is_on_device,
             # A generator of its own: iterating must not advance torch's global random state.
             generator=torch.Generator().manual_seed(stream_seed(self.seed, "loader")),
         )

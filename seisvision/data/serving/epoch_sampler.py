@@ -15,7 +15,7 @@ from seisvision.base.sample_ids import SampleIds
 from seisvision.base.share import local_batch_size
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.serving.collate import PADDING
-from seisvision.data.serving.memory import SamplesInMemory
+from seisvision.data.serving.memory import KeptSamples, SamplesInMemory
 from seisvision.errors import ConfigurationError
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -152,13 +152,17 @@ class DealtSamples(Numbered):
         """Return one sample."""
         return self.__getitems__([number])[0]
 
-    def __getitems__(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    def __getitems__(self, numbers: Sequence[int]) -> Sequence[dict[str, Any]]:
         """Return several samples, read at once where that is possible."""
         wanted = [max(number, -1 - number) for number in numbers]
         read_many = getattr(self.samples, "__getitems__", None)
         samples = read_many(wanted) if read_many else [self.samples[number] for number in wanted]
+        counts = [number >= 0 for number in numbers]
+        if isinstance(samples, KeptSamples):
+            return samples.counted(counts)
         return [
-            {**sample, keys.COUNTS: torch.tensor(number >= 0)} for sample, number in zip(samples, numbers, strict=True)
+            {**sample, keys.COUNTS: torch.tensor(is_counted)}
+            for sample, is_counted in zip(samples, counts, strict=True)
         ]
 
 

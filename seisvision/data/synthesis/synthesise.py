@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
-import signal
-import sys
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,19 +18,16 @@ from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.synthesis.card import card
 from seisvision.data.synthesis.generator import EventGenerator, SyntheticEvent
 from seisvision.data.synthesis.geometry import NETWORK_CODE
+from seisvision.data.synthesis.in_processes import count_workers, events_in_order, with_progress
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.data.synthesis.tables import earth_tables
 from seisvision.earth.constants import KM_PER_DEG
-from seisvision.errors import ConfigurationError, DataError
-from seisvision.processes import begin_worker, packed
 
 log = logging.getLogger(__name__)
 
 COMPRESSION: Final = "gzip"
 """Brings samples rounded to digital steps down to 1.1 bytes; lzf reads a fifth faster but takes 1.5 bytes."""
-_EVENTS_AHEAD = 8
 _RAYLEIGH_KM_S = 3.5
-_THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def synthesise(
@@ -58,24 +48,17 @@ def synthesise(
         ConfigurationError: ``processes`` is below 1.
         DataError: The set exists already, or a worker process died.
     """
-    if processes is not None and processes < 1:
-        raise ConfigurationError(f"processes={processes} is not allowed: give 1 or more, or nothing for one per core.")
-    # More processes than events would only cost their start.
-    n_workers = min(processes or available_cores(), parameters.n_events)
+    n_workers = count_workers(processes, parameters.n_events)
     _warn_of_short_records(parameters)
     with WaveformSetWriter(path, card=card(parameters), compression=COMPRESSION) as writer:
         # Made before the workers start, so that they all read them.
         earth_tables(parameters.earth_model, Path(cache_dir))
-        with closing(_events(parameters, Path(cache_dir), n_workers)) as events:
-            for event in _with_progress(events, parameters.n_events):
+        make = partial(EventGenerator, parameters, Path(cache_dir))
+        with closing(events_in_order(make, parameters.n_events, n_workers)) as events:
+            for event in with_progress(events, parameters.n_events, log):
                 with postponed_interrupt():
                     writer.add_event(trace_metadata(event, parameters), event.waveforms)
     return Path(path)
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which a batch system can make fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def trace_metadata(event: SyntheticEvent, parameters: SynthesisParameters) -> list[dict[str, Any]]:
@@ -160,76 +143,3 @@ def _warn_of_short_records(parameters: SynthesisParameters) -> None:
             parameters.lead_s,
             needed_s,
         )
-
-
-def _events(parameters: SynthesisParameters, cache_dir: Path, n_workers: int) -> Generator[SyntheticEvent, None, None]:
-    """All events in order."""
-    if n_workers == 1:
-        yield from map(EventGenerator(parameters, cache_dir).event, range(parameters.n_events))
-        return
-    # Spawned, not forked: the caller may hold threads or a GPU, which do not survive a fork.
-    with _single_threaded():
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(n_workers, context, begin_worker, packed(_begin, parameters, cache_dir))
-        try:
-            yield from _in_order(pool, parameters.n_events, n_workers * _EVENTS_AHEAD)
-        except BrokenProcessPool:
-            raise DataError(
-                "A process that made synthetic events died, perhaps for lack of memory or because the calling script "
-                "has no 'if __name__ == \"__main__\":' guard. Try again with processes=1."
-            ) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_order(pool: ProcessPoolExecutor, n_events: int, n_ahead: int) -> Iterator[SyntheticEvent]:
-    """Results in the order of the events; few are under way at a time, so that memory stays small."""
-    waiting: deque[Future[SyntheticEvent]] = deque()
-    indices = iter(range(n_events))
-    waiting.extend(pool.submit(_make_event, index) for index in islice(indices, n_ahead))
-    while waiting:
-        yield waiting.popleft().result()
-        waiting.extend(pool.submit(_make_event, index) for index in islice(indices, 1))
-
-
-_generator: EventGenerator
-
-
-def _begin(parameters: SynthesisParameters, cache_dir: Path) -> None:
-    global _generator
-    # The parent alone answers Ctrl-C and then ends the pool.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _generator = EventGenerator(parameters, cache_dir)
-
-
-def _make_event(index: int) -> SyntheticEvent:
-    return _generator.event(index)
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Let processes started meanwhile use one thread each."""
-    before = {name: os.environ.get(name) for name in _THREAD_SETTINGS}
-    os.environ.update(dict.fromkeys(_THREAD_SETTINGS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _with_progress(events: Iterable[SyntheticEvent], total: int) -> Iterator[SyntheticEvent]:
-    """Show a bar in a terminal, else a log line every tenth."""
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import track
-
-        yield from track(events, "Synthesising events", total, console=Console(stderr=True), transient=True)
-        return
-    for done, event in enumerate(events, start=1):
-        yield event
-        if done * 10 // total > (done - 1) * 10 // total:
-            log.info("Synthesised %d of %d events", done, total)

@@ -22,7 +22,7 @@ from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.tables import peterson_models
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.rays import Crust, Rays
-from seisvision.data.synthesis_local.swarms import swarm_geometry
+from seisvision.data.synthesis_local.swarms import network_geometry, swarm_geometry
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.source_time import brune_rate, corner_frequency
@@ -89,6 +89,7 @@ class LocalEvent:
         waveforms: (S, 3, T) float32 ground velocity on Z, N, E in m/s.
         p_time_s, s_time_s: (S,) first arrivals after the origin time.
         repeat_s: By how much another event of the same place came later; NaN where none did.
+        is_noise: Whether the record holds noise alone; source and times are then those of an event that was not.
     """
 
     source_id: str
@@ -100,6 +101,7 @@ class LocalEvent:
     p_time_s: np.ndarray
     s_time_s: np.ndarray
     repeat_s: float = np.nan
+    is_noise: bool = False
 
 
 class RecordGrid(SpectralGrid):
@@ -128,7 +130,8 @@ class LocalEventGenerator:
         repeat_s, size = self._repeat(index, lead_s)
         if np.isfinite(repeat_s):
             motion = motion * (1 + size * np.exp(-1j * self.grid.omega * repeat_s)).astype(np.complex64)
-        ground = self.grid.to_time(rotate_to_zne(motion, geometry))
+        is_noise = bool(self._stream("kind", index).random() < parameters.noise_share)
+        ground = self.grid.to_time(rotate_to_zne(motion * (not is_noise), geometry))
         ground += self.grid.to_time(self.noise.spectra(self._stream("noise", index), len(geometry.offset_km)))
         if parameters.band_hz is not None:
             ground = band_pass(ground, parameters.sampling_rate_hz, parameters.band_hz).astype(np.float32)
@@ -138,12 +141,15 @@ class LocalEventGenerator:
         origin_time = _FIRST_ORIGIN + _ORIGIN_SPAN * rng.random()
         origin_time = origin_time.replace(microsecond=origin_time.microsecond // 1000 * 1000)
         waveforms = digitise(np.ascontiguousarray(record))
-        return LocalEvent(f"local-{index:06d}", origin_time, lead_s, source, geometry, waveforms, *arrivals, repeat_s)
+        name, times_s = f"local-{index:06d}", (*arrivals, repeat_s)
+        return LocalEvent(name, origin_time, lead_s, source, geometry, waveforms, *times_s, is_noise)
 
     def geometry(self, index: int) -> EventGeometry:
         """Epicentre anywhere, stations at drawn distances and azimuths with a gap; or one of the swarms."""
         if self.parameters.swarms:
             return swarm_geometry(self.parameters, index)
+        if self.parameters.network_km:
+            return network_geometry(self.parameters, index)
         rng, parameters = self._stream("geometry", index), self.parameters
         latitude = round(float(np.degrees(np.arcsin(rng.uniform(-0.95, 0.95)))), COORDINATE_DECIMALS)
         longitude = round(float(rng.uniform(-180, 180)), COORDINATE_DECIMALS)

@@ -54,6 +54,10 @@ class LocalSynthesisParameters(GeneratorParameters):
         repeat: Probability that the record holds another event of the same place later on.
         swarms: Number of places of 1.5 km that all events come from, around stations that stay and within the largest
             offset; 0: every event lies anywhere, with stations of its own.
+        network_km: Radius within which stations stay where they are, those of an event being some of them, drawn anew;
+            epicentres lie evenly within that radius, too. 0: every event has stations of its own.
+        noise_share: Share of events that are records of noise, of ``source_type`` noise and without a source. With a
+            network only.
         band_hz: Corners of the band-pass of zero phase that imported recordings get; ``None`` for none.
 
     Raises:
@@ -84,6 +88,8 @@ class LocalSynthesisParameters(GeneratorParameters):
     surface_waves: float = 1.0
     repeat: float = 0.1
     swarms: int = 0
+    network_km: float = 0.0
+    noise_share: float = 0.0
     band_hz: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -107,6 +113,11 @@ class LocalSynthesisParameters(GeneratorParameters):
                 f"Synthesis parameters layer_top_km={list(self.layer_top_km)} and vp_km_s={list(self.vp_km_s)} "
                 "do not fit: give as many tops as velocities, the first top 0."
             )
+        if (self.swarms and self.network_km) or (self.noise_share and not self.network_km):
+            raise ConfigurationError(
+                f"Synthesis parameters swarms={self.swarms}, network_km={self.network_km:g} and noise_share="
+                f"{self.noise_share:g} do not go together: swarms have a network of their own, and noise needs one."
+            )
         if self.lead_s[1] >= self.length_s:
             raise ConfigurationError(
                 f"Synthesis parameter lead_s={list(self.lead_s)} leaves nothing of length_s={self.length_s:g} "
@@ -119,8 +130,8 @@ class LocalSynthesisParameters(GeneratorParameters):
         return round(self.length_s * self.sampling_rate_hz)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values; without swarms those of versions that knew none, so that sets keep their fingerprints."""
-        return {name: value for name, value in super().as_dict().items() if name != "swarms" or value}
+        """Plain values; without swarms and networks those of versions that knew none, so that fingerprints stay."""
+        return {name: value for name, value in super().as_dict().items() if name not in _LATER or value}
 
     def fingerprint(self) -> str:
         """Twelve hexadecimal digits that change with any parameter and with the generator's version."""
@@ -153,7 +164,10 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "surface_waves": (0, 10),
     "repeat": (0, 1),
     "swarms": (0, 1000),
+    "network_km": (0, 500),
+    "noise_share": (0, 0.9),
 }
+_LATER = ("swarms", "network_km", "noise_share")
 _WHOLE = ("n_events", "seed", "n_stations", "swarms")
 _RANGES = (
     *("lead_s", "n_stations", "offset_range_km", "depth_km", "magnitude", "stress_drop_mpa", "vp_vs", "quality"),

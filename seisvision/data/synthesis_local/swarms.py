@@ -1,4 +1,4 @@
-"""Events of a few swarms around stations that stay, as a local network sees them: where a place can be learnt."""
+"""Events around stations that stay, as a local network sees them: where a place can be learnt."""
 
 from __future__ import annotations
 
@@ -33,9 +33,25 @@ def swarm_geometry(parameters: LocalSynthesisParameters, index: int) -> EventGeo
     swarm = float(swarms[0, chosen]), float(swarms[1, chosen])
     latitude, longitude = (float(one) for one in _about(swarm, SWARM_KM, 1, rng)[:, 0])
     n = int(rng.integers(parameters.n_stations[0], parameters.n_stations[1] + 1))
-    places = stations[:, :n]
+    return _recorded_by(np.arange(n), stations, latitude, longitude)
+
+
+def network_geometry(parameters: LocalSynthesisParameters, index: int) -> EventGeometry:
+    """Epicentre within the radius of a network; some of its stations, drawn anew for every event."""
+    network = numpy_stream(parameters.seed, "synthesis_local/network", 0)
+    rng = numpy_stream(parameters.seed, "synthesis_local/geometry", index)
+    middle = network.uniform(-HIGHEST_LATITUDE, HIGHEST_LATITUDE), network.uniform(-180, 180)
+    stations = _about(middle, parameters.network_km, parameters.n_stations[1], network)
+    latitude, longitude = (float(one) for one in _about(middle, parameters.network_km, 1, rng)[:, 0])
+    n = int(rng.integers(parameters.n_stations[0], parameters.n_stations[1] + 1))
+    return _recorded_by(np.sort(rng.permutation(parameters.n_stations[1])[:n]), stations, latitude, longitude)
+
+
+def _recorded_by(numbers: np.ndarray, stations: np.ndarray, latitude: float, longitude: float) -> EventGeometry:
+    """An event and the stations (2, M) with these numbers, the nearest first."""
+    places = stations[:, numbers]
     offset_km, azimuth, back_azimuth = geodesic(latitude, longitude, *places)
-    codes = np.array([f"N{number:03d}" for number in range(n)])
+    codes = np.array([f"N{number:03d}" for number in numbers])
     order = np.argsort(offset_km, kind="stable")
     columns = (codes, *places, offset_km, azimuth, back_azimuth)
     return EventGeometry(latitude, longitude, *(column[order] for column in columns))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +13,7 @@ import numpy as np
 
 from seisvision.base.interrupts import postponed_interrupt
 from seisvision.data.sets.writer import WaveformSetWriter
+from seisvision.data.synthesis.in_processes import count_workers, events_in_order, with_progress
 from seisvision.data.synthesis.synthesise import COMPRESSION, arrival_columns, further_columns
 from seisvision.data.synthesis_local.generator import LocalEvent, LocalEventGenerator
 from seisvision.data.synthesis_local.parameters import LOCAL_GENERATOR_VERSION, LocalSynthesisParameters
@@ -35,20 +38,25 @@ _CITATIONS = (
 )
 
 
-def synthesise_local(parameters: LocalSynthesisParameters, path: str | Path) -> Path:
+def synthesise_local(parameters: LocalSynthesisParameters, path: str | Path, processes: int | None = 1) -> Path:
     """Write the set that ``parameters`` describe to ``path``, which appears when it is complete.
 
+    Args:
+        parameters: What to make.
+        path: Folder of the new set.
+        processes: Worker processes; None for one per core. The content does not depend on them.
+
     Raises:
-        DataError: The set exists already.
+        ConfigurationError: ``processes`` is below 1.
+        DataError: The set exists already, or a worker process died.
     """
-    generator = LocalEventGenerator(parameters)
+    n_workers = count_workers(processes, parameters.n_events)
     with WaveformSetWriter(path, card=_card(parameters), compression=COMPRESSION) as writer:
-        for index in range(parameters.n_events):
-            event = generator.event(index)
-            with postponed_interrupt():
-                writer.add_event(trace_metadata(event, parameters), event.waveforms)
-            if (index + 1) * 10 // parameters.n_events > index * 10 // parameters.n_events:
-                log.info("Synthesised %d of %d events", index + 1, parameters.n_events)
+        make = partial(LocalEventGenerator, parameters)
+        with closing(events_in_order(make, parameters.n_events, n_workers)) as events:
+            for event in with_progress(events, parameters.n_events, log):
+                with postponed_interrupt():
+                    writer.add_event(trace_metadata(event, parameters), event.waveforms)
     return Path(path)
 
 
@@ -80,7 +88,7 @@ def trace_metadata(event: LocalEvent, parameters: LocalSynthesisParameters) -> l
     arrivals_s = event.lead_s + np.stack([event.p_time_s, event.s_time_s], axis=1)
     several_s = [arrivals_s, *([arrivals_s + event.repeat_s] if parameters.repeat else [])]
     arrivals_s, *more_s = (np.where(one < parameters.length_s, one, np.nan) for one in several_s)
-    return [
+    rows = [
         common
         | {
             "station_code": str(geometry.station_code[i]),
@@ -96,6 +104,16 @@ def trace_metadata(event: LocalEvent, parameters: LocalSynthesisParameters) -> l
         }
         for i in range(len(geometry.offset_km))
     ]
+    return [_without_source(row) for row in rows] if event.is_noise else rows
+
+
+def _without_source(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a record of noise: no place, no path, no arrivals, and an onset that is made up."""
+    onset_s = row["trace_theoretical_p_s"]
+    lost = ("source_latitude", "source_longitude", "source_depth", "source_magnitude", "path_", "trace_theoretical")
+    arrivals = [name for name in row if "_arrival_" in name and name.endswith("_sample")]
+    unknown = [name for name in row if name.startswith(lost)] + arrivals
+    return row | dict.fromkeys(unknown, float("nan")) | {"source_type": "noise", "trace_onset_s": onset_s}
 
 
 def _iso(time: Any) -> str:

@@ -23,14 +23,18 @@ from seisvision.experiments.waveforms.settings import cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.files import whole_file, write_text
 from seisvision.outputs.picks.output import PickOutput
-from seisvision.records.checkpoint import find_checkpoint
+from seisvision.records.checkpoint import find_checkpoint, load_checkpoint
+from seisvision.records.integrity.seals import write_tensors
 
 log = logging.getLogger(__name__)
 
 WAVEFORM, PICTURE = "waveform", "picture"
 LARGEST_DIFFERENCE = 1e-5
 """Of outputs, relative to the largest value where that is above 1."""
-FORMATS = {"torchscript": ".pt", "onnx": ".onnx", "safetensors": ".safetensors"}
+FORMATS = {"torchscript": ".pt", "onnx": ".onnx", "safetensors": ".safetensors", "checkpoint": ".ckpt"}
+SYNTHETIC = ("seisvision.data.SyntheticSource", "seisvision.data.LocalSyntheticSource")
+HALF_DIFFERENCE = 1e-2
+"""The same where weights are stored in half precision."""
 
 
 class ExportedNetwork(nn.Module):
@@ -69,7 +73,9 @@ class ExportedNetwork(nn.Module):
         }
 
 
-def export_network(path: Path, to: str, out: Path, sampling_rate_hz: float | None = None) -> tuple[Path, Path]:
+def export_network(
+    path: Path, to: str, out: Path, sampling_rate_hz: float | None = None, licence: str | None = None
+) -> tuple[Path, Path]:
     """Write the network of a run, and a model card beside it.
 
     The written file is read again and compared with the original on random input, of two sizes of batch. Networks of
@@ -77,9 +83,11 @@ def export_network(path: Path, to: str, out: Path, sampling_rate_hz: float | Non
 
     Args:
         path: run folder or checkpoint.
-        to: ``torchscript``, ``onnx`` or ``safetensors`` (weights only, with a description in the header).
+        to: ``torchscript``, ``onnx``, ``safetensors`` (weights only, with a description in the header), or
+            ``checkpoint``: for this program, as small as can be, without the folders of this machine.
         out: beginning of the paths.
         sampling_rate_hz: of waveforms; default that of the training, where it was set.
+        licence: what the card says of licence and citation.
 
     Returns:
         The file of the network, and the card.
@@ -96,11 +104,13 @@ def export_network(path: Path, to: str, out: Path, sampling_rate_hz: float | Non
     about = _about(trained, network, example)
     if to == "safetensors":
         difference = _write_safetensors(task, file, about)
+    elif to == "checkpoint":
+        difference = _write_checkpoint(trained, network, example, file)
     elif to == "torchscript":
         difference = _write_torchscript(network, example, file, about)
     else:
         network, about, difference = _export_onnx(trained, network, example, file)
-    write_text(card, model_card(trained, path, about, to, difference))
+    write_text(card, model_card(trained, path, about, to, difference, licence))
     return file, card
 
 
@@ -156,6 +166,38 @@ def _write_torchscript(network: ExportedNetwork, example: torch.Tensor, file: Pa
         torch.jit.save(traced, str(partial), _extra_files={"seisvision.json": json.dumps(about).encode()})
         again = torch.jit.load(str(partial))
         return _compared(network, example, lambda given: again(given), file)
+
+
+def _write_checkpoint(trained: TrainedNetwork, network: ExportedNetwork, example: torch.Tensor, file: Path) -> float:
+    """Write a checkpoint to travel: weights in half precision, nothing of the machine or of the state of the training.
+
+    Statistics of norms and scales of outputs keep their precision, for they may be very small.
+    """
+    checkpoint = load_checkpoint(trained.path)
+    learnt = {name for name, _ in trained.task.named_parameters()}
+    weights = {
+        name: value.half() if name in learnt and value.is_floating_point() else value
+        for name, value in checkpoint["state_dict"].items()
+    }
+    content = dict(checkpoint["seisvision"])
+    content["config"] = without_machine(content["config"])
+    if content["config"]["dataset"]["source"].get("_target_") in SYNTHETIC and trained.config.dataset.beside is None:
+        # Nobody records events that were made up: their ids in the split are enough.
+        content.pop("known_events", None)
+    with whole_file(file) as partial:
+        write_tensors({"state_dict": weights, "seisvision": content}, partial)
+    again = ExportedNetwork(TrainedNetwork.open(file).task, network.reads, network.sampling_rate_hz).eval()
+    return _compared(network, example, again, file, HALF_DIFFERENCE)
+
+
+def without_machine(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored configuration without folders, dashboards and files of the machine that it was run on."""
+    kept = {**config, "logger": {}, "system": {**config["system"], "data_dir": "data", "runs_dir": "runs"}}
+    kept["system"].pop("scratch", None)
+    for name in ("init_from", "offset_ckpt"):
+        if kept.get(name):
+            kept[name] = Path(str(kept[name])).name
+    return kept
 
 
 def _export_onnx(
@@ -257,7 +299,13 @@ def _apart(mine: torch.Tensor, other: torch.Tensor) -> float:
     return float((mine - other)[differ].abs().max()) / scale
 
 
-def _compared(network: ExportedNetwork, example: torch.Tensor, ask: Callable[[torch.Tensor], Any], file: Path) -> float:
+def _compared(
+    network: ExportedNetwork,
+    example: torch.Tensor,
+    ask: Callable[[torch.Tensor], Any],
+    file: Path,
+    most: float = LARGEST_DIFFERENCE,
+) -> float:
     """Largest difference of what is written to the original, on batches of two and of three.
 
     Raises:
@@ -271,9 +319,9 @@ def _compared(network: ExportedNetwork, example: torch.Tensor, ask: Callable[[to
                 if mine.shape != other.shape:
                     raise ConfigurationError(f"{file}: another batch gives shape {tuple(other.shape)}; not exported.")
                 largest = max(largest, _apart(mine, other))
-    if largest > LARGEST_DIFFERENCE:
+    if largest > most:
         raise ConfigurationError(
-            f"{file} differs from the network by {largest:.1g}, more than {LARGEST_DIFFERENCE:g}; it was not written. "
+            f"{file} differs from the network by {largest:.1g}, more than {most:g}; it was not written. "
             "Try another format."
         )
     return largest

@@ -16,7 +16,14 @@ from seisvision.records.measures import stored_measures
 NOT_STATED = "not stated"
 
 
-def model_card(trained: TrainedNetwork, path: Path, about: Mapping[str, Any], to: str, difference: float) -> str:
+def model_card(
+    trained: TrainedNetwork,
+    path: Path,
+    about: Mapping[str, Any],
+    to: str,
+    difference: float,
+    licence: str | None = None,
+) -> str:
     """The card as Markdown.
 
     Args:
@@ -25,6 +32,7 @@ def model_card(trained: TrainedNetwork, path: Path, about: Mapping[str, Any], to
         about: input, outputs and view as they are exported.
         to: format.
         difference: largest one between the exported file and the original.
+        licence: licence and citation, as whoever trained it states them.
     """
     takes, cut = about["input"], trained.config.dataset.section(cut_section(trained.task.view)) or {}
     made = trained.content.get("recordings") or {}
@@ -68,8 +76,9 @@ def model_card(trained: TrainedNetwork, path: Path, about: Mapping[str, Any], to
         "",
         "## Licence and citation",
         "",
-        f"{NOT_STATED}: whoever trained it says under which licence it goes, and the card of its data set what those "
-        "allow (`seisvision data card`).",
+        licence
+        or f"{NOT_STATED}: whoever trained it says under which licence it goes, and the card of its data set what "
+        "those allow (`seisvision data card`).",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

@@ -20,7 +20,7 @@ from seisvision.experiments.waveforms.bands import check_bands
 from seisvision.experiments.waveforms.checks import check_location, check_origin
 from seisvision.experiments.waveforms.data import set_settings
 from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
-from seisvision.experiments.waveforms.derive import derive_again, derived_as_trained
+from seisvision.experiments.waveforms.derive import derive_again, derived_as_trained, stored_network
 from seisvision.experiments.waveforms.other_set import cut_as_trained, warn_of_other_window
 from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
@@ -137,7 +137,7 @@ def _with_own_samples(
     waveform_set = _open_set(config, asked, task.view)
     _check_same_data(waveform_set, content)
     waveform_set = derive_again(config, trained, waveform_set)
-    settings = _checked_settings(config, task.view, waveform_set)
+    settings = _checked_settings(trained, config, waveform_set)
     data = _own_samples(waveform_set, config, content, settings, asked)
     # Whoever asks for a part of the training wants it; an ensemble lets nobody speak of what it knows.
     seen = seen_part(content, asked.part) if known is None else Seen()
@@ -157,7 +157,7 @@ def _with_other_samples(
     waveform_set = _open_set(config, asked, view)
     check_data(config, waveform_set, fits=False)
     waveform_set = derive_again(config, trained, waveform_set)
-    settings = _checked_settings(config, view, waveform_set)
+    settings = _checked_settings(trained, config, waveform_set)
     cache_dir = asked.system.features_dir
     seen = seen_in(waveform_set, [KnownEvents.of_checkpoint(content)] if known is None else known, cache_dir)
     tell_seen(seen, len(waveform_set), handling)
@@ -172,9 +172,12 @@ def _open_set(config: Settings, asked: EvaluateSettings, view: View) -> Waveform
     return WaveformSet(source.prepare(asked.system.data_dir))
 
 
-def _checked_settings(config: Settings, view: View, waveform_set: WaveformSet) -> dict[str, Any]:
+def _checked_settings(trained: TrainedNetwork, config: Settings, waveform_set: WaveformSet) -> dict[str, Any]:
+    view = trained.task.view
     check_bands(replace(config, with_baselines=False), cut_section(view), waveform_set)
-    return set_settings(config, view, waveform_set)
+    settings = set_settings(config, view, waveform_set)
+    settings["samples"] |= stored_network(trained)
+    return settings
 
 
 def result_folder(asked: EvaluateSettings, checkpoints: Sequence[Path], name: str, fingerprint: str, part: str) -> Path:

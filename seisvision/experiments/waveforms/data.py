@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from seisvision.data.corrections.source import CorrectedSource
@@ -12,6 +13,7 @@ from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.sets.same_event import EventFacts, told_twice
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sources.scratch import stage_to_scratch
+from seisvision.data.splitting.shares import with_share
 from seisvision.data.splitting.splits import Split, make_split
 from seisvision.experiments.waveforms.bands import check_bands
 from seisvision.experiments.waveforms.beside import build_beside, check_beside, superposition_of
@@ -23,7 +25,13 @@ from seisvision.experiments.waveforms.checks import (
     check_split,
 )
 from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
-from seisvision.experiments.waveforms.derive import check_derived, derived_columns, fit_derived, stored_derived
+from seisvision.experiments.waveforms.derive import (
+    check_derived,
+    derived_columns,
+    fit_derived,
+    network_settings,
+    stored_derived,
+)
 from seisvision.experiments.waveforms.offsets import offsets_of
 from seisvision.experiments.waveforms.settings import (
     Settings,
@@ -40,7 +48,34 @@ log = logging.getLogger(__name__)
 
 
 def draw_split(config: Settings, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
-    """The split that the configuration describes; the same for every process and every run that asks for it.
+    """The split that the configuration describes, of which ``split.share`` keeps a part to learn from.
+
+    Args:
+        config: resolved configuration.
+        waveform_set: the set.
+        settings: of :func:`set_settings`.
+    """
+    asked, whole = config.split, _draw_whole(config, waveform_set, settings)
+    if asked.share is None:
+        return whole
+    table, first = waveform_set.event_table(), next(iter(output_settings(config)), {})
+    target = first.get("target") if "class_names" in first else None
+    classes = table[target].astype(str).to_dict() if target in table else {}
+    rows = waveform_set.metadata["source_id"] if whole.unit == "trace" else {}
+    event_of = {str(row): str(event) for row, event in rows.items()}
+    seed = asked.seed if asked.share_seed is None else asked.share_seed
+    if asked.before_select or asked.column is not None:
+        # Of a split that was drawn before the selection, only what is selected and can be served counts.
+        usable = {str(name) for name in usable_table(waveform_set, whole.unit, **settings).index}
+        whole = replace(
+            whole, parts={part: tuple(filter(usable.__contains__, ids)) for part, ids in whole.parts.items()}
+        )
+    class_of = {str(name): one for name, one in classes.items()}
+    return with_share(whole, asked.share, seed, event_of, class_of)
+
+
+def _draw_whole(config: Settings, waveform_set: WaveformSet, settings: dict[str, Any]) -> Split:
+    """All that there is to learn from and to test on; the same for every process and every run that asks for it.
 
     Only what can be served is dealt, so that the parts have the sizes asked for. Events are dealt whole, single traces
     with them, unless the split is by trace or by station.
@@ -150,6 +185,7 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     dealt = WaveformSet(source.uncorrected(config.system.data_dir)) if is_corrected else waveform_set
     split = draw_split(config, dealt, settings)
     derived = fit_derived(config, waveform_set, split) if trained is None else stored_derived(config, trained)
+    settings["samples"] |= network_settings(config, view, waveform_set, split, trained)
     data = EventDataModule(
         with_derived(waveform_set, derived_columns(config), derived),
         split,

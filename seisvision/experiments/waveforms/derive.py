@@ -1,4 +1,5 @@
-"""``dataset.derive``: columns made from others, fitted on the training part and kept with the network."""
+"""What the training part decides and is kept with the network: columns made from others (``dataset.derive``), and the
+stations of a region (``dataset.samples.network``)."""
 
 from __future__ import annotations
 
@@ -8,13 +9,15 @@ from typing import Any
 
 from seisvision.data.derived.column import DerivedColumn, Fitted
 from seisvision.data.derived.deriving import fit_columns, lacking, with_derived
+from seisvision.data.samples.network import StationNetwork
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.split import Split
 from seisvision.errors import CheckpointError, ConfigurationError, DataError
-from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, output_settings
+from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_settings, output_settings
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.public import DERIVED
 from seisvision.records.configuration import instantiate
+from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
 
@@ -147,3 +150,59 @@ def derived_as_trained(dataset: Mapping[str, Any], trained: DatasetSettings) -> 
         )
     labels = {name: trained.labels[name] for name in derive if name in trained.labels}
     return {**dataset, "derive": trained.derive, "labels": {**(dataset.get("labels") or {}), **labels}}
+
+
+def network_settings(
+    config: Settings, view: View, waveform_set: WaveformSet, split: Split, trained: TrainedNetwork | None
+) -> dict[str, Any]:
+    """``network`` for :class:`EventSamples`, or nothing where the settings name none.
+
+    Args:
+        config: resolved configuration.
+        view: says what a sample is.
+        waveform_set: the set.
+        split: of the events; with ``split.refit`` the validation part counts as training.
+        trained: the network of a finished training, whose stations are then taken.
+
+    Raises:
+        ConfigurationError: the view needs more slots than the network has stations, or samples are single traces.
+    """
+    if trained is not None:
+        return stored_network(trained)
+    asked = cut_settings(config, view).get("network")
+    if asked is None:
+        return {}
+    if view.unit != "event":
+        raise ConfigurationError(
+            f"dataset.samples.network is about whole events, but {config.view['_target_']} draws single traces; set "
+            "view=station_matrix, or dataset.samples.network=null."
+        )
+    parts = ("train", "val") if config.split.refit else ("train",)
+    training = [name for part in parts for name in split.parts.get(part, ())]
+    network = StationNetwork.of(waveform_set, training, asked)
+    wanted = getattr(view, "n_stations", None)
+    if network.fixed and wanted is not None and wanted != len(network):
+        raise ConfigurationError(
+            f"view.n_stations={wanted}, but the network of {waveform_set.path} has {len(network)} stations "
+            f"({', '.join(network.names[:4])}, ...). Set view.n_stations={len(network)}, or name {wanted} of them in "
+            "dataset.samples.network.stations."
+        )
+    log.info("stations %d, coordinates count from %.4f, %.4f degrees", len(network), *network.origin_deg)
+    return {"network": network}
+
+
+def stored_network(trained: TrainedNetwork) -> dict[str, Any]:
+    """The same of a finished training, as its checkpoint says.
+
+    Raises:
+        CheckpointError: what it says no training would give.
+    """
+    stored = trained.content.get("network")
+    if stored is None:
+        return {}
+    try:
+        return {"network": StationNetwork.from_plain(stored)}
+    except (ValueError, TypeError, KeyError) as error:
+        raise CheckpointError(
+            f"{trained.path} was tampered with or is damaged: its stations come from no training: {error}."
+        ) from error

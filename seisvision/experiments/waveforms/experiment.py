@@ -16,7 +16,7 @@ from seisvision.data.samples.labels import tell_rare_classes
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.sets.cards import how_made
 from seisvision.errors import ConfigurationError
-from seisvision.experiments.waveforms.beginning import begin_with
+from seisvision.experiments.waveforms.beginning import begin_with, go_on_with
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings
@@ -40,6 +40,8 @@ class WaveformExperiment(Experiment):
         folder: of the run.
     """
 
+    begins_with_weights = True
+
     view: View
     data: EventDataModule
 
@@ -55,9 +57,15 @@ class WaveformExperiment(Experiment):
     def build(self) -> pl.LightningModule:
         """The untrained task, which knows the scales of what it is to predict."""
         self.task = build_task(self.settings, self.view)
+        tuning = self.settings.fine_tune
         if self.settings.init_from:
-            begin_with(self.task, Path(self.settings.init_from), str(self.settings.init_hash))
+            begin_with(self.task, Path(self.settings.init_from), str(self.settings.init_hash), tuning)
+        if tuning.changes_training:
+            go_on_with(self.task, tuning)
+        network = self.data.network
         for output in self.task.outputs:
+            if network is not None:
+                output.count_from(*network.origin_deg)
             truth = truth_of({"columns": output.columns}, self.data.parts["train"].targets)
             output.fit_statistics(torch.from_numpy(truth))
             output.meet(float(self.data.parts["train"].sampling_rate_hz))
@@ -133,6 +141,7 @@ class WaveformExperiment(Experiment):
                 "sampling_rate_hz": float(data.parts["train"].sampling_rate_hz),
             },
             **({"derived": data.derived} if data.derived else {}),
+            **({"network": data.network.plain()} if data.network else {}),
         }
 
     def batches(self, first_epoch: int) -> pl.LightningDataModule | None:

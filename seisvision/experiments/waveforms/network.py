@@ -15,6 +15,7 @@ from seisvision.records.settings import Spec
 from seisvision.records.trust.faces import find_face
 from seisvision.seeding import stream_seed
 from seisvision.views.view import View
+from seisvision.views.waveforms.station_matrix import StationMatrix
 
 
 def build_view(settings: Spec) -> View:
@@ -56,11 +57,14 @@ def _check_monitor(monitor: str, names: list[str]) -> None:
 def network_input(config: Settings, view: View) -> dict[str, int]:
     """What is told to a backbone of the pictures that reach it.
 
-    ``in_channels``, behind the fixed front end of the task, and, of pictures with one axis, ``n_samples``.
+    ``in_channels``, behind the fixed front end of the task, of pictures with one axis ``n_samples``, and of those of
+    many stations also ``n_stations``.
     """
     told = {"in_channels": view.image_shape[0] * (2 if config.task.get("front") == "sobel" else 1)}
-    if len(view.image_shape) == 2:
+    if len(view.image_shape) == 2 or isinstance(view, StationMatrix):
         told["n_samples"] = view.image_shape[-1]
+    if isinstance(view, StationMatrix) and not view.flat:
+        told["n_stations"] = view.n_stations
     return told
 
 
@@ -93,15 +97,16 @@ def taken_by_model(settings: Spec, told: Mapping[str, int]) -> dict[str, int]:
     return {name: value for name, value in told.items() if model_takes(target, name, name != "in_channels")}
 
 
-def build_model(settings: Spec, in_channels: int, n_samples: int | None = None) -> Any:
-    """The backbone for pictures of ``in_channels`` channels and, if they have one axis, ``n_samples`` samples.
+def build_model(settings: Spec, in_channels: int, n_samples: int | None = None, n_stations: int | None = None) -> Any:
+    """The backbone for pictures of ``in_channels`` channels, ``n_samples`` samples and ``n_stations`` stations.
 
-    One that takes no such argument is built without it.
+    One that takes no such argument is built without it, and so are pictures that do not have such a size.
 
     Raises:
         ConfigurationError: it cannot be built, or does not say how many features it gives.
     """
-    told = {"in_channels": in_channels} | ({} if n_samples is None else {"n_samples": n_samples})
+    sizes = {"n_samples": n_samples, "n_stations": n_stations}
+    told = {"in_channels": in_channels} | {name: size for name, size in sizes.items() if size is not None}
     model = instantiate(settings, MODEL, **taken_by_model(settings, told))
     if not isinstance(getattr(model, "num_features", None), int):
         raise ConfigurationError(

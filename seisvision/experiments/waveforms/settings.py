@@ -16,6 +16,7 @@ from seisvision.outputs.truth import columns_of
 from seisvision.plain_types import shortened
 from seisvision.records.settings import Spec, SystemSettings, TrainerSettings, section_of
 from seisvision.seeding import DEFAULT_SEED
+from seisvision.tasks.fine_tuning import FineTuning
 from seisvision.views.view import View
 
 
@@ -68,6 +69,8 @@ class SplitSettings:
     column: str | None = None
     refit: bool = False
     before_select: bool = False
+    share: float | None = None
+    share_seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class Settings:
     init_from: str | None = None
     init_hash: str | None = None
     """Weights that the training begins with, and their content."""
+    fine_tune: FineTuning = field(default_factory=FineTuning)
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:
@@ -112,6 +116,7 @@ class Settings:
             system=SystemSettings.of(config["system"]),
             scheduler=config.get("scheduler"),
             augment=config.get("augment"),
+            fine_tune=section_of(FineTuning, config.get("fine_tune") or {}),
             level=evaluation.get("level", cls.level),
             with_baselines=evaluation.get("baselines", cls.with_baselines),
             with_test=(config.get("run") or {}).get("test", cls.with_test),
@@ -161,6 +166,8 @@ def sample_settings(config: Settings, view: View, components: str | None = None)
         for output in output_settings(config)
         for column in columns_of(output)
     }
+    # Which stations it is follows from the training part.
+    samples.pop("network", None)
     if samples.get("noise") is not None:
         samples["noise"] = NoiseWindows(**samples["noise"])
     return {

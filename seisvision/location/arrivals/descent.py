@@ -46,6 +46,10 @@ class State:
         """The states at ``index``."""
         return State(*(value[index] for value in vars(self).values()))
 
+    def joined(self, more: State) -> State:
+        """These states and, after them, ``more``."""
+        return State(*(torch.cat(pair) for pair in zip(vars(self).values(), vars(more).values(), strict=True)))
+
 
 def evaluated(
     problem: Problem, point: Tensor, depth_km: Tensor, start_s: Tensor | None, rounds: int = ROUNDS

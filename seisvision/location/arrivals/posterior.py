@@ -15,19 +15,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seisvision.earth.unit_vectors import moved
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.unit_vectors import frame, moved
 from seisvision.location import student
 from seisvision.location.arrivals.descent import State
-from seisvision.location.arrivals.problem import LEAST, Prediction, Problem, predicted, prior_cost, terms
+from seisvision.location.arrivals.problem import (
+    LEAST,
+    Prediction,
+    Problem,
+    geocentric_km,
+    predicted,
+    prior_cost,
+    terms,
+)
 from seisvision.location.posterior import FEWEST_EFFECTIVE, SHAPE_LEVEL, interpolated
 
 LEVELS = (0.68, 0.95)
 FEW_DRAWS = 96
-MANY_DRAWS = 512
+MANY_DRAWS = 256
 TAIL_DOF = 5
 WIDER = {FEW_DRAWS: 1.25, MANY_DRAWS: 2.0}
 """Draws lie this many times wider than the linearised region, which may be too small where times bend."""
-PAIRS_AT_ONCE = 200_000
+PAIRS_AT_ONCE = 100_000
 NEARLY_LINEAR = 0.2
 """Sigmas (rms over the picks) by which times two standard deviations away may leave the straight line."""
 SHALLOW_SIGMAS = 2.5
@@ -90,7 +99,7 @@ def regions(problem: Problem, state: State, there: Prediction, linear_km2: Tenso
         linear_km2: (M, 3, 3) linearised covariance.
         other_km: (M, 3) way to a second solution, NaN where there is none; what is nearer to it does not count.
     """
-    bent = ~_straight(problem, state, there, linear_km2)
+    bent = ~is_straight(problem, state, there, linear_km2)
     found: Regions | None = None
     for chosen, count in ((~bent, FEW_DRAWS), (bent, MANY_DRAWS)):
         at_once = max(1, PAIRS_AT_ONCE // (count * max(1, problem.used.shape[1])))
@@ -114,7 +123,7 @@ def regions(problem: Problem, state: State, there: Prediction, linear_km2: Tenso
     return found
 
 
-def _straight(problem: Problem, state: State, there: Prediction, linear_km2: Tensor) -> Tensor:
+def is_straight(problem: Problem, state: State, there: Prediction, linear_km2: Tensor) -> Tensor:
     """Bool (M,): the times are straight lines over the region, and the limits of the depth do not cut it."""
     sigma_depth = linear_km2[:, 2, 2].sqrt()
     room = torch.minimum(state.depth_km - problem.limits_km[:, 0], problem.limits_km[:, 1] - state.depth_km)
@@ -144,40 +153,69 @@ def _draws(linear_km2: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def _costs(problem: Problem, state: State, there: Prediction, draws: Tensor, *, straight: bool) -> Tensor:
     """Negative log likelihood (M, K) of the draws, with the origin time that suits each best."""
-    m, k = draws.shape[:2]
-    many = torch.arange(m, device=draws.device).repeat_interleave(k)
-    step = draws.flatten(0, 1)
-    point, depth = moved(state.point[many], step[:, 0], step[:, 1]), state.depth_km[many] + step[:, 2]
+    delay = (problem.time_s - state.origin_s[:, None] - there.travel_s).float()[:, None]
+    # Single precision after the difference: these are the largest arrays of all.
     if straight:
-        travel = there.travel_s[:, None] + draws @ there.slowness.transpose(1, 2)
-        # Single precision after the difference: these are the largest arrays of all.
-        delay = (problem.time_s - state.origin_s[:, None])[:, None] - travel
-        wide = _Wide(problem, k, delay)
+        later = draws.float() @ there.slowness.float().transpose(1, 2)
     else:
-        travel = predicted(problem.rows(many), point, depth).travel_s.reshape(m, k, -1)
-        wide = _Wide(problem, k, (problem.time_s - state.origin_s[:, None])[:, None] - travel)
-    extra = prior_cost(problem.rows(many), point, depth)[0] if _has_prior(problem) else 0.0
-    return wide.cost.double().reshape(m, k) + (extra.reshape(m, k) if isinstance(extra, Tensor) else extra)
+        later = _later_s(problem, state, there, draws)
+    cost = _cost_at_best_origin(problem, delay - later).double()
+    if not bool(problem.prior_sigma_km.isfinite().any()):
+        return cost
+    m, k = draws.shape[:2]
+    many, step = torch.arange(m, device=draws.device).repeat_interleave(k), draws.flatten(0, 1)
+    point, depth = moved(state.point[many], step[:, 0], step[:, 1]), state.depth_km[many] + step[:, 2]
+    return cost + prior_cost(problem.rows(many), point, depth)[0].reshape(m, k)
 
 
-class _Wide:
-    """Cost of delays (M, K, S) about the origin time, in single precision."""
+def _later_s(problem: Problem, state: State, there: Prediction, draws: Tensor) -> Tensor:
+    """How much later (M, K, S) waves from the draws arrive than from the solution; single precision.
 
-    def __init__(self, problem: Problem, k: int, delay: Tensor) -> None:
-        waiting = problem.waiting[:, None] if bool(problem.waiting.any()) else None
-        used = problem.used[:, None]
-        late = delay.float()
-        precision = (1 / problem.sigma_s).float()[:, None]
-        origin = torch.zeros_like(late[..., 0])
+    The table is read at the four nodes around each draw and at the nearest level of elevations. What this is off at the
+    solution is taken off everywhere.
+    """
+    surface = geocentric_km(state.point, torch.zeros_like(state.depth_km))
+    axes = torch.stack([*frame(state.point), -state.point], -1)
+    foot, station = (((place - surface[:, None]) @ axes).float() for place in (problem.foot_km, problem.station_km))
+    draws = torch.cat([torch.zeros_like(draws[:, :1]), draws], 1).float()
+    # The ground falls away from the plane in which north and east are counted.
+    fall = draws[..., :2].square().sum(2) / (2 * EARTH_RADIUS_KM)
+    depth = state.depth_km.float()[:, None] + draws[..., 2]
+    above = torch.stack([draws[..., 0], draws[..., 1], fall], 2)
+    below = torch.stack([draws[..., 0], draws[..., 1], fall + depth], 2)
+    distance = _apart(above, foot) * (there.distance_km / _apart(above[:, :1], foot)[:, 0]).float()[:, None]
+    ratio = problem.travel_times.nearest_ratio(problem.phase, depth, distance, problem.elevation_km)
+    travel = ratio.mul_(_apart(below, station))
+    return travel[:, 1:] - travel[:, :1]
+
+
+def _apart(first: Tensor, second: Tensor) -> Tensor:
+    """Distances (M, K, S) between places (M, K, 3) and (M, S, 3)."""
+    squares = first.square().sum(2)[:, :, None] + second.square().sum(2)[:, None]
+    return torch.baddbmm(squares, first, second.transpose(1, 2), alpha=-2).clamp_min_(LEAST).sqrt_()
+
+
+def _cost_at_best_origin(problem: Problem, late: Tensor) -> Tensor:
+    """Cost (M, K) of delays (M, K, S) about the likeliest origin time."""
+    waiting = problem.waiting[:, None] if bool(problem.waiting.any()) else None
+    used = problem.used[:, None]
+    precision = (1 / problem.sigma_s).float()[:, None]
+    origin = torch.zeros_like(late[..., 0])
+    if waiting is None and problem.robust:
+        # The same as below in fewer sweeps through memory; a pick that is not used has no precision.
+        precision = precision * used
+        squared = precision.square()
         for _ in range(ROUNDS):
-            found = terms((late - origin[..., None]) * precision, used, waiting, robust=problem.robust)
-            push = (found.slope * precision).sum(-1)
-            origin = origin + push / (found.stiffness * precision.square()).sum(-1).clamp_min(LEAST)
-        self.cost = terms((late - origin[..., None]) * precision, used, waiting, robust=problem.robust).cost
-
-
-def _has_prior(problem: Problem) -> bool:
-    return bool(problem.prior_sigma_km.isfinite().any())
+            off = late - origin[..., None]
+            weight = squared / (off * precision).square_().add_(student.DEGREES_OF_FREEDOM)
+            origin = origin + (weight * off).sum(-1) / weight.sum(-1).clamp_min(LEAST)
+        off = ((late - origin[..., None]) * precision).square_()
+        return (student.DEGREES_OF_FREEDOM + 1) / 2 * off.div_(student.DEGREES_OF_FREEDOM).log1p_().sum(-1)
+    for _ in range(ROUNDS):
+        found = terms((late - origin[..., None]) * precision, used, waiting, robust=problem.robust)
+        push = (found.slope * precision).sum(-1)
+        origin = origin + push / (found.stiffness * precision.square()).sum(-1).clamp_min(LEAST)
+    return terms((late - origin[..., None]) * precision, used, waiting, robust=problem.robust).cost
 
 
 def _summary(draws: Tensor, log_weight: Tensor, log_likelihood: Tensor) -> Regions:

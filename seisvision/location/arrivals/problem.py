@@ -92,15 +92,15 @@ def predicted(problem: Problem, point: Tensor, depth_km: Tensor) -> Prediction:
     """
     surface = geocentric_km(point, torch.zeros_like(depth_km))
     axes = torch.stack([*frame(point), -point], -1)
-    chord = (problem.foot_km - surface[:, None]) @ axes
-    north, east, sunk = chord.unbind(-1)
+    # Coordinates in rows: what follows goes through memory in its order.
+    axes = axes.transpose(1, 2).contiguous()
+    north, east, sunk = (axes @ (problem.foot_km - surface[:, None]).transpose(1, 2)).unbind(1)
     length = (north.square() + east.square() + sunk.square()).sqrt().clamp_min(LEAST)
     half = (length / (2 * EARTH_RADIUS_KM)).clamp_max(1)
     distance = 2 * EARTH_RADIUS_KM * half.asin()
     stretch = 1 / (1 - half.square()).clamp_min(0.01).sqrt()
     # From the source, up and down are along one normal; the station is higher by its elevation along its own.
-    way = (problem.station_km - surface[:, None]) @ axes
-    way_north, way_east, way_down = way.unbind(-1)
+    way_north, way_east, way_down = (axes @ (problem.station_km - surface[:, None]).transpose(1, 2)).unbind(1)
     way_down = way_down - depth_km[:, None]
     straight = (way_north.square() + way_east.square() + way_down.square()).sqrt().clamp_min(LEAST)
     ratio, by_depth, by_distance = problem.travel_times.ratio(
@@ -114,8 +114,8 @@ def predicted(problem: Problem, point: Tensor, depth_km: Tensor) -> Prediction:
             -(along * shrunk * way_east + across * east),
             -along * way_down + by_depth * straight,
         ],
-        -1,
-    )
+        1,
+    ).transpose(1, 2)
     level = torch.hypot(north, east).clamp_min(LEAST)
     return Prediction(ratio * straight, slowness, distance, north / level, east / level)
 

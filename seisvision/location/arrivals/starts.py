@@ -11,7 +11,9 @@ from torch import Tensor
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.earth.unit_vectors import moved
 from seisvision.location.arrivals.descent import State, descend
+from seisvision.location.arrivals.posterior import covariance_km2, is_straight
 from seisvision.location.arrivals.problem import SQUARED_ECCENTRICITY, Problem, geocentric_km, predicted
+from seisvision.location.arrivals.rough import straight_descent
 
 RADII = (0.15, 0.5, 1.2, 3.0)
 """Of rings around the station, over its distance from the farthest other."""
@@ -20,6 +22,8 @@ LEAST_APERTURE_KM = 5.0
 START_DEPTH_KM = 10.0
 EARLY_ITERATIONS = 8
 ROUGH_KM = 0.1
+END_SIGMAS = 2.0
+FEW_PICKS = 8
 ROUGHLY_SAME_KM = 1.0
 SAME_KM = 0.3
 """Minima closer than this are one."""
@@ -55,24 +59,86 @@ def minima(problem: Problem) -> Minima:
     The first steps are made with sigmas as wide as the starts are rough: with sharp ones the robust loss takes most
     picks of a rough start for wrong and is at rest anywhere.
     """
-    point, depth_km = starts(problem)
-    m, k = point.shape[:2]
-    event = torch.arange(m, device=point.device).repeat_interleave(k)
+    first = starts(problem)
+    m = len(first.point)
     first_s = torch.where(problem.used, problem.time_s, torch.inf).amin(1)
     last_s = torch.where(problem.used, problem.time_s, -torch.inf).amax(1)
-    rough = replace(problem, sigma_s=torch.hypot(3 * problem.sigma_s, SOFT_SHARE * (last_s - first_s)[:, None]))
-    early = descend(
-        rough.rows(event), point.flatten(0, 1), depth_km.repeat_interleave(k), None, EARLY_ITERATIONS, ROUGH_KM
-    )
-    kept = distinct(event, early, m, ROUGHLY_SAME_KM)
-    event, early = event[kept], early.rows(kept)
-    found = descend(problem.rows(event), early.point, early.depth_km, early.origin_s)
-    found = replace(found, cost=found.cost + FAR_COST * _is_far(problem.rows(event), found).to(found.cost.dtype))
+    soft_s = torch.hypot(3 * problem.sigma_s, SOFT_SHARE * (last_s - first_s)[:, None])
+    # Straight rays know neither stations that wait nor what is known beforehand, and with few picks they lose minima.
+    slow = problem.waiting.any(1) | problem.prior_sigma_km.isfinite().any(1) | (problem.count <= FEW_PICKS)
+    parts = []
+    for rows, descent in ((slow.nonzero()[:, 0], _through_table), ((~slow).nonzero()[:, 0], _along_straight_rays)):
+        if len(rows):
+            some = Starts(*(value[rows] for value in vars(first).values()))
+            number, reached = descent(problem.rows(rows), some, soft_s[rows])
+            parts.append((rows[number], reached))
+    event, found = torch.cat([number for number, _ in parts]), parts[0][1]
+    for _, more in parts[1:]:
+        found = found.joined(more)
+    found = _without_far(problem, event, found)
+    row, ends = _ends(problem, found.rows(distinct(event, found, m, SAME_KM, only_best=True)))
+    if len(row):
+        ends = _without_far(problem, row, ends)
+        event, found = torch.cat([event, row]), found.joined(ends)
     kept = distinct(event, found, m, SAME_KM)
     event, found = event[kept], found.rows(kept)
     best = torch.searchsorted(event, torch.arange(m, device=event.device))
     after = (best + 1).clamp_max(len(event) - 1)
     return Minima(found.rows(best), found.rows(after), (after > best) & (event[after] == event[best]))
+
+
+def _through_table(problem: Problem, first: Starts, soft_s: Tensor) -> tuple[Tensor, State]:
+    """Event numbers (N,) and minima (N,), first with wide sigmas (M, S) and then with the real ones."""
+    m, k = first.point.shape[:2]
+    event = torch.arange(m, device=soft_s.device).repeat_interleave(k)
+    rough, depth_km = replace(problem, sigma_s=soft_s), first.depth_km.repeat_interleave(k)
+    early = descend(rough.rows(event), first.point.flatten(0, 1), depth_km, None, EARLY_ITERATIONS, ROUGH_KM)
+    kept = distinct(event, early, m, ROUGHLY_SAME_KM)
+    event, early = event[kept], early.rows(kept)
+    return event, descend(problem.rows(event), early.point, early.depth_km, early.origin_s)
+
+
+def _along_straight_rays(problem: Problem, first: Starts, soft_s: Tensor) -> tuple[Tensor, State]:
+    """The same, the first steps along straight rays."""
+    depth_km = _two_depths(problem, first.depth_km[:, None].expand(first.point.shape[:2]))
+    start = first.point.repeat(1, 2, 1)
+    point, depth_km = straight_descent(problem, first.centre, start, depth_km, first.slowness_s_km, soft_s)
+    kept = _apart(point, depth_km)
+    event = kept.nonzero()[:, 0]
+    return event, descend(problem.rows(event), point[kept], depth_km[kept])
+
+
+def _two_depths(problem: Problem, depth_km: Tensor) -> Tensor:
+    """Shallow and deep starts (M, 2 K) in place of depths (M, K): few picks may fit at either."""
+    both = torch.cat([depth_km / 4, depth_km * 2], 1)
+    return torch.maximum(torch.minimum(both, problem.limits_km[:, 1:]), problem.limits_km[:, :1])
+
+
+def _without_far(problem: Problem, event: Tensor, found: State) -> State:
+    return replace(found, cost=found.cost + FAR_COST * _is_far(problem.rows(event), found).to(found.cost.dtype))
+
+
+def _ends(problem: Problem, best: State) -> tuple[Tensor, State]:
+    """Event numbers (N,) and where the descent ends that starts from both ends of regions in which times are bent.
+
+    There a depth on the other side of an interface may fit as well or better.
+    """
+    linear_km2 = covariance_km2(problem, best)
+    there = predicted(problem, best.point, best.depth_km)
+    row = (~is_straight(problem, best, there, linear_km2)).nonzero()[:, 0]
+    values, axes = torch.linalg.eigh(linear_km2[row])
+    way = END_SIGMAS * values[:, 2, None].sqrt() * axes[:, :, 2]
+    row, way = row.repeat(2), torch.cat([way, -way])
+    some, start = problem.rows(row), best.rows(row)
+    depth_km = torch.clamp(start.depth_km + way[:, 2], some.limits_km[:, 0], some.limits_km[:, 1])
+    return row, descend(some, moved(start.point, way[:, 0], way[:, 1]), depth_km, start.origin_s)
+
+
+def _apart(point: Tensor, depth_km: Tensor) -> Tensor:
+    """Bool (M, K): hypocentres that no earlier one of their event repeats."""
+    place = geocentric_km(point, -depth_km)
+    near = torch.linalg.vector_norm(place[:, :, None] - place[:, None], dim=3) < ROUGHLY_SAME_KM
+    return ~near.tril(-1).any(2)
 
 
 def _is_far(problem: Problem, state: State) -> Tensor:
@@ -84,13 +150,15 @@ def _is_far(problem: Problem, state: State) -> Tensor:
     return torch.where(seen, away, torch.inf).amin(1) > FARTHEST * torch.where(seen, apart, 0.0).amax(1) + 100
 
 
-def distinct(event: Tensor, state: State, n_events: int, same_km: float) -> Tensor:
+def distinct(event: Tensor, state: State, n_events: int, same_km: float, *, only_best: bool = False) -> Tensor:
     """Row numbers of the best state of each event and of those elsewhere that are not hopeless; the best first."""
     order = state.cost.argsort(stable=True)
     order = order[event[order].argsort(stable=True)]
     event, cost = event[order], state.cost[order]
     place = geocentric_km(state.point[order], -state.depth_km[order])
     first = torch.searchsorted(event, torch.arange(n_events, device=event.device))
+    if only_best:
+        return order[first]
     rank = torch.arange(len(event), device=event.device) - first[event]
     keep = cost - cost[first[event]] < HOPELESS
     for back in range(1, int(rank.max()) + 1 if len(rank) else 1):
@@ -100,11 +168,22 @@ def distinct(event: Tensor, state: State, n_events: int, same_km: float) -> Tens
     return order[keep]
 
 
-def starts(problem: Problem) -> tuple[Tensor, Tensor]:
-    """Starts (M, 3, 3) and their depths (M,).
+@dataclass(frozen=True)
+class Starts:
+    """Where the descent starts in M events."""
 
-    They are the best of the rings, the best far from it, and the mirror image of the best.
-    """
+    point: Tensor
+    """(M, 3, 3) unit vectors."""
+    depth_km: Tensor
+    """(M,)."""
+    centre: Tensor
+    """(M, 3) the nearest station."""
+    slowness_s_km: Tensor
+    """(M, S) travel time over straight way below that station."""
+
+
+def starts(problem: Problem) -> Starts:
+    """The starts are the best of the rings, the best far from it, and the mirror image of the best."""
     rows = torch.arange(len(problem.used), device=problem.used.device)
     nearest = torch.where(problem.used, problem.time_s, torch.inf).argmin(1)
     foot = problem.foot_km
@@ -129,7 +208,7 @@ def starts(problem: Problem) -> tuple[Tensor, Tensor]:
     apart = torch.linalg.vector_norm(candidates - best[:, None], dim=2) * EARTH_RADIUS_KM
     far = misfit.masked_fill(apart < (0.4 * aperture)[:, None], torch.inf)
     second = candidates[rows, far.argmin(1)]
-    return torch.stack([best, second, _mirrored(problem, best)], 1), depth_km
+    return Starts(torch.stack([best, second, _mirrored(problem, best)], 1), depth_km, centre, ratio)
 
 
 def _rings(centre: Tensor, aperture_km: Tensor) -> Tensor:

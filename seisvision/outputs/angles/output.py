@@ -79,19 +79,22 @@ class AngleOutput(Output):
 
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean loss of raw values (B, 1 or 2) against angles (B,) in degrees; NaN does not count."""
-        known = target.isfinite()
-        raw, target = raw.float()[known], target[known]
-        if not len(raw):
-            return raw.sum()  # zero, and still part of the graph
+        known, raw = target.isfinite(), raw.float()
+        # Choosing the known ones would make the processor wait for an accelerator.
+        each = self._loss_of_each(raw, torch.where(known, target, 0.0))
+        return (each * known).sum() / known.sum().clamp_min(1)
+
+    def _loss_of_each(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Losses (B,) of raw values (B, 1 or 2) against angles (B,) in degrees."""
         if self.loss_name == "scalar_mse":
-            return functional.mse_loss(raw[:, 0], (target % self.period_deg - self.mean) / self.deviation)
+            return (raw[:, 0] - (target % self.period_deg - self.mean) / self.deviation).square()
         phase = target * (2 * math.pi / self.period_deg)
         direction = torch.stack([phase.cos(), phase.sin()], dim=1)
         if self.loss_name == "cosine":
-            return (1 - functional.cosine_similarity(raw, direction)).mean()
+            return 1 - functional.cosine_similarity(raw, direction)
         concentration = raw.norm(dim=1)
         log_bessel = concentration + torch.special.i0e(concentration).log()
-        return (log_bessel - (raw * direction).sum(dim=1)).mean() + math.log(2 * math.pi)
+        return log_bessel - (raw * direction).sum(dim=1) + math.log(2 * math.pi)
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Angle in [0, period) and its circular standard deviation, (B, 2) in degrees; NaN where none is learnt."""

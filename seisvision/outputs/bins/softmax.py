@@ -9,9 +9,7 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.outputs.output import Output
-
-TINY = torch.finfo(torch.float32).tiny
+from seisvision.outputs.output import TINY, Output
 
 
 class SoftmaxOverBins(Output):
@@ -86,11 +84,16 @@ class SoftmaxOverBins(Output):
 
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean weighted cross-entropy of logits (B, K) against true values (B,); NaN does not count."""
-        known = target.isfinite()
-        number = self.bins.number_of(target[known])
-        weight = self.class_weights[number]
-        each = -(self.wanted(number) * raw.float()[known].log_softmax(dim=1)).sum(dim=1)
+        number, weight = self._numbers_and_weights(target)
+        each = -(self.wanted(number) * raw.float().log_softmax(dim=1)).sum(dim=1)
         return (weight * each).sum() / weight.sum().clamp_min(TINY)
+
+    def _numbers_and_weights(self, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Bins (B,) of true values (B,), and how much each sample counts; one without a value stands in a bin for 0."""
+        known = target.isfinite()
+        # Not target[known], whose length the processor would have to wait for.
+        number = self.bins.number_of(torch.where(known, target, 0.0))
+        return number, self.class_weights[number] * known
 
     def wanted(self, number: torch.Tensor) -> torch.Tensor:
         """Probabilities (B, K) that are wanted where the true bins are ``number`` (B,)."""
@@ -102,7 +105,7 @@ class SoftmaxOverBins(Output):
 
     def known_weight(self, target: torch.Tensor) -> torch.Tensor:
         """Sum of the weights of the samples that have a true value (B,): what ``loss`` divides by, ()."""
-        return self.class_weights[self.bins.number_of(target[target.isfinite()])].sum()
+        return self._numbers_and_weights(target)[1].sum()
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """What the bins say of the value, then their probabilities: (B, parts + K)."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from seisvision.base.devices import kept
+
 VALUES = ("mean", "mode")
 
 
@@ -58,11 +60,24 @@ class CircleBins:
     def decode(self, probability: torch.Tensor) -> torch.Tensor:
         """Angle in [0, period) and its circular standard deviation (B, 2) in degrees of probabilities (B, K)."""
         to_deg = self.period_deg / (2 * math.pi)
-        vector = probability @ self.directions.to(probability)
+        vector = probability @ directions_on(self, probability.device).to(probability)
         length = vector.norm(dim=1)
         sigma = (-2 * length.clamp(1e-12, 1).log()).sqrt() * to_deg
         if self.value == "mode":
-            return torch.stack([self.centres.to(probability)[probability.argmax(dim=1)], sigma], dim=1)
+            centres = centres_on(self, probability.device).to(probability)
+            return torch.stack([centres[probability.argmax(dim=1)], sigma], dim=1)
         angle = torch.atan2(vector[:, 1], vector[:, 0]) * to_deg % self.period_deg
         # The remainder of a tiny negative number rounds to a whole period.
         return torch.stack([torch.where(angle < self.period_deg, angle, 0.0), sigma], dim=1)
+
+
+@kept
+def directions_on(circle: CircleBins, device: torch.device) -> torch.Tensor:
+    """Mean vector of every sector (K, 2), float32, on a device."""
+    return circle.directions.float().to(device)
+
+
+@kept
+def centres_on(circle: CircleBins, device: torch.device) -> torch.Tensor:
+    """Middle of every sector (K,) in degrees, float32, on a device."""
+    return circle.centres.float().to(device)

@@ -11,7 +11,7 @@ from seisvision.angles import wrapped_difference_deg
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.outputs.bins.softmax import SoftmaxOverBins
 from seisvision.outputs.circular_bins import KIND
-from seisvision.outputs.circular_bins.circle import VALUES, CircleBins
+from seisvision.outputs.circular_bins.circle import VALUES, CircleBins, directions_on
 
 
 class BinnedAngleOutput(SoftmaxOverBins):
@@ -72,7 +72,7 @@ class BinnedAngleOutput(SoftmaxOverBins):
 
     def explained(self, raw: torch.Tensor) -> torch.Tensor:
         """The angle (B, 1) of logits (B, K) as :class:`~seisvision.outputs.angles.output.AngleOutput` has it."""
-        vector = raw.softmax(dim=1) @ self.circle.directions.to(raw)
+        vector = raw.softmax(dim=1) @ directions_on(self.circle, raw.device).to(raw)
         fixed = vector.detach()
         across = torch.stack([-fixed[:, 1], fixed[:, 0]], dim=1) / fixed.square().sum(1, keepdim=True).clamp_min(1e-12)
         return (vector * across).sum(1, keepdim=True)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.outputs.classes import KIND, NO_CLASS
-from seisvision.outputs.output import Output
+from seisvision.outputs.output import TINY, Output
 
 
 class ClassOutput(Output):
@@ -88,19 +88,20 @@ class ClassOutput(Output):
 
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Weighted cross-entropy of logits (B, K) against class numbers (B,); unlabelled samples do not count."""
-        if not self.known_weight(target) > 0:
-            return raw.float().sum() * 0
-        return functional.cross_entropy(
+        summed = functional.cross_entropy(
             raw.float(),
             target,
             weight=self.class_weights,
             ignore_index=NO_CLASS,
             label_smoothing=self.label_smoothing,
+            reduction="sum",
         )
+        # Asking whether any sample counts would make the processor wait for an accelerator.
+        return summed / self.known_weight(target).clamp_min(TINY)
 
     def known_weight(self, target: torch.Tensor) -> torch.Tensor:
         """Sum of the class weights of the samples that have a label (B,): what ``loss`` divides by, ()."""
-        return self.class_weights[target[target != NO_CLASS]].sum()
+        return (self.class_weights[target.clamp_min(0)] * (target != NO_CLASS)).sum()
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Class probabilities (B, K)."""

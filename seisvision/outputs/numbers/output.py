@@ -121,19 +121,23 @@ class ScalarOutput(Output):
 
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean loss of raw values (B, 1 or 2) against true values (B,) in ``unit``; NaN does not count."""
-        known = target.isfinite()
-        raw = raw.float()[known]
-        if not len(raw):
-            return raw.sum()  # zero, and still part of the graph
-        wanted = (TRANSFORMS[self.transform][0](target[known]) - self.mean) / self.deviation
+        known, raw = target.isfinite(), raw.float()
+        # A value that every transform allows, in place of those that are not known: choosing the known ones would make
+        # the processor wait for an accelerator.
+        wanted = (TRANSFORMS[self.transform][0](torch.where(known, target, 1.0)) - self.mean) / self.deviation
+        each = self._loss_of_each(raw, wanted)
+        return (each * known).sum() / known.sum().clamp_min(1)
+
+    def _loss_of_each(self, raw: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """Losses (B,) of raw values (B, R) against standardised values (B,)."""
         if self.loss_name == EVIDENTIAL:
             return evidential_loss(raw, wanted)
         if not self.has_spread:
-            return POINT_LOSSES[self.loss_name](raw[:, 0], wanted)
+            return POINT_LOSSES[self.loss_name](raw[:, 0], wanted, reduction="none")
         log_scale = raw[:, 1].clamp(*LOG_SCALE_LIMITS)
         residual = (raw[:, 0] - wanted) / log_scale.exp()
         penalty = residual.abs() if self.loss_name == "laplace" else residual.square() / 2
-        return (penalty + log_scale).mean()
+        return penalty + log_scale
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Value, sigma and the ends of its 68 % and 95 % intervals, (B, 6) in ``unit``.
@@ -225,7 +229,7 @@ def evidential_variances(raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]
 
 
 def evidential_loss(raw: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Mean loss of evidential regression of raw values (B, 4) against standardised values (B,).
+    """Losses (B,) of evidential regression of raw values (B, 4) against standardised values (B,).
 
     The negative logarithm of the likelihood under a normal-inverse-gamma distribution of mean and variance, a Student
     distribution, and the evidence of wrong answers (Amini et al. 2020, equations 8 to 10). Its second variance need not
@@ -241,4 +245,4 @@ def evidential_loss(raw: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         + torch.lgamma(alpha)
         - torch.lgamma(alpha + 0.5)
     )
-    return (likelihood + WRONG_EVIDENCE * error.abs() * (2 * nu + alpha)).mean()
+    return likelihood + WRONG_EVIDENCE * error.abs() * (2 * nu + alpha)

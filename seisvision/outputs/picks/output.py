@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from seisvision import keys
+from seisvision.base.devices import sent
 from seisvision.base.sample_ids import are_noise
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.outputs.output import Output
@@ -111,7 +112,7 @@ class PickOutput(Output):
         self.wanted_hz: float | None = None
         # A buffer, so that it travels in checkpoints; NaN: no batch was seen yet.
         self.register_buffer("rate_hz", torch.tensor(math.nan))
-        self._seen_hz = math.nan
+        self._seen_hz = self._told_hz = math.nan
 
     def _refused(self, setting: str, value: Any, cure: str) -> ConfigurationError:
         return ConfigurationError(f"{setting}={value!r:.60} of output '{self.name}' is not allowed; {cure}.")
@@ -177,12 +178,17 @@ class PickOutput(Output):
                 f"Output '{self.name}' learnt from {known_hz:g} samples a second and gets {rate_hz:g}; set "
                 f"dataset.traces.sampling_rate_hz={known_hz:g}."
             )
-        self._seen_hz = rate_hz
+        self._seen_hz, self._told_hz = rate_hz, float(self.rate_hz)
+
+    @property
+    def _known_hz(self) -> float:
+        """Rate of the samples; a buffer on an accelerator is asked once, for that means to wait."""
+        return float(self.rate_hz) if math.isnan(self._told_hz) else self._told_hz
 
     @property
     def seconds(self) -> float:
         """Length of the window."""
-        return self.n_samples / float(self.rate_hz)
+        return self.n_samples / self._known_hz
 
     def truth(self, batch: dict[str, Any]) -> torch.Tensor:
         """True times (B, phases x E)."""
@@ -191,7 +197,7 @@ class PickOutput(Output):
         arrivals_s = batch[keys.ARRIVALS_S][:, :1].float()
         if keys.MORE_ARRIVALS_S in batch:
             arrivals_s = torch.cat([arrivals_s, batch[keys.MORE_ARRIVALS_S][:, 0].float()], 1)
-        is_noise = torch.as_tensor(are_noise(batch[keys.TRACE_ID]), device=arrivals_s.device)
+        is_noise = sent(torch.as_tensor(are_noise(batch[keys.TRACE_ID])), arrivals_s.device)
         if self.unlabelled == "noise":
             is_noise = is_noise | ~arrivals_s.isfinite().flatten(1).any(1)
         found = []
@@ -218,7 +224,7 @@ class PickOutput(Output):
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean over the samples of which any phase is known of the loss along the window."""
         raw, arrivals_s = raw.float(), self.by_phase(target)
-        n_phases, rate_hz = len(self.phases), float(self.rate_hz)
+        n_phases, rate_hz = len(self.phases), self._known_hz
         wanted = label_curves(arrivals_s, raw.shape[-1], rate_hz, self.sigma_s, self.label)
         known = arrivals_s.isfinite().any(-1)
         if self.loss_name == "cross_entropy":
@@ -244,7 +250,7 @@ class PickOutput(Output):
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Times and probabilities (B, phases x 2 K), and of an event."""
-        rate_hz = float(self.rate_hz)
+        rate_hz = self._known_hz
         curves = self.probabilities(raw.detach())
         apart = max(1, round(self.apart_s * rate_hz)) if rate_hz > 0 else 1
         place, height = peaks(curves[:, : len(self.phases)], self.max_picks, apart, KEPT)

@@ -37,6 +37,7 @@ CONTENT: dict[str, Any] = {
     "guesses": dict[str, list[float] | float],
     "known_events": dict[str, Any] | None,
     "derived": dict[str, dict[str, list[float]]],
+    "network": dict[str, Any],
     "clustering": dict[str, Any] | None,
     "recordings": dict[str, Any] | None,
     "epoch": int,

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import netrc
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,8 @@ class WandbLogger(Dashboard):
         if self._run is None:
             self._run = guarded("W&B", lambda: self._open("offline" if mode == "online" else mode))
         self._is_dead = self._run is None
+        if self._run is not None:
+            guarded("W&B", self._tell_address)
 
     def _open(self, mode: Any) -> Any:
         import wandb
@@ -209,8 +212,20 @@ class WandbLogger(Dashboard):
     def close(self, succeeded: bool) -> None:
         """End the run on the dashboard."""
         if self._run is not None:
+            kept = guarded("W&B", self._kept_offline)
             guarded("W&B", lambda: self._run.finish(exit_code=0 if succeeded else 1))
+            if kept is not None:
+                log.info("W&B      kept offline; this sends it: wandb sync %s", shlex.quote(str(kept)))
         self._run, self._is_dead = None, True
+
+    def _tell_address(self) -> None:
+        if not self._run.disabled and not self._run.offline:
+            log.info("W&B      %s", self._run.url)
+
+    def _kept_offline(self) -> Path | None:
+        """The folder that ``wandb sync`` takes; None where the run was sent, or is none."""
+        is_kept = self._run.offline and not self._run.disabled
+        return Path(self._run.dir).parent if is_kept else None
 
 
 def _own_tags(config: dict[str, Any]) -> list[str]:

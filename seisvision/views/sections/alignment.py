@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
 
+from seisvision.base.devices import kept
 from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.travel_times import TABLE_DISTANCES_DEG, travel_time_curve
 from seisvision.errors import ConfigurationError
@@ -64,7 +64,7 @@ def predicted_s(align: str | float | None, offset_km: torch.Tensor, earth_model:
     if not isinstance(align, str):
         return offset_km / align
     position = offset_km / KM_PER_DEG / float(TABLE_DISTANCES_DEG[0])
-    table_s = _p_times_s(earth_model).to(offset_km)
+    table_s = _p_times_s(earth_model, offset_km.device).to(offset_km)
     below = position.nan_to_num(nan=0.0).long().clamp_(0, len(table_s) - 2)
     time_s = table_s[below].lerp(table_s[below + 1], position - below)
     return time_s.masked_fill(position > len(table_s) - 1, torch.nan)
@@ -77,11 +77,11 @@ def cut(series: torch.Tensor, first: torch.Tensor, samples: int) -> torch.Tensor
     return series.gather(-1, index.clamp_(0, series.shape[-1] - 1)).masked_fill_(~inside, 0.0)
 
 
-@lru_cache(maxsize=4)
-def _p_times_s(earth_model: str) -> torch.Tensor:
+@kept
+def _p_times_s(earth_model: str, device: torch.device) -> torch.Tensor:
     """First P in steps of the first tabulated distance, from 0: float32 (X + 1,)."""
     times_s = travel_time_curve(earth_model, PHASE, SOURCE_DEPTH_KM)
     # Above the source: the ray is straight, and the table begins at 28 km.
     step_km = float(TABLE_DISTANCES_DEG[0]) * KM_PER_DEG
     overhead_s = times_s[0] * SOURCE_DEPTH_KM / (SOURCE_DEPTH_KM**2 + step_km**2) ** 0.5
-    return torch.tensor([overhead_s, *times_s], dtype=torch.float32)
+    return torch.tensor([overhead_s, *times_s], dtype=torch.float32, device=device)

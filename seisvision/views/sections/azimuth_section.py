@@ -11,8 +11,15 @@ from seisvision import keys
 from seisvision.angles import wrapped_difference_deg
 from seisvision.earth.constants import EARTH_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.views.amplitude import known_quantile
 from seisvision.views.filters import check_band
-from seisvision.views.sections.back_propagation import BackPropagation, SourceTraces, rotate_to_zrt
+from seisvision.views.sections.back_propagation import (
+    BackPropagation,
+    SourceTraces,
+    back_propagation,
+    in_order,
+    rotate_to_zrt,
+)
 from seisvision.views.view import View
 
 CHANNELS: Final = ("Z", "R", "T")
@@ -118,10 +125,10 @@ class AzimuthSection(View):
         """Carry the traces of ``batch`` back to the source; amplitudes in the unit of the waveforms."""
         waveform = batch[keys.WAVEFORM].float()
         order = [self.components.index(component) for component in keys.COMPONENTS]
-        recorded = batch[keys.COMPONENT_MASK][:, :, order] & batch[keys.STATION_MASK][..., None]
+        recorded = in_order(batch[keys.COMPONENT_MASK], order) & batch[keys.STATION_MASK][..., None]
         back_azimuth_deg = batch[keys.BACK_AZIMUTH_DEG]
         both = recorded[..., 1:].all(-1) & back_azimuth_deg.isfinite()
-        ground = rotate_to_zrt(waveform[:, :, order], back_azimuth_deg.nan_to_num(nan=0.0))
+        ground = rotate_to_zrt(in_order(waveform, order), back_azimuth_deg.nan_to_num(nan=0.0))
         usable = torch.stack([recorded[..., 0], both, both], dim=-1)
         # Not a product: what is not recorded may hold NaN.
         ground = torch.where(usable[..., None], ground, 0.0)
@@ -132,15 +139,15 @@ class AzimuthSection(View):
         self, samples: int, sampling_rate_hz: float, device: torch.device | None = None
     ) -> BackPropagation:
         """Return what carries windows of ``samples`` back, with the settings of this view."""
-        return BackPropagation(
+        return back_propagation(
             samples,
             sampling_rate_hz,
+            device,
             band_hz=self.band_hz,
             earth_model=self.earth_model,
             span_s=(-self.before_s, self.after_s),
             rows=self.height,
             max_compensation=self.max_compensation,
-            device=device,
         )
 
     def _paint(self, traces: WeightedTraces, azimuth_deg: torch.Tensor) -> torch.Tensor:
@@ -167,7 +174,7 @@ def weigh(traces: SourceTraces, azimuth_deg: torch.Tensor) -> WeightedTraces:
     values = traces.values.masked_fill(~used[..., None], 0.0)
     peak = values.abs().amax((2, 3))
     # Relative to the event's own amplitude, so that squares of small numbers do not vanish.
-    typical = peak.masked_fill(peak == 0, torch.nan).nanquantile(0.5, dim=1)[:, None, None].nan_to_num(nan=1.0)
+    typical = known_quantile(peak.masked_fill(peak == 0, torch.nan), 0.5)[..., None].nan_to_num(nan=1.0)
     values, noise = values / typical[..., None], traces.noise / typical
     used = used & (values != 0).any(-1)
     return WeightedTraces(values, torch.where(used, 1 / (noise.square() + MODEL_ERROR**2), 0.0))

@@ -9,13 +9,15 @@ function at the source, R and Z with the factor cos(azimuth - force azimuth), T 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
 
+from seisvision.base.devices import kept
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.earth.modes import ModeTable, love_modes, rayleigh_modes
 from seisvision.earth.profile import earth_profile
@@ -42,6 +44,11 @@ def surface_modes(earth_model: str) -> tuple[ModeTable, ModeTable]:
 
     profile = earth_profile(earth_model)
     return love_modes(profile), rayleigh_modes(profile)
+
+
+def in_order(values: torch.Tensor, order: Sequence[int]) -> torch.Tensor:
+    """Components (B, S, C, ...) in another order; a list as an index would be copied to the device each time."""
+    return torch.stack([values[:, :, component] for component in order], 2)
 
 
 def rotate_to_zrt(waveform: torch.Tensor, back_azimuth_deg: torch.Tensor) -> torch.Tensor:
@@ -134,6 +141,9 @@ class BackPropagation:
         # Velocity leads the force by a quarter period; the ellipse of the Rayleigh wave turns Z by another one.
         turn = np.stack([-ratio_z + 0j, -1j * ratio_r, -1j * np.ones_like(ratio_r)])
         self._turn = torch.as_tensor(turn, dtype=torch.complex64, device=self.device)
+        angle = self._tensor(np.outer(self.omega, self.time_s))
+        self._frequency, self._cosine, self._sine = self._tensor(self.omega), torch.cos(angle), torch.sin(angle)
+        self._waves: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         corners = 2 * np.pi * np.linspace(*self.band_hz, 50)
         speeds = np.concatenate([at(table, table.group_velocity, corners) for table in (love, rayleigh)])
         self.fastest_km_s, self.slowest_km_s = 1e-3 * speeds.max(), 1e-3 * speeds.min()
@@ -174,8 +184,7 @@ class BackPropagation:
 
     def _series(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Series (..., R) at ``time_s`` of Fourier integrals (..., J)."""
-        angle = self._tensor(np.outer(self.omega, self.time_s))
-        series = spectrum.real @ torch.cos(angle) - spectrum.imag @ torch.sin(angle)
+        series = spectrum.real @ self._cosine - spectrum.imag @ self._sine
         return series * (2 / self.period_s)
 
     def _holds_train(self, offset_km: torch.Tensor, start_s: torch.Tensor) -> torch.Tensor:
@@ -198,18 +207,29 @@ class BackPropagation:
     def _spectrum(self, band: torch.Tensor) -> torch.Tensor:
         """Fourier integral (B, S, 3, J) of ``band`` (B, S, 3, T_band), time counted from the window start."""
         step_s = self.length_s / band.shape[-1]
-        angle = self._tensor(np.outer(np.arange(band.shape[-1]) * step_s, self.omega))
-        return step_s * torch.complex(band @ torch.cos(angle), -(band @ torch.sin(angle)))
+        if band.shape[-1] not in self._waves:
+            angle = self._tensor(np.outer(np.arange(band.shape[-1]) * step_s, self.omega))
+            self._waves[band.shape[-1]] = torch.cos(angle), torch.sin(angle)
+        cosine, sine = self._waves[band.shape[-1]]
+        return step_s * torch.complex(band @ cosine, -(band @ sine))
 
     def _path(self, offset_km: torch.Tensor, start_s: torch.Tensor) -> torch.Tensor:
         """What undoes the way from the source, (B, S, 3, J)."""
         distance_km = offset_km[..., None]
         spreading = torch.sin(distance_km / EARTH_RADIUS_KM).abs().sqrt()
         # The spectrum counts time from the window start, the result from the origin time.
-        phase = math.pi / 4 - self._tensor(self.omega) * start_s[..., None]
+        phase = math.pi / 4 - self._frequency * start_s[..., None]
         factors = []
         for wave in (self.rayleigh, self.love):
             gain = torch.exp(wave.loss * distance_km).clamp_max(self.max_compensation) * spreading
             factors.append(torch.polar(gain, wave.wavenumber * distance_km + phase))
         rayleigh, love = factors
         return torch.stack([rayleigh, rayleigh, love], dim=2) * self._turn
+
+
+@kept
+def back_propagation(
+    samples: int, sampling_rate_hz: float, device: torch.device | None, **settings: Any
+) -> BackPropagation:
+    """Return the :class:`BackPropagation` of these settings, made once for each device."""
+    return BackPropagation(samples, sampling_rate_hz, device=device, **settings)

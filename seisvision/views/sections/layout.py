@@ -10,7 +10,8 @@ MARGIN = 0.03
 """Share of the picture left free at both ends of a distance axis that is fitted to the section."""
 OFFSET_TRACE_SPACING = 1 / 24
 """Share of the picture that stands for one trace spacing where traces stand at their true distances."""
-_NO_OFFSET, _NO_KEY = 1e9, 2e9
+_NO_KEY = 1e30
+"""Sorts behind every distance and every time that is known."""
 
 
 class Layout(NamedTuple):
@@ -30,13 +31,16 @@ def rank_layout(offset_km: torch.Tensor, onset_s: torch.Tensor, drawn: torch.Ten
     Traces of unknown offset follow the known ones in the order of their onsets, and those without an
     onset come last, as given. All inputs are (B, S).
     """
-    key = torch.zeros_like(offset_km, dtype=torch.float64)
-    if order != "given":
-        key = _NO_OFFSET + onset_s.double().nan_to_num(nan=_NO_KEY - _NO_OFFSET)
+    # Two stable sorts in single precision, the last the one that counts most: one key of both would need double, which
+    # many accelerators do slowly or not at all.
+    group = torch.zeros_like(offset_km)
+    key = torch.zeros_like(offset_km) if order == "given" else onset_s.nan_to_num(nan=_NO_KEY)
     if order == "offset":
-        key = torch.where(offset_km.isfinite(), offset_km.double(), key)
-    key = key.masked_fill(~drawn, torch.inf)
-    rank = key.argsort(dim=-1, stable=True).argsort(dim=-1)
+        known = offset_km.isfinite()
+        key, group = key.masked_fill(known, 0.0), torch.where(known, offset_km, _NO_KEY)
+    by_key = key.argsort(dim=-1, stable=True)
+    by_group = group.masked_fill(~drawn, torch.inf).gather(-1, by_key).argsort(dim=-1, stable=True)
+    rank = by_key.gather(-1, by_group).argsort(dim=-1)
     spacing_px = width / drawn.sum(-1, keepdim=True).clamp_min(1)
     position_px = ((rank + 0.5) * spacing_px).masked_fill(~drawn, torch.nan)
     return Layout(position_px, spacing_px, None)

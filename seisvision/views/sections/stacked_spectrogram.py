@@ -11,7 +11,7 @@ from seisvision import keys
 from seisvision.earth.constants import EARTH_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.views.sections.alignment import check_align, predicted_s
-from seisvision.views.sections.back_propagation import rotate_to_zrt
+from seisvision.views.sections.back_propagation import in_order, rotate_to_zrt
 from seisvision.views.settings import one_of, positive
 from seisvision.views.traces.spectrogram import SpectrogramView
 from seisvision.views.view import View
@@ -120,23 +120,30 @@ class StackedSpectrogram(View):
         waveform, rate_hz = batch[keys.WAVEFORM].float(), float(batch[keys.SAMPLING_RATE_HZ])
         events, stations, _, samples = waveform.shape
         order = [self.components.index(name) for name in keys.COMPONENTS]
-        recorded = batch[keys.COMPONENT_MASK][:, :, order] & batch[keys.STATION_MASK][..., None]
+        recorded = in_order(batch[keys.COMPONENT_MASK], order) & batch[keys.STATION_MASK][..., None]
         if component == "Z":
             ground, usable = waveform[:, :, order[0]], recorded[..., 0]
         else:
             back_azimuth_deg = batch[keys.BACK_AZIMUTH_DEG]
             usable = recorded[..., 1:].all(-1) & back_azimuth_deg.isfinite()
-            turned = rotate_to_zrt(waveform[:, :, order], back_azimuth_deg.nan_to_num(nan=0.0))
+            turned = rotate_to_zrt(in_order(waveform, order), back_azimuth_deg.nan_to_num(nan=0.0))
             ground = turned[:, :, COMPONENTS.index(component)]
         columns = max(1, int(samples / rate_hz / self.step_s))
-        drawn = ground[usable][:, None, None, : round(columns * self.step_s * rate_hz)]
+        ground = ground[..., : round(columns * self.step_s * rate_hz)]
+        # An accelerator draws also what is masked: it would have to be waited for to know how much is not.
+        drawn = ground[usable] if ground.device.type == "cpu" else ground.flatten(0, 1)
+        mask = drawn.new_ones(len(drawn), dtype=torch.bool) if ground.device.type == "cpu" else usable.flatten()
         single = {
-            keys.WAVEFORM: drawn,
-            keys.STATION_MASK: torch.ones(len(drawn), 1, dtype=torch.bool, device=drawn.device),
+            keys.WAVEFORM: drawn[:, None, None],
+            keys.STATION_MASK: mask[:, None],
             keys.SAMPLING_RATE_HZ: rate_hz,
         }
-        pictures = ground.new_zeros(events, stations, self.height, columns)
-        pictures[usable] = self._spectrogram(columns)(single)[:, 0]
+        seen = self._spectrogram(columns)(single)[:, 0]
+        if ground.device.type == "cpu":
+            pictures = ground.new_zeros(events, stations, self.height, columns)
+            pictures[usable] = seen
+        else:
+            pictures = seen.unflatten(0, (events, stations))
         return pictures, (pictures > 0).flatten(2).any(-1)
 
     def _stack(

@@ -90,6 +90,7 @@ class SpectrogramView(View):
         self.range_db = ordered_range("range_db", range_db)
         self.noise_range_db = self.range_db if scale == "relative" else None
         self.taper_s, self.components = taper_s, components
+        self._centre_hz = tuple(self.row_frequency_hz.tolist())
         self.out_channels = len(components)
 
     @property
@@ -157,7 +158,7 @@ class SpectrogramView(View):
                 f"frequency_range_hz={self.frequency_range_hz} reaches beyond the Nyquist frequency {nyquist_hz:g} Hz "
                 f"of waveforms sampled at {sampling_rate_hz:g} Hz; lower it or use a set with a higher sampling rate"
             )
-        centre_hz, sigma = tuple(self.row_frequency_hz.tolist()), self.sigma_hz
+        centre_hz, sigma = self._centre_hz, self.sigma_hz
         longest_s = 1 / (2 * math.pi * sigma)
         if self.axis == "log":
             sigma = self.sigma_octaves
@@ -165,8 +166,7 @@ class SpectrogramView(View):
         taper_s = min(TAPER_SIGMAS * longest_s, samples / sampling_rate_hz) if self.taper_s is None else self.taper_s
         taper = mirror_taper(samples, sampling_rate_hz, taper_s, longest_s, series.device)
         length = transform_length(samples, self.width, 2 * len(taper))
-        bank = filter_bank(self.axis, centre_hz, sigma, samples, length, self.width, sampling_rate_hz)
-        bank = [part._replace(gain=part.gain.to(series.device)) for part in bank]
+        bank = filter_bank(self.axis, centre_hz, sigma, samples, length, self.width, sampling_rate_hz, series.device)
         flat = series.flatten(0, 1)
         power = flat.new_empty(len(flat), self.height, self.width)
         block = CPU_BLOCK_TRACES if series.device.type == "cpu" else max(len(flat), 1)

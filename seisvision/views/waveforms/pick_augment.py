@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from seisvision import keys
+from seisvision.base.devices import device_generator, kept, sent
 from seisvision.base.share import Share
 from seisvision.errors import ConfigurationError
 from seisvision.seeding import DEFAULT_SEED, stream_seed
@@ -28,7 +29,8 @@ class PickAugment(nn.Module):
     """Reverberation, second events, noise, gaps, lost components and other amplitudes, for windows of single traces.
 
     Each change is made with a probability of its own, and every sample draws from (seed, epoch, step) alone, so that
-    neither the number of processes nor an interruption shows. Polarity stays. Windows that lie elsewhere in every epoch
+    neither the number of processes nor an interruption shows; noise and tails are drawn where the waveforms are, and
+    are others on another kind of device. Polarity stays. Windows that lie elsewhere in every epoch
     are those of ``dataset.traces.window.redrawn``.
 
     Args:
@@ -106,7 +108,8 @@ class PickAugment(nn.Module):
         # Every draw is made whether it is used or not: switching one change on leaves the others as they were.
         generator = torch.Generator().manual_seed(stream_seed(self.seed, "pick augment", epoch, step, 0))
         n_draws = 12 + len(self.components)
-        draws = share.of(torch.rand(share.n_samples, n_draws, generator=generator)).to(batch[keys.WAVEFORM].device)
+        draws = share.of(torch.rand(share.n_samples, n_draws, generator=generator))
+        draws = sent(draws, batch[keys.WAVEFORM].device)
         happens = {name: draws[:, number] < chance for number, (name, chance) in enumerate(self.chances.items())}
         values = dict(zip(("delay", "level", "sign", "noise", "slope", "gap", "place"), draws[:, 5:12].T, strict=True))
         self._reverberate(batch, share, (epoch, step))
@@ -125,9 +128,13 @@ class PickAugment(nn.Module):
             return
         waveform, rate_hz = batch[keys.WAVEFORM], float(batch[keys.SAMPLING_RATE_HZ])
         generator = torch.Generator().manual_seed(stream_seed(self.seed, "pick augment/reverberation", *number, 0))
-        draws = share.of(torch.rand(share.n_samples, 3, generator=generator)).to(waveform)
+        draws = sent(share.of(torch.rand(share.n_samples, 3, generator=generator)), waveform.device)
         n_components, n_tail = waveform.shape[-2], tail_samples(self.reverberation_s[1], rate_hz)
-        tails = torch.randn(share.n_samples, n_components, n_components, n_tail, generator=generator)
+        if waveform.device.type != "cpu":
+            seed = stream_seed(self.seed, "pick augment/tails", *number, 0)
+            generator = device_generator(waveform.device, seed)
+        shape = (share.n_samples, n_components, n_components, n_tail)
+        tails = torch.randn(shape, generator=generator, device=waveform.device)
         shortest, longest = (math.log(one) for one in self.reverberation_s)
         changed = reverberated(
             waveform,
@@ -173,8 +180,9 @@ class PickAugment(nn.Module):
             return
         waveform = batch[keys.WAVEFORM]
         # A stream of its own, as long as the windows are.
-        generator = torch.Generator().manual_seed(stream_seed(self.seed, "pick augment/noise", *number, 0))
-        white = share.of(torch.randn(share.n_samples, *waveform.shape[1:], generator=generator)).to(waveform)
+        generator = device_generator(waveform.device, stream_seed(self.seed, "pick augment/noise", *number, 0))
+        shape = (share.n_samples, *waveform.shape[1:])
+        white = share.of(torch.randn(shape, generator=generator, device=waveform.device)).to(waveform)
         spectrum = torch.fft.rfft(white)
         place = torch.arange(spectrum.shape[-1], device=waveform.device).clamp_min(1).to(waveform)
         shaped = spectrum * place ** -(values["slope"] * HIGHEST_SLOPE)[:, None, None, None]
@@ -206,7 +214,7 @@ class PickAugment(nn.Module):
     def _lose(self, batch: dict[str, Any], lost: torch.Tensor, vertical_only: torch.Tensor, luck: torch.Tensor) -> None:
         waveform = batch[keys.WAVEFORM]
         live = (waveform != 0).any(-1)[:, 0]
-        is_vertical = torch.tensor([name == "Z" for name in self.components], device=lost.device)
+        is_vertical = _is_vertical(self.components, lost.device)
         has_vertical = (live & is_vertical).any(-1)
         lost = lost | ((vertical_only & has_vertical)[:, None] & ~is_vertical)
         kept = live & ~lost
@@ -224,6 +232,11 @@ def _recorded(waveform: torch.Tensor, rate_hz: float) -> torch.Tensor:
     lines = (waveform != 0).to(waveform).flatten(0, 2)[:, None]
     grown = torch.nn.functional.max_pool1d(lines, 2 * half + 1, 1, half)
     return -torch.nn.functional.max_pool1d(-grown, 2 * half + 1, 1, half).reshape(waveform.shape)
+
+
+@kept
+def _is_vertical(components: str, device: torch.device) -> torch.Tensor:
+    return torch.tensor([name == "Z" for name in components], device=device)
 
 
 def _seconds(setting: str, value: Any) -> tuple[float, float]:

@@ -24,6 +24,8 @@ from seisvision.archives.quakeml import write_picks_quakeml
 from seisvision.atlas.presets import Preset, Stage
 from seisvision.atlas.report import write_report
 from seisvision.atlas.stages import Done
+from seisvision.cataloguing.score_page import page as score_page
+from seisvision.cataloguing.scoring import Events, score_catalogue
 from seisvision.cli import main
 from seisvision.evaluation.figure_style import plain_text
 from seisvision.evaluation.intervals import Measure
@@ -310,6 +312,26 @@ def test_picks_of_an_archive_are_valid_quakeml_whatever_stations_are_called(tmp_
     assert len(event.picks) == len(HOSTILE_NAMES)
 
 
+def scored(names: Sequence[str]) -> str:
+    """The page about a catalogue of events called like ``names``, against one that holds every second of them."""
+
+    def called(chosen: Sequence[str], times_s: np.ndarray) -> Events:
+        n = len(chosen)
+        zero, one = np.zeros(n), np.ones(n)
+        time_ns = (times_s * 1e9).astype(np.int64)
+        return Events(np.array(chosen, object), time_ns, zero + 38, zero + 20, 8 * one, one, np.ones(n, bool))
+
+    times_s = 100.0 * np.arange(len(names))
+    judged, reference = called(names, times_s), called(names[::2], times_s[::2])
+    return score_page(names[0], judged, reference, score_catalogue(judged, reference))
+
+
+def test_ids_of_events_are_text_on_the_page_of_a_catalogue() -> None:
+    page = scored(HOSTILE_NAMES)
+    assert holds_nothing_foreign(page, scored(PLAIN_NAMES))
+    assert unread(page, HOSTILE_NAMES) == []
+
+
 MARKUP = re.compile(r"<(td|th|tr|svg|html|div|p|table|text|figure|section)[ >]|\"markdown\"|mimetype|wandb\.Html")
 
 
@@ -326,6 +348,6 @@ def test_nobody_writes_markup_past_these_pages() -> None:
         "data/audit/page.py", "data/audit/svg.py", "evaluation/tables.py", "atlas/agreement.py", "atlas/report.py",
         "experiments/clustering/comparing.py", "experiments/clustering/report/page.py",
         "experiments/clustering/report/report.py", "experiments/forecasting/comparing.py", "pages/charts.py",
-        "archives/quakeml.py", "reviewing/page.py", "api/shown.py",
+        "archives/quakeml.py", "reviewing/page.py", "api/shown.py", "cataloguing/score_page.py",
         *(f"reports/comparing/{name}.py" for name in comparing),
     }  # fmt: skip

@@ -18,10 +18,12 @@ class Reading:
     Args:
         format: name of the format, for files that do not say themselves what they are; none recognises it.
         traces: CSV that gives SEG-Y and SU traces the codes of their stations, by trace number.
+        undated_ns: when SEG-Y traces whose headers hold no date begin; none refuses them.
     """
 
     format: str | None = None
     traces: str | None = None
+    undated_ns: int | None = None
 
 
 @dataclass

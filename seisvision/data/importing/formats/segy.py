@@ -50,7 +50,7 @@ def read_segy(content: mmap.mmap, layout: Layout, request: Request) -> list[Segm
     table = None if request.reading.traces is None else read_trace_table(request.reading.traces)
     segments = []
     for fields, place in traces(content, layout, request.losses):
-        segment = _segment(fields, layout, table)
+        segment = _segment(fields, layout, table, request.reading.undated_ns)
         if segment.flaw is None and not request.headers_only:
             samples = unpack(content[place], layout)
             segment = Segment(
@@ -66,7 +66,7 @@ def _codes_of(segment: Segment) -> Codes:
     return segment.network, segment.station, segment.location, segment.channel
 
 
-def _segment(fields: dict[str, Any], layout: Layout, table: TraceTable | None) -> Segment:
+def _segment(fields: dict[str, Any], layout: Layout, table: TraceTable | None, undated_ns: int | None) -> Segment:
     """Everything but the samples."""
     number = fields["number"] or fields["number_in_line"]
     codes: Codes = ("", f"R{number:05d}", "", f"SP{COMPONENT.get(fields['kind'], 'Z')}")
@@ -79,7 +79,7 @@ def _segment(fields: dict[str, Any], layout: Layout, table: TraceTable | None) -
         if fields["kind"] in NO_MOTION:
             reason = f"trace {number} is {NO_MOTION[fields['kind']]}, no ground motion (code {fields['kind']})"
             raise Refusal("read", "no_ground_motion", reason, fields["kind"])
-        start_ns = _start_ns(fields, layout)
+        start_ns = _start_ns(fields, layout, undated_ns)
         if not fields["interval_us"] > 0:
             raise Refusal("read", "damaged_header", f"trace {number} has no sample interval")
     except Refusal as refusal:
@@ -124,13 +124,15 @@ def _degrees(value: float, unit: int) -> float:
     return float(np.sign(value)) * (degrees + minutes / 60 + seconds / 3600)
 
 
-def _start_ns(fields: dict[str, Any], layout: Layout) -> int:
-    """Time of the first sample: the time of the shot, and the delay until recording began.
+def _start_ns(fields: dict[str, Any], layout: Layout, undated_ns: int | None) -> int:
+    """Time of the first sample: the time of the shot, and the delay until recording began; ``undated_ns`` without date.
 
     Raises:
         Refusal: there is no such time, or it is not said in which zone.
     """
     year, day = fields["year"], fields["day"]
+    if year == 0 and undated_ns is not None:
+        return undated_ns
     if year < 100:
         said = "no date of recording" if year <= 0 else f"the year {year}, without its century"
         raise Refusal("read", "no_start_time", f"the trace header gives {said}, so the start is not known", year)

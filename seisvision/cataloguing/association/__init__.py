@@ -1,0 +1,1 @@
+"""Picks of a network to events."""

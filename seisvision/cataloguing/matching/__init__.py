@@ -1,0 +1,1 @@
+"""Matched filter: templates correlated with continuous recordings, stacked over the network."""

@@ -1,0 +1,1 @@
+"""Differential times of pairs of events, and places relative to each other."""

@@ -1,0 +1,1 @@
+"""What ``seisvision catalogue`` does."""

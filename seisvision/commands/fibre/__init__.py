@@ -1,0 +1,1 @@
+"""Commands on recordings along a fibre."""

@@ -1,0 +1,43 @@
+"""Turn recordings along a fibre into a waveform set with one station for each channel that is kept.
+
+FILE is plain npz or HDF5 (data (C, T), distance_m, sampling_rate_hz, start_time; if known latitude_deg, longitude_deg),
+or a file or folder of any format that dascore reads (pip install 'seisvision[fibre]'). --channels names a table with
+distance_m, latitude_deg and longitude_deg, between whose rows places are interpolated; channels beyond it go.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from seisvision.plain_text import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of ``seisvision fibre import``."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recordings of one event each")
+    parser.add_argument("--channels", type=Path, metavar="TABLE", help="places of the channels")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the set")
+    parser.add_argument("--spacing", type=float, default=0.0, metavar="M", help="keep channels this far apart (all)")
+    parser.add_argument("--most", type=int, default=800, metavar="N", help="keep at most so many channels (800)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import, and print how many channels were kept and the folder."""
+    from seisvision.data.fibre.record import read_fibre
+    from seisvision.data.fibre.sets import COMPONENT, channel_rows
+    from seisvision.data.sets.writer import WaveformSetWriter
+    from seisvision.files import check_writable
+
+    check_writable(args.out.absolute().parent, "--out")
+    card = {"name": args.out.name, "measurement": "strain or strain rate", "processing": "channels kept, nothing else"}
+    with WaveformSetWriter(args.out, card=card, component_order=COMPONENT, compression="gzip") as writer:
+        for path in args.files:
+            for number, record in enumerate(read_fibre(path, args.channels)):
+                kept = record.kept(args.spacing, args.most)
+                rows = channel_rows(kept, f"{path.stem}-{number}" if number else path.stem)
+                writer.add_event(rows, kept.samples[:, None])
+                say(f"{path.name}: {len(kept.along_m)} of {len(record.along_m)} channels kept")
+    say(args.out)
+    return 0

@@ -1,0 +1,191 @@
+"""How well epicentres are known two seconds after the first channel of a fibre has triggered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seisvision.data.fibre.record import FibreRecord
+from seisvision.data.fibre.sets import read_record
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.earth.travel_time_table import TravelTimes
+from seisvision.errors import ConfigurationError
+from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
+from seisvision.location.fibre.inversion import Solution
+from seisvision.location.fibre.line import Line
+from seisvision.location.fibre.warning import Update, chosen, updates
+from seisvision.picking.channel_onsets import RunningRatio, first_onsets_s
+
+NEAR_KM = 12.0
+CHI_SQUARE2_95 = 5.9915
+WAYS = ("raw", "thinned")
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class FibreSettings:
+    """How fibres are picked and located."""
+
+    ratio: RunningRatio = field(default_factory=lambda: RunningRatio(on=6.0))
+    sigma_s: float = 0.06
+    correlation_km: float = 2.0
+    within_s: float = 2.0
+
+    @classmethod
+    def of(cls, on: float, sigma_s: float, correlation_km: float) -> FibreSettings:
+        """From what a command line states.
+
+        Raises:
+            ConfigurationError: a value is not positive.
+        """
+        if not (sigma_s > 0 and correlation_km > 0):
+            raise ConfigurationError(f"sigma_s={sigma_s} and correlation_km={correlation_km} must be positive.")
+        return cls(RunningRatio(on=on), sigma_s, correlation_km)
+
+
+@dataclass(frozen=True)
+class Located:
+    """One event: what was picked, and all updates of both ways."""
+
+    source_id: str
+    line: Line
+    onset_s: np.ndarray
+    true_km: np.ndarray | None
+    """(2,) east and north on the line's plane; None where nobody knows."""
+    updates: dict[str, list[Update]]
+
+    def row(self, way: str) -> dict[str, Any]:
+        """What the table says of one way."""
+        best = chosen(self.updates[way])
+        row: dict[str, Any] = {
+            "source_id": self.source_id,
+            "channels": way,
+            "n_onsets": int(np.isfinite(self.onset_s).sum()),
+        }
+        if best is None:
+            early = self.onset_s[np.isfinite(self.onset_s)]
+            soon = int((early < early.min() + 2.0).sum()) if len(early) else 0
+            return row | {"reason": f"{soon} picks within 2 s of the first: 101 are needed"}
+        for name, side in (("", best.best), ("mirror_", best.other)):
+            latitude, longitude = self.line.coordinates_deg(side.place_km[:2])
+            row |= {f"{name}latitude_deg": float(latitude[0]), f"{name}longitude_deg": float(longitude[0])}
+        errors = np.sqrt(np.diag(best.best.covariance_km2))
+        row |= {
+            "n_picks": best.n_picks,
+            "n_used": best.n_used,
+            "since_s": best.since_s,
+            "depth_km": float(best.best.place_km[2]),
+            **dict(zip(("sigma_east_km", "sigma_north_km", "sigma_depth_km"), errors.tolist(), strict=True)),
+            "rms_s": best.best.rms_s,
+            "ambiguous": best.ambiguous,
+            "curvature_s_m2": best.curvature_s_m2,
+            "reason": "the other side of the fibre fits as well" if best.ambiguous else "",
+        }
+        if self.true_km is not None:
+            row["error_km"] = self._error_km(best.best)
+            row["error_nearer_side_km"] = min(self._error_km(side) for side in (best.best, best.other))
+            sides = (best.best, best.other) if best.ambiguous else (best.best,)
+            row["inside95"] = any(self._inside(side) for side in sides)
+        return row
+
+    def _error_km(self, side: Solution) -> float:
+        assert self.true_km is not None
+        return float(np.hypot(*(side.place_km[:2] - self.true_km)))
+
+    def _inside(self, side: Solution) -> bool:
+        assert self.true_km is not None
+        away = side.place_km[:2] - self.true_km
+        return bool(away @ np.linalg.solve(side.covariance_km2[:2, :2], away) <= CHI_SQUARE2_95)
+
+
+def located(
+    record: FibreRecord,
+    source_id: str,
+    travel_times: TravelTimes,
+    settings: FibreSettings,
+    true_deg: tuple[float, float] | None = None,
+) -> Located:
+    """Pick all channels of a recording and locate as the picks come in, with every channel and with thinned ones."""
+    line = Line.of(record.latitude_deg, record.longitude_deg, record.along_m / 1000)
+    onset_s = first_onsets_s(record.samples, record.rate_hz, settings.ratio)
+    true_km = None
+    if true_deg is not None and np.isfinite(true_deg).all():
+        true_km = line.kilometres(np.array([true_deg[0]]), np.array([true_deg[1]]))[0]
+    found = {
+        way: updates(
+            line,
+            onset_s,
+            travel_times,
+            sigma_s=settings.sigma_s,
+            correlation_km=settings.correlation_km if way == "thinned" else None,
+            within_s=settings.within_s,
+        )
+        for way in WAYS
+    }
+    return Located(source_id, line, onset_s, true_km, found)
+
+
+def located_set(path: Path, travel_times: TravelTimes, settings: FibreSettings) -> Iterator[Located]:
+    """All events of a waveform set of a fibre."""
+    waveforms = WaveformSet(path)
+    for source_id in dict.fromkeys(waveforms.metadata["source_id"].astype(str)):
+        row = waveforms.metadata.iloc[int(waveforms.rows(source_id)[0])]
+        place = tuple(float(row.get(f"source_{name}_deg", np.nan)) for name in ("latitude", "longitude"))
+        yield located(read_record(waveforms, source_id), source_id, travel_times, settings, (place[0], place[1]))
+
+
+def table_of(events: list[Located]) -> pd.DataFrame:
+    """Two rows an event, raw and thinned."""
+    table = pd.DataFrame([event.row(way) for event in events for way in WAYS])
+    exact = {"curvature_s_m2": 14, "latitude_deg": 6, "longitude_deg": 6}
+    return table.round({name: exact.get(name, DECIMALS) for name in table.select_dtypes("floating").columns})
+
+
+def summary(table: pd.DataFrame) -> list[str]:
+    """One sentence a way: how many were located, how many lie near the truth, how many in their ellipses."""
+    lines = []
+    for way, rows in table.groupby("channels", sort=False):
+        there = rows["latitude_deg"].notna() if "latitude_deg" in rows else pd.Series(False, index=rows.index)
+        text = f"{way}: {there.sum()} of {len(rows)} events located within 2 s"
+        if "error_km" in rows and there.any():
+            known = rows[there & rows["error_km"].notna()]
+            near, either = ((known[name] <= NEAR_KM).sum() for name in ("error_km", "error_nearer_side_km"))
+            inside = int(known["inside95"].astype(bool).sum())
+            text += (
+                f"; {near} of {len(rows)} within {NEAR_KM:g} km ({either} counting the nearer side), median "
+                f"{known['error_km'].median():.1f} km; {inside} of {len(known)} in their 95 % ellipses"
+            )
+        lines.append(text)
+    return lines
+
+
+def draw(events: list[Located], path: Path, most: int = 6) -> Path:
+    """Maps of the first events: fibre, both solutions of every update, truth; and onsets along the fibre."""
+    shown = [event for event in events if any(event.updates.values())][:most] or events[:1]
+    figure, panels = panel_grid(len(shown), 2, 5.0, 3.6)
+    for event, map_, times in zip(shown, panels[::2], panels[1::2], strict=True):
+        map_.plot(*event.line.channel_km.T, color="0.6", lw=3, label="fibre")
+        for way, colour in zip(WAYS, COLOURS, strict=False):
+            for update in event.updates[way]:
+                for side, marker in ((update.best, "o"), (update.other, "x")):
+                    map_.plot(*side.place_km[:2], marker, color=colour, ms=3, alpha=0.4)
+            best = chosen(event.updates[way])
+            if best is not None:
+                map_.plot(*best.best.place_km[:2], "o", color=colour, label=f"{way}, the one that counts")
+                map_.plot(*best.other.place_km[:2], "x", color=colour, ms=8, label=f"{way}, other side")
+        if event.true_km is not None:
+            map_.plot(*event.true_km, "k*", ms=11, label="true")
+        map_.set(xlabel="east (km)", ylabel="north (km)", title=plain_text(event.source_id))
+        map_.set_aspect("equal", adjustable="datalim")
+        seen = np.isfinite(event.onset_s)
+        first = np.nanmin(event.onset_s) if seen.any() else 0.0
+        times.plot(event.line.along_km[seen], event.onset_s[seen] - first, ".", ms=2, color="0.3")
+        times.axhspan(0, 2, color=COLOURS[0], alpha=0.1)
+        times.set(xlabel="along the fibre (km)", ylabel="onset after the first (s)", ylim=(-0.5, 12))
+    panels[0].legend(fontsize=6)
+    return save_figure(figure, path)

@@ -1,0 +1,93 @@
+"""Picks and the arrival locator as somebody who is asked early: stations that have not triggered yet count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seisvision.earth.travel_time_table import TravelTimes
+from seisvision.evaluation.warning.said import Said
+from seisvision.location.arrivals.locate import locate_arrivals
+from seisvision.picking.channel_onsets import RunningRatio, first_onsets_s
+
+FEWEST_TRIGGERS = 4
+"""Stations that must have triggered before there is an alert, or a place."""
+CHI_SQUARE2_95 = 5.9915
+
+
+@dataclass(frozen=True)
+class CensoredLocator:
+    """Triggers of running averages, located with the stations that are still silent.
+
+    Nothing after the time of asking has a say: the averages run, and a trigger counts from its own time on. It has no
+    magnitude.
+
+    Attributes:
+        latitude_deg, longitude_deg: (N, S) of the stations, NaN for padding.
+        onset_s: (N, S) triggers after the first sample, NaN where there is none.
+        travel_times: of the P wave.
+        sigma_s: standard deviation of a trigger.
+        depth_limits_km: where sources may lie.
+        name: what the table calls it.
+    """
+
+    latitude_deg: np.ndarray
+    longitude_deg: np.ndarray
+    onset_s: np.ndarray
+    travel_times: TravelTimes
+    sigma_s: float = 0.15
+    depth_limits_km: tuple[float, float] = (0.0, 30.0)
+    name: str = "triggers and locator"
+
+    def said(self, seen_s: np.ndarray) -> Said:
+        """Places of the recordings of which ``seen_s`` (N,) seconds have come in."""
+        there = np.isfinite(self.latitude_deg)
+        with np.errstate(invalid="ignore"):
+            triggered = there & (self.onset_s <= seen_s[:, None])
+        waiting = there & ~triggered
+        said = Said.nothing(len(seen_s))
+        said.alert[:] = triggered.sum(1) >= FEWEST_TRIGGERS
+        rows = np.flatnonzero(said.alert == 1)
+        if not len(rows):
+            return said
+        time_s = np.where(triggered, self.onset_s, seen_s[:, None])[rows]
+        zeros = np.zeros_like(time_s)
+        found = locate_arrivals(
+            np.nan_to_num(self.latitude_deg[rows]),
+            np.nan_to_num(self.longitude_deg[rows]),
+            zeros,
+            zeros.astype(np.int64),
+            time_s,
+            np.full_like(time_s, self.sigma_s),
+            self.travel_times,
+            mask=there[rows],
+            not_yet=waiting[rows],
+            depth_limits_km=self.depth_limits_km,
+        )
+        for name in ("latitude_deg", "longitude_deg", "depth_km"):
+            getattr(said, name)[rows] = getattr(found, name).numpy()
+        said.covariance_km2[rows] = _covariance(found.ellipse95)
+        return said
+
+
+def _covariance(ellipse95) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """Covariances (N, 2, 2), east and north, whose normal distribution has these 95 % ellipses."""
+    major, minor = (axis.numpy() ** 2 / CHI_SQUARE2_95 for axis in (ellipse95.major_km, ellipse95.minor_km))
+    turn = np.radians(ellipse95.azimuth_deg.numpy())
+    along = np.stack([np.sin(turn), np.cos(turn)], 1)
+    across = np.stack([np.cos(turn), -np.sin(turn)], 1)
+    return (
+        major[:, None, None] * along[:, :, None] * along[:, None]
+        + minor[:, None, None] * across[:, :, None] * across[:, None]
+    )
+
+
+def triggers_s(samples: list[np.ndarray], rate_hz: float, settings: RunningRatio | None = None) -> np.ndarray:
+    """First triggers (N, S) of the vertical components of N recordings (S_i, T), NaN for padding and where none is."""
+    settings = settings or RunningRatio(sta_s=0.5, lta_s=5.0, on=8.0, band_hz=(1.0, 8.0))
+    most = max((len(one) for one in samples), default=0)
+    onset_s = np.full((len(samples), most), np.nan)
+    for row, one in enumerate(samples):
+        onset_s[row, : len(one)] = first_onsets_s(one, rate_hz, settings)
+    return onset_s

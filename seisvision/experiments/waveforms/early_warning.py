@@ -1,0 +1,197 @@
+"""Trained networks, and triggers with a locator, asked about the same recordings while these come in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from seisvision import keys
+from seisvision.data.serving.datamodule import EventDataModule
+from seisvision.earth.constants import TRAVEL_TIME_MODELS
+from seisvision.earth.projection import Projection
+from seisvision.earth.travel_time_table import TravelTimes
+from seisvision.errors import ConfigurationError
+from seisvision.evaluation.warning.censored import CensoredLocator, triggers_s
+from seisvision.evaluation.warning.said import Estimator, Said, Truth
+from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.trained import TrainedNetwork
+from seisvision.outputs.places.output import PlaceBase
+from seisvision.records.checkpoint import find_checkpoint
+
+ALERT = 0.5
+"""Probability of an earthquake from which on a network that detects gives an alert."""
+NOISE = ("noise", "other")
+"""Classes of a detection that are no earthquake."""
+VERTICAL = "Z"
+
+
+@dataclass(frozen=True)
+class NetworkEstimator:
+    """A trained network that is shown what has come in."""
+
+    name: str
+    task: Any
+    data: EventDataModule
+    part: str
+
+    @torch.no_grad()
+    def said(self, seen_s: np.ndarray) -> Said:
+        """Places, magnitudes and alerts of all recordings of the part; nothing of those that have not begun."""
+        self.task.eval()
+        outputs = {one.name: one for one in self.task.outputs}
+        place = next(one for one in self.task.outputs if isinstance(one, PlaceBase))
+        decoded: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
+        begin = 0
+        for batch in self.data.loader(self.part):
+            n = len(batch[keys.SOURCE_ID])
+            batch[keys.SEEN_S] = torch.as_tensor(seen_s[begin : begin + n], dtype=torch.float32)
+            begin += n
+            batch = self.task.transfer_batch_to_device(batch, next(self.task.parameters()).device, 0)
+            for name, raw in self.task(batch).items():
+                decoded[name].append(outputs[name].decode(raw).double().cpu().numpy())
+        said = self._of(place, {name: np.concatenate(values) for name, values in decoded.items()})
+        for values in vars(said).values():
+            values[seen_s <= 0] = np.nan
+        return said
+
+    def _of(self, place: PlaceBase, decoded: dict[str, np.ndarray]) -> Said:
+        east, north, depth, sigma_east, sigma_north, _, correlation = decoded[place.name][:, :7].T
+        latitude, longitude = Projection(*place.describe()["origin_deg"]).to_degrees(east, north)
+        across = correlation * sigma_east * sigma_north
+        covariance = np.stack([np.stack([sigma_east**2, across], 1), np.stack([across, sigma_north**2], 1)], 1)
+        unknown = np.full(len(latitude), np.nan)
+        magnitude, sigma = unknown, unknown.copy()
+        if "magnitude" in decoded:
+            magnitude, sigma = decoded["magnitude"][:, 0].copy(), decoded["magnitude"][:, 1].copy()
+        alert = unknown.copy()
+        if "detection" in decoded:
+            names = next(one for one in self.task.outputs if one.name == "detection").describe()["class_names"]
+            quake = [number for number, name in enumerate(names) if name not in NOISE]
+            alert = (decoded["detection"][:, quake].sum(1) >= ALERT).astype(float)
+        return Said(latitude, longitude, depth.copy(), covariance, magnitude, sigma, alert)
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What is asked about, who is asked, and what was true."""
+
+    estimators: list[Estimator]
+    truth: Truth
+    start_ns: np.ndarray
+    """(N,) of the first sample, since 1970 (UTC)."""
+
+
+def recordings(
+    runs: Sequence[Path], part: str, velocity: str | None = None, data_dir: Path | None = None
+) -> Recordings:
+    """The networks of runs, and triggers with a locator, about the recordings of a part of the first run.
+
+    Raises:
+        ConfigurationError: a run does not locate, runs were dealt other events, or velocities are missing.
+    """
+    estimators: list[Estimator] = []
+    first: EventDataModule | None = None
+    for run in runs:
+        trained = TrainedNetwork.open(find_checkpoint(run), _with_data_dir(data_dir))
+        if not any(isinstance(one, PlaceBase) for one in trained.task.outputs):
+            raise ConfigurationError(
+                f"{run} does not locate events; give runs of task=place, place_volume or the like."
+            )
+        data = build_data(trained.config, trained.task.view, trained)
+        if first is not None and list(first.parts[part].source_ids) != list(data.parts[part].source_ids):
+            raise ConfigurationError(f"{run} was dealt other {part} events than {runs[0]}; they cannot be compared.")
+        first = first or data
+        estimators.append(NetworkEstimator(_name(run, runs), trained.task, data, part))
+    assert first is not None
+    truth, locator, start_ns = _asked_about(first, part, velocity)
+    return Recordings([*estimators, locator], truth, start_ns)
+
+
+def _with_data_dir(data_dir: Path | None) -> Any:
+    if data_dir is None:
+        return None
+    return lambda stored: stored | {"system": stored["system"] | {"data_dir": str(data_dir)}}
+
+
+def _name(run: Path, runs: Sequence[Path]) -> str:
+    """The name of an experiment, and its run where several share it."""
+    alike = [other for other in runs if other.resolve().parent.name == run.resolve().parent.name]
+    return run.resolve().parent.name if len(alike) == 1 else f"{run.resolve().parent.name}/{run.resolve().name}"
+
+
+def _asked_about(data: EventDataModule, part: str, velocity: str | None) -> tuple[Truth, CensoredLocator, np.ndarray]:
+    latitude, longitude, samples, first_p, ids = [], [], [], [], []
+    rate_hz = length_s = 0.0
+    assert data.network is not None
+    plane = Projection(*data.network.origin_deg)
+    for batch in data.loader(part):
+        rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
+        length_s = batch[keys.WAVEFORM].shape[3] / rate_hz
+        ids += [str(one) for one in batch[keys.SOURCE_ID]]
+        for number in range(len(batch[keys.SOURCE_ID])):
+            there = batch[keys.STATION_MASK][number].numpy()
+            samples.append(
+                batch[keys.WAVEFORM][number, :, keys.COMPONENTS.index(VERTICAL)].numpy()[there].astype(float)
+            )
+            place = batch[keys.STATION_KM][number].numpy()[there]
+            degrees = plane.to_degrees(place[:, 0], place[:, 1])
+            latitude.append(degrees[0])
+            longitude.append(degrees[1])
+            arrivals = batch[keys.ARRIVALS_S][number, :, 0].numpy()[there]
+            known = arrivals[np.isfinite(arrivals)]
+            first_p.append(float(known.min()) if len(known) else np.nan)
+    events = data.waveform_set.event_table().loc[ids]
+    columns = [events[f"source_{name}"].to_numpy(float) for name in ("latitude_deg", "longitude_deg", "magnitude")]
+    truth = Truth(ids, columns[0], columns[1], columns[2], np.array(first_p), length_s)
+    traces = data.waveform_set.metadata.drop_duplicates("source_id").set_index("source_id").loc[ids]
+    starts = pd.to_datetime(traces["trace_start_time"], utc=True, format="ISO8601").dt.as_unit("ns")
+    onset_s = triggers_s(samples, rate_hz)
+    table, limits_km = travel_times(data.waveform_set.card, velocity)
+    return (
+        truth,
+        CensoredLocator(_padded(latitude), _padded(longitude), onset_s, table, depth_limits_km=limits_km),
+        starts,
+    )
+
+
+def _padded(rows: list[np.ndarray]) -> np.ndarray:
+    whole = np.full((len(rows), max(len(row) for row in rows)), np.nan)
+    for number, row in enumerate(rows):
+        whole[number, : len(row)] = row
+    return whole
+
+
+def travel_times(card: dict[str, Any], velocity: str | None) -> tuple[TravelTimes, tuple[float, float]]:
+    """Travel times and limits of the depth: those of a simulation from the card of its set, else what is given.
+
+    Raises:
+        ConfigurationError: neither is there, or the words are no velocities.
+    """
+    parameters = card.get("parameters") or {}
+    if velocity is None:
+        if not {"layer_top_km", "vp_km_s", "vp_vs"} <= set(parameters):
+            raise ConfigurationError(
+                "the set does not tell the velocities of its crust; give --velocity 6.0,3.5 or a model such as ak135."
+            )
+        vp = np.asarray(parameters["vp_km_s"], float)
+        vs = vp / float(np.mean(parameters["vp_vs"]))
+        deepest = 2.0 * float(parameters["depth_km"][1])
+        table = TravelTimes.layered(
+            parameters["layer_top_km"], vp.tolist(), vs.tolist(), max_depth_km=max(40.0, deepest), max_distance_km=400.0
+        )
+        return table, (0.0, deepest)
+    if velocity in TRAVEL_TIME_MODELS:
+        return TravelTimes.taup(velocity), (0.0, 50.0)
+    try:
+        vp_km_s, vs_km_s = (float(text) for text in velocity.split(","))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--velocity {velocity}: give two numbers such as 6.0,3.5, or one of {', '.join(TRAVEL_TIME_MODELS)}."
+        ) from error
+    return TravelTimes.constant(vp_km_s, vs_km_s), (0.0, 50.0)

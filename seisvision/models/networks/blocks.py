@@ -1,0 +1,38 @@
+"""What networks of convolutions over stations and time are made of."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class SamePad2d(nn.Module):
+    """Zeros behind rows and columns, so that a convolution of two by two keeps their number, as TensorFlow pads."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps (B, F, Y, X) to (B, F, Y + 1, X + 1)."""
+        return functional.pad(maps, (0, 1, 0, 1))
+
+
+def convolution(into: int, out: int, kernel: int = 3, batch_norm: bool = False) -> list[nn.Module]:
+    """A convolution that keeps the size of maps, He's beginning, and a ReLU."""
+    padding = [] if kernel % 2 else [SamePad2d()]
+    layer = nn.Conv2d(into, out, kernel, padding=kernel // 2 if kernel % 2 else 0)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return [*padding, layer, *([nn.BatchNorm2d(out)] if batch_norm else []), nn.ReLU(inplace=True)]
+
+
+class Upsample(nn.Module):
+    """Repeats rows and columns; with a gradient that is the same each time, also on GPUs."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        super().__init__()
+        self.rows, self.columns = rows, columns
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps (B, F, Y, X) to (B, F, rows Y, columns X)."""
+        b, f, y, x = maps.shape
+        repeated = maps[:, :, :, None, :, None].expand(b, f, y, self.rows, x, self.columns)
+        return repeated.reshape(b, f, y * self.rows, x * self.columns)

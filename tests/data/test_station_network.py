@@ -1,0 +1,125 @@
+"""Stations of a network: slots that stay, masks of those that are absent, local coordinates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seisvision import keys
+from seisvision.data.samples.events import EventSamples
+from seisvision.data.samples.network import StationNetwork
+from seisvision.data.samples.usability import unusable_samples
+from seisvision.data.samples.window import Window
+from seisvision.data.serving.collate import collate_events
+from seisvision.data.serving.memory import SamplesInMemory
+from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
+from seisvision.data.synthesis_local.synthesise import synthesise_local
+from seisvision.earth.geodesics import geodesic
+from seisvision.errors import ConfigurationError, DataError
+
+WINDOW = Window(length_s=20.0)
+
+
+@pytest.fixture(scope="module")
+def network_set(tmp_path_factory: pytest.TempPathFactory) -> WaveformSet:
+    parameters = LocalSynthesisParameters(
+        n_events=8,
+        sampling_rate_hz=10.0,
+        length_s=20.0,
+        lead_s=(3.0, 5.0),
+        n_stations=(4, 7),
+        network_km=20.0,
+        noise_share=0.3,
+        repeat=0.0,
+    )
+    return WaveformSet(synthesise_local(parameters, tmp_path_factory.mktemp("network") / "set"))
+
+
+def _network(waveform_set: WaveformSet, **settings: object) -> StationNetwork:
+    return StationNetwork.of(waveform_set, waveform_set.source_ids, settings)
+
+
+def test_every_station_keeps_its_slot_and_absent_ones_are_masked(network_set: WaveformSet) -> None:
+    network = _network(network_set)
+    assert network.names == tuple(f"SL.N{number:03d}" for number in range(7))
+    samples = EventSamples(network_set, network_set.source_ids, window=WINDOW, components="ZNE", network=network)
+    plain = EventSamples(network_set, network_set.source_ids, window=WINDOW, components="ZNE")
+    for number, source_id in enumerate(network_set.source_ids):
+        table = network_set.metadata.iloc[network_set.rows(source_id)]
+        there = np.isin(network.names, "SL." + table["station_code"])
+        sample, other = samples[number], plain[number]
+        assert sample[keys.WAVEFORM].shape == (7, 3, 200)
+        assert sample[keys.STATION_MASK].tolist() == there.tolist()
+        assert not sample[keys.WAVEFORM][~there].any()
+        assert sample[keys.ONSET_S][~there].isnan().all() and sample[keys.ARRIVALS_S][~there].isnan().all()
+        for row, code in enumerate(table["station_code"]):
+            slot = network.names.index(f"SL.{code}")
+            assert (sample[keys.WAVEFORM][slot] == other[keys.WAVEFORM][row]).all()
+    kept = collate_events([SamplesInMemory(samples)[number] for number in range(3)])
+    direct = collate_events([samples[number] for number in range(3)])
+    assert all((kept[key] == direct[key]).all() for key in (keys.WAVEFORM, keys.STATION_MASK, keys.STATION_KM))
+
+
+def test_local_coordinates_are_kilometres_from_the_middle(network_set: WaveformSet) -> None:
+    network = _network(network_set)
+    latitude, longitude = network.origin_deg
+    distance_km, azimuth_deg, _ = geodesic(latitude, longitude, network.latitude_deg, network.longitude_deg)
+    east_km, north_km, up_km = network.place_km.T
+    assert np.hypot(east_km, north_km) == pytest.approx(distance_km, rel=0.006, abs=0.01)
+    assert np.degrees(np.arctan2(east_km, north_km)) % 360 == pytest.approx(azimuth_deg, abs=0.4)
+    assert not up_km.any() and abs(east_km.mean()) < 0.1
+
+
+def test_a_list_names_the_order_and_stations_beside_it_are_left_out(network_set: WaveformSet) -> None:
+    network = _network(network_set, stations=["SL.N005", "SL.N001"])
+    samples = EventSamples(network_set, network_set.source_ids, window=WINDOW, network=network)
+    whole = EventSamples(network_set, network_set.source_ids, window=WINDOW, network=_network(network_set))
+    assert (samples[0][keys.WAVEFORM] == whole[0][keys.WAVEFORM][[5, 1]]).all()
+    reasons = unusable_samples(network_set, samples={"window": WINDOW, "network": network}, min_stations=2)
+    few = {
+        name for number, name in enumerate(network_set.source_ids) if int(samples[number][keys.STATION_MASK].sum()) < 2
+    }
+    assert set(reasons) == few and set(reasons.values()) <= {"fewer than 2 stations of the network"}
+
+
+def test_stations_without_slots_keep_their_places(network_set: WaveformSet) -> None:
+    network = _network(network_set, fixed=False)
+    sample = EventSamples(network_set, network_set.source_ids, window=WINDOW, network=network)[0]
+    codes = "SL." + network_set.metadata.iloc[network_set.rows(network_set.source_ids[0])]["station_code"]
+    wanted = network.place_km[[network.names.index(code) for code in codes]]
+    assert np.allclose(sample[keys.STATION_KM], wanted, atol=1e-4)
+
+
+def test_noise_has_no_place_and_a_made_up_onset(network_set: WaveformSet) -> None:
+    table = network_set.metadata
+    noise = table[table["source_type"] == "noise"]
+    assert 0 < noise["source_id"].nunique() < 8
+    assert noise[["source_latitude_deg", "source_magnitude", "trace_p_arrival_sample"]].isna().all(axis=None)
+    assert noise["trace_onset_s"].notna().all() and noise["source_origin_time"].notna().all()
+    peak = {
+        kind: np.median([np.abs(network_set.read_rows(np.array([row]), "Z")[0][0]).max() for row in rows.index])
+        for kind, rows in table.reset_index(drop=True).groupby("source_type")
+    }
+    assert peak["earthquake"] > 3 * peak["noise"]
+
+
+def test_what_a_checkpoint_says_is_checked(network_set: WaveformSet) -> None:
+    network = _network(network_set)
+    assert StationNetwork.from_plain(network.plain()) == network
+    for damage in ({"names": ["a", "a"]}, {"latitude_deg": [100.0] * 7}, {"fixed": "yes"}, {"names": ["a"]}):
+        with pytest.raises((ValueError, TypeError)):
+            StationNetwork.from_plain(network.plain() | damage)
+
+
+def test_what_is_not_there_is_refused(network_set: WaveformSet, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no station 'SL\.N999'"):
+        _network(network_set, stations=["SL.N999"])
+    with pytest.raises(ConfigurationError, match="each once"):
+        _network(network_set, stations=["SL.N001", "SL.N001"])
+    with pytest.raises(ConfigurationError, match="is not allowed"):
+        _network(network_set, stations="all")
+    with pytest.raises(ConfigurationError, match="leaves stations out"):
+        EventSamples(network_set, network_set.source_ids, window=WINDOW, network=_network(network_set), max_stations=3)

@@ -1,0 +1,67 @@
+"""Early answers: silent stations count, nothing is said before data have come, replay says what offline asking says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seisvision.earth.travel_time_table import TravelTimes
+from seisvision.errors import ConfigurationError
+from seisvision.evaluation.warning.censored import CensoredLocator
+from seisvision.evaluation.warning.measures import errors_km, table_by_time
+from seisvision.evaluation.warning.replay import replayed
+from seisvision.evaluation.warning.said import Truth
+
+TIMES = TravelTimes.constant(6.0, 3.5)
+LEAD_S = 5.0
+
+
+@pytest.fixture(scope="module")
+def network() -> tuple[CensoredLocator, Truth]:
+    """An earthquake north of the middle of 25 stations, and a recording of noise."""
+    north, east = (one.ravel() for one in np.meshgrid(np.linspace(-40, 40, 5), np.linspace(-40, 40, 5)))
+    place = np.array([18.0, 7.0])
+    onset_s = LEAD_S + np.hypot(np.hypot(north - place[0], east - place[1]), 8.0) / 6.0
+    latitude, longitude = np.tile(north / 111.2, (2, 1)), np.tile(east / 111.2, (2, 1))
+    locator = CensoredLocator(latitude, longitude, np.stack([onset_s, np.full(25, np.nan)]), TIMES)
+    where = [np.array([value / 111.2, np.nan]) for value in place]
+    truth = Truth(["one", "noise"], *where, np.array([3.0, np.nan]), np.array([onset_s.min(), np.nan]), 30.0)
+    return locator, truth
+
+
+def test_nothing_is_said_before_four_stations_have_triggered(network: tuple[CensoredLocator, Truth]) -> None:
+    locator, truth = network
+    said = locator.said(truth.first_p_s - 0.1)
+    assert np.isnan(said.latitude_deg).all() and (said.alert == 0).all()
+
+
+def test_silent_stations_move_the_answer_which_is_near_in_the_end(network: tuple[CensoredLocator, Truth]) -> None:
+    locator, truth = network
+    soon, late = (errors_km(locator.said(truth.first_p_s + after), truth)[0][0] for after in (4.0, 15.0))
+    assert late < 0.5 and soon < 10
+    first_four = np.argsort(locator.onset_s[0])[:4]
+    values = (locator.latitude_deg, locator.longitude_deg, locator.onset_s)
+    alone = CensoredLocator(*(one[:1, first_four] for one in values), TIMES)
+    whole, part = locator.said(truth.first_p_s + 4.0), alone.said(truth.first_p_s[:1] + 4.0)
+    # Without the silent stations four P times leave depth and distance open.
+    moved_deg = np.hypot(whole.latitude_deg[0] - part.latitude_deg[0], whole.longitude_deg[0] - part.longitude_deg[0])
+    assert moved_deg > 1e-4
+
+
+def test_the_table_tells_errors_alerts_and_false_ones(network: tuple[CensoredLocator, Truth]) -> None:
+    by_time, first = table_by_time([network[0]], network[1], (0.0, 4.0, 10.0))
+    assert by_time["located"].tolist() == [0.0, 1.0, 1.0]
+    assert by_time["error_median_km"].iloc[2] < 1 and (by_time["false_alerts_a_day"] == 0).all()
+    assert first["first_right_median_s"].iloc[0] == 4.0 and first["right_alert"].iloc[0] == 1.0
+
+
+def test_a_replay_says_what_asking_says_and_nothing_earlier(network: tuple[CensoredLocator, Truth]) -> None:
+    locator, truth = network
+    rows = list(replayed([locator], truth, [0, 0], 1.0))
+    assert rows and {row["source_id"] for row in rows} == {"one"}
+    assert min(row["since_first_p_s"] for row in rows) > 0
+    for row in rows[:3]:
+        seen_s = row["time_ns"] / 1e9
+        assert locator.said(np.full(2, seen_s)).latitude_deg[0] == row["latitude_deg"]
+    with pytest.raises(ConfigurationError, match="no length"):
+        next(replayed([locator], truth, [0, 0], 0.0))

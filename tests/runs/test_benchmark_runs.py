@@ -1,0 +1,47 @@
+"""Benchmarks that train do so in their shortest form, on the set that all tests share."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opened_benchmarks import benchmark, once, run
+from tiny_runs import SMALL, TINY
+
+__all__ = ["benchmark"]
+
+
+def test_epochs_from_memory_and_from_disk_and_a_bare_run(
+    data_dir: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = benchmark("epoch")
+    monkeypatch.setattr(module, "in_turns", once(benchmark("measuring")))
+    words = ["--events", "30", "--size", "32", "32", "--batches", "1", "--workers", "0", "--data-dir", str(data_dir)]
+    run(module, [*words, "--json", "--set", *TINY], monkeypatch)
+    said = json.loads(capsys.readouterr().out)
+    assert set(said["epochs"]) == {"pictures", "memory", "disk"} and said["ratio"] == {"memory": 1.0, "disk": 1.0}
+    benchmark("sweeps").train_bare([*TINY, f"system.data_dir={data_dir}", "trainer.max_epochs=1"])
+    assert re.search(r"val \d+, test \d+ right", capsys.readouterr().out)
+
+
+def test_a_gpu_benchmark_runs_without_a_gpu(
+    data_dir: Path, tmp_path: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
+    module = benchmark("gpu")
+
+    def overrides(self: Any, *more: str) -> list[str]:
+        folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "trainer.accelerator=cpu"]
+        return [*TINY, *SMALL, *folders, *more]
+
+    monkeypatch.setattr(module.Setting, "overrides", overrides)
+    setting = module.Setting(tmp_path, is_dry=True)
+    monkeypatch.setattr(module, "Setting", lambda *given, **said: setting)
+    rows = ("step", "default 128 x 64, 32 a batch, 32-true", "resume", "noise")
+    run(module, ["--dry", "--out", str(tmp_path), "--only", *rows], monkeypatch)
+    found = json.loads((tmp_path / "gpu.json").read_text())["rows"]
+    assert set(found) == set(rows) and not [row["failed"] for row in found.values() if "failed" in row], found
+    assert found["resume"]["deterministic"]["resumed_the_same"] and found["noise"]["again"]

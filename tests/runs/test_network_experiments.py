@@ -1,0 +1,75 @@
+"""Experiments on whole networks of stations, on recordings in a folder: what they were told at the door arrives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import plain_config
+
+from seisvision import keys
+from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
+from seisvision.data.synthesis_local.synthesise import synthesise_local
+from seisvision.errors import ConfigurationError
+from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.settings import Settings
+from seisvision.outputs.truth import truth_of
+
+N_STATIONS, N_EVENTS = 6, 12
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    parameters = LocalSynthesisParameters(
+        n_events=N_EVENTS, sampling_rate_hz=20.0, length_s=14.0, lead_s=(1.0, 2.0), n_stations=(5, N_STATIONS),
+        network_km=15.0, repeat=0.0, noise_db=-20.0, magnitude=(2.0, 3.0),
+    )  # fmt: skip
+    return synthesise_local(parameters, tmp_path_factory.mktemp("network") / "set")
+
+
+def _settings(folder: Path, experiment: str, *more: str) -> Settings:
+    words = [
+        f"experiment={experiment}", "dataset=folder", f"dataset.source.path={folder}",
+        "dataset.labels.source_type=null", "dataset.samples.network={stations: training, fixed: true}",
+        "dataset.samples.window.length_s=12.8", "view.n_samples=256", f"view.n_stations={N_STATIONS}",
+        "trainer.batch_size=4", f"system.data_dir={folder.parent}",
+    ]  # fmt: skip
+    return Settings.of(plain_config([*words, *more]))
+
+
+def test_a_locator_learns_from_a_folder_whose_stations_have_slots(folder: Path) -> None:
+    settings = _settings(folder, "fcn_locator", "model.width=0.0625")
+    view = build_view(settings.view)
+    data = build_data(settings, view)
+    order = data.waveform_set.event_table()["source_origin_time"]
+    assert max(order[list(data.split.parts["train"])]) < min(order[list(data.split.parts["test"])])
+    assert data.network is not None and len(data.network) == N_STATIONS
+    torch.manual_seed(0)
+    task = build_task(settings, view)
+    (output,) = task.outputs
+    output.count_from(*data.network.origin_deg)
+    output.fit_statistics(torch.from_numpy(truth_of({"columns": output.columns}, data.parts["train"].targets)))
+    batch = next(iter(data.loader("train")))
+    assert batch[keys.WAVEFORM].shape[1] == N_STATIONS == batch[keys.STATION_KM].shape[1]
+    target = output.truth(batch)
+    optimizer = torch.optim.Adam(task.parameters(), 1e-2)
+    losses = []
+    for _ in range(12):
+        optimizer.zero_grad()
+        loss = output.loss(task(batch)["place"], target)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert np.isfinite(losses).all() and losses[-1] < losses[0] - 0.04
+    inside = output.extent_km
+    places = output.local(target)
+    assert ((places >= inside[:, 0]) & (places <= inside[:, 1])).all()
+
+
+def test_a_view_for_another_number_of_stations_is_refused(folder: Path) -> None:
+    settings = _settings(folder, "kriegerowski", "view.n_stations=9")
+    with pytest.raises(ConfigurationError, match=r"Set view\.n_stations=6"):
+        build_data(settings, build_view(settings.view))

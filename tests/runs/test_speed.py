@@ -1,0 +1,44 @@
+"""Settings that make a training faster: what they refuse, and what they leave as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from seisvision.errors import ConfigurationError
+from seisvision.records.settings import SystemSettings
+from seisvision.runs.speed import check_speed, compiled
+
+
+@pytest.mark.parametrize(("setting", "value"), [("compile", "fast"), ("fused_optimizer", "yes")])
+def test_what_is_not_known_is_refused_by_name(setting: str, value: str) -> None:
+    said: dict[str, Any] = {setting: value}
+    with pytest.raises(ConfigurationError, match=f"system.{setting}={value} is not allowed"):
+        check_speed(SystemSettings(Path("data"), **said))
+    check_speed(SystemSettings(Path("data"), compile="reduce-overhead", fused_optimizer=False))
+
+
+def test_a_network_is_compiled_while_it_trains_and_its_weights_keep_their_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Maps(nn.Linear):
+        def maps(self, picture: torch.Tensor) -> torch.Tensor:
+            return self(picture) * 2
+
+    def no_code(function: Any, mode: str | None = None, **settings: Any) -> Any:
+        return lambda *given: function(*given) + 1
+
+    monkeypatch.setattr(torch, "compile", no_code)
+    task, picture = nn.Module(), torch.ones(1, 2)
+    task.model = Maps(2, 2)
+    names, before, maps = list(task.state_dict()), task.model(picture), task.model.maps(picture)
+    with compiled(task, "default"):
+        assert torch.equal(task.model(picture), before + 1) and list(task.state_dict()) == names
+        assert not torch.equal(task.model.maps(picture), maps)
+    assert torch.equal(task.model(picture), before) and torch.equal(task.model.maps(picture), maps)
+    with compiled(task, False):
+        assert torch.equal(task.model(picture), before)

@@ -1,0 +1,179 @@
+"""No part of a training step makes the processor wait for a GPU, computes in double precision, or copies needlessly."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from fake_accelerator import GPU, Watch, fake_gpu
+from torch import nn
+
+from seisvision import keys
+from seisvision.base.devices import moved
+from seisvision.models.waveforms.unet1d import UNet1d
+from seisvision.outputs.angles.output import AngleOutput
+from seisvision.outputs.bins.output import BinnedOutput
+from seisvision.outputs.circular_bins.output import BinnedAngleOutput
+from seisvision.outputs.classes.output import ClassOutput
+from seisvision.outputs.numbers.output import ScalarOutput
+from seisvision.outputs.picks.output import PickOutput
+from seisvision.tasks.at_once import step_at_once
+from seisvision.tasks.supervised import SupervisedTask
+from seisvision.views.amplitude import sorted_quantile
+from seisvision.views.augment import Augment
+from seisvision.views.channels import Channel
+from seisvision.views.filter_bank import filter_bank
+from seisvision.views.sections.azimuth_section import AzimuthSection
+from seisvision.views.sections.record_section import RecordSection
+from seisvision.views.sections.stacked_spectrogram import StackedSpectrogram
+from seisvision.views.traces.spectrogram import SpectrogramView
+from seisvision.views.traces.trace import TraceView
+from seisvision.views.waveforms.pick_augment import PickAugment
+from seisvision.views.waveforms.waveform import WaveformView
+
+RATE_HZ, N_SAMPLES, N_EVENTS = 2.0, 1200, 4
+BANDS = [
+    Channel("Z", (1 / 150, 1 / 35)),
+    Channel("Z", (1 / 30, 1 / 10), "envelope"),
+    Channel("Z", (0.4, 0.95), "wiggle"),
+]
+
+
+class Pixels(nn.Module):
+    """The smallest backbone of pictures."""
+
+    num_features = 3
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(in_channels, 3, 3)
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        return self.layer(picture).mean((2, 3))
+
+
+def made_batch(n_stations: int, components: str) -> dict[str, Any]:
+    shape = (N_EVENTS, n_stations)
+    ids = [str(number) for number in range(N_EVENTS)]
+    return {
+        keys.WAVEFORM: torch.randn(*shape, len(components), N_SAMPLES),
+        keys.STATION_MASK: torch.ones(shape, dtype=torch.bool),
+        keys.COMPONENT_MASK: torch.ones(*shape, len(components), dtype=torch.bool),
+        **{key: torch.rand(shape) * 300 for key in (keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.BACK_AZIMUTH_DEG)},
+        keys.ONSET_S: torch.zeros(shape),
+        keys.START_S: torch.zeros(shape),
+        keys.ARRIVALS_S: torch.rand(*shape, 2) * 100,
+        keys.SAMPLING_RATE_HZ: RATE_HZ,
+        keys.SOURCE_ID: ids,
+        keys.TRACE_ID: ids,
+        keys.TARGETS: {"type": torch.zeros(N_EVENTS, dtype=torch.long), "angle": torch.rand(N_EVENTS)},
+    }
+
+
+VIEWS = {
+    "bands by rank": lambda: RecordSection(32, 24, BANDS, spacing="rank", norm="section", components="ZNE"),
+    "aligned on P": lambda: RecordSection(32, 24, BANDS, time_range_s=(0, 200), reduction_velocity_km_s=4.0),
+    "decibels": lambda: RecordSection(32, 24, BANDS[:1], style="envelope", envelope_db=(6.0, 30.0)),
+    "stack": lambda: StackedSpectrogram(16, 24, components="ZNE"),
+    "azimuths": lambda: AzimuthSection(16, 24),
+    "spectrogram": lambda: SpectrogramView(16, 24, frequency_range_hz=(0.02, 0.9), components="ZNE"),
+    "line": lambda: TraceView(16, 24, components="ZNE"),
+}
+SINGLE = ("spectrogram", "line")
+
+
+def outputs() -> list[Any]:
+    return [
+        ClassOutput("type", "type", ["a", "b"], label_smoothing=0.1),
+        *(ScalarOutput(loss, "angle", "km", loss=loss) for loss in ("huber", "gaussian", "evidential")),
+        *(AngleOutput(loss, "angle", loss=loss) for loss in ("cosine", "von_mises", "scalar_mse")),
+        BinnedOutput("bins", "angle", "km", n_bins=4),
+        BinnedAngleOutput("sectors", "angle", n_bins=4),
+    ]
+
+
+def counted(task: SupervisedTask, batch: dict[str, Any]) -> Watch:
+    """What the second step asks of the GPU: what is made once is there by then."""
+    optimizer = torch.optim.AdamW(task.parameters())
+    step_at_once(optimizer)
+    for step in range(2):
+        with Watch() as watch, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Without its gradient, of which torch does nothing on a GPU that is not there.
+            task._step(moved(batch, GPU), step, "train")
+            for parameter in task.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            nn.utils.clip_grad_norm_(task.parameters(), 1.0)
+            optimizer.step()
+    return watch
+
+
+def build(view: Any, model: Any, found: list[Any], augment: Any) -> SupervisedTask:
+    optimizer = functools.partial(torch.optim.AdamW, lr=1e-3)
+    return SupervisedTask(model, view, found, optimizer, augment=augment).train()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", list(VIEWS))
+def test_a_step_on_pictures_waits_for_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = made_batch(1 if name in SINGLE else 5, "ZNE")
+    augment = Augment(
+        time_shift_s=2, amplitude_jitter_db=3, noise_fraction=0.1, station_dropout=0.2, polarity_flip=True
+    )
+    view = VIEWS[name]()
+    view(batch)
+    found = outputs() if name == "line" else outputs()[:1]
+    task = build(view, Pixels(view.image_shape[0]), found, augment)
+    with fake_gpu(monkeypatch, task):
+        watch = counted(task, batch)
+    tensors = sum(isinstance(value, torch.Tensor) for value in (*batch.values(), *batch[keys.TARGETS].values()))
+    assert not any(what.startswith("waiting") or what == "double" for what in watch.counts), watch.seen
+    assert watch.counts["copies to the processor"] == 0
+    # The batch itself and the draws of the augmentation.
+    assert watch.counts["copies to the GPU"] <= tensors + 1, watch.seen
+
+
+@torch.no_grad()
+def test_a_picking_step_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = made_batch(1, "ZNE")
+    view = WaveformView(N_SAMPLES, "ZNE", band_hz=(0.1, 0.5))
+    task = build(view, UNet1d(3, N_SAMPLES), [PickOutput("picks")], PickAugment(reverberation=0.5))
+    task.outputs[0].meet(RATE_HZ)
+    with fake_gpu(monkeypatch, task):
+        watch = counted(task, batch)
+    assert not any(what.startswith("waiting") or what == "double" for what in watch.counts), watch.seen
+
+
+def test_the_watch_sees_what_it_is_there_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake_gpu(monkeypatch):
+        on_gpu = torch.zeros(3, device=GPU)
+        for waits in (lambda: bool((on_gpu > 0).all()), lambda: on_gpu[on_gpu > 0], lambda: on_gpu.sum().item()):
+            with pytest.raises(Exception, match="aten"):
+                waits()
+        with Watch() as watch:
+            torch.ones(3).to(GPU)
+            on_gpu.double()
+            on_gpu.cpu()
+    assert watch.counts["waiting copies to the GPU"] == watch.counts["waiting copies to the processor"] == 1
+    assert watch.counts["double"] == 1
+
+
+def test_what_only_a_gpu_does_is_what_the_processor_does() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(6, 5, generator=generator)
+    values[values < -0.5] = torch.nan
+    values[2] = torch.nan
+    for quantile in (0.0, 0.5, 0.9, 1.0):
+        expected = values.nanquantile(quantile, dim=-1, keepdim=True)
+        torch.testing.assert_close(sorted_quantile(values, quantile), expected, equal_nan=True)
+    centre_hz = SpectrogramView(16, 24, frequency_range_hz=(0.02, 0.95)).row_frequency_hz
+    bank = filter_bank("log", tuple(centre_hz.tolist()), 0.25, 1200, 1440, 24, RATE_HZ, torch.device("cpu"))
+    spectrum = torch.randn(3, 721, generator=generator, dtype=torch.complex64)
+    for part in bank:
+        rows, at_once = (torch.zeros(3, len(part.gain), part.samples, dtype=torch.complex64) for _ in range(2))
+        part.filter_by_rows(spectrum, rows)
+        part.filter_at_once(spectrum, at_once)
+        torch.testing.assert_close(rows, at_once)
