@@ -48,6 +48,13 @@ def test_silent_stations_move_the_answer_which_is_near_in_the_end(network: tuple
     assert moved_deg > 1e-4
 
 
+def test_no_region_is_stated_where_the_mirror_image_fits_as_well() -> None:
+    latitude_deg, longitude_deg = np.linspace(-0.4, 0.4, 9)[None], np.zeros((1, 9))
+    onset_s = LEAD_S + np.hypot(np.hypot(111.2 * latitude_deg - 7.0, 18.0), 8.0) / 6.0
+    said = CensoredLocator(latitude_deg, longitude_deg, onset_s, TIMES).said(np.array([60.0]))
+    assert np.isfinite(said.latitude_deg).all() and np.isnan(said.covariance_km2).all()
+
+
 def test_the_table_tells_errors_alerts_and_false_ones(network: tuple[CensoredLocator, Truth]) -> None:
     by_time, first = table_by_time([network[0]], network[1], (0.0, 4.0, 10.0))
     assert by_time["located"].tolist() == [0.0, 1.0, 1.0]

@@ -97,6 +97,7 @@ def test_an_earthquake_beside_a_simulated_fibre_is_found_from_its_strain() -> No
     assert picked.mean() > 0.9 and np.median(np.abs(event.onset_s - arrival_s)[picked]) < 0.1
     table = table_of([event])
     assert (table["error_nearer_side_km"] < 12).all()
+    assert table["reason"].str.contains("no ellipse").all() and not table.columns.str.contains("sigma|95").any()
     assert all("1 of 1 events located" in line for line in summary(table))
 
 

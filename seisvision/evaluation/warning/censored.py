@@ -67,7 +67,10 @@ class CensoredLocator:
         )
         for name in ("latitude_deg", "longitude_deg", "depth_km"):
             getattr(said, name)[rows] = getattr(found, name).numpy()
-        said.covariance_km2[rows] = _covariance(found.ellipse95)
+        covariance = _covariance(found.ellipse95)
+        # Where a second place fits as well, a region around one of them alone would not hold its share.
+        covariance[found.ambiguous.numpy()] = np.nan
+        said.covariance_km2[rows] = covariance
         return said
 
 
