@@ -152,3 +152,16 @@ def test_detected_triggers_do_not_depend_on_what_comes_later() -> None:
     assert (picture == view(loud)).all()
     assert picture[:, 0, :4].tolist() == [[0, 0, 1, 0]] * 2
     assert picture[0, 0, -1].item() == pytest.approx(0.2, abs=0.03)
+
+
+def test_an_end_without_recordings_tells_no_earthquake() -> None:
+    batch = _batch()
+    for key in (keys.ARRIVALS_S, keys.ONSET_S):
+        batch[key][0] = torch.nan
+    fixed = StationMatrix(T, 4, truncate_s=1.0)
+    assert (fixed(batch) == fixed(batch)).all() and not fixed(batch)[0, ..., 120:].any()
+    augment = Augment(truncate_s=[0.0, 2.0], seed=3)
+    seen = torch.stack([augment(batch, 0, step)[keys.SEEN_S] for step in range(40)])
+    assert (seen[:, 0] >= 0).all() and (seen[:, 0] <= 7).all() and seen[:, 0].std() > 1
+    plain = torch.stack([augment(_batch(), 0, step)[keys.SEEN_S] for step in range(40)])
+    assert (seen[:, 1] == plain[:, 1]).all()
