@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,14 @@ from seisvision import keys
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.synthesise import synthesise_local
 from seisvision.errors import ConfigurationError
+from seisvision.experiments.waveforms import early_warning
+from seisvision.experiments.waveforms.checks import check_truncation
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings
+from seisvision.outputs.places.output import PlaceOutput
 from seisvision.outputs.truth import truth_of
+from seisvision.views.sections.record_section import RecordSection
 
 N_STATIONS, N_EVENTS = 6, 12
 
@@ -73,3 +78,19 @@ def test_a_view_for_another_number_of_stations_is_refused(folder: Path) -> None:
     settings = _settings(folder, "kriegerowski", "view.n_stations=9")
     with pytest.raises(ConfigurationError, match=r"Set view\.n_stations=6"):
         build_data(settings, build_view(settings.view))
+
+
+def test_views_that_draw_the_future_are_not_asked_early(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _settings(folder, "fcn_locator", "augment.truncate_s=[0.0,3.0]")
+    check_truncation(settings, build_view(settings.view))
+    view = RecordSection()
+    with pytest.raises(ConfigurationError, match=r"augment\.truncate_s.*station_matrix"):
+        check_truncation(settings, view)
+    opened = SimpleNamespace(task=SimpleNamespace(view=view, outputs=[PlaceOutput("place")]), config=settings)
+    monkeypatch.setattr(early_warning, "find_checkpoint", lambda run: run)
+    monkeypatch.setattr(early_warning.TrainedNetwork, "open", lambda *_: opened)
+    with pytest.raises(ConfigurationError, match=r"RecordSection.*comes later"):
+        early_warning.recordings([folder], "test")
+    settings = _settings(folder, "fcn_locator", "view.truncate_s=4.0", "dataset.samples.window.reference=onset")
+    with pytest.raises(ConfigurationError, match=r"view\.truncate_s=4\.0.*median"):
+        check_truncation(settings, build_view(settings.view))

@@ -89,6 +89,29 @@ def check_origin(config: Settings, view: View) -> None:
             )
 
 
+def check_truncation(config: Settings, view: View) -> None:
+    """Refuse to show the beginning of events to a view that draws all the same, or cut by what comes later.
+
+    Raises:
+        ConfigurationError: names the setting.
+    """
+    for group, settings in (("augment", config.augment), ("view", config.view)):
+        if (settings or {}).get("truncate_s") is None:
+            continue
+        if not view.sees_truncation:
+            raise ConfigurationError(
+                f"{group}.truncate_s={settings['truncate_s']}, but {config.view['_target_']} draws what comes later, "
+                f"too. Choose view=station_matrix or view=station_triggers, or {group}.truncate_s=null."
+            )
+        window = cut_settings(config, view)["window"]
+        if window["reference"] == "onset":
+            raise ConfigurationError(
+                f"{group}.truncate_s={settings['truncate_s']}, but window.reference=onset puts the window at the "
+                "median onset of all stations, most of which come later. Set window.reference to trace, or "
+                f"{group}.truncate_s=null."
+            )
+
+
 def check_augmentation(config: Settings) -> None:
     """Refuse to turn an angle that nothing learns, before a set is made.
 

@@ -23,6 +23,7 @@ from seisvision.experiments.waveforms.checks import (
     check_location,
     check_origin,
     check_split,
+    check_truncation,
 )
 from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
 from seisvision.experiments.waveforms.derive import (
@@ -165,6 +166,7 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     """
     check_split(config, view)
     check_augmentation(config)
+    check_truncation(config, view)
     check_origin(config, view)
     check_location(config, view)
     check_classes(config)

@@ -93,7 +93,8 @@ def recordings(
     """The networks of runs, and triggers with a locator, about the recordings of a part of the first run.
 
     Raises:
-        ConfigurationError: a run does not locate, runs were dealt other events, or velocities are missing.
+        ConfigurationError: a run does not locate or draws what comes later, runs were dealt other events, or velocities
+            are missing.
     """
     estimators: list[Estimator] = []
     first: EventDataModule | None = None
@@ -102,6 +103,11 @@ def recordings(
         if not any(isinstance(one, PlaceBase) for one in trained.task.outputs):
             raise ConfigurationError(
                 f"{run} does not locate events; give runs of task=place, place_volume or the like."
+            )
+        if not trained.task.view.sees_truncation:
+            raise ConfigurationError(
+                f"{run} draws by {type(trained.task.view).__name__}, which shows what comes later, too, so that early "
+                "answers would know the end; give runs of view=station_matrix or view=station_triggers."
             )
         data = build_data(trained.config, trained.task.view, trained)
         if first is not None and list(first.parts[part].source_ids) != list(data.parts[part].source_ids):

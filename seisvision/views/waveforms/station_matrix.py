@@ -60,6 +60,8 @@ class StationMatrix(View):
     the event.
     """
 
+    sees_truncation = True
+
     def __init__(
         self,
         n_samples: int,

@@ -48,6 +48,8 @@ class StationTriggers(View):
     finite faults, BSSA 98, 366-382.
     """
 
+    sees_truncation = True
+
     def __init__(
         self,
         n_stations: int,
