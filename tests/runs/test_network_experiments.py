@@ -15,7 +15,7 @@ from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.synthesise import synthesise_local
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms import early_warning
-from seisvision.experiments.waveforms.checks import check_truncation
+from seisvision.experiments.waveforms.checks import check_places, check_truncation, tell_same_lead
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings
@@ -94,3 +94,23 @@ def test_views_that_draw_the_future_are_not_asked_early(folder: Path, monkeypatc
     settings = _settings(folder, "fcn_locator", "view.truncate_s=4.0", "dataset.samples.window.reference=onset")
     with pytest.raises(ConfigurationError, match=r"view\.truncate_s=4\.0.*median"):
         check_truncation(settings, build_view(settings.view))
+
+
+def test_places_are_not_looked_for_in_what_knows_them(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = _settings(folder, "fcn_locator")
+    view = build_view(settings.view)
+    check_places(settings, view)
+    with pytest.raises(ConfigurationError, match="true distances"):
+        check_places(settings, RecordSection())
+    origin = _settings(folder, "fcn_locator", "dataset.samples.window.reference=origin")
+    with pytest.raises(ConfigurationError, match=r"reference=origin.*hides_origin=false"):
+        check_places(origin, view)
+    stated = "+task.outputs.place.hides_origin=false"
+    knows = _settings(folder, "fcn_locator", "dataset.samples.window.reference=origin", stated)
+    check_places(knows, view)
+    lead_s = -np.array([5.0, 5.1, 4.9, np.nan])
+    tell_same_lead(settings, lead_s * [1, 3, 1, 1])
+    tell_same_lead(knows, lead_s)
+    assert not caplog.records
+    tell_same_lead(settings, lead_s)
+    assert "conditional on that" in caplog.text and "5.0 s" in caplog.text
