@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ ALERT = 0.5
 """Probability of an earthquake from which on a network that detects gives an alert."""
 NOISE = ("noise", "other")
 """Classes of a detection that are no earthquake."""
+CLASS_COLUMN = "source_type"
 VERTICAL = "Z"
 
 
@@ -98,6 +99,7 @@ def recordings(
     """
     estimators: list[Estimator] = []
     first: EventDataModule | None = None
+    labels: Mapping[str, Any] | None = None
     for run in runs:
         trained = TrainedNetwork.open(find_checkpoint(run), _with_data_dir(data_dir))
         if not any(isinstance(one, PlaceBase) for one in trained.task.outputs):
@@ -112,10 +114,11 @@ def recordings(
         data = build_data(trained.config, trained.task.view, trained)
         if first is not None and list(first.parts[part].source_ids) != list(data.parts[part].source_ids):
             raise ConfigurationError(f"{run} was dealt other {part} events than {runs[0]}; they cannot be compared.")
-        first = first or data
+        if first is None:
+            first, labels = data, trained.config.dataset.labels.get(CLASS_COLUMN)
         estimators.append(NetworkEstimator(_name(run, runs), trained.task, data, part))
     assert first is not None
-    truth, locator, start_ns = _asked_about(first, part, velocity)
+    truth, locator, start_ns = _asked_about(first, part, velocity, labels)
     return Recordings([*estimators, locator], truth, start_ns)
 
 
@@ -131,7 +134,9 @@ def _name(run: Path, runs: Sequence[Path]) -> str:
     return run.resolve().parent.name if len(alike) == 1 else f"{run.resolve().parent.name}/{run.resolve().name}"
 
 
-def _asked_about(data: EventDataModule, part: str, velocity: str | None) -> tuple[Truth, CensoredLocator, np.ndarray]:
+def _asked_about(
+    data: EventDataModule, part: str, velocity: str | None, labels: Mapping[str, Any] | None
+) -> tuple[Truth, CensoredLocator, np.ndarray]:
     latitude, longitude, samples, first_p, ids = [], [], [], [], []
     rate_hz = length_s = 0.0
     assert data.network is not None
@@ -154,7 +159,7 @@ def _asked_about(data: EventDataModule, part: str, velocity: str | None) -> tupl
             first_p.append(float(known.min()) if len(known) else np.nan)
     events = data.waveform_set.event_table().loc[ids]
     columns = [events[f"source_{name}"].to_numpy(float) for name in ("latitude_deg", "longitude_deg", "magnitude")]
-    truth = Truth(ids, columns[0], columns[1], columns[2], np.array(first_p), length_s)
+    truth = Truth(ids, columns[0], columns[1], columns[2], np.array(first_p), length_s, is_noise(events, labels))
     traces = data.waveform_set.metadata.drop_duplicates("source_id").set_index("source_id").loc[ids]
     starts = pd.to_datetime(traces["trace_start_time"], utc=True, format="ISO8601").dt.as_unit("ns")
     onset_s = triggers_s(samples, rate_hz)
@@ -164,6 +169,14 @@ def _asked_about(data: EventDataModule, part: str, velocity: str | None) -> tupl
         CensoredLocator(_padded(latitude), _padded(longitude), onset_s, table, depth_limits_km=limits_km),
         starts,
     )
+
+
+def is_noise(events: pd.DataFrame, labels: Mapping[str, Any] | None) -> np.ndarray:
+    """Bool (N,): events whose ``source_type``, or its class by ``dataset.labels.source_type``, is no earthquake."""
+    if CLASS_COLUMN not in events:
+        return np.zeros(len(events), bool)
+    values = {str(value) for name in NOISE for value in (labels or {}).get(name) or ()}
+    return events[CLASS_COLUMN].astype(str).isin({*NOISE, *values}).to_numpy()
 
 
 def _padded(rows: list[np.ndarray]) -> np.ndarray:
