@@ -63,7 +63,8 @@ def table_by_time(
     if neither.any():
         log.warning(
             "%d of %d recordings have no place or no P and are not labelled as noise: they count neither as "
-            "earthquakes nor for false alerts, such as %s.", neither.sum(), len(neither), truth.source_id[int(neither.argmax())],
+            "earthquakes nor for false alerts, such as %s.",
+            neither.sum(), len(neither), truth.source_id[int(neither.argmax())],
         )  # fmt: skip
     start_s = np.where(truth.is_event, truth.first_p_s, np.median(truth.first_p_s[truth.is_event]))
     for estimator in estimators:
