@@ -145,7 +145,8 @@ def _guarded_place(config: Settings) -> str | None:
     for output in output_settings(config):
         if "columns" not in output or output.get("hides_origin") is False:
             continue
-        if issubclass(find_face(OUTPUT, output["_target_"], "task.outputs"), PlaceBase):
+        found = find_face(OUTPUT, output["_target_"], "task.outputs")
+        if isinstance(found, type) and issubclass(found, PlaceBase):
             return str(output["name"])
     return None
 
