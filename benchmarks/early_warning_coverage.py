@@ -48,7 +48,9 @@ def simulated(rng: np.random.Generator, events: int, noise: float, sigma_s: floa
     locator = CensoredLocator(north[:, :-1], east[:, :-1], onset_s, times, sigma_s=sigma_s)
     names = [str(number) for number in range(events)]
     first_s = LEAD_S + travel.min(1)
-    return locator, Truth(names, north[:, -1], east[:, -1], np.full(events, np.nan), first_s, 60.0)
+    return locator, Truth(
+        names, north[:, -1], east[:, -1], np.full(events, np.nan), first_s, 60.0, np.zeros(events, bool)
+    )
 
 
 def main() -> None:

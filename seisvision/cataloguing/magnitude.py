@@ -102,7 +102,7 @@ def _station_magnitudes(
     found = []
     for station in np.flatnonzero(raw.start_ns).tolist():
         starts_s = (events.arrival_ns[row, station] - raw.start_ns[station]) / NS
-        known, unit = raw.known[station, 1:].all(1), str(raw.unit[station])
+        known, unit = np.asarray(raw.known[station, 1:].all(1)), str(raw.unit[station])
         heights, reason = _amplitudes_mm(
             raw.samples[station, 1:], known, unit, job.settings.cut.rate_hz, starts_s, how.least_snr
         )

@@ -16,7 +16,7 @@ from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.views.settings import optional_range
-from seisvision.views.waveforms.station_matrix import first_arrival_s
+from seisvision.views.waveforms.station_matrix import asked_from_s
 
 MIN_STATIONS = 3
 """Stations that dropout always leaves, as far as the event has them: fewer show no moveout."""
@@ -46,8 +46,9 @@ class Augment(nn.Module):
             horizontal components by any angle, one for each event, and with the back azimuths of the stations: as if
             all had happened in another direction. An event of which a component is missing stays. None: nothing turns.
         truncate_s: (low, high): every event is seen until a time drawn evenly between these, in seconds after its first
-            P (see :func:`~seisvision.views.waveforms.station_matrix.first_arrival_s`), for views of many stations; an
-            event without a first P is seen as a whole. Below 0 nothing but noise is seen. None: all is seen.
+            P (see :func:`~seisvision.views.waveforms.station_matrix.asked_from_s`), for views of many stations; noise
+            after a time drawn anew, so that an end without recordings does not tell an earthquake. Below 0 nothing but
+            noise is seen. None: all is seen.
         seed: base seed. Draws depend on it and on epoch and step alone, and are made for the whole global batch, so
             that neither a resumed run nor more devices see other numbers. All but the noise are made on the processor;
             noise is drawn where the waveforms are, since it is as large as they are: the same again on the same kind of
@@ -138,7 +139,9 @@ class Augment(nn.Module):
             generator = torch.Generator().manual_seed(stream_seed(self.seed, "augment/truncation", epoch, step, 0))
             low_s, high_s = self.truncate_s
             after_s = low_s + (high_s - low_s) * share.of(torch.rand(events, generator=generator))
-            batch[keys.SEEN_S] = first_arrival_s(batch) + sent(after_s, batch[keys.WAVEFORM].device)
+            pretended = share.of(torch.rand(events, generator=generator))
+            after_s, pretended = sent(torch.stack([after_s, pretended]), batch[keys.WAVEFORM].device)
+            batch[keys.SEEN_S] = asked_from_s(batch, pretended=pretended) + after_s
         return batch
 
     def _misplace(self, batch: dict[str, Any], epoch: int, step: int, share: Share) -> None:

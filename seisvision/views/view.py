@@ -29,6 +29,9 @@ class View(nn.Module):
     place traces by offset draw from the epicentre alone."""
     uses_epicentre: bool = False
     """Whether a trace whose distance or direction is not known is drawn nowhere."""
+    sees_truncation: bool = False
+    """Whether nothing that comes after ``SEEN_S`` of a batch has a say in a picture; others show the future, so that
+    they are not asked early."""
     noise_range_db: tuple[float, float] | None = None
     """Decibels above noise that 0 and 1 of the picture stand for; None where its values mean something else."""
     out_channels: int

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from seisvision.earth.travel_time_table import TravelTimes
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.warning.censored import CensoredLocator
 from seisvision.evaluation.warning.measures import errors_km, table_by_time
 from seisvision.evaluation.warning.replay import replayed
-from seisvision.evaluation.warning.said import Truth
+from seisvision.evaluation.warning.said import Said, Truth
 
 TIMES = TravelTimes.constant(6.0, 3.5)
 LEAD_S = 5.0
@@ -25,7 +27,14 @@ def network() -> tuple[CensoredLocator, Truth]:
     latitude, longitude = np.tile(north / 111.2, (2, 1)), np.tile(east / 111.2, (2, 1))
     locator = CensoredLocator(latitude, longitude, np.stack([onset_s, np.full(25, np.nan)]), TIMES)
     where = [np.array([value / 111.2, np.nan]) for value in place]
-    truth = Truth(["one", "noise"], *where, np.array([3.0, np.nan]), np.array([onset_s.min(), np.nan]), 30.0)
+    truth = Truth(
+        ["one", "noise"],
+        *where,
+        np.array([3.0, np.nan]),
+        np.array([onset_s.min(), np.nan]),
+        30.0,
+        np.array([False, True]),
+    )
     return locator, truth
 
 
@@ -60,6 +69,28 @@ def test_the_table_tells_errors_alerts_and_false_ones(network: tuple[CensoredLoc
     assert by_time["located"].tolist() == [0.0, 1.0, 1.0]
     assert by_time["error_median_km"].iloc[2] < 1 and (by_time["false_alerts_a_day"] == 0).all()
     assert first["first_right_median_s"].iloc[0] == 4.0 and first["right_alert"].iloc[0] == 1.0
+
+
+def test_earthquakes_without_a_p_are_no_noise(caplog: pytest.LogCaptureFixture) -> None:
+    class Perfect:
+        name = "perfect"
+
+        def said(self, seen_s: np.ndarray) -> Said:
+            said = Said.nothing(5)
+            said.alert[:] = [1, 1, 1, 0, 0]
+            said.latitude_deg[:3], said.longitude_deg[:3] = 38.0, 20.0
+            return said
+
+    places = np.array([38.0] * 3 + [np.nan] * 2), np.array([20.0] * 3 + [np.nan] * 2)
+    is_noise = np.array([False] * 3 + [True] * 2)
+    first_p_s = np.array([10.0, 10.0, *[np.nan] * 3])
+    truth = Truth(list("abcde"), *places, np.full(5, 2.0), first_p_s, 50.0, is_noise)
+    row = table_by_time([Perfect()], truth, [4.0])[0].iloc[0]
+    assert row["events"] == 2 and row["false_alerts_a_day"] == 0
+    assert row["noise_days"] == pytest.approx(28 / 86_400)
+    assert "1 of 5 recordings" in caplog.text and "such as c" in caplog.text
+    with pytest.raises(DataError, match="none of the 5"):
+        table_by_time([Perfect()], replace(truth, first_p_s=np.full(5, np.nan)), [4.0])
 
 
 def test_a_replay_says_what_asking_says_and_nothing_earlier(network: tuple[CensoredLocator, Truth]) -> None:

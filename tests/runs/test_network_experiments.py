@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from tiny_runs import plain_config
@@ -12,11 +14,15 @@ from tiny_runs import plain_config
 from seisvision import keys
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.synthesise import synthesise_local
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
+from seisvision.experiments.waveforms import early_warning
+from seisvision.experiments.waveforms.checks import check_places, check_truncation, tell_same_lead
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.settings import Settings
+from seisvision.outputs.places.output import PlaceOutput
 from seisvision.outputs.truth import truth_of
+from seisvision.views.sections.record_section import RecordSection
 
 N_STATIONS, N_EVENTS = 6, 12
 
@@ -73,3 +79,64 @@ def test_a_view_for_another_number_of_stations_is_refused(folder: Path) -> None:
     settings = _settings(folder, "kriegerowski", "view.n_stations=9")
     with pytest.raises(ConfigurationError, match=r"Set view\.n_stations=6"):
         build_data(settings, build_view(settings.view))
+
+
+def test_views_that_draw_the_future_are_not_asked_early(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _settings(folder, "fcn_locator", "augment.truncate_s=[0.0,3.0]")
+    check_truncation(settings, build_view(settings.view))
+    view = RecordSection()
+    with pytest.raises(ConfigurationError, match=r"augment\.truncate_s.*station_matrix"):
+        check_truncation(settings, view)
+    opened = SimpleNamespace(task=SimpleNamespace(view=view, outputs=[PlaceOutput("place")]), config=settings)
+    monkeypatch.setattr(early_warning, "find_checkpoint", lambda run: run)
+    monkeypatch.setattr(early_warning.TrainedNetwork, "open", lambda *_: opened)
+    with pytest.raises(ConfigurationError, match=r"RecordSection.*comes later"):
+        early_warning.recordings([folder], "test")
+    settings = _settings(folder, "fcn_locator", "view.truncate_s=4.0", "dataset.samples.window.reference=onset")
+    with pytest.raises(ConfigurationError, match=r"view\.truncate_s=4\.0.*median"):
+        check_truncation(settings, build_view(settings.view))
+
+
+def test_places_are_not_looked_for_in_what_knows_them(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = _settings(folder, "fcn_locator")
+    view = build_view(settings.view)
+    check_places(settings, view)
+    with pytest.raises(ConfigurationError, match="true distances"):
+        check_places(settings, RecordSection())
+    origin = _settings(folder, "fcn_locator", "dataset.samples.window.reference=origin")
+    with pytest.raises(ConfigurationError, match=r"reference=origin.*hides_origin=false"):
+        check_places(origin, view)
+    stated = "+task.outputs.place.hides_origin=false"
+    knows = _settings(folder, "fcn_locator", "dataset.samples.window.reference=origin", stated)
+    check_places(knows, view)
+    lead_s = -np.array([5.0, 5.1, 4.9, np.nan])
+    tell_same_lead(settings, lead_s * [1, 3, 1, 1])
+    tell_same_lead(knows, lead_s)
+    assert not caplog.records
+    tell_same_lead(settings, lead_s)
+    assert "conditional on that" in caplog.text and "5.0 s" in caplog.text
+
+
+def test_a_replay_knows_when_windows_begin(folder: Path) -> None:
+    settings = _settings(
+        folder, "preseis", "dataset.samples.window.start_s=0.7", "dataset.samples.window.jitter_s=0.3",
+        "dataset.samples.window.length_s=10.0", "view.components=NZ",
+    )  # fmt: skip
+    data = build_data(settings, build_view(settings.view))
+    begin_ns, length_s = early_warning.windows_of(data, "test")
+    events = data.waveform_set.event_table().loc[list(data.parts["test"].source_ids)]
+    origin_ns = (
+        pd.to_datetime(events["source_origin_time"], utc=True, format="ISO8601").dt.as_unit("ns").astype("int64")
+    )
+    start_s = np.concatenate([batch[keys.START_S].nanmean(1).numpy() for batch in data.loader("test")])
+    assert length_s == 10.0 and np.std(start_s) > 0
+    assert (begin_ns - origin_ns.to_numpy()) / 1e9 == pytest.approx(start_s, abs=1e-3)
+    same = begin_ns, length_s
+    early_warning.check_same_windows(same, same, (Path("a"), Path("b")))
+    with pytest.raises(ConfigurationError, match=r"b was trained on other windows than a.*0\.500 s apart"):
+        early_warning.check_same_windows(same, (begin_ns + 500_000_000, length_s), (Path("a"), Path("b")))
+    asked = early_warning._asked_about(data, "test", "6.0,3.5", {"other": ["earthquake"]})
+    assert asked[2].tolist() == begin_ns.tolist() and asked[0].is_noise.all()
+    data.waveform_set.metadata.drop(columns="trace_start_time", inplace=True)
+    with pytest.raises(DataError, match="no column trace_start_time"):
+        early_warning.windows_of(data, "test")

@@ -123,3 +123,45 @@ def test_triggers_are_told_as_far_as_they_have_come() -> None:
     assert view(batch)[0, 0].tolist() == early[0].tolist()
     with pytest.raises(ConfigurationError, match="n_stations=5"):
         StationTriggers(5)(batch)
+
+
+def test_before_the_first_trigger_nobody_knows_where_it_will_be() -> None:
+    batch = _batch()
+    assert not StationTriggers(4, truncate_s=-0.5)(batch).any()
+    batch[keys.SEEN_S] = torch.tensor([1.99, 4.0])
+    picture = StationTriggers(4)(batch)
+    assert not picture[0].any() and picture[1, 0, :4].tolist() == [1, 1, 1, 1]
+    batch[keys.ARRIVALS_S] = torch.full((2, 4, 2), torch.nan)
+    assert not StationTriggers(4)(batch).any()
+
+
+def test_detected_triggers_do_not_depend_on_what_comes_later() -> None:
+    generator = torch.Generator().manual_seed(2)
+    quiet, loud = (_batch() for _ in range(2))
+    for batch, after in ((quiet, 1e-6), (loud, 1e3)):
+        generator.manual_seed(2)
+        batch[keys.WAVEFORM] = torch.randn(2, 4, 3, 600, generator=generator)
+        batch[keys.WAVEFORM][:, 2, :, 300:] *= 30
+        # A recording that begins late is no trigger.
+        batch[keys.WAVEFORM][:, 1, :, :150] = 0
+        batch[keys.WAVEFORM][..., 340:] *= after
+        batch[keys.ONSET_S] = torch.full((2, 4), 1.0 if after > 1 else 9.0)
+        batch[keys.SEEN_S] = torch.full((2,), 17.0)
+    view = StationTriggers(4, first="onset", components="ZNE")
+    picture = view(quiet)
+    assert (picture == view(loud)).all()
+    assert picture[:, 0, :4].tolist() == [[0, 0, 1, 0]] * 2
+    assert picture[0, 0, -1].item() == pytest.approx(0.2, abs=0.03)
+
+
+def test_an_end_without_recordings_tells_no_earthquake() -> None:
+    batch = _batch()
+    for key in (keys.ARRIVALS_S, keys.ONSET_S):
+        batch[key][0] = torch.nan
+    fixed = StationMatrix(T, 4, truncate_s=1.0)
+    assert (fixed(batch) == fixed(batch)).all() and not fixed(batch)[0, ..., 120:].any()
+    augment = Augment(truncate_s=[0.0, 2.0], seed=3)
+    seen = torch.stack([augment(batch, 0, step)[keys.SEEN_S] for step in range(40)])
+    assert (seen[:, 0] >= 0).all() and (seen[:, 0] <= 7).all() and seen[:, 0].std() > 1
+    plain = torch.stack([augment(_batch(), 0, step)[keys.SEEN_S] for step in range(40)])
+    assert (seen[:, 1] == plain[:, 1]).all()

@@ -179,15 +179,17 @@ class _Search:
     def _first_grid(self) -> Grid:
         network, rules = self._network, self._rules
         x, y = self._plane.to_km(network.latitude_deg, network.longitude_deg)
-        sides = [_steps(one.min() - rules.margin_km, one.max() + rules.margin_km, rules.spacing_km) for one in (y, x)]
+        y_km, x_km = (
+            _steps(one.min() - rules.margin_km, one.max() + rules.margin_km, rules.spacing_km) for one in (y, x)
+        )
         n_depths = min(DEPTHS, max(2, round((rules.depth_km[1] - rules.depth_km[0]) / rules.spacing_km)))
-        n_places = len(sides[0]) * len(sides[1]) * n_depths
+        n_places = len(y_km) * len(x_km) * n_depths
         if n_places * len(x) > MOST_TIMES:
             raise ConfigurationError(
                 f"associate.spacing_km={rules.spacing_km:g} makes a grid of {n_places} places for {len(x)} stations, "
                 f"more than memory holds; give associate.spacing_km={self._spacing_that_fits(n_places):.0f} or more."
             )
-        return self._filled(*sides, np.linspace(*rules.depth_km, n_depths))
+        return self._filled(y_km, x_km, np.linspace(*rules.depth_km, n_depths))
 
     def _spacing_that_fits(self, n_places: int) -> float:
         too_many = n_places * len(self._network.station_id) / MOST_TIMES

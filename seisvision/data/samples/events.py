@@ -124,6 +124,16 @@ class EventSamples(Dataset):
         return self.ids.source_ids
 
     @property
+    def start_after_first_trace_s(self) -> np.ndarray:
+        """Starts (N,) of the windows after the earliest trace start of their event, in seconds."""
+        return self._start_s
+
+    @property
+    def start_after_origin_s(self) -> np.ndarray:
+        """Starts (N,) of the windows after the origin time, in seconds; NaN where that is not known."""
+        return self._start_s - self.index.origin_s
+
+    @property
     def sample_ids(self) -> Sequence[str]:
         """What tells the N samples apart: the ids of the events."""
         return self.ids.ids

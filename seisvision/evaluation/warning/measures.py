@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import numpy as np
 import pandas as pd
 
 from seisvision.earth.geodesics import geodesic
+from seisvision.errors import DataError
 from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text, save_figure
 from seisvision.evaluation.warning.said import Estimator, Said, Truth
+
+log = logging.getLogger(__name__)
 
 SECONDS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
 RIGHT_KM = 10.0
@@ -43,9 +47,25 @@ def table_by_time(
     """Measures by estimator and seconds since the first P, and by estimator the first right alert of each event.
 
     Noise has no first P: of it as much is seen as of an event whose P comes at the median of all. False alerts per day
-    are recordings of noise with an alert, over the time that was seen of them.
+    are recordings of noise with an alert, over the time that was seen of them. Earthquakes without a place or a P count
+    as neither, and are told.
+
+    Raises:
+        DataError: no earthquake has a place and a P.
     """
     rows, firsts = [], []
+    neither = ~truth.is_event & ~truth.is_noise
+    if not truth.is_event.any():
+        raise DataError(
+            f"none of the {len(neither)} recordings is an earthquake with a place and a P: seconds since the first P "
+            "cannot be counted. Give a set with arrivals, such as trace_p_arrival_sample."
+        )
+    if neither.any():
+        log.warning(
+            "%d of %d recordings have no place or no P and are not labelled as noise: they count neither as "
+            "earthquakes nor for false alerts, such as %s.",
+            neither.sum(), len(neither), truth.source_id[int(neither.argmax())],
+        )  # fmt: skip
     start_s = np.where(truth.is_event, truth.first_p_s, np.median(truth.first_p_s[truth.is_event]))
     for estimator in estimators:
         first = np.full(len(start_s), np.nan)
@@ -67,7 +87,7 @@ def _measured(said: Said, error: np.ndarray, inside: np.ndarray, seen_s: np.ndar
     known, off = error[event & np.isfinite(error)], np.abs(said.magnitude - truth.magnitude)[event]
     sigma = said.magnitude_sigma[event]
     stated = np.isfinite(off) & np.isfinite(sigma)
-    noise = ~event & np.isfinite(said.alert)
+    noise = truth.is_noise & np.isfinite(said.alert)
     days = seen_s[noise].sum() / DAY_S
     return {
         "events": int(event.sum()),

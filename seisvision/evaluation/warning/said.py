@@ -47,7 +47,7 @@ class Estimator(Protocol):
 
 @dataclass(frozen=True)
 class Truth:
-    """What happened in N recordings; NaN for noise."""
+    """What happened in N recordings; NaN where it is not known, and for noise."""
 
     source_id: list[str]
     latitude_deg: np.ndarray
@@ -60,8 +60,11 @@ class Truth:
     """(N,) after the first sample, at the station that it reaches first."""
     length_s: float
     """Of every recording."""
+    is_noise: np.ndarray
+    """(N,) bool: labelled as no earthquake. Earthquakes of which something is not known are none of it."""
 
     @property
     def is_event(self) -> np.ndarray:
         """(N,) bool: an earthquake with a place and a first P."""
-        return np.isfinite(self.latitude_deg) & np.isfinite(self.longitude_deg) & np.isfinite(self.first_p_s)
+        known = np.isfinite(self.latitude_deg) & np.isfinite(self.longitude_deg) & np.isfinite(self.first_p_s)
+        return known & ~self.is_noise

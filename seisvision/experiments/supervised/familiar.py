@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.evaluation.neighbours import KnownFeatures, share_as_far
@@ -64,7 +64,7 @@ def has_features(task: SupervisedTask) -> bool:
     return not any(output.on_maps or output.sees_picture for output in task.outputs)
 
 
-def _features(task: SupervisedTask, loader: Iterable[Any]) -> tuple[SampleIds, np.ndarray]:
+def _features(task: SupervisedTask, loader: DataLoader) -> tuple[SampleIds, np.ndarray]:
     """Samples of a loader, and their features (N, F)."""
     was_training, device = task.training, next(task.parameters()).device
     batches, features = [], []
@@ -74,5 +74,5 @@ def _features(task: SupervisedTask, loader: Iterable[Any]) -> tuple[SampleIds, n
             features.append(task.model(task.view(moved(batch, device))).cpu().numpy())
             batches.append(batch)
     task.train(was_training)
-    ids, rows = ids_in_data_order(task.view.unit, batches, loader)  # type: ignore[arg-type]
+    ids, rows = ids_in_data_order(task.view.unit, batches, loader)
     return ids, np.concatenate(features)[rows]

@@ -17,7 +17,7 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.splits import Split
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.experiments.waveforms.bands import check_bands
-from seisvision.experiments.waveforms.checks import check_location, check_origin
+from seisvision.experiments.waveforms.checks import check_location, check_origin, check_places
 from seisvision.experiments.waveforms.data import set_settings
 from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
 from seisvision.experiments.waveforms.derive import derive_again, derived_as_trained, stored_network
@@ -154,6 +154,7 @@ def _with_other_samples(
     warn_of_other_window(trained_on, dataset[section])
     config = replace(config, dataset=section_of(DatasetSettings, dataset))
     check_origin(config, view)
+    check_places(config, view)
     waveform_set = _open_set(config, asked, view)
     check_data(config, waveform_set, fits=False)
     waveform_set = derive_again(config, trained, waveform_set)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+
+import numpy as np
+
 from seisvision.base.units import unit_named
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms.settings import Settings, cut_settings, output_settings
 from seisvision.location.choices import LEVELS, MODES
+from seisvision.outputs.places.output import PlaceBase
+from seisvision.records.trust.faces import OUTPUT, find_face
 from seisvision.views.view import View
+
+log = logging.getLogger(__name__)
 
 TURNED = ("rotation_target", "back_azimuth_target")
 """Settings of ``augment`` that name an angle."""
 TRACE_SPLITS = ("trace", "station")
 """Values of ``split.by`` that deal traces, not events."""
+SAME_LEAD_S = 0.5
+"""Windows begin at the same time before the origin where the standard deviation over the training is below this."""
 
 
 def check_split(config: Settings, view: View) -> None:
@@ -86,6 +96,82 @@ def check_origin(config: Settings, view: View) -> None:
                 f"reference={window['reference']} and complete={window.get('complete', False)}, so that the time since "
                 "the origin can be read off the picture. Choose single traces (view=spectrogram "
                 "dataset=synthetic_traces), or set reference to onset or random, and complete=true."
+            )
+
+
+def check_places(config: Settings, view: View) -> None:
+    """Refuse to look for places in what was drawn from the true place or from the origin time.
+
+    An output with a stated ``hides_origin=false`` may know both: to learn how much they give away.
+
+    Raises:
+        ConfigurationError: the view draws from the origin or the epicentre, or windows are aligned to the origin.
+    """
+    name = _guarded_place(config)
+    if name is None:
+        return
+    allow = f"To allow it all the same, set +task.outputs.{name}.hides_origin=false."
+    if view.uses_origin or view.uses_epicentre:
+        raise ConfigurationError(
+            f"Output '{name}' is asked for a place, but {config.view['_target_']} draws from true distances or the "
+            f"origin time. Choose another view, such as view=station_matrix. {allow}"
+        )
+    if cut_settings(config, view)["window"]["reference"] == "origin":
+        raise ConfigurationError(
+            f"Output '{name}' is asked for a place, but window.reference=origin puts the origin time at the same "
+            f"sample of every window: arrivals are travel times then. Set window.reference to trace. {allow}"
+        )
+
+
+def tell_same_lead(config: Settings, start_s: np.ndarray) -> None:
+    """Warn where windows of training events begin at the same time before the origin and places are asked for.
+
+    Args:
+        config: resolved configuration.
+        start_s: (N,) starts of the windows after the origin time, NaN where it is not known.
+    """
+    known_s = start_s[np.isfinite(start_s)]
+    if _guarded_place(config) is None or len(known_s) < 2 or known_s.std() >= SAME_LEAD_S:
+        return
+    log.warning(
+        "Windows begin at the same time before the origin (%.1f s, standard deviation %.2f s): the network is told the "
+        "origin time; places it finds are conditional on that. dataset.samples.window.jitter_s moves windows.",
+        -known_s.mean(), known_s.std(),
+    )  # fmt: skip
+
+
+def _guarded_place(config: Settings) -> str | None:
+    """Name of an output that is asked for a place and may not know the origin."""
+    for output in output_settings(config):
+        if "columns" not in output or output.get("hides_origin") is False:
+            continue
+        found = find_face(OUTPUT, output["_target_"], "task.outputs")
+        if isinstance(found, type) and issubclass(found, PlaceBase):
+            return str(output["name"])
+    return None
+
+
+def check_truncation(config: Settings, view: View) -> None:
+    """Refuse to show the beginning of events to a view that draws all the same, or cut by what comes later.
+
+    Raises:
+        ConfigurationError: names the setting.
+    """
+    for group, settings in (("augment", config.augment), ("view", config.view)):
+        truncate_s = (settings or {}).get("truncate_s")
+        if truncate_s is None:
+            continue
+        if not view.sees_truncation:
+            raise ConfigurationError(
+                f"{group}.truncate_s={truncate_s}, but {config.view['_target_']} draws what comes later, "
+                f"too. Choose view=station_matrix or view=station_triggers, or {group}.truncate_s=null."
+            )
+        window = cut_settings(config, view)["window"]
+        if window["reference"] == "onset":
+            raise ConfigurationError(
+                f"{group}.truncate_s={truncate_s}, but window.reference=onset puts the window at the "
+                "median onset of all stations, most of which come later. Set window.reference to trace, or "
+                f"{group}.truncate_s=null."
             )
 
 

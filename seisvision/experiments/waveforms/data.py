@@ -8,6 +8,7 @@ from typing import Any
 
 from seisvision.data.corrections.source import CorrectedSource
 from seisvision.data.derived.deriving import with_derived, with_known
+from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.usability import refuse_nothing, usable_table
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.sets.same_event import EventFacts, told_twice
@@ -22,7 +23,10 @@ from seisvision.experiments.waveforms.checks import (
     check_augmentation,
     check_location,
     check_origin,
+    check_places,
     check_split,
+    check_truncation,
+    tell_same_lead,
 )
 from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
 from seisvision.experiments.waveforms.derive import (
@@ -165,7 +169,9 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     """
     check_split(config, view)
     check_augmentation(config)
+    check_truncation(config, view)
     check_origin(config, view)
+    check_places(config, view)
     check_location(config, view)
     check_classes(config)
     check_derived(config)
@@ -198,6 +204,8 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
         refit=config.split.refit,
         derived=derived,
     )
+    if trained is None and isinstance(samples := data.parts.get("train"), EventSamples):
+        tell_same_lead(config, samples.start_after_origin_s)
     data.superposition = superposition_of(config, view)
     if trained is None:
         data.beside = build_beside(config, view, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,12 @@ import pandas as pd
 import torch
 
 from seisvision import keys
+from seisvision.data.samples.events import EventSamples
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.earth.constants import TRAVEL_TIME_MODELS
 from seisvision.earth.projection import Projection
 from seisvision.earth.travel_time_table import TravelTimes
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.warning.censored import CensoredLocator, triggers_s
 from seisvision.evaluation.warning.said import Estimator, Said, Truth
 from seisvision.experiments.waveforms.data import build_data
@@ -28,6 +29,9 @@ ALERT = 0.5
 """Probability of an earthquake from which on a network that detects gives an alert."""
 NOISE = ("noise", "other")
 """Classes of a detection that are no earthquake."""
+CLASS_COLUMN = "source_type"
+PLACE_COLUMNS = ("source_latitude_deg", "source_longitude_deg")
+SAME_START_S = 0.001
 VERTICAL = "Z"
 
 
@@ -93,24 +97,80 @@ def recordings(
     """The networks of runs, and triggers with a locator, about the recordings of a part of the first run.
 
     Raises:
-        ConfigurationError: a run does not locate, runs were dealt other events, or velocities are missing.
+        ConfigurationError: a run does not locate or draws what comes later, runs were dealt other events or
+            windows, or velocities or columns of the set are missing.
     """
     estimators: list[Estimator] = []
     first: EventDataModule | None = None
+    labels: Mapping[str, Any] | None = None
     for run in runs:
         trained = TrainedNetwork.open(find_checkpoint(run), _with_data_dir(data_dir))
         if not any(isinstance(one, PlaceBase) for one in trained.task.outputs):
             raise ConfigurationError(
                 f"{run} does not locate events; give runs of task=place, place_volume or the like."
             )
+        if not trained.task.view.sees_truncation:
+            raise ConfigurationError(
+                f"{run} draws by {type(trained.task.view).__name__}, which shows what comes later, too, so that early "
+                "answers would know the end; give runs of view=station_matrix or view=station_triggers."
+            )
         data = build_data(trained.config, trained.task.view, trained)
         if first is not None and list(first.parts[part].source_ids) != list(data.parts[part].source_ids):
             raise ConfigurationError(f"{run} was dealt other {part} events than {runs[0]}; they cannot be compared.")
-        first = first or data
+        if first is not None:
+            check_same_windows(windows_of(first, part), windows_of(data, part), (runs[0], run))
+        if first is None:
+            first, labels = data, trained.config.dataset.labels.get(CLASS_COLUMN)
         estimators.append(NetworkEstimator(_name(run, runs), trained.task, data, part))
     assert first is not None
-    truth, locator, start_ns = _asked_about(first, part, velocity)
+    truth, locator, start_ns = _asked_about(first, part, velocity, labels)
     return Recordings([*estimators, locator], truth, start_ns)
+
+
+def windows_of(data: EventDataModule, part: str) -> tuple[np.ndarray, float]:
+    """First samples (N,) of the windows of a part in ns since 1970 (UTC), and their length in seconds.
+
+    They begin where the samples were cut, which is not where the recordings begin.
+
+    Raises:
+        DataError: the set does not tell when recordings begin.
+    """
+    samples = data.parts[part]
+    assert isinstance(samples, EventSamples)
+    _check_columns(data.waveform_set.path, data.waveform_set.metadata, ["trace_start_time"])
+    table = data.waveform_set.metadata
+    times = pd.to_datetime(table["trace_start_time"], utc=True, format="ISO8601").dt.as_unit("ns")
+    earliest = times.groupby(table["source_id"].astype(str)).min().reindex(list(samples.source_ids))
+    if earliest.isna().any():
+        raise DataError(
+            f"{data.waveform_set.path} has no trace_start_time of {int(earliest.isna().sum())} {part} events, such as "
+            f"'{earliest.index[int(earliest.isna().argmax())]}': nobody can say when they came in. Give their times."
+        )
+    begin_ns = earliest.to_numpy("datetime64[ns]").astype(np.int64)
+    return begin_ns + np.round(samples.start_after_first_trace_s * 1e9).astype(np.int64), samples.window.length_s
+
+
+def check_same_windows(one: tuple[np.ndarray, float], other: tuple[np.ndarray, float], runs: tuple[Path, Path]) -> None:
+    """Refuse runs whose windows of the same events are not the same: seconds would mean other times.
+
+    Raises:
+        ConfigurationError: they begin more than a millisecond apart, or differ in length.
+    """
+    apart_s = float(np.abs(one[0] - other[0]).max(initial=0)) / 1e9
+    if apart_s > SAME_START_S or one[1] != other[1]:
+        raise ConfigurationError(
+            f"{runs[1]} was trained on other windows than {runs[0]}: {other[1]:g} s, not {one[1]:g} s, begun up to "
+            f"{apart_s:.3f} s apart; they cannot be compared. Ask about them in commands of their own."
+        )
+
+
+def _check_columns(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> None:
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise DataError(
+            f"{path} has no column {', '.join(missing)}, without which nobody can say how right an early answer was. "
+            "Import it with a table of events, and recordings with their times."
+        )
 
 
 def _with_data_dir(data_dir: Path | None) -> Any:
@@ -125,10 +185,23 @@ def _name(run: Path, runs: Sequence[Path]) -> str:
     return run.resolve().parent.name if len(alike) == 1 else f"{run.resolve().parent.name}/{run.resolve().name}"
 
 
-def _asked_about(data: EventDataModule, part: str, velocity: str | None) -> tuple[Truth, CensoredLocator, np.ndarray]:
+def _asked_about(
+    data: EventDataModule, part: str, velocity: str | None, labels: Mapping[str, Any] | None
+) -> tuple[Truth, CensoredLocator, np.ndarray]:
     latitude, longitude, samples, first_p, ids = [], [], [], [], []
     rate_hz = length_s = 0.0
-    assert data.network is not None
+    if data.network is None:
+        raise ConfigurationError(
+            "the samples do not tell where stations stand, which the locator has to know; give runs that were trained "
+            "with dataset.samples.network={stations: training}."
+        )
+    components = data.parts[part].components
+    if VERTICAL not in components:
+        raise ConfigurationError(
+            f"the samples have components {components}, but triggers are of the vertical one; give runs of a view "
+            "whose components include Z."
+        )
+    _check_columns(data.waveform_set.path, data.waveform_set.event_table(), PLACE_COLUMNS)
     plane = Projection(*data.network.origin_deg)
     for batch in data.loader(part):
         rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
@@ -136,9 +209,7 @@ def _asked_about(data: EventDataModule, part: str, velocity: str | None) -> tupl
         ids += [str(one) for one in batch[keys.SOURCE_ID]]
         for number in range(len(batch[keys.SOURCE_ID])):
             there = batch[keys.STATION_MASK][number].numpy()
-            samples.append(
-                batch[keys.WAVEFORM][number, :, keys.COMPONENTS.index(VERTICAL)].numpy()[there].astype(float)
-            )
+            samples.append(batch[keys.WAVEFORM][number, :, components.index(VERTICAL)].numpy()[there].astype(float))
             place = batch[keys.STATION_KM][number].numpy()[there]
             degrees = plane.to_degrees(place[:, 0], place[:, 1])
             latitude.append(degrees[0])
@@ -147,10 +218,12 @@ def _asked_about(data: EventDataModule, part: str, velocity: str | None) -> tupl
             known = arrivals[np.isfinite(arrivals)]
             first_p.append(float(known.min()) if len(known) else np.nan)
     events = data.waveform_set.event_table().loc[ids]
-    columns = [events[f"source_{name}"].to_numpy(float) for name in ("latitude_deg", "longitude_deg", "magnitude")]
-    truth = Truth(ids, columns[0], columns[1], columns[2], np.array(first_p), length_s)
-    traces = data.waveform_set.metadata.drop_duplicates("source_id").set_index("source_id").loc[ids]
-    starts = pd.to_datetime(traces["trace_start_time"], utc=True, format="ISO8601").dt.as_unit("ns")
+    columns = [events[name].to_numpy(float) for name in PLACE_COLUMNS]
+    unknown = np.full(len(ids), np.nan)
+    magnitude = events["source_magnitude"].to_numpy(float) if "source_magnitude" in events else unknown
+    truth = Truth(ids, columns[0], columns[1], magnitude, np.array(first_p), length_s, is_noise(events, labels))
+    start_ns = dict(zip(data.parts[part].source_ids, windows_of(data, part)[0].tolist(), strict=True))
+    starts = np.array([start_ns[name] for name in ids], dtype=np.int64)
     onset_s = triggers_s(samples, rate_hz)
     table, limits_km = travel_times(data.waveform_set.card, velocity)
     return (
@@ -158,6 +231,14 @@ def _asked_about(data: EventDataModule, part: str, velocity: str | None) -> tupl
         CensoredLocator(_padded(latitude), _padded(longitude), onset_s, table, depth_limits_km=limits_km),
         starts,
     )
+
+
+def is_noise(events: pd.DataFrame, labels: Mapping[str, Any] | None) -> np.ndarray:
+    """Bool (N,): events whose ``source_type``, or its class by ``dataset.labels.source_type``, is no earthquake."""
+    if CLASS_COLUMN not in events:
+        return np.zeros(len(events), bool)
+    values = {str(value) for name in NOISE for value in (labels or {}).get(name) or ()}
+    return events[CLASS_COLUMN].astype(str).isin({*NOISE, *values}).to_numpy()
 
 
 def _padded(rows: list[np.ndarray]) -> np.ndarray:

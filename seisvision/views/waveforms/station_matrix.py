@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ class StationMatrix(View):
             None: all is seen. Negative: all ends before the first P, so that noise is seen. A batch that tells how much
             is seen itself (``SEEN_S``, from ``augment.truncate_s``) goes before.
         first: what the first P is: ``arrival``, the earliest P that the batch knows, else the earliest onset;
-            ``onset``: the earliest detected onset. Events without any are seen as a whole.
+            ``onset``: the earliest detected onset. For samples without any see :func:`asked_from_s`.
         band_hz: (low, high) of a filter of zero phase over what is seen; None: as recorded, less its mean.
 
     Raises ConfigurationError for a setting that is not allowed, and, when drawing, for other components, samples
@@ -58,6 +59,8 @@ class StationMatrix(View):
     Reference: Zhang, Zhang, Yuan, Liu, Chen & Li (2020), doi:10.1038/s41598-020-58908-5, who divide by the maximum of
     the event.
     """
+
+    sees_truncation = True
 
     def __init__(
         self,
@@ -215,6 +218,26 @@ def first_arrival_s(batch: dict[str, Any], first: str = "arrival") -> torch.Tens
     return unknown
 
 
+def asked_from_s(batch: dict[str, Any], first: str = "arrival", pretended: torch.Tensor | None = None) -> torch.Tensor:
+    """Time (B,) after the window start from which the seconds that are seen count: the first P, of noise a made-up one.
+
+    If noise were seen as a whole, an end without recordings would tell an earthquake. Made-up ones lie in the first
+    half of the window, so that noise, too, ends before it.
+
+    Args:
+        batch: see :func:`first_arrival_s`.
+        first: see :class:`StationMatrix`.
+        pretended: (B,) where in that half, from 0 to 1; None: as the ids of the samples say, always the same.
+    """
+    known_s = first_arrival_s(batch, first)
+    if known_s.isfinite().all():
+        return known_s
+    if pretended is None:
+        pretended = torch.tensor([zlib.crc32(str(name).encode()) / 2**32 for name in batch[keys.SOURCE_ID]])
+    half_s = batch[keys.WAVEFORM].shape[-1] / float(batch[keys.SAMPLING_RATE_HZ]) / 2
+    return torch.where(known_s.isfinite(), known_s, pretended.to(known_s) * half_s)
+
+
 def seen_samples(batch: dict[str, Any], truncate_s: float | None, first: str = "arrival") -> torch.Tensor:
     """Number of samples (B,) of the window that are seen, as float; inf for all."""
     rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
@@ -222,4 +245,4 @@ def seen_samples(batch: dict[str, Any], truncate_s: float | None, first: str = "
         return batch[keys.SEEN_S] * rate_hz
     if truncate_s is None:
         return torch.full_like(batch[keys.STATION_MASK][:, 0], math.inf, dtype=torch.float32)
-    return (first_arrival_s(batch, first) + truncate_s) * rate_hz
+    return (asked_from_s(batch, first) + truncate_s) * rate_hz

@@ -5,17 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
+from seisvision.picking.channel_onsets import RunningRatio, first_onsets_s
 from seisvision.views.settings import one_of, positive
 from seisvision.views.view import View
 from seisvision.views.waveforms.drawing import draw_lines
-from seisvision.views.waveforms.station_matrix import FIRST, first_arrival_s, seen_samples
+from seisvision.views.waveforms.station_matrix import FIRST
 
 UNIT_S = 10.0
 """Seconds that a value of 1 stands for."""
+VERTICAL = "Z"
+RUNNING = RunningRatio(sta_s=0.5, lta_s=5.0, on=8.0, band_hz=(1.0, 8.0))
+"""What a detected trigger is; nothing after it has a say in it."""
 
 
 class StationTriggers(View):
@@ -23,21 +28,27 @@ class StationTriggers(View):
 
     For each station whether it has triggered by the time asked about; then for each how long after the first trigger it
     did, or, where it has not, how long the network has waited; last that time itself. Times are in units of 10 s.
-    Absent stations have neither: zero, as if they had triggered first without being counted.
+    Absent stations have neither: zero, as if they had triggered first without being counted. Before the first trigger,
+    and where there is none, all is zero: which station it will be is not known yet.
 
     Args:
         n_stations: S, the number of ``dataset.samples.network``.
         longest_s: time after the first trigger from which nothing changes any more.
         truncate_s: seconds after the first trigger about which is asked; None: ``longest_s``. A batch that tells how
             much is seen (``SEEN_S``) goes before.
-        first: what a trigger is: ``arrival``, the P that the batch knows; ``onset``, what was detected.
-        components: of the waveforms, which are read but not looked at.
+        first: what a trigger is: ``arrival``, the P that the batch knows, and of stations without one what is
+            detected; ``onset``: what is detected at all. Detected is by running averages of the vertical component (of
+            the first, where there is none), since onsets of the samples are measured by the whole recording, the
+            future with it.
+        components: of the waveforms.
 
     Raises ConfigurationError for a setting that is not allowed, and, when drawing, for another number of stations.
 
     Reference: Boese, Wenzel & Erdik (2008), PreSEIS: a neural network-based approach to earthquake early warning for
     finite faults, BSSA 98, 366-382.
     """
+
+    sees_truncation = True
 
     def __init__(
         self,
@@ -68,16 +79,29 @@ class StationTriggers(View):
                 f"view.n_stations={self.n_stations}, but the samples have {mask.shape[1]} stations; set "
                 "dataset.samples.network={stations: training} and view.n_stations to their number."
             )
-        known = batch[keys.ARRIVALS_S][..., 0] if self.first == "arrival" and keys.ARRIVALS_S in batch else None
-        trigger_s = batch[keys.ONSET_S] if known is None else torch.where(known.isnan(), batch[keys.ONSET_S], known)
-        first_s = first_arrival_s(batch | {keys.ARRIVALS_S: trigger_s[..., None]})
-        asked_s = seen_samples(batch, self.truncate_s, self.first) / float(batch[keys.SAMPLING_RATE_HZ])
-        # Where all is seen, or no trigger is known, the difference is infinite or no number.
-        elapsed_s = (asked_s - first_s).nan_to_num(self.longest_s).clamp(0, self.longest_s)[:, None]
+        trigger_s = self._triggers_s(batch).masked_fill(~mask, math.nan)
+        first_s = trigger_s.nan_to_num(math.inf).amin(1)
+        if keys.SEEN_S in batch:
+            asked_s = batch[keys.SEEN_S].to(first_s)
+        else:
+            asked_s = first_s + (math.inf if self.truncate_s is None else self.truncate_s)
+        # Where all is seen the difference is infinite, and no number where nothing triggers either.
+        elapsed_s = (asked_s - first_s).nan_to_num(0.0, posinf=self.longest_s).clamp(0, self.longest_s)[:, None]
         after_s = (trigger_s - first_s[:, None]).nan_to_num(math.inf)
-        triggered = mask & (after_s <= elapsed_s)
+        triggered = mask & (trigger_s <= asked_s[:, None]) & (after_s <= self.longest_s)
         told_s = torch.where(triggered, after_s, elapsed_s) * mask
         return torch.cat([triggered.to(told_s), told_s / UNIT_S, elapsed_s / UNIT_S], 1)[:, None].float()
+
+    def _triggers_s(self, batch: dict[str, Any]) -> torch.Tensor:
+        """Triggers (B, S) after the window start; NaN where there is none."""
+        known = batch[keys.ARRIVALS_S][..., 0] if self.first == "arrival" and keys.ARRIVALS_S in batch else None
+        if known is not None and not (known.isnan() & batch[keys.STATION_MASK]).any():
+            return known
+        channel = self.components.index(VERTICAL) if VERTICAL in self.components else 0
+        samples = batch[keys.WAVEFORM][:, :, channel].float().cpu().numpy()
+        found_s = detected_s(samples.reshape(-1, samples.shape[-1]), float(batch[keys.SAMPLING_RATE_HZ]))
+        detected = torch.from_numpy(found_s).float().view(samples.shape[:2]).to(batch[keys.WAVEFORM].device)
+        return detected if known is None else torch.where(known.isnan(), detected, known)
 
     def to_uint8(self, image: torch.Tensor) -> torch.Tensor:
         """Return the numbers as a line for people: uint8 (B, H, W, 3)."""
@@ -87,3 +111,17 @@ class StationTriggers(View):
         """What the numbers are."""
         n = self.n_stations
         return {"triggers": f"{n} flags, {n} times after the first trigger and the time asked about, in {UNIT_S:g} s"}
+
+
+def detected_s(samples: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Triggers (N,) of recordings (N, T), in seconds; NaN where there is none.
+
+    A trigger is known once its sample has come in. Where a window begins before its recording, zeros come first: they
+    are no background.
+    """
+    begins = (samples != 0).argmax(1)
+    found_s = np.full(len(samples), np.nan)
+    for begin in np.unique(begins):
+        rows = begins == begin
+        found_s[rows] = first_onsets_s(samples[rows, begin:], rate_hz, RUNNING) + (begin + 1) / rate_hz
+    return found_s
