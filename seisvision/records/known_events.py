@@ -34,6 +34,8 @@ HANDLINGS = (LEAVE_OUT, MARK, KEEP)
 """What may be done with events that a network has seen."""
 REASONS = {"train": "trained on", "val": "validated on"}
 SHAPES_PER_EVENT = 4
+SYNTHETIC = ("seisvision.data.SyntheticSource", "seisvision.data.LocalSyntheticSource")
+"""Sources whose events are made up, so that they can be met again in sets of such events only."""
 UNKNOWN = "unknown"
 
 
@@ -46,12 +48,14 @@ class KnownEvents:
         fingerprint: of their set.
         facts: what tells them from others; None where the checkpoint is of a version that did not keep it.
         shapes: of some of their recordings.
+        is_synthetic: whether all of them were made up, by what the checkpoint says of its data.
     """
 
     part: dict[str, str]
     fingerprint: str
     facts: EventFacts | None = None
     shapes: RecordingShapes | None = None
+    is_synthetic: bool = False
 
     @classmethod
     def of_training(cls, data: EventDataModule, cache_dir: Path | None) -> KnownEvents:
@@ -103,13 +107,14 @@ class KnownEvents:
     def of_checkpoint(cls, content: Mapping[str, Any]) -> KnownEvents:
         """Read what :meth:`to_tensors` made from what a checkpoint says beside its weights.
 
-        Of a checkpoint of an earlier version, which does not hold it, only the ids of its split are known.
+        Of a checkpoint that does not hold it, of an earlier version or exported with synthetic events, only the ids
+        of its split are known.
         """
         stored = content.get("known_events")
         if stored is None:
             parts = content["split"] if content["split_unit"] == "event" else {}
             part = {str(name): part for part in ("val", "train") for name in parts.get(part, ())}
-            return cls(part, content["data_fingerprint"])
+            return cls(part, content["data_fingerprint"], is_synthetic=learnt_from_synthetic(content))
         ids = [str(name) for name in stored["ids"]]
         arrays = {name: value.numpy() for name, value in stored.items() if isinstance(value, torch.Tensor)}
         station = np.array(stored["stations"], dtype=str)[arrays.pop("station")]
@@ -181,6 +186,12 @@ def check_handling(handling: str) -> str:
     return handling
 
 
+def learnt_from_synthetic(content: Mapping[str, Any]) -> bool:
+    """Whether all events of a training were made up, by what a checkpoint says beside its weights."""
+    dataset = content["config"]["dataset"]
+    return dataset["source"].get("_target_") in SYNTHETIC and not dataset.get("beside")
+
+
 def seen_in(waveform_set: WaveformSet, networks: Iterable[KnownEvents], cache_dir: Path | None = None) -> Seen:
     """Find the events of a set that any of some networks was trained on or validated with.
 
@@ -196,7 +207,8 @@ def seen_in(waveform_set: WaveformSet, networks: Iterable[KnownEvents], cache_di
         names = known.part.keys() & set(waveform_set.source_ids)
         is_own = known.fingerprint == waveform_set.fingerprint
         found = {name: (name, "id") for name in names} if is_own else {}
-        if not is_own and known.facts is None:
+        # Synthetic events are met again in synthetic sets alone, where they are called alike.
+        if not is_own and known.facts is None and (names or not known.is_synthetic):
             n_unknown += 1
             same_names = max(same_names, len(names))
         if known.facts is not None and known.shapes is not None:
@@ -289,8 +301,8 @@ def tell_seen(seen: Seen, n_events: int, handling: str) -> None:
     if seen.n_unknown:
         names = f"; {seen.same_names} events are called as one of its training" if seen.same_names else ""
         log.warning(
-            "training_events: unknown: the checkpoint is of a version that did not keep what tells the events of its "
-            "training from others%s. Train again to be sure that none of them is measured here.",
+            "training_events: unknown: the checkpoint does not hold what tells the events of its training from "
+            "others%s. Train again to be sure that none of them is measured here.",
             names,
         )
     if not seen.part_of:

@@ -92,6 +92,13 @@ class FineTuning:
                 )
         if all(_fits(name, self.patterns) for name in names):
             raise ConfigurationError(f"fine_tune.frozen={self.frozen} leaves nothing to learn. Leave something out.")
+        if not self.learning(task, 0):
+            last = next(reversed(blocks_of(task)))
+            raise ConfigurationError(
+                f"fine_tune.frozen={self.frozen} leaves nothing to learn in the first epochs, when "
+                f"fine_tune.unfreeze_every={self.unfreeze_every} frees {last} alone. Do not freeze {last}, or leave "
+                "unfreeze_every out."
+            )
 
     def learning(self, task: nn.Module, epoch: int) -> set[str]:
         """Names of the parameters that learn in an epoch; nothing of the past counts, so that runs resume exactly."""

@@ -40,8 +40,9 @@ def test_a_gpu_benchmark_runs_without_a_gpu(
     monkeypatch.setattr(module.Setting, "overrides", overrides)
     setting = module.Setting(tmp_path, is_dry=True)
     monkeypatch.setattr(module, "Setting", lambda *given, **said: setting)
-    rows = ("step", "default 128 x 64, 32 a batch, 32-true", "resume", "noise")
+    # Without "resume", six trainings of three epochs: that runs resume exactly has tests of its own.
+    rows = ("step", "default 128 x 64, 32 a batch, 32-true", "noise")
     run(module, ["--dry", "--out", str(tmp_path), "--only", *rows], monkeypatch)
     found = json.loads((tmp_path / "gpu.json").read_text())["rows"]
     assert set(found) == set(rows) and not [row["failed"] for row in found.values() if "failed" in row], found
-    assert found["resume"]["deterministic"]["resumed_the_same"] and found["noise"]["again"]
+    assert found["noise"]["again"]

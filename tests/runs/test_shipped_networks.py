@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,9 @@ import pytest
 from seisvision.api.networks import Network, Picker, load
 from seisvision.errors import CheckpointError
 from seisvision.experiments.supervised.exporting import without_machine
-from seisvision.records.checkpoint import SHIPPED, find_checkpoint, shipped_networks
+from seisvision.experiments.supervised.model_card import SYNTHETIC_EVENTS
+from seisvision.records.checkpoint import SHIPPED, find_checkpoint, load_checkpoint, shipped_networks
+from seisvision.records.known_events import KnownEvents, seen_in
 
 
 @pytest.mark.parametrize("name", shipped_networks())
@@ -24,6 +28,21 @@ def test_it_is_small_has_a_card_and_names_no_machine(name: str) -> None:
     with zipfile.ZipFile(path) as archive:
         content = archive.read(next(one for one in archive.namelist() if one.endswith("data.pkl")))
     assert not any(word in content for word in (b"/home", b"/work", b"/root", b"/tmp"))
+
+
+@pytest.mark.parametrize("name", shipped_networks())
+def test_it_says_that_it_has_seen_no_recorded_event(name: str) -> None:
+    content = load_checkpoint(SHIPPED / f"{name}.ckpt")["seisvision"]
+    known = KnownEvents.of_checkpoint(content)
+    recorded: Any = SimpleNamespace(source_ids=["nc71112909"], fingerprint="another")
+    assert seen_in(recorded, [known]).describe("mark") == {
+        "handling": "mark", "trained_on": 0, "validated_on": 0, "found_by": {}
+    }  # fmt: skip
+    made_alike: Any = SimpleNamespace(source_ids=content["split"]["train"], fingerprint="another")
+    assert seen_in(made_alike, [known]).describe("mark") == "unknown"
+    beside = content["config"] | {"dataset": content["config"]["dataset"] | {"beside": {"recorded": {}}}}
+    assert seen_in(recorded, [KnownEvents.of_checkpoint(content | {"config": beside})]).n_unknown == 1
+    assert SYNTHETIC_EVENTS in (SHIPPED / f"{name}.md").read_text()
 
 
 def test_a_picker_finds_an_arrival_where_nothing_else_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -74,3 +74,10 @@ def test_what_is_not_allowed_is_refused(settings: dict[str, object], said: str) 
 def test_patterns_that_fit_nothing_or_leave_nothing_are_refused(frozen: list[str]) -> None:
     with pytest.raises(ConfigurationError, match=r"fits no parameter|nothing to learn"):
         FineTuning(frozen=frozen).check(Task())
+
+
+def test_freezing_what_gradual_unfreezing_begins_with_is_refused() -> None:
+    FineTuning(frozen=["heads.*"]).check(Task())
+    FineTuning(frozen=["model.*"], unfreeze_every=1).check(Task())
+    with pytest.raises(ConfigurationError, match=r"in the first epochs.*frees heads alone"):
+        FineTuning(frozen=["heads.*"], unfreeze_every=1).check(Task())

@@ -25,6 +25,7 @@ from seisvision.files import whole_file, write_text
 from seisvision.outputs.picks.output import PickOutput
 from seisvision.records.checkpoint import find_checkpoint, load_checkpoint
 from seisvision.records.integrity.seals import write_tensors
+from seisvision.records.known_events import learnt_from_synthetic
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,6 @@ WAVEFORM, PICTURE = "waveform", "picture"
 LARGEST_DIFFERENCE = 1e-5
 """Of outputs, relative to the largest value where that is above 1."""
 FORMATS = {"torchscript": ".pt", "onnx": ".onnx", "safetensors": ".safetensors", "checkpoint": ".ckpt"}
-SYNTHETIC = ("seisvision.data.SyntheticSource", "seisvision.data.LocalSyntheticSource")
 HALF_DIFFERENCE = 1e-2
 """The same where weights are stored in half precision."""
 
@@ -181,7 +181,7 @@ def _write_checkpoint(trained: TrainedNetwork, network: ExportedNetwork, example
     }
     content = dict(checkpoint["seisvision"])
     content["config"] = without_machine(content["config"])
-    if content["config"]["dataset"]["source"].get("_target_") in SYNTHETIC and trained.config.dataset.beside is None:
+    if learnt_from_synthetic(content):
         # Nobody records events that were made up: their ids in the split are enough.
         content.pop("known_events", None)
     with whole_file(file) as partial:

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
+from seisvision.base.units import unit_named
 from seisvision.evaluation.neighbours import KnownFeatures, share_as_far
 from seisvision.experiments.waveforms.asked import AskedNetwork
 from seisvision.experiments.waveforms.asking import ids_in_data_order
@@ -19,7 +21,7 @@ class Familiarity:
     """What networks learnt from, and how far samples are from it that none learnt from but are alike.
 
     Args:
-        own: the networks, each with the samples of its own set.
+        own: the networks, each with the samples of its own set; :func:`validated_alike`.
 
     Raises:
         ConfigurationError: a split has no validation part.
@@ -64,15 +66,26 @@ def has_features(task: SupervisedTask) -> bool:
     return not any(output.on_maps or output.sees_picture for output in task.outputs)
 
 
+def validated_alike(own: Sequence[AskedNetwork]) -> bool:
+    """Whether all networks have the same validation samples.
+
+    Otherwise, as with folds, a validation sample has the distance of one network, and an asked sample the mean of all,
+    which spreads less: one says nothing of the other.
+    """
+    return len({tuple(sorted(one.data.parts["val"].sample_ids)) for one in own}) == 1
+
+
 def _features(task: SupervisedTask, loader: DataLoader) -> tuple[SampleIds, np.ndarray]:
     """Samples of a loader, and their features (N, F)."""
     was_training, device = task.training, next(task.parameters()).device
+    about = (unit_named(task.view.unit).id_column, keys.SOURCE_ID, keys.COUNTS)
     batches, features = [], []
     task.eval()
     with torch.no_grad():
         for batch in loader:
             features.append(task.model(task.view(moved(batch, device))).cpu().numpy())
-            batches.append(batch)
+            # Without its waveforms, of which the memory could not hold those of all batches.
+            batches.append({key: batch[key] for key in about if key in batch})
     task.train(was_training)
     ids, rows = ids_in_data_order(task.view.unit, batches, loader)
     return ids, np.concatenate(features)[rows]

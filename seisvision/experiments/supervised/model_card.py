@@ -11,9 +11,11 @@ from seisvision.evaluation.tables import format_named
 from seisvision.experiments.waveforms.settings import cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.records.folder import RunFolder, read_json
+from seisvision.records.known_events import learnt_from_synthetic
 from seisvision.records.measures import stored_measures
 
 NOT_STATED = "not stated"
+SYNTHETIC_EVENTS = "- training events: all synthetic; no recorded event was learnt from or validated with"
 
 
 def model_card(
@@ -62,6 +64,7 @@ def model_card(
         f"- data set `{trained.config.dataset.name}`, fingerprint {trained.content['data_fingerprint']}",
         f"- split {trained.content['split_hash']}: "
         + ", ".join(f"{len(ids)} {part}" for part, ids in trained.content["split"].items()),
+        *([SYNTHETIC_EVENTS] if learnt_from_synthetic(trained.content) else []),
         f"- model `{trained.config.model.get('_target_')}`, seed {trained.config.seed}",
         "",
         "## Measured",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +14,13 @@ from scipy import stats
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.conformal import conformal_threshold
 from seisvision.experiments.supervised.evaluation import own_network, predict_part, prepare_passes
-from seisvision.experiments.supervised.familiar import Familiarity, has_features
-from seisvision.experiments.waveforms.asked import ask_network
+from seisvision.experiments.supervised.familiar import Familiarity, has_features, validated_alike
+from seisvision.experiments.waveforms.asked import AskedNetwork, ask_network
 from seisvision.outputs.averaging import average_predictions
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.settings import EvaluateSettings
+
+log = logging.getLogger(__name__)
 
 LOCAL_SOURCE = "seisvision.data.LocalSyntheticSource"
 FOLDER_SOURCE = "seisvision.data.FolderSource"
@@ -108,7 +111,7 @@ def ask_under(
         if not validation:
             own = [own_network(network, asked) for network in networks]
             validation = _together([predict_part(one, asked, "val") for one in own])
-            familiarity = Familiarity(own) if all(has_features(one.task) for one in own) else None
+            familiarity = _familiarity(own)
         far = familiarity.distances(networks, "test") if familiarity else {}
         usual, usual_far = usual or said, usual_far or far
         shares = familiarity.shares(far) if familiarity else {}
@@ -117,6 +120,20 @@ def ask_under(
             if one.answered.any():
                 row = _row(one, usual[name], validation[name])
                 yield [name, condition.name, *row, *_features_row(one, far, usual_far, refused)]
+
+
+def _familiarity(own: Sequence[AskedNetwork]) -> Familiarity | None:
+    """What the networks learnt from; None where that cannot be compared."""
+    if not all(has_features(one.task) for one in own):
+        return None
+    if not validated_alike(own):
+        log.warning(
+            "how familiar samples are is not told: the networks were validated on different samples, as folds are, so "
+            "no sample that none of them learnt from has a distance from all. Ask them one by one, or an ensemble of "
+            "seeds with one split."
+        )
+        return None
+    return Familiarity(own)
 
 
 def _together(members: Sequence[dict[str, Predictions]]) -> dict[str, Predictions]:

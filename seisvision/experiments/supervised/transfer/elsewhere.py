@@ -59,7 +59,8 @@ def _said(network: Path, config: dict[str, Any], output: str, tested: Prediction
     wanted = set(tested.sample_ids)
     seen = {one for one, mark in zip(first.sample_ids, opened.seen.column(first.source_ids), strict=True) if mark}
     event_of = dict(zip(first.sample_ids, first.source_ids, strict=True))
-    kept = [one for one in first.sample_ids if one in wanted - seen]
+    new = wanted - seen
+    kept = [one for one in first.sample_ids if one in new]
     return first.select(kept), len({event_of[one] for one in wanted & seen})
 
 

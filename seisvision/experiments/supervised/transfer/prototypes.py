@@ -12,7 +12,7 @@ import torch
 
 from seisvision import keys
 from seisvision.data.splitting.splits import Split
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network
 from seisvision.experiments.waveforms.hand_made import feature_settings, features_key
 from seisvision.experiments.waveforms.network import build_task
@@ -36,11 +36,22 @@ class FewShots:
     balanced_accuracy: np.ndarray
 
 
-def few_shots(network: Path, run: RunFolder, shots: Sequence[int], n_draws: int = 50) -> list[FewShots]:
+@dataclass(frozen=True)
+class ToldByFew:
+    """All kinds of features and numbers of examples, on the same samples."""
+
+    rows: list[FewShots]
+    n_seen: int
+    """Test events of the run that the network has learnt from or been chosen on, under whatever id; left out."""
+    n_seen_examples: int
+    """Events of which examples are drawn that it has seen so, which stay: their labels are not new to it."""
+
+
+def few_shots(network: Path, run: RunFolder, shots: Sequence[int], n_draws: int = 50) -> ToldByFew:
     """Tell the test samples of a run by the nearest mean of a few of its training events (Snell et al. 2017).
 
     Nothing is learnt. Features are brought to mean 0 and deviation 1 over the training samples, whose labels but for
-    those drawn are not used.
+    those drawn are not used. Test events that the network has seen in its training are left out for all features alike.
 
     Args:
         network: run folder or checkpoint; its backbone gives the features.
@@ -50,6 +61,7 @@ def few_shots(network: Path, run: RunFolder, shots: Sequence[int], n_draws: int 
 
     Raises:
         ConfigurationError: the first output is no class, or a class has too few training events.
+        DataError: the network has seen all test events in its training.
 
     Reference: Snell, Swersky and Zemel (2017), Prototypical networks for few-shot learning, arXiv:1703.05175.
     """
@@ -60,7 +72,7 @@ def few_shots(network: Path, run: RunFolder, shots: Sequence[int], n_draws: int 
         )
     system = SystemSettings.of(config["system"])
     asked = EvaluateSettings(
-        str(network), ALL, system, training_events="keep", dataset=config["dataset"], record=config
+        str(network), ALL, system, training_events="mark", dataset=config["dataset"], record=config
     )
     opened = ask_network(network, asked)
     samples = opened.data.parts["test"]
@@ -69,7 +81,14 @@ def few_shots(network: Path, run: RunFolder, shots: Sequence[int], n_draws: int 
     split = Split.load(run.split_file)
     names = ids if split.unit == opened.data.unit == "trace" else events
     learnt_from = np.isin(names, split.parts["train"]) & (classes >= 0)
-    tested = np.isin(ids, read_predictions(run.predictions_file, about).sample_ids) & (classes >= 0)
+    asked_about = np.isin(ids, read_predictions(run.predictions_file, about).sample_ids) & (classes >= 0)
+    seen = np.array([bool(mark) for mark in opened.seen.column(events)])
+    tested = asked_about & ~seen
+    if not tested.any():
+        raise DataError(
+            f"{network} has seen all test events of {run.path} in its training: nothing new is left to tell. Take a "
+            "network that learnt elsewhere, or a run whose test events are others."
+        )
     untrained = build_task(opened.config, opened.task.view)
     tables = {
         TRAINED: network_features(opened.task, opened),
@@ -85,7 +104,8 @@ def few_shots(network: Path, run: RunFolder, shots: Sequence[int], n_draws: int 
                 for draw in range(n_draws)
             ]
             found.append(FewShots(name, k, np.array(draws)))
-    return found
+    n_seen, n_seen_examples = (len(set(np.array(events)[rows & seen])) for rows in (asked_about, learnt_from))
+    return ToldByFew(found, n_seen, n_seen_examples)
 
 
 @torch.inference_mode()
