@@ -29,6 +29,8 @@ class View(nn.Module):
     place traces by offset draw from the epicentre alone."""
     uses_epicentre: bool = False
     """Whether a trace whose distance or direction is not known is drawn nowhere."""
+    fixed_stations: bool = False
+    """Whether every station needs a place of its own in the picture, so that samples must have slots for them."""
     noise_range_db: tuple[float, float] | None = None
     """Decibels above noise that 0 and 1 of the picture stand for; None where its values mean something else."""
     out_channels: int

@@ -39,6 +39,8 @@ class StationTriggers(View):
     finite faults, BSSA 98, 366-382.
     """
 
+    fixed_stations = True
+
     def __init__(
         self,
         n_stations: int,
