@@ -168,8 +168,9 @@ class VolumeOutput(PlaceBase):
         # A curve that hardly falls within the volume could have any width: no more is said than the volume has.
         variance = torch.minimum(variance, torch.maximum(spread, extent.square() / 12))
         variance = torch.maximum(variance, step.square() / 12)
-        if self.decoding == "argmax":
-            variance = variance + step.square() / 12  # the answer is the middle of a cell, wherever the peak is in it
+        if self.decoding != "mean":
+            # The answer is the middle of a cell, or close to it, wherever the peak is in it.
+            variance = variance + step.square() / 12
         decoded = raw.new_full((len(raw), N_DECODED), math.nan)
         decoded[:, :3] = mean if self.decoding == "mean" else self._about_peak(heights, cells)
         decoded[:, 3:6] = variance.sqrt()
