@@ -34,7 +34,8 @@ class OutputValue(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """The value of every picture."""
-        raw = self.output(self.model(image)).float()
+        model: Any = self.model
+        raw = self.output(model.maps(image) if self.output.on_maps else model(image)).float()
         return self.output.explained(raw)
 
 

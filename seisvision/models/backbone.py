@@ -13,6 +13,8 @@ class Backbone(nn.Module):
     """F: length of the feature vector."""
     axes: int | None = None
     """1 where it reads lines, 2 where it reads pictures with rows and columns; None where it says nothing of it."""
+    fixed_stations = False
+    """Whether it learns which row of a picture of stations is which of them, so that they need a place each."""
 
     def unrectified(self, image: torch.Tensor) -> torch.Tensor:
         """Features (B, F) before the last ReLU, where the network ends in one: what DeepCluster clusters."""

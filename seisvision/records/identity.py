@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,6 +42,7 @@ LATER: dict[str, Any] = {
 ``{"view.polarity": "both"}`` says that there was no ``view.polarity`` before, and that ``both`` does what was done
 then: a run that has this value keeps its id. ``[]`` stands for any place in a list: ``task.outputs[].loss_scale``.
 """
+BESIDE = re.compile(r"^dataset\.beside\.[^.]+\.")
 
 
 def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[str, Any]:
@@ -79,7 +81,9 @@ def _as_ever(node: Any, place: str) -> Any:
     kept = {}
     for key, value in node.items():
         where = f"{place}.{key}" if place else str(key)
-        if where in LATER and value == LATER[where]:
+        # Sets beside are described as the own set is.
+        known = BESIDE.sub("dataset.", where)
+        if known in LATER and value == LATER[known]:
             continue
         is_name = key == "_target_" and isinstance(value, str)
         kept[key] = name_in_ids(value) if is_name else _as_ever(value, where)

@@ -32,6 +32,8 @@ class View(nn.Module):
     sees_truncation: bool = False
     """Whether nothing that comes after ``SEEN_S`` of a batch has a say in a picture; others show the future, so that
     they are not asked early."""
+    fixed_stations: bool = False
+    """Whether every station needs a place of its own in the picture, so that samples must have slots for them."""
     noise_range_db: tuple[float, float] | None = None
     """Decibels above noise that 0 and 1 of the picture stand for; None where its values mean something else."""
     out_channels: int

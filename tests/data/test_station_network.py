@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +17,15 @@ from seisvision.data.samples.window import Window
 from seisvision.data.serving.collate import collate_events
 from seisvision.data.serving.memory import SamplesInMemory
 from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.splitting.split import Split
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.synthesise import synthesise_local
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.experiments.waveforms.data_checks import fits_in_memory
+from seisvision.experiments.waveforms.derive import network_settings
+from seisvision.views.waveforms.station_matrix import StationMatrix
+from seisvision.views.waveforms.station_triggers import StationTriggers
 
 WINDOW = Window(length_s=20.0)
 
@@ -123,3 +130,51 @@ def test_what_is_not_there_is_refused(network_set: WaveformSet, tmp_path: Path) 
         _network(network_set, stations="all")
     with pytest.raises(ConfigurationError, match="leaves stations out"):
         EventSamples(network_set, network_set.source_ids, window=WINDOW, network=_network(network_set), max_stations=3)
+
+
+@pytest.mark.parametrize(
+    ("model", "view", "settings", "allowed"),
+    [
+        ("FCNLocator", StationMatrix(256, 7), None, False),
+        ("EarlyWarningFCN", StationMatrix(256, 7), {"fixed": False}, False),
+        ("StationTransformer", StationMatrix(256, 7, flat=True), None, False),
+        ("PreSEIS", StationTriggers(7), {"stations": "training", "fixed": False}, False),
+        ("StationTransformer", StationMatrix(256, 7, coordinates=True), {"fixed": False}, True),
+        ("FCNLocator", StationMatrix(256, 7), {"fixed": True}, True),
+        ("FCNLocator", StationMatrix(256, 9), {"fixed": True}, False),
+    ],
+    ids=list("abcdefg"),
+)
+def test_networks_that_learn_which_station_is_which_need_slots(
+    network_set: WaveformSet, model: str, view: Any, settings: Any, allowed: bool
+) -> None:
+    dataset = SimpleNamespace(section=lambda _: {"network": settings})
+    config: Any = SimpleNamespace(
+        dataset=dataset, split=SimpleNamespace(refit=False),
+        view={"_target_": f"seisvision.views.{type(view).__name__}"},
+        model={"_target_": f"seisvision.models.{model}"},
+    )  # fmt: skip
+    split = Split({"train": tuple(network_set.source_ids)}, "event")
+    if allowed:
+        assert len(network_settings(config, view, network_set, split, None)["network"]) == 7
+    else:
+        with pytest.raises(ConfigurationError, match="stations"):
+            network_settings(config, view, network_set, split, None)
+
+
+def test_slots_are_counted_in_memory_and_stations_once(network_set: WaveformSet) -> None:
+    network = _network(network_set)
+    n_events, n_traces = len(network_set.source_ids), len(network_set.metadata)
+    settings: dict[str, Any] = {"samples": {"sampling_rate_hz": 10.0, "components": "ZNE", "window": WINDOW}}
+    bytes_of = 4 * 3 * 200
+    system: Any = SimpleNamespace(memory_gb=bytes_of * (n_traces + n_events * 7) / 2 / 1e9)
+    assert n_traces < n_events * 7 and fits_in_memory(system, network_set, settings)
+    settings["samples"]["network"] = network
+    assert not fits_in_memory(system, network_set, settings)
+
+    name = network_set.source_ids[0]
+    codes = network_set.metadata["station_code"].to_numpy(dtype=object, copy=True)
+    codes[network_set.rows(name)] = "N000"
+    doubled = network_set.with_columns({"station_code": codes})
+    reasons = unusable_samples(doubled, [name], samples={"window": WINDOW, "network": network}, min_stations=2)
+    assert reasons == {name: "fewer than 2 stations of the network"}

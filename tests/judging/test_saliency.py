@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.experiments.supervised.explaining import check_explain
 from seisvision.judging import figures_lines
 from seisvision.judging.figures_lines import SeenLines, weight_by_phase, weighted_lines_figure
 from seisvision.judging.saliency import OutputValue, find_layer, grad_cam, rank_correlations, upsample
+from seisvision.models import EarlyWarningFCN, FCNLocator, StationTransformer
 from seisvision.models.alexnet import AlexNet
 from seisvision.models.backbone import Backbone
 from seisvision.models.timm_backbone import TimmBackbone
@@ -20,6 +22,8 @@ from seisvision.models.waveforms.tcn import TCN
 from seisvision.outputs.angles.output import AngleOutput
 from seisvision.outputs.classes.output import ClassOutput
 from seisvision.outputs.numbers.output import ScalarOutput
+from seisvision.outputs.places.output import PlaceOutput
+from seisvision.outputs.volumes.output import VolumeOutput
 from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.view import View
 
@@ -240,3 +244,29 @@ def test_maps_grow_to_the_size_of_the_picture() -> None:
     assert grown.shape == (1, 64, 32)
     row, column = np.unravel_index(grown[0].argmax(), (64, 32))
     assert abs(row - 24) <= 8 and abs(column - 20) <= 4
+
+
+@pytest.mark.parametrize("network", [FCNLocator, EarlyWarningFCN, StationTransformer])
+def test_networks_of_many_stations_are_explained_or_refused_before_the_training(network: Any) -> None:
+    pytest.importorskip("captum")
+    settings = {"method": "gradcam", "samples": 2, "layer": None}
+    view: Any = nn.Identity()
+    if network is StationTransformer:
+        view.image_shape = (6, 8, 64)
+        model, output = network(6, 64, width=16, depth=1, heads=2, filters=4), PlaceOutput("place")
+        output.build_head(16)
+    else:
+        view.image_shape = (3, 6, 256)
+        model, output = network(3, 6, 256, width=0.06), VolumeOutput("place", n_depths=4, extent_km=[[-1, 1]] * 3)
+        output.build_for(model, view)
+    task: Any = nn.Module()
+    task.model, task.view, task.outputs = model, view, (output,)
+    if network is StationTransformer:
+        with pytest.raises(ConfigurationError, match="a line a station"):
+            check_explain(settings, task)
+        return
+    check_explain(settings, task)
+    assert task.training
+    image = torch.randn(2, *view.image_shape)
+    heat = grad_cam(task.eval(), output, image, find_layer(model, image[:1])[1])
+    assert heat.shape[0] == 2 and np.isfinite(heat).all()

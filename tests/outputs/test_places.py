@@ -183,25 +183,40 @@ def test_regions_of_right_distributions_hold_what_they_say() -> None:
     assert said.conformal(math.sqrt(5.991)).inside.mean() == pytest.approx(0.95, abs=0.02)
 
 
-def test_regions_of_volumes_that_are_right_hold_what_they_say() -> None:
+@pytest.mark.parametrize("decode", ["argmax", "centroid", "mean"])
+@pytest.mark.parametrize(("loss", "narrower"), [("bce", 1.0), ("bce", 2.5), ("cross_entropy", 1.0)])
+def test_regions_of_volumes_that_are_right_hold_what_they_say(loss: str, narrower: float, decode: str) -> None:
     """Volumes that are the distribution of the source blurred by the wanted curve, as a trained network says them."""
-    rng, n = np.random.default_rng(6), 600
-    middle = np.stack([rng.uniform(-12, 12, n), rng.uniform(-8, 8, n), rng.uniform(7, 10, n)], 1)
-    spread = np.array([3.0, 2.0, 1.0])
-    truth = middle + spread * rng.standard_normal((n, 3))
-    extent = [[-30.0, 30.0], [-24.0, 24.0], [0.0, 17.0]]
-    output = VolumeOutput("place", COLUMNS, 17, (2.0, 2.0, 1.0), "cross_entropy", "mean", extent)
-    output = _trained(output, truth)
-    blurred = VolumeOutput(
-        "place", COLUMNS, 17, tuple(np.hypot(spread, [2.0, 2.0, 1.0])), "cross_entropy", "mean", extent
-    )
-    _trained(blurred, truth)
-    raw = blurred.wanted(torch.zeros(n, 17, 24, 30), torch.from_numpy(_degrees(middle)).float()).clamp_min(1e-30).log()
-    decoded = output.decode(raw).numpy()
-    assert np.allclose(decoded[:, 3:6], spread, rtol=0.1)
+    rng, n, each = np.random.default_rng(6), 10, 100
+    middle = np.stack([rng.uniform(-8, 8, n), rng.uniform(-6, 6, n), rng.uniform(7, 10, n)], 1)
+    spread, sigma_km = np.array([3.0, 2.5, 1.2]) / narrower, np.array([3.0, 3.0, 1.0])
+    truth = np.repeat(middle, each, 0) + spread * rng.standard_normal((n * each, 3))
+    extent = [[-24.0, 24.0], [-20.0, 20.0], [0.0, 17.0]]
+    output = _trained(VolumeOutput("place", COLUMNS, 17, tuple(sigma_km), loss, decode, extent), truth)
+    total = np.hypot(spread, sigma_km)
+    blurred = _trained(VolumeOutput("place", COLUMNS, 17, tuple(total), loss, decode, extent), truth)
+    heights = blurred.wanted(torch.zeros(n, 17, 20, 24), torch.from_numpy(_degrees(middle)).float())
+    # The mean of curves that each peak at 1 in their own place.
+    heights = heights.double() * float(np.prod(sigma_km / total))
+    raw = heights.clamp_min(1e-30).log() if loss == "cross_entropy" else heights.clamp_min(1e-12).logit()
+    decoded = np.repeat(output.decode(raw.float()).numpy(), each, 0)
+    step = np.array([2.0, 2.0, 1.0]) if decode != "mean" else np.zeros(3)
+    assert np.allclose(decoded[:, 3:6], np.hypot(spread, step / math.sqrt(12)), rtol=0.15)
     inside = _said(decoded, truth, output).measures()
     assert inside["coverage_epicentre_95"].value == pytest.approx(0.95, abs=0.03)
     assert inside["coverage_depth_68"].value == pytest.approx(0.68, abs=0.06)
+
+
+def test_a_depth_that_a_volume_does_not_tell_is_as_wide_as_the_volume() -> None:
+    output = VolumeOutput("place", COLUMNS, 17, (2.0, 2.0, 1.0), "bce", extent_km=[[-30, 30], [-24, 24], [0, 17]])
+    truth = torch.from_numpy(_degrees(np.array([[0.0, 0.0, math.nan]]))).float()
+    blurred = VolumeOutput("place", COLUMNS, 17, (math.sqrt(8), math.sqrt(8), 1.0), extent_km=output.extent_km.tolist())
+    for one in (output, blurred):
+        one.count_from(*ORIGIN)
+    heights = 0.5 * blurred.wanted(torch.zeros(1, 17, 24, 30), truth)
+    sigma = output.decode(heights.clamp(1e-12).logit()).numpy()[0, 3:6]
+    assert sigma[2] == pytest.approx(17 / math.sqrt(12), rel=0.1)
+    assert sigma[:2] == pytest.approx([2, 2], rel=0.15)
 
 
 def test_places_pass_through_tables_and_averages(tmp_path: Any) -> None:

@@ -19,6 +19,7 @@ from seisvision.experiments.waveforms.beside import _check_stations, _held_out, 
 from seisvision.experiments.waveforms.network import build_view
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.identity import run_identity, scientific_part
+from seisvision.records.words.composing import compose_experiment
 
 MIXED = ("experiment=pick_mixed",)
 DISTANCE = {"name": "distance", "_target_": "seisvision.outputs.ScalarOutput"}
@@ -70,6 +71,16 @@ def test_what_is_beside_names_the_run_by_its_content() -> None:
     assert name("a") == name("a", "+dataset.beside.synthetic.source.processes=3")
     assert name("a") != name("b")
     assert name("a") != name("a", "dataset.beside.synthetic.share=0.5")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "run_id"), [("pick_mixed", "740c0c5552"), ("demo", "64ac63d473"), ("offset_pnw", "a338179c2a")]
+)
+def test_ids_of_experiments_that_stand_stay(experiment: str, run_id: str) -> None:
+    config = compose_experiment([f"experiment={experiment}"])
+    for beside in (config["dataset"].get("beside") or {}).values():
+        beside["fingerprint"] = "x"
+    assert run_identity(scientific_part(config, "f")) == run_id
 
 
 def test_events_of_validation_are_found_in_the_other_set(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def unusable_samples(
         unit: ``"event"`` or ``"trace"``.
         select: column to the values that are kept, compared as text: one of events, or, where samples are single
             traces, one of stations or traces.
-        min_stations: fewest traces of an event; not asked of single traces.
+        min_stations: fewest traces of an event, with slots fewest stations of it; not asked of single traces.
         cache_dir: where detected onsets are kept.
 
     Raises:
@@ -235,7 +235,11 @@ def _unusable_events(
     if offsets is not None:
         counted = np.isfinite(index.offset_km)
     elif network is not None and network.fixed:
-        counted = network.slots_of(waveform_set.metadata.iloc[index.rows]) >= 0
+        slots = network.slots_of(waveform_set.metadata.iloc[index.rows])
+        event = np.repeat(np.arange(len(ids)), np.diff(index.first))
+        # A slot holds one recording of a station, however many there are.
+        _, first_of_slot = np.unique(np.stack([event, slots]), axis=1, return_index=True)
+        counted = (slots >= 0) & np.isin(np.arange(len(slots)), first_of_slot)
     few = _counts(index, counted) < (min_stations if network is None else max(1, min_stations))
     wanted = f"{min_stations} stations" + (
         " with a predicted offset" if offsets is not None else " of the network" if network is not None else ""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from seisvision import keys
@@ -116,8 +117,32 @@ def check_explain(settings: Mapping[str, Any], task: SupervisedTask) -> None:
             f"{' x '.join(map(str, task.view.image_shape))} values, which is neither. Set explain=none."
         )
     was_training = task.training
-    find_layer(task.eval().model, torch.zeros(1, *task.view.image_shape), settings["layer"])
-    task.train(was_training)
+    task.eval()
+    # Not zeros, which stand for stations that are absent.
+    image = torch.linspace(0.1, 1.0, task.view.image_shape[-1]).expand(1, *task.view.image_shape).clone()
+    try:
+        for output in task.outputs:
+            _, layer = find_layer(task.model, image, settings["layer"])
+            _try(task, output, image, layer)
+    finally:
+        task.train(was_training)
+
+
+def _try(task: SupervisedTask, output: Output, image: torch.Tensor, layer: nn.Module) -> None:
+    """Explain one picture, so that what cannot be explained is told before the training.
+
+    Raises:
+        ConfigurationError: the layer gives no map of the picture.
+    """
+    try:
+        maps = grad_cam(task, output, image, layer)
+        if len(maps) != 1 or maps.ndim != image.ndim - 1:
+            raise ValueError(f"the layer gives {tuple(maps.shape)} values for one sample, such as a line a station")
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        raise ConfigurationError(
+            f"Grad-CAM cannot explain output '{output.name}' of {type(task.model).__name__}: {error}. Set "
+            "explain=none, or name another layer with explain.layer."
+        ) from error
 
 
 def choose_samples(data: EventDataModule, part: str, output: Output, n: int) -> np.ndarray:

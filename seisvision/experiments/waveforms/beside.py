@@ -95,10 +95,17 @@ def superposition_of(config: Settings, view: View) -> Superposition | None:
     return Superposition(**config.dataset.superpose)
 
 
-def build_beside(config: Settings, view: View, own: EventDataModule) -> dict[str, Beside]:
+def build_beside(config: Settings, view: View, own: EventDataModule, network: Mapping[str, Any]) -> dict[str, Beside]:
     """Data modules of the sets of ``dataset.beside``, without events that the own set validates or tests.
 
-    They are cut as their own settings say, with the components, classes and targets of the own set.
+    They are cut as their own settings say, with the components, classes and targets of the own set, and its stations
+    in their slots, or as they come where it has none.
+
+    Args:
+        config: resolved configuration.
+        view: says what a sample is.
+        own: the data module of the own set.
+        network: of :func:`~seisvision.experiments.waveforms.derive.network_settings` for the own set.
 
     Raises:
         ConfigurationError: their samples have another rate or length than the own ones.
@@ -111,7 +118,7 @@ def build_beside(config: Settings, view: View, own: EventDataModule) -> dict[str
         source = source_of(settings.source, settings.corrections)
         waveform_set = WaveformSet(source.prepare(config.system.data_dir))
         check_data(one, waveform_set)
-        data = _whole_set(one, view, waveform_set, own)
+        data = _whole_set(one, view, waveform_set, own, network)
         _check_alike(name, data, own)
         if config.split.by == "station":
             _check_stations(name, data, own)
@@ -123,8 +130,11 @@ def build_beside(config: Settings, view: View, own: EventDataModule) -> dict[str
     return found
 
 
-def _whole_set(config: Settings, view: View, waveform_set: WaveformSet, own: EventDataModule) -> EventDataModule:
+def _whole_set(
+    config: Settings, view: View, waveform_set: WaveformSet, own: EventDataModule, network: Mapping[str, Any]
+) -> EventDataModule:
     settings = data_settings(config, view)
+    settings["samples"] |= network
     events = waveform_set.source_ids
     held = _held_out(own, waveform_set)
     left_out = {name: HELD_OUT for name in events if name in held}

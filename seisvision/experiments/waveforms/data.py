@@ -191,7 +191,8 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
     dealt = WaveformSet(source.uncorrected(config.system.data_dir)) if is_corrected else waveform_set
     split = draw_split(config, dealt, settings)
     derived = fit_derived(config, waveform_set, split) if trained is None else stored_derived(config, trained)
-    settings["samples"] |= network_settings(config, view, waveform_set, split, trained)
+    network = network_settings(config, view, waveform_set, split, trained)
+    settings["samples"] |= network
     data = EventDataModule(
         with_derived(waveform_set, derived_columns(config), derived),
         split,
@@ -208,5 +209,5 @@ def build_data(config: Settings, view: View, trained: TrainedNetwork | None = No
         tell_same_lead(config, samples.start_after_origin_s)
     data.superposition = superposition_of(config, view)
     if trained is None:
-        data.beside = build_beside(config, view, data)
+        data.beside = build_beside(config, view, data, network)
     return data

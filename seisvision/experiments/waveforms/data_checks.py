@@ -140,5 +140,9 @@ def fits_in_memory(system: SystemSettings, waveform_set: WaveformSet, settings: 
     """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
     samples = settings["samples"]
     rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
-    values = len(waveform_set.metadata) * len(samples["components"]) * samples["window"].widest.length_s * rate_hz
+    network = samples.get("network")
+    # Slots take memory whether their stations recorded an event or not.
+    slots = network is not None and network.fixed
+    n_rows = len(waveform_set.source_ids) * len(network) if slots else len(waveform_set.metadata)
+    values = n_rows * len(samples["components"]) * samples["window"].widest.length_s * rate_hz
     return 4 * values <= 1e9 * system.memory_gb

@@ -15,7 +15,7 @@ from seisvision.data.splitting.split import Split
 from seisvision.errors import CheckpointError, ConfigurationError, DataError
 from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_settings, output_settings
 from seisvision.experiments.waveforms.trained import TrainedNetwork
-from seisvision.public import DERIVED
+from seisvision.public import DERIVED, find_public
 from seisvision.records.configuration import instantiate
 from seisvision.views.view import View
 
@@ -165,11 +165,14 @@ def network_settings(
         trained: the network of a finished training, whose stations are then taken.
 
     Raises:
-        ConfigurationError: the view needs more slots than the network has stations, or samples are single traces.
+        ConfigurationError: the view has another number of slots than the network has stations, samples are single
+            traces, or stations would have no slots where a network learns which is which.
     """
     if trained is not None:
         return stored_network(trained)
     asked = cut_settings(config, view).get("network")
+    if asked is None or asked.get("fixed", True) is False:
+        _check_any_order(config, view)
     if asked is None:
         return {}
     if view.unit != "event":
@@ -189,6 +192,27 @@ def network_settings(
         )
     log.info("stations %d, coordinates count from %.4f, %.4f degrees", len(network), *network.origin_deg)
     return {"network": network}
+
+
+def _check_any_order(config: Settings, view: View) -> None:
+    """Refuse networks that learn which station is which where stations come as they recorded an event.
+
+    Batches would pad events to their longest, and what stands in a row, even the number of rows, would be chance.
+    """
+    if view.fixed_stations:
+        what = f"{config.view['_target_']}, which puts stations below each other,"
+    else:
+        try:
+            model = find_public(str(config.model["_target_"]))
+        except KeyError:  # a class of one's own, which says nothing of stations
+            return
+        if not getattr(model, "fixed_stations", False):
+            return
+        what = config.model["_target_"]
+    raise ConfigurationError(
+        f"{what} needs a place for each station, in an order that stays. Set dataset.samples.network={{stations: "
+        "training, fixed: true}, or model=station_transformer, which takes stations in any order."
+    )
 
 
 def stored_network(trained: TrainedNetwork) -> dict[str, Any]:

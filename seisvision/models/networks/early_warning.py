@@ -39,6 +39,7 @@ class EarlyWarningFCN(MapBackbone):
     """
 
     axes = 2
+    fixed_stations = True
 
     def __init__(
         self, in_channels: int, n_stations: int, n_samples: int, width: float = 1.0, batch_norm: bool = False

@@ -33,6 +33,8 @@ class PreSEIS(WaveformBackbone):
     hidden sizes are not published.
     """
 
+    fixed_stations = True
+
     def __init__(self, in_channels: int, n_samples: int, seconds: int = 15, hidden: int = 20) -> None:
         super().__init__()
         if in_channels != 1 or n_samples < 3 or n_samples % 2 == 0:

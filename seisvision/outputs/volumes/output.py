@@ -23,6 +23,8 @@ LEAST_EXTENT_KM = 1.0
 FLOOR = {"bce": 0.05, "cross_entropy": 0.0}
 """Share of the peak below which a cell does not count in means and spreads: hundreds of thousands of cells that are
 nearly zero, each by itself, would otherwise outweigh the source."""
+N_WIDENINGS = 6
+"""Steps in which the variances before that cut are found; the first is exact where no end of the volume is near."""
 
 
 class VolumeOutput(PlaceBase):
@@ -33,7 +35,8 @@ class VolumeOutput(PlaceBase):
 
     Decoded are (B, 8) as of every place. The spread is that of the volume about its mean, less that of the curve which
     was wanted: a network that has learnt to say what it was told says the distribution of the source blurred by that
-    curve. Then nothing is narrower than a cell.
+    curve. Cells below a share of the peak do not count with ``bce``, see :data:`FLOOR`: the variances that are compared
+    are of normal curves before that cut. Then nothing is narrower than a cell.
 
     Args:
         n_depths: Z.
@@ -152,29 +155,54 @@ class VolumeOutput(PlaceBase):
         heights = torch.where(heights >= FLOOR[self.loss_name] * peak[:, None, None, None], heights, 0.0)
         share = heights / heights.flatten(1).sum(1).clamp_min(1e-30)[:, None, None, None]
         cells = self.cells_km(raw)
-        lines = [share.sum((1, 2)), share.sum((1, 3)), share.sum((2, 3))]
-        mean = torch.stack([(line * cell).sum(1) for line, cell in zip(lines, cells, strict=True)], 1)
-        spread = [
-            ((line * cell.square()).sum(1) - middle.square()).clamp_min(0)
-            for line, cell, middle in zip(lines, cells, mean.T, strict=True)
-        ]
+        mean, spread = _moments(share, cells)
         together = torch.einsum("byx,y,x->b", share.sum(1), cells[1], cells[0]) - mean[:, 0] * mean[:, 1]
-        step = (self.extent_km[:, 1] - self.extent_km[:, 0]).nan_to_num(0.0) / torch.tensor(
-            raw.shape[1:][::-1], device=raw.device
-        )
-        variance = torch.stack(
-            [
-                torch.maximum(one - sigma_km**2, size.square() / 12)
-                for one, sigma_km, size in zip(spread, self.sigma_km, step, strict=True)
-            ],
-            1,
-        )
+        extent = (self.extent_km[:, 1] - self.extent_km[:, 0]).nan_to_num(0.0)
+        step = extent / torch.tensor(raw.shape[1:][::-1], device=raw.device)
+        if FLOOR[self.loss_name]:
+            whole = self._before_cut(mean, spread, cells, step)
+            together = together * (whole / spread.clamp_min(1e-12))[:, :2].prod(1).sqrt()
+        else:
+            whole = spread
+        variance = whole - torch.tensor(self.sigma_km, device=raw.device).square()
+        # A curve that hardly falls within the volume could have any width: no more is said than the volume has.
+        variance = torch.minimum(variance, torch.maximum(spread, extent.square() / 12))
+        variance = torch.maximum(variance, step.square() / 12)
+        if self.decoding != "mean":
+            # The answer is the middle of a cell, or close to it, wherever the peak is in it.
+            variance = variance + step.square() / 12
         decoded = raw.new_full((len(raw), N_DECODED), math.nan)
         decoded[:, :3] = mean if self.decoding == "mean" else self._about_peak(heights, cells)
         decoded[:, 3:6] = variance.sqrt()
         decoded[:, 6] = (together / (variance[:, 0] * variance[:, 1]).sqrt().clamp_min(1e-12)).clamp(-0.99, 0.99)
         decoded[:, 7] = peak
         return decoded
+
+    def _before_cut(
+        self, mean: torch.Tensor, spread: torch.Tensor, cells: Sequence[torch.Tensor], step: torch.Tensor
+    ) -> torch.Tensor:
+        """Variances (B, 3) of the normal curves that have those of ``spread`` in this volume once their feet are cut.
+
+        Args:
+            mean: of the cut volumes (B, 3), where the curves stand.
+            spread: variances of the cut volumes (B, 3).
+            cells: of :meth:`cells_km`.
+            step: size of a cell (3,).
+        """
+        least, most = step.square() / 12, (step * step.new_tensor([len(line) for line in cells])).square()
+        whole = spread
+        for _ in range(N_WIDENINGS):
+            whole = torch.minimum(torch.maximum(whole, least), most)
+            fall = [
+                -0.5 * (line - mean[:, axis : axis + 1]).square() / whole[:, axis : axis + 1]
+                for axis, line in enumerate(cells)
+            ]
+            curve = fall[2][:, :, None, None] + fall[1][:, None, :, None] + fall[0][:, None, None, :]
+            curve = (curve - curve.amax((1, 2, 3), keepdim=True)).exp()
+            curve = torch.where(curve >= FLOOR[self.loss_name], curve, 0.0)
+            _, cut = _moments(curve / curve.sum((1, 2, 3), keepdim=True), cells)
+            whole = whole * spread / torch.maximum(cut, least)
+        return torch.minimum(whole, most)
 
     def _about_peak(self, heights: torch.Tensor, cells: Sequence[torch.Tensor]) -> torch.Tensor:
         """The middle (B, 3) of the highest cell, or of it and its neighbours."""
@@ -209,3 +237,11 @@ class VolumeOutput(PlaceBase):
             "sigma_km": list(self.sigma_km),
             "extent_km": self.extent_km.nan_to_num(0.0).tolist(),
         }
+
+
+def _moments(share: torch.Tensor, cells: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Means and variances (B, 3) to the east, to the north and in depth of shares (B, Z, Y, X) that add to 1."""
+    lines = [share.sum((1, 2)), share.sum((1, 3)), share.sum((2, 3))]
+    mean = torch.stack([(line * cell).sum(1) for line, cell in zip(lines, cells, strict=True)], 1)
+    away = [(cell - middle[:, None]).square() for cell, middle in zip(cells, mean.T, strict=True)]
+    return mean, torch.stack([(line * one).sum(1) for line, one in zip(lines, away, strict=True)], 1)

@@ -77,6 +77,7 @@ class StationMatrix(View):
         super().__init__()
         self.n_samples, self.n_stations = int(positive("n_samples", n_samples)), int(positive("n_stations", n_stations))
         self.components, self.flat = components, flat
+        self.fixed_stations = flat
         self.coordinates, self.tells_scale = coordinates, tells_scale
         if flat and (coordinates or tells_scale):
             raise ConfigurationError(

@@ -49,6 +49,7 @@ class StationTriggers(View):
     """
 
     sees_truncation = True
+    fixed_stations = True
 
     def __init__(
         self,
