@@ -164,6 +164,17 @@ def test_what_cannot_be_derived_is_refused(data_dir: Path, tmp_path: Path, words
         build_data(Settings.of(asked), build_view(asked["view"]))
 
 
+def test_a_share_of_a_split_in_time_keeps_events_that_will_have_a_place(data_dir: Path, tmp_path: Path) -> None:
+    def parts(*words: str) -> dict[str, set[str]]:
+        asked = config(data_dir, tmp_path, "split=by_origin_time", *words)
+        data = build_data(Settings.of(asked), build_view(asked["view"]))
+        return {part: set(samples.source_ids) for part, samples in data.parts.items()}
+
+    whole, half = parts(), parts("split.share=0.5")
+    assert half["train"] < whole["train"] and half["val"] < whole["val"] and half["test"] == whole["test"]
+    assert len(half["train"]) == (len(whole["train"]) + 1) // 2
+
+
 def test_names_at_the_place_of_a_derived_column_are_of_its_kind(data_dir: Path, tmp_path: Path) -> None:
     for target in ("seisvision.data.FolderSource", "os.system"):
         with pytest.raises(ConfigurationError, match=r"dataset\.derive\.source_place\._target_|is not allowed"):

@@ -64,13 +64,15 @@ def draw_split(config: Settings, waveform_set: WaveformSet, settings: dict[str, 
         return whole
     table, first = waveform_set.event_table(), next(iter(output_settings(config)), {})
     target = first.get("target") if "class_names" in first else None
+    # A derived class is known only when the training part is, so that shares are not drawn by it.
     classes = table[target].astype(str).to_dict() if target in table else {}
     rows = waveform_set.metadata["source_id"] if whole.unit == "trace" else {}
     event_of = {str(row): str(event) for row, event in rows.items()}
     seed = asked.seed if asked.share_seed is None else asked.share_seed
     if asked.before_select or asked.column is not None:
         # Of a split that was drawn before the selection, only what is selected and can be served counts.
-        usable = {str(name) for name in usable_table(waveform_set, whole.unit, **settings).index}
+        dealt, settings = _without_fits(config, waveform_set, settings)
+        usable = {str(name) for name in usable_table(dealt, whole.unit, **settings).index}
         whole = replace(
             whole, parts={part: tuple(filter(usable.__contains__, ids)) for part, ids in whole.parts.items()}
         )
@@ -93,13 +95,7 @@ def _draw_whole(config: Settings, waveform_set: WaveformSet, settings: dict[str,
     unit = "trace" if asked.by in TRACE_SPLITS else "event"
     if asked.column is not None:
         return _with_warning(Split.from_column(waveform_set.metadata, asked.column, unit), waveform_set)
-    columns = derived_columns(config)
-    if columns:
-        # They are fitted on the training part. Here it only matters which samples will have them.
-        targets = settings["samples"]["targets"]
-        targets = {name: None if name in columns else classes for name, classes in targets.items()}
-        waveform_set = with_known(waveform_set, columns)
-        settings = {**settings, "samples": {**settings["samples"], "targets": targets}}
+    waveform_set, settings = _without_fits(config, waveform_set, settings)
     if asked.before_select:
         # The parts of the whole set; events that are not selected, or lack this target, are then left out of them.
         settings = {**settings, "select": None, "samples": {**settings["samples"], "targets": {}}}
@@ -121,6 +117,18 @@ def _draw_whole(config: Settings, waveform_set: WaveformSet, settings: dict[str,
         unit=unit,
         told=told_twice(EventFacts.of(waveform_set)),
     )
+
+
+def _without_fits(
+    config: Settings, waveform_set: WaveformSet, settings: dict[str, Any]
+) -> tuple[WaveformSet, dict[str, Any]]:
+    """The set and its settings before derived columns are fitted, which takes a split: who will have a value counts."""
+    columns = derived_columns(config)
+    if not columns:
+        return waveform_set, settings
+    targets = settings["samples"]["targets"]
+    targets = {name: None if name in columns else classes for name, classes in targets.items()}
+    return with_known(waveform_set, columns), {**settings, "samples": {**settings["samples"], "targets": targets}}
 
 
 def _with_warning(split: Split, waveform_set: WaveformSet) -> Split:
