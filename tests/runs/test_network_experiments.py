@@ -119,7 +119,7 @@ def test_places_are_not_looked_for_in_what_knows_them(folder: Path, caplog: pyte
 
 def test_a_replay_knows_when_windows_begin(folder: Path) -> None:
     settings = _settings(
-        folder, "preseis", "dataset.samples.window.start_s=0.7", "dataset.samples.window.jitter_s=0.3",
+        folder, "fcn_locator", "dataset.samples.window.start_s=0.7", "dataset.samples.window.jitter_s=0.3",
         "dataset.samples.window.length_s=10.0", "view.components=NZ",
     )  # fmt: skip
     data = build_data(settings, build_view(settings.view))
