@@ -179,7 +179,9 @@ def find_public(target: str) -> Any:
         KeyError: nothing has that name.
     """
     name = public_name(target)
-    (module,) = (named[name] for named in NAMES.values() if name in named)
+    module = next((named[name] for named in NAMES.values() if name in named), None)
+    if module is None:
+        raise KeyError(target)
     return getattr(importlib.import_module(module), name.rpartition(".")[2])
 
 

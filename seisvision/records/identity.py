@@ -34,13 +34,15 @@ LATER: dict[str, Any] = {
     "dataset.superpose": None,
     "dataset.traces.noise": None,
     "dataset.samples.network": None,
+    "dataset.beside.*.samples.network": None,
     "dataset.samples.window.redrawn": False,
     "dataset.traces.window.redrawn": False,
 }
 """Settings that came after runs had been named, and the values that are what earlier versions did.
 
 ``{"view.polarity": "both"}`` says that there was no ``view.polarity`` before, and that ``both`` does what was done
-then: a run that has this value keeps its id. ``[]`` stands for any place in a list: ``task.outputs[].loss_scale``.
+then: a run that has this value keeps its id. ``[]`` stands for any place in a list: ``task.outputs[].loss_scale``, and
+``*`` for the name of a set beside.
 """
 BESIDE = re.compile(r"^dataset\.beside\.[^.]+\.")
 
@@ -81,8 +83,7 @@ def _as_ever(node: Any, place: str) -> Any:
     kept = {}
     for key, value in node.items():
         where = f"{place}.{key}" if place else str(key)
-        # Sets beside are described as the own set is.
-        known = BESIDE.sub("dataset.", where)
+        known = BESIDE.sub("dataset.beside.*.", where)
         if known in LATER and value == LATER[known]:
             continue
         is_name = key == "_target_" and isinstance(value, str)

@@ -146,7 +146,8 @@ def test_the_draw_knows_neither_readers_nor_interruptions_nor_ranks(noise: Wavef
     shares: dict[str, Any] = {}
     for rank in range(2):
         part = datamodule(noise, **settings)
-        part.trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        here = SimpleNamespace(root_device=torch.device("cpu"))
+        part.trainer = SimpleNamespace(global_rank=rank, world_size=2, strategy=here)  # type: ignore[assignment]
         shares |= shown(part.train_dataloader(), 1)
     assert shares == expected[1]
 

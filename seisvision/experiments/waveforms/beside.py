@@ -26,9 +26,10 @@ from seisvision.experiments.waveforms.settings import (
     output_settings,
 )
 from seisvision.outputs.picks.output import PickOutput
-from seisvision.public import find_public
+from seisvision.public import OUTPUT
 from seisvision.records.data_source import source_of
 from seisvision.records.settings import section_of
+from seisvision.records.trust.faces import find_face
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
@@ -86,13 +87,17 @@ def superposition_of(config: Settings, view: View) -> Superposition | None:
             "dataset.superpose lays single traces over each other, other ones in every epoch. Choose a view of single "
             "traces and dataset.traces.window.redrawn=true, or leave it out."
         )
-    others = [one["name"] for one in output_settings(config) if find_public(one["_target_"]) is not PickOutput]
+    others = [one["name"] for one in output_settings(config) if not _is_of_picks(one)]
     if others:
         raise ConfigurationError(
             f"dataset.superpose lays another event over a window, of which output '{others[0]}' would be told nothing; "
             "it goes with outputs of picks alone. Leave it out."
         )
     return Superposition(**config.dataset.superpose)
+
+
+def _is_of_picks(output: Mapping[str, Any]) -> bool:
+    return find_face(OUTPUT, output["_target_"], "task.outputs") is PickOutput
 
 
 def build_beside(config: Settings, view: View, own: EventDataModule, network: Mapping[str, Any]) -> dict[str, Beside]:

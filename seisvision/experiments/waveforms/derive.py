@@ -15,8 +15,9 @@ from seisvision.data.splitting.split import Split
 from seisvision.errors import CheckpointError, ConfigurationError, DataError
 from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_settings, output_settings
 from seisvision.experiments.waveforms.trained import TrainedNetwork
-from seisvision.public import DERIVED, find_public
+from seisvision.public import DERIVED, MODEL
 from seisvision.records.configuration import instantiate
+from seisvision.records.trust.faces import find_face
 from seisvision.views.view import View
 
 log = logging.getLogger(__name__)
@@ -202,11 +203,7 @@ def _check_any_order(config: Settings, view: View) -> None:
     if view.fixed_stations:
         what = f"{config.view['_target_']}, which puts stations below each other,"
     else:
-        try:
-            model = find_public(str(config.model["_target_"]))
-        except KeyError:  # a class of one's own, which says nothing of stations
-            return
-        if not getattr(model, "fixed_stations", False):
+        if not getattr(find_face(MODEL, config.model["_target_"], "model"), "fixed_stations", False):
             return
         what = config.model["_target_"]
     raise ConfigurationError(
