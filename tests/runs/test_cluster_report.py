@@ -16,6 +16,8 @@ from seisvision.experiments.clustering.report.page import render_cluster_page
 from seisvision.experiments.clustering.report.report import cluster_markdown, write_cluster_report
 from seisvision.experiments.clustering.report.runs import network_identity, read_cluster_runs
 
+pytestmark = pytest.mark.whole_figures
+
 KS = (2, 3, 4, 5, 6)
 SEEDS = (1, 2)
 

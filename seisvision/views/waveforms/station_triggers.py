@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,9 +121,11 @@ def detected_s(samples: np.ndarray, rate_hz: float) -> np.ndarray:
     A trigger is known once its sample has come in. Where a window begins before its recording, zeros come first: they
     are no background.
     """
+    # Below 8 Hz the band begins lower, to be one at all.
+    settings = replace(RUNNING, band_hz=(min(RUNNING.band_hz[0], rate_hz / 8), RUNNING.band_hz[1]))
     begins = (samples != 0).argmax(1)
     found_s = np.full(len(samples), np.nan)
     for begin in np.unique(begins):
         rows = begins == begin
-        found_s[rows] = first_onsets_s(samples[rows, begin:], rate_hz, RUNNING) + (begin + 1) / rate_hz
+        found_s[rows] = first_onsets_s(samples[rows, begin:], rate_hz, settings) + (begin + 1) / rate_hz
     return found_s
