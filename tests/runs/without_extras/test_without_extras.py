@@ -19,7 +19,7 @@ from tiny_runs import ROOT, TINY
 from seisvision.cli import COMMANDS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-FOR_DEVELOPERS = {"docs", "test", "dev", "browser", "all", "fdsn"}
+FOR_DEVELOPERS = {"docs", "test", "dev", "browser", "all", "fdsn", "laplace"}
 """Extras that no user's command needs."""
 
 EACH = """
@@ -153,5 +153,11 @@ def test_a_sweep_that_needs_an_extra_names_it(
     assert f"pip install 'seisvision[{extra}]'" in said
 
 
+def test_recordings_of_fibres_in_other_formats_need_an_extra(poorer: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "other.sgy").write_bytes(b"of another maker")
+    words = ["-m", "seisvision.cli", "fibre", "import", str(tmp_path / "other.sgy"), "--out", str(tmp_path / "set")]
+    assert "pip install 'seisvision[fibre]'" in run(poorer, *words, code=1)
+
+
 def test_each_extra_for_users_is_asked_for() -> None:
-    assert {*REFUSED, *REFUSED_SWEEPS} == set(PROJECT["optional-dependencies"]) - FOR_DEVELOPERS
+    assert {*REFUSED, *REFUSED_SWEEPS, "fibre"} == set(PROJECT["optional-dependencies"]) - FOR_DEVELOPERS
