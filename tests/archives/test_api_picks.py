@@ -101,7 +101,16 @@ def test_the_command_replaces_its_own_answers_about_a_set(
     monkeypatch.setattr(picker, "trained", object())
     monkeypatch.setattr(networks, "load", lambda path: picker)
     out = tmp_path / "told.csv"
-    words = ["predict", "net", str(tmp_path / "set"), "--out", str(out), "--training-events", "leave_out"]
+    (tmp_path / "net").touch()
+    words = [
+        "predict",
+        str(tmp_path / "net"),
+        str(tmp_path / "set"),
+        "--out",
+        str(out),
+        "--training-events",
+        "leave_out",
+    ]
     assert [cli.main(words), cli.main(words)] == [0, 0]
     assert asked == [{"training_events": "leave_out"}] * 2
     assert out.read_text().startswith("source_id,")
@@ -113,7 +122,8 @@ def test_the_command_refuses_what_does_not_go_with_picking(
     monkeypatch.setattr(networks, "load", lambda path: picker)
     stream[0].write(str(tmp_path / "z.mseed"), format="MSEED")
     out = tmp_path / "picks.csv"
-    words = ["predict", "net", str(tmp_path / "z.mseed"), "--out", str(out)]
+    (tmp_path / "net").touch()
+    words = ["predict", str(tmp_path / "net"), str(tmp_path / "z.mseed"), "--out", str(out)]
     assert cli.main([*words, "--training-events", "keep"]) == 2 and not out.exists()
     assert [cli.main(words), cli.main(words)] == [0, 0]
     assert out.read_text().startswith("network,")

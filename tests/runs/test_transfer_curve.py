@@ -17,6 +17,8 @@ from seisvision.experiments.supervised.transfer import curve
 from seisvision.experiments.supervised.transfer.curve import WAYS, Asked, Point, describe_curve, difference, do_curve
 from seisvision.experiments.supervised.transfer.figures import draw_curve
 
+pytestmark = pytest.mark.whole_figures
+
 EVENTS = [f"event{number}" for number in range(30)]
 
 
