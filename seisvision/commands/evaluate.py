@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seisvision.errors import CheckpointError
-from seisvision.experiments.waveforms.other_set import may_be_open
+from seisvision.experiments.waveforms.sets.other_set import may_be_open
 from seisvision.files import check_writable
 from seisvision.records.checkpoint import load_checkpoint
 from seisvision.records.configuration import to_plain

@@ -40,6 +40,10 @@ class RunningRatio:
             raise ConfigurationError(f"band_hz={self.band_hz} must be a pair 0 < low < high.")
 
 
+LOCAL_STATIONS = RunningRatio(sta_s=0.5, lta_s=5.0, on=8.0, band_hz=(1.0, 8.0))
+"""For single stations of a local network, where a false trigger costs more than a late one."""
+
+
 def ratios(samples: np.ndarray, rate_hz: float, settings: RunningRatio) -> np.ndarray:
     """Energy over ``sta_s`` until each sample over that of ``lta_s`` before it, (C, T); 0 before both are full.
 

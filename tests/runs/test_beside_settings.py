@@ -15,8 +15,8 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.split import Split
 from seisvision.data.synthesis_local.source import LocalSyntheticSource
 from seisvision.errors import ConfigurationError
-from seisvision.experiments.waveforms.beside import _check_stations, _held_out, check_beside, superposition_of
 from seisvision.experiments.waveforms.network import build_view
+from seisvision.experiments.waveforms.sets.beside import _check_stations, _held_out, check_beside, superposition_of
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.records.identity import run_identity, scientific_part
 from seisvision.records.words.composing import compose_experiment

@@ -319,12 +319,8 @@ class EventDataModule(pl.LightningDataModule):
         redraws = isinstance(samples, DrawnStations | RedrawnWindows)
         num_workers = 0 if self.in_memory else self.num_workers
         rank, n_ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        ranks: dict[str, Any] = {
-            "rank": rank,
-            "n_ranks": n_ranks,
-            "batch_size": self.batch_size,
-            "tells_epoch": redraws,
-        }
+        ranks: dict[str, Any] = {"rank": rank, "n_ranks": n_ranks, "batch_size": self.batch_size}
+        ranks["tells_epoch"] = redraws
         sampler = EpochSampler(len(samples), shuffle=drawn, seed=self.seed, joins=shuffle, **ranks)
         if labels is not None:
             sampler = ClusterSampler(labels, seed=self.seed, joins=True, **ranks)

@@ -9,7 +9,7 @@ import numpy as np
 from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.evaluation.warning.said import Said
 from seisvision.location.arrivals.locate import locate_arrivals
-from seisvision.picking.channel_onsets import RunningRatio, first_onsets_s
+from seisvision.picking.channel_onsets import LOCAL_STATIONS, RunningRatio, first_onsets_s
 
 FEWEST_TRIGGERS = 4
 """Stations that must have triggered before there is an alert, or a place."""
@@ -88,7 +88,7 @@ def _covariance(ellipse95) -> np.ndarray:  # type: ignore[no-untyped-def]
 
 def triggers_s(samples: list[np.ndarray], rate_hz: float, settings: RunningRatio | None = None) -> np.ndarray:
     """First triggers (N, S) of the vertical components of N recordings (S_i, T), NaN for padding and where none is."""
-    settings = settings or RunningRatio(sta_s=0.5, lta_s=5.0, on=8.0, band_hz=(1.0, 8.0))
+    settings = settings or LOCAL_STATIONS
     most = max((len(one) for one in samples), default=0)
     onset_s = np.full((len(samples), most), np.nan)
     for row, one in enumerate(samples):

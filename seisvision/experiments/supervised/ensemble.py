@@ -30,7 +30,7 @@ from seisvision.experiments.supervised.reporting import report, samples_of
 from seisvision.experiments.supervised.results import beside_baselines
 from seisvision.experiments.supervised.single import SINGLE
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network, result_folder
-from seisvision.experiments.waveforms.sample_facts import sample_facts
+from seisvision.experiments.waveforms.sets.sample_facts import sample_facts
 from seisvision.outputs.averaging import average_predictions, count_votes
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.checkpoint import load_checkpoint

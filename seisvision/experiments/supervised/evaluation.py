@@ -23,7 +23,7 @@ from seisvision.experiments.supervised.results import beside_baselines, describe
 from seisvision.experiments.supervised.single import POLARISATION, SINGLE, Recorded, locate_from_single
 from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_network, result_folder
-from seisvision.experiments.waveforms.sample_facts import sample_facts
+from seisvision.experiments.waveforms.sets.sample_facts import sample_facts
 from seisvision.experiments.waveforms.tables import write_excluded
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_json

@@ -20,7 +20,7 @@ from seisvision.experiments.supervised.reporting import write_report
 from seisvision.experiments.supervised.single import SINGLE, locate_single_parts
 from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.experiment import WaveformExperiment
-from seisvision.experiments.waveforms.sample_facts import sample_facts
+from seisvision.experiments.waveforms.sets.sample_facts import sample_facts
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_json
 from seisvision.records.prediction_table import write_predictions

@@ -21,7 +21,7 @@ from seisvision.experiments.waveforms.figures import (
     evenly_chosen,
     pictures,
 )
-from seisvision.experiments.waveforms.sample_facts import sample_facts
+from seisvision.experiments.waveforms.sets.sample_facts import sample_facts
 from seisvision.judging import error_sources
 from seisvision.judging.figures_sources import error_against_figure, picture_file
 from seisvision.outputs.predictions import Predictions, Table

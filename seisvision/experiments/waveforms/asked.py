@@ -21,7 +21,7 @@ from seisvision.experiments.waveforms.checks import check_location, check_origin
 from seisvision.experiments.waveforms.data import set_settings
 from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
 from seisvision.experiments.waveforms.derive import derive_again, derived_as_trained, stored_network
-from seisvision.experiments.waveforms.other_set import cut_as_trained, warn_of_other_window
+from seisvision.experiments.waveforms.sets.other_set import cut_as_trained, warn_of_other_window
 from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.files import write_text

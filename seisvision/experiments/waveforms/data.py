@@ -17,7 +17,6 @@ from seisvision.data.sources.scratch import stage_to_scratch
 from seisvision.data.splitting.shares import with_share
 from seisvision.data.splitting.splits import Split, make_split
 from seisvision.experiments.waveforms.bands import check_bands
-from seisvision.experiments.waveforms.beside import build_beside, check_beside, superposition_of
 from seisvision.experiments.waveforms.checks import (
     TRACE_SPLITS,
     check_augmentation,
@@ -37,6 +36,7 @@ from seisvision.experiments.waveforms.derive import (
     stored_derived,
 )
 from seisvision.experiments.waveforms.offsets import offsets_of
+from seisvision.experiments.waveforms.sets.beside import build_beside, check_beside, superposition_of
 from seisvision.experiments.waveforms.settings import (
     Settings,
     check_classes,

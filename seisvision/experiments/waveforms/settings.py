@@ -36,7 +36,7 @@ class DatasetSettings:
     derive: Mapping[str, Any] | None = None
     """Columns made from others, by name; see :mod:`seisvision.experiments.waveforms.derive`."""
     beside: Mapping[str, Any] | None = None
-    """Further sets to train with, by name; see :mod:`seisvision.experiments.waveforms.beside`."""
+    """Further sets to train with, by name; see :mod:`seisvision.experiments.waveforms.sets.beside`."""
     superpose: Mapping[str, Any] | None = None
     """Arguments of :class:`~seisvision.data.serving.superposed.Superposition`."""
     corrections: str | Mapping[str, Any] | None = None

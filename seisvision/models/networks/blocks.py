@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from seisvision.errors import ConfigurationError
+
 
 class SamePad2d(nn.Module):
     """Zeros behind rows and columns, so that a convolution of two by two keeps their number, as TensorFlow pads."""
@@ -22,6 +24,21 @@ def convolution(into: int, out: int, kernel: int = 3, batch_norm: bool = False) 
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return [*padding, layer, *([nn.BatchNorm2d(out)] if batch_norm else []), nn.ReLU(inplace=True)]
+
+
+def check_size(network: str, least: tuple[int, int], n_stations: int, n_samples: int, width: float) -> None:
+    """Refuse fewer stations or samples than a network folds together, and a factor on its widths that is none.
+
+    Raises:
+        ConfigurationError: names the network, the setting and what to do.
+    """
+    if n_stations < least[0] or n_samples < least[1]:
+        raise ConfigurationError(
+            f"{network} needs {least[0]} stations and {least[1]} samples and gets {n_stations} and {n_samples}; use "
+            "model=station_transformer, or set view.n_samples (and a window as long)."
+        )
+    if not 0 < width <= 4:
+        raise ConfigurationError(f"model.width={width} is not allowed; give a factor above 0 and at most 4.")
 
 
 class Upsample(nn.Module):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from seisvision.errors import ConfigurationError
 from seisvision.models.backbone import MapBackbone
-from seisvision.models.networks.blocks import Upsample, convolution
+from seisvision.models.networks.blocks import Upsample, check_size, convolution
 
 WIDTHS = (32, 64, 128, 256, 256)
 POOLS = ((1, 4), (1, 4), (2, 4), (3, 4))
@@ -45,13 +44,7 @@ class EarlyWarningFCN(MapBackbone):
         self, in_channels: int, n_stations: int, n_samples: int, width: float = 1.0, batch_norm: bool = False
     ) -> None:
         super().__init__()
-        if n_stations < LEAST[0] or n_samples < LEAST[1]:
-            raise ConfigurationError(
-                f"EarlyWarningFCN needs {LEAST[0]} stations and {LEAST[1]} samples and gets {n_stations} and "
-                f"{n_samples}; use model=station_transformer, or set view.n_samples (and a window as long)."
-            )
-        if not 0 < width <= 4:
-            raise ConfigurationError(f"model.width={width} is not allowed; give a factor above 0 and at most 4.")
+        check_size("EarlyWarningFCN", LEAST, n_stations, n_samples, width)
         into, down = in_channels, []
         for number, wide in enumerate(WIDTHS):
             out = max(1, round(width * wide))

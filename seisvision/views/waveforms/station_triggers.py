@@ -11,7 +11,7 @@ import torch
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.picking.channel_onsets import RunningRatio, first_onsets_s
+from seisvision.picking.channel_onsets import LOCAL_STATIONS, first_onsets_s
 from seisvision.views.settings import one_of, positive
 from seisvision.views.view import View
 from seisvision.views.waveforms.drawing import draw_lines
@@ -20,8 +20,6 @@ from seisvision.views.waveforms.station_matrix import FIRST
 UNIT_S = 10.0
 """Seconds that a value of 1 stands for."""
 VERTICAL = "Z"
-RUNNING = RunningRatio(sta_s=0.5, lta_s=5.0, on=8.0, band_hz=(1.0, 8.0))
-"""What a detected trigger is; nothing after it has a say in it."""
 
 
 class StationTriggers(View):
@@ -122,7 +120,7 @@ def detected_s(samples: np.ndarray, rate_hz: float) -> np.ndarray:
     are no background.
     """
     # Below 8 Hz the band begins lower, to be one at all.
-    settings = replace(RUNNING, band_hz=(min(RUNNING.band_hz[0], rate_hz / 8), RUNNING.band_hz[1]))
+    settings = replace(LOCAL_STATIONS, band_hz=(min(LOCAL_STATIONS.band_hz[0], rate_hz / 8), LOCAL_STATIONS.band_hz[1]))
     begins = (samples != 0).argmax(1)
     found_s = np.full(len(samples), np.nan)
     for begin in np.unique(begins):
