@@ -325,3 +325,12 @@ def test_imports_hidden_in_functions_have_a_reason() -> None:
                 if not (has_reason if _is_ours(one) else one.partition(".")[0] in HEAVY | OF_SYSTEM):
                     hidden.append(f"{name}:{node.lineno}: {one}")
     assert hidden == []
+
+
+def test_files_and_folders_can_be_looked_over() -> None:
+    """A file of more than 400 lines, or a folder of more than 20 modules, holds something that has a name of its own."""
+    modules = sorted(ROOT.rglob("*.py"))
+    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in modules}
+    assert {name: n for name, n in lines.items() if n > 400} == {}
+    folders = {str(path.parent.relative_to(ROOT)): len(list(path.parent.glob("*.py"))) for path in modules}
+    assert {name: n for name, n in folders.items() if n > 20} == {}
