@@ -328,7 +328,7 @@ def test_imports_hidden_in_functions_have_a_reason() -> None:
 
 
 def test_files_and_folders_can_be_looked_over() -> None:
-    """A file of more than 400 lines, or a folder of more than 20 modules, holds something that has a name of its own."""
+    """A file of more than 400 lines or a folder of more than 20 modules holds something with a name of its own."""
     modules = sorted(ROOT.rglob("*.py"))
     lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in modules}
     assert {name: n for name, n in lines.items() if n > 400} == {}
