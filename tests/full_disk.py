@@ -32,6 +32,7 @@ from chaos_data import ROOT, Scenario, differences, forget_main, scenarios
 
 sys.path.insert(0, str(ROOT / "tests" / "runs"))
 
+import ready_python
 from tiny_runs import CLUSTERED, SMALL, TINY, write_small_atlas
 
 LEARNING_RATE = ["optimizer.lr=tag(log,interval(1e-4,1e-2))"]
@@ -242,7 +243,7 @@ def do(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         return _do_in_fork(words, folder)
     program = [str(ROOT / words[0])] if words[0].endswith(".py") else ["-m", "seisvision.cli", words[0]]
     command = [sys.executable, *program, *words[1:]]
-    return subprocess.run(command, cwd=folder.parent, env=environment(folder), capture_output=True, text=True)
+    return ready_python.run(command, cwd=folder.parent, env=environment(folder), capture_output=True, text=True)
 
 
 def _do_in_fork(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:

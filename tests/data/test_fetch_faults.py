@@ -9,6 +9,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import ready_python
 from obspy import UTCDateTime, read
 from small_fetches import (
     N_EVENTS,
@@ -141,7 +142,7 @@ def test_what_failed_is_asked_for_again_only_on_request(centre, tmp_path):
 
 def command_line(recipe, out):
     words = [sys.executable, "-m", "seisvision.cli", "data", "fetch", str(recipe), "--out", str(out)]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return ready_python.Ready(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(condition, seconds=20):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import ready_python
 from made_events import random_events
 from obspy import read_events
 from obspy.core.event import ResourceIdentifier
@@ -43,7 +44,7 @@ def _true(events: dict[str, np.ndarray], event_id: str) -> tuple[float, float]:
 def test_the_command_writes_the_table(tmp_path: Path) -> None:
     events = _observations(tmp_path / "obs.csv")
     command = [sys.executable, "-m", "seisvision.cli", "locate", "obs.csv", "--out", "loc.csv"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    done = ready_python.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "loc.csv"
     table = pd.read_csv(tmp_path / "loc.csv")

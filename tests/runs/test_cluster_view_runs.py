@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import ready_python
 from tiny_runs import ROOT, TINY, tiny_config
 
 from seisvision.experiments.clustering.pictures import send_cluster_tables
@@ -76,7 +76,7 @@ def test_a_sweep_over_k_ends_with_the_report(data_dir: Path, tmp_path: Path) -> 
     changed = ["dataset.source.n_events=42", "trainer.max_epochs=1", "augment=none", "task.front=none"]
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "system.num_threads=1"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *tiny, *folders, *CLUSTER, *changed]
-    done = subprocess.run([*command, "task.k=range(2,4)"], capture_output=True, text=True)
+    done = ready_python.run([*command, "task.k=range(2,4)"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     report = Path(done.stdout.strip().splitlines()[-1]) / "clusters"
     by_k = pd.read_csv(report / "clusters_by_k.csv")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import ready_python
 from omegaconf import OmegaConf
 from sklearn.metrics import adjusted_rand_score
 from tiny_runs import ROOT, TINY, plain_config, tiny_config
@@ -92,7 +93,7 @@ def test_a_killed_run_ends_with_the_clusters_of_an_uninterrupted_one(data_dir: P
     straight = _run(data_dir, tmp_path / "straight", "trainer.max_epochs=4")
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path / 'killed'}", "system.num_threads=1"]
     command = [sys.executable, str(ROOT / "train.py"), *TINY, *folders, *CLUSTER, "trainer.max_epochs=4"]
-    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = ready_python.Ready(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     for line in process.stderr or ():
         if b"epoch   2/4" in line:
             os.killpg(process.pid, signal.SIGKILL)
@@ -100,7 +101,7 @@ def test_a_killed_run_ends_with_the_clusters_of_an_uninterrupted_one(data_dir: P
     process.wait()
     folder = RunFolder(tmp_path / "killed" / "clusters" / straight.run_id)
     assert folder.status()["state"] == "running" and not (folder.path / "clusters.csv").exists()
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = ready_python.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "resume   after epoch" in done.stderr and folder.status()["state"] == FINISHED
     assert (folder.path / "clusters.csv").read_text() == (straight.path / "clusters.csv").read_text()
@@ -156,7 +157,7 @@ def test_two_processes_find_the_clusters_of_one(data_dir: Path, tmp_path: Path) 
     one = _run(data_dir, tmp_path / "one", *overrides)
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path / 'two'}", "system.num_threads=1"]
     command = [sys.executable, str(ROOT / "train.py"), *TINY, *folders, *CLUSTER, *overrides, "trainer.devices=2"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = ready_python.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     two = RunFolder(tmp_path / "two" / "clusters" / one.run_id)
     assert _clusters(two.path)[["sample_id", "cluster"]].equals(_clusters(one.path)[["sample_id", "cluster"]])

@@ -9,12 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+import ready_python
 from tiny_runs import ROOT, TINY
 
 
 def _run(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(ROOT / program), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, cwd=ROOT)
+    return ready_python.run(command, capture_output=True, text=True, env={**os.environ, **environment}, cwd=ROOT)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,6 @@ def test_help_and_version_are_cheap() -> None:
 
 
 def test_the_seisvision_command_lists_its_commands() -> None:
-    done = subprocess.run([sys.executable, "-m", "seisvision.cli", "data", "--help"], capture_output=True, text=True)
+    done = ready_python.run([sys.executable, "-m", "seisvision.cli", "data", "--help"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "synth" in done.stdout and "import" in done.stdout

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import ready_python
 import torch
 from omegaconf import OmegaConf
 from tiny_runs import ROOT, TINY, plain_config, tiny_config
@@ -118,7 +119,7 @@ def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(
     folders.append("system.num_workers=1")
     command = [sys.executable, str(ROOT / "train.py"), *TINY, *overrides, *folders]
     folder = RunFolder(tmp_path / "killed" / "default" / straight.run_id)
-    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = ready_python.Ready(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     for line in process.stderr or ():
         if b"epoch   2/3" in line:
             os.killpg(process.pid, signal.SIGKILL)
@@ -127,7 +128,7 @@ def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(
     assert process.returncode == -signal.SIGKILL
     assert folder.status()["state"] == "running"
 
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = ready_python.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "resume   after epoch" in done.stderr
     assert done.stdout.splitlines()[-1] == str(folder.path)
@@ -140,7 +141,7 @@ def test_a_killed_run_resumes_and_ends_like_an_uninterrupted_one(
 def test_an_interrupted_run_says_so_and_can_be_resumed(kind: signal.Signals, data_dir: Path, tmp_path: Path) -> None:
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "system.num_workers=1"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *folders, "trainer.max_epochs=500", "seed=1,2"]
-    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = ready_python.Ready(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     for line in process.stderr or ():
         if b"epoch   2/500" in line:
             process.send_signal(kind)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import ready_python
 from experiment_on_tables.task import TableTask
 from hydra import compose, initialize_config_dir
 from tiny_runs import ROOT
@@ -85,7 +85,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
 def test_it_is_swept_by_the_command_and_compared(place: Path, tmp_path: Path) -> None:
     """In a process of its own, as a user would."""
     words = ["experiment=experiment_on_tables", "task.lr=0.05,0.001", "trainer.max_epochs=5", "name=swept"]
-    swept = subprocess.run(
+    swept = ready_python.run(
         [sys.executable, f"{place}/train.py", "-m", *words, f"system.data_dir={place}/data", "system.runs_dir=runs"],
         cwd=tmp_path, env={**os.environ, **ALLOWED, "PYTHONPATH": f"{ROOT}:{HERE}"}, capture_output=True, text=True,
     )  # fmt: skip

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import ready_python
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from tiny_runs import ROOT
 
@@ -95,6 +95,6 @@ def test_a_sweep_takes_commas_for_choices() -> None:
     ],
 )
 def test_the_command_line_answers_in_one_message(script: str, word: str, said: str, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, ROOT / script, word], capture_output=True, text=True, cwd=tmp_path)
+    done = ready_python.run([sys.executable, ROOT / script, word], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode in (1, 2) and "Traceback" not in done.stderr
     assert said in done.stderr

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import ready_python
 from tiny_runs import ROOT, TINY, plain_config
 
 from seisvision.data.fetching.servers import read_server
@@ -55,7 +56,7 @@ def test_a_run_writes_and_says_nothing_secret(data_dir: Path, tmp_path: Path) ->
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path / 'runs'}"]
     words = [*TINY, *folders, "trainer.max_epochs=1", "logger=wandb", "logger.wandb.mode=offline"]
     repository = own_repository(tmp_path / "repository")
-    done = subprocess.run(
+    done = ready_python.run(
         [sys.executable, str(ROOT / "train.py"), *words],
         capture_output=True,
         text=True,
@@ -83,7 +84,7 @@ def test_settings_that_hold_a_secret_are_refused_without_showing_it(
 
 def test_a_command_line_with_a_secret_ends_with_2_and_leaves_nothing(tmp_path: Path) -> None:
     words = ["-m", "seed=1,2", f"+model.token={CANARY}", f"system.runs_dir={tmp_path / 'runs'}"]
-    done = subprocess.run(
+    done = ready_python.run(
         [sys.executable, str(ROOT / "train.py"), *words],
         capture_output=True,
         text=True,
@@ -96,7 +97,7 @@ def test_a_command_line_with_a_secret_ends_with_2_and_leaves_nothing(tmp_path: P
 
 @pytest.mark.parametrize("words", [["--password", CANARY], [f"--token={CANARY}"], [f"https://me:{CANARY}@host/x"]])
 def test_what_the_other_commands_say_of_their_words_is_masked(words: list[str]) -> None:
-    done = subprocess.run(
+    done = ready_python.run(
         [sys.executable, "-m", "seisvision.cli", "data", "card", "nowhere", *words],
         capture_output=True,
         text=True,

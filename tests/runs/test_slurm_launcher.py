@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import ready_python
 from tiny_runs import ROOT, plain_config, tiny_config
 
 from seisvision.errors import ConfigurationError, SeisvisionError
@@ -161,7 +162,7 @@ def test_the_time_of_an_epoch_is_that_of_the_longest(monkeypatch: pytest.MonkeyP
 def _attempt(folder: RunFolder, signal_s: float, until: Callable[[], bool]) -> tuple[int, str]:
     """Exit code and words of a job that hears, once something has happened, that its time is nearly up."""
     code = f"from seisvision.sweeps.slurm_job import WorkOnRun; WorkOnRun({str(folder.path)!r}, 2, {signal_s})()"
-    job = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    job = ready_python.Ready([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=ROOT)
     deadline = time.monotonic() + 240
     while not until() and time.monotonic() < deadline:
         time.sleep(0.05)

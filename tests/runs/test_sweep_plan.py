@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import ready_python
 import yaml
 from fake_launcher import hydra
 from hydra import compose
@@ -102,7 +102,7 @@ def test_the_agent_of_wandb_is_not_asked_for_what_it_cannot_do(tmp_path: Path) -
     with pytest.raises(ConfigurationError, match="no preset"):
         wandb_sweep(tmp_path / "seeds.yaml", [])
     command = [sys.executable, "-m", "seisvision.cli", "sweep", "wandb", "conf/sweep/seeds.yaml"]
-    done = subprocess.run([*command, "--out", str(tmp_path / "sweep.yaml")], capture_output=True, text=True, cwd=ROOT)
+    done = ready_python.run([*command, "--out", str(tmp_path / "sweep.yaml")], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     written = yaml.safe_load((tmp_path / "sweep.yaml").read_text())
     assert written["parameters"]["seed"] == {"values": [3407, 3408, 3409, 3410, 3411]} and written["method"] == "grid"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import random
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import ready_python
 import yaml
 from fake_launcher import EPOCHS, FakeLauncher, sweep, value_after
 from tiny_runs import ROOT, TINY
@@ -137,7 +137,7 @@ def test_a_dry_run_shows_one_job_and_leaves_the_study_alone(data_dir: Path, tmp_
     pytest.importorskip("submitit", reason="launcher=slurm is an extra")
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "trainer.accelerator=cpu"]
     words = ["-m", *TINY, *folders, "sweep=optuna", LR, "launcher=slurm"]
-    dry = subprocess.run(
+    dry = ready_python.run(
         [sys.executable, "train.py", *words, "launcher.dry_run=true"], capture_output=True, text=True, cwd=ROOT
     )
     assert dry.returncode == 0, dry.stderr

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import ready_python
 from test_workers import SMALL, TWO, assert_same, command, only_run
 from tiny_runs import ROOT, plain_config, tiny_config
 
@@ -61,7 +62,7 @@ def test_the_error_of_one_process_is_the_error_of_the_run(starter: str, data_dir
     if starter == "torchrun":
         done = torchrun(words, **variables)
     else:
-        done = subprocess.run([*words, *TWO], capture_output=True, text=True, env={**os.environ, **variables})
+        done = ready_python.run([*words, *TWO], capture_output=True, text=True, env={**os.environ, **variables})
     assert done.returncode == 1
     assert "Error: rank 1 has lost its waveforms" in done.stderr
     folder = only_run(tmp_path)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ready_python
 from tiny_runs import ROOT, TINY
 
 from seisvision.data.samples.onsets import detect_onsets
@@ -30,7 +31,7 @@ def blocked(tmp_path: Path) -> Path:
 
 def seisvision(*words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "seisvision.cli", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    return ready_python.run(command, capture_output=True, text=True, cwd=ROOT)
 
 
 def test_what_is_tried_is_not_left(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_commands_say_so_before_they_work(name: str, blocked: Path, tmp_path: Pa
 @pytest.mark.parametrize("key", ["system.runs_dir", "system.scratch"])
 def test_a_training_says_so_before_it_works(key: str, blocked: Path, tmp_path: Path) -> None:
     folders = [f"system.data_dir={tmp_path / 'data'}", f"system.runs_dir={tmp_path / 'runs'}", f"{key}={blocked}"]
-    done = subprocess.run([sys.executable, ROOT / "train.py", *TINY, *folders], capture_output=True, text=True)
+    done = ready_python.run([sys.executable, ROOT / "train.py", *TINY, *folders], capture_output=True, text=True)
     assert done.returncode == 2 and f"Error: {key}={blocked} cannot be written to" in done.stderr
     assert not (tmp_path / "data").exists(), "work was done"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import ready_python
 from tiny_runs import ROOT, TINY, tiny_config
 
 from seisvision.records.checkpoint import load_checkpoint
@@ -70,7 +71,7 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 def start(words: list[str], until: bytes) -> subprocess.Popen:
     """Start a run and return when it has said something, such as the loss of an epoch: by then no worker forks."""
-    process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = ready_python.Ready(words, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     said = b""
     for line in process.stderr or ():
         said += line
@@ -116,7 +117,7 @@ def one(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 
 def test_two_processes_find_what_one_finds(one: RunFolder, data_dir: Path, tmp_path: Path) -> None:
-    done = subprocess.run([*command(data_dir, tmp_path, *MORE), *TWO], capture_output=True, text=True)
+    done = ready_python.run([*command(data_dir, tmp_path, *MORE), *TWO], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     two = only_run(tmp_path)
     assert done.stdout.splitlines()[-1] == str(two.path) and two.run_id == one.run_id

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ready_python
 import yaml
 from tiny_runs import ROOT, TINY, plain_config
 
@@ -40,7 +40,7 @@ def test_the_examples_of_the_page_reach_sbatch_as_they_are_written(tmp_path: Pat
     folders = [f"system.data_dir={tmp_path}/data", f"system.runs_dir={tmp_path}/runs"]
     typed = [*(word for example in EXAMPLES for word in shlex.split(example)), "launcher.wait=false"]
     path = f"{fake_slurm(tmp_path / 'bin')}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
+    done = ready_python.run(
         [sys.executable, str(ROOT / "train.py"), *TINY, *folders, "launcher=slurm", *typed],
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT), "PATH": path},
     )  # fmt: skip

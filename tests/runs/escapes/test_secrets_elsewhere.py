@@ -4,11 +4,11 @@ and batch scripts write or say."""
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import ready_python
 from test_secrets import CANARY, ENVIRONMENT, own_repository, spilt
 from tiny_runs import ROOT, TINY
 
@@ -37,7 +37,7 @@ def said(repository: Path, *words: str, code: int = 0, **variables: str) -> str:
     program = [str(ROOT / words[0])] if words[0].endswith(".py") else ["-m", "seisvision.cli", words[0]]
     own = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'runs'}", "OMP_NUM_THREADS": "1"}
     own["SEISVISION_ALLOWED_TARGETS"] = "model_of_ones_own."
-    done = subprocess.run(
+    done = ready_python.run(
         [sys.executable, *program, *words[1:]],
         capture_output=True, text=True, cwd=repository, env={**os.environ, **own, **SECRETS, **variables},
     )  # fmt: skip
@@ -92,7 +92,7 @@ def test_secrets_on_a_command_line_are_shown_and_written_nowhere(
 ) -> None:
     folders = [f"system.runs_dir={tmp_path}"] if words[0].endswith(".py") else []
     program = [str(ROOT / words[0])] if folders else ["-m", "seisvision.cli", words[0]]
-    done = subprocess.run(
+    done = ready_python.run(
         [sys.executable, *program, *words[1:], *folders],
         capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT), **SECRETS},
     )  # fmt: skip

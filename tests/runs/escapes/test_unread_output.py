@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import ready_python
 from fake_cluster_runs import make_run, three_groups
 from fake_runs import fake_run
 from tiny_runs import ROOT, TINY
@@ -39,7 +40,7 @@ def done_unread(*words: str, merged: bool = False) -> tuple[int, str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with no_reader() as pipe:
         errors = subprocess.STDOUT if merged else subprocess.PIPE
-        done = subprocess.run(
+        done = ready_python.run(
             [sys.executable, *program, *words[1:]], stdout=pipe, stderr=errors, text=True, env=environment
         )
     return done.returncode, done.stderr or ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ready_python
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -125,7 +125,7 @@ def test_a_callback_in_an_experiment_ends_in_one_line(tmp_path: Path) -> None:
         f"# @package _global_\nhydra: {{callbacks: {{a: {{_target_: os.system, command: touch {flag}}}}}}}\n"
     )
     command = [sys.executable, str(ROOT / "train.py"), "--config-dir", str(tmp_path), "experiment=evil"]
-    done = subprocess.run(
+    done = ready_python.run(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 2 and not flag.exists()
