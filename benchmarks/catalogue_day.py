@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from seisvision.cataloguing.job import read_named
 from seisvision.cataloguing.scoring import Events, read_catalogue, score_catalogue
 from seisvision.data.importing.tables.times import NS
 from seisvision.earth.constants import KM_PER_DEG
@@ -35,7 +36,7 @@ def main() -> None:
     required = ["kind=event", "clear_stations>=6"]
     reference = read_catalogue(args.day / "events.csv", required)
     judged = read_catalogue(args.out / "catalogue.csv")
-    truth = pd.read_csv(args.day / "events.csv")
+    truth = read_named(args.day / "events.csv")
     for name, conditions in (("all", []), ("six stations or more", ["kind=associated", "n_stations>=6"])):
         score = score_catalogue(read_catalogue(args.out / "catalogue.csv", conditions), reference)
         for measure, (value, low, high, n) in score.shares.items():
@@ -73,20 +74,20 @@ def quiet(args: argparse.Namespace, judged: Events) -> None:
 def differences(args: argparse.Namespace, judged: Events, reference: Events, pairs: np.ndarray) -> None:
     """Differential times against the true ones, in samples, without the station whose clock is wrong."""
     true_of = {judged.event_id[a]: reference.event_id[b] for a, b in pairs.tolist()}
-    arrivals = pd.read_csv(args.day / "arrivals.csv")
+    arrivals = read_named(args.day / "arrivals.csv")
     moments = pd.to_datetime(arrivals["time"], utc=True).dt.as_unit("ns").astype("int64")
     keys = zip(arrivals["event_id"], "SY." + arrivals["station"], arrivals["phase"], strict=True)
     arrival = dict(zip(keys, moments, strict=True))
-    starts = pd.read_csv(args.out / "hypocentres.csv")[["event_id", "origin_time"]]
+    starts = read_named(args.out / "hypocentres.csv")[["event_id", "origin_time"]]
     found = args.out / "detections.csv"
     if found.is_file():
-        fresh = pd.read_csv(found)
+        fresh = read_named(found)
         starts = pd.concat([starts, fresh.loc[fresh["known_id"].isna(), ["event_id", "origin_time"]]])
     times = pd.to_datetime(starts["origin_time"], utc=True).dt.as_unit("ns").astype("int64")
     origin = dict(zip(starts["event_id"], times, strict=True))
-    faults = pd.read_csv(args.day / "faults.csv")
+    faults = read_named(args.day / "faults.csv")
     wrong = {f"SY.{one}" for one in faults.loc[faults["fault"] == "clock", "station"]}
-    table = pd.read_csv(args.out / "differential_times.csv")
+    table = read_named(args.out / "differential_times.csv")
     for kind, some in table.groupby("kind"):
         errors = []
         for row in some.itertuples():
@@ -106,8 +107,8 @@ def relative(
     args: argparse.Namespace, truth: pd.DataFrame, true_row: np.ndarray, pairs: dict[int, int], judged: Events
 ) -> None:
     """Places within families against their mean, before and after."""
-    before = pd.read_csv(args.out / "hypocentres.csv").set_index("event_id")
-    after = pd.read_csv(args.out / "relocated.csv").set_index("event_id")
+    before = read_named(args.out / "hypocentres.csv").set_index("event_id")
+    after = read_named(args.out / "relocated.csv").set_index("event_id")
     after = after[after["reason"].isna()]
     errors: dict[str, list[np.ndarray]] = {"before": [], "after": []}
     inside = []
