@@ -36,7 +36,7 @@ VP_VS = 1.73
 
 def readings(path: str) -> pd.DataFrame:
     """P and S of events with enough of them, one of a phase and station, with the place of the station."""
-    table = pd.read_csv(path)
+    table = pd.read_csv(path, converters=dict.fromkeys(("net", "sta"), str))
     table = table[table["iphase"].isin(["P", "S"]) & np.isfinite(table["delta"]) & np.isfinite(table["seaz"])]
     event = unit_vectors(torch.tensor(table["lat"].to_numpy()), torch.tensor(table["lon"].to_numpy()))
     turn, way = np.radians(table["seaz"].to_numpy()), table["delta"].to_numpy()

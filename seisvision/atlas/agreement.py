@@ -96,7 +96,8 @@ def read_event_clusters(folder: RunFolder) -> Found:
 
     try:
         spreadsheets.check_columns(folder.path / "clusters.csv")
-        text = pd.read_csv(folder.path / "clusters.csv", dtype={"source_id": str, "sample_id": str})
+        names = {"source_id": str, "sample_id": str}
+        text = pd.read_csv(folder.path / "clusters.csv", dtype=names, keep_default_na=False, na_values=[""])
         table = spreadsheets.frame_from_cells(text)
         stored = read_arrays(folder.path / "features.npz", ["features", "source_ids"])
         features, source_ids = stored["features"], stored["source_ids"].astype(str)

@@ -14,10 +14,11 @@ import pytest
 from made_networks import events, network, picks_of, uniform
 
 from seisvision.cataloguing.association import origin_vote
-from seisvision.cataloguing.association.geometry import sphere_distance_km
+from seisvision.cataloguing.association.geometry import arc_km, sphere_distance_km
 from seisvision.cataloguing.association.origin_vote import MOST_AT_ONCE, OriginVote, stretches
 from seisvision.cataloguing.association.protocol import Associator, Picks, Rules
 from seisvision.cataloguing.association.pyocto import PyOcto
+from seisvision.earth.projection import Projection, vectors_of
 from seisvision.errors import ConfigurationError
 
 HAS_PYOCTO = importlib.util.find_spec("pyocto") is not None
@@ -133,3 +134,23 @@ def test_pyocto_that_is_missing_is_told_with_what_to_do() -> None:
     picks = Picks(np.zeros(1, int), np.zeros(1, int), np.zeros(1))
     with pytest.raises(ConfigurationError, match="pip install --no-deps pyocto"):
         PyOcto().associate(picks, network(), uniform(), Rules())
+
+
+def test_the_fullest_window_of_every_row_is_found() -> None:
+    rng = np.random.default_rng(5)
+    rows = np.sort(np.concatenate([np.full((40, 2), -np.inf), rng.normal(size=(40, 15))], 1), axis=1)
+    number, first = origin_vote.most_within(rows, 0.7, 7)
+    for row, many, at in zip(rows, number, first, strict=True):
+        counts = [int(((row >= begin) & (row <= begin + 0.7)).sum()) if np.isfinite(begin) else 0 for begin in row]
+        assert many == (max(counts) if max(counts) >= 7 else 0)
+        assert many == 0 or counts[at] == many
+    assert (number == 0).any() and (number > 0).any()
+
+
+@pytest.mark.parametrize("centre", [(-17.0, 179.98), (88.0, 20.0)], ids=["date_line", "pole"])
+def test_arcs_from_the_plane_are_distances_on_the_sphere(centre: tuple[float, float]) -> None:
+    plane, at = Projection(*centre), np.array([-300.0, 0.0, 0.5, 250.0])
+    latitude, longitude = plane.to_degrees(at, at[::-1])
+    found = arc_km(plane.to_vectors(at, at[::-1]), vectors_of(latitude, longitude))
+    expected = sphere_distance_km(latitude[:, None], longitude[:, None], latitude, longitude)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-4)

@@ -22,3 +22,10 @@ def sphere_distance_km(
     across = np.radians(longitude2 - longitude1)
     half = np.sin((b - a) / 2) ** 2 + np.cos(a) * np.cos(b) * np.sin(across / 2) ** 2
     return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1))))
+
+
+def arc_km(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Distances (N, M) on the same sphere between unit vectors (N, 3) and (M, 3)."""
+    apart = first[:, None, :] - second
+    chord = np.sqrt(np.einsum("nmk,nmk->nm", apart, apart))
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.minimum(0.5 * chord, 1)))

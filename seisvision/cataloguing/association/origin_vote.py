@@ -8,14 +8,15 @@ stations with one phase count). The place is refined, picks that fit are taken, 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from seisvision.cataloguing.association.geometry import aperture_km, sphere_distance_km
+from seisvision.cataloguing.association.geometry import aperture_km, arc_km
 from seisvision.cataloguing.association.protocol import Associated, Network, Picks, Rules
-from seisvision.earth.projection import Projection
+from seisvision.earth.projection import Projection, vectors_of
 from seisvision.earth.travel_time_table import PHASES, TravelTimes
 from seisvision.errors import ConfigurationError
 
@@ -27,6 +28,8 @@ DEPTHS = 5
 LOOKUP_KM = 0.5
 TRIES = 12
 """Places with the most votes that are refined before a stretch of time is given up."""
+SAME_TRIES = 2
+"""Of these, places with the same picks."""
 MOST_AT_ONCE = 400
 """Picks of a stretch; longer ones are cut, with an overlap, so that time grows with the number of picks only."""
 AT_ONCE = 2_000_000
@@ -37,19 +40,24 @@ MOST_TIMES = 200_000_000
 
 @dataclass(frozen=True)
 class Grid:
-    """G places.
+    """G places: D depths below each of H epicentres.
 
     Args:
-        latitude_deg: (G,).
-        longitude_deg: (G,).
-        depth_km: (G,).
-        travel_s: (G, S, 2) to the stations, P and S; infinite where a station is too far to count.
+        x_km: (H,) to the east of the middle of the network, on a plane.
+        y_km: (H,) to the north.
+        depth_km: (D,).
+        travel_s: (G, N) of N arrivals, each a phase at a station; infinite where the station is too far to count.
     """
 
-    latitude_deg: np.ndarray
-    longitude_deg: np.ndarray
+    x_km: np.ndarray
+    y_km: np.ndarray
     depth_km: np.ndarray
     travel_s: np.ndarray
+
+    def place(self, number: int) -> tuple[float, float, float]:
+        """Coordinates and depth of one of the places."""
+        epicentre, depth = divmod(number, len(self.depth_km))
+        return float(self.x_km[epicentre]), float(self.y_km[epicentre]), float(self.depth_km[depth])
 
 
 class OriginVote:
@@ -107,6 +115,7 @@ class _Search:
         elevation_km = float(network.elevation_km.mean())
         self._lookup = _Lookup(travel_times, rules.depth_km, reach_km, elevation_km)
         self._plane = Projection.about(network.latitude_deg, network.longitude_deg)
+        self._stations = vectors_of(network.latitude_deg, network.longitude_deg)
         self._grid = self._first_grid()
         finite = self._grid.travel_s[np.isfinite(self._grid.travel_s)]
         self.longest_s = float(finite.max()) if finite.size else 0.0
@@ -115,45 +124,48 @@ class _Search:
         """Picks of the event with the most votes among ``rows``, and its origin time and place; None: there is none."""
         station, phase, time_s = self._picks.station[rows], self._picks.phase[rows], self._picks.time_s[rows]
         width = 2 * self._slack_s
-        n_places = len(self._grid.depth_km)
+        n_places = len(self._grid.travel_s)
         top, middle = np.empty(n_places, int), np.empty(n_places)
+        arrival = len(PHASES) * station + phase
         for some in _chunks(n_places, len(rows)):
-            ordered = np.sort(time_s - self._grid.travel_s[some, station, phase], axis=1)
-            votes = _within(ordered, width)
-            top[some] = votes.max(1)
-            middle[some] = np.take_along_axis(ordered, votes.argmax(1)[:, None], 1)[:, 0] + width / 2
-        for place in np.argsort(-top, kind="stable")[:TRIES]:
-            if top[place] < self._rules.fewest_picks:
-                return None
-            late = np.abs(time_s - self._grid.travel_s[place, station, phase] - middle[place])
-            # What the rough place does not allow, a better one near it will not.
-            if not self._is_event(rows[late <= 2 * self._slack_s]):
+            ordered = np.sort(time_s - self._grid.travel_s[some].take(arrival, axis=1), axis=1)
+            top[some], first = most_within(ordered, width, self._rules.fewest_picks)
+            middle[some] = ordered[np.arange(len(ordered)), first] + width / 2
+        enough = np.flatnonzero(top)
+        failed: Counter[bytes] = Counter()
+        for place in enough[np.argsort(-top[enough], kind="stable")][:TRIES]:
+            late = np.abs(time_s - self._grid.travel_s[place, arrival] - middle[place])
+            near = rows[late <= 2 * self._slack_s]
+            # What the rough place does not allow, a better one near it will not. Places beside each other have the
+            # same picks, and come to the same end.
+            if failed[near.tobytes()] >= SAME_TRIES or not self._is_event(near):
                 continue
-            event = self._refined(rows, int(place), float(middle[place]))
+            event = self._refined(near, int(place))
             if event is not None:
                 return event
+            failed[near.tobytes()] += 1
         return None
 
-    def _refined(
-        self, rows: np.ndarray, place: int, origin_s: float
-    ) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
-        grid = self._grid
-        centre = (grid.latitude_deg[place], grid.longitude_deg[place], grid.depth_km[place])
-        travel = grid.travel_s[place, self._picks.station[rows], self._picks.phase[rows]]
-        near = rows[np.abs(self._picks.time_s[rows] - travel - origin_s) < 2 * self._slack_s]
+    def _refined(self, near: np.ndarray, place: int) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
+        """Those of the picks ``near`` a place that one place about it explains, and that place."""
+        x_km, y_km, depth_km = self._grid.place(place)
+        station, phase, time_s = self._picks.station[near], self._picks.phase[near], self._picks.time_s[near]
         for share in REFINED:
-            finer = self._grid_about(centre, share)
-            travel_s = finer.travel_s[:, self._picks.station[near], self._picks.phase[near]]
-            late = self._picks.time_s[near] - travel_s
+            step = np.arange(-REACH, REACH + 1) * share * self._rules.spacing_km
+            depths_km = np.clip(depth_km + step, *self._rules.depth_km)
+            finer = self._filled(y_km + step, x_km + step, depths_km, station, phase)
+            late = time_s - finer.travel_s
             origin = _most_agreed(late, self._rules.tolerance_s)
             misfit = np.minimum(np.abs(late - origin[:, None]) / self._rules.tolerance_s, 1).sum(1)
             best = int(misfit.argmin())
-            centre = (finer.latitude_deg[best], finer.longitude_deg[best], finer.depth_km[best])
+            x_km, y_km, depth_km = finer.place(best)
             origin_s = float(origin[best])
             residual = np.abs(late[best] - origin_s)
         members = self._one_each(near, residual)
-        place_of = (origin_s, float(centre[0]), float(centre[1]), float(centre[2]))
-        return (members, place_of) if self._is_event(members) else None
+        if not self._is_event(members):
+            return None
+        latitude, longitude = self._plane.to_degrees(np.array(x_km), np.array(y_km))
+        return members, (origin_s, float(latitude), float(longitude), depth_km)
 
     def _one_each(self, rows: np.ndarray, residual: np.ndarray) -> np.ndarray:
         """Picks that fit, the best of each station and phase."""
@@ -189,31 +201,27 @@ class _Search:
                 f"associate.spacing_km={rules.spacing_km:g} makes a grid of {n_places} places for {len(x)} stations, "
                 f"more than memory holds; give associate.spacing_km={self._spacing_that_fits(n_places):.0f} or more."
             )
-        return self._filled(y_km, x_km, np.linspace(*rules.depth_km, n_depths))
+        station, phase = (one.ravel() for one in np.indices((len(x), len(PHASES))))
+        return self._filled(y_km, x_km, np.linspace(*rules.depth_km, n_depths), station, phase)
 
     def _spacing_that_fits(self, n_places: int) -> float:
         too_many = n_places * len(self._network.station_id) / MOST_TIMES
         return float(np.ceil(1.05 * self._rules.spacing_km * np.sqrt(too_many)))
 
-    def _grid_about(self, centre: tuple[float, float, float], share: float) -> Grid:
-        step = np.arange(-REACH, REACH + 1) * share * self._rules.spacing_km
-        x, y = (float(one) for one in self._plane.to_km(np.array(centre[0]), np.array(centre[1])))
-        return self._filled(y + step, x + step, np.unique(np.clip(centre[2] + step, *self._rules.depth_km)))
-
-    def _filled(self, y_km: np.ndarray, x_km: np.ndarray, depth_km: np.ndarray) -> Grid:
-        """Places at all combinations of coordinates on the plane and depths."""
-        y, x, depth = (one.ravel() for one in np.meshgrid(y_km, x_km, depth_km, indexing="ij"))
-        latitude, longitude = self._plane.to_degrees(x, y)
-        network = self._network
-        travel = np.empty((len(depth), len(network.station_id), len(PHASES)))
-        for some in _chunks(len(depth), len(network.station_id)):
-            distance = sphere_distance_km(
-                latitude[some, None], longitude[some, None], network.latitude_deg, network.longitude_deg
-            )
-            travel[some] = self._lookup.travel_s(depth[some, None], distance)
+    def _filled(
+        self, y_km: np.ndarray, x_km: np.ndarray, depth_km: np.ndarray, station: np.ndarray, phase: np.ndarray
+    ) -> Grid:
+        """Places at all combinations of coordinates on the plane and depths, with times of arrivals (N,)."""
+        n_depths, shape = len(depth_km), (len(y_km), len(x_km))
+        y, x = np.broadcast_to(y_km[:, None], shape).ravel(), np.broadcast_to(x_km, shape).ravel()
+        towards, stations = self._plane.to_vectors(x, y), self._stations[station]
+        travel = np.empty((len(y), n_depths, len(station)))
+        for some in _chunks(len(y), n_depths * len(station)):
+            distance = arc_km(towards[some], stations)
+            self._lookup.fill(travel[some], depth_km, distance, phase)
             if self._rules.max_distance_km is not None:
-                travel[some][distance > self._rules.max_distance_km] = np.inf
-        return Grid(latitude, longitude, depth, travel)
+                travel[some].swapaxes(1, 2)[distance > self._rules.max_distance_km] = np.inf
+        return Grid(x, y, depth_km, travel.reshape(-1, len(station)))
 
 
 class _Lookup:
@@ -234,15 +242,17 @@ class _Lookup:
         ]
         self._times = np.stack(times, -1)
 
-    def travel_s(self, depth_km: np.ndarray, distance_km: np.ndarray) -> np.ndarray:
-        """Times (..., 2) of P and S, linear between what is tabulated."""
-        y = np.clip((depth_km - self._low) / LOOKUP_KM, 0, len(self._times) - 1.001)
-        x = np.clip(distance_km / LOOKUP_KM, 0, self._times.shape[1] - 1.001)
+    def fill(self, travel_s: np.ndarray, depth_km: np.ndarray, distance_km: np.ndarray, phase: np.ndarray) -> None:
+        """Fill in times (H, D, N) from depths (D,) of phases (N,) at distances (H, N), linear between the tabulated."""
+        y = np.minimum(np.maximum((depth_km - self._low) / LOOKUP_KM, 0), len(self._times) - 1.001)
+        x = np.minimum(distance_km / LOOKUP_KM, self._times.shape[1] - 1.001)
         row, column = y.astype(int), x.astype(int)
-        down, across = (y - row)[..., None], (x - column)[..., None]
-        upper = self._times[row, column] * (1 - across) + self._times[row, column + 1] * across
-        lower = self._times[row + 1, column] * (1 - across) + self._times[row + 1, column + 1] * across
-        return np.asarray(upper * (1 - down) + lower * down)
+        down, across = (y - row)[:, None], x - column
+        flat = self._times.reshape(len(self._times), -1)
+        layers = flat[row] * (1 - down) + flat[row + 1] * down
+        at, rest = len(PHASES) * column + phase, 1 - across
+        for depth, layer in enumerate(layers):
+            travel_s[:, depth] = layer.take(at) * rest + layer.take(at + len(PHASES)) * across
 
 
 def _steps(low: float, high: float, spacing_km: float) -> np.ndarray:
@@ -256,28 +266,38 @@ def _chunks(n_rows: int, n_columns: int) -> list[slice]:
     return [slice(begin, min(begin + step, n_rows)) for begin in range(0, n_rows, step)]
 
 
-def _within(ordered: np.ndarray, width: float) -> np.ndarray:
-    """How many values (G, n) of each ascending row lie within ``width`` from each value on; 0 for infinite ones."""
-    finite = np.isfinite(ordered)
-    if not finite.any():
-        return np.zeros(ordered.shape, int)
-    low = float(ordered[finite].min())
-    span = float(ordered[finite].max()) - low + 2 * width
-    # All rows as one ascending line, so that one search serves them all.
-    shift = 2 * span * np.arange(len(ordered))[:, None]
-    line = (np.where(finite, ordered - low, 1.5 * span) + shift).ravel()
-    place = np.arange(len(line))
-    found = np.searchsorted(line, line + width, "right") - place
-    return np.where(finite, found.reshape(ordered.shape), 0)
+def most_within(ordered: np.ndarray, width: float, fewest: int) -> tuple[np.ndarray, np.ndarray]:
+    """The most values of each ascending row (G, n) that lie within ``width`` of each other.
+
+    Returns:
+        Their number (G,), 0 where they are fewer than ``fewest``, and the place (G,) of the first of them. Infinite
+        values have no say.
+    """
+    n_values = ordered.shape[1]
+    rows = np.arange(len(ordered))
+    number, first = np.zeros(len(ordered), int), np.zeros(len(ordered), int)
+    with np.errstate(invalid="ignore"):
+        for many in range(fewest, n_values + 1):
+            is_close = ordered[:, many - 1 :] - ordered[:, : n_values - many + 1] <= width
+            at = is_close.argmax(1)
+            found = np.flatnonzero(is_close[np.arange(len(at)), at])
+            if not len(found):
+                break
+            number[rows[found]], first[rows[found]] = many, at[found]
+            # Where so many are not near, more are not either.
+            if 2 * len(found) < len(rows):
+                rows, ordered = rows[found], ordered[found]
+    return number, first
 
 
 def _most_agreed(late: np.ndarray, tolerance_s: float) -> np.ndarray:
-    """Origin times (G,): of the window of twice the tolerance with the most picks the median."""
-    ordered = np.sort(late, axis=1)
-    n = np.arange(ordered.shape[1])
-    reach = (ordered[:, None, :] <= ordered[:, :, None] + 2 * tolerance_s).sum(2)
-    count = reach - n
-    first = count.argmax(1)
-    last = first + count.max(1) - 1
-    rows = np.arange(len(ordered))
-    return np.asarray(0.5 * (ordered[rows, (first + last) // 2] + ordered[rows, (first + last + 1) // 2]))
+    """Origin times (G,): of the window of twice the tolerance with the most picks (G, n) the median."""
+    ordered = np.sort(late, axis=1).T
+    # Few picks at few places: all against all costs less than a loop.
+    reach = (ordered <= ordered[:, None] + 2 * tolerance_s).view(np.uint8).sum(1, dtype=np.int16)
+    number = reach - np.arange(len(ordered))[:, None]
+    if np.isinf(ordered[0]).any():
+        number = np.where(np.isinf(ordered), 1, number)
+    first, columns = number.argmax(0), np.arange(ordered.shape[1])
+    last = first + number[first, columns] - 1
+    return np.asarray(0.5 * (ordered[(first + last) // 2, columns] + ordered[(first + last + 1) // 2, columns]))

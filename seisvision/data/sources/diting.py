@@ -138,9 +138,12 @@ def _parts_together(parts: list[Path], refused: Any) -> Iterator[Event]:
     import pandas as pd
 
     tables = [
-        pd.read_csv(path, dtype=dict.fromkeys(("key", "ev_id", "net", "sta_id"), str), low_memory=False).assign(
-            part_file=path.with_suffix(".hdf5").name
-        )
+        # Network NA is a name; only cells without anything are missing.
+        pd.read_csv(
+            path,
+            converters=dict.fromkeys(("key", "ev_id", "net", "sta_id"), lambda cell: cell or None),
+            low_memory=False,
+        ).assign(part_file=path.with_suffix(".hdf5").name)
         for path in parts
     ]
     table = pd.concat(tables, ignore_index=True)
