@@ -16,12 +16,12 @@ PARTS = ("train", "val", "test")
 
 
 def learning_figure(path: Path, rows: Sequence[Mapping[str, Any]], quantities: Sequence[str] | None = None) -> Path:
-    """Learning curves by epoch.
+    """Learning curves by epoch, the first of which is 1, as in the terminal.
 
     Args:
         path: PNG to write.
-        rows: logged rows with ``epoch`` and keys such as ``train/loss`` and ``val/loss``; empty cells are skipped, and
-            of several rows of an epoch the last counts.
+        rows: logged rows with ``epoch``, from 0, and keys such as ``train/loss`` and ``val/loss``; empty cells are
+            skipped, and of several rows of an epoch the last counts.
         quantities: one panel for each, such as ``loss``; None takes all that were logged for ``val``, else ``train``.
 
     Raises:
@@ -45,8 +45,11 @@ def learning_figure(path: Path, rows: Sequence[Mapping[str, Any]], quantities: S
                 epochs = sorted(points)
                 marker = "o" if len(epochs) < 3 else None
                 values = [points[epoch] for epoch in epochs]
-                axes.plot(epochs, values, color=colour, linestyle=style, marker=marker, label=part)
+                axes.plot(
+                    [epoch + 1 for epoch in epochs], values, color=colour, linestyle=style, marker=marker, label=part
+                )
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_ylabel(plain_text(name.replace("_", " ")))
         axes.legend(frameon=False)
     return save_figure(figure, path)

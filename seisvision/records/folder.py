@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from seisvision.files import FULL, clear_lock, locked, parse_json, write_in_plac
 from seisvision.leftovers import clear_below
 from seisvision.plain_files import LARGEST_JSON_BYTES, check_plain, read_text
 from seisvision.records.trust.resolved import check_resolved
+from seisvision.records.trust.schema import KEY, SCHEMA, check_schema
 from seisvision.secrets_kept import redact
 from seisvision.yaml_files import read_yaml
 
@@ -38,7 +39,10 @@ STATUS_BYTES = 4096
 
 LARGEST_NUMBER = 2**31
 """Of attempts, processes and seconds."""
+STATE_VERSION = ("status.json", "metrics.json")
+"""Files of a run folder that state the version of what it holds."""
 STATUS_KINDS: dict[str, type | tuple[type, ...]] = {
+    KEY: int,
     "state": str,
     "attempts": int,
     "started": str,
@@ -57,16 +61,24 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=True) + "\n")
 
 
+def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
+    """Write ``metrics.json`` with the version of what its folder holds."""
+    write_json(path, {KEY: SCHEMA, **metrics})
+
+
 def read_json(path: Path, cure: str = "Delete the run folder to run it again.") -> Any:
-    """Read a JSON file; ``cure`` says what to do about a damaged one.
+    """Read a JSON file of a run folder; ``cure`` says what to do about a damaged one.
 
     Raises:
-        SeisvisionError: the file is damaged.
+        SeisvisionError: the file is damaged, or states a version that only a newer seisvision reads.
     """
     try:
-        return parse_json(read_text(path, LARGEST_JSON_BYTES))
+        content = parse_json(read_text(path, LARGEST_JSON_BYTES))
     except (OSError, ValueError) as error:
         raise SeisvisionError(f"{path} cannot be read ({_first_line(error)}). {cure}") from error
+    if isinstance(content, dict) and path.name in STATE_VERSION:
+        check_schema(content, path)
+    return content
 
 
 def _first_line(error: Exception) -> str:
@@ -231,7 +243,7 @@ class RunFolder:
 
     def _write_status(self, **fields: Any) -> None:
         fields.setdefault("error", None)
-        status = {**fields, "host": socket.gethostname(), "pid": os.getpid()}
+        status = {**fields, KEY: SCHEMA, "host": socket.gethostname(), "pid": os.getpid()}
         text = json.dumps(status, indent=2) + "\n"
         if fields["state"] == RUNNING:
             # Room for how it will end, which a disk that fills up meanwhile would not give.

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import image as png
+from matplotlib.figure import Figure
 
 from seisvision.errors import DataError
 from seisvision.evaluation.figures import learning_figure, plain_text, samples_figure
@@ -54,6 +55,14 @@ def test_learning_figure_reads_logged_cells(tmp_path: Path) -> None:
     two_panels = drawn(learning_figure(tmp_path / "curves.png", rows))
     one_panel = drawn(learning_figure(tmp_path / "curves.png", rows, ["loss"]))
     assert two_panels.shape[1] > 1.8 * one_panel.shape[1]
+
+
+def test_the_first_epoch_is_1_as_in_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr("seisvision.evaluation.figures.save_figure", lambda figure, path: figures.append(figure))
+    learning_figure(tmp_path / "curves.png", [{"epoch": epoch, "val/loss": 1.0 / (epoch + 1)} for epoch in range(3)])
+    (axes,) = [panel for panel in figures[0].axes if panel.lines]
+    assert list(axes.lines[0].get_xdata()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("rows", [[], [{"epoch": 0, "lr": 0.1}], [{"val/loss": 1.0}]])

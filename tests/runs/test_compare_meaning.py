@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -240,3 +241,25 @@ def test_events_and_traces_of_the_same_names_are_no_common_samples():
     both._read = {"events": said, "traces": said_of_traces}
     with pytest.raises(DataError, match="no sample is answered by both"):
         both.influences(runs, "accuracy")
+
+
+def test_names_say_what_differs_and_not_what_was_typed(tmp_path: Path) -> None:
+    fake_run(tmp_path / "plain", {"optimizer.lr": 0.001}, overrides=["trainer.batch_size=32", "run.test=true"])
+    fake_run(tmp_path / "fast", {"optimizer.lr": 0.1}, overrides=["experiment=fast"])
+    assert {group.name for group in compared(tmp_path).groups} == {"resnet18 lr=0.001", "resnet18 lr=0.1"}
+
+
+def test_another_choice_of_many_settings_is_named_by_the_choice(tmp_path: Path) -> None:
+    fake_run(tmp_path / "trace", {"view.height": 64, "view.style": "trace"}, overrides=[])
+    fake_run(tmp_path / "stack", {"view.height": 32, "view.style": "stack"}, overrides=["view=stack", "optimizer=x"])
+    names = {group.first.path.name: group.name for group in compared(tmp_path).groups}
+    assert names["stack"] == "resnet18 view=stack" and names["trace"] == "resnet18"
+
+
+def test_sizes_within_one_choice_are_told_beside_it(tmp_path: Path) -> None:
+    for height, rate in ((32, 1), (64, 1), (64, 2)):
+        settings = {"view.height": height, "view.rate": rate}
+        fake_run(tmp_path / f"{height}-{rate}", settings, overrides=["view=stack"])
+    names = {group.first.path.name: group.name for group in compared(tmp_path).groups}
+    assert names["32-1"] == "resnet18 height=32 rate=1" or names["32-1"] == "resnet18 rate=1 height=32"
+    assert len(set(names.values())) == 3

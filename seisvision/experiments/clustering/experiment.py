@@ -18,7 +18,7 @@ from seisvision.experiments.waveforms.asked import ALL, ask_network, result_fold
 from seisvision.experiments.waveforms.experiment import WaveformExperiment
 from seisvision.experiments.waveforms.figures import draw_training
 from seisvision.experiments.waveforms.tables import write_excluded
-from seisvision.records.folder import RunFolder, write_json
+from seisvision.records.folder import RunFolder, write_metrics
 from seisvision.records.known_events import Seen
 from seisvision.records.settings import EvaluateSettings
 from seisvision.runs.terminal import show
@@ -64,7 +64,7 @@ class ClusteringExperiment(WaveformExperiment):
         draw_training(self.folder, self.data, self.task)
         drawn = draw_clusters(self.folder, self.data.parts["train"], self.view, self.settings.seed)
         metrics["clustering"] |= drawn
-        write_json(self.folder.metrics_file, metrics)
+        write_metrics(self.folder.metrics_file, metrics)
         return metrics
 
     def send(self, loggers: Sequence[Any]) -> None:

@@ -20,7 +20,7 @@ from seisvision.experiments.forecasting.settings import NO_LEAK, ForecastSetting
 from seisvision.files import whole_file
 from seisvision.forecasting.results import rows_of, write_rates
 from seisvision.forecasting.samples.parts import spans
-from seisvision.records.folder import RunFolder, write_json
+from seisvision.records.folder import RunFolder, write_metrics
 from seisvision.records.tables import write_table
 from seisvision.runs.experiment import Experiment
 
@@ -134,5 +134,5 @@ class ForecastExperiment(Experiment):
             rows = rows_of(metrics["forecasts"])
             write_table(self.folder.tables / "forecasts.csv", ["forecast", "measure", "value", "low95", "high95"], rows)
             draw(self.folder, self.problem.task, rates, metrics)
-        write_json(self.folder.metrics_file, metrics)
+        write_metrics(self.folder.metrics_file, metrics)
         return metrics

@@ -34,7 +34,7 @@ from seisvision.experiments.waveforms.sets.sample_facts import sample_facts
 from seisvision.outputs.averaging import average_predictions, count_votes
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.checkpoint import load_checkpoint
-from seisvision.records.folder import write_json
+from seisvision.records.folder import write_metrics
 from seisvision.records.known_events import KnownEvents, by_novelty
 from seisvision.records.measures import describe_measure
 from seisvision.records.prediction_table import write_predictions
@@ -144,7 +144,7 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
         )
     if asked.location is not None:
         metrics["location"] = locate(folder, asked, network, predictions, validation, part)
-    write_json(folder / "metrics.json", metrics)
+    write_metrics(folder / "metrics.json", metrics)
     for name, said in reported.items():
         write_evaluation_report(folder, network, name, said, metrics, asked.level)
     show(str(folder))

@@ -26,7 +26,7 @@ from seisvision.experiments.waveforms.asked import ALL, AskedNetwork, ask_networ
 from seisvision.experiments.waveforms.sets.sample_facts import sample_facts
 from seisvision.experiments.waveforms.tables import write_excluded
 from seisvision.outputs.predictions import Predictions
-from seisvision.records.folder import RunFolder, write_json
+from seisvision.records.folder import RunFolder, write_metrics
 from seisvision.records.known_events import (
     by_novelty,
 )
@@ -78,7 +78,7 @@ def evaluate(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> Path:
         show(beside_baselines(run_id, metrics, part, name))
     if asked.location is not None:
         metrics["location"] = locate(folder, asked, network, predictions, validation, part)
-    write_json(folder / "metrics.json", metrics)
+    write_metrics(folder / "metrics.json", metrics)
     write_evaluation_report(folder, network, part, predictions, metrics, asked.level)
     show(str(folder))
     return folder

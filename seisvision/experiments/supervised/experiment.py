@@ -22,7 +22,7 @@ from seisvision.experiments.supervised.uncertainty import check_uncertainty, pas
 from seisvision.experiments.waveforms.experiment import WaveformExperiment
 from seisvision.experiments.waveforms.sets.sample_facts import sample_facts
 from seisvision.outputs.predictions import Predictions
-from seisvision.records.folder import RunFolder, write_json
+from seisvision.records.folder import RunFolder, write_metrics
 from seisvision.records.prediction_table import write_predictions
 from seisvision.records.settings import EvaluateSettings
 
@@ -73,7 +73,7 @@ class SupervisedExperiment(WaveformExperiment):
             metrics["location"] = self._locate(said)
         for part, predictions in said.items():
             write_predictions(folder.predictions(part), predictions, data.waveform_set.metadata)
-        write_json(folder.metrics_file, metrics)
+        write_metrics(folder.metrics_file, metrics)
         write_report(folder, data, self.task, said, metrics, level)
         return metrics
 

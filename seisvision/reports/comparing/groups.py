@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from seisvision.evaluation.directions import LESS_IS_BETTER
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import is_share
-from seisvision.records.identity import MACHINE_KEYS_OF_TRAINER
 from seisvision.records.integrity.attempts import tell_code
 from seisvision.records.results import StoredRun
 from seisvision.reports.comparing.collect import LEVEL, ComparedRun, LeftOut
+from seisvision.reports.comparing.names import MISSING, name_groups
 from seisvision.reports.comparing.sample_sets import Evaluated, evaluated_samples
 from seisvision.reports.comparing.tolerances import with_one_tolerance
 
 NEVER_NEGATIVE = ("median_ae", "mae", "rmse", "cross_entropy", "ece", "brier")
 NEAR_ZERO_IS_BETTER = ("bias",)
-MISSING = "(not set)"
-MACHINE = (
-    "model=",
-    "model.name=",
-    "seed=",
-    "split.fold=",
-    "name=",
-    "system.",
-    "logger",
-    "run.",
-    "evaluation.",
-    "explain",
-    "launcher",
-    "hydra",
-    *(f"trainer.{key}=" for key in MACHINE_KEYS_OF_TRAINER),
-)
-"""Beginnings of typed settings that do not name a configuration."""
-NAMED_SETTINGS = 4
 
 
 @dataclass(frozen=True)
@@ -189,7 +169,7 @@ def compare(
     ordered_by = "val" if _have(runs, "val") == len(runs) else part
     groups.sort(key=lambda group: _rank(group, ordered_by))
     differing = _differing(groups)
-    _name(groups, runs)
+    name_groups(groups)
     warnings += find_warnings(runs, groups, part)
     return Comparison(groups, part, ordered_by, list(left_out), warnings, differing, list(others))
 
@@ -318,34 +298,6 @@ def _differing(groups: Sequence[Group]) -> list[str]:
     for group in groups:
         group.differing = {key: group.first.settings.get(key, MISSING) for key in differing}
     return differing
-
-
-def _name(groups: Sequence[Group], runs: Sequence[ComparedRun]) -> None:
-    """Model and the rarest typed settings; where that is not enough, settings that differ, at last the run id."""
-    typed = Counter(setting for run in runs for setting in set(run.overrides))
-    for number, group in enumerate(groups):
-        group.label = chr(ord("A") + number) if number < 26 else str(number + 1)
-        apart = [one for one in group.first.overrides if typed[one] < len(runs) and not one.startswith(MACHINE)]
-        apart = sorted(apart, key=lambda one: typed[one])[:NAMED_SETTINGS]
-        group.name = " ".join([str(group.first.training["model"]), *map(_short, apart)])
-    for group in _namesakes(groups):
-        said = [_short(f"{key}={value}") for key, value in group.differing.items() if not key.startswith("model.")]
-        group.name = " ".join([group.name, *said[:NAMED_SETTINGS]])
-    for group in _namesakes(groups):
-        group.name = f"{group.name} ({Path(group.first.path).name})"
-
-
-def _namesakes(groups: Sequence[Group]) -> list[Group]:
-    counts = Counter(group.name for group in groups)
-    return [group for group in groups if counts[group.name] > 1]
-
-
-def _short(setting: str) -> str:
-    """``lr=0.1`` for ``optimizer.lr=0.1``; the table of settings has the whole key."""
-    key, equals, value = setting.partition("=")
-    with contextlib.suppress(ValueError):
-        value = f"{float(value):.4g}" if len(value) > 6 else value
-    return f"{key.rpartition('.')[2]}{equals}{value}"
 
 
 def without_repeats(runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun], list[LeftOut]]:
