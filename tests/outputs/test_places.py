@@ -85,6 +85,20 @@ def test_numbers_learn_place_spread_and_correlation() -> None:
     assert math.isnan(confidence)
 
 
+def test_squared_errors_guide_places_and_leave_spreads_to_the_likelihood() -> None:
+    """Where a network believes that it errs far, likelihood alone hardly moves its places."""
+    places = _places(8)
+    target = torch.from_numpy(_degrees(places)).float()
+    gradients = []
+    for loss in ("gaussian", "guided_gaussian"):
+        raw = torch.cat([torch.zeros(8, 3), torch.full((8, 3), 2.0), torch.zeros(8, 1)], 1).requires_grad_()
+        output = _trained(PlaceOutput("place", loss=loss), places)
+        gradients.append(torch.autograd.grad(output.loss(raw, target), raw)[0])
+    alone, guided = gradients
+    assert torch.equal(alone[:, 3:], guided[:, 3:])
+    assert guided[:, :3].norm() > 10 * alone[:, :3].norm()
+
+
 def test_unknown_epicentres_teach_nothing_and_unknown_depths_no_depth() -> None:
     places = _places(6)
     target = torch.from_numpy(_degrees(places)).float()
@@ -110,6 +124,24 @@ class _Maps(nn.Module):
 
 class _View:
     image_shape = (4, 20, 24)
+
+
+@pytest.mark.parametrize("loss", ["bce", "cross_entropy"])
+def test_a_volume_begins_as_empty_as_what_is_wanted(loss: str) -> None:
+    """Else the first hundreds of steps teach that most cells are far from the source, and no place."""
+    places = _places(200, 5)
+    output = VolumeOutput("place", n_depths=12, sigma_km=(4.0, 5.0, 2.0), loss=loss)
+    output.build_for(_Maps(), _View())
+    _trained(output, places)
+    target = torch.from_numpy(_degrees(places)).float()
+    raw = output.head(torch.zeros(200, 4, 20, 24))
+    wanted = output.wanted(raw, target).mean((0, 2, 3))
+    assert torch.allclose(raw[0, :, 0, 0].sigmoid(), wanted, rtol=0.1)
+    assert output.loss(raw, target) < output.loss(torch.zeros_like(raw), target)
+    learnt = torch.randn(12)
+    output.head.bias.data.copy_(learnt)
+    _trained(output, places)
+    assert torch.equal(output.head.bias, learnt)
 
 
 @pytest.mark.parametrize("loss", ["bce", "cross_entropy"])

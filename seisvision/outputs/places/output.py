@@ -15,7 +15,8 @@ from seisvision.outputs.output import Output
 from seisvision.outputs.places import KIND
 from seisvision.outputs.places.plane import COLUMNS, local_km
 
-LOSSES = ("gaussian", "mse", "huber")
+LOSSES = ("gaussian", "guided_gaussian", "mse", "huber")
+GAUSSIAN = LOSSES[:2]
 LOG_SIGMA_LIMITS = (-6.0, 3.0)
 """Of the natural logarithm of a spread, in scales of the training."""
 LARGEST_CORRELATION = 0.99
@@ -109,8 +110,12 @@ class PlaceOutput(PlaceBase):
 
     Args:
         loss: ``gaussian``: the negative log-likelihood of a normal distribution with a predicted spread along each axis
-            and a correlation of east with north, which gives every place an ellipse of its own; ``mse`` or ``huber``
-            of the three numbers, without any spread.
+            and a correlation of east with north, which gives every place an ellipse of its own; ``guided_gaussian``:
+            half the squared errors added to it; ``mse`` or ``huber`` of the three numbers, without any spread.
+
+    By likelihood alone a network first learns how far it errs: a wide or long ellipse excuses errors, and the wider it
+    is, the less they pull. PreSEIS with eight events to memorise still erred by 10 km after 200 steps, where squared
+    errors took it to 10 m. They do not depend on the spreads, which remain those of the likelihood.
 
     Other arguments are those of :class:`PlaceBase`.
 
@@ -142,7 +147,7 @@ class PlaceOutput(PlaceBase):
 
     def build_head(self, num_features: int) -> None:
         """Three numbers and, where a spread is learnt, three logarithms of it and a correlation."""
-        self.head = nn.Linear(num_features, 7 if self.loss_name == "gaussian" else 3)
+        self.head = nn.Linear(num_features, 7 if self.loss_name in GAUSSIAN else 3)
 
     def fit_statistics(self, targets: torch.Tensor) -> None:
         """Take the median place of the training events (N, 3) and the mean of the spreads of its axes."""
@@ -160,23 +165,25 @@ class PlaceOutput(PlaceBase):
             return raw.sum()  # zero, and still part of the graph
         has_depth = wanted[:, 2].isfinite()
         error = raw[:, :3] - torch.where(wanted.isfinite(), wanted, raw[:, :3].detach())
-        if self.loss_name != "gaussian":
-            if self.loss_name == "mse":
-                return error.square().sum(1).mean()
+        if self.loss_name == "mse":
+            return error.square().sum(1).mean()
+        if self.loss_name == "huber":
             return functional.huber_loss(error, torch.zeros_like(error), reduction="none").sum(1).mean()
         log_sigma, correlation = spread_of(raw)
         east, north, depth = (error / log_sigma.exp()).unbind(1)
         rest = 1 - correlation.square()
         plane = (east.square() - 2 * correlation * east * north + north.square()) / (2 * rest) + rest.log() / 2
         vertical = torch.where(has_depth, depth.square() / 2 + log_sigma[:, 2], 0.0)
-        return (plane + log_sigma[:, :2].sum(1) + vertical).mean()
+        likelihood = (plane + log_sigma[:, :2].sum(1) + vertical).mean()
+        guide = 0.5 * error.square().sum(1).mean() if self.loss_name == "guided_gaussian" else 0.0
+        return likelihood + guide
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Places (B, 8), see :class:`PlaceBase`; spreads are NaN where none is learnt."""
         raw = raw.float()
         decoded = raw.new_full((len(raw), N_DECODED), math.nan)
         decoded[:, :3] = raw[:, :3] * self.scale_km + self.mean_km
-        if self.loss_name == "gaussian":
+        if self.loss_name in GAUSSIAN:
             log_sigma, correlation = spread_of(raw)
             decoded[:, 3:6], decoded[:, 6] = log_sigma.exp() * self.scale_km, correlation
         return decoded

@@ -23,6 +23,9 @@ LEAST_EXTENT_KM = 1.0
 FLOOR = {"bce": 0.05, "cross_entropy": 0.0}
 """Share of the peak below which a cell does not count in means and spreads: hundreds of thousands of cells that are
 nearly zero, each by itself, would otherwise outweigh the source."""
+COARSE = 64
+"""Rows and columns on which it is measured how much of a volume is filled before anything is learnt."""
+LEAST_FILLED = 1e-6
 N_WIDENINGS = 6
 """Steps in which the variances before that cut are found; the first is exact where no end of the volume is near."""
 
@@ -104,17 +107,28 @@ class VolumeOutput(PlaceBase):
                 "model=fcn_locator, or task=place for networks without maps."
             )
         self.head = nn.Conv2d(getattr(model, "map_features", model.num_features), self.n_depths, 1)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
     def fit_statistics(self, targets: torch.Tensor) -> None:
-        """Let the volume hold the training events (N, 3), where nothing else was asked for."""
+        """Let the volume hold the training events (N, 3), where nothing else was asked for, and begin nearly empty.
+
+        A head that begins with one half in every cell spends its first hundreds of steps on learning that nearly all of
+        them are far from the source, and learns no place meanwhile.
+        """
         places = self.known_places(targets)
-        if self.extent_km.isfinite().all():
-            return
-        for axis, values in enumerate(places.T):
-            known = values[values.isfinite()]
-            low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
-            margin = max(MARGIN * (high - low), LEAST_EXTENT_KM)
-            self.extent_km[axis] = torch.tensor([low - margin, high + margin])
+        if not self.extent_km.isfinite().all():
+            for axis, values in enumerate(places.T):
+                known = values[values.isfinite()]
+                low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+                margin = max(MARGIN * (high - low), LEAST_EXTENT_KM)
+                self.extent_km[axis] = torch.tensor([low - margin, high + margin])
+        # A head that came from another training has a bias of its own.
+        if isinstance(self.head, nn.Conv2d) and self.head.bias is not None and not self.head.bias.any():
+            known = targets[targets[:, :2].isfinite().all(1)]
+            east, north, depth = self._curves(torch.empty(1, self.n_depths, COARSE, COARSE), known)
+            filled = (depth * (east.mean(1) * north.mean(1))[:, None]).mean(0)
+            with torch.no_grad():
+                self.head.bias.copy_(filled.clamp(LEAST_FILLED, 1 - LEAST_FILLED).logit())
 
     def cells_km(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Middles of the columns (X,), rows (Y,) and depths (Z,) of logits (B, Z, Y, X)."""
@@ -127,13 +141,17 @@ class VolumeOutput(PlaceBase):
 
     def wanted(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """The curve (B, Z, Y, X) that is wanted of true values (B, 3); every depth alike where it is not known."""
+        east, north, depth = self._curves(raw, target)
+        return depth[:, :, None, None] * north[:, None, :, None] * east[:, None, None, :]
+
+    def _curves(self, raw: torch.Tensor, target: torch.Tensor) -> list[torch.Tensor]:
+        """What is wanted along each axis: (B, X) to the east, (B, Y) to the north and (B, Z) in depth."""
         place = self.local(target)
         curves = []
         for axis, (cells, sigma_km) in enumerate(zip(self.cells_km(raw), self.sigma_km, strict=True)):
             away = (cells - place[:, axis : axis + 1].float()) / sigma_km
             curves.append(torch.where(place[:, axis : axis + 1].isfinite(), (-0.5 * away.square()).exp(), 1.0))
-        east, north, depth = curves
-        return depth[:, :, None, None] * north[:, None, :, None] * east[:, None, None, :]
+        return curves
 
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean loss of logits (B, Z, Y, X) against true values (B, 3); samples without an epicentre do not count."""
