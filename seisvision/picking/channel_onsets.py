@@ -62,9 +62,9 @@ def ratios(samples: np.ndarray, rate_hz: float, settings: RunningRatio) -> np.nd
     total = np.concatenate([np.zeros((len(total), 1)), total], 1)
     recent = total[:, short + long :] - total[:, long:-short]
     before = total[:, long:-short] - total[:, : -short - long]
-    ratio[:, short + long - 1 :] = (recent / short) / np.maximum(before / long, np.finfo(float).tiny)
-    # A dead channel has no background that it could rise above.
-    ratio[:, short + long - 1 :][before <= 0] = 0
+    # A dead channel has no background that it could rise above; after one that is nearly dead all is infinitely loud.
+    with np.errstate(over="ignore"):
+        np.divide(recent / short, before / long, out=ratio[:, short + long - 1 :], where=before > 0)
     return ratio
 
 
@@ -79,11 +79,47 @@ def first_onsets_s(samples: np.ndarray, rate_hz: float, settings: RunningRatio, 
         settings: what counts as a trigger.
         after_s: triggers before it do not count.
     """
+    offset = samples[:, :1] if samples.shape[1] else 0.0
+    risen = _risen(samples - offset, rate_hz, settings)
+    risen[:, : max(0, int(np.ceil(after_s * rate_hz)))] = False
+    return np.where(risen.any(1), risen.argmax(1) / rate_hz, np.nan)
+
+
+def all_onsets(samples: np.ndarray, known: np.ndarray, rate_hz: float, settings: RunningRatio) -> list[np.ndarray]:
+    """Numbers of the samples at which each channel triggers, of recordings with gaps.
+
+    A channel that has triggered does so again once it has been quiet for the long average. None triggers for that long
+    after a gap, whose end would look like an onset.
+
+    Args:
+        samples: (C, T).
+        known: (C, T) bool; false in gaps.
+        rate_hz: sampling rate.
+        settings: what counts as a trigger.
+    """
+    rest = round((settings.sta_s + settings.lta_s) * rate_hz)
+    number = np.arange(samples.shape[1])
+    # In a gap the last value goes on, so that an offset is no step.
+    last = np.maximum.accumulate(np.where(known, number, -1), axis=1)
+    first = known.argmax(1)[:, None]
+    filled = np.take_along_axis(samples, np.maximum(last, first), 1)
+    risen = _risen(filled - filled[:, :1], rate_hz, settings)
+    unknown_until = np.maximum.accumulate(np.where(known, -rest, number), axis=1)
+    risen &= known & (number - unknown_until >= rest)
+    before = np.maximum.accumulate(np.where(risen, number, -rest), axis=1)
+    before = np.concatenate([np.full((len(samples), 1), -rest), before[:, :-1]], 1)
+    begins = risen & (number - before >= rest)
+    return [np.flatnonzero(one) for one in begins]
+
+
+def _risen(samples: np.ndarray, rate_hz: float, settings: RunningRatio) -> np.ndarray:
+    """Whether the ratio has risen so far at each sample (C, T) of recordings without an offset.
+
+    Raises:
+        ConfigurationError: the band begins above what the rate holds.
+    """
     high_hz = min(settings.band_hz[1], 0.98 * rate_hz / 2)
     if settings.band_hz[0] >= high_hz:
         raise ConfigurationError(f"band_hz={settings.band_hz} begins above what {rate_hz:g} samples a second hold.")
     sections = butter(FILTER_ORDER, (settings.band_hz[0], high_hz), "bandpass", fs=rate_hz, output="sos")
-    offset = samples[:, :1] if samples.shape[1] else 0.0
-    risen = ratios(sosfilt(sections, samples - offset, axis=1), rate_hz, settings) >= settings.on
-    risen[:, : max(0, int(np.ceil(after_s * rate_hz)))] = False
-    return np.where(risen.any(1), risen.argmax(1) / rate_hz, np.nan)
+    return ratios(sosfilt(sections, samples, axis=1), rate_hz, settings) >= settings.on

@@ -103,6 +103,8 @@ def test_places_are_not_looked_for_in_what_knows_them(folder: Path, caplog: pyte
     check_places(settings, view)
     with pytest.raises(ConfigurationError, match="true distances"):
         check_places(settings, RecordSection())
+    with pytest.raises(ConfigurationError, match="true distances"):
+        check_places(settings, RecordSection(spacing="rank", order="offset"))
     origin = _settings(folder, "fcn_locator", "dataset.samples.window.reference=origin")
     with pytest.raises(ConfigurationError, match=r"reference=origin.*hides_origin=false"):
         check_places(origin, view)

@@ -18,12 +18,17 @@ COLUMNS = (
 
 
 def replayed(
-    estimators: Sequence[Estimator], truth: Truth, start_ns: Sequence[int], packet_s: float
+    estimators: Sequence[Estimator],
+    truth: Truth,
+    start_ns: Sequence[int],
+    packet_s: float,
+    from_s: np.ndarray | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One row for each statement, in the order of each recording's clock.
 
     Every ``packet_s`` seconds one packet of every station has come in, and every estimator is asked. A statement is a
-    place with an alert, or of one who gives no alerts a place; nobody is asked before the first packet.
+    place with an alert, or of one who gives no alerts a place; nobody is asked before the first packet, nor about a
+    recording before ``from_s`` (N,) of it.
 
     Raises:
         ConfigurationError: the packet has no length.
@@ -35,7 +40,10 @@ def replayed(
         seen_s = np.full(n, min(count * packet_s, truth.length_s))
         for estimator in estimators:
             said = estimator.said(seen_s)
-            for row in np.flatnonzero(np.isfinite(said.latitude_deg) & (said.alert != 0)).tolist():
+            told = np.isfinite(said.latitude_deg) & (said.alert != 0)
+            if from_s is not None:
+                told &= seen_s >= from_s
+            for row in np.flatnonzero(told).tolist():
                 yield {
                     "time_ns": int(start_ns[row]) + round(float(seen_s[row]) * 1e9),
                     "source_id": truth.source_id[row],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,20 @@ class NetworkEstimator:
 
     name: str
     task: Any
-    data: EventDataModule
-    part: str
+    batches: Callable[[], Iterable[dict[str, Any]]]
+    """Gives the recordings, the same in the same order each time."""
 
     @torch.no_grad()
     def said(self, seen_s: np.ndarray) -> Said:
-        """Places, magnitudes and alerts of all recordings of the part; nothing of those that have not begun."""
+        """Places, magnitudes and alerts of all recordings; nothing of those that have not begun."""
         self.task.eval()
         outputs = {one.name: one for one in self.task.outputs}
         place = next(one for one in self.task.outputs if isinstance(one, PlaceBase))
         decoded: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
         begin = 0
-        for batch in self.data.loader(self.part):
+        for batch in self.batches():
             n = len(batch[keys.SOURCE_ID])
+            batch = dict(batch)
             batch[keys.SEEN_S] = torch.as_tensor(seen_s[begin : begin + n], dtype=torch.float32)
             begin += n
             batch = self.task.transfer_batch_to_device(batch, next(self.task.parameters()).device, 0)
@@ -105,15 +107,7 @@ def recordings(
     labels: Mapping[str, Any] | None = None
     for run in runs:
         trained = TrainedNetwork.open(find_checkpoint(run), _with_data_dir(data_dir))
-        if not any(isinstance(one, PlaceBase) for one in trained.task.outputs):
-            raise ConfigurationError(
-                f"{run} does not locate events; give runs of task=place, place_volume or the like."
-            )
-        if not trained.task.view.sees_truncation:
-            raise ConfigurationError(
-                f"{run} draws by {type(trained.task.view).__name__}, which shows what comes later, too, so that early "
-                "answers would know the end; give runs of view=station_matrix or view=station_triggers."
-            )
+        check_asked_early(run, trained)
         data = build_data(trained.config, trained.task.view, trained)
         if first is not None and list(first.parts[part].source_ids) != list(data.parts[part].source_ids):
             raise ConfigurationError(f"{run} was dealt other {part} events than {runs[0]}; they cannot be compared.")
@@ -121,10 +115,25 @@ def recordings(
             check_same_windows(windows_of(first, part), windows_of(data, part), (runs[0], run))
         if first is None:
             first, labels = data, trained.config.dataset.labels.get(CLASS_COLUMN)
-        estimators.append(NetworkEstimator(_name(run, runs), trained.task, data, part))
+        estimators.append(NetworkEstimator(name_of(run, runs), trained.task, partial(data.loader, part)))
     assert first is not None
     truth, locator, start_ns = _asked_about(first, part, velocity, labels)
     return Recordings([*estimators, locator], truth, start_ns)
+
+
+def check_asked_early(run: Path, trained: TrainedNetwork) -> None:
+    """Refuse networks that do not locate, or draw what comes later.
+
+    Raises:
+        ConfigurationError: names the run and what is needed.
+    """
+    if not any(isinstance(one, PlaceBase) for one in trained.task.outputs):
+        raise ConfigurationError(f"{run} does not locate events; give runs of task=place, place_volume or the like.")
+    if not trained.task.view.sees_truncation:
+        raise ConfigurationError(
+            f"{run} draws by {type(trained.task.view).__name__}, which shows what comes later, too, so that early "
+            "answers would know the end; give runs of view=station_matrix or view=station_triggers."
+        )
 
 
 def windows_of(data: EventDataModule, part: str) -> tuple[np.ndarray, float]:
@@ -179,7 +188,7 @@ def _with_data_dir(data_dir: Path | None) -> Any:
     return lambda stored: stored | {"system": stored["system"] | {"data_dir": str(data_dir)}}
 
 
-def _name(run: Path, runs: Sequence[Path]) -> str:
+def name_of(run: Path, runs: Sequence[Path]) -> str:
     """The name of an experiment, and its run where several share it."""
     alike = [other for other in runs if other.resolve().parent.name == run.resolve().parent.name]
     return run.resolve().parent.name if len(alike) == 1 else f"{run.resolve().parent.name}/{run.resolve().name}"

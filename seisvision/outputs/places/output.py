@@ -114,7 +114,7 @@ class PlaceOutput(PlaceBase):
             half the squared errors added to it; ``mse`` or ``huber`` of the three numbers, without any spread.
 
     By likelihood alone a network first learns how far it errs: a wide or long ellipse excuses errors, and the wider it
-    is, the less they pull. PreSEIS with eight events to memorise still erred by 10 km after 200 steps, where squared
+    is, the less they pull. PreSEIS with eight events to memorise still erred by 7 km after 200 steps, where squared
     errors took it to 10 m. They do not depend on the spreads, which remain those of the likelihood.
 
     Other arguments are those of :class:`PlaceBase`.

@@ -117,7 +117,7 @@ class RecordSection(View):
         )
         self.uses_origin = any(channel.time_range_s is not None for channel in self.channels)
         aligned = any(channel.align is not None for channel in self.channels)
-        self.uses_epicentre = self.uses_origin or aligned or spacing == "offset"
+        self.uses_epicentre = self.uses_origin or aligned or "offset" in (spacing, order)
         if not re.fullmatch(r"\w+", earth_model):
             raise ConfigurationError(
                 f"earth_model='{earth_model[:80]}' must be the plain name of a model of ObsPy, such as ak135."

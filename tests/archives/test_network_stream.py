@@ -1,0 +1,77 @@
+"""Day files of a network become windows about triggers, with gaps, late stations and sensitivities as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import obspy
+import pytest
+
+from seisvision.archives.network_reading import NetworkArchive
+from seisvision.archives.streaming import declared_events, network_triggers_ns
+from seisvision.data.importing.tables.channel_table import ChannelTable
+from seisvision.data.samples.network import StationNetwork
+from seisvision.errors import DataError
+
+RATE_HZ = 20.0
+BEGIN = obspy.UTCDateTime(2020, 5, 1, 23, 58, 0)
+MINUTES = 4
+ONSET_S = 150.0
+NAMES = tuple(f"XX.N{number}" for number in range(5))
+EAST_KM = np.arange(5) * 6.0
+NETWORK = StationNetwork(NAMES, (0.0,) * 5, tuple((EAST_KM / 111.19).tolist()), (0.0,) * 5)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Day files across midnight: one station begins late, one has a gap, one is not of the network."""
+    folder = tmp_path_factory.mktemp("days")
+    rng = np.random.default_rng(4)
+    n = round(MINUTES * 60 * RATE_HZ)
+    midnight = obspy.UTCDateTime(2020, 5, 2)
+    for number, code in enumerate(["N0", "N1", "N2", "N3", "N4", "OTHER"]):
+        samples = rng.normal(5000, 10, (3, n))
+        onset = round((ONSET_S + number) * RATE_HZ)
+        samples[:, onset : onset + 200] += rng.normal(0, 800, (3, 200))
+        for letter, row in zip("ZNE", samples, strict=True):
+            header = {"network": "XX", "station": code, "channel": f"HH{letter}", "sampling_rate": RATE_HZ}
+            whole = obspy.Trace(row.astype(np.int32), header | {"starttime": BEGIN})
+            parts = obspy.Stream([whole])
+            if code == "N1":
+                parts = obspy.Stream([whole.slice(BEGIN + 100)])
+            if code == "N2":
+                parts = obspy.Stream([whole.slice(BEGIN, BEGIN + 60), whole.slice(BEGIN + 80)])
+            for day, part in (("122", parts.slice(BEGIN, midnight - 1 / RATE_HZ)), ("123", parts.slice(midnight))):
+                if len(part):
+                    part.write(str(folder / f"XX.{code}..HH{letter}.2020.{day}"), format="MSEED", reclen=512)
+    return folder
+
+
+def test_day_files_are_one_recording_with_gaps_and_late_stations(archive: Path) -> None:
+    read = NetworkArchive([str(archive)], NAMES, RATE_HZ, ChannelTable())
+    n = round(MINUTES * 60 * RATE_HZ)
+    samples, known = read.read(BEGIN._ns, n)
+    assert known[[0, 3, 4]].all() and samples[known].mean() == pytest.approx(5000, abs=5)
+    assert not known[1, :, : round(100 * RATE_HZ) - 1].any() and known[1, :, round(100 * RATE_HZ) :].all()
+    in_gap = slice(round(61 * RATE_HZ), round(79 * RATE_HZ))
+    assert not known[2, :, in_gap].any() and not samples[2, :, in_gap].any()
+    assert read.delay_s == 0.0
+    part, _ = read.read(BEGIN._ns + round(110e9), 400)
+    assert np.array_equal(part, samples[:, :, 2200:2600])
+
+
+def test_gaps_and_late_beginnings_trigger_nothing_and_an_onset_declares_one_event(archive: Path) -> None:
+    read = NetworkArchive([str(archive)], NAMES, RATE_HZ, ChannelTable())
+    triggers_ns = network_triggers_ns(read)
+    after_s = [(one - BEGIN._ns) / 1e9 - ONSET_S for one in triggers_ns]
+    assert [len(one) for one in after_s] == [1] * 5
+    assert np.concatenate(after_s) == pytest.approx(np.arange(5), abs=0.4)
+    (event,) = declared_events(triggers_ns, NETWORK, quiet_s=20.0)
+    assert event.first_ns == triggers_ns[0][0] and event.told_ns == triggers_ns[3][0]
+    assert not list(declared_events(triggers_ns[:3], NETWORK, quiet_s=20.0))
+
+
+def test_an_archive_of_other_stations_is_refused(archive: Path) -> None:
+    with pytest.raises(DataError, match=r"none of the 1 stations.*XX\.N0"):
+        NetworkArchive([str(archive)], ["ZZ.NONE"], RATE_HZ, ChannelTable())
