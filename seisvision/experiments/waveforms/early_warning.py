@@ -96,29 +96,53 @@ class Recordings:
 def recordings(
     runs: Sequence[Path], part: str, velocity: str | None = None, data_dir: Path | None = None
 ) -> Recordings:
-    """The networks of runs, and triggers with a locator, about the recordings of a part of the first run.
+    """The networks of runs, and triggers with a locator, about the recordings of a part of the same events.
+
+    Where some runs left records of noise out, all are asked about those of the run that kept them.
 
     Raises:
-        ConfigurationError: a run does not locate or draws what comes later, runs were dealt other events or
-            windows, or velocities or columns of the set are missing.
+        ConfigurationError: a run does not locate or draws what comes later, runs were dealt other events, stations
+            or windows, or velocities or columns of the set are missing.
     """
-    estimators: list[Estimator] = []
-    first: EventDataModule | None = None
-    labels: Mapping[str, Any] | None = None
-    for run in runs:
-        trained = TrainedNetwork.open(find_checkpoint(run), _with_data_dir(data_dir))
+    opened = [TrainedNetwork.open(find_checkpoint(run), _with_data_dir(data_dir)) for run in runs]
+    for run, trained in zip(runs, opened, strict=True):
         check_asked_early(run, trained)
-        data = build_data(trained.config, trained.task.view, trained)
-        if first is not None and list(first.parts[part].source_ids) != list(data.parts[part].source_ids):
-            raise ConfigurationError(f"{run} was dealt other {part} events than {runs[0]}; they cannot be compared.")
-        if first is not None:
-            check_same_windows(windows_of(first, part), windows_of(data, part), (runs[0], run))
-        if first is None:
-            first, labels = data, trained.config.dataset.labels.get(CLASS_COLUMN)
-        estimators.append(NetworkEstimator(name_of(run, runs), trained.task, partial(data.loader, part)))
-    assert first is not None
-    truth, locator, start_ns = _asked_about(first, part, velocity, labels)
+    served = [build_data(one.config, one.task.view, one) for one in opened]
+    widest = max(range(len(runs)), key=lambda number: len(served[number].parts[part].source_ids))
+    data = served[widest]
+    estimators: list[Estimator] = []
+    for run, trained, own in zip(runs, opened, served, strict=True):
+        _check_same_recordings(own, data, part, (run, runs[widest]))
+        # The recordings of the widest, in the components that this one sees.
+        asked = data if own is data else build_data(opened[widest].config, trained.task.view, trained)
+        estimators.append(NetworkEstimator(name_of(run, runs), trained.task, partial(asked.loader, part)))
+    labels: Mapping[str, Any] | None = opened[widest].config.dataset.labels.get(CLASS_COLUMN)
+    truth, locator, start_ns = _asked_about(data, part, velocity, labels)
     return Recordings([*estimators, locator], truth, start_ns)
+
+
+def _check_same_recordings(own: EventDataModule, widest: EventDataModule, part: str, runs: tuple[Path, Path]) -> None:
+    """Refuse to ask a run about recordings that are none of its own, or that it has learnt from."""
+    ids, all_ids = (list(one.parts[part].source_ids) for one in (own, widest))
+    if foreign := sorted(set(ids) - set(all_ids)):
+        raise ConfigurationError(
+            f"{runs[0]} was dealt other {part} events than {runs[1]}, such as '{foreign[0]}'; they cannot be compared."
+        )
+    learnt = {str(one) for other in set(own.parts) - {part} for one in own.parts[other].source_ids}
+    if known := sorted(set(all_ids) & learnt):
+        raise ConfigurationError(
+            f"{runs[0]} has learnt from {len(known)} {part} events of {runs[1]}, such as '{known[0]}'; give runs "
+            "of one split."
+        )
+    names = [one.network.names if one.network is not None else () for one in (own, widest)]
+    if names[0] != names[1]:
+        raise ConfigurationError(
+            f"{runs[0]} knows {len(names[0])} stations, {runs[1]} {len(names[1])}, or others; ask about them in "
+            "commands of their own."
+        )
+    row = {name: number for number, name in enumerate(all_ids)}
+    begin_ns, length_s = windows_of(widest, part)
+    check_same_windows((begin_ns[[row[name] for name in ids]], length_s), windows_of(own, part), (runs[1], runs[0]))
 
 
 def check_asked_early(run: Path, trained: TrainedNetwork) -> None:
