@@ -1,7 +1,9 @@
 """Sphinx settings: the pages are Markdown, read as they are on disk or built by ``make docs``."""
 
 project = "seisvision"
-extensions = ["myst_parser"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_parser"]
 html_theme = "furo"
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
