@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from seisvision.errors import DataError
 from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text, save_figure
@@ -50,7 +49,7 @@ def learning_figure(path: Path, rows: Sequence[Mapping[str, Any]], quantities: S
                     [epoch + 1 for epoch in epochs], values, color=colour, linestyle=style, marker=marker, label=part
                 )
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.locator_params(axis="x", integer=True)
         axes.set_ylabel(plain_text(name.replace("_", " ")))
         axes.legend(frameon=False)
     return save_figure(figure, path)
