@@ -1,11 +1,9 @@
 """Sphinx settings: the pages are Markdown, read as they are on disk or built by ``make docs``."""
 
 project = "seisvision"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_parser"]
 html_theme = "furo"
 myst_heading_anchors = 3
-# Notebooks are for a reader with a kernel; the tests run them.
-exclude_patterns = ["_build", "notebooks"]
+exclude_patterns = ["_build"]
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
-napoleon_use_rtype = False
+autodoc_typehints = "description"

@@ -49,7 +49,7 @@ def learning_figure(path: Path, rows: Sequence[Mapping[str, Any]], quantities: S
                     [epoch + 1 for epoch in epochs], values, color=colour, linestyle=style, marker=marker, label=part
                 )
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
         axes.set_ylabel(plain_text(name.replace("_", " ")))
         axes.legend(frameon=False)
     return save_figure(figure, path)

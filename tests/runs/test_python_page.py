@@ -1,6 +1,6 @@
 """The examples of the page on Python and the notebooks run, one after the other, as they stand there.
 
-The notebooks are executed cell by cell without a kernel, for Jupyter is no dependency. All share one folder, in which a
+The notebooks are executed without a kernel, for Jupyter is no dependency of the tests. All share one folder, in which a
 run that is asked for again is found.
 """
 
