@@ -37,8 +37,18 @@ def panel_grid(n_rows: int, n_columns: int, width_in: float, height_in: float) -
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a PNG, whole or not at all."""
+    with whole_file(path) as partial:
+        write_png(figure, partial)
+    return path
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Lay a figure out and draw it once; ``Figure.savefig`` draws all of it a second time after the layout."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    with whole_file(path) as partial:
-        FigureCanvasAgg(figure).print_figure(partial, format="png", dpi=110)
-    return path
+    figure.set_dpi(110)
+    canvas, layout = FigureCanvasAgg(figure), figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+    canvas.print_png(path)

@@ -69,16 +69,29 @@ def samples_figure(path: Path, images: Sequence[np.ndarray] | np.ndarray, captio
     return _contact_sheet(path, list(images), captions, n_columns=4)
 
 
-def _contact_sheet(path: Path, pictures: Sequence[np.ndarray | None], titles: Sequence[str], n_columns: int) -> Path:
+def _contact_sheet(path: Path, pictures: Sequence[np.ndarray], captions: Sequence[str], n_columns: int) -> Path:
+    """Pictures side by side in one panel that counts inches: a panel for each costs more than all pictures in one."""
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
     n_columns = min(n_columns, len(pictures))
-    tallest_title = max(title.count("\n") for title in titles) + 1
-    figure, panels = panel_grid(math.ceil(len(pictures) / n_columns), n_columns, 2.1, 2.1 + 0.18 * tallest_title)
-    for axes, picture, title in zip(panels, pictures, titles, strict=False):
-        if picture is not None:
-            axes.imshow(_displayable(picture), cmap="gray", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-            axes.set_title(title, fontsize=7)
-    for axes in panels:
-        axes.set_axis_off()
+    n_rows = math.ceil(len(pictures) / n_columns)
+    side_in, gap_in = 2.0, 0.1
+    height_in = side_in + gap_in + 0.18 * (max(caption.count("\n") for caption in captions) + 1)
+    width_in = side_in + gap_in
+    figure = Figure(figsize=(n_columns * width_in, n_rows * height_in))
+    panel = figure.add_axes((0, 0, 1, 1), xlim=(0, n_columns * width_in), ylim=(n_rows * height_in, 0))
+    panel.set_axis_off()
+    for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        row, column = divmod(number, n_columns)
+        left_in, bottom_in = column * width_in + gap_in / 2, (row + 1) * height_in - gap_in / 2
+        extent = (left_in, left_in + side_in, bottom_in, bottom_in - side_in)
+        # imshow() would shrink the panel to this picture.
+        image = AxesImage(panel, cmap="gray", norm=Normalize(0, 1), extent=extent, interpolation="nearest")
+        image.set_data(_displayable(picture))
+        panel.add_image(image)
+        panel.text(left_in + side_in / 2, bottom_in - side_in - 0.04, caption, fontsize=7, ha="center", va="bottom")
     return save_figure(figure, path)
 
 

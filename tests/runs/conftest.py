@@ -9,6 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import get_num_threads, set_num_threads
 
+from seisvision.evaluation import figure_style
+
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -39,12 +41,13 @@ def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("whole_figures"):
         yield
         return
-    whole = FigureCanvasAgg.print_figure
+    whole = figure_style.write_png
 
-    def blank(canvas: FigureCanvasAgg, filename: Any, **options: Any) -> None:
-        del canvas
-        whole(FigureCanvasAgg(Figure(figsize=(1.0, 0.8))), filename, **options)
+    def blank(figure_or_canvas: Any, path: Any, **_: Any) -> None:
+        del figure_or_canvas
+        whole(Figure(figsize=(1.0, 0.8)), path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FigureCanvasAgg, "print_figure", blank)
+        patch.setattr(figure_style, "write_png", blank)
+        patch.setattr(FigureCanvasAgg, "print_figure", blank)  # of locations
         yield

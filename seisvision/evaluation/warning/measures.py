@@ -18,6 +18,7 @@ from seisvision.evaluation.warning.said import Estimator, Said, Truth
 log = logging.getLogger(__name__)
 
 SECONDS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0)
+TICKS, TICKS_KM = (0.5, 1, 2, 5, 10, 20), (0.01, 0.1, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 RIGHT_KM = 10.0
 """An alert is right whose epicentre is this near."""
 CHI_SQUARE2_95 = 5.9915
@@ -124,8 +125,10 @@ def _quantile(values: np.ndarray, level: float) -> float:
 
 
 def draw_by_time(table: pd.DataFrame, path: Path) -> Path:
-    """Four panels against the seconds: error of the place, coverage, error of the magnitude, alerts."""
-    figure, panels = panel_grid(1, 4, 4.0, 3.4)
+    """Four panels against the seconds: error of the place, coverage, error of the magnitude, alerts; and who is who."""
+    from matplotlib.ticker import NullFormatter
+
+    figure, (*panels, beside) = panel_grid(1, 5, 3.4, 3.4)
     columns = {
         "error_median_km": "median epicentral error (km)",
         "region95_holds": "truth in 95 % region",
@@ -138,11 +141,19 @@ def draw_by_time(table: pd.DataFrame, path: Path) -> Path:
             panel.plot(rows["seconds"], rows[column], marker="o", ms=3, label=plain_text(name), color=colour, ls=line)
     for panel, (column, label) in zip(panels, columns.items(), strict=True):
         panel.set(xlabel="seconds since the first P", ylabel=label, xscale="log")
+        panel.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+        panel.xaxis.set_minor_formatter(NullFormatter())
         if column == "region95_holds":
             panel.axhline(0.95, color="0.6", lw=1)
         if column in ("region95_holds", "alerts"):
             panel.set_ylim(-0.02, 1.02)
-    if table["error_median_km"].notna().any():
-        panels[0].set_yscale("log")
-    panels[0].legend(fontsize=7)
+    errors = table["error_median_km"].dropna()
+    if len(errors):
+        low_km, high_km = 0.8 * errors.min(), 1.25 * errors.max()
+        shown_km = [km for km in TICKS_KM if low_km <= km <= high_km]
+        panels[0].set(yscale="log", ylim=(low_km, high_km))
+        panels[0].set_yticks(shown_km, [f"{km:g}" for km in shown_km])
+        panels[0].yaxis.set_minor_formatter(NullFormatter())
+    beside.set_axis_off()
+    beside.legend(*panels[0].get_legend_handles_labels(), loc="center left", fontsize=8)
     return save_figure(figure, path)

@@ -29,6 +29,7 @@ from seisvision.data.importing.shards import merge_shards
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis.source import GeneratedSource
 from seisvision.errors import DataError
+from seisvision.evaluation import figure_style
 from seisvision.evaluation.baselines import learners
 from seisvision.records.configuration import to_plain
 from seisvision.records.folder import RunFolder, read_json
@@ -213,14 +214,15 @@ def _same(one: Path, other: Path) -> bool:
 def quickly(draws: bool) -> Iterator[None]:
     """Fit few trees, and write figures without drawing them unless it ``draws``: most of the time of a small run."""
 
-    def leave_blank(canvas: FigureCanvasAgg, path: Path, **_: Any) -> None:
+    def leave_blank(figure_or_canvas: Any, path: Path, **_: Any) -> None:
         path.write_bytes(b"\x89PNG\r\n\x1a\n")
 
     with contextlib.ExitStack() as patched:
         patched.enter_context(mock.patch.dict(learners.BOOSTING, max_iter=10))
         patched.enter_context(mock.patch.dict(learners.FOREST, n_estimators=10))
         if not draws:
-            patched.enter_context(mock.patch.object(FigureCanvasAgg, "print_figure", leave_blank))
+            patched.enter_context(mock.patch.object(figure_style, "write_png", leave_blank))
+            patched.enter_context(mock.patch.object(FigureCanvasAgg, "print_figure", leave_blank))  # of locations
         yield
 
 
