@@ -121,4 +121,4 @@ def test_a_sweep_is_repeated_for_nothing_and_compared(earlier: Path, capsys: pyt
         assert identify(plain_config([*settings, f"seed={seed}"])).path.resolve() == run.path
     assert main(["compare", "runs", "--out", "report.html"]) == 0
     shown = capsys.readouterr().out
-    assert shown.count("RequiredArguments") >= 2 and "test_efficientnet" in shown
+    assert "RequiredArguments" in shown and "test_efficientnet" in shown
