@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,9 @@ from seisvision.errors import DataError
 from seisvision.location.arrivals import quakeml
 from seisvision.location.arrivals import table as arrivals
 
+log = logging.getLogger(__name__)
+
+NO_PLACE = "its station has no place in the table of stations, or two"
 ASSOCIATORS: dict[str, type[Associator]] = {"vote": OriginVote, "pyocto": PyOcto}
 
 
@@ -64,6 +70,7 @@ def associate(job: CatalogueJob) -> dict[str, Any]:
             name = name if name in numbers else f".{one.station}"
             # The later stages look stations up by both codes.
             rows.append({**row, "network": one.network or name.partition(".")[0], "number": numbers[name]})
+    _tell_without_place(left, by_code)
     if not rows:
         raise DataError(f"{picks_path(job)}: no pick can be used" + (f"; {left[0]['reason']}" if left else "."))
     table = pd.DataFrame(rows).sort_values(["time_ns", "number", "phase"], kind="stable").reset_index(drop=True)
@@ -89,6 +96,17 @@ def associate(job: CatalogueJob) -> dict[str, Any]:
     return {"events": len(ids), "picks": len(joined), "left_out": len(others) + len(refused)}
 
 
+def _tell_without_place(left: Iterable[Mapping[str, Any]], by_code: Mapping[str, list[str]]) -> None:
+    """Whole stations whose picks are lost are no line of a table only: most often a code is written otherwise."""
+    lost = Counter(f"{one['network']}.{one['station']}" for one in left if one["reason"] == NO_PLACE)
+    for name, number in sorted(lost.items()):
+        alike = [one for one in by_code.get(name.partition(".")[2], []) if one != name]
+        hint = (
+            f"; the table has {', '.join(alike)}: is it the same station? Then give it a row as {name}" if alike else ""
+        )
+        log.warning("%d picks of %s are left out: it has no place in the table of stations%s.", number, name, hint)
+
+
 def _reason(one: Any, name: str, numbers: dict[str, int]) -> str:
     if one.time_ns is None:
         return f"time '{one.written[:40]}' cannot be read"
@@ -96,7 +114,7 @@ def _reason(one: Any, name: str, numbers: dict[str, int]) -> str:
         return f"phase '{one.phase[:20]}' is no first P or S"
     if one.is_unused:
         return "whoever picked it says not to use it"
-    return "" if name in numbers else "its station has no place in the table of stations, or two"
+    return "" if name in numbers else NO_PLACE
 
 
 def event_ids(origin_ns: list[int]) -> list[str]:

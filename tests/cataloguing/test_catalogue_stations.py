@@ -88,6 +88,15 @@ def test_picks_of_stations_without_a_place_are_refused_with_the_reason(tmp_path:
         locate(job)
 
 
+def test_a_station_whose_network_is_written_otherwise_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    codes = [("XX", f"S{number}") for number in range(8)]
+    job = _job(tmp_path, codes, [("YY", "S0"), *codes[1:]])
+    associate(job)
+    assert "2 picks of YY.S0 are left out" in caplog.text and "the table has XX.S0" in caplog.text
+    left = job.read("unassociated")
+    assert left[["network", "station"]].drop_duplicates().to_numpy().tolist() == [["YY", "S0"]]
+
+
 def test_numbers_of_stations_are_never_those_of_another() -> None:
     picks = pd.DataFrame({"network": ["XX", None, "YY"], "station": ["S01", "S01", "S01"]})
     assert station_numbers(network(3), picks).tolist() == [1, -1, -1]
