@@ -23,7 +23,7 @@ from seisvision.data.synthesis_local.synthesise import synthesise_local
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.experiments.waveforms.data_checks import fits_in_memory
-from seisvision.experiments.waveforms.derive import network_settings
+from seisvision.experiments.waveforms.derive import check_slots_elsewhere, network_settings
 from seisvision.views.waveforms.station_matrix import StationMatrix
 from seisvision.views.waveforms.station_triggers import StationTriggers
 
@@ -160,6 +160,32 @@ def test_networks_that_learn_which_station_is_which_need_slots(
     else:
         with pytest.raises(ConfigurationError, match="stations"):
             network_settings(config, view, network_set, split, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "view", "fixed", "allowed"),
+    [
+        ("FCNLocator", StationMatrix(256, 7), None, False),
+        ("FCNLocator", StationMatrix(256, 7), False, False),
+        ("FCNLocator", StationMatrix(256, 7), True, True),
+        ("Kriegerowski", StationMatrix(256, 7, flat=True), None, False),
+        ("StationTransformer", StationMatrix(256, 7, coordinates=True), None, True),
+    ],
+    ids=list("abcde"),
+)
+def test_trained_networks_without_slots_are_not_asked_about_another_set(
+    network_set: WaveformSet, model: str, view: Any, fixed: bool | None, allowed: bool
+) -> None:
+    content = {} if fixed is None else {"network": _network(network_set, fixed=fixed).plain()}
+    trained: Any = SimpleNamespace(path="runs/old/best.ckpt", content=content, task=SimpleNamespace(view=view))
+    config: Any = SimpleNamespace(
+        view={"_target_": "seisvision.views.StationMatrix"}, model={"_target_": f"seisvision.models.{model}"}
+    )
+    if allowed:
+        check_slots_elsewhere(config, trained)
+    else:
+        with pytest.raises(ConfigurationError, match=r"runs/old/best\.ckpt .* nobody knows which row.*stations"):
+            check_slots_elsewhere(config, trained)
 
 
 def test_slots_are_counted_in_memory_and_stations_once(network_set: WaveformSet) -> None:

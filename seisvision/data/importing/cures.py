@@ -31,7 +31,7 @@ CURES: dict[str, str] = {
     "local_time": "write the times as UTC, and 4 into bytes 167-168 of the trace headers",
     "mixed_rates": "patterns in waveforms that leave the files of the other rate out",
     "mixed_units": "processing.channels, or the unit in the station file",
-    "no_azimuth": "StationXML or CSV with azimuth and dip of the channels, or channel_codes",
+    "no_azimuth": "StationXML or CSV with azimuth and dip of the channels, channel_codes, or traces for SEG-Y",
     "no_counts": "response: none; or unit: counts in the source, where the header (IDEP) is wrong",
     "no_encoding": "write the file anew with blockette 1000",
     "no_event": "--associate folder or time (association.by), or --pattern (association.pattern): a regular "

@@ -20,7 +20,12 @@ from seisvision.experiments.waveforms.bands import check_bands
 from seisvision.experiments.waveforms.checks import check_location, check_origin, check_places
 from seisvision.experiments.waveforms.data import set_settings
 from seisvision.experiments.waveforms.data_checks import check_data, fits_in_memory
-from seisvision.experiments.waveforms.derive import derive_again, derived_as_trained, stored_network
+from seisvision.experiments.waveforms.derive import (
+    check_slots_elsewhere,
+    derive_again,
+    derived_as_trained,
+    stored_network,
+)
 from seisvision.experiments.waveforms.sets.other_set import cut_as_trained, warn_of_other_window
 from seisvision.experiments.waveforms.settings import DatasetSettings, Settings, cut_section
 from seisvision.experiments.waveforms.trained import TrainedNetwork
@@ -155,6 +160,7 @@ def _with_other_samples(
     config = replace(config, dataset=section_of(DatasetSettings, dataset))
     check_origin(config, view)
     check_places(config, view)
+    check_slots_elsewhere(config, trained)
     waveform_set = _open_set(config, asked, view)
     check_data(config, waveform_set, fits=False)
     waveform_set = derive_again(config, trained, waveform_set)

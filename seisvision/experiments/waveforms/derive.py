@@ -212,6 +212,31 @@ def _check_any_order(config: Settings, view: View) -> None:
     )
 
 
+def check_slots_elsewhere(config: Settings, trained: TrainedNetwork) -> None:
+    """Refuse to ask a finished network about another set where it learnt which row is which station, but not which.
+
+    Networks are no longer trained so; those of earlier versions may have been.
+
+    Args:
+        config: resolved configuration, its model that of the training.
+        trained: the network; where it knows its stations, each keeps its slot and the others are left out.
+
+    Raises:
+        CheckpointError: see :func:`stored_network`.
+        ConfigurationError: its checkpoint does not say which station stands in which row.
+    """
+    network = stored_network(trained).get("network")
+    if network is not None and network.fixed:
+        return
+    try:
+        _check_any_order(config, trained.task.view)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"{trained.path} was trained without a place for each station, so it cannot be asked about another set: "
+            f"nobody knows which row it takes for which station. Train it again: {error}"
+        ) from error
+
+
 def stored_network(trained: TrainedNetwork) -> dict[str, Any]:
     """The same of a finished training, as its checkpoint says.
 
