@@ -120,6 +120,12 @@ def test_a_trace_that_cannot_be_used_says_why_and_spares_the_others(
     assert good.flaw is None and good.station == "R00002" and good.n_samples == 100
 
 
+def test_traces_without_numbers_are_receivers_by_their_place_in_the_record(tmp_path: Path) -> None:
+    unnumbered = [one_trace(b9=record, b13=0, b5=0, b1=0) for record in (7, 7, 7, 8, 8)]
+    segments = read(tmp_path / "x.sgy", file_header() + b"".join(unnumbered))
+    assert [one.station for one in segments] == ["R00001", "R00002", "R00003", "R00001", "R00002"]
+
+
 @pytest.mark.parametrize(
     ("numbers", "longitude", "latitude"),
     [

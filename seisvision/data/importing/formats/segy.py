@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import mmap
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,14 +44,23 @@ def find_segy(content: mmap.mmap, named: str | None) -> Layout | None:
 def read_segy(content: mmap.mmap, layout: Layout, request: Request) -> list[Segment]:
     """Read every trace; those that cannot be used bear their reason.
 
+    Traces go by their number within the field record, or the line; where a file numbers none, by their place in
+    the record.
+
     Raises:
         Refusal: no trace is whole, or of a kind that is read.
         DataError: the table of traces cannot be read.
     """
     table = None if request.reading.traces is None else read_trace_table(request.reading.traces)
     segments = []
-    for fields, place in traces(content, layout, request.losses):
-        segment = _segment(fields, layout, table, request.reading.undated_ns)
+    found = list(traces(content, layout, request.losses))
+    has_numbers = any(fields["number"] or fields["number_in_line"] for fields, _ in found)
+    seen: Counter[int] = Counter()
+    for fields, place in found:
+        seen[fields["record"]] += 1
+        # Without numbers all traces of a record would be one receiver.
+        number = (fields["number"] or fields["number_in_line"]) if has_numbers else seen[fields["record"]]
+        segment = _segment(number, fields, layout, table, request.reading.undated_ns)
         if segment.flaw is None and not request.headers_only:
             samples = unpack(content[place], layout)
             segment = Segment(
@@ -66,9 +76,10 @@ def _codes_of(segment: Segment) -> Codes:
     return segment.network, segment.station, segment.location, segment.channel
 
 
-def _segment(fields: dict[str, Any], layout: Layout, table: TraceTable | None, undated_ns: int | None) -> Segment:
-    """Everything but the samples."""
-    number = fields["number"] or fields["number_in_line"]
+def _segment(
+    number: int, fields: dict[str, Any], layout: Layout, table: TraceTable | None, undated_ns: int | None
+) -> Segment:
+    """Everything but the samples of the trace of a number."""
     codes: Codes = ("", f"R{number:05d}", "", f"SP{COMPONENT.get(fields['kind'], 'Z')}")
     known: dict[str, Any] = {}
     try:
