@@ -197,7 +197,9 @@ def network_triggers_ns(archive: NetworkArchive) -> list[np.ndarray]:
 def declared_events(onsets_ns: Sequence[np.ndarray], network: StationNetwork, quiet_s: float) -> Iterator[Declared]:
     """Events that :data:`FEWEST_TRIGGERS` stations declare; none within ``quiet_s`` of the first trigger of another."""
     away_km = network.place_km[:, None, :2] - network.place_km[None, :, :2]
-    across_ns = round(np.sqrt((away_km**2).sum(-1)).max() / SLOWEST_P_KM_S * NS)
+    # Later than the window is long nobody could be asked.
+    across_s = min(np.sqrt((away_km**2).sum(-1)).max() / SLOWEST_P_KM_S, quiet_s)
+    across_ns = round(across_s * NS)
     triggers = sorted((int(at), station) for station, times in enumerate(onsets_ns) for at in times)
     latest: dict[int, int] = {}
     until_ns = None

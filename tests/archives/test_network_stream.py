@@ -13,6 +13,9 @@ from seisvision.archives.streaming import declared_events, network_triggers_ns
 from seisvision.data.importing.tables.channel_table import ChannelTable
 from seisvision.data.samples.network import StationNetwork
 from seisvision.errors import DataError
+from seisvision.evaluation.warning.replay import replayed
+from seisvision.evaluation.warning.said import Truth
+from seisvision.experiments.waveforms.early_warning import NetworkEstimator
 
 RATE_HZ = 20.0
 BEGIN = obspy.UTCDateTime(2020, 5, 1, 23, 58, 0)
@@ -75,3 +78,15 @@ def test_gaps_and_late_beginnings_trigger_nothing_and_an_onset_declares_one_even
 def test_an_archive_of_other_stations_is_refused(archive: Path) -> None:
     with pytest.raises(DataError, match=r"none of the 1 stations.*XX\.N0"):
         NetworkArchive([str(archive)], ["ZZ.NONE"], RATE_HZ, ChannelTable())
+
+
+def test_a_quiet_archive_is_replayed_in_silence() -> None:
+    nothing = np.zeros(0)
+    truth = Truth([], nothing, nothing, nothing, nothing, 30.0, np.zeros(0, bool))
+    assert not list(replayed([NetworkEstimator("net", None, list)], truth, [], 1.0))
+
+
+def test_no_event_is_declared_later_than_anybody_could_be_asked() -> None:
+    triggers_ns = [np.array([number * 10**9]) for number in range(5)]
+    assert list(declared_events(triggers_ns, NETWORK, quiet_s=20.0))
+    assert not list(declared_events(triggers_ns, NETWORK, quiet_s=2.0))

@@ -40,7 +40,7 @@ def rows() -> pd.DataFrame:
             "p_clarity": ["I", "E", "I", "I"],
             "p_motion": ["U", "N", "D", "U"],
             "s_pick": [700, 760, 690, 720],
-            "net": ["SC", "SC", "YN", "YN"],
+            "net": ["SC", "SC", "NA", "NA"],
             "sta_id": [7, 8, 7, 9],
             "dis": [33.0, 40.0, 35.0, 36.0],
             "st_mag": [2.4, 2.6, 3.1, 2.9],

@@ -124,6 +124,9 @@ def test_traces_without_numbers_are_receivers_by_their_place_in_the_record(tmp_p
     unnumbered = [one_trace(b9=record, b13=0, b5=0, b1=0) for record in (7, 7, 7, 8, 8)]
     segments = read(tmp_path / "x.sgy", file_header() + b"".join(unnumbered))
     assert [one.station for one in segments] == ["R00001", "R00002", "R00003", "R00001", "R00002"]
+    components = [one_trace(b13=0, b5=0, b1=0, b29=kind) for kind in (12, 13, 14, 12, 13, 14)]
+    segments = read(tmp_path / "y.sgy", file_header() + b"".join(components))
+    assert [one.station for one in segments] == ["R00001"] * 3 + ["R00002"] * 3
 
 
 @pytest.mark.parametrize(

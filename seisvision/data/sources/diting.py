@@ -45,6 +45,9 @@ COLUMNS = {
 }
 """Its columns and ours; others are kept as ``trace_*``."""
 BACK_AZIMUTH, AZIMUTH = "path_back_azimuth_deg", "path_azimuth_deg"
+NAMES = ("key", "ev_id", "net", "sta_id")
+MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+"""What stands for nothing in columns of numbers."""
 Event = tuple[list[dict[str, Any]], list["np.ndarray"]]
 
 
@@ -137,15 +140,14 @@ def _parts_together(parts: list[Path], refused: Any) -> Iterator[Event]:
     import h5py
     import pandas as pd
 
-    tables = [
-        # Network NA is a name; only cells without anything are missing.
-        pd.read_csv(
-            path,
-            converters=dict.fromkeys(("key", "ev_id", "net", "sta_id"), lambda cell: cell or None),
-            low_memory=False,
-        ).assign(part_file=path.with_suffix(".hdf5").name)
-        for path in parts
-    ]
+    tables = []
+    for path in parts:
+        # Network NA is a name; only cells without anything are missing there.
+        missing = {name: [""] if name in NAMES else MISSING for name in pd.read_csv(path, nrows=0).columns}
+        one = pd.read_csv(
+            path, dtype=dict.fromkeys(NAMES, "str"), keep_default_na=False, na_values=missing, low_memory=False
+        )
+        tables.append(one.assign(part_file=path.with_suffix(".hdf5").name))
     table = pd.concat(tables, ignore_index=True)
     lacking = [name for name in ("key", "ev_id", "p_pick", "s_pick", "dis", "baz") if name not in table]
     if lacking:

@@ -36,6 +36,8 @@ def replayed(
     if not packet_s > 0:
         raise ConfigurationError(f"packets of {packet_s} s have no length; give seconds above 0.")
     n = len(truth.source_id)
+    if not n:
+        return
     for count in range(1, int(np.ceil(truth.length_s / packet_s - 1e-9)) + 1):
         seen_s = np.full(n, min(count * packet_s, truth.length_s))
         for estimator in estimators:

@@ -113,12 +113,32 @@ def recordings(
     estimators: list[Estimator] = []
     for run, trained, own in zip(runs, opened, served, strict=True):
         _check_same_recordings(own, data, part, (run, runs[widest]))
-        # The recordings of the widest, in the components that this one sees.
-        asked = data if own is data else build_data(opened[widest].config, trained.task.view, trained)
+        ids = list(data.parts[part].source_ids)
+        asked = own
+        if list(own.parts[part].source_ids) != ids:
+            # The recordings of the widest, in the components that this one sees.
+            asked = build_data(opened[widest].config, trained.task.view, trained)
+            _check_same_cut(trained, opened[widest], (run, runs[widest]))
+        if list(asked.parts[part].source_ids) != ids:
+            raise ConfigurationError(
+                f"{run} cannot be asked about all {part} events of {runs[widest]}, of which its view draws some only; "
+                "ask about them in commands of their own."
+            )
         estimators.append(NetworkEstimator(name_of(run, runs), trained.task, partial(asked.loader, part)))
     labels: Mapping[str, Any] | None = opened[widest].config.dataset.labels.get(CLASS_COLUMN)
     truth, locator, start_ns = _asked_about(data, part, velocity, labels)
     return Recordings([*estimators, locator], truth, start_ns)
+
+
+def _check_same_cut(own: TrainedNetwork, widest: TrainedNetwork, runs: tuple[Path, Path]) -> None:
+    """Refuse to show a network recordings that were prepared otherwise than those it has learnt from."""
+    for name in ("source", "samples", "corrections", "derive"):
+        said = [getattr(one.config.dataset, name) for one in (own, widest)]
+        if said[0] != said[1]:
+            raise ConfigurationError(
+                f"{runs[0]} and {runs[1]} keep other recordings, and dataset.{name} of both differs, so that one "
+                "cannot be asked about those of the other; give runs of one preparation, or ask apart."
+            )
 
 
 def _check_same_recordings(own: EventDataModule, widest: EventDataModule, part: str, runs: tuple[Path, Path]) -> None:

@@ -45,6 +45,8 @@ def name_groups(groups: Sequence[Named]) -> None:
         group.name = " ".join([group.name, *[word for word in said if word not in named][:NAMED_SETTINGS]])
     for group in _namesakes(groups):
         group.name = f"{group.name} ({Path(group.first.path).name})"
+    for group in _namesakes(groups):
+        group.name = f"{group.name} {group.label}"
 
 
 def _choices(groups: Sequence[Named]) -> dict[str, list[str]]:

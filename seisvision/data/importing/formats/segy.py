@@ -34,6 +34,8 @@ ARC_SECONDS, DEGREES, DEGREES_MINUTES_SECONDS = 2, 3, 4
 LOCAL, OTHER, GPS = 1, 3, 5
 """Time basis (bytes 167-168); 2 and 4 are UTC, and so is what the file does not say."""
 FOOT_M = 0.3048
+BESIDE = ("kind", "year", "day", "hour", "minute", "second")
+"""What traces of several receivers have in common."""
 
 
 def find_segy(content: mmap.mmap, named: str | None) -> Layout | None:
@@ -55,11 +57,13 @@ def read_segy(content: mmap.mmap, layout: Layout, request: Request) -> list[Segm
     segments = []
     found = list(traces(content, layout, request.losses))
     has_numbers = any(fields["number"] or fields["number_in_line"] for fields, _ in found)
-    seen: Counter[int] = Counter()
+    seen: Counter[tuple[Any, ...]] = Counter()
     for fields, place in found:
-        seen[fields["record"]] += 1
-        # Without numbers all traces of a record would be one receiver.
-        number = (fields["number"] or fields["number_in_line"]) if has_numbers else seen[fields["record"]]
+        # Without numbers all traces of a record would be one receiver. A table counts them as they stand; else those
+        # of one time and kind of sensor are receivers, so that components and later pieces stay together.
+        alike = (fields["record"], *(() if table is not None else (fields[name] for name in BESIDE)))
+        seen[alike] += 1
+        number = (fields["number"] or fields["number_in_line"]) if has_numbers else seen[alike]
         segment = _segment(number, fields, layout, table, request.reading.undated_ns)
         if segment.flaw is None and not request.headers_only:
             samples = unpack(content[place], layout)
