@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = (
     "torch._dynamo",
     "pytorch_lightning",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -34,8 +33,6 @@ from seisvision.experiments.waveforms.settings import cut_settings
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.picking.channel_onsets import LOCAL_STATIONS, all_onsets
 from seisvision.records.checkpoint import find_checkpoint
-
-log = logging.getLogger(__name__)
 
 SLOWEST_P_KM_S = 5.0
 """Triggers of one event lie no farther apart than a P wave takes across the network at this speed."""
