@@ -86,6 +86,7 @@ def test_azimuths_order_rate_and_picks_are_those_of_the_recordings(tmp_path: Pat
     path = DiTingSource(str(written(tmp_path / "given"))).prepare(tmp_path / "data")
     waveform_set = WaveformSet(path)
     assert waveform_set.source_ids == ["1", "2"] and set(waveform_set.metadata["trace_sampling_rate_hz"]) == {50.0}
+    assert waveform_set.metadata["station_network_code"].tolist() == ["SC", "SC", "NA", "NA"], "NA is a network"
     samples = TraceSamples(waveform_set, range(4), window=Window(length_s=N / 50), components="ZNE")
     for i in range(4):
         sample = samples[i]
