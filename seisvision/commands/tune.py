@@ -12,8 +12,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from seisvision.base.figure_files import save_figure
 from seisvision.errors import ConfigurationError
-from seisvision.files import whole_file, write_text
+from seisvision.files import write_text
 from seisvision.leftovers import temporary_folder
 from seisvision.runs.terminal import show
 
@@ -213,5 +214,4 @@ def _draw(results: dict[str, list[float]], rate: float, path: Path) -> None:
     axes.axvline(rate, linestyle="--", color="black", label=f"suggested: {rate:.3g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed")
     axes.legend()
-    with whole_file(path) as partial:
-        figure.savefig(partial, dpi=150)
+    save_figure(figure, path, dpi=150)

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seisvision.base.figure_files import save_figure
 from seisvision.data.fibre.record import FibreRecord
 from seisvision.data.fibre.sets import read_record
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.errors import ConfigurationError
-from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
+from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text
 from seisvision.location.fibre.inversion import Solution
 from seisvision.location.fibre.line import Line
 from seisvision.location.fibre.warning import Update, chosen, updates

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.location.figures import Projection, save_figure, single_axes
+from seisvision.base.figure_files import save_figure
+from seisvision.location.figures import Projection, single_axes
 from seisvision.location.single import Calibrated, SingleLocations, StationView, region_border
 
 MARGIN = 0.06

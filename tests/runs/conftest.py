@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import get_num_threads, set_num_threads
 
-from seisvision.evaluation import figure_style
+from seisvision.base import figure_files
 
 
 @pytest.fixture(scope="session")
@@ -41,13 +40,12 @@ def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("whole_figures"):
         yield
         return
-    whole = figure_style.write_png
+    whole = figure_files.write_png
 
-    def blank(figure_or_canvas: Any, path: Any, **_: Any) -> None:
-        del figure_or_canvas
+    def blank(figure: Any, path: Any, dpi: int = 0) -> None:
+        del figure, dpi
         whole(Figure(figsize=(1.0, 0.8)), path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figure_style, "write_png", blank)
-        patch.setattr(FigureCanvasAgg, "print_figure", blank)  # of locations
+        patch.setattr(figure_files, "write_png", blank)
         yield

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.evaluation.figure_style import COLOURS, panel_grid, save_figure
+from seisvision.base.figure_files import save_figure
+from seisvision.evaluation.figure_style import COLOURS, panel_grid
 from seisvision.outputs.places.measures import PlaceErrors
 from seisvision.outputs.plain import figure_path
 
