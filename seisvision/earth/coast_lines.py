@@ -27,6 +27,7 @@ DETAILS = (("i", 600.0, 0.0), ("l", 4000.0, 50.0), ("c", np.inf, 5000.0))
 """Names of the tables, good to about 1, 5 and 25 km; the largest maps (km from middle to corner) that each is for, and
 the smallest islands and lakes (km2) that are more than a blot there."""
 SEAM_DEG = 1e-3
+COLOUR = "0.55"
 CREDIT = "shores: GSHHG"
 """What a map that draws them says of them."""
 
@@ -83,6 +84,7 @@ def draw_shores(
     to_km: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
     latitude_deg: float,
     longitude_deg: float,
+    colour: str = COLOUR,
 ) -> None:
     """Draw shores within the limits of axes that are kilometres east and north of a point, below everything else.
 
@@ -90,16 +92,17 @@ def draw_shores(
         axes: a map, whose limits stay as they are.
         to_km: latitudes and longitudes (N,) in degrees to x and y (N,) on the map.
         latitude_deg, longitude_deg: the point that is 0, 0.
+        colour: of the lines.
     """
     x, y = axes.get_xlim(), axes.get_ylim()
     reach_km = float(np.hypot(np.abs(x).max(), np.abs(y).max()))
-    _draw(axes, *to_km(*shores_about(latitude_deg, longitude_deg, reach_km)))
+    _draw(axes, *to_km(*shores_about(latitude_deg, longitude_deg, reach_km)), colour)
 
 
-def draw_shores_in_degrees(axes: Axes) -> None:
+def draw_shores_in_degrees(axes: Axes, colour: str = COLOUR) -> None:
     """Draw shores within the limits of axes that are longitude and latitude in degrees, below everything else."""
     latitude, longitude = shores_in(*axes.get_xlim(), *axes.get_ylim())
-    _draw(axes, longitude, latitude)
+    _draw(axes, longitude, latitude, colour)
 
 
 def svg_path(
@@ -133,11 +136,11 @@ def svg_path(
     return "".join(words)
 
 
-def _draw(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+def _draw(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str) -> None:
     if not len(x):
         return
     limits = axes.get_xlim(), axes.get_ylim()
-    axes.plot(x, y, color="0.55", linewidth=0.6, zorder=0.5)
+    axes.plot(x, y, color=colour, linewidth=0.6, zorder=0.5)
     axes.set(xlim=limits[0], ylim=limits[1])
     ground = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "alpha": 0.7, "pad": 0.5}
     axes.text(

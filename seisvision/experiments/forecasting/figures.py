@@ -73,9 +73,10 @@ def _draw_maps(folder: RunFolder, task: ForecastTask, rates: Mapping[str, np.nda
         axes.set(xlim=extent[:2], ylim=extent[2:], xlabel=names[0])
         axes.set_title(name, fontsize=9)
         if grid.in_km:
-            draw_shores(axes, grid.projection.to_km, grid.projection.latitude_deg, grid.projection.longitude_deg)
+            plane = grid.projection
+            draw_shores(axes, plane.to_km, plane.latitude_deg, plane.longitude_deg, "white")
         else:
-            draw_shores_in_degrees(axes)
+            draw_shores_in_degrees(axes, "white")
     panels[0].set_ylabel(names[1])
     figure.colorbar(image, ax=panels, label="log10 of events a day and cell", shrink=0.8)
     save_figure(figure, folder.figures / "rates_map.png")
