@@ -70,6 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "atlas": {"base", "clustering", "evaluation", "records", "runs", "experiments", "reports", "sweeps"},
     "api": {
         "base",
+        "earth",
         "data",
         "evaluation",
         "outputs",

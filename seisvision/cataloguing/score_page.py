@@ -9,6 +9,7 @@ import numpy as np
 
 from seisvision.cataloguing.scoring import Events, Score, completeness_by_magnitude
 from seisvision.data.importing.tables.times import NS, format_ns
+from seisvision.earth.coast_lines import CREDIT, shores_about, svg_path
 from seisvision.earth.projection import Projection
 from seisvision.pages.charts import Bin, Frame, histogram_chart, interval_chart, spread
 from seisvision.pages.frame import POLICY, resource
@@ -25,7 +26,8 @@ svg circle.rare{opacity:.95;stroke:var(--ink);stroke-width:.6}
 
 def page(title: str, judged: Events, reference: Events, score: Score) -> str:
     """The page as HTML that needs no network."""
-    groups = _groups(judged, reference, score)
+    plane = _plane(judged, reference)
+    groups = _groups(plane, judged, reference, score)
     facts = [
         ("recall", _text(score.shares["recall"])),
         ("precision", _text(score.shares["precision"])),
@@ -39,7 +41,7 @@ def page(title: str, judged: Events, reference: Events, score: Score) -> str:
     listed = "".join(f"<li><b>{esc(value)}</b><span>{esc(name)}</span></li>" for name, value in facts)
     charts = {
         "Where and when": [
-            ("Map", _scatter("Map", groups, "east_km", "north_km", "km east", "km north", same=True)),
+            ("Map", _scatter("Map", groups, "east_km", "north_km", "km east", "km north", plane=plane)),
             (
                 "Depth section",
                 _scatter("Depth section", groups, "east_km", "depth_km", "km east", "depth, km", down=True),
@@ -80,13 +82,19 @@ def _number(value: float, unit: str) -> str:
     return f"{value:.2f} {unit}".strip() if math.isfinite(value) else "-"
 
 
-def _groups(judged: Events, reference: Events, score: Score) -> list[tuple[str, dict[str, np.ndarray], list[str]]]:
-    """Style, coordinates and tips of what was found, missed and is false."""
-    first = int(min([*judged.time_ns[:1], *reference.time_ns[:1], *reference.time_ns]))
+def _plane(judged: Events, reference: Events) -> Projection:
+    """The plane of the map."""
     latitude = np.concatenate([reference.latitude_deg, judged.latitude_deg])
     longitude = np.concatenate([reference.longitude_deg, judged.longitude_deg])
     known = np.isfinite(latitude) & np.isfinite(longitude)
-    plane = Projection.about(latitude[known], longitude[known]) if known.any() else Projection(0.0, 0.0)
+    return Projection.about(latitude[known], longitude[known]) if known.any() else Projection(0.0, 0.0)
+
+
+def _groups(
+    plane: Projection, judged: Events, reference: Events, score: Score
+) -> list[tuple[str, dict[str, np.ndarray], list[str]]]:
+    """Style, coordinates and tips of what was found, missed and is false."""
+    first = int(min([*judged.time_ns[:1], *reference.time_ns[:1], *reference.time_ns]))
     made = []
     chosen = (
         (reference, score.pairs[:, 1]), (reference, score.missed), (judged, np.r_[score.false, score.duplicates]),
@@ -116,21 +124,23 @@ def _scatter(
     y: str,
     x_label: str,
     y_label: str,
-    same: bool = False,
+    plane: Projection | None = None,
     down: bool = False,
 ) -> str:
-    """Events as dots, those found below the few others; ``same`` scale on both axes, or ``down`` as depths go."""
+    """Events as dots, those found below the few others; a map on a ``plane`` at one scale, or ``down`` as depths go."""
     x_all, y_all = (np.concatenate([where[name] for _, where, _ in groups]) for name in (x, y))
     known = np.isfinite(x_all) & np.isfinite(y_all)
     if not known.any():
         return ""
     x_range, y_range = spread(x_all[known].tolist()), spread(y_all[known].tolist())
     height = HEIGHT
-    if same:
+    if plane is not None:
         span = (y_range[1] - y_range[0]) / max(x_range[1] - x_range[0], 1e-9)
         height = int(min(640, max(240, span * (WIDTH - 72) + 56)))
     frame = Frame(x_range, y_range[::-1] if down else y_range, WIDTH, height, top=20)
     frame.axes(x_label, y_label)
+    if plane is not None:
+        _draw_shores(frame, plane)
     for style, where, tips in groups:
         for east, north, tip in zip(where[x], where[y], tips, strict=True):
             if math.isfinite(east) and math.isfinite(north):
@@ -140,6 +150,18 @@ def _scatter(
                     f'data-tip="{esc(tip)}"/>'
                 )
     return frame.svg(title)
+
+
+def _draw_shores(frame: Frame, plane: Projection) -> None:
+    """Shores within a frame of kilometres, where the extra ``maps`` brought them."""
+    reach_km = math.hypot(*(max(map(abs, ends)) for ends in (frame.x_range, frame.y_range)))
+    east, north = plane.to_km(*shores_about(plane.latitude_deg, plane.longitude_deg, reach_km))
+    if not len(east):
+        return
+    (x, dx), (y, dy) = ((at(0.0), at(1.0) - at(0.0)) for at in (frame.x, frame.y))
+    inside = (frame.left, frame.width - frame.right), (frame.top, frame.height - frame.bottom)
+    frame.parts.append(f'<path class="shore" d="{svg_path(x + dx * east, y + dy * north, *inside)}"/>')
+    frame.parts.append(f'<text x="{inside[0][1]}" y="{frame.top - 2}" text-anchor="end">{CREDIT}</text>')
 
 
 def _magnitudes(judged: Events, reference: Events) -> list[tuple[str, str]]:

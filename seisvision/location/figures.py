@@ -1,4 +1,7 @@
-"""Maps of epicentres with their ellipses, and errors against the network. No map service is asked."""
+"""Maps of epicentres with their ellipses, and errors against the network.
+
+No map service is asked; shores are drawn where the extra ``maps`` is installed.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 import torch
 
 from seisvision.base.figure_files import save_figure
+from seisvision.earth.coast_lines import draw_shores
 from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.unit_vectors import coordinates_deg, moved, unit_vectors
@@ -101,6 +105,7 @@ def location_map(
         _draw_circles(axes, project, latitude[event], longitude[event], np.asarray(offset_km, float)[event])
     axes.set(xlim=limits[0], ylim=limits[1], xlabel="east (km)", ylabel="north (km)", aspect="equal")
     _draw_graticule(axes, project)
+    draw_shores(axes, project, project.latitude_deg, project.longitude_deg)
     axes.set_title(f"azimuthal equidistant about {project.latitude_deg:.2f}, {project.longitude_deg:.2f}", fontsize=9)
     axes.legend(fontsize=8, loc="upper right")
     return save_figure(figure, path)

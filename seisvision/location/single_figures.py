@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seisvision.base.figure_files import save_figure
+from seisvision.earth.coast_lines import draw_shores
 from seisvision.location.figures import Projection, single_axes
 from seisvision.location.single import Calibrated, SingleLocations, StationView, region_border
 
@@ -54,6 +55,7 @@ def single_map(
     ends = [np.concatenate([one[axis] for one in shown]) for axis in (0, 1)]
     limits = [(one.min() - MARGIN * np.ptp(one), one.max() + MARGIN * np.ptp(one)) for one in ends]
     axes.set(xlabel="east of the station (km)", ylabel="north (km)", xlim=limits[0], ylim=limits[1], aspect="equal")
+    draw_shores(axes, project, project.latitude_deg, project.longitude_deg)
     axes.legend(frameon=False, fontsize=7, loc="best")
     path.parent.mkdir(parents=True, exist_ok=True)
     return save_figure(figure, path)

@@ -151,11 +151,11 @@ function drawLines(drawing, hidden) {
 function drawMap(map) {
   at("map-card").hidden = !map;
   if (!map) return;
-  const places = [...map.stations.map(([, x, y]) => [x, y]), ...(map.source ? [map.source] : [])];
-  const reach = Math.max(1, ...places.map(([x, y]) => Math.max(Math.abs(x), Math.abs(y)))) * 1.15;
+  const reach = map.reach_km;
   const on = (x, y) => [100 + (95 * x) / reach, 100 - (95 * y) / reach];
   const svg = element("svg", { viewBox: "0 0 200 212", role: "img", "aria-label": "Map" });
   svg.append(element("rect", { x: 5, y: 5, width: 190, height: 190, class: "axis" }));
+  svg.append(element("path", { d: map.shores, class: "shore", transform: `translate(100 100) scale(${95 / reach})` }));
   for (const [name, east, north] of map.stations) {
     const [x, y] = on(east, north);
     const mark = element("path", { d: `M${x} ${y - 4}L${x + 4} ${y + 3}L${x - 4} ${y + 3}Z`, class: "station" });

@@ -98,7 +98,7 @@ def test_the_map_is_whole_at_the_date_line(tmp_path: Path) -> None:
     table = pd.read_csv(path).assign(longitude_deg=[179.95, -179.95])
     table.to_csv(path, index=False)
     both = read_catalogue(path)
-    groups = score_page._groups(both, both, score_catalogue(both, both))
+    groups = score_page._groups(score_page._plane(both, both), both, both, score_catalogue(both, both))
     east_km = np.concatenate([where["east_km"] for _, where, _ in groups])
     np.testing.assert_allclose(np.sort(east_km), [-4.38, 4.38], atol=0.02)
 

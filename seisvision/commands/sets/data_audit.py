@@ -104,9 +104,8 @@ def print_summary(audit: Audit) -> None:
                 *(f"{number:.3f}" for number in numbers),
             )
         console.print(table)
-        notable = sum(item.code.startswith("confound_") for item in audit.findings)
-        if notable:
-            console.print(f"* {notable} warnings: tells more than chance would; a model must beat it", soft_wrap=True)
+        if any(item.code.startswith("confound_") for item in audit.findings):
+            console.print("* tells more than chance would; a model must beat it", soft_wrap=True)
     counts = [sum(item.severity == name for item in audit.findings) for name in colours]
     console.print(f"{counts[0]} fatal, {counts[1]} warnings, {counts[2]} notes")
 

@@ -20,6 +20,23 @@ from seisvision.plain_text import as_html as escape
 FILE_NAME = "audit.html"
 N_SECTIONS = 6
 MAX_SECTION_TRACES = 12
+MEANINGS = {"fatal": "results would be wrong", "warning": "results may mislead", "note": "good to know"}
+NUMBERS = {
+    "n_events": "events",
+    "n_traces": "traces",
+    "n_stations": "stations",
+    "time_span": "first and last origin",
+    "without_class": "without a class",
+    "sampling_rate_hz": "sampling rate (Hz): traces",
+    "components": "components: traces",
+    "networks": "networks: traces",
+    "units": "units: traces",
+    "length_s": "length (s)",
+    "traces_per_event": "traces per event",
+    "missing": "share of missing values",
+    "traces_read": "traces whose samples were read",
+}
+"""What the statistics of an audit are called on its page."""
 STYLE = Path(__file__).with_name("audit.css")
 
 
@@ -62,11 +79,13 @@ def _head(audit: Audit, waveform_set: WaveformSet) -> Iterator[str]:
 
 
 def _findings(audit: Audit) -> Iterator[str]:
-    yield "<h2>Findings</h2><table><tr><th>severity</th><th>what</th><th class=n>count</th><th>what to do</th></tr>"
+    meanings = ", ".join(f'<b class="{name}">{name}</b>: {MEANINGS[name]}' for name in SEVERITIES)
+    yield f"<h2>Findings</h2><p><small>{meanings}.</small></p><table class=stacked>"
+    yield "<tr><th>severity</th><th>what</th><th class=n>count</th><th>what to do</th></tr>"
     for finding in audit.findings:
         examples = "".join(f"<br><small>{escape(text)}</small>" for text in finding.examples)
         yield (
-            f'<tr><td class="{finding.severity}">{finding.severity}</td><td>{escape(finding.title)}{examples}</td>'
+            f'<tr><td class="name {finding.severity}">{finding.severity}</td><td>{escape(finding.title)}{examples}</td>'
             f"<td class=n>{finding.count} of {finding.of} {escape(finding.unit)}</td>"
             f"<td>{escape(finding.remedy)}</td></tr>"
         )
@@ -81,7 +100,9 @@ def _confounds(audit: Audit) -> Iterator[str]:
         if not items:
             continue
         yield f"<h2>{title}</h2><p><small>Each attribute alone, cross-validated by event. Bar: balanced accuracy with "
-        yield "95 % interval; dashed: chance. A model must beat these.</small></p>"
+        yield "95 % interval; dashed: chance; majority: accuracy of always saying the largest class. A model must beat "
+        yield 'these. <b class="warning">recording</b>: tells more than chance would, and has nothing to do with the '
+        yield "source.</small></p><div class=wide>"
         heads = "".join(f"<th class=n>{name}</th>" for name in ("balanced", "AUC", "accuracy", "majority", "n"))
         yield f"<table><tr><th>attribute</th><th>kind</th><th></th>{heads}</tr>"
         for item in items:
@@ -89,9 +110,9 @@ def _confounds(audit: Audit) -> Iterator[str]:
             numbers = (item.balanced_accuracy, item.auc, item.accuracy, item.majority)
             cells = "".join(f"<td class=n>{number:.3f}</td>" for number in numbers)
             kind = f'<b class="warning">{item.kind}</b>' if item.notable and item.kind == "recording" else item.kind
-            yield f"<tr><td>{escape(item.attribute)}</td><td>{kind}</td><td>{bar}</td>{cells}"
+            yield f"<tr><td class=name>{escape(item.attribute)}</td><td>{kind}</td><td>{bar}</td>{cells}"
             yield f"<td class=n>{item.n} {escape(item.unit)}</td></tr>"
-        yield "</table>"
+        yield "</table></div>"
 
 
 def _pictures(audit: Audit, table: AuditTable, waveform_set: WaveformSet) -> Iterator[str]:
@@ -106,7 +127,8 @@ def _pictures(audit: Audit, table: AuditTable, waveform_set: WaveformSet) -> Ite
     for name, item in audit.statistics["distributions"].items():
         if item:
             yield svg.histogram(f"{name}, {item['unit']}", item["edges"], item["counts"])
-    yield '</div><h2>Record sections</h2><div class="grid">'
+    yield "</div><h2>Record sections</h2><p><small>Stations by distance, each scaled to its own largest amplitude."
+    yield '</small></p><div class="grid">'
     for event in _shown_events(table):
         yield _section(table, waveform_set, event)
     yield "</div>"
@@ -151,10 +173,10 @@ def _section(table: AuditTable, waveform_set: WaveformSet, event: int) -> str:
 
 
 def _numbers(audit: Audit) -> Iterator[str]:
-    yield "<h2>Numbers</h2><table>"
+    yield "<h2>Numbers</h2><table class=stacked>"
     for name, value in audit.statistics.items():
         if name != "distributions":
-            yield f"<tr><td>{escape(name)}</td><td>{escape(_plain(value))}</td></tr>"
+            yield f"<tr><td class=name>{escape(NUMBERS.get(name, name))}</td><td>{escape(_plain(value))}</td></tr>"
     yield "</table>"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from seisvision.earth.coast_lines import CREDIT, shores_in, svg_path
 from seisvision.plain_text import as_html as escape
 
 WIDTH = 420
@@ -78,13 +79,13 @@ def map_view(title: str, sources: np.ndarray, classes: np.ndarray, stations: np.
     low, high = low - pad, high + pad
     squeeze = max(0.2, float(np.cos(np.radians(np.clip((low[1] + high[1]) / 2, -85, 85)))))
     scale = min((WIDTH - 50) / ((high[0] - low[0]) * squeeze), 300 / (high[1] - low[1]))
-    height = (high[1] - low[1]) * scale + 40
+    height = (high[1] - low[1]) * scale + 48
 
     def place(latitude: float, longitude: float) -> tuple[float, float]:
         x = float(_x(np.array([longitude]), angle)[0])
         return 42 + (x - low[0]) * squeeze * scale, 20 + (high[1] - latitude) * scale
 
-    parts = [_grid(low, high, squeeze, scale, angle)]
+    parts = [_grid(low, high, squeeze, scale, angle), _shores(low, high, squeeze, scale, angle)]
     for latitude, longitude in _thinned(stations):
         x, y = place(latitude, longitude)
         parts.append(f'<path d="M{x:.1f} {y - 4:.1f}l4 7h-8z" class="station"/>')
@@ -119,6 +120,17 @@ def _grid(low: np.ndarray, high: np.ndarray, squeeze: float, scale: float, middl
         parts.append(f'<line class="g" x1="42" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="38" y="{y + 3:.1f}" text-anchor="end">{degree:.5g}</text>')
     return "".join(parts)
+
+
+def _shores(low: np.ndarray, high: np.ndarray, squeeze: float, scale: float, middle: float) -> str:
+    """Where the extra ``maps`` brought them."""
+    latitude, longitude = shores_in(low[0] + middle, high[0] + middle, low[1], high[1])
+    if not len(latitude):
+        return ""
+    right, bottom = 42 + (high[0] - low[0]) * squeeze * scale, 20 + (high[1] - low[1]) * scale
+    x, y = 42 + (longitude - middle - low[0]) * squeeze * scale, 20 + (high[1] - latitude) * scale
+    credit = f'<text x="{right:.1f}" y="{bottom + 24:.1f}" text-anchor="end">{CREDIT}</text>'
+    return f'<path class="shore" d="{svg_path(x, y, (42, right), (20, bottom))}"/>{credit}'
 
 
 def _round_degrees(low: float, high: float) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from seisvision.base.figure_files import save_figure
 from seisvision.catalogues.times import NS_PER_DAY
+from seisvision.earth.coast_lines import draw_shores, draw_shores_in_degrees
 from seisvision.errors import DataError
 from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text
 from seisvision.evaluation.figures import learning_figure
@@ -50,22 +51,34 @@ def _draw_maps(folder: RunFolder, task: ForecastTask, rates: Mapping[str, np.nda
     """Mean rate of each cell, on one scale, and the events that came."""
     shown = [name for name in MAPPED if name in rates]
     figure, panels = panel_grid(1, len(shown), 4.2, 3.8)
-    row, column = task.grid.rows_and_columns()
+    grid = task.grid
+    row, column = grid.rows_and_columns()
+    extent = (grid.west, grid.west + grid.n_columns * grid.step, grid.south, grid.south + grid.n_rows * grid.step)
+    names = ("east (km)", "north (km)") if grid.in_km else ("longitude (degrees)", "latitude (degrees)")
+    # A degree is as long in both directions in the middle of the map.
+    aspect = 1.0 if grid.in_km else 1 / max(np.cos(np.radians((extent[2] + extent[3]) / 2)), 0.1)
     means = {name: rates[name].mean(axis=0) / task.length_days for name in shown}
     low, high = (np.log10(end(np.concatenate(list(means.values())))) for end in (np.min, np.max))
     _, cell = np.nonzero(task.test_counts)
     draws = np.random.default_rng(0)
     place = cell[np.linspace(0, len(cell) - 1, min(len(cell), MOST_POINTS)).astype(int)] if len(cell) else cell
     for axes, name in zip(panels, shown, strict=True):
-        lattice = np.full((task.grid.n_rows, task.grid.n_columns), np.nan)
+        lattice = np.full((grid.n_rows, grid.n_columns), np.nan)
         lattice[row, column] = np.log10(means[name])
-        image = axes.imshow(lattice, origin="lower", vmin=low, vmax=high, cmap="viridis", aspect="equal")
+        image = axes.imshow(
+            lattice, origin="lower", vmin=low, vmax=high, cmap="viridis", aspect=aspect, extent=extent, zorder=0.2
+        )
         # Within their cells, so that several events of one are seen.
-        jitter = draws.uniform(-0.4, 0.4, (2, len(place)))
-        axes.plot(column[place] + jitter[0], row[place] + jitter[1], ".", color="white", markersize=2, alpha=0.6)
+        x, y = draws.uniform(0.1, 0.9, (2, len(place))) + np.stack([column[place], row[place]])
+        axes.plot(grid.west + x * grid.step, grid.south + y * grid.step, ".", color="white", markersize=2, alpha=0.6)
+        axes.set(xlim=extent[:2], ylim=extent[2:], xlabel=names[0])
         axes.set_title(name, fontsize=9)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        if grid.in_km:
+            plane = grid.projection
+            draw_shores(axes, plane.to_km, plane.latitude_deg, plane.longitude_deg, "white")
+        else:
+            draw_shores_in_degrees(axes, "white")
+    panels[0].set_ylabel(names[1])
     figure.colorbar(image, ax=panels, label="log10 of events a day and cell", shrink=0.8)
     save_figure(figure, folder.figures / "rates_map.png")
 

@@ -7,16 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from seisvision.base.figure_files import save_figure
+from seisvision.earth.coast_lines import draw_shores
+from seisvision.earth.projection import Projection
 from seisvision.evaluation.figure_style import COLOURS, panel_grid
 from seisvision.outputs.places.measures import PlaceErrors
 from seisvision.outputs.plain import figure_path
 
 
-def draw_places(stem: Path, true_km: np.ndarray, decoded: np.ndarray, errors: PlaceErrors) -> list[Path]:
+def draw_places(
+    stem: Path, plane: Projection, true_km: np.ndarray, decoded: np.ndarray, errors: PlaceErrors
+) -> list[Path]:
     """Write ``<stem>_map.png``: true and predicted epicentres, joined, and depths; and ``<stem>_errors.png``.
 
     Args:
         stem: path whose name is completed.
+        plane: on which kilometres count.
         true_km: (N, 3) east, north and depth.
         decoded: (N, 8) predicted places.
         errors: of the same.
@@ -26,6 +31,7 @@ def draw_places(stem: Path, true_km: np.ndarray, decoded: np.ndarray, errors: Pl
     plan.scatter(true_km[:, 0], true_km[:, 1], s=10, color=COLOURS[0], label="true", zorder=2)
     plan.scatter(decoded[:, 0], decoded[:, 1], s=10, color=COLOURS[1], marker="x", lw=0.8, label="predicted", zorder=3)
     plan.set(xlabel="east (km)", ylabel="north (km)", aspect="equal")
+    draw_shores(plan, plane.to_km, plane.latitude_deg, plane.longitude_deg)
     plan.legend()
     ends = np.nanmin([true_km[:, 2], decoded[:, 2]]), np.nanmax([true_km[:, 2], decoded[:, 2]])
     depth.plot(ends, ends, color="0.7", lw=0.8)

@@ -232,8 +232,9 @@ class PlacePredictions(Predictions):
         known = np.flatnonzero(self.answered)
         if len(known):
             some = self.take(known)
-            east_km, north_km = self.plane_of(self.about).to_km(some.target[:, 0], some.target[:, 1])
-            draw_places(stem, np.stack([east_km, north_km, some.target[:, 2]], 1), some.decoded, some.errors)
+            plane = self.plane_of(self.about)
+            east_km, north_km = plane.to_km(some.target[:, 0], some.target[:, 1])
+            draw_places(stem, plane, np.stack([east_km, north_km, some.target[:, 2]], 1), some.decoded, some.errors)
 
     def answer_text(self, row: int) -> str:
         """Degrees and depth; nothing where nothing was said."""
