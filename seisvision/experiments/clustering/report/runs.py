@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from seisvision.errors import DataError, SeisvisionError
-from seisvision.records.configuration import check_numbers
+from seisvision.records.allowed import check_numbers
 from seisvision.records.finding import LeftOut, find_run_folders
 from seisvision.records.folder import RunFolder, read_json
 from seisvision.records.history import read_history
