@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from measuring import tell_machine
 
 from seisvision.data.fibre.synthesis import crust
 from seisvision.earth.geodesics import geodesic
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--sigma", type=float, default=0.15)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     print(f"{'stations':22s} seconds  located  region stated  holds  (+- 2 errors)  median km  90 % km")
     for name, noise in NOISE.items():
         locator, truth = simulated(np.random.default_rng(arguments.seed), arguments.events, noise, arguments.sigma)

@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from measuring import tell_machine
 from scipy.ndimage import gaussian_filter1d
 
 from seisvision.data.fibre.synthesis import FibreParameters, channel_places, crust
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     p, times = FibreParameters(), crust()
     along, latitude, longitude = channel_places(p)
     line = Line.of(latitude, longitude, along)

@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from measuring import tell_machine
 
 from seisvision import keys
 from seisvision.data.samples.events import EventSamples
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
+    tell_machine()
     lines, seconds = (
         [row_text(HEAD), "|---" * len(HEAD) + "|"],
         [
