@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from seisvision.earth.travel_time_table import TravelTimes
+from seisvision.evaluation.warning.one_source import FEWEST_TRIGGERS, TriedPlaces
 from seisvision.evaluation.warning.said import Said
 from seisvision.location.arrivals.locate import locate_arrivals
 from seisvision.picking.channel_onsets import LOCAL_STATIONS, RunningRatio, first_onsets_s
 
-FEWEST_TRIGGERS = 4
-"""Stations that must have triggered before there is an alert, or a place."""
 CHI_SQUARE2_95 = 5.9915
 
 
 @dataclass(frozen=True)
 class CensoredLocator:
-    """Triggers of running averages, located with the stations that are still silent.
+    """Triggers of running averages that fit one source, located with the stations that are still silent.
 
-    Nothing after the time of asking has a say: the averages run, and a trigger counts from its own time on. It has no
-    magnitude.
+    An alert, and a place, need four triggers of one source (``one_source.py: TriedPlaces``); others are left out.
+    Nothing after the time of asking has a say: the averages run, and a trigger counts from its own time on. It has
+    no magnitude.
 
     Attributes:
         latitude_deg, longitude_deg: (N, S) of the stations, NaN for padding.
@@ -46,6 +47,10 @@ class CensoredLocator:
         with np.errstate(invalid="ignore"):
             triggered = there & (self.onset_s <= seen_s[:, None])
         waiting = there & ~triggered
+        for row in np.flatnonzero(triggered.sum(1) >= FEWEST_TRIGGERS).tolist():
+            triggered[row] = self._places(row).agreeing(self.onset_s[row], there[row], float(seen_s[row]))
+        # What triggered on something else says neither when the wave came nor that it did not.
+        there = triggered | waiting
         said = Said.nothing(len(seen_s))
         said.alert[:] = triggered.sum(1) >= FEWEST_TRIGGERS
         rows = np.flatnonzero(said.alert == 1)
@@ -72,6 +77,19 @@ class CensoredLocator:
         covariance[found.ambiguous.numpy()] = np.nan
         said.covariance_km2[rows] = covariance
         return said
+
+    @cached_property
+    def _tried(self) -> dict[bytes, TriedPlaces]:
+        """Of the networks that have been asked about."""
+        return {}
+
+    def _places(self, row: int) -> TriedPlaces:
+        """What is tried for the stations of a recording."""
+        where = self.latitude_deg[row], self.longitude_deg[row]
+        key = np.stack(where).tobytes()
+        if key not in self._tried:
+            self._tried[key] = TriedPlaces.about(*where, self.travel_times)
+        return self._tried[key]
 
 
 def _covariance(ellipse95) -> np.ndarray:  # type: ignore[no-untyped-def]
