@@ -3,24 +3,30 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+# make setup TORCH=cpu: builds of torch and torchvision without libraries for GPUs, which PyPI has not for Linux.
+TORCH ?=
+TORCH_WHEELS := https://download.pytorch.org/whl/$(TORCH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-full pictures atlas quick test lines lint format types bench coverage docs clean
 
 help:  ## show these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-setup: $(READY)  ## create .venv with everything that running and testing needs
+setup: $(READY)  ## create .venv with everything that running and testing needs (TORCH=cpu: no libraries for GPUs)
 
 # uv installs in a third of the time; where it cannot be had, pip does the same from the same pins.
 # Bytecode is compiled at once, or every process would pay ten seconds for its imports.
 $(READY): pyproject.toml constraints.txt
-	@echo "Setting up $(VENV): about 7 GB of packages, a few minutes the first time."
+	@echo "Setting up $(VENV): about $(if $(TORCH),3,7) GB of packages, a few minutes the first time."
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "seisvision needs Python 3.11 or later, this is " + sys.version.split()[0] + ": make PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@if $(BIN)/python -m pip install --quiet 'uv>=0.9,<1' && \
-	    UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install --python $(BIN)/python -e '.[dev]' -c constraints.txt; then :; \
+	@if $(BIN)/python -m pip install --quiet 'uv>=0.9,<1' && UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install \
+	    --python $(BIN)/python $(if $(TORCH),--torch-backend=$(TORCH)) -e '.[dev]' -c constraints.txt; then :; \
 	else echo "uv could not install; falling back to pip"; \
+	    $(if $(TORCH),$(BIN)/python -m pip install --quiet torch torchvision -c constraints.txt --index-url $(TORCH_WHEELS) || \
+	        { echo "TORCH=$(TORCH): no torch was found at $(TORCH_WHEELS). Without TORCH the ordinary builds are installed."; \
+	        exit 1; };) \
 	    $(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt; fi
 	@touch $@
 

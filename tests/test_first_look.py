@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 ROOT = Path(__file__).resolve().parents[1]
+SHOWN = re.compile(r"!\[[^\]]+\]\((?:docs/)?pictures/([^)]+)\)")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -24,8 +30,58 @@ def test_make_demo_is_the_smaller_experiment_of_the_same_question() -> None:
 
 
 def test_the_pictures_of_the_readme_are_there_and_light() -> None:
-    shown = re.findall(r"!\[[^\]]+\]\((docs/pictures/[^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    shown = {
+        name: set(SHOWN.findall((ROOT / name).read_text(encoding="utf-8"))) for name in ("README.md", "docs/gallery.md")
+    }
     files = sorted((ROOT / "docs" / "pictures").iterdir())
-    assert len(shown) >= 2 and sorted(ROOT / one for one in shown) == files
+    assert len(shown["README.md"]) >= 2 and {file.name for file in files} == set.union(*shown.values())
     assert all(file.read_bytes().startswith(PNG) for file in files)
     assert sum(file.stat().st_size for file in files) < 400_000
+
+
+@pytest.fixture
+def set_up(tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
+    """``make setup`` with programs that write down what they are told: gives exit status, output and commands."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    programs, told = tmp_path / "venv" / "bin", tmp_path / "told"
+    programs.mkdir(parents=True)
+
+    def run(*words: str, failing: str = "") -> tuple[int, str, str]:
+        told.write_text("")
+        for name in ("python", "uv"):
+            script = (
+                f'#!/bin/sh\necho "{name} $*" >> {told}\ncase "{name} $*" in {failing or "nothing"}) exit 1;; esac\n'
+            )
+            (programs / name).write_text(script)
+            (programs / name).chmod(0o755)
+        (tmp_path / "venv" / "ready").unlink(missing_ok=True)
+        done = subprocess.run(
+            ["make", "setup", f"VENV={tmp_path / 'venv'}", f"PYTHON={programs / 'python'}", *words],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+            env={name: value for name, value in os.environ.items() if name not in ("TORCH", "MAKEFLAGS", "MAKELEVEL")},
+        )  # fmt: skip
+        return done.returncode, done.stdout, told.read_text()
+
+    return run
+
+
+def test_a_set_up_for_processors_asks_for_builds_without_libraries_for_gpus(
+    set_up: Callable[..., tuple[int, str, str]],
+) -> None:
+    status, _, told = set_up("TORCH=cpu")
+    assert status == 0 and "--torch-backend=cpu" in told
+    status, _, told = set_up()
+    assert status == 0 and "torch-backend" not in told and "index-url" not in told
+
+
+def test_where_they_cannot_be_had_the_large_ones_are_not_taken_in_silence(
+    set_up: Callable[..., tuple[int, str, str]],
+) -> None:
+    status, printed, told = set_up("TORCH=cpu", failing="uv*|*--index-url*")
+    assert status != 0 and "no torch was found at https://download.pytorch.org/whl/cpu" in printed
+    assert "-e .[dev]" not in told.splitlines()[-1]
+    status, _, told = set_up("TORCH=cpu", failing="uv*")
+    assert status == 0
+    first, last = told.splitlines()[-2:]
+    assert "torch torchvision" in first and "download.pytorch.org/whl/cpu" in first and "-e .[dev]" in last

@@ -165,6 +165,23 @@ def test_folders_named_like_events_are_told(tmp_path):
     assert any("--associate folder" in item.reason for item in found_in(folder).rejections)
 
 
+def test_files_named_otherwise_that_hold_the_events_are_told(tmp_path):
+    folder = write_tree(tmp_path, n_events=3)
+    for number, path in enumerate(sorted((folder / "waveforms").iterdir())):
+        path.rename(path.with_name(f"recorder_{number}.mseed"))
+    (told,) = [note for note in found_in(folder).notes if "--associate time" in note]
+    assert "3 of 3 looked into hold an origin" in told
+    assert len(found_in(folder, association={"by": "time"}).events) == 3
+    late = write_tree(tmp_path / "late", n_events=2)
+    for path in list((late / "waveforms").iterdir()):
+        path.rename(path.with_name(f"{path.stem}_other.mseed"))
+        stream = read(str(path.with_name(f"{path.stem}_other.mseed")))
+        for one in stream:
+            one.stats.starttime += 1e7
+        stream.write(str(path.with_name(f"{path.stem}_other.mseed")), format="MSEED")
+    assert not [note for note in found_in(late).notes if "--associate time" in note]
+
+
 def test_a_file_of_another_time_says_its_own(tmp_path):
     folder = write_tree(tmp_path, n_events=1)
     trace = continuous("AAA", 1e6, 100)

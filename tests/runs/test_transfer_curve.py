@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seisvision.errors import ConfigurationError, DataError
+from seisvision.errors import CheckpointError, ConfigurationError, DataError
 from seisvision.evaluation.differences import mean_influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.experiments.supervised.transfer import curve
 from seisvision.experiments.supervised.transfer.curve import WAYS, Asked, Point, describe_curve, difference, do_curve
 from seisvision.experiments.supervised.transfer.figures import draw_curve
+from seisvision.records.checkpoint import find_checkpoint
 
 pytestmark = pytest.mark.whole_figures
 
@@ -43,18 +44,45 @@ def test_few_events_have_the_steps_of_many_within_limits(monkeypatch: pytest.Mon
         return {"trainer": {"max_epochs": 10, "early_stopping_patience": 4}}
 
     monkeypatch.setattr(curve, "ensure_run", lambda config, words: None)
-    monkeypatch.setattr(curve, "_point", lambda way, share, seed, folder, measure: (way, share, seed))
+    monkeypatch.setattr(
+        curve, "_point", lambda way, share, seed, *rest: SimpleNamespace(way=way, share=share, seed=seed)
+    )
     done = do_curve(Asked(["experiment=x"], Path("net"), WAYS, [0.05, 0.5, 1.0], [1, 2], longest=5), compose)
     assert len(done) == 18 and len(set(map(str, done))) == 18
-    runs = {tuple(words) for words in typed[1:]}
+    assert [one.way for one in done[:3]] == list(WAYS) and [one.seed for one in done[:6]] == [1, 1, 1, 2, 2, 2]
+    asked_first, typed = typed[1:4], typed[4:]
+    assert [any(word == "init_from=net" for word in words) for words in asked_first] == [False, True, True]
+    runs = {tuple(words) for words in typed}
     assert len(runs) == 18
-    few = next(words for words in typed if "split.share=0.05" in words)
+    assert "init_from=net" in typed[0], "a network that does not fit is told by the first run"
+    few = next(words for words in typed if "split.share=0.05" in words and "init_from=net" not in words)
     assert {"trainer.max_epochs=50", "trainer.early_stopping_patience=20", "split.share_seed=1"} <= set(few)
     assert not any("init_from" in word for word in few)
-    whole = [words for words in typed[1:] if not any(word.startswith("split.share") for word in words)]
+    whole = [words for words in typed if not any(word.startswith("split.share") for word in words)]
     assert len(whole) == 6 and not any("max_epochs" in word for words in whole for word in words)
     probe = next(words for words in whole if "fine_tune.frozen=backbone" in words)
     assert "init_from=net" in probe and "evaluation.baselines=false" in probe
+
+
+def test_a_network_that_is_not_there_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    """Whatever the way, and with the words that were typed."""
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+
+    def compose(words: Sequence[str]) -> dict[str, Any]:
+        for word in words:
+            if word.startswith("init_from="):
+                find_checkpoint(word.removeprefix("init_from="))
+        return {"trainer": {"max_epochs": 10}}
+
+    def train(*_: Any) -> None:
+        raise AssertionError("trained before the network was looked for")
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(CheckpointError, match=r"holds no checkpoints/best\.ckpt"),
+    ):
+        patch.setattr(curve, "ensure_run", train)
+        do_curve(Asked(["experiment=x"], tmp_path / "run", WAYS, [0.05], [1]), compose)
 
 
 def test_what_begins_with_a_network_is_compared_with_scratch(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ SDS_NAME = re.compile(r"[^.]+\.[^.]+\.[^.]*\.[^.]+\.D\.(\d{4})\.(\d{3})")
 """A day file of a SeisComP data structure: year and day of the year."""
 NO_HEADER = Segment("", "", "", "", 0, 1.0, 0, np.empty(0))
 """In place of the header of a file that was not opened."""
+TRIED_FILES = 20
 SDS_SLACK_S = 600
 """Recorders close a day file with the record that is open at midnight."""
 
@@ -172,6 +173,8 @@ def _by_key(source: Source, files: list[tuple[Path, str]], found: Association, l
                 log.add(refusal, file=name)
             else:
                 members.setdefault(ids.get(text, text), []).append(Header(path, name, segment))
+    if catalogue and source.association.by == "name" and not any(members.values()):
+        found.notes += _told_by_time(source, files, catalogue)
     if source.events == FILES:
         catalogue = {event_id: unknown_event() for event_id in members}
     if source.events == SAC:
@@ -326,6 +329,22 @@ def _by_time(source: Source, files: list[tuple[Path, str]], found: Association, 
         found.without_files.add(event_id)
         reason = "no file covers its time" if event_id in spans_ns else "no origin time to look for recordings with"
         log.add(Refusal("event", "no_recording", reason), event_id=source.id_prefix + event_id)
+
+
+def _told_by_time(source: Source, files: list[tuple[Path, str]], catalogue: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Where no file is named like an event: how many of some files hold the time of one, which is the way then."""
+    origins = np.array([time_ns(e["source_origin_time"]) for e in catalogue.values() if e["source_origin_time"]])
+    tried = files[:: max(1, len(files) // TRIED_FILES)][:TRIED_FILES]
+    n_hit = 0
+    for path, _ in tried:
+        try:
+            spans = _recorded_spans(source, path, [])
+        except Refusal:
+            continue
+        n_hit += any(((origins >= start) & (origins <= end)).any() for start, end in spans)
+    if not n_hit:
+        return []
+    return [f"no file is named like an event, but {n_hit} of {len(tried)} looked into hold an origin: --associate time"]
 
 
 def _recorded_spans(source: Source, path: Path, losses: list[Refusal]) -> set[tuple[int, int]]:

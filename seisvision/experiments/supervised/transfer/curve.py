@@ -120,6 +120,12 @@ def do_curve(asked: Asked, compose: Compose) -> list[Point]:
     """
     whole = compose([*asked.words, "run.test=true"])
     epochs, patience = whole["trainer"]["max_epochs"], whole["trainer"].get("early_stopping_patience")
+    ways = {
+        name: ([] if name == SCRATCH else [f"init_from={asked.network}"], words) for name, words in asked.ways.items()
+    }
+    # A missing network or a misspelt word of a way is told before anything is trained ...
+    for begun, words in ways.values():
+        compose([*asked.words, *begun, *words])
     points = []
     for share in asked.shares:
         longer = min(1 / share, asked.longest)
@@ -128,13 +134,14 @@ def do_curve(asked: Asked, compose: Compose) -> list[Point]:
             further.append(f"trainer.early_stopping_patience={math.ceil(patience * longer)}")
         for seed in asked.seeds:
             drawn = [f"split.share_seed={seed}"] if share < 1 else []
-            for way, words in asked.ways.items():
-                begun = [] if way == SCRATCH else [f"init_from={asked.network}"]
+            # ... and a network that does not fit by the first run, as training from scratch comes last.
+            for way, (begun, words) in sorted(ways.items(), key=lambda one: one[0] == SCRATCH):
                 # Baselines depend on the events alone, which all ways share.
                 beside = [] if way == SCRATCH else ["evaluation.baselines=false"]
                 typed = [*asked.words, *further, *drawn, f"seed={seed}", *begun, *beside, *words]
                 points.append(_point(way, share, seed, ensure_run(compose(typed), typed), asked.measure))
-    return points
+    order = list(ways)
+    return sorted(points, key=lambda one: (one.share, one.seed, order.index(one.way)))
 
 
 def _point(way: str, share: float, seed: int, folder: RunFolder, measure: str | None) -> Point:
