@@ -13,9 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 from seisvision.errors import ConfigurationError
 from seisvision.plain_types import shortened
 from seisvision.public import AUGMENTATION, DERIVED, MODEL, OUTPUT, SCHEDULER, TASK, kind_of
-from seisvision.records.allowed import check_numbers, check_words, leaves
 from seisvision.records.checkpoint import checkpoint_hash, find_checkpoint
 from seisvision.records.trust import faces
+from seisvision.records.trust.allowed import check_numbers, check_words, leaves
 from seisvision.records.trust.arguments import check_arguments
 from seisvision.records.trust.faces import MARKS, PLACES, check_node, find_face, find_own, kind_at
 from seisvision.secrets_kept import refuse_secrets

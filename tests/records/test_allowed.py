@@ -13,8 +13,8 @@ from seisvision.errors import ConfigurationError
 from seisvision.experiments.supervised import explaining, uncertainty
 from seisvision.experiments.supervised.single import SINGLE
 from seisvision.location.choices import MODES
-from seisvision.records.allowed import WORDS, check_words
 from seisvision.records.known_events import HANDLINGS
+from seisvision.records.trust.allowed import WORDS, check_words
 from seisvision.runs.speed import COMPILE_MODES
 from seisvision.runs.trainers import STRATEGIES
 from seisvision.tasks.fine_tuning import OTHERS, PARTS
