@@ -278,6 +278,15 @@ class TravelTimes:
         whole = torch.cat([torch.cat([value, right], -1), torch.cat([bottom, corner], -1)], -2)
         return whole.float().flatten().contiguous()
 
+    @cached_property
+    def p_at_datum_s_km(self) -> np.ndarray:
+        """(D - 1, 4, X - 1, 4): `cells` of P at stations on the datum, powers of the depth before the distances."""
+        level = -self.first_elevation_km / (self.elevation_step_km or 1.0)
+        lower = min(max(int(level), 0), max(self.cells.shape[1] - 2, 0))
+        upper = min(lower + 1, self.cells.shape[1] - 1)
+        cells = torch.lerp(self.cells[0, lower], self.cells[0, upper], level - lower)
+        return cells.reshape(*cells.shape[:2], 4, 4).transpose(1, 2).contiguous().cpu().numpy()
+
     def times_s(
         self, phase: Tensor, depth_km: Tensor, distance_km: Tensor, elevation_km: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
