@@ -16,7 +16,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision score``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("picks", metavar="PICKS", help="table or QuakeML of picks that is judged")
     parser.add_argument("--against", required=True, metavar="PICKS", help="catalogue or picks that it is judged by")
     parser.add_argument(

@@ -16,7 +16,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision fibre import``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recordings of one event each")
     parser.add_argument("--channels", type=Path, metavar="TABLE", help="places of the channels")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the set")
