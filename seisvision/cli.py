@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import seisvision
+from seisvision.errors import did_you_mean
 from seisvision.plain_text import shown
 
 log = logging.getLogger(__name__)
@@ -108,6 +109,13 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **{"formatter_class": Paragraphs} | settings)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Called by :mod:`argparse` for everything that has choices: says which one was meant."""
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(
+                action, f"'{value}' is not there. {did_you_mean(str(value), list(action.choices))}"
+            )
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and exit with 2."""

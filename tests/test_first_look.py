@@ -113,3 +113,10 @@ def test_descriptions_are_filled_and_what_is_indented_stays(monkeypatch: pytest.
     first, second, third, *rest = Paragraphs("seisvision")._fill_text(text, 98, "").splitlines()
     assert len(first) > 90 and second.split().count("more") >= 1 and third.split() == ["more"] * len(third.split())
     assert rest == ["", "  seisvision like this \\", "      and this", "- one", "- two"]
+
+
+def test_a_misspelt_command_is_asked_what_it_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, meant in ((["dta"], "data"), (["data", "audt"], "audit"), (["export", "x", "--to", "onx"], "onnx")):
+        with pytest.raises(SystemExit, match="2"):
+            build_parser().parse_args(words)
+        assert f"Did you mean '{meant}'?" in capsys.readouterr().err
