@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import logging
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import seisvision
+from seisvision.errors import did_you_mean
 from seisvision.plain_text import shown
 
 log = logging.getLogger(__name__)
 
+WIDEST = 100
+"""Characters of a line of help, however wide the terminal."""
+STANDS_ALONE = re.compile(r"\s+\S|- ")
+"""Lines of a description that are not joined with others: indented, or of a list."""
 COMMANDS = {
     ("data", "synth"): ("seisvision.commands.sets.data_synth", "make a physics-based waveform set"),
     ("data", "import"): ("seisvision.commands.sets.data_import", "turn recordings into a waveform set"),
@@ -67,8 +76,46 @@ A command module has ``add_arguments(parser)`` and ``run(arguments) -> int``; he
 """
 
 
+GROUPS = {
+    "data": "make, import, fetch, show and audit waveform sets",
+    "catalogue": "from continuous recordings to a catalogue, and what it is worth",
+    "fibre": "recordings along fibres",
+    "forecast": "rates of earthquakes",
+    "sweep": "how a sweep stands, its best point, agents of W&B",
+    "transfer": "what a network is worth in another region",
+    "review": "labels that are likely wrong, decided on by people",
+    "runs": "finished runs",
+}
+
+
+class Paragraphs(argparse.HelpFormatter):
+    """Fills the paragraphs of a description to the width of the terminal; what is indented or listed stays as it is."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=min(shutil.get_terminal_size().columns - 2, WIDEST))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        """Called by :mod:`argparse` for descriptions."""
+        lines: list[str] = []
+        for line in inspect.cleandoc(text).splitlines():
+            joins = lines and lines[-1] and not STANDS_ALONE.match(lines[-1]) and line and not STANDS_ALONE.match(line)
+            lines[-1:] = [f"{lines[-1]} {line}"] if joins else [*lines[-1:], line]
+        filled = [line if STANDS_ALONE.match(line) else textwrap.fill(line, width) for line in lines]
+        return textwrap.indent("\n".join(filled), indent)
+
+
 class Parser(argparse.ArgumentParser):
     """Shows no secret, and nothing that steers a terminal, of a command line that it does not understand."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **{"formatter_class": Paragraphs} | settings)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Called by :mod:`argparse` for everything that has choices: says which one was meant."""
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(
+                action, f"'{value}' is not there. {did_you_mean(str(value), list(action.choices))}"
+            )
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong, and exit with 2."""
@@ -83,7 +130,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands: dict[tuple[str, ...], argparse._SubParsersAction] = {(): top}
     for (*group, name), (module_name, summary) in COMMANDS.items():
         if tuple(group) not in commands:
-            group_parser = top.add_parser(group[0], help=f"commands on {group[0]}")
+            group_parser = top.add_parser(
+                group[0], help=GROUPS[group[0]], description=f"{GROUPS[group[0]]}.".capitalize()
+            )
             commands[tuple(group)] = group_parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
         module = importlib.import_module(module_name)
         command = commands[tuple(group)].add_parser(name, help=summary, description=module.__doc__)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+
+from seisvision.cli import Paragraphs, build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = re.compile(r"!\[[^\]]+\]\((?:docs/)?pictures/([^)]+)\)")
@@ -85,3 +88,35 @@ def test_where_they_cannot_be_had_the_large_ones_are_not_taken_in_silence(
     assert status == 0
     first, last = told.splitlines()[-2:]
     assert "torch torchvision" in first and "download.pytorch.org/whl/cpu" in first and "-e .[dev]" in last
+
+
+def all_parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for one in action.choices.values():
+                yield from all_parsers(one)
+
+
+def test_help_fits_a_terminal_of_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    parsers = list(all_parsers(build_parser()))
+    assert len(parsers) > 40
+    for parser in parsers:
+        told = parser.format_help()
+        assert max(map(len, told.splitlines())) <= 80, f"{parser.prog}:\n{told}"
+
+
+def test_descriptions_are_filled_and_what_is_indented_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    text = f"{'word ' * 20}\n{'more ' * 20}\n\n  seisvision like this \\\n      and this\n- one\n- two\n"
+    first, second, third, *rest = Paragraphs("seisvision")._fill_text(text, 98, "").splitlines()
+    assert len(first) > 90 and second.split().count("more") >= 1 and third.split() == ["more"] * len(third.split())
+    assert rest == ["", "  seisvision like this \\", "      and this", "- one", "- two"]
+
+
+def test_a_misspelt_command_is_asked_what_it_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, meant in ((["dta"], "data"), (["data", "audt"], "audit"), (["export", "x", "--to", "onx"], "onnx")):
+        with pytest.raises(SystemExit, match="2"):
+            build_parser().parse_args(words)
+        assert f"Did you mean '{meant}'?" in capsys.readouterr().err

@@ -24,7 +24,6 @@ MARKS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision clusters``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, folders of runs, or patterns")
     parser.add_argument("--out", type=Path, default=Path("clusters"), metavar="FOLDER", help="where the report goes")
     add_overwrite(parser)

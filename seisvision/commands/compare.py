@@ -28,7 +28,6 @@ MARKS = ("group,", "# Comparison of ", "by seisvision compare.")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision compare``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folders, folders of runs, or patterns")
     parser.add_argument(
         "--out", type=Path, default=Path("report.html"), metavar="REPORT.html", help="report to write (default here)"

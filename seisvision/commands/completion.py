@@ -29,7 +29,6 @@ complete -o filenames -F _seisvision seisvision
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """It has no options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,7 +16,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision config``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("words", nargs="*", metavar="WORD", help="as for train.py; before any option")
     parser.add_argument(
         "--only", action="append", default=[], metavar="KEY", help="a setting or section; may be repeated"

@@ -15,7 +15,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision early-warning``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_what_is_asked(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder of the tables and the figure")
     parser.add_argument("--seconds", type=float, nargs="+", metavar="S", help="since the first P (0.5 to 30)")

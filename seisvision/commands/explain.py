@@ -14,7 +14,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision explain``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of a finished training run")
     parser.add_argument("--samples", type=int, default=8, help="how many samples (default 8)")
     parser.add_argument("--part", choices=("train", "val", "test"), default="test", help="whose (default test)")

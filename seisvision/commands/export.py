@@ -20,7 +20,6 @@ FORMATS = ("torchscript", "onnx", "safetensors", "checkpoint", "seisbench")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision export``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder, checkpoint or weights")
     parser.add_argument("--to", choices=FORMATS, required=True, help="for which program")
     parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="beginning of the paths to write")

@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("catalogue", metavar="CATALOGUE", help="table or QuakeML of events")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
     parser.add_argument("--fit", required=True, metavar="BEGIN/END", help="what is learnt from: 2009-01-01/2014-01-01")

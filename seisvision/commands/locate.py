@@ -32,7 +32,6 @@ ERRORS = ("relative", "equal")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision locate``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("observations", type=Path, metavar="OBS", help="picks of events, or distances at stations")
     parser.add_argument("--out", type=Path, required=True, metavar="LOC.csv", help="table of epicentres to write")
     parser.add_argument("--quakeml", type=Path, metavar="OUT.xml", help="write the located events as QuakeML too")

@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision pick``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--ckpt", type=Path, metavar="RUN", help="run, checkpoint, PhaseNet weights, or pick-small")
     parser.add_argument("--rule", metavar="NAME", help="pick by a rule instead, without a network: pal")
     parser.add_argument("--waveforms", nargs="+", required=True, metavar="ARCHIVE", help="folders, files, patterns")

@@ -9,6 +9,7 @@ A pick that the reference lacks counts as false: --within 10 judges only what li
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from seisvision.plain_text import say
@@ -16,7 +17,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision score``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("picks", metavar="PICKS", help="table or QuakeML of picks that is judged")
     parser.add_argument("--against", required=True, metavar="PICKS", help="catalogue or picks that it is judged by")
     parser.add_argument(
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--within", type=float, metavar="S", help="judge only picks so close to one of the reference")
     parser.add_argument("--stations", action="store_true", help="show every station, too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all of it as JSON")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all of it as JSON; -: print that alone")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,12 +34,17 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.evaluation.tables import format_measure, render_table
     from seisvision.files import check_writable_file
     from seisvision.records.folder import write_json
+    from seisvision.runs.terminal import show
 
     if min(args.tolerance) <= 0 or (args.within is not None and args.within <= 0):
         raise ConfigurationError("--tolerance and --within must be more than 0 seconds.")
-    if args.json is not None:
+    printed = args.json == Path("-")
+    if args.json is not None and not printed:
         check_writable_file(args.json, "--json")
     score = score_picks(read_all(args.picks), read_all(args.against), sorted(args.tolerance), args.within)
+    if printed:
+        show(json.dumps(score.to_dict(), indent=2))
+        return 0
     head, rows = summary_rows(score)
     say(
         render_table(

@@ -19,7 +19,6 @@ METHODS = ("none", "mc_dropout", "laplace", "ensemble", "evidential")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision shift``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("runs", nargs="+", metavar="RUN", help="run folder or .ckpt; several are an ensemble")
     parser.add_argument("--method", choices=METHODS, default="mc_dropout", help="of uncertainty (default mc_dropout)")
     parser.add_argument("--passes", type=int, default=50, help="of mc_dropout and laplace (default 50)")

@@ -19,7 +19,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision stream``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add_what_is_asked(parser)
     parser.add_argument(
         "--archive", nargs="+", metavar="ARCHIVE", help="folder, files or pattern of recordings instead"

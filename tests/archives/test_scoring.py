@@ -99,6 +99,8 @@ def test_tables_of_other_programs_and_quakeml_are_read(tmp_path: Path, capsys: p
     assert "100.0 %" in said
     assert "XX.AAA" in said
     stored = json.loads(out.read_text())
+    assert cli.main(["score", str(ours), "--against", str(phasenet), "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out) == stored
     assert stored["phases"]["P"]["recall"]["0.1"]["value"] == 1
     assert stored["phases"]["P"]["precision"]["0.1"]["value"] == pytest.approx(2 / 3)
     import obspy

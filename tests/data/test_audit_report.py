@@ -52,6 +52,13 @@ def test_command_writes_page_and_json(hostile: Path, tmp_path: Path, capsys: pyt
     assert main(["data", "audit", str(hostile), "--out", str(tmp_path / "report"), "--strict"]) == 1
 
 
+def test_scripts_get_json_and_nothing_else(hostile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "audit", str(hostile), "--out", str(tmp_path / "report"), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    stored = json.loads((tmp_path / "report" / "audit.json").read_text())
+    assert printed.keys() == stored.keys() and printed["counts"] == stored["counts"]
+
+
 def test_text_of_the_set_stays_text(hostile: Path, tmp_path: Path) -> None:
     from seisvision.data.sets.waveform_set import WaveformSet
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision catalogue run``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("archive", help="folder, file or pattern of the archive")
     parser.add_argument("--stations", required=True, metavar="FILE", help="StationXML or table")
     parser.add_argument("--velocity", required=True, metavar="MODEL", help="table, two numbers as 6.0,3.5, or iasp91")

@@ -14,7 +14,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision catalogue score``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("catalogue", type=Path, metavar="DIR", help="folder of a catalogue, or a table or QuakeML")
     parser.add_argument("--against", type=Path, required=True, metavar="CATALOGUE", help="table or QuakeML")
     parser.add_argument("--within-s", type=float, default=2.0, metavar="S", help="of origin times (2)")

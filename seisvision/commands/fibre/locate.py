@@ -16,7 +16,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision fibre locate``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("set", type=Path, metavar="SET", help="waveform set of a fibre")
     parser.add_argument("--out", type=Path, required=True, metavar="LOC.csv", help="table to write; a figure beside it")
     parser.add_argument("--velocity", default="6.0,3.46", metavar="VP,VS", help="km/s, or simulated: that of the set")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision fibre import``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="recordings of one event each")
     parser.add_argument("--channels", type=Path, metavar="TABLE", help="places of the channels")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="folder of the set")

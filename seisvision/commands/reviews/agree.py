@@ -16,7 +16,6 @@ MOST_SHOWN = 50
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision review agree``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "files", nargs="+", type=Path, metavar="FILE", help="corrections.csv, also of several reviewers"
     )

@@ -15,7 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision review apply``."""
     from seisvision.data.corrections.standing import REFUSE, RULES
 
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("set", type=Path, help="folder of the waveform set that was reviewed")
     parser.add_argument("--corrections", type=Path, required=True, help="corrections.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new set")

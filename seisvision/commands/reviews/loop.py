@@ -19,7 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision review loop``."""
     from seisvision.data.corrections.standing import REFUSE, RULES
 
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("overrides", nargs="*", help="the experiment, as for train.py; before any option")
     parser.add_argument("--out", type=Path, required=True, help="folder of queue, decisions and report")
     parser.add_argument("--folds", type=int, default=5)

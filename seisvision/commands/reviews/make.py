@@ -14,7 +14,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision review make``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "sweep", nargs="+", metavar="SWEEP", help="folder of a sweep, run folders of folds, or a pattern"
     )

@@ -16,7 +16,6 @@ MARK = "<title>Labels under review</title>"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision review page``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("queue", type=Path, help="folder of the queue")
     parser.add_argument("--out", type=Path, default=Path("review.html"), help="page to write")
     parser.add_argument("--reviewer", required=True, help="who will decide")

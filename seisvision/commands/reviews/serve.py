@@ -15,7 +15,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision review serve``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("queue", type=Path, help="folder of the queue")
     parser.add_argument("--corrections", type=Path, help="file of decisions (default corrections.csv of the queue)")
     parser.add_argument("--reviewer", help="who decides (default the name of the user)")

@@ -20,7 +20,6 @@ MARKS = ("source_id,", "network,")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision predict``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "net",
         type=Path,

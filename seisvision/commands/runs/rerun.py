@@ -17,7 +17,6 @@ SHOWN = 12
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision rerun``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of all sets (default: that of the run)")
     parser.add_argument("--runs-dir", type=Path, metavar="DIR", help="where the copy goes (default: beside the run)")

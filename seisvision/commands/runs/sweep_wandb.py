@@ -3,7 +3,8 @@
 The agent starts ``python train.py key=value ...``, in Hydra's own syntax, so every setting can be swept. Further
 settings are given as to train.py -m; what has several values or an interval is swept, the rest is passed on.
 
-    seisvision sweep wandb conf/sweep/seeds.yaml trainer.max_epochs=5 --out sweep.yaml
+    seisvision sweep wandb conf/sweep/seeds.yaml trainer.max_epochs=5 \\
+        --out sweep.yaml
     wandb sweep sweep.yaml
 """
 
@@ -15,7 +16,6 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``seisvision sweep wandb``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("preset", type=Path, metavar="PRESET.yaml", help="a file of conf/sweep")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings as of train.py -m")
     parser.add_argument("--out", type=Path, default=Path("sweep.yaml"), metavar="FILE", help="default sweep.yaml here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from seisvision.plain_text import results_console, say, shown
 
 if TYPE_CHECKING:
     from seisvision.data.audit.audit import Audit
+
+log = logging.getLogger(__name__)
 
 SHOWN_CONFOUNDS = 14
 MARKS = {"audit.json": '"set_confounds"', "audit.html": "<title>Audit of "}
@@ -31,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--thorough", action="store_true", help="read everything and compare it with what was noted when it was written"
     )
     parser.add_argument("--strict", action="store_true", help="exit with 1 when there is a fatal finding")
+    parser.add_argument("--json", action="store_true", help="print audit.json instead of tables, for scripts")
     parser.add_argument("--data-dir", default="data", metavar="DIR", help="folder of all sets (data)")
     add_overwrite(parser)
 
@@ -43,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from seisvision.data.sources.folder import FolderSource
     from seisvision.files import check_writable
     from seisvision.plain_files import check_plain_name
+    from seisvision.runs.terminal import show
 
     path = FolderSource(args.set).prepare(args.data_dir)
     try:
@@ -57,10 +62,14 @@ def run(args: argparse.Namespace) -> int:
     check_own({folder / name: mark for name, mark in MARKS.items()}, "--out", args.overwrite)
     n_traces = None if args.thorough else args.max_traces or None
     audit = audit_set(waveform_set, args.target, labels, n_traces, thorough=args.thorough)
-    write_audit(audit, folder)
+    stored = write_audit(audit, folder)
     page = write_page(audit, waveform_set, folder)
-    print_summary(audit)
-    say(page)
+    if args.json:
+        log.info("The same as a page: %s", page)
+        show(stored.read_text(encoding="utf-8").rstrip())
+    else:
+        print_summary(audit)
+        say(page)
     return 1 if args.strict and audit.fatal else 0
 
 

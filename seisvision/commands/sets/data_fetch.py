@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Ask FDSN data centres for recordings of events and make a waveform set of them.
 
-  seisvision data fetch conf/fetch/pnw_exotic.yaml --out data/pnw span.after_s=120 stations.maximum=8
+  seisvision data fetch conf/fetch/pnw_exotic.yaml --out data/pnw \\
+      span.after_s=120 stations.maximum=8
 
 Every answer is kept in OUT.download as it comes. Interrupted in whatever way, the same command goes on where it
 stopped; nothing is asked for twice. requests.csv in that folder has a line for every request, rejected.csv in the set
@@ -26,7 +27,6 @@ tells what could not be had or used, and why. Only the servers that the recipe n
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.description = DESCRIPTION
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("recipe", help="YAML file that says which events, stations and windows; see conf/fetch")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE", help="change a setting of the recipe")
     parser.add_argument("--out", metavar="DIR", help="folder of the new set (default: data/NAME of the recipe)")

@@ -22,16 +22,17 @@ stations from StationXML or a table. Tables are understood by the column names o
 others, may be packed (.csv.gz), and need no renaming; the summary says what each column was taken for.
 
 Several sources, each with its own files and class names, are named in a recipe (see conf/import):
-  seisvision data import conf/import/pnw_exotic.yaml --root ../recordings --out data/pnw_exotic
+  seisvision data import conf/import/pnw_exotic.yaml --root ../recordings \\
+      --out data/pnw_exotic
 One source needs no recipe:
-  seisvision data import --waveforms DIR --events events.xml --stations stations.xml --out data/mine
+  seisvision data import --waveforms DIR --events events.xml \\
+      --stations stations.xml --out data/mine
 Whatever is not taken is listed with its reason in rejected.csv in the new folder."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.description = DESCRIPTION
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("recipe", nargs="?", help="YAML file with sources and settings")
     parser.add_argument("--out", metavar="DIR", help="folder of the new waveform set")
     parser.add_argument("--root", metavar="DIR", help="what ${root} stands for in the recipe")

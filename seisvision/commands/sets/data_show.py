@@ -14,7 +14,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision data show``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("set", metavar="SET", help="name of a set in the data folder, or a folder")
     parser.add_argument("event", metavar="EVENT", help="id of an event, or its number from 0")
     parser.add_argument("--out", type=Path, metavar="PICTURE.png", help="picture to write (default EVENT.png here)")

@@ -19,7 +19,6 @@ MARKS = ("way,", "Learning curve of ")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision transfer curve``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("net", type=Path, metavar="NET", help="run folder or checkpoint to begin with")
     parser.add_argument("words", nargs="*", metavar="WORD", help="the experiment in the new region; before any option")
     parser.add_argument(

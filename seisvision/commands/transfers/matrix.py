@@ -22,7 +22,6 @@ COLUMNS = ("trained_on", "tested_on", "value", "low", "high", "n", "seen_events"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision transfer matrix``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of finished runs, a region each")
     parser.add_argument("--measure", metavar="NAME", help="default: the headline of the first output")
     parser.add_argument(

@@ -15,7 +15,6 @@ from seisvision.plain_text import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``seisvision transfer prototypes``."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("net", type=Path, metavar="NET", help="run folder or checkpoint")
     parser.add_argument("run", type=Path, metavar="RUN", help="finished run of the new region")
     parser.add_argument("--shots", default="1,2,5", metavar="N", help="events of each class (default 1,2,5)")
