@@ -67,7 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "runs",
         "experiments",
     },
-    "archives": {"base", "picking", "data", "evaluation", "location", "records", "experiments", "sweeps"},
+    "archives": {"base", "earth", "picking", "data", "evaluation", "location", "records", "experiments", "sweeps"},
     "atlas": {"base", "clustering", "evaluation", "records", "runs", "experiments", "reports", "sweeps"},
     "api": {
         "base",
