@@ -41,7 +41,7 @@ def test_torchrun_does_one_run_in_one_folder(data_dir: Path, tmp_path: Path) -> 
     again = two_ranks(words, tmp_path)
     assert [one.returncode for one in again] == [0, 0] and "is finished" in again[0].stdout
     refused = two_ranks([*words, "-m", "seed=1,2"], tmp_path)
-    assert refused[0].returncode == 1 and "A sweep (-m) cannot be started by torchrun" in refused[0].stdout
+    assert refused[0].returncode == 2 and "A sweep (-m) cannot be started by torchrun" in refused[0].stdout
     assert sum(one.stdout.count("cannot be started") for one in refused) == 1
 
 
