@@ -138,6 +138,9 @@ SHORT = {
     ),
     "review_queue": Short(["--items", "12", "--stations", "2", "--decisions", "3"], r"decision to next label: median"),
     "single_station": Short(["--networks", "1"], r"all of these +300", lambda module: {"N_ASKED": 20}),
+    "step": Short(
+        ["--events", "24", "--epochs", "2", "--data-dir", "{tmp}"], r"difference +-?[\d.]+ \(.*\) a step, aim at most 1"
+    ),
     "uncertainty": Short(
         ["speed"], r"gu_cnn +64", lambda module: {"N_PASSES": 2, "N_MEMBERS": 2, "N_TURNS": 1}
     ),

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import get_num_threads, set_num_threads
 
 from seisvision.base import figure_files
+from seisvision.evaluation.baselines import learners
 
 
 @pytest.fixture(scope="session")
@@ -48,4 +49,16 @@ def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figure_files, "write_png", blank)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_trees() -> Iterator[None]:
+    """Boosting and forests of runs in this process are of few trees, which would cost more than a tiny training.
+
+    Tests of what trees say are in ``tests/evaluation`` and ``tests/judging``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(learners.BOOSTING, "max_iter", 10)
+        patch.setitem(learners.FOREST, "n_estimators", 10)
         yield
