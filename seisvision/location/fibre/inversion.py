@@ -52,6 +52,9 @@ class FibrePrior:
     depth_km: float = 10.0
     sigma_depth_km: float = 10.0
     sigma_horizontal_km: float = 100.0
+    fall: float = 1.3
+    """Power of the distance with which earthquakes that trigger the fibre get fewer: for each magnitude less there are
+    ten times as many, and amplitudes fall with that power. It has a say between angles and sides only."""
 
 
 @dataclass(frozen=True)
@@ -269,6 +272,7 @@ class _Problem:
         covariance = student.VARIANCE_KNOWN * student.NORMAL_WEIGHT * _inverse(model.information)
         spread = (covariance[:, 0, 0] * covariance[:, 1, 1] - covariance[:, 0, 1] ** 2) / model.total
         log_weight = np.log(place[:, 1]) + np.log(spread) / 2 - model.cost
+        log_weight -= self.prior.fall * np.log(np.sqrt((place**2).sum(1)))
         cosine, sine = np.cos(self.angles), np.sin(self.angles)
         turned = np.zeros((len(place), 3, 2))
         turned[:, :2, 0], turned[:, :2, 1], turned[:, 2, 1] = self.axes[0], cosine[:, None] * self.axes[1], sine
