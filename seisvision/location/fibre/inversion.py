@@ -12,7 +12,7 @@ all of them at once; what is said of a side is said of all its angles, each with
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from seisvision.location.fibre.times import p_times_s
 ANGLES = np.radians(np.linspace(4.5, 175.5, 20))
 """About the fibre, from level on one side to level on the other."""
 SPACING = float(ANGLES[1] - ANGLES[0])
+SIDES = np.cos(ANGLES) > 0, np.cos(ANGLES) < 0
 START_KM = 20.0
 """From the fibre."""
 ITERATIONS = 20
@@ -31,8 +32,10 @@ ROUGH_PICKS = 48
 """So many, evenly taken, are enough to begin with."""
 LEAST_GAIN, ROUGH_GAIN = 0.05, 1.0
 """Of the negative log likelihood in a step, below which a descent ends: of all picks, and of some."""
-WORSE = 20.0
+WORSE = 8.0
 """Above the best angle, from which on nobody waits for the descent of another."""
+HOPELESS = 8.0
+"""Above the best angle by some of the picks, from which on the others are not asked, but for two on either side."""
 LONGEST_STEP_KM = 30.0
 LEAST_RADIUS_KM = 0.5
 SIDE_KM = 1.0
@@ -49,6 +52,9 @@ class FibrePrior:
     depth_km: float = 10.0
     sigma_depth_km: float = 10.0
     sigma_horizontal_km: float = 100.0
+    fall: float = 1.3
+    """Power of the distance with which earthquakes that trigger the fibre get fewer: for each magnitude less there are
+    ten times as many, and amplitudes fall with that power. It has a say between angles and sides only."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +110,14 @@ def both_sides(
     some = np.unique(np.linspace(0, len(time_s) - 1, ROUGH_PICKS).round().astype(int))
     start = np.column_stack([np.zeros(len(ANGLES)), np.full(len(ANGLES), START_KM)])
     place, origin, rough = problem.only(some).descend(start, None, ROUGH_GAIN)
+    excess = rough.cost - rough.cost.min()
+    kept = excess < HOPELESS
+    for side in SIDES:
+        kept |= side & (excess <= np.sort(excess[side])[1])
     rms_s = rough.rms_s[rough.cost.argmin()] * np.sqrt(len(some) / max(1.0, len(some) - 4))
     # Residuals that the stated errors do not explain widen them.
-    problem = replace(problem, sigma_s=max(problem.sigma_s, float(rms_s)))
-    sides = problem.sides(*problem.descend(place, origin, LEAST_GAIN))
+    problem = replace(problem, sigma_s=max(problem.sigma_s, float(rms_s)), angles=ANGLES[kept])
+    sides = problem.sides(*problem.descend(place[kept], origin[kept], LEAST_GAIN))
     best, other = sorted(sides, key=lambda one: -one.probability)
     apart = float(np.hypot(*(best.place_km - other.place_km)[:2]))
     return best, best if apart < SIDE_KM else other
@@ -167,6 +177,8 @@ class _Problem:
     """(2,) zero of the frame."""
     axes: np.ndarray
     """(2, 2) unit vectors along and across."""
+    angles: np.ndarray = field(default_factory=ANGLES.copy)
+    """(K,) about the fibre, of the descents."""
 
     @classmethod
     def of(
@@ -217,7 +229,7 @@ class _Problem:
 
     def _travel(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Travel times (K, N) from places (K, 2), and their derivatives along and away from the fibre."""
-        cosine, sine = np.cos(ANGLES)[:, None], np.sin(ANGLES)
+        cosine, sine = np.cos(self.angles)[:, None], np.sin(self.angles)
         along = place[:, :1] - self.along_km
         across = place[:, 1:] * cosine - self.across_km
         distance = np.sqrt(along * along + across * across)
@@ -245,13 +257,13 @@ class _Problem:
     def _prior(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Information (K, 2), without what both coordinates share, and downhill direction (K, 2) of the prior."""
         level, deep = self.prior.sigma_horizontal_km**-2, self.prior.sigma_depth_km**-2
-        cosine, sine = np.cos(ANGLES), np.sin(ANGLES)
+        cosine, sine = np.cos(self.angles), np.sin(self.angles)
         away = cosine**2 * level + sine**2 * deep
         downhill = sine * deep * self.prior.depth_km - away * place[:, 1]
         return np.column_stack([np.full(len(place), level), away]), np.column_stack([-level * place[:, 0], downhill])
 
     def _prior_cost(self, place: np.ndarray) -> np.ndarray:
-        across, depth = place[:, 1] * np.cos(ANGLES), place[:, 1] * np.sin(ANGLES)
+        across, depth = place[:, 1] * np.cos(self.angles), place[:, 1] * np.sin(self.angles)
         level = (place[:, 0] ** 2 + across**2) / self.prior.sigma_horizontal_km**2
         return (level + ((depth - self.prior.depth_km) / self.prior.sigma_depth_km) ** 2) / 2
 
@@ -260,8 +272,9 @@ class _Problem:
         covariance = student.VARIANCE_KNOWN * student.NORMAL_WEIGHT * _inverse(model.information)
         spread = (covariance[:, 0, 0] * covariance[:, 1, 1] - covariance[:, 0, 1] ** 2) / model.total
         log_weight = np.log(place[:, 1]) + np.log(spread) / 2 - model.cost
-        cosine, sine = np.cos(ANGLES), np.sin(ANGLES)
-        turned = np.zeros((len(ANGLES), 3, 2))
+        log_weight -= self.prior.fall * np.log(np.sqrt((place**2).sum(1)))
+        cosine, sine = np.cos(self.angles), np.sin(self.angles)
+        turned = np.zeros((len(place), 3, 2))
         turned[:, :2, 0], turned[:, :2, 1], turned[:, 2, 1] = self.axes[0], cosine[:, None] * self.axes[1], sine
         points = (turned @ place[..., None])[..., 0] + [*self.first_km, 0]
         # Between two angles a source may lie anywhere.

@@ -31,8 +31,10 @@ def p_times_s(
     x = distance_km / travel_times.distance_step_km
     column = np.minimum(x.astype(np.int64), cells.shape[2] - 1)
     x = np.minimum(x - column, 1)
+    first = column.min()
+    column -= first
     # (K, 2, columns in use, 4): along the distance, cubics of the ratio and of its derivative by depth.
-    near = cells[:, :, : column.max() + 1][row]
+    near = cells[:, :, first : first + column.max() + 1][row]
     cubics = (powers @ near.reshape(len(row), 4, -1)).reshape(len(row), 2, -1, 4)
     number = np.arange(len(row))[:, None]
     c0, c1, c2, c3 = np.moveaxis(cubics[number, 0, column], 2, 0)
