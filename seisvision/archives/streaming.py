@@ -18,7 +18,6 @@ from seisvision.data.importing.tables.station_table import read_stations
 from seisvision.data.importing.tables.times import NS
 from seisvision.data.samples.network import StationNetwork
 from seisvision.data.serving.collate import collate_events
-from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.errors import ConfigurationError
 from seisvision.evaluation.warning.censored import CensoredLocator
 from seisvision.evaluation.warning.one_source import TriedPlaces
@@ -138,7 +137,8 @@ def archive_recordings(
     table, limits_km = travel_times({}, velocity)
     archive = NetworkArchive(patterns, layout.network.names, layout.rate_hz, read_stations(stations).channels)
     onsets_ns, heard = network_triggers_ns(archive)
-    declared = list(declared_events(onsets_ns, layout.network, table, length_s - lead_s, heard))
+    places = TriedPlaces.about(np.array(layout.network.latitude_deg), np.array(layout.network.longitude_deg), table)
+    declared = list(declared_events(onsets_ns, places, length_s - lead_s, heard))
     # Windows begin at samples of the grid.
     firsts = [round((one.first_ns / NS - lead_s) * layout.rate_hz) for one in declared]
     begin_ns = np.array([round(first / layout.rate_hz * NS) for first in firsts], dtype=np.int64)
@@ -175,17 +175,17 @@ def _heard(
     batches: Sequence[dict[str, Any]],
     layout: Layout,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triggers (N, S) after the begin of each window, NaN for none, and which stations (N, S) would have been heard.
+    """Triggers (N, S, 1) after the begin of each window, NaN for none, and which stations (N, S) would have been heard.
 
     A station whose recording is missing when an event is declared is not silent: it says nothing.
     """
-    onset_s = np.full((len(declared), len(layout.network)), np.nan)
-    is_heard = np.zeros(onset_s.shape, dtype=bool)
+    onset_s = np.full((len(declared), len(layout.network), 1), np.nan)
+    is_heard = np.zeros(onset_s.shape[:2], dtype=bool)
     for row, (one, batch) in enumerate(zip(declared, batches, strict=True)):
         for station, times_ns in enumerate(onsets_ns):
             later_ns = times_ns[times_ns >= one.first_ns]
             if len(later_ns):
-                onset_s[row, station] = (later_ns[0] - begin_ns[row]) / NS
+                onset_s[row, station, 0] = (later_ns[0] - begin_ns[row]) / NS
         told = round((one.told_ns - begin_ns[row]) / NS * layout.rate_hz)
         lately = batch[keys.WAVEFORM][0, :, 0, max(0, told - round(layout.rate_hz)) : told + 1]
         is_heard[row] = (lately != 0).any(-1).numpy()
@@ -214,32 +214,30 @@ def network_triggers_ns(archive: NetworkArchive) -> tuple[list[np.ndarray], Hear
 
 
 def declared_events(
-    onsets_ns: Sequence[np.ndarray], network: StationNetwork, travel_times: TravelTimes, quiet_s: float, heard: Heard
+    onsets_ns: Sequence[np.ndarray], places: TriedPlaces, quiet_s: float, heard: Heard
 ) -> Iterator[Declared]:
     """Events that :data:`FEWEST_TRIGGERS` stations declare whose triggers fit one source.
 
     A trigger that does not fit begins no window, and none is declared within ``quiet_s`` of the first trigger of
     another, or later than that after its own first trigger, when its window would be over.
     """
-    places = TriedPlaces.about(np.array(network.latitude_deg), np.array(network.longitude_deg), travel_times)
     longest_ns = round(min(float(places.travel_s.max()) + places.slack_s, quiet_s) * NS)
-    latest_ns: dict[int, int] = {}
+    triggers = sorted((int(at), number) for number, times in enumerate(onsets_ns) for at in times)
+    at_ns, station = (np.array([one[k] for one in triggers], dtype=np.int64) for k in range(2))
     until_ns = None
-    for at_ns, station in sorted((int(at), number) for number, times in enumerate(onsets_ns) for at in times):
-        latest_ns[station] = at_ns
-        if until_ns is not None and at_ns < until_ns:
+    for last, now_ns in enumerate(at_ns.tolist()):
+        if until_ns is not None and now_ns < until_ns:
             continue
         # Those of the event before are not part of this one.
-        since_ns = at_ns - longest_ns if until_ns is None else max(at_ns - longest_ns, until_ns)
-        time_s = np.full(len(network), np.nan)
-        for number, one_ns in latest_ns.items():
-            if one_ns >= since_ns:
-                time_s[number] = (one_ns - at_ns) / NS
-        agreeing = places.agreeing(time_s, heard.at(at_ns) | np.isfinite(time_s), 0.0)
-        if agreeing.any():
-            first_ns = min(latest_ns[number] for number in np.flatnonzero(agreeing).tolist())
+        since_ns = now_ns - longest_ns if until_ns is None else max(now_ns - longest_ns, until_ns)
+        first = int(np.searchsorted(at_ns, since_ns))
+        time_s, there = (at_ns[first : last + 1] - now_ns) / NS, station[first : last + 1]
+        agreeing = places.agreeing(time_s, there, heard.at(now_ns), (since_ns - now_ns) / NS, 0.0)
+        # Nothing is declared by what came before: that it is not enough has been seen then.
+        if agreeing[-1]:
+            first_ns = int(at_ns[first : last + 1][agreeing].min())
             until_ns = first_ns + round(quiet_s * NS)
-            yield Declared(first_ns, at_ns)
+            yield Declared(first_ns, now_ns)
 
 
 def _sample(archive: NetworkArchive, layout: Layout, begin_ns: int, components: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from seisvision.earth.travel_time_table import TravelTimes
 
 FEWEST_TRIGGERS = 4
 """Stations that must have triggered on one source before there is an alert, or a place."""
-NODES_ACROSS = 16
+NODES_ACROSS = 24
 """Places that are tried across the stations; as many again beyond them, half at either side."""
 LEAST_STEP_KM = 1.0
 DEPTH_KM = 8.0
@@ -20,6 +20,8 @@ DEPTH_KM = 8.0
 SLACK_S = 1.0
 """Times of origin from triggers of one source lie within this, and within what a step between places takes."""
 FAST_KM_S = 6.0
+CHANCE_DEVIATIONS = 3.0
+"""By so many standard deviations chance may exceed what is expected of it."""
 SILENT_SHARE = 0.5
 """So many stations may be silent, per station that agrees, though the wave has passed them."""
 
@@ -58,37 +60,52 @@ class TriedPlaces:
         travel_s[:, there] = time_s.numpy()
         return cls(travel_s, SLACK_S + float(np.hypot(step_km, step_km)) / FAST_KM_S)
 
-    def agreeing(self, time_s: np.ndarray, is_heard: np.ndarray, now_s: float) -> np.ndarray:
-        """Stations (S,) whose triggers fit one source best, none where fewer than :data:`FEWEST_TRIGGERS` do.
+    def agreeing(
+        self, time_s: np.ndarray, station: np.ndarray, is_heard: np.ndarray, from_s: float, now_s: float
+    ) -> np.ndarray:
+        """Triggers (M,) that fit one source best, one a station; none where fewer than :data:`FEWEST_TRIGGERS` do.
 
-        Of a place so many count as agree, less the stations that are silent though its wave has passed them. Among
-        places alike the one counts whose first trigger came last: an earlier one is rather noise.
+        Of a place so many count as agree, less the stations that have never triggered though its wave has passed them.
+        Of places alike that one counts whose times of origin lie closest together. Where stations trigger often on
+        noise, more are needed: :data:`FEWEST_TRIGGERS` beyond what triggers before suggest for the same time by chance.
 
         Args:
-            time_s: (S,) of triggers, NaN where there is none yet.
+            time_s: (M,) of triggers.
+            station: (M,) their stations, by number.
             is_heard: (S,) whether silence of a station means something.
-            now_s: until when all is known.
+            from_s: since when all is known.
+            now_s: until when.
         """
-        nobody = np.zeros(len(time_s), dtype=bool)
-        triggered = np.flatnonzero(np.isfinite(time_s) & (time_s <= now_s) & is_heard)
-        if len(triggered) < FEWEST_TRIGGERS:
-            return nobody
-        begun_s = time_s[triggered] - self.travel_s[:, triggered]
-        after_s = begun_s[:, None, :] - begun_s[:, :, None]
-        together = (after_s >= 0) & (after_s <= self.slack_s)
-        count = together.sum(2)
-        node, first = np.nonzero(count >= FEWEST_TRIGGERS)
-        if not len(node):
-            return nobody
+        chosen = np.zeros(len(time_s), dtype=bool)
+        if len(np.unique(station)) < FEWEST_TRIGGERS:
+            return chosen
+        begun_s = time_s - self.travel_s[:, station]
+        order = begun_s.argsort(1)
+        sorted_s = np.take_along_axis(begun_s, order, 1)
+        count, last_s = np.ones(sorted_s.shape, dtype=int), sorted_s.copy()
+        for more in range(1, len(time_s)):
+            within = sorted_s[:, more:] - sorted_s[:, :-more] <= self.slack_s
+            if not within.any():
+                break
+            count[:, :-more] += within
+            last_s[:, :-more] = np.where(within, sorted_s[:, more:], last_s[:, :-more])
+        spread = (last_s - sorted_s) / self.slack_s
+        first = (count - 0.5 * spread).argmax(1)[:, None]
+        n_agree, spread, begin_s = (np.take_along_axis(one, first, 1)[:, 0] for one in (count, spread, sorted_s))
         quiet = is_heard & np.isfinite(self.travel_s[0])
-        quiet[triggered] = False
-        passed_s = begun_s[node, first][:, None] + self.travel_s[node][:, quiet] + self.slack_s
-        n_agree, n_silent = count[node, first], (passed_s < now_s).sum(1)
-        worth = np.where(n_silent <= SILENT_SHARE * n_agree, n_agree - n_silent, 0)
-        if not worth.max():
-            return nobody
-        best = np.flatnonzero(worth == worth.max())
-        begins_s = np.where(together[node[best], first[best]], time_s[triggered], np.inf).min(1)
-        chosen = best[int(begins_s.argmax())]
-        nobody[triggered[together[node[chosen], first[chosen]]]] = True
-        return nobody
+        quiet[station] = False
+        n_silent = (begin_s[:, None] + self.travel_s[:, quiet] + self.slack_s < now_s).sum(1)
+        n_before = np.searchsorted(np.sort(time_s), begin_s)
+        by_chance = n_before / np.maximum(begin_s - from_s, self.slack_s) * self.slack_s
+        fewest = FEWEST_TRIGGERS + by_chance + CHANCE_DEVIATIONS * np.sqrt(by_chance)
+        allowed = (n_agree >= fewest) & (n_silent <= SILENT_SHARE * n_agree)
+        if not allowed.any():
+            return chosen
+        node = int(np.where(allowed, n_agree - n_silent - 0.5 * spread, -np.inf).argmax())
+        members = order[node, first[node, 0] : first[node, 0] + n_agree[node]]
+        # Where a station triggered twice the earlier one counts: what follows a wave is part of it.
+        members = members[time_s[members].argsort()]
+        _, earliest = np.unique(station[members], return_index=True)
+        if len(earliest) >= FEWEST_TRIGGERS:
+            chosen[members[earliest]] = True
+        return chosen
