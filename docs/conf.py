@@ -7,3 +7,6 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
+html_title = "seisvision"
+html_show_copyright = False
+highlight_language = "none"  # commands are no Python; blocks of Python say so

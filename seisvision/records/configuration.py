@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,7 +50,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     try:
         plain = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
-        raise ConfigurationError(f"The configuration cannot be resolved: {error}") from error
+        raise ConfigurationError(_unresolved(str(error))) from error
     refuse_secrets(leaves(plain))
     _list_outputs(plain)  # type: ignore[arg-type]
     _set_evidential(plain)  # type: ignore[arg-type]
@@ -63,6 +64,17 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
             plain[setting] = str(find_checkpoint(plain[setting]).absolute())  # type: ignore
             plain[digest] = checkpoint_hash(plain[setting])  # type: ignore
     return plain  # type: ignore[return-value]
+
+
+def _unresolved(said: str) -> str:
+    """What could not be resolved; classes that nothing told are the commonest."""
+    column = re.search(r"'dataset\.labels\.(\w+)'", said)
+    if column is None:
+        return f"The configuration cannot be resolved: {said}"
+    return (
+        f"The task learns classes of {column[1]}, and nothing says which there are: the set has no such column, or one "
+        f"of very many values. Give dataset.labels.{column[1]}={{name: [value, ...], ...}}, or another task."
+    )
 
 
 def with_derived_classes(config: DictConfig) -> DictConfig:

@@ -32,8 +32,8 @@ def draw_event(waveform_set: WaveformSet, source_id: str, first_row: int | None 
 
     Returns:
         ``lines``: name, seconds of length, distance, base64 of COLUMNS pairs of int8 (low, high), arrivals;
-        ``map``: places of stations and source in kilometres about the middle of the stations, how far the map reaches
-        from there, and shores as a path in kilometres to the east and to the south.
+        ``map``: places of stations and source in kilometres about the middle of the stations, and shores as a path in
+        kilometres to the east and to the south.
     """
     rows = waveform_set.rows(source_id)
     table = waveform_set.metadata.iloc[rows]
@@ -102,6 +102,7 @@ def _map(table: pd.DataFrame) -> dict[str, Any] | None:
     names = [station_name(row) for _, row in table[known].iterrows()]
     is_known = source is not None and np.isfinite(source).all()
     places_km = [*in_km(stations[known]), *(in_km(source) if is_known and source is not None else [])]
+    # As far as the page shows (review.js).
     reach_km = max(1.0, float(np.abs(places_km).max())) * 1.15
     latitude, longitude = shores_about(float(middle[0]), float(middle[1]), reach_km * math.sqrt(2))
     east_km, north_km = np.array(in_km(np.stack([latitude, longitude], axis=1))).reshape(-1, 2).T
@@ -109,7 +110,6 @@ def _map(table: pd.DataFrame) -> dict[str, Any] | None:
     return {
         "stations": [[name, *place] for name, place in zip(names, in_km(stations[known]), strict=True)],
         "source": in_km(source)[0] if is_known and source is not None else None,
-        "reach_km": round(reach_km, 2),
         "shores": svg_path(east_km, -north_km, box, box, reach_km / 200),
     }
 

@@ -115,7 +115,9 @@ function element(name, attributes = {}, text = "") {
 }
 
 function drawLines(drawing, hidden) {
-  const WIDTH = 960, HEIGHT = 54, LEFT = 150, N = 320;
+  // A phone shows fewer units, so that its letters are as large as elsewhere.
+  const small = globalThis.matchMedia?.("(max-width: 48rem)").matches;
+  const WIDTH = small ? 400 : 960, HEIGHT = 54, LEFT = small ? 100 : 150, N = 320;
   const longest = Math.max(...drawing.lines.map((line) => line.seconds), 1);
   const svg = element("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT * drawing.lines.length + 22}`, role: "img", "aria-label": "Recordings" });
   drawing.lines.forEach((line, number) => {
@@ -128,7 +130,7 @@ function drawLines(drawing, hidden) {
       const x = (LEFT + (scale * i) / N).toFixed(1);
       path += `${i ? "L" : "M"}${x} ${(middle - (values[2 * i + 1] / 127) * HEIGHT * 0.46).toFixed(1)}L${x} ${(middle - (values[2 * i] / 127) * HEIGHT * 0.46).toFixed(1)}`;
     }
-    svg.append(element("text", { x: 4, y: middle }, `${line.name} ${line.component}`.slice(0, 22)));
+    svg.append(element("text", { x: 4, y: middle }, `${line.name} ${line.component}`.slice(0, small ? 14 : 22)));
     svg.append(element("text", { x: 4, y: middle + 14 }, line.km === null ? "" : `${line.km} km`));
     svg.append(element("path", { d: path, class: "wave" }));
     for (const [phase, seconds] of Object.entries(line.arrivals)) {
@@ -151,11 +153,12 @@ function drawLines(drawing, hidden) {
 function drawMap(map) {
   at("map-card").hidden = !map;
   if (!map) return;
-  const reach = map.reach_km;
+  const places = [...map.stations.map(([, x, y]) => [x, y]), ...(map.source ? [map.source] : [])];
+  const reach = Math.max(1, ...places.map(([x, y]) => Math.max(Math.abs(x), Math.abs(y)))) * 1.15;
   const on = (x, y) => [100 + (95 * x) / reach, 100 - (95 * y) / reach];
   const svg = element("svg", { viewBox: "0 0 200 212", role: "img", "aria-label": "Map" });
   svg.append(element("rect", { x: 5, y: 5, width: 190, height: 190, class: "axis" }));
-  svg.append(element("path", { d: map.shores, class: "shore", transform: `translate(100 100) scale(${95 / reach})` }));
+  if (map.shores) svg.append(element("path", { d: map.shores, class: "shore", transform: `translate(100 100) scale(${95 / reach})` }));
   for (const [name, east, north] of map.stations) {
     const [x, y] = on(east, north);
     const mark = element("path", { d: `M${x} ${y - 4}L${x + 4} ${y + 3}L${x - 4} ${y + 3}Z`, class: "station" });

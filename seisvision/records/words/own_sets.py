@@ -16,6 +16,8 @@ WORD = re.compile(r"dataset=([A-Za-z0-9_][\w-]*)")
 DATA_DIR = "system.data_dir="
 TYPE = "source_type"
 MOST_TYPES = 20
+PLAIN_NAME = re.compile(r"(?!(null|true|false|nan|inf)$)[^\W\d]", re.IGNORECASE)
+"""How names begin that Hydra takes for text."""
 SPAN = re.compile(r":(\d+)\]?$")
 """How the name of a trace in a file ends: its number of samples."""
 NEW = (
@@ -77,9 +79,9 @@ def _described(folder: Path, name: str) -> list[str]:
         rows = list(spreadsheets.DictReader(file))
     words = [f"dataset.name={name}", f"dataset.source.path={name}"]
     types = sorted({row[TYPE] for row in rows if row.get(TYPE)})
-    plain = [one for one in types if re.fullmatch(r"[\w-]+", one)]
-    if types and plain == types and len(types) <= MOST_TYPES:
-        words.append(f"dataset.labels.{TYPE}={{{','.join(f'{one}:[{one}]' for one in types)}}}")
+    if types and len(types) <= MOST_TYPES and not any("${" in one for one in types):
+        pairs = (f"{name}:[{_quoted(one)}]" for name, one in zip(_class_names(types), types, strict=True))
+        words.append(f"dataset.labels.{TYPE}={{{','.join(pairs)}}}")
     rates = {row["trace_sampling_rate_hz"] for row in rows if row.get("trace_sampling_rate_hz")}
     if len(rates) == 1:
         nyquist_hz = float(next(iter(rates))) / 2
@@ -90,3 +92,19 @@ def _described(folder: Path, name: str) -> list[str]:
             words += [f"dataset.{section}.window.length_s={length_s}" for section in ("samples", "traces")]
         words.append(f"dataset.baselines.bands_hz=[[{low},{first}],[{first},{second}],[{second},{high}]]")
     return words
+
+
+def _class_names(types: Sequence[str]) -> list[str]:
+    """The values as names that can be typed, such as ``quarry_blast`` for ``quarry blast``, each once."""
+    names: list[str] = []
+    for number, one in enumerate(types, 1):
+        name = one if re.fullmatch(r"[\w-]+", one) else re.sub(r"\W+", "_", one, flags=re.ASCII).strip("_")
+        if not PLAIN_NAME.match(name):
+            name = f"class_{name}".rstrip("_")
+        names.append(f"{name}_{number}" if name in (*names, *types[number:]) else name)
+    return names
+
+
+def _quoted(text: str) -> str:
+    """As a word of Hydra's, whatever is in it."""
+    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", text)) + "'"
