@@ -112,7 +112,11 @@ SHORT = {
     "false_picks": Short(
         ["none={tmp}", "--hours", "0.02"], r"red noise: [\d.]+ false picks an hour", prepare=untrained
     ),
-    "fibre_coverage": Short(["--events", "2"], r"thinned +[\d.]+", lambda module: {"crust": few_layers}),
+    "fibre": Short(
+        ["--short"], r"scipy least_squares, both sides .* times as long",
+        lambda module: {"crust": few_layers, "PICKS": 40},
+    ),
+    "fibre_coverage": Short(["--events", "2"], r"thinned.* +[\d.]+", lambda module: {"crust": few_layers}),
     "forecast_epoch": Short(
         ["--experiment", "forecast", "--epochs", "2", "--threads", "1", "--data-dir", "{tmp}", "--set", *FORECAST[:-1]],
         r"epoch processors .* ratio [\d.]+", prepare=known_etas,
