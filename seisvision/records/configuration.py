@@ -19,6 +19,7 @@ from seisvision.records.trust import faces
 from seisvision.records.trust.allowed import check_numbers, check_words, leaves
 from seisvision.records.trust.arguments import check_arguments
 from seisvision.records.trust.faces import MARKS, PLACES, check_node, find_face, find_own, kind_at
+from seisvision.records.trust.stated import check_stated
 from seisvision.secrets_kept import refuse_secrets
 
 ALLOWED_TARGETS_VARIABLE = faces.ALLOWED_TARGETS_VARIABLE
@@ -55,6 +56,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     _list_outputs(plain)  # type: ignore[arg-type]
     _set_evidential(plain)  # type: ignore[arg-type]
     check_targets(plain)
+    check_stated(mappings(plain))
     check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]
     check_words(plain)  # type: ignore[arg-type]
