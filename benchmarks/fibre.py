@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="few turns")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    turns = 3 if arguments.short else 25
+    turns = 3 if arguments.short else 11
     p = FibreParameters()
     times, prior, settings = crust(), FibrePrior(), FibreSettings()
     print(told(machine()))

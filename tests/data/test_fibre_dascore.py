@@ -65,6 +65,15 @@ def test_places_that_the_file_holds_are_taken_where_they_are_places(tmp_path: Pa
         next(iter(read_fibre(written(exchanged, tmp_path))))
 
 
+def test_a_folder_is_read_file_by_file_and_left_as_it_was(tmp_path: Path) -> None:
+    patch = dascore.get_example_patch("random_das")
+    for name in ("b.h5", "a.h5"):
+        patch.io.write(tmp_path / name, "dasdae")
+        patch = patch.new(data=patch.data + 1)
+    first, second = read_fibre(tmp_path, Choice(100.0, places=TABLE))
+    assert np.allclose(first.samples, second.samples + 1) and len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_channel_without_numbers_is_left_out_and_told(tmp_path: Path) -> None:
     patch = dascore.get_example_patch("random_das")
     data = patch.data.copy()

@@ -34,17 +34,21 @@ def read_by_dascore(path: Path, choice: Choice) -> Iterator[FibreRecord]:
             f"{path} is no plain recording (data, distance_m, sampling_rate_hz, start_time in npz or HDF5); other "
             "formats need dascore: pip install 'seisvision[fibre]'."
         ) from error
-    try:
-        spool = dascore.spool(str(path))
-        if path.is_dir():
-            spool = spool.update()
-        count = len(spool)
-    except Exception as error:  # dascore's readers raise whatever their formats' libraries do
-        raise DataError(f"{path}: dascore cannot read it: {type(error).__name__}: {error}.") from error
-    if not count:
-        raise DataError(f"{path}: dascore finds no recording in it.")
-    for number in range(count):
-        yield _record(path, spool[number : number + 1], choice)
+    # One file after the other: of a folder dascore would write an index into it.
+    files = [path] if path.is_file() else sorted(one for one in path.rglob("[!.]*") if one.is_file())
+    if not files:
+        raise DataError(f"{path} holds no file.")
+    for file in files:
+        try:
+            spool = dascore.spool(str(file))
+            for number in range(len(spool)):
+                yield _record(file, spool[number : number + 1], choice)
+        except DataError:
+            raise
+        except Exception as error:  # dascore's readers raise whatever the libraries of their formats do
+            raise DataError(f"{file}: dascore cannot read it: {type(error).__name__}: {error}.") from error
+        if not len(spool):
+            raise DataError(f"{file}: dascore finds no recording in it.")
 
 
 def _record(path: Path, spool: Any, choice: Choice) -> FibreRecord:

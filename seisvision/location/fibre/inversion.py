@@ -30,7 +30,7 @@ START_KM = 20.0
 ITERATIONS = 20
 ROUGH_PICKS = 48
 """So many, evenly taken, are enough to begin with."""
-LEAST_GAIN, ROUGH_GAIN = 0.05, 1.0
+LEAST_GAIN, ROUGH_GAIN = 0.3, 1.0
 """Of the negative log likelihood in a step, below which a descent ends: of all picks, and of some."""
 WORSE = 8.0
 """Above the best angle, from which on nobody waits for the descent of another."""
