@@ -35,6 +35,8 @@ from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.picking.channel_onsets import LOCAL_STATIONS, all_onsets
 from seisvision.records.checkpoint import find_checkpoint
 
+LEAD_DIFFERS_S = 1.0
+"""Runs whose windows begin at times that differ by more are not replayed together unless the lead is stated."""
 PIECE_S = 600.0
 HEARD_SHARE = 0.5
 """Of what the best station has of a piece, from which on a station counts as recorded."""
@@ -101,7 +103,11 @@ class Layout:
 
 
 def archive_recordings(
-    runs: Sequence[Path], patterns: Iterable[str], lead_s: float, velocity: str | None, stations: str | None = None
+    runs: Sequence[Path],
+    patterns: Iterable[str],
+    lead_s: float | None,
+    velocity: str | None,
+    stations: str | None = None,
 ) -> tuple[Recordings, np.ndarray]:
     """The networks of runs, and triggers with a locator, about what triggers the stations of an archive.
 
@@ -111,7 +117,7 @@ def archive_recordings(
     Args:
         runs: trained on the same stations, windows and rate.
         patterns: of the archive.
-        lead_s: seconds of a window before the first trigger.
+        lead_s: seconds of a window before the first trigger; None: before the first P in windows of the training.
         velocity: of the locator, as ``seisvision early-warning`` takes it.
         stations: StationXML or a table with sensitivities and angles of channels.
 
@@ -132,6 +138,7 @@ def archive_recordings(
                 f"{run} was trained on other stations or windows than {runs[0]}; replay it by a command of its own."
             )
     length_s = layout.n_samples / layout.rate_hz
+    lead_s = _lead_s(runs, opened) if lead_s is None else lead_s
     if not 0 < lead_s < length_s:
         raise ConfigurationError(f"--lead {lead_s:g} must lie within the window of {length_s:g} s.")
     table, limits_km = travel_times({}, velocity)
@@ -166,6 +173,27 @@ def archive_recordings(
     locator = CensoredLocator(latitude, longitude, onset_s, table, depth_limits_km=limits_km)
     # Statements are made when the last sample that they are made of has come in.
     return Recordings([*estimators, locator], truth, begin_ns + round(archive.delay_s * NS)), told_s
+
+
+def _lead_s(runs: Sequence[Path], opened: Sequence[TrainedNetwork]) -> float:
+    """From the start of windows to the first P, as all networks have learnt it.
+
+    Raises:
+        ConfigurationError: a checkpoint does not say it, or they differ.
+    """
+    told_s = [one.lead_s for one in opened]
+    known_s = [one for one in told_s if one is not None]
+    if len(known_s) < len(told_s):
+        raise ConfigurationError(
+            f"{runs[told_s.index(None)]} does not say how long before the first P its windows began: it was trained by "
+            "an earlier version, or without arrivals; give --lead, the seconds before the first P in them."
+        )
+    if max(known_s) - min(known_s) > LEAD_DIFFERS_S:
+        raise ConfigurationError(
+            f"windows of these runs begin {min(known_s):.1f} to {max(known_s):.1f} s before the first P (median); give "
+            "--lead, or replay each by a command of its own."
+        )
+    return known_s[0]
 
 
 def _heard(
@@ -232,7 +260,7 @@ def declared_events(
         since_ns = now_ns - longest_ns if until_ns is None else max(now_ns - longest_ns, until_ns)
         first = int(np.searchsorted(at_ns, since_ns))
         time_s, there = (at_ns[first : last + 1] - now_ns) / NS, station[first : last + 1]
-        agreeing = places.agreeing(time_s, there, heard.at(now_ns), (since_ns - now_ns) / NS, 0.0)
+        agreeing = places.agreeing(time_s, there, heard.at(now_ns), (since_ns - now_ns) / NS)
         # Nothing is declared by what came before: that it is not enough has been seen then.
         if agreeing[-1]:
             first_ns = int(at_ns[first : last + 1][agreeing].min())

@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_what_is_asked(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="OUT", help="folder of the tables and the figure")
     parser.add_argument("--seconds", type=float, nargs="+", metavar="S", help="since the first P (0.5 to 30)")
+    parser.add_argument("--noise-hours", type=float, metavar="H", help="of simulated noise, for false alerts")
 
 
 def add_what_is_asked(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--seconds {seconds[0]:g} lies before the first P; give seconds from 0.")
     args.out.mkdir(parents=True, exist_ok=True)
     check_writable(args.out, "--out")
-    asked = recordings(args.runs, args.part, args.velocity, args.data_dir)
-    by_time, first_alerts = table_by_time(asked.estimators, asked.truth, seconds)
+    asked = recordings(args.runs, args.part, args.velocity, args.data_dir, args.noise_hours)
+    by_time, first_alerts = table_by_time(asked.estimators, asked.truth, seconds, asked.noise)
     tables = {"early_warning": by_time, "first_alerts": first_alerts}
     for name, table in tables.items():
         write_table(table.round(4), args.out / f"{name}.csv")

@@ -24,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--archive", nargs="+", metavar="ARCHIVE", help="folder, files or pattern of recordings instead"
     )
     parser.add_argument("--stations", metavar="FILE", help="sensitivities and angles of the channels of the archive")
-    parser.add_argument("--lead", type=float, metavar="S", help="of a window before the first trigger, as in training")
+    parser.add_argument(
+        "--lead",
+        type=float,
+        metavar="S",
+        help="of a window before the first trigger (default: before the first P in windows of the training)",
+    )
     parser.add_argument("--packet", type=float, default=1.0, metavar="S", help="length of a packet (default 1 s)")
     parser.add_argument("--out", type=Path, required=True, metavar="LOG.csv", help="table of statements to write")
 
@@ -48,10 +53,6 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigurationError("--lead and --stations are for --archive, which is not given.")
         asked = recordings(args.runs, args.part, args.velocity, args.data_dir)
     else:
-        if args.lead is None:
-            raise ConfigurationError(
-                "--archive needs --lead, the seconds before the first P in windows of the training."
-            )
         asked, from_s = archive_recordings(args.runs, args.archive, args.lead, args.velocity, args.stations)
         since = "since_first_trigger_s"
     rows = list(replayed(asked.estimators, asked.truth, asked.start_ns.tolist(), args.packet, from_s))

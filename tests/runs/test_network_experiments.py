@@ -164,3 +164,22 @@ def test_a_replay_knows_when_windows_begin(folder: Path) -> None:
     data.waveform_set.metadata.drop(columns="trace_start_time", inplace=True)
     with pytest.raises(DataError, match="no column trace_start_time"):
         early_warning.windows_of(data, "test")
+
+
+def test_a_network_is_not_asked_about_recordings_that_were_prepared_otherwise(folder: Path) -> None:
+    def trained(*words: str) -> SimpleNamespace:
+        return SimpleNamespace(config=_settings(folder, "fcn_locator", *words))
+
+    runs = Path("one"), Path("other")
+    early_warning._check_same_cut(trained(), trained("model.width=0.5"), runs)
+    with pytest.raises(ConfigurationError, match=r"one and other.*dataset\.samples of both differs"):
+        early_warning._check_same_cut(trained(), trained("dataset.samples.min_stations=5"), runs)
+
+
+def test_samples_know_how_long_before_the_first_p_their_windows_begin(folder: Path) -> None:
+    settings = _settings(folder, "fcn_locator", "dataset.samples.window.start_s=0.5")
+    samples = build_data(settings, build_view(settings.view)).parts["train"]
+    table = samples.waveform_set.metadata
+    p_s = (table["trace_p_arrival_sample"] / table["trace_sampling_rate_hz"]).groupby(table["source_id"]).min()
+    wanted = p_s[list(samples.source_ids)].to_numpy() - 0.5
+    assert samples.first_p_after_start_s == pytest.approx(wanted, abs=0.05)

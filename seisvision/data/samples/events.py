@@ -134,6 +134,17 @@ class EventSamples(Dataset):
         return self._start_s - self.index.origin_s
 
     @property
+    def first_p_after_start_s(self) -> np.ndarray:
+        """First P (N,) of events after their windows begin, else its first onset; NaN where neither is known."""
+        first_s = np.full(len(self.index.source_ids), np.nan)
+        for number in range(len(first_s)):
+            for times_s in (self.index.arrivals_s[:, 0], self.index.onset_s):
+                own_s = times_s[self.index.traces(number)]
+                if np.isnan(first_s[number]) and np.isfinite(own_s).any():
+                    first_s[number] = np.nanmin(own_s)
+        return first_s - self._start_s
+
+    @property
     def sample_ids(self) -> Sequence[str]:
         """What tells the N samples apart: the ids of the events."""
         return self.ids.ids

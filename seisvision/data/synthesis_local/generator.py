@@ -132,17 +132,30 @@ class LocalEventGenerator:
             motion = motion * (1 + size * np.exp(-1j * self.grid.omega * repeat_s)).astype(np.complex64)
         is_noise = bool(self._stream("kind", index).random() < parameters.noise_share)
         ground = self.grid.to_time(rotate_to_zne(motion * (not is_noise), geometry))
-        ground += self.grid.to_time(self.noise.spectra(self._stream("noise", index), len(geometry.offset_km)))
-        if parameters.band_hz is not None:
-            ground = band_pass(ground, parameters.sampling_rate_hz, parameters.band_hz).astype(np.float32)
-        first = round(_PREROLL_S * parameters.sampling_rate_hz)
-        record = ground[..., first : first + parameters.n_samples].transpose(1, 0, 2)
+        ground += self._noise(index, geometry)
         # Random over years, so that neither season nor year tells anything.
         origin_time = _FIRST_ORIGIN + _ORIGIN_SPAN * rng.random()
         origin_time = origin_time.replace(microsecond=origin_time.microsecond // 1000 * 1000)
-        waveforms = digitise(np.ascontiguousarray(record))
+        waveforms = self._recorded(ground)
         name, times_s = f"local-{index:06d}", (*arrivals, repeat_s)
         return LocalEvent(name, origin_time, lead_s, source, geometry, waveforms, *times_s, is_noise)
+
+    def noise_alone(self, index: int) -> tuple[EventGeometry, np.ndarray]:
+        """The stations of event ``index`` and what they record, (S, 3, T), where nothing happens."""
+        geometry = self.geometry(index)
+        return geometry, self._recorded(self._noise(index, geometry))
+
+    def _noise(self, index: int, geometry: EventGeometry) -> np.ndarray:
+        """Ground velocity (3, S, T) of noise, with the time before the record."""
+        return self.grid.to_time(self.noise.spectra(self._stream("noise", index), len(geometry.offset_km)))
+
+    def _recorded(self, ground: np.ndarray) -> np.ndarray:
+        """Ground velocity (3, S, T) with the time before the record to what is recorded, float32 (S, 3, T)."""
+        parameters = self.parameters
+        if parameters.band_hz is not None:
+            ground = band_pass(ground, parameters.sampling_rate_hz, parameters.band_hz).astype(np.float32)
+        first = round(_PREROLL_S * parameters.sampling_rate_hz)
+        return digitise(np.ascontiguousarray(ground[..., first : first + parameters.n_samples].transpose(1, 0, 2)))
 
     def geometry(self, index: int) -> EventGeometry:
         """Epicentre anywhere, stations at drawn distances and azimuths with a gap; or one of the swarms."""

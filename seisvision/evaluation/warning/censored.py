@@ -54,7 +54,7 @@ class CensoredLocator:
             station, number = np.nonzero(come_in[row])
             times_s = self.onset_s[row, station, number]
             if len(times_s) >= FEWEST_TRIGGERS:
-                chosen = self._places(row).agreeing(times_s, station, there[row], 0.0, float(seen_s[row]))
+                chosen = self._places(row).agreeing(times_s, station, there[row], 0.0)
                 first_s[row, station[chosen]] = times_s[chosen]
         triggered = np.isfinite(first_s)
         # What triggered on something else says neither when the wave came nor that it did not.

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import gamma
 
 from seisvision.base.figure_files import save_figure
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import DataError
 from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text
-from seisvision.evaluation.warning.said import Estimator, Said, Truth
+from seisvision.evaluation.warning.said import Estimator, NoiseAlone, Said, Truth
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ RIGHT_KM = 10.0
 CHI_SQUARE2_95 = 5.9915
 NORMAL_95 = 1.959964
 DAY_S = 86_400.0
+FALSE_ALERTS = ("false_alerts_a_day", "false_alerts_low", "false_alerts_high")
 
 
 def errors_km(said: Said, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
@@ -44,13 +46,22 @@ def errors_km(said: Said, truth: Truth) -> tuple[np.ndarray, np.ndarray]:
 
 
 def table_by_time(
-    estimators: Sequence[Estimator], truth: Truth, seconds: Sequence[float] = SECONDS
+    estimators: Sequence[Estimator],
+    truth: Truth,
+    seconds: Sequence[float] = SECONDS,
+    noise: NoiseAlone | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measures by estimator and seconds since the first P, and by estimator the first right alert of each event.
 
     Noise has no first P: of it as much is seen as of an event whose P comes at the median of all. False alerts per day
-    are recordings of noise with an alert, over the time that was seen of them. Earthquakes without a place or a P count
-    as neither, and are told.
+    are recordings of noise with an alert, over the time that was seen of them, with the interval of 95 % that so many
+    Poisson events allow. Earthquakes without a place or a P count as neither, and are told.
+
+    Args:
+        estimators: who is asked.
+        truth: of the recordings.
+        seconds: since the first P.
+        noise: further recordings of noise, about which the same are asked in the same order.
 
     Raises:
         DataError: no earthquake has a place and a P.
@@ -69,14 +80,23 @@ def table_by_time(
             neither.sum(), len(neither), truth.source_id[int(neither.argmax())],
         )  # fmt: skip
     start_s = np.where(truth.is_event, truth.first_p_s, np.median(truth.first_p_s[truth.is_event]))
-    for estimator in estimators:
+    for number, estimator in enumerate(estimators):
         first = np.full(len(start_s), np.nan)
         for second in seconds:
             seen_s = np.minimum(start_s + second, truth.length_s)
             said = estimator.said(seen_s)
             error, inside = errors_km(said, truth)
+            quiet = truth.is_noise & np.isfinite(said.alert)
+            n_false, seen_noise_s = float(said.alert[quiet].sum()), float(seen_s[quiet].sum())
+            if noise is not None:
+                shown_s = min(float(np.median(truth.first_p_s[truth.is_event])) + second, noise.length_s)
+                alert = noise.estimators[number].said(np.full(noise.n_recordings, shown_s)).alert
+                n_false += float(np.nansum(alert))
+                seen_noise_s += shown_s * np.isfinite(alert).sum()
             rows.append(
-                {"estimator": estimator.name, "seconds": second} | _measured(said, error, inside, seen_s, truth)
+                {"estimator": estimator.name, "seconds": second}
+                | _measured(said, error, inside, truth)
+                | _false_alerts(n_false, seen_noise_s / DAY_S)
             )
             right = (said.alert != 0) & (error <= RIGHT_KM)
             first = np.where(np.isnan(first) & right, second, first)
@@ -84,13 +104,11 @@ def table_by_time(
     return pd.DataFrame(rows), pd.DataFrame(firsts)
 
 
-def _measured(said: Said, error: np.ndarray, inside: np.ndarray, seen_s: np.ndarray, truth: Truth) -> dict[str, Any]:
+def _measured(said: Said, error: np.ndarray, inside: np.ndarray, truth: Truth) -> dict[str, Any]:
     event = truth.is_event
     known, off = error[event & np.isfinite(error)], np.abs(said.magnitude - truth.magnitude)[event]
     sigma = said.magnitude_sigma[event]
     stated = np.isfinite(off) & np.isfinite(sigma)
-    noise = truth.is_noise & np.isfinite(said.alert)
-    days = seen_s[noise].sum() / DAY_S
     return {
         "events": int(event.sum()),
         "located": _mean(np.isfinite(error[event])),
@@ -102,9 +120,16 @@ def _measured(said: Said, error: np.ndarray, inside: np.ndarray, seen_s: np.ndar
         "magnitude_mae": _mean(off[np.isfinite(off)]),
         "magnitude95_holds": _mean(off[stated] <= NORMAL_95 * sigma[stated]),
         "alerts": _mean(said.alert[event & np.isfinite(said.alert)]),
-        "false_alerts_a_day": float(said.alert[noise].sum() / days) if days > 0 else float("nan"),
-        "noise_days": float(days),
     }
+
+
+def _false_alerts(n_false: float, days: float) -> dict[str, float]:
+    """Alerts a day with their interval of 95 % (Garwood 1936, Biometrika 28, 437-442), NaN without any noise."""
+    if not days > 0:
+        return dict.fromkeys(FALSE_ALERTS, float("nan")) | {"noise_days": 0.0}
+    low = gamma.ppf(0.025, n_false) if n_false else 0.0
+    high = gamma.ppf(0.975, n_false + 1)
+    return dict(zip(FALSE_ALERTS, (n_false / days, low / days, high / days), strict=True)) | {"noise_days": days}
 
 
 def _first(first_s: np.ndarray) -> dict[str, Any]:

@@ -23,7 +23,7 @@ FAST_KM_S = 6.0
 CHANCE_DEVIATIONS = 3.0
 """By so many standard deviations chance may exceed what is expected of it."""
 SILENT_SHARE = 0.5
-"""So many stations may be silent, per station that agrees, though the wave has passed them."""
+"""So many stations may be silent, per station that agrees, though they are nearer to the source."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,10 @@ class TriedPlaces:
         travel_s[:, there] = time_s.numpy()
         return cls(travel_s, SLACK_S + float(np.hypot(step_km, step_km)) / FAST_KM_S)
 
-    def agreeing(
-        self, time_s: np.ndarray, station: np.ndarray, is_heard: np.ndarray, from_s: float, now_s: float
-    ) -> np.ndarray:
+    def agreeing(self, time_s: np.ndarray, station: np.ndarray, is_heard: np.ndarray, from_s: float) -> np.ndarray:
         """Triggers (M,) that fit one source best, one a station; none where fewer than :data:`FEWEST_TRIGGERS` do.
 
-        Of a place so many count as agree, less the stations that have never triggered though its wave has passed them.
+        Of a place so many count as agree, less the stations that have never triggered though they are nearer to it.
         Of places alike that one counts whose times of origin lie closest together. Where stations trigger often on
         noise, more are needed: :data:`FEWEST_TRIGGERS` beyond what triggers before suggest for the same time by chance.
 
@@ -74,7 +72,6 @@ class TriedPlaces:
             station: (M,) their stations, by number.
             is_heard: (S,) whether silence of a station means something.
             from_s: since when all is known.
-            now_s: until when.
         """
         chosen = np.zeros(len(time_s), dtype=bool)
         if len(np.unique(station)) < FEWEST_TRIGGERS:
@@ -89,19 +86,17 @@ class TriedPlaces:
                 break
             count[:, :-more] += within
             last_s[:, :-more] = np.where(within, sorted_s[:, more:], last_s[:, :-more])
-        spread = (last_s - sorted_s) / self.slack_s
-        first = (count - 0.5 * spread).argmax(1)[:, None]
-        n_agree, spread, begin_s = (np.take_along_axis(one, first, 1)[:, 0] for one in (count, spread, sorted_s))
-        quiet = is_heard & np.isfinite(self.travel_s[0])
-        quiet[station] = False
-        n_silent = (begin_s[:, None] + self.travel_s[:, quiet] + self.slack_s < now_s).sum(1)
-        n_before = np.searchsorted(np.sort(time_s), begin_s)
-        by_chance = n_before / np.maximum(begin_s - from_s, self.slack_s) * self.slack_s
-        fewest = FEWEST_TRIGGERS + by_chance + CHANCE_DEVIATIONS * np.sqrt(by_chance)
-        allowed = (n_agree >= fewest) & (n_silent <= SILENT_SHARE * n_agree)
+        n_before = np.searchsorted(np.sort(time_s), sorted_s)
+        by_chance = n_before / np.maximum(sorted_s - from_s, self.slack_s) * self.slack_s
+        is_enough = count >= FEWEST_TRIGGERS + by_chance + CHANCE_DEVIATIONS * np.sqrt(by_chance)
+        worth = np.where(is_enough, count - 0.5 * (last_s - sorted_s) / self.slack_s, 0.0)
+        first = worth.argmax(1)[:, None]
+        n_agree, worth = (np.take_along_axis(one, first, 1)[:, 0] for one in (count, worth))
+        n_silent = self._n_silent(order, first, n_agree, station, is_heard)
+        allowed = (worth > 0) & (n_silent <= SILENT_SHARE * n_agree)
         if not allowed.any():
             return chosen
-        node = int(np.where(allowed, n_agree - n_silent - 0.5 * spread, -np.inf).argmax())
+        node = int(np.where(allowed, worth - n_silent, -np.inf).argmax())
         members = order[node, first[node, 0] : first[node, 0] + n_agree[node]]
         # Where a station triggered twice the earlier one counts: what follows a wave is part of it.
         members = members[time_s[members].argsort()]
@@ -109,3 +104,18 @@ class TriedPlaces:
         if len(earliest) >= FEWEST_TRIGGERS:
             chosen[members[earliest]] = True
         return chosen
+
+    def _n_silent(
+        self, order: np.ndarray, first: np.ndarray, n_agree: np.ndarray, station: np.ndarray, is_heard: np.ndarray
+    ) -> np.ndarray:
+        """Stations (G,) that never triggered though they are nearer to a place than those that agree (on average).
+
+        Farther ones may have been too far for a small event.
+        """
+        quiet = is_heard & np.isfinite(self.travel_s[0])
+        quiet[station] = False
+        summed_s = np.cumsum(np.take_along_axis(self.travel_s[:, station], order, 1), 1)
+        summed_s = np.concatenate([np.zeros((len(summed_s), 1)), summed_s], 1)
+        upto, begin = (np.take_along_axis(summed_s, at, 1)[:, 0] for at in (first + n_agree[:, None], first))
+        mean_s = (upto - begin) / n_agree
+        return np.asarray((self.travel_s[:, quiet] < mean_s[:, None]).sum(1))

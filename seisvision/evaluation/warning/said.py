@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,3 +69,12 @@ class Truth:
         """(N,) bool: an earthquake with a place and a first P."""
         known = np.isfinite(self.latitude_deg) & np.isfinite(self.longitude_deg) & np.isfinite(self.first_p_s)
         return known & ~self.is_noise
+
+
+@dataclass(frozen=True)
+class NoiseAlone:
+    """N recordings of ``length_s`` seconds without any earthquake, and who is asked about them."""
+
+    estimators: Sequence[Estimator]
+    n_recordings: int
+    length_s: float

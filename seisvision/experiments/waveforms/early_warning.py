@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from seisvision.earth.projection import Projection
 from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.warning.censored import CensoredLocator, triggers_s
-from seisvision.evaluation.warning.said import Estimator, Said, Truth
+from seisvision.evaluation.warning.said import Estimator, NoiseAlone, Said, Truth
 from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.noise_hours import noise_batches
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.outputs.places.output import PlaceBase
 from seisvision.records.checkpoint import find_checkpoint
@@ -92,14 +93,20 @@ class Recordings:
     truth: Truth
     start_ns: np.ndarray
     """(N,) of the first sample, since 1970 (UTC)."""
+    noise: NoiseAlone | None = None
 
 
 def recordings(
-    runs: Sequence[Path], part: str, velocity: str | None = None, data_dir: Path | None = None
+    runs: Sequence[Path],
+    part: str,
+    velocity: str | None = None,
+    data_dir: Path | None = None,
+    noise_hours: float | None = None,
 ) -> Recordings:
     """The networks of runs, and triggers with a locator, about the recordings of a part of the same events.
 
-    Where some runs left records of noise out, all are asked about those of the run that kept them.
+    Where some runs left records of noise out, all are asked about those of the run that kept them. With ``noise_hours``
+    so much noise is simulated beside.
 
     Raises:
         ConfigurationError: a run does not locate or draws what comes later, runs were dealt other events, stations
@@ -128,7 +135,42 @@ def recordings(
         estimators.append(NetworkEstimator(name_of(run, runs), trained.task, partial(asked.loader, part)))
     labels: Mapping[str, Any] | None = opened[widest].config.dataset.labels.get(CLASS_COLUMN)
     truth, locator, start_ns = _asked_about(data, part, velocity, labels)
-    return Recordings([*estimators, locator], truth, start_ns)
+    noise = None
+    if noise_hours is not None:
+        names = [name_of(run, runs) for run in runs]
+        noise = _noise_alone(names, opened, data, truth.length_s, noise_hours, locator)
+    return Recordings([*estimators, locator], truth, start_ns, noise)
+
+
+def _noise_alone(
+    names: Sequence[str],
+    opened: Sequence[TrainedNetwork],
+    data: EventDataModule,
+    length_s: float,
+    hours: float,
+    locator: CensoredLocator,
+) -> NoiseAlone:
+    """The same networks and the locator about hours of simulated noise."""
+    network, rate_hz, card = data.network, float(data.parts["train"].sampling_rate_hz), data.waveform_set.card
+    assert network is not None
+
+    @cache
+    def batches(components: str) -> list[dict[str, Any]]:
+        return noise_batches(card, network, rate_hz, length_s, hours, components)
+
+    estimators: list[Estimator] = [
+        NetworkEstimator(name, one.task, partial(batches, one.task.view.components))
+        for name, one in zip(names, opened, strict=True)
+    ]
+    recorded = batches(keys.COMPONENTS)
+    there = np.concatenate([batch[keys.STATION_MASK].numpy() for batch in recorded])
+    vertical = np.concatenate([batch[keys.WAVEFORM][:, :, 0].numpy() for batch in recorded]).astype(float)
+    latitude_deg, longitude_deg = (
+        np.where(there, np.array(one), np.nan) for one in (network.latitude_deg, network.longitude_deg)
+    )
+    onset_s = triggers_s(list(vertical), rate_hz)
+    estimators.append(replace(locator, latitude_deg=latitude_deg, longitude_deg=longitude_deg, onset_s=onset_s))
+    return NoiseAlone(estimators, len(there), length_s)
 
 
 def _check_same_cut(own: TrainedNetwork, widest: TrainedNetwork, runs: tuple[Path, Path]) -> None:

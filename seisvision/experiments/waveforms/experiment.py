@@ -6,12 +6,14 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from seisvision.base.share import rank_and_size
 from seisvision.base.units import unit_named
+from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.labels import tell_rare_classes
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.sets.cards import how_made
@@ -141,7 +143,7 @@ class WaveformExperiment(Experiment):
                 "sampling_rate_hz": float(data.parts["train"].sampling_rate_hz),
             },
             **({"derived": data.derived} if data.derived else {}),
-            **({"network": data.network.plain()} if data.network else {}),
+            **({"network": data.network.plain(), **_lead(data.parts["train"])} if data.network else {}),
         }
 
     def batches(self, first_epoch: int) -> pl.LightningDataModule | None:
@@ -178,3 +180,11 @@ class WaveformExperiment(Experiment):
         """A trainer that predicts where this process has trained."""
         trained = self.settings.trainer
         return build_predictor(trained, self.settings.system, trained.accelerator, trained.devices)
+
+
+def _lead(samples: Any) -> dict[str, float]:
+    """By how much windows of the training begin before the first P, where it is known: the median of the events."""
+    if not isinstance(samples, EventSamples):
+        return {}
+    lead_s = samples.first_p_after_start_s
+    return {"lead_s": float(np.nanmedian(lead_s))} if np.isfinite(lead_s).any() else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,12 @@ class TrainedNetwork:
             return float(learnt or picks[0])
         # A network of waveforms has as many samples as its window.
         return view.n_samples / float(cut["window"]["length_s"]) if isinstance(view, WaveformView) else None
+
+    @property
+    def lead_s(self) -> float | None:
+        """From the start of its windows to the first P, the median of the training; None where nobody knew it."""
+        lead_s = self.content.get("lead_s")
+        return float(lead_s) if lead_s is not None and math.isfinite(lead_s) else None
 
     @classmethod
     def open(cls, path: Path, adapt: Adapt | None = None) -> TrainedNetwork:

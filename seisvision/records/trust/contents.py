@@ -38,6 +38,7 @@ CONTENT: dict[str, Any] = {
     "known_events": dict[str, Any] | None,
     "derived": dict[str, dict[str, list[float]]],
     "network": dict[str, Any],
+    "lead_s": float,
     "clustering": dict[str, Any] | None,
     "recordings": dict[str, Any] | None,
     "epoch": int,
