@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = to_plain(compose("train", overrides=quoted_paths(arguments.overrides)))
     _check_task(config)
+    value: float | int | str
     if arguments.what == "lr":
         section, key, value = "optimizer", "lr", find_learning_rate(config, arguments.steps, arguments.figure)
     elif arguments.what == "batch":

@@ -14,6 +14,9 @@ from seisvision.views.filters import is_fast
 REACH_SIGMAS = 3.5
 """Bands are cut off where their gain has fallen to 0.2 %."""
 
+CPU_BLOCK_BYTES = 2**21
+"""Memory of the bands that are transformed at a time on a processor: they then stay in its cache."""
+
 
 class RowsAlike(NamedTuple):
     """Neighbouring rows that are sampled equally often."""
@@ -31,13 +34,15 @@ class RowsAlike(NamedTuple):
     pixels: int
     """W: pixels of the window."""
 
-    def power(self, spectrum: torch.Tensor, block: int) -> torch.Tensor:
+    def power(self, spectrum: torch.Tensor) -> torch.Tensor:
         """Mean power of every row in every pixel (traces, rows, W) from ``spectrum`` (traces, frequencies).
 
-        ``block`` traces are transformed at a time, in the same memory: a processor would spend a third of the time on
-        getting it anew.
+        A processor transforms some traces at a time, in the same memory: it would spend a third of the time on getting
+        that anew.
         """
         traces, n_bins = len(spectrum), self.gain.shape[-1]
+        bytes_a_trace = len(self.gain) * self.samples * self.gain.element_size()
+        block = max(1, CPU_BLOCK_BYTES // bytes_a_trace if spectrum.device.type == "cpu" else traces)
         power = spectrum.real.new_empty(traces, len(self.gain), self.pixels)
         bins = spectrum.new_zeros(min(block, traces), len(self.gain), self.samples)
         analytic = torch.empty_like(bins)

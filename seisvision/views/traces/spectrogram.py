@@ -25,8 +25,6 @@ NOISE_PIXELS = 4
 """Noise is measured on means of so many pixels, because the power of noise in one pixel fluctuates wildly."""
 NOISE_FLOOR = 1e-10
 """The noise power of a row is at least this share of the trace's largest power: -100 dB, above rounding."""
-CPU_BLOCK_TRACES = 8
-"""Traces transformed at a time on a processor: their temporaries then stay in its cache."""
 POWER_FLOOR = 1e-30
 """Powers of an absolute picture are kept above this share of the largest, so that decibels are finite."""
 
@@ -171,8 +169,7 @@ class SpectrogramView(View):
         length = transform_length(samples, self.width, 2 * len(taper))
         bank = filter_bank(self.axis, centre_hz, sigma, samples, length, self.width, sampling_rate_hz, series.device)
         spectrum = torch.fft.rfft(mirror_extended(series.flatten(0, 1), taper, length))
-        block = CPU_BLOCK_TRACES if series.device.type == "cpu" else max(len(spectrum), 1)
-        power = torch.cat([part.power(spectrum, block) for part in bank], 1)
+        power = torch.cat([part.power(spectrum) for part in bank], 1)
         return power.view(*series.shape[:-1], self.height, self.width)
 
 

@@ -91,7 +91,7 @@ def _read_tables(chunks: list[Chunk]) -> Metadata:
     datasets = [(int(pair // len(texts)), str(texts[pair % len(texts)])) for pair in pairs]
     index = np.array([address.index for address in addresses])
     limits = np.array([(address.n_first, address.n_second) for address in addresses])
-    return Metadata(metadata, *map(narrow, (chunk_of_row, dataset)), datasets, *map(narrow, (index, limits)))
+    return Metadata(metadata, narrow(chunk_of_row), narrow(dataset), datasets, narrow(index), narrow(limits))
 
 
 def narrow(numbers: np.ndarray) -> np.ndarray:
