@@ -26,6 +26,7 @@ ROUGH_KM, ROUGH_GAIN, ROUGHLY_HOPELESS = 0.1, 1e-2, 60.0
 END_SIGMAS = 2.0
 FEW_PICKS = 8
 """With so few picks straight rays lose minima."""
+AGAIN_ITERATIONS = 10
 LAST_ITERATIONS, LAST_DAMPING = 4, 1e-4
 """Of steps from places that are good to some ten metres."""
 ROUGHLY_SAME_KM = 1.0
@@ -104,7 +105,7 @@ def again(problem: Problem, known: Minima) -> Minima:
     second = known.has_second.nonzero()[:, 0]
     event = torch.cat([torch.arange(m, device=second.device), second])
     first = known.best.joined(known.second.rows(second))
-    found = descend(problem.rows(event), first.point, first.depth_km, first.origin_s)
+    found = descend(problem.rows(event), first.point, first.depth_km, first.origin_s, AGAIN_ITERATIONS)
     return _described(problem, event, _without_far(problem, event, found))
 
 

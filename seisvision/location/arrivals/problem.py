@@ -204,11 +204,6 @@ def n_stations(problem: Problem, seen: Tensor) -> Tensor:
     return (seen & ~repeated).sum(1)
 
 
-def hyper_radius(covariance: Tensor) -> Tensor:
-    """Largest standard deviation (M,) of covariances (M, N, N)."""
-    return torch.linalg.eigvalsh(covariance)[:, -1].clamp_min(0).sqrt()
-
-
 def degrees_turned(north: Tensor, east: Tensor) -> Tensor:
     """Azimuth in [0, 360)."""
     return torch.atan2(east, north) * (180 / math.pi) % 360 % 360
