@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "picking",
         "location",
         "data",
+        "synthesis",
         "views",
         "evaluation",
         "catalogues",

@@ -12,7 +12,7 @@ from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.warning.censored import CensoredLocator
 from seisvision.evaluation.warning.measures import errors_km, table_by_time
 from seisvision.evaluation.warning.replay import replayed
-from seisvision.evaluation.warning.said import Said, Truth
+from seisvision.evaluation.warning.said import NoiseAlone, Said, Truth
 
 TIMES = TravelTimes.constant(6.0, 3.5)
 LEAD_S = 5.0
@@ -91,6 +91,19 @@ def test_earthquakes_without_a_p_are_no_noise(caplog: pytest.LogCaptureFixture) 
     assert "1 of 5 recordings" in caplog.text and "such as c" in caplog.text
     with pytest.raises(DataError, match="none of the 5"):
         table_by_time([Perfect()], replace(truth, first_p_s=np.full(5, np.nan)), [4.0])
+
+
+def test_alerts_on_further_noise_count_with_their_poisson_interval(network: tuple[CensoredLocator, Truth]) -> None:
+    locator, truth = network
+    quiet = replace(locator, onset_s=np.full((100, 25, 1), np.nan))
+    quiet = replace(quiet, latitude_deg=np.tile(locator.latitude_deg[:1], (100, 1)))
+    quiet = replace(quiet, longitude_deg=np.tile(locator.longitude_deg[:1], (100, 1)))
+    by_time, _ = table_by_time([locator], truth, (4.0,), NoiseAlone([quiet], 100, 30.0))
+    row = by_time.iloc[0]
+    assert row["noise_days"] == pytest.approx(101 * (truth.first_p_s[0] + 4) / 86_400)
+    assert (row["false_alerts_a_day"], row["false_alerts_low"]) == (0, 0)
+    # No event in a time is compatible with up to 3.69 (97.5 %).
+    assert row["false_alerts_high"] == pytest.approx(3.689 / row["noise_days"], rel=1e-3)
 
 
 def test_a_replay_says_what_asking_says_and_nothing_earlier(network: tuple[CensoredLocator, Truth]) -> None:

@@ -21,6 +21,7 @@ from seisvision.experiments.waveforms import early_warning
 from seisvision.experiments.waveforms.checks import check_places, check_truncation, tell_same_lead
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
+from seisvision.experiments.waveforms.noise_hours import noise_batches
 from seisvision.experiments.waveforms.settings import Settings
 from seisvision.outputs.places.output import PlaceOutput
 from seisvision.outputs.truth import truth_of
@@ -183,3 +184,20 @@ def test_samples_know_how_long_before_the_first_p_their_windows_begin(folder: Pa
     p_s = (table["trace_p_arrival_sample"] / table["trace_sampling_rate_hz"]).groupby(table["source_id"]).min()
     wanted = p_s[list(samples.source_ids)].to_numpy() - 0.5
     assert samples.first_p_after_start_s == pytest.approx(wanted, abs=0.05)
+
+
+def test_hours_of_noise_come_from_the_stations_of_a_simulated_set_alone(folder: Path) -> None:
+    settings = _settings(folder, "fcn_locator")
+    data = build_data(settings, build_view(settings.view))
+    card, network = data.waveform_set.card, data.network
+    assert network is not None
+    (batch,) = noise_batches(card, network, 20.0, 12.8, hours=0.01, components="NZ")
+    assert batch[keys.WAVEFORM].shape == (3, N_STATIONS, 2, 256)
+    there = batch[keys.STATION_MASK]
+    assert there.sum(1).min() >= 5
+    moves = batch[keys.WAVEFORM].std(-1).amax(-1) > 0
+    assert torch.equal(moves, there)
+    level = batch[keys.WAVEFORM][there].abs().amax()
+    assert level < max(one[keys.WAVEFORM].abs().amax() for one in data.loader("train"))
+    with pytest.raises(ConfigurationError, match="of recordings give a set"):
+        noise_batches({}, network, 20.0, 12.8, hours=0.01)
