@@ -72,8 +72,10 @@ bench: $(READY)  ## measure speed against what a user would use instead, as rati
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/location.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ellipses.py --short
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/reading.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fibre.py
 	$(BIN)/python benchmarks/epoch.py
 	$(BIN)/python benchmarks/epoch.py --size 224 224
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/launch.py
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/clustering.py

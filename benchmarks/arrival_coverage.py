@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 import torch
 from arrivals import DEPTHS_KM, simulated, table
+from measuring import tell_machine
 
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.travel_time_table import TravelTimes
@@ -72,6 +73,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     print(f"{'':42s} 95 %: ellipse   of | ellipsoid   of | depth   of || 68 %: the same")
     for model, times in (("smooth", smooth()), ("sharp", table())):
         for name, settings in GEOMETRIES.items():

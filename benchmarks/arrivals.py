@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from measuring import spread, tell_machine
 from scipy.optimize import least_squares
 
 from seisvision.earth.geodesics import geodesic
@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     times = table()
     truth, observed = simulated(times, arguments.events, arguments.stations)
     locate_arrivals(**observed, travel_times=times, depth_limits_km=DEPTHS_KM)
@@ -134,10 +135,9 @@ def main() -> None:
             apart.append(geodesic(*place, found.latitude_deg[event].item(), found.longitude_deg[event].item())[0])
         theirs.append(1000 * (time.process_time() - began) / arguments.reference_events)
         print(f"turn {turn}: {ours[-1]:.3f} ms, scipy {theirs[-1]:.3f} ms, apart {np.median(apart):.3f} km (median)")
-    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
-    print(
-        f"seisvision {statistics.median(ours):.3f} ms an event, scipy {statistics.median(theirs):.3f} ms: {ratio:.0f}x"
-    )
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    each = f"seisvision {spread(ours, ' ms', 3)} an event, scipy {spread(theirs, ' ms', 3)}"
+    print(f"{each}: {spread(ratios, digits=0)} times")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from measuring import tell_machine
 
 from seisvision.cataloguing.association.origin_vote import OriginVote
 from seisvision.cataloguing.association.protocol import Associated, Associator, Network, Picks, Rules
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    tell_machine()
     associators: dict[str, Associator] = {"vote": OriginVote()}
     if importlib.util.find_spec("pyocto") is None:
         print(f"without PyOcto: {INSTALL}")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from measuring import tell_machine
 
 from seisvision.cataloguing.job import read_named
 from seisvision.cataloguing.scoring import Events, read_catalogue, score_catalogue
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("day", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
+    tell_machine()
     required = ["kind=event", "clear_stations>=6"]
     reference = read_catalogue(args.day / "events.csv", required)
     judged = read_catalogue(args.out / "catalogue.csv")
@@ -126,6 +128,9 @@ def relative(
             errors[label].append(error)
         stated = after.loc[own, ["noise_north_km", "noise_east_km", "noise_depth_km"]].to_numpy()
         inside.append(np.abs(errors["after"][-1]) <= 1.96 * stated)
+    if not inside:
+        print("no family of three events or more is in both catalogues: nothing is said of places within families")
+        return
     sizes = {label: np.linalg.norm(np.concatenate(values), axis=1) for label, values in errors.items()}
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(sizes["before"]), (N_DRAWS, len(sizes["before"])))

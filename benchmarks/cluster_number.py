@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 
 import numpy as np
+from measuring import tell_machine
 
 from seisvision.clustering.choose import choose_k
 
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--groups", type=int, nargs="*", default=list(range(2, 9)), help="numbers of groups")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of points to draw from")
     args = parser.parse_args()
+    tell_machine()
     start, false, errors = time.time(), defaultdict(list), defaultdict(list)
     for draw in range(args.first, args.first + args.draws):
         rng = np.random.default_rng(draw)

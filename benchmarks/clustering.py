@@ -4,18 +4,19 @@
 ``python benchmarks/clustering.py --events 500 1000``      other sizes
 
 Pictures are made of numbers drawn at random, in memory: drawing them from waveforms is benchmarks/rendering.py. The
-cost should grow in proportion to the events, and the clusters take less than a tenth of the epoch.
+cost should grow in proportion to the events, and the clusters take less than a tenth of the epoch. Medians of
+``--repeats`` epochs, and the least and the largest.
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import statistics
 import time
 
-import numpy as np
 import torch
-from measuring import machine, told
+from measuring import spread, tell_machine
 from torch.nn import functional
 
 from seisvision.clustering.features import fit_preparation
@@ -62,18 +63,20 @@ def main() -> None:
     parser.add_argument("--events", type=int, nargs="+", default=[1000, 4000, 16000])
     parser.add_argument("--k", type=int, default=12)
     parser.add_argument("--pca-dim", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked = parser.parse_args()
+    tell_machine()
     measure(2 * BATCH, asked.k, asked.pca_dim, asked.device)
-    print(told(machine()))
-    print("events  features s  clusters s  training s  ms an event  clusters %  peak memory MB")
+    print("events  features s  clusters s  training s             ms an event  clusters %  peak memory MB")
     for n_events in asked.events:
-        seconds = measure(n_events, asked.k, asked.pca_dim, asked.device)
-        total = float(np.sum(list(seconds.values())))
+        turns = [measure(n_events, asked.k, asked.pca_dim, asked.device) for _ in range(asked.repeats)]
+        whole = [sum(seconds.values()) for seconds in turns]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        parts = "".join(f"{value:12.2f}" for value in seconds.values())
-        share = 100 * seconds["clusters"] / total
-        print(f"{n_events:6d}{parts}{1e3 * total / n_events:13.2f}{share:12.1f}{peak:16.0f}", flush=True)
+        parts = "".join(f"{statistics.median(one[name] for one in turns):12.2f}" for name in turns[0])
+        share = statistics.median(100 * one["clusters"] / total for one, total in zip(turns, whole, strict=True))
+        each = spread([1e3 * total / n_events for total in whole])
+        print(f"{n_events:6d}{parts}{each:>24s}{share:12.1f}{peak:16.0f}", flush=True)
 
 
 if __name__ == "__main__":

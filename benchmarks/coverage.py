@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from measuring import tell_machine
 
 from seisvision.evaluation.intervals import Measure
 
@@ -210,6 +211,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--short", action="store_true", help="a twentieth of the draws, up to 177 events")
     asked = parser.parse_args()
+    tell_machine()
     started = time.perf_counter()
     sizes = [n for n in asked.sizes if n <= 177] if asked.short else asked.sizes
     sys.path.insert(0, str(Path(__file__).parent))

@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from measuring import tell_machine
 
 from seisvision.earth.geodesics import geodesic
 from seisvision.location.locate import Locations, locate
@@ -215,6 +216,7 @@ def main() -> None:
     torch.set_num_threads(1)
     measured: list[tuple[Cell, Coverage]] = []
     if not arguments.json:
+        tell_machine()
         print(HEADER)
     for cell in cells(arguments.short, arguments.common_share, arguments.sigmas):
         if cell.n_stations not in arguments.stations:

@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+from measuring import spread, tell_machine
 
 from seisvision.catalogues.catalogue import EventCatalogue
 from seisvision.catalogues.completeness import Completeness
@@ -53,21 +54,26 @@ def recovery(n_catalogues: int) -> None:
         )
 
 
-def speed(n_events: int) -> None:
+def speed(n_events: int, repeats: int) -> None:
     # Twice the background in the same time is twice the events.
     days, per_day = 1500.0, TRUE.background_per_day
     few = len(simulate(TRUE, EvenBackground(REGION), (0.0, days), np.random.default_rng(0)))
     true = replace(TRUE, background_per_day=per_day * n_events / few)
-    begun, used = time.perf_counter(), time.process_time()
-    fit = fitted(true, days, 1)
+    walls, processors, fits = [], [], []
+    for _ in range(repeats):
+        begun, used = time.perf_counter(), time.process_time()
+        fit = fitted(true, days, 1)
+        fits.append(fit.seconds)
+        walls.append(time.perf_counter() - begun)
+        processors.append(time.process_time() - used)
     print(
-        f"{fit.n_sources} sources, {fit.n_targets} targets, {fit.n_pairs:,} pairs: fit {fit.seconds:.1f} s, with the "
-        f"simulation {time.perf_counter() - begun:.1f} s and {time.process_time() - used:.1f} s of processors; "
-        f"decrement {fit.decrement:.4f}"
+        f"{fit.n_sources} sources, {fit.n_targets} targets, {fit.n_pairs:,} pairs, decrement {fit.decrement:.4f}: fit "
+        f"{spread(fits, ' s', 1)}, with the simulation {spread(walls, ' s', 1)} and "
+        f"{spread(processors, ' s of processors', 1)}; {repeats} repeats"
     )
 
 
-def grids(n_events: int) -> None:
+def grids(n_events: int, repeats: int) -> None:
     draws = np.random.default_rng(0)
     days = np.sort(draws.uniform(0, 3650, n_events))
     catalogue = EventCatalogue(
@@ -75,12 +81,15 @@ def grids(n_events: int) -> None:
         np.zeros(n_events), np.arange(n_events), 0.0, 3650.0,
     )  # fmt: skip
     for grid in (Grid.of_degrees(REGION, 0.1), Grid.of_km(REGION, 2.0)):
-        begun, used = time.perf_counter(), time.process_time()
-        counts = count_events(catalogue, grid, Windows.between(0, 3650, 1.0))
-        table = counts.dense()
+        walls, processors = [], []
+        for _ in range(repeats):
+            begun, used = time.perf_counter(), time.process_time()
+            table = count_events(catalogue, grid, Windows.between(0, 3650, 1.0)).dense()
+            walls.append(time.perf_counter() - begun)
+            processors.append(time.process_time() - used)
         print(
-            f"{n_events:,} events to {table.shape[0]} days x {table.shape[1]} cells: "
-            f"{time.perf_counter() - begun:.1f} s, {time.process_time() - used:.1f} s of processors"
+            f"{n_events:,} events to {table.shape[0]} days x {table.shape[1]} cells: {spread(walls, ' s')}, "
+            f"{spread(processors, ' s of processors')}; {repeats} repeats"
         )
 
 
@@ -89,13 +98,15 @@ def main() -> None:
     parser.add_argument("what", choices=("recovery", "speed", "grids"))
     parser.add_argument("--catalogues", type=int, default=50)
     parser.add_argument("--events", type=int)
+    parser.add_argument("--repeats", type=int, default=3, help="of speed and grids")
     arguments = parser.parse_args()
+    tell_machine()
     if arguments.what == "recovery":
         recovery(arguments.catalogues)
     elif arguments.what == "speed":
-        speed(arguments.events or 20_000)
+        speed(arguments.events or 20_000, arguments.repeats)
     else:
-        grids(arguments.events or 1_000_000)
+        grids(arguments.events or 1_000_000, arguments.repeats)
 
 
 if __name__ == "__main__":

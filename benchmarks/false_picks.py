@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pymseed
 import torch
+from measuring import tell_machine
 
 from seisvision.archives.day_picking import DayPicker
 from seisvision.archives.pick_table import ArchivePick
@@ -126,6 +127,7 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.3)
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     with tempfile.TemporaryDirectory() as folder:
         for colour in SLOPES:
             write_noise(Path(folder) / colour, colour, asked.hours, 100.0)

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
+from measuring import tell_machine
 from torch import nn
 from waveforms import MOST_OF_EPOCH, ROOT, Spent, TakeTurns, now, since, told
 
@@ -62,13 +63,16 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5, help="turns of each, after one that does not count")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--data-dir", default="data")
+    parser.add_argument("--set", nargs="*", default=[], help="further words of train.py")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    tell_machine()
     quiet_libraries()
     words = [
         f"experiment={arguments.experiment}", "logger=csv",
         f"trainer.max_epochs={arguments.epochs + 1}", "trainer.accelerator=cpu", "system.progress=off",
         f"system.data_dir={arguments.data_dir}", f"system.num_threads={arguments.threads}",
+        *arguments.set,
     ]  # fmt: skip
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_plain(compose("train", words))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from hydra import compose, initialize_config_dir
+from measuring import tell_machine
 from scipy import stats
 
 from seisvision.catalogues.catalogue import EventCatalogue
@@ -58,12 +59,12 @@ def told(stored: Mapping[str, Any]) -> str:
     return f"{stored['value']:+.4f} {interval}"
 
 
-def null(repeats: int, place: Path, networks: list[str]) -> None:
-    gains: dict[str, list[dict[str, Any]]] = {name: [] for name in networks}
-    over_truth: dict[str, list[dict[str, Any]]] = {name: [] for name in networks}
-    for seed in range(repeats):
-        for name in networks:
-            folder = run(name, place, *NULL, f"dataset.source.seed={seed}")
+def null(asked: argparse.Namespace) -> None:
+    gains: dict[str, list[dict[str, Any]]] = {name: [] for name in asked.networks}
+    over_truth: dict[str, list[dict[str, Any]]] = {name: [] for name in asked.networks}
+    for seed in range(asked.repeats):
+        for name in asked.networks:
+            folder = run(name, asked.place, *NULL, f"dataset.source.seed={seed}", *asked.set)
             stored = read_json(folder.metrics_file)["test"]["events"]["gain_over_etas"]
             gains[name].append(stored)
             over_truth[name].append(_over_truth(folder, seed))
@@ -93,10 +94,11 @@ def _over_truth(folder: RunFolder, seed: int) -> dict[str, Any]:
     return information_gain(arrays["rates_network"], true, arrays["counts"], blocks).measure.to_dict()
 
 
-def precursor(repeats: int, place: Path, networks: list[str]) -> None:
-    for seed in range(repeats):
-        for name in networks:
-            folder = run(name, place, *PRECURSOR, *ALSO.get(name, []), f"dataset.source.seed={seed}")
+def precursor(asked: argparse.Namespace) -> None:
+    for seed in range(asked.repeats):
+        for name in asked.networks:
+            words = [*PRECURSOR, *ALSO.get(name, []), f"dataset.source.seed={seed}", *asked.set]
+            folder = run(name, asked.place, *words)
             metrics = read_json(folder.metrics_file)
             events = metrics["test"]["events"]
             print(
@@ -113,9 +115,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--place", type=Path, default=Path("forecast_worlds"), help="folder of the runs")
+    parser.add_argument("--set", nargs="*", default=[], help="further words of train.py")
     arguments = parser.parse_args()
+    tell_machine()
     set_up_logging()
-    {"null": null, "precursor": precursor}[arguments.what](arguments.repeats, arguments.place, arguments.networks)
+    {"null": null, "precursor": precursor}[arguments.what](arguments)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measuring import tell_machine
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -165,6 +166,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path, help="folder for labels and probabilities, for another program to judge")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     drawn, truth = pictures(asked.data_dir, asked.noise_db, asked.events)
     kept = np.isin(truth, [TYPES.index(name) for name in asked.types])
     drawn, truth = drawn[kept], truth[kept]

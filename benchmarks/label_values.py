@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from measuring import tell_machine
 
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.earth.geodesics import geodesic
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--by-s", type=float, default=1.0)
     parser.add_argument("--pairs", type=int, default=5)
     asked = parser.parse_args()
+    tell_machine()
     folder = RunFolder(asked.run)
     (about,) = read_json(folder.metrics_file)["outputs"]
     parts = [folder.predictions(part) for part in ("val", "test") if folder.predictions(part).is_file()]

@@ -1,6 +1,8 @@
 """What a run costs beside its training steps, and what a second process brings at equal global batch.
 
-``python benchmarks/launch.py [--events 200] [--epochs 3]`` runs train.py as users do, once for each line.
+    python benchmarks/launch.py [--events 200] [--epochs 3] [--repeats 3]
+
+Runs train.py as users do, with one process and with two in turns; medians with the least and the largest.
 """
 
 from __future__ import annotations
@@ -15,43 +17,50 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from measuring import machine, told
+from measuring import spread, tell_machine
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
+    tell_machine()
     with tempfile.TemporaryDirectory() as scratch:
         size = [f"dataset.source.n_events={asked.events}", f"trainer.max_epochs={asked.epochs}"]
         size.append(f"system.data_dir={scratch}/data")
         # The first run makes the set and warms the caches of the disk.
         timed([*size, f"system.runs_dir={scratch}/first", "trainer.max_epochs=1"])
-        one = timed([*size, f"system.runs_dir={scratch}/one", "system.num_threads=1"])
-        together = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu", "system.num_threads=1"]
-        two = timed([*size, f"system.runs_dir={scratch}/two", *together])
-    print(told(machine()))
-    print(f"importing torch, Lightning and timm alone: {imports_s():.1f} s, part of all that is not training below")
-    for name, seconds in (("one process:  ", one), ("two processes:", two)):
-        rest_s = seconds.whole - seconds.training
+        together = ["trainer=ddp", "trainer.devices=2", "trainer.accelerator=cpu"]
+        took: dict[str, list[Seconds]] = {"one process": [], "two processes": []}
+        for number in range(asked.repeats):
+            for name, words in zip(took, ([], together), strict=True):
+                place = f"system.runs_dir={scratch}/{name.split()[0]}{number}"
+                took[name].append(timed([*size, place, "system.num_threads=1", *words]))
+    imports = imports_s()
+    print(f"importing torch, Lightning and timm alone: {spread(imports, ' s', 1)}, a part of all else below")
+    for name, runs in took.items():
+        rest_s = [one.whole - one.training for one in runs]
         print(
-            f"{name} {seconds.whole:6.1f} s, of which training {seconds.training:6.1f} s, all else {rest_s:.1f} s; "
-            f"{seconds.processors:.1f} s of processors"
+            f"{name:14s} {spread([one.whole for one in runs], ' s', 1)}, of which training "
+            f"{spread([one.training for one in runs], ' s', 1)}, all else {spread(rest_s, ' s', 1)}; "
+            f"{spread([one.processors for one in runs], ' s', 1)} of processors"
         )
-    print(f"two processes train {one.training / two.training:.2f} times as fast as one of one thread")
+    ratios = [one.training / two.training for one, two in zip(*took.values(), strict=True)]
+    print(f"two processes train {spread(ratios)} times as fast as one of one thread")
 
 
-def imports_s() -> float:
-    """Seconds that the libraries of a training take before any of our code runs; the least of three."""
+def imports_s() -> list[float]:
+    """Seconds that the libraries of a training take before any of our code runs, three times."""
     found = []
     for _ in range(3):
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import torch, pytorch_lightning, timm"], check=True, capture_output=True)
         found.append(time.perf_counter() - started)
-    return min(found)
+    return found
 
 
 class Seconds(NamedTuple):

@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from measuring import tell_machine
 from obspy.geodetics import gps2dist_azimuth
 from scipy.optimize import least_squares
 
@@ -168,6 +169,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if not arguments.json:
+        tell_machine()
     results = compare(arguments.events, arguments.stations, arguments.reference_events, arguments.repeats)
     if arguments.json:
         print(json.dumps({"events": arguments.events, "stations": arguments.stations, "results": results}, indent=2))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measuring import spread, tell_machine
 from obspy.signal.cross_correlation import correlate_template
 
 from seisvision.cataloguing.matching.correlation import Templates, network_correlation
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     rng = np.random.default_rng(0)
     data = rng.standard_normal((N_CHANNELS, HOUR_S * RATE_HZ), dtype=np.float32)
     length = TEMPLATE_S * RATE_HZ
@@ -82,12 +84,12 @@ def main() -> None:
         theirs = obspy_way(data, pieces, delay)
         times["obspy"].append(time.process_time() - begin)
     np.testing.assert_allclose(mine, theirs, atol=2e-4)
-    best = {name: min(values) for name, values in times.items()}
     size = data.nbytes / 2**20
     print(f"{HOUR_S} s x {N_CHANNELS} channels x {N_TEMPLATES} templates at {RATE_HZ} Hz, {TEMPLATE_S} s templates")
-    print(f"seisvision ({args.device})  {best['ours']:.2f} s")
-    print(f"ObsPy correlate_template  {best['obspy']:.2f} s")
-    print(f"ratio  {best['obspy'] / best['ours']:.1f} (EQcorrscan: {PUBLISHED_RATIO:.1f})")
+    print(f"seisvision ({args.device})  {spread(times['ours'], ' s')}")
+    print(f"ObsPy correlate_template  {spread(times['obspy'], ' s')}")
+    ratios = [theirs / ours for ours, theirs in zip(times["ours"], times["obspy"], strict=True)]
+    print(f"ratio  {spread(ratios, digits=1)} (EQcorrscan: {PUBLISHED_RATIO:.1f})")
     print(f"memory with the recordings  {(size + more) / size:.2f} times theirs ({size:.0f} MiB)")
 
 

@@ -62,6 +62,11 @@ def told(about: Mapping[str, Any]) -> str:
     )
 
 
+def tell_machine() -> None:
+    """Print it, before anything is measured."""
+    print(told(machine()), flush=True)
+
+
 def _processor() -> str:
     names = Path("/proc/cpuinfo")
     if names.is_file():

@@ -17,6 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import torch
+from measuring import tell_machine
 
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.travel_time_table import TravelTimes
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("readings", help="mt_baker_phases.csv, may be packed")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     table = readings(arguments.readings)
     picks, station = batch(table)
     catalogue = table.groupby("evid", sort=False).first()

@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from measuring import tell_machine
 
 from seisvision import keys
 from seisvision.data.samples.events import EventSamples
@@ -36,8 +37,10 @@ from seisvision.location.arrivals.hypocentres import Hypocentres
 from seisvision.location.arrivals.locate import locate_arrivals
 from seisvision.outputs.places.predictions import PlacePredictions
 from seisvision.picking.by_rule import picks_by_rule
+from seisvision.records.configuration import instantiate
+from seisvision.records.words.composing import compose_experiment
 
-NETWORKS = ("station_transformer", "fcn_locator", "kriegerowski", "early_warning")
+NETWORKS = ("station_transformer", "fcn_locator", "kriegerowski", "early_warning", "preseis")
 SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 ABSENT = 1 / 3
 PLACE = ("source_latitude_deg", "source_longitude_deg", "source_depth_km")
@@ -52,13 +55,20 @@ def main() -> None:
     parser.add_argument("--noise-share", type=float, default=0.15, help="of the events, for the early-warning network")
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS), metavar="NAME")
     parser.add_argument("--epochs", nargs="*", type=int, default=[], help="one for each network; default theirs")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings of every training")
+    parser.add_argument(
+        "--set",
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="further settings of every training; those of the view where it has them",
+    )
     parser.add_argument("--side-by-side", action="store_true", help="all trainings at once")
     parser.add_argument("--limit-s", type=float, default=None, help="end trainings that take longer")
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
+    tell_machine()
     lines, seconds = (
         [row_text(HEAD), "|---" * len(HEAD) + "|"],
         [
@@ -105,7 +115,7 @@ def train(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
 
     def start(name: str) -> subprocess.Popen[bytes]:
         longer = [f"trainer.max_epochs={epochs[name]}"] if name in epochs else []
-        command = [sys.executable, "train.py", f"experiment={name}", *common, *longer]
+        command = [sys.executable, "train.py", f"experiment={name}", *understood(name, common), *longer]
         with (args.runs_dir / f"{name}.log").open("w") as log:
             return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
@@ -126,11 +136,14 @@ def train(args: argparse.Namespace) -> Iterator[tuple[str, Path]]:
         print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
 
 
+def understood(name: str, words: Sequence[str]) -> list[str]:
+    """The words without settings that the view of this experiment lacks: that of PreSEIS has no length of pictures."""
+    view = compose_experiment([f"experiment={name}"])["view"]
+    return [word for word in words if not word.startswith("view.") or word.split("=")[0].split(".")[1] in view]
+
+
 def prepare(args: argparse.Namespace) -> None:
     """Make the set, once for all trainings."""
-    from seisvision.records.configuration import instantiate
-    from seisvision.records.words.composing import compose_experiment
-
     words = ["dataset=synthetic_network", f"dataset.source.n_events={args.events}"]
     further = [word for word in args.set if word.startswith("dataset.source.")]
     config = compose_experiment([*words, f"dataset.source.noise_share={args.noise_share}", *further])

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+from measuring import tell_machine
 
 from seisvision.data.importing.series.band import band_pass, delay_s
 from seisvision.picking.first_motion import delay_s as onset_delay_s
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=60, help="of each row (default 60)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    tell_machine()
     names = ("causal", "zero phase", "copy", "import")
     heads = " ".join(f"{name:>13}" for name in names)
     print(f"{'rate':>5} {'set, Hz':>9} {'onset, Hz':>9} {'delay, ms':>9} {'ratio':>6} {heads}")

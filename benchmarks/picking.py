@@ -3,23 +3,24 @@
     python benchmarks/picking.py [--hours 24] [--rounds 3] [--days 3] [--rate 100]
 
 One process and one thread, all in turn: the network alone on the windows of the day, the day through the house, the
-day with 5,000 gaps. Least processor time of the rounds; wall time too, in which reading goes on beside computing where
-there is a second processor. A child process tells how much memory days take beside torch and the network.
+day with 5,000 gaps. Medians of the rounds with the least and the largest, of the processor; wall time too, in which
+reading goes on beside computing where there is a second processor. A child process tells how much memory days take
+beside torch and the network.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pymseed
 import torch
+from measuring import in_turns, spread, tell_machine
 
 from seisvision.archives.day_picking import DayPicker
 from seisvision.archives.reading.listing import list_archive
@@ -82,13 +83,6 @@ def _append(path: Path, source: str, samples: np.ndarray, rate_hz: float, start_
         traces.to_file(path, format_version=2, max_record_length=512)
 
 
-def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Processor and wall time."""
-    cpu, wall = time.process_time(), time.perf_counter()
-    work()
-    return time.process_time() - cpu, time.perf_counter() - wall
-
-
 def compare(folder: Path, hours: float, rounds: int, rate_hz: float) -> None:
     plain = write_days(folder / "plain", 1, hours, rate_hz, 0)[0]
     broken = write_days(folder / "broken", 1, hours, rate_hz, GAPS_A_DAY)[0]
@@ -102,17 +96,19 @@ def compare(folder: Path, hours: float, rounds: int, rate_hz: float) -> None:
             for batch in windows:
                 recorder.inner.curves(batch)
 
-    works = {"network alone": alone, "day": lambda: picker.pick(plain), "day, 5,000 gaps": lambda: picker.pick(broken)}
-    times = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            times[name].append(timed(work))
-    least = {name: tuple(min(column) for column in zip(*found, strict=True)) for name, found in times.items()}
-    print(f"{hours:g} h at {rate_hz:g} Hz, {sum(map(len, windows))} windows, least of {rounds} rounds")
-    for name, (cpu, wall) in least.items():
-        against = [here / there for here, there in zip((cpu, wall), least["network alone"], strict=True)]
-        print(f"{name:18s} {cpu:8.2f} s of processor ({against[0]:.3f}x), {wall:8.2f} s of wall ({against[1]:.3f}x)")
-    gaps = [here / there for here, there in zip(least["day, 5,000 gaps"], least["day"], strict=True)]
+    works = {
+        "network alone": lambda _: alone(),
+        "day": lambda _: picker.pick(plain),
+        "day, 5,000 gaps": lambda _: picker.pick(broken),
+    }
+    spent = in_turns(works, rounds, are_short=False)
+    medians = {name: (one.median_ms / 1e3, statistics.median(one.wall_ms) / 1e3) for name, one in spent.items()}
+    print(f"{hours:g} h at {rate_hz:g} Hz, {sum(map(len, windows))} windows, {rounds} rounds")
+    for name, one in spent.items():
+        against = [here / there for here, there in zip(medians[name], medians["network alone"], strict=True)]
+        cpu = spread([ms / 1e3 for ms in one.cpu_ms], " s of processor")
+        print(f"{name:18s} {cpu:32s} {against[0]:.3f}x, {medians[name][1]:8.2f} s of wall {against[1]:.3f}x")
+    gaps = [here / there for here, there in zip(medians["day, 5,000 gaps"], medians["day"], strict=True)]
     print(f"5,000 gaps against none: {gaps[0]:.3f}x of processor, {gaps[1]:.3f}x of wall")
 
 
@@ -155,6 +151,7 @@ def main() -> None:
         tell_memory(asked.memory)
         return
     torch.set_num_threads(1)
+    tell_machine()
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder), asked.hours, asked.rounds, asked.rate)
         memory(Path(folder), asked.days, asked.hours, asked.rate)

@@ -12,13 +12,13 @@ import argparse
 import base64
 import http.client
 import json
-import statistics
 import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+from measuring import spread, tell_machine
 
 from seisvision.leftovers import temporary_folder
 from seisvision.reviewing.drawing import COLUMNS
@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--stations", type=int, default=12)
     parser.add_argument("--decisions", type=int, default=200)
     asked = parser.parse_args()
+    tell_machine()
     with temporary_folder() as folder:
         made_queue(folder / "queue", asked.items, asked.stations)
         size = sum(path.stat().st_size for path in (folder / "queue").iterdir())
@@ -91,10 +92,11 @@ def main() -> None:
         again = time.perf_counter() - begun
         server.shutdown()
     print(f"{asked.items} labels, {asked.stations} stations each, {size / 1e6:.0f} MB")
-    print(f"opens in {min(one[0] for one in opened):.2f} s ({min(one[1] for one in opened):.2f} s of processor), "
+    walls, processors = zip(*opened, strict=True)
+    print(f"opens in {spread(walls, ' s')}, {spread(processors, ' s of processor')}; "
           f"with {asked.decisions} decisions in {again:.2f} s")  # fmt: skip
-    print(f"decision to next label: median {statistics.median(taken):.1f} ms, 95 % within "
-          f"{sorted(taken)[int(0.95 * len(taken))]:.1f} ms, worst {max(taken):.1f} ms; "
+    print(f"decision to next label: median {spread(taken, ' ms', 1)}, 95 % within "
+          f"{sorted(taken)[int(0.95 * len(taken))]:.1f} ms; "
           f"{cpu:.1f} ms of processor")  # fmt: skip
 
 

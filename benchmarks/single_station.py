@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import torch
+from measuring import tell_machine
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.evaluation.tables import render_table
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=200, help="of each row (default 200)")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
+    tell_machine()
     rows = []
     for name, cell in CELLS.items():
         for n_events in EVENTS:

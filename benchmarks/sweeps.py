@@ -3,23 +3,25 @@
 A bare process composes the configuration, trains in a plain loop and prints an accuracy; it keeps no checkpoint, curve,
 prediction or figure. The sweep (one process, ``launcher=local``) keeps all of them. Then the command is repeated,
 which has nothing to do. Every bare process imports torch and the rest for itself, the sweep once: what that takes is
-measured too, and the second ratio leaves it out on both sides.
+measured too, and the second ratio leaves it out on both sides. Medians, with the least and the largest: of the bare
+processes, of the whole sweep, and of the imports.
 
-    python benchmarks/sweeps.py [--runs 20] [--epochs 2] [--data-dir data] [--json]
+    python benchmarks/sweeps.py [--runs 20] [--epochs 2] [--repeats 3] [--data-dir data] [--json]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from measuring import machine, told
+from measuring import machine, spread, told
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTS = "import torch, pytorch_lightning, timm, hydra, seisvision.experiments.waveforms.network"
@@ -41,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=3, help="of the sweep and of the imports")
     parser.add_argument("--data-dir", default="data")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--bare", type=int, metavar="SEED", help="be one of the bare processes")
@@ -52,31 +55,31 @@ def main() -> None:
     bare = [sys.executable, __file__, "--epochs", str(arguments.epochs), "--data-dir", arguments.data_dir, "--bare"]
     seeds = [str(seed) for seed in range(1, arguments.runs + 1)]
     _run([*bare, "0"])  # makes the waveform set
-    with tempfile.TemporaryDirectory() as runs_dir:
-        words = [*overrides, f"system.runs_dir={runs_dir}", f"seed={','.join(seeds)}"]
-        sweep = [sys.executable, str(ROOT / "train.py"), "-m", *words]
-        result = {
-            "runs": arguments.runs,
-            "seconds_bare": _seconds(lambda: [_run([*bare, seed]) for seed in seeds]),
-            "seconds_sweep": _seconds(lambda: _run(sweep)),
-            "seconds_repeated": _seconds(lambda: _run(sweep)),
-        }
-    imports = sorted(_seconds(lambda: _run([sys.executable, "-c", IMPORTS])) for _ in range(3))
-    result |= {"machine": machine(), "seconds_importing": imports[1], "seconds_importing_all": imports}
-    result["ratio"] = round(result["seconds_sweep"] / result["seconds_bare"], 3)
-    working = [result["seconds_sweep"] - imports[1], result["seconds_bare"] - arguments.runs * imports[1]]
-    result["ratio_without_imports"] = round(working[0] / working[1], 3)
+    result: dict[str, Any] = {"machine": machine(), "runs": arguments.runs}
+    took: dict[str, list[float]] = {"bare": [_seconds([*bare, seed]) for seed in seeds]}
+    took |= {"sweep": [], "repeated": [], "importing": []}
+    for _ in range(arguments.repeats):
+        with tempfile.TemporaryDirectory() as runs_dir:
+            words = [*overrides, f"system.runs_dir={runs_dir}", f"seed={','.join(seeds)}"]
+            sweep = [sys.executable, str(ROOT / "train.py"), "-m", *words]
+            took["sweep"].append(_seconds(sweep))
+            took["repeated"].append(_seconds(sweep))
+            took["importing"].append(_seconds([sys.executable, "-c", IMPORTS]))
+    result |= {f"seconds_{name}": seconds for name, seconds in took.items()}
+    bare_s, sweep_s, import_s = (statistics.median(took[name]) for name in ("bare", "sweep", "importing"))
+    result["ratio"] = round(sweep_s / (arguments.runs * bare_s), 3)
+    result["ratio_without_imports"] = round((sweep_s - import_s) / (arguments.runs * (bare_s - import_s)), 3)
     if arguments.json:
         print(json.dumps(result))
         return
     print(told(result["machine"]))
     print(f"{result['runs']} runs of {arguments.epochs} epochs")
-    print(f"  bare Python processes   {result['seconds_bare']:.1f} s")
-    print(f"  one sweep               {result['seconds_sweep']:.1f} s")
-    print(f"  imports of one process  {imports[1]:.1f} s ({imports[0]:.1f} to {imports[2]:.1f})")
-    print(f"  ratio                   {result['ratio']:.2f}   (aim: below 1)")
-    print(f"  ratio without imports   {result['ratio_without_imports']:.2f}")
-    print(f"  the sweep repeated      {result['seconds_repeated']:.1f} s")
+    print(f"  one bare Python process  {spread(took['bare'], ' s', 1)}")
+    print(f"  one sweep                {spread(took['sweep'], ' s', 1)}")
+    print(f"  imports of one process   {spread(took['importing'], ' s', 1)}")
+    print(f"  ratio                    {result['ratio']:.2f}   (aim: below 1)")
+    print(f"  ratio without imports    {result['ratio_without_imports']:.2f}")
+    print(f"  the sweep repeated       {spread(took['repeated'], ' s', 1)}")
 
 
 def train_bare(overrides: list[str]) -> None:
@@ -124,9 +127,9 @@ def _right(task, view, loader) -> int:
     return int(sum(one.sum() for one in found))
 
 
-def _seconds(action: Callable[[], object]) -> float:
+def _seconds(command: list[str]) -> float:
     started = time.perf_counter()
-    action()
+    _run(command)
     return round(time.perf_counter() - started, 2)
 
 

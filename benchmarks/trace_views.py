@@ -5,7 +5,9 @@
 One thread; one component of 3600 samples (30 minutes at 2 Hz) to 96 x 192 pixels, and ObsPy at that size and at its
 own. All competitors take turns in one run, so that a busy machine slows all of them, and medians are compared. Time is
 processor time of the process, which equals the wall clock on an idle machine; the wall clock is printed too.
-Each of our pictures is compared with ObsPy's picture of the same kind: plot, linear or logarithmic spectrogram.
+Each of our pictures is compared with ObsPy's picture of the same kind: plot, linear or logarithmic spectrogram. Rows
+``transforms of ... alone`` do nothing but the Fourier transforms that a picture is made of: no code with the same
+transforms can be faster.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import argparse
 import json
 import os
 from collections.abc import Callable
+from functools import partial
+from unittest.mock import patch
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -80,12 +84,36 @@ def competitors(batch: dict) -> dict[str, tuple[Callable[[int], object], int]]:
         "linear spectrogram": SpectrogramView(HEIGHT, WIDTH, (0.0, 0.95), axis="linear", components="Z"),
     }
     ours = {f"seisvision {name}": ((lambda _, view=view: view(batch)), count) for name, view in views.items()}
+    for name in ("log spectrogram", "linear spectrogram"):
+        ours[f"transforms of {name} alone"] = (transforms_of(views[name], batch), count)
     theirs = {
         obspy_name(kind, size): ((lambda turn, k=kind, s=size: obspy_pixels(waveform[turn % count], k, s)), 1)
         for kind, own in KINDS.items()
         for size in ((WIDTH, HEIGHT), own)
     }
     return theirs | ours
+
+
+def transforms_of(view: SpectrogramView, batch: dict) -> Callable[[int], object]:
+    """The Fourier transforms that ``view`` does for ``batch``, on numbers and into memory that lie ready."""
+    real, inverse = torch.fft.rfft, torch.fft.ifft
+    shapes: list[tuple[bool, torch.Size]] = []
+
+    def seen(is_real: bool, values: torch.Tensor, **said: torch.Tensor) -> torch.Tensor:
+        shapes.append((is_real, values.shape))
+        return (real if is_real else inverse)(values, **said)
+
+    with patch.object(torch.fft, "rfft", partial(seen, True)), patch.object(torch.fft, "ifft", partial(seen, False)):
+        view(batch)
+    series = {shape: torch.randn(shape) for is_real, shape in shapes if is_real}
+    bands = {shape: torch.randn(shape, dtype=torch.complex64) for is_real, shape in shapes if not is_real}
+    into = {shape: torch.empty_like(values) for shape, values in bands.items()}
+
+    def transform(_: int) -> None:
+        for is_real, shape in shapes:
+            real(series[shape]) if is_real else inverse(bands[shape], out=into[shape])
+
+    return transform
 
 
 def measure(batch: dict, repeats: int) -> dict[str, Spent]:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from measuring import tell_machine
 
 from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
@@ -184,13 +185,18 @@ def _seconds(work: Any) -> float:
     return time.process_time() - begin
 
 
-if __name__ == "__main__":
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("methods", "speed"))
     parser.add_argument("runs", nargs="*", help="run folders; several are an ensemble")
     parser.add_argument("--data-dir", type=Path, help="where waveform sets lie (default: as in the training)")
     arguments = parser.parse_args()
+    tell_machine()
     if arguments.what == "speed":
         speed()
     else:
         methods(arguments.runs, arguments.data_dir)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations, product
 
 import numpy as np
+from measuring import tell_machine
 from scipy.stats import norm
 from verdict_draws import (
     EVENT_SHARE,
@@ -298,6 +299,7 @@ def main() -> int:
     parser.add_argument("--traces", type=int, nargs="+", default=TRACES, help="of an event, in the table of errors")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     asked = parser.parse_args()
+    tell_machine()
     started, found = time.process_time(), []
     if "power" in asked.only:
         print_power(asked.seed, asked.draws, asked.sizes)

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import measuring
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
@@ -123,6 +124,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128, help="windows of a batch, as many as in the paper")
     parser.add_argument("--model", default="convnetquake")
     parser.add_argument("--data-dir", default="data")
+    parser.add_argument("--set", nargs="*", default=[], help="further words of train.py")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -132,6 +134,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(result))
         return
+    print(measuring.told(result["machine"]))
     print(f"{arguments.model}, {result['windows']} windows of 3 x 1001, {arguments.threads} threads")
     for name, asked in (("epoch", f"at most {MOST_OF_EPOCH}"), ("inference", f"at most {1 / LEAST_OF_SPEED:.3f}")):
         for clock, one in result[name].items():
@@ -169,6 +172,7 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         predict(predictor, task, data.loader("train"))
         inference.append((since(started), alone))
     return {
+        "machine": measuring.machine(),
         "windows": len(pictures),
         "threads": torch.get_num_threads(),
         "epoch": told(turns.pairs[1:]),
@@ -196,6 +200,7 @@ def configuration(arguments: argparse.Namespace) -> dict[str, Any]:
         f"system.data_dir={arguments.data_dir}",
         f"system.num_threads={arguments.threads}",
         "logger=csv",
+        *arguments.set,
     ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return to_plain(compose("train", overrides=overrides))

@@ -15,6 +15,13 @@ import torch
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
+def opened(name: str) -> ModuleType:
+    """A benchmark for the tests of a module; scripts beside it are found while it is opened."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module(name)
+
+
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
     """Opens a benchmark by its name, as ``python benchmarks/NAME.py`` would."""

@@ -12,6 +12,7 @@ import pytest
 
 import seisvision
 
+Import = ast.Import | ast.ImportFrom
 PACKAGE = "seisvision"
 ROOT = Path(seisvision.__file__).parent
 
@@ -66,7 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "runs",
         "experiments",
     },
-    "archives": {"base", "picking", "data", "evaluation", "location", "records", "experiments", "sweeps"},
+    "archives": {"base", "earth", "picking", "data", "evaluation", "location", "records", "experiments", "sweeps"},
     "atlas": {"base", "clustering", "evaluation", "records", "runs", "experiments", "reports", "sweeps"},
     "api": {
         "base",
@@ -151,11 +152,29 @@ def modules() -> dict[str, Path]:
 @cache
 def imports() -> dict[str, set[str]]:
     """What each module imports of the package, at its top, in its functions or for its types."""
-    return {name: set(_imported(ast.parse(file.read_text()))) - {name} for name, file in modules().items()}
+    return {name: set(_imported(name)) - {name} for name in modules()}
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+@cache
+def told(module: str) -> tuple[list[Import], list[Import], list[ast.Constant]]:
+    """Imports of a module, those within its functions, and its constants, from one walk over its tree."""
+    found: tuple[list[Import], list[Import], list[ast.Constant]] = ([], [], [])
+    waiting: list[tuple[ast.AST, bool]] = [(ast.parse(modules()[module].read_text()), False)]
+    while waiting:
+        node, is_within = waiting.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found[0].append(node)
+            found[1].extend([node] if is_within else [])
+        elif isinstance(node, ast.Constant):
+            found[2].append(node)
+        else:
+            is_within = is_within or isinstance(node, ast.FunctionDef)
+            waiting.extend((child, is_within) for child in ast.iter_child_nodes(node))
+    return found
+
+
+def _imported(module: str) -> Iterator[str]:
+    for node in told(module)[0]:
         if isinstance(node, ast.Import):
             yield from (_below(alias.name) for alias in node.names if _is_ours(alias.name))
         elif isinstance(node, ast.ImportFrom):
@@ -230,9 +249,9 @@ def test_every_module_has_a_room_and_every_room_modules() -> None:
 
 
 def test_no_room_imports_from_above() -> None:
-    told = [f"{module} imports {other}: {room(module)} may not know {room(other)}" for module, other in upward()]
+    lines = [f"{module} imports {other}: {room(module)} may not know {room(other)}" for module, other in upward()]
     allowed = [f"{module} imports {other}" for module, other in STILL_UP]
-    assert [line for line in told if line.partition(":")[0] not in allowed] == []
+    assert [line for line in lines if line.partition(":")[0] not in allowed] == []
 
 
 def test_modules_do_not_import_in_circles() -> None:
@@ -263,9 +282,9 @@ def test_the_table_of_rooms_in_the_documentation_names_it(name: str) -> None:
 def test_the_size_of_the_earth_is_written_once() -> None:
     """Radii, and kilometres a degree, in any rounding."""
     repeated = []
-    for name, file in modules().items():
-        for node in ast.walk(ast.parse(file.read_text())):
-            value = node.value if isinstance(node, ast.Constant) else None
+    for name in modules():
+        for node in told(name)[2]:
+            value = node.value
             is_size = isinstance(value, float) and (111 < value < 111.4 or 6350 < value < 6380)
             if is_size and name != "earth.constants":
                 repeated.append(f"{name}:{node.lineno}: {value}")
@@ -315,11 +334,8 @@ BEFORE_HEAVY: dict[str, str] = {
 
 def test_imports_hidden_in_functions_have_a_reason() -> None:
     hidden = []
-    for name, file in modules().items():
-        functions = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
-        for node in (inner for function in functions for inner in ast.walk(function)):
-            if not isinstance(node, ast.Import | ast.ImportFrom):
-                continue
+    for name in modules():
+        for node in told(name)[1]:
             named = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             for one in named:
                 has_reason = any(name == early or name.startswith(f"{early}.") for early in BEFORE_HEAVY)

@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
@@ -47,6 +48,20 @@ def test_files_are_read_and_imported(
     run(benchmark("reading"), ["--events", "2", "--samples", "3000", "--rounds", "1", "--largest", "0"], monkeypatch)
     said = capsys.readouterr().out
     assert "threads" in said and re.search(r"obspy, resample, h5py .* ms a channel", said)
+
+
+def test_a_fibre_is_located_beside_scipy_and_picked_beside_obspy(
+    benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = benchmark("fibre")
+    monkeypatch.setattr(module, "in_turns", once(benchmark("measuring")))
+    monkeypatch.setattr(module, "PICKS", 30)
+    monkeypatch.setattr(module, "crust", lambda: module.TravelTimes.constant(6.0, 3.46))
+    monkeypatch.setattr(module, "FibreParameters", partial(module.FibreParameters, n_channels=60, length_s=12.0))
+    run(module, ["--short"], monkeypatch)
+    said = capsys.readouterr().out
+    for name in ("seisvision, both sides", "scipy least_squares", "ObsPy, recursive", "plain HDF5, every eighth"):
+        assert re.search(rf"{name}.* 2.00 ms", said)
 
 
 def test_clusters_take_part_of_an_epoch(

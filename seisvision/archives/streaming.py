@@ -19,7 +19,8 @@ from seisvision.data.importing.tables.times import NS
 from seisvision.data.samples.network import StationNetwork
 from seisvision.data.serving.collate import collate_events
 from seisvision.errors import ConfigurationError
-from seisvision.evaluation.warning.censored import FEWEST_TRIGGERS, CensoredLocator
+from seisvision.evaluation.warning.censored import CensoredLocator
+from seisvision.evaluation.warning.one_source import TriedPlaces
 from seisvision.evaluation.warning.said import Truth
 from seisvision.experiments.waveforms.derive import stored_network
 from seisvision.experiments.waveforms.early_warning import (
@@ -34,21 +35,36 @@ from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.picking.channel_onsets import LOCAL_STATIONS, all_onsets
 from seisvision.records.checkpoint import find_checkpoint
 
-SLOWEST_P_KM_S = 5.0
-"""Triggers of one event lie no farther apart than a P wave takes across the network at this speed."""
 PIECE_S = 600.0
+HEARD_SHARE = 0.5
+"""Of what the best station has of a piece, from which on a station counts as recorded."""
 SETTLING_S = 30.0
 """Read before every piece, until filters and averages have forgotten where it begins."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What is taken for an event: enough stations that have triggered one soon after the other."""
+    """What is taken for an event: enough stations whose triggers fit one source."""
 
     first_ns: int
     """The earliest of these triggers."""
     told_ns: int
     """The last of them, before which nobody is asked."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Which stations were recorded piece by piece: the silence of others tells nothing."""
+
+    begins_ns: np.ndarray
+    """(M,) of the pieces."""
+    is_heard: np.ndarray
+    """(M, S)."""
+
+    def at(self, time_ns: int) -> np.ndarray:
+        """Stations (S,) that were recorded at a time."""
+        piece = int(np.searchsorted(self.begins_ns, time_ns, side="right")) - 1
+        return np.asarray(self.is_heard[max(0, piece)])
 
 
 @dataclass(frozen=True)
@@ -120,8 +136,9 @@ def archive_recordings(
         raise ConfigurationError(f"--lead {lead_s:g} must lie within the window of {length_s:g} s.")
     table, limits_km = travel_times({}, velocity)
     archive = NetworkArchive(patterns, layout.network.names, layout.rate_hz, read_stations(stations).channels)
-    onsets_ns = network_triggers_ns(archive)
-    declared = list(declared_events(onsets_ns, layout.network, length_s - lead_s))
+    onsets_ns, heard = network_triggers_ns(archive)
+    places = TriedPlaces.about(np.array(layout.network.latitude_deg), np.array(layout.network.longitude_deg), table)
+    declared = list(declared_events(onsets_ns, places, length_s - lead_s, heard))
     # Windows begin at samples of the grid.
     firsts = [round((one.first_ns / NS - lead_s) * layout.rate_hz) for one in declared]
     begin_ns = np.array([round(first / layout.rate_hz * NS) for first in firsts], dtype=np.int64)
@@ -158,26 +175,27 @@ def _heard(
     batches: Sequence[dict[str, Any]],
     layout: Layout,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Triggers (N, S) after the begin of each window, NaN for none, and which stations (N, S) would have been heard.
+    """Triggers (N, S, 1) after the begin of each window, NaN for none, and which stations (N, S) would have been heard.
 
     A station whose recording is missing when an event is declared is not silent: it says nothing.
     """
-    onset_s = np.full((len(declared), len(layout.network)), np.nan)
-    is_heard = np.zeros(onset_s.shape, dtype=bool)
+    onset_s = np.full((len(declared), len(layout.network), 1), np.nan)
+    is_heard = np.zeros(onset_s.shape[:2], dtype=bool)
     for row, (one, batch) in enumerate(zip(declared, batches, strict=True)):
         for station, times_ns in enumerate(onsets_ns):
             later_ns = times_ns[times_ns >= one.first_ns]
             if len(later_ns):
-                onset_s[row, station] = (later_ns[0] - begin_ns[row]) / NS
+                onset_s[row, station, 0] = (later_ns[0] - begin_ns[row]) / NS
         told = round((one.told_ns - begin_ns[row]) / NS * layout.rate_hz)
         lately = batch[keys.WAVEFORM][0, :, 0, max(0, told - round(layout.rate_hz)) : told + 1]
         is_heard[row] = (lately != 0).any(-1).numpy()
     return onset_s, is_heard
 
 
-def network_triggers_ns(archive: NetworkArchive) -> list[np.ndarray]:
-    """Times of the triggers of every station's vertical component, in the order of the network."""
+def network_triggers_ns(archive: NetworkArchive) -> tuple[list[np.ndarray], Heard]:
+    """Times of the triggers of every station's vertical component, in the order of the network, and who was heard."""
     found: list[list[int]] = [[] for _ in archive.names]
+    begins_ns, heard = [], []
     rate_hz = archive.rate_hz
     settling = round(SETTLING_S * rate_hz)
     edges = np.arange(archive.begin_ns, archive.end_ns + round(PIECE_S * NS), round(PIECE_S * NS))
@@ -188,28 +206,38 @@ def network_triggers_ns(archive: NetworkArchive) -> list[np.ndarray]:
         for station, onsets in enumerate(all_onsets(samples[:, 0], known[:, 0], rate_hz, LOCAL_STATIONS)):
             own = onsets[onsets >= settling]
             found[station] += [round((begin + one) / rate_hz * NS) for one in own.tolist()]
-    return [np.array(sorted(times), dtype=np.int64) for times in found]
+        begins_ns.append(begin_ns)
+        recorded = known[:, 0, settling:].mean(1)
+        heard.append(recorded > HEARD_SHARE * recorded.max())
+    onsets_ns = [np.array(sorted(times), dtype=np.int64) for times in found]
+    return onsets_ns, Heard(np.array(begins_ns, dtype=np.int64), np.array(heard))
 
 
-def declared_events(onsets_ns: Sequence[np.ndarray], network: StationNetwork, quiet_s: float) -> Iterator[Declared]:
-    """Events that :data:`FEWEST_TRIGGERS` stations declare; none within ``quiet_s`` of the first trigger of another."""
-    away_km = network.place_km[:, None, :2] - network.place_km[None, :, :2]
-    # Later than the window is long nobody could be asked.
-    across_s = min(np.sqrt((away_km**2).sum(-1)).max() / SLOWEST_P_KM_S, quiet_s)
-    across_ns = round(across_s * NS)
-    triggers = sorted((int(at), station) for station, times in enumerate(onsets_ns) for at in times)
-    latest: dict[int, int] = {}
+def declared_events(
+    onsets_ns: Sequence[np.ndarray], places: TriedPlaces, quiet_s: float, heard: Heard
+) -> Iterator[Declared]:
+    """Events that :data:`FEWEST_TRIGGERS` stations declare whose triggers fit one source.
+
+    A trigger that does not fit begins no window, and none is declared within ``quiet_s`` of the first trigger of
+    another, or later than that after its own first trigger, when its window would be over.
+    """
+    longest_ns = round(min(float(places.travel_s.max()) + places.slack_s, quiet_s) * NS)
+    triggers = sorted((int(at), number) for number, times in enumerate(onsets_ns) for at in times)
+    at_ns, station = (np.array([one[k] for one in triggers], dtype=np.int64) for k in range(2))
     until_ns = None
-    for at_ns, station in triggers:
-        latest[station] = at_ns
-        if until_ns is not None and at_ns < until_ns:
+    for last, now_ns in enumerate(at_ns.tolist()):
+        if until_ns is not None and now_ns < until_ns:
             continue
-        together = sorted(latest.values())[-FEWEST_TRIGGERS:]
         # Those of the event before are not part of this one.
-        is_new = until_ns is None or together[0] >= until_ns
-        if is_new and len(together) == FEWEST_TRIGGERS and at_ns - together[0] <= across_ns:
-            until_ns = together[0] + round(quiet_s * NS)
-            yield Declared(together[0], at_ns)
+        since_ns = now_ns - longest_ns if until_ns is None else max(now_ns - longest_ns, until_ns)
+        first = int(np.searchsorted(at_ns, since_ns))
+        time_s, there = (at_ns[first : last + 1] - now_ns) / NS, station[first : last + 1]
+        agreeing = places.agreeing(time_s, there, heard.at(now_ns), (since_ns - now_ns) / NS, 0.0)
+        # Nothing is declared by what came before: that it is not enough has been seen then.
+        if agreeing[-1]:
+            first_ns = int(at_ns[first : last + 1][agreeing].min())
+            until_ns = first_ns + round(quiet_s * NS)
+            yield Declared(first_ns, now_ns)
 
 
 def _sample(archive: NetworkArchive, layout: Layout, begin_ns: int, components: str) -> dict[str, Any]:

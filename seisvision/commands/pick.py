@@ -62,21 +62,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Pick, print what the tables hold and, last, the path of the table of picks."""
-    from seisvision.archives.around import read_around
-    from seisvision.archives.pick_table import COLUMNS
-    from seisvision.archives.picking import PickJob, pick_archive
-    from seisvision.archives.quakeml import write_picks_quakeml
-    from seisvision.archives.settings import PickSettings
-    from seisvision.archives.work_folder import losses_path
     from seisvision.errors import ConfigurationError
     from seisvision.files import check_writable_file
-    from seisvision.own_files import check_own
 
     for option, path in (("--out", args.out), ("--quakeml", args.quakeml)):
         if path is not None:
             check_writable_file(path, option)
     if args.out.suffix != ".csv":
         raise ConfigurationError(f"--out {args.out} is not allowed; give a name that ends with .csv.")
+    from seisvision.archives.around import read_around
+    from seisvision.archives.pick_table import COLUMNS
+    from seisvision.archives.picking import PickJob, pick_archive
+    from seisvision.archives.quakeml import write_picks_quakeml
+    from seisvision.archives.settings import PickSettings
+    from seisvision.archives.work_folder import losses_path
+    from seisvision.own_files import check_own
+
     check_own({args.out: ",".join(COLUMNS[:4])}, "--out", False)
     settings = PickSettings(
         thresholds(args.threshold),

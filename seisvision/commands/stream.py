@@ -4,7 +4,7 @@ Networks of RUN..., and triggers with a locator, are asked after each packet. LO
 the time at which it could have been made, who made it, place with standard deviations, magnitude.
 
 Replayed are the recordings of a part of the set that RUN was trained on or, with --archive, continuous recordings of
-its stations, such as day files of miniSEED: whenever four stations have triggered one soon after the other, the window
+its stations, such as day files of miniSEED: whenever four stations have triggered on what may be one source, the window
 about them is asked about, packet by packet.
 """
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
     from seisvision.archives.streaming import archive_recordings
     from seisvision.errors import ConfigurationError
-    from seisvision.evaluation.warning.censored import FEWEST_TRIGGERS
+    from seisvision.evaluation.warning.one_source import FEWEST_TRIGGERS
     from seisvision.evaluation.warning.replay import COLUMNS, replayed
     from seisvision.experiments.waveforms.early_warning import recordings
     from seisvision.files import check_writable_file
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     write_table(table.rename(columns={"time_ns": "time", "since_first_p_s": since}).round(4), args.out)
     n_recordings = len(asked.truth.source_id)
     if not n_recordings:
-        say(f"no {FEWEST_TRIGGERS} stations triggered one soon after the other")
+        say(f"no {FEWEST_TRIGGERS} stations triggered on one source")
     said = table.groupby("estimator", sort=False)["source_id"].agg(["size", "nunique"])
     for name, (statements, events) in said.iterrows():
         say(f"{name}: {statements} statements about {events} of {n_recordings} recordings")

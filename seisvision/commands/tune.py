@@ -1,4 +1,4 @@
-"""Find a learning rate or a batch size for an experiment; print it as a setting of train.py and write a yaml.
+"""Find a learning rate, a batch size or a precision for an experiment; print it for train.py and write a yaml.
 
 The experiment is given as to train.py: ``seisvision tune lr model=resnet50 task=offset``. Nothing is trained for good.
 The only line on standard output is the setting. The yaml is chosen with ``tuned=lr`` and wins over the experiment.
@@ -12,14 +12,16 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from seisvision.base.figure_files import save_figure
 from seisvision.errors import ConfigurationError
-from seisvision.files import whole_file, write_text
+from seisvision.files import write_text
 from seisvision.leftovers import temporary_folder
 from seisvision.runs.terminal import show
 
 log = logging.getLogger(__name__)
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
+HELP = "learning rate, the largest batch that fits, or mixed precision where the device trains faster with it"
 LARGEST_BATCH = 8192
 """Samples of one device beyond which no batch is tried."""
 STEPS = 2
@@ -28,9 +30,11 @@ STEPS = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("what", choices=("lr", "batch"), help="learning rate, or the largest batch that fits")
+    parser.add_argument("what", choices=("lr", "batch", "precision"), help=HELP)
     parser.add_argument("overrides", nargs="*", help="the experiment, as for train.py; before any option")
-    parser.add_argument("--out", type=Path, help="yaml to write (default conf/tuned/lr.yaml or batch.yaml)")
+    parser.add_argument(
+        "--out", type=Path, help="yaml to write (default conf/tuned/lr.yaml, or as what was found is called)"
+    )
     parser.add_argument("--figure", type=Path, help="PNG to draw of loss against learning rate (lr only)")
     parser.add_argument("--steps", type=int, default=100, help="steps of training to look at (lr only; default 100)")
 
@@ -58,8 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     _check_task(config)
     if arguments.what == "lr":
         section, key, value = "optimizer", "lr", find_learning_rate(config, arguments.steps, arguments.figure)
-    else:
+    elif arguments.what == "batch":
         section, key, value = "trainer", "batch_size", find_batch_size(config)
+    else:
+        section, key, value = "trainer", "precision", find_precision(config)
     about = f"# Found by: seisvision tune {arguments.what} {' '.join(arguments.overrides)}".rstrip()
     write_text(out, f"# @package _global_\n{about}\n{section}:\n  {key}: {value}\n")
     setting = f"{section}.{key}={value}"
@@ -119,6 +125,24 @@ def find_batch_size(config: dict[str, Any]) -> int:
     reason = f"{size} do not fit" if size <= limit else f"no more than {limit} are asked for"
     log.info("%d samples fit into a device (%s); devices: %d", found, reason, n_devices)
     return found * n_devices
+
+
+def find_precision(config: dict[str, Any]) -> str:
+    """``bf16-mixed`` where the device has units for it and trains faster with it, else ``32-true``; measured once."""
+    import torch
+
+    from seisvision.runs.mixed_precision import TIMED_STEPS, WARM_STEPS, faster_precision
+
+    accelerator = config["trainer"]["accelerator"]
+    on_gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
+
+    def train(precision: str, clock: Any) -> None:
+        changed = {**config, "trainer": {**config["trainer"], "precision": precision}}
+        task, data = _prepare(config)
+        steps = WARM_STEPS + TIMED_STEPS
+        _trainer(changed, max_steps=steps, enable_checkpointing=False, callbacks=[clock]).fit(task, datamodule=data)
+
+    return faster_precision(torch.device("cuda" if on_gpu else "cpu"), train)
 
 
 def _check_task(config: dict[str, Any]) -> None:
@@ -213,5 +237,4 @@ def _draw(results: dict[str, list[float]], rate: float, path: Path) -> None:
     axes.axvline(rate, linestyle="--", color="black", label=f"suggested: {rate:.3g}")
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss, smoothed")
     axes.legend()
-    with whole_file(path) as partial:
-        figure.savefig(partial, dpi=150)
+    save_figure(figure, path, dpi=150)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -37,6 +37,15 @@ HIGHEST_KM: Final = 10.0
 LEAST_KM: Final = 1e-6
 LARGEST_STEP: Final = 0.05
 """Change of velocity from one layer to the next, as a share, beyond which it counts as a jump."""
+
+
+class Columns(NamedTuple):
+    """Where picks stand in a table."""
+
+    first: Tensor
+    """int64: number of the first cell of their phase and of the elevation tabulated below theirs."""
+    above: Tensor
+    """float32: way to the next elevation, in steps."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +212,39 @@ class TravelTimes:
         value, by_depth, by_distance = evaluate(cell, y, x)
         return value, by_depth / self.depth_step_km, by_distance / self.distance_step_km
 
+    def columns(self, phase: Tensor, elevation_km: Tensor) -> Columns:
+        """Where the picks (...) of a phase at stations of an elevation stand in the table, for `single_ratio`."""
+        _, n_levels, n_depths, n_distances, _ = self.cells.shape
+        if n_levels == 1:
+            return Columns(phase * n_depths * n_distances, torch.zeros_like(elevation_km, dtype=torch.float32))
+        level = (elevation_km - self.first_elevation_km) / self.elevation_step_km
+        lower = level.long().clamp(0, n_levels - 2)
+        return Columns((phase * n_levels + lower) * n_depths * n_distances, (level - lower).float())
+
+    def single_ratio(self, columns: Columns, depth_km: Tensor, distance_km: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`ratio` in single precision, for picks whose place in the table is known.
+
+        Args:
+            columns: of picks (M, S).
+            depth_km: float32 (M, 1).
+            distance_km: float32 (M, S).
+        """
+        _, n_levels, n_depths, n_distances, _ = self.cells.shape
+        y, row = _cell((depth_km - self.first_depth_km) / self.depth_step_km, n_depths)
+        x, column = _cell(distance_km / self.distance_step_km, n_distances)
+        place = column.add_(row * n_distances).add_(columns.first).flatten()
+        cell = self.single_cells.index_select(0, place)
+        if n_levels > 1:
+            beside = self.single_cells.index_select(0, place.add_(n_depths * n_distances))
+            cell = cell.lerp_(beside, columns.above.flatten()[:, None])
+        value, by_depth, by_distance = evaluate(cell, y.expand_as(x), x)
+        return value, by_depth / self.depth_step_km, by_distance / self.distance_step_km
+
+    @cached_property
+    def single_cells(self) -> Tensor:
+        """float32 (2 * E * D * X, 16)."""
+        return self.cells.reshape(-1, 16).float()
+
     def nearest_ratio(self, phase: Tensor, depth_km: Tensor, distance_km: Tensor, elevation_km: Tensor) -> Tensor:
         """Ratio (M, K, S) as `ratio` gives it, bilinear and at the nearest tabulated elevation, in single precision.
 
@@ -235,6 +277,15 @@ class TravelTimes:
         corner = self.cells[..., -1:, -1:, :].sum(-1)
         whole = torch.cat([torch.cat([value, right], -1), torch.cat([bottom, corner], -1)], -2)
         return whole.float().flatten().contiguous()
+
+    @cached_property
+    def p_at_datum_s_km(self) -> np.ndarray:
+        """(D - 1, 4, X - 1, 4): `cells` of P at stations on the datum, powers of the depth before the distances."""
+        level = -self.first_elevation_km / (self.elevation_step_km or 1.0)
+        lower = min(max(int(level), 0), max(self.cells.shape[1] - 2, 0))
+        upper = min(lower + 1, self.cells.shape[1] - 1)
+        cells = torch.lerp(self.cells[0, lower], self.cells[0, upper], level - lower)
+        return cells.reshape(*cells.shape[:2], 4, 4).transpose(1, 2).contiguous().cpu().numpy()
 
     def times_s(
         self, phase: Tensor, depth_km: Tensor, distance_km: Tensor, elevation_km: Tensor

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text, save_figure
+from seisvision.base.figure_files import save_figure
+from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text
 
 MARKERS = "os^Dv<>P*Xph"
 N_COLUMNS = 3

@@ -1,14 +1,11 @@
-"""Colours, panels and files of all figures.
+"""Colours and panels of all figures.
 
 Figures are drawn without pyplot, so that nothing is shown, kept open or shared between threads.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from seisvision.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,22 +30,3 @@ def panel_grid(n_rows: int, n_columns: int, width_in: float, height_in: float) -
 
     figure = Figure(figsize=(n_columns * width_in, n_rows * height_in), layout="constrained")
     return figure, list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a PNG, whole or not at all."""
-    with whole_file(path) as partial:
-        write_png(figure, partial)
-    return path
-
-
-def write_png(figure: Figure, path: Path) -> None:
-    """Lay a figure out and draw it once; ``Figure.savefig`` draws all of it a second time after the layout."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure.set_dpi(110)
-    canvas, layout = FigureCanvasAgg(figure), figure.get_layout_engine()
-    if layout is not None:
-        layout.execute(figure)
-        figure.set_layout_engine("none")
-    canvas.print_png(path)

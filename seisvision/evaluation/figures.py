@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from seisvision.base.figure_files import save_figure
 from seisvision.errors import DataError
-from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text, save_figure
+from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text
 
 PARTS = ("train", "val", "test")
 

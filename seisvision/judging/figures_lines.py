@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from seisvision.base.figure_files import save_figure
 from seisvision.errors import DataError
-from seisvision.evaluation.figure_style import panel_grid, plain_text, save_figure
+from seisvision.evaluation.figure_style import panel_grid, plain_text
 
 N_COLUMNS = 2
 REACH = 0.45

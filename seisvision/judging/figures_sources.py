@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from seisvision.base.figure_files import save_figure
 from seisvision.errors import DataError
-from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
+from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text
 from seisvision.files import whole_file
 from seisvision.judging.error_sources import ErrorBin
 from seisvision.outputs.predictions import SHARE_WRONG

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from seisvision.base.figure_files import save_figure
 from seisvision.earth.coast_lines import draw_shores
 from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.unit_vectors import coordinates_deg, moved, unit_vectors
 from seisvision.errors import DataError
-from seisvision.files import whole_file
 from seisvision.location.locate import Locations
 from seisvision.location.uncertainty import Ellipse
 
@@ -210,12 +210,3 @@ def _two_panels() -> tuple[Figure, Axes, Axes]:
     figure = Figure(figsize=(8.4, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     return figure, left, right
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a PNG, whole or not at all."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    with whole_file(path) as partial:
-        FigureCanvasAgg(figure).print_figure(partial, format="png", dpi=110)
-    return path

@@ -21,6 +21,8 @@ ROUGH_STEP_KM = 1.0
 ROUGH_ITERATIONS = 10
 HOPELESS = 10.0
 """Negative log likelihood with widened sigmas above the best of the event. A second solution may have 3."""
+EVENTS_AT_ONCE = 64
+"""Whose grids fit the cache."""
 PAPER_STEP_KM = 0.01
 PAPER_ITERATIONS = 100
 PAPER_HALF_WIDTH = 3
@@ -35,15 +37,21 @@ def starts(problem: Problem) -> Tensor:
     The mirror is the great circle that the stations lie closest to, because distances say least about the side of it.
     """
     candidates = _rings(problem)
+    softened = _softened(problem).offset_sigma_km
+    parts = torch.arange(len(candidates), device=candidates.device).split(EVENTS_AT_ONCE)
+    cost = torch.cat([_bounded_misfit(problem.rows(some), candidates[some], softened[some]) for some in parts])
+    chosen = _separate(candidates, cost, 0.5 * _typical_offset_km(problem) / EARTH_RADIUS_KM)
+    return torch.cat([chosen, _mirrored(problem, chosen[:, :1])], 1)
+
+
+def _bounded_misfit(problem: Problem, candidates: Tensor, sigma_km: Tensor) -> Tensor:
+    """Misfit of Geman and McClure (M, K) at points (M, K, 3); a station that is wrong counts one."""
     # Single precision is enough for chords from differences, and these are the largest arrays of all.
     chord = torch.cdist(candidates.float(), problem.station.float(), compute_mode="donot_use_mm_for_euclid_dist")
     offset = (problem.offset_km / EARTH_RADIUS_KM).float()[:, None]
     squared = chord.div_(2).clamp_(max=1).asin_().mul_(2).sub_(offset).square_()
-    softened = (_softened(problem).offset_sigma_km / EARTH_RADIUS_KM).float().square()[:, None]
-    # Bounded misfit of Geman and McClure; a station that is wrong counts one.
-    cost = squared.div_(squared + softened).masked_fill_(~problem.used[:, None], 0.0).sum(2)
-    chosen = _separate(candidates, cost, 0.5 * _typical_offset_km(problem) / EARTH_RADIUS_KM)
-    return torch.cat([chosen, _mirrored(problem, chosen[:, :1])], 1)
+    softened = (sigma_km / EARTH_RADIUS_KM).float().square()[:, None]
+    return squared.div_(squared + softened).mul_(problem.used[:, None]).sum(2)
 
 
 def approach(problem: Problem) -> tuple[Tensor, Tensor]:

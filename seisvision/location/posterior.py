@@ -31,6 +31,7 @@ FEWEST_KNOWN = 4
 FEWEST_ESTIMATED = 5
 """and without."""
 PAIRS_AT_ONCE = 2_000_000
+PAIRS_IN_CACHE = 60_000
 TAIL_DOF = 5.0
 WIDER = 1.2
 SHAPE_LEVEL = 0.95
@@ -210,18 +211,31 @@ def _log_likelihood(problem: Problem, point: Tensor, way: Geodesic, scale: Tenso
     """Log likelihood (M, K) at the points, without constants; the scale follows the residuals where it is estimated."""
     m, k = draws.north_km.shape
     there = moved(point[:, None].expand(m, k, 3), draws.north_km, draws.east_km)
-    # Single precision after the difference, as for the grid of starts. The sphere is right about differences: the ratio
-    # at the solution makes up for the flattening.
+    # The sphere is right about differences: the ratio at the solution makes up for the flattening.
     ratio = way.distance_km / (EARTH_RADIUS_KM * angle(point[:, None], problem.station)).clamp_min(1e-6)
-    versine = (1 - there @ problem.station.transpose(1, 2)).clamp(0, 2).float()
-    distance_km = (2 * EARTH_RADIUS_KM * ratio).float()[:, None] * torch.asin((versine / 2).sqrt())
+    parts = torch.arange(m, device=point.device).split(max(1, PAIRS_IN_CACHE // (k * problem.used.shape[1])))
+    costs = [_costs(problem.rows(some), point[some], there[some], ratio[some], scale[some]) for some in parts]
+    return -torch.cat(costs).double()
+
+
+def _costs(problem: Problem, point: Tensor, there: Tensor, ratio: Tensor, scale: Tensor) -> Tensor:
+    """Costs (M, K) at points (M, K, 3) around solutions (M, 3); distances are (M, S) times those on the sphere."""
+    m, k = there.shape[:2]
+    # Single precision after the differences, as for the grid of starts.
+    way, step = ((end - point[:, None]).float().permute(2, 0, 1).contiguous() for end in (problem.station, there))
+    squared = torch.zeros(m, k, way.shape[2], device=way.device)
+    for to_station, to_draw in zip(way, step, strict=True):
+        apart = to_station[:, None] - to_draw[:, :, None]
+        squared.addcmul_(apart, apart)
+    distance_km = squared.sqrt_().div_(2).clamp_(max=1).asin_().mul_((2 * EARTH_RADIUS_KM * ratio).float()[:, None])
     residual = _residuals(problem, there, distance_km).flatten(0, 1)
     if problem.known_scale:
         cost = student.cost(residual, scale.float().repeat_interleave(k), torch.zeros_like(residual[:, 0]))
     else:
         dof = problem.dof.clamp_min(1).float().repeat_interleave(k)
-        cost = student.cost(residual, student.fitted_scale(residual, dof), dof)
-    return -cost.reshape(m, k).double()
+        near = scale.float().repeat_interleave(k)
+        cost = student.cost(residual, student.fitted_scale(residual, dof, near), dof)
+    return cost.reshape(m, k)
 
 
 def _residuals(problem: Problem, point: Tensor, distance_km: Tensor) -> Tensor:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from seisvision.base.figure_files import save_figure
 from seisvision.earth.coast_lines import draw_shores
-from seisvision.location.figures import Projection, save_figure, single_axes
+from seisvision.location.figures import Projection, single_axes
 from seisvision.location.single import Calibrated, SingleLocations, StationView, region_border
 
 MARGIN = 0.06

@@ -47,7 +47,7 @@ def cost(residual: Tensor, scale: Tensor, dof: Tensor) -> Tensor:
     return (nu + 1) / 2 * terms + dof * scale.log()
 
 
-def fitted_scale(residual: Tensor, dof: Tensor) -> Tensor:
+def fitted_scale(residual: Tensor, dof: Tensor, near: Tensor | None = None) -> Tensor:
     """Scale (M,) that minimises `cost` for residuals (M, O); zeros of unused observations do not count.
 
     Solves sum(weight * residual^2) = dof * scale^2. As the reciprocal of sum(r^2 / (nu v + r^2)) is concave in the
@@ -56,13 +56,14 @@ def fitted_scale(residual: Tensor, dof: Tensor) -> Tensor:
     Args:
         residual: (M, O).
         dof: (M,) observations minus two, at least 1.
+        near: (M,) scale from which half of the steps do; None where nothing is known of it.
     """
     nu = DEGREES_OF_FREEDOM
     floor = SMALLEST_SCALE**2
     squared = residual.square()
     aim = (nu + 1) / dof
-    v = (squared.sum(1) / dof / (nu + 1)).clamp_min(floor)
-    for _ in range(SCALE_ITERATIONS):
+    v = (squared.sum(1) / dof / (nu + 1) if near is None else near.square()).clamp_min(floor)
+    for _ in range(SCALE_ITERATIONS if near is None else SCALE_ITERATIONS // 2):
         inverse = 1 / (nu * v[:, None] + squared)
         share = (squared * inverse).sum(1).clamp_min(1e-30)
         slope = nu * (squared * inverse.square()).sum(1).clamp_min(1e-30)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seisvision.angles import wrapped_difference_deg
-from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
+from seisvision.base.figure_files import save_figure
+from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text
 from seisvision.outputs.angles.measures import angle_curve
 from seisvision.outputs.numbers.measures import Tolerance, tolerance_curve
 from seisvision.outputs.plain import figure_path

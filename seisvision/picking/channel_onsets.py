@@ -85,10 +85,12 @@ def first_onsets_s(samples: np.ndarray, rate_hz: float, settings: RunningRatio, 
     return np.where(risen.any(1), risen.argmax(1) / rate_hz, np.nan)
 
 
-def all_onsets(samples: np.ndarray, known: np.ndarray, rate_hz: float, settings: RunningRatio) -> list[np.ndarray]:
+def all_onsets(
+    samples: np.ndarray, known: np.ndarray, rate_hz: float, settings: RunningRatio, quiet_s: float | None = None
+) -> list[np.ndarray]:
     """Numbers of the samples at which each channel triggers, of recordings with gaps.
 
-    A channel that has triggered does so again once it has been quiet for the long average. None triggers for that long
+    A channel that has triggered does so again once it has been quiet for both averages. None triggers for that long
     after a gap, whose end would look like an onset.
 
     Args:
@@ -96,6 +98,7 @@ def all_onsets(samples: np.ndarray, known: np.ndarray, rate_hz: float, settings:
         known: (C, T) bool; false in gaps.
         rate_hz: sampling rate.
         settings: what counts as a trigger.
+        quiet_s: how long a channel must have been quiet to trigger again; None: for both averages.
     """
     rest = round((settings.sta_s + settings.lta_s) * rate_hz)
     number = np.arange(samples.shape[1])
@@ -106,9 +109,10 @@ def all_onsets(samples: np.ndarray, known: np.ndarray, rate_hz: float, settings:
     risen = _risen(filled - filled[:, :1], rate_hz, settings)
     unknown_until = np.maximum.accumulate(np.where(known, -rest, number), axis=1)
     risen &= known & (number - unknown_until >= rest)
-    before = np.maximum.accumulate(np.where(risen, number, -rest), axis=1)
-    before = np.concatenate([np.full((len(samples), 1), -rest), before[:, :-1]], 1)
-    begins = risen & (number - before >= rest)
+    quiet = rest if quiet_s is None else max(1, round(quiet_s * rate_hz))
+    before = np.maximum.accumulate(np.where(risen, number, -quiet), axis=1)
+    before = np.concatenate([np.full((len(samples), 1), -quiet), before[:, :-1]], 1)
+    begins = risen & (number - before >= quiet)
     return [np.flatnonzero(one) for one in begins]
 
 

@@ -16,8 +16,10 @@ from seisvision.plain_types import shortened
 from seisvision.public import AUGMENTATION, DERIVED, MODEL, OUTPUT, SCHEDULER, TASK, kind_of
 from seisvision.records.checkpoint import checkpoint_hash, find_checkpoint
 from seisvision.records.trust import faces
+from seisvision.records.trust.allowed import check_numbers, check_words, leaves
 from seisvision.records.trust.arguments import check_arguments
 from seisvision.records.trust.faces import MARKS, PLACES, check_node, find_face, find_own, kind_at
+from seisvision.records.trust.stated import check_stated
 from seisvision.secrets_kept import refuse_secrets
 
 ALLOWED_TARGETS_VARIABLE = faces.ALLOWED_TARGETS_VARIABLE
@@ -54,8 +56,10 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     _list_outputs(plain)  # type: ignore[arg-type]
     _set_evidential(plain)  # type: ignore[arg-type]
     check_targets(plain)
+    check_stated(mappings(plain))
     check_moved(plain)
     check_numbers(plain)  # type: ignore[arg-type]
+    check_words(plain)  # type: ignore[arg-type]
     for setting, digest in (("offset_ckpt", "offset_hash"), ("init_from", "init_hash")):
         if plain.get(setting):  # type: ignore[union-attr]
             # Another network makes another run, wherever its file lies and its workers are started.
@@ -204,69 +208,6 @@ def mappings(node: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, M
     elif isinstance(node, list | tuple):
         for index, value in enumerate(node):
             yield from mappings(value, f"{path}[{index}]", depth + 1)
-
-
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted paths and values of everything that is neither a mapping nor a list."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from leaves(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, list | tuple):
-        for index, value in enumerate(node):
-            yield from leaves(value, f"{path}[{index}]")
-    else:
-        yield path, node
-
-
-MUCH = 10**5
-"""Upper limits from there on only keep nonsense out, and are not worth telling."""
-LIMITS: dict[str, tuple[type, float, float]] = {
-    "seed": (int, 0, 2**63),
-    "split.seed": (int, 0, 2**63),
-    "trainer.max_epochs": (int, 1, 10**9),
-    "trainer.batch_size": (int, 1, 10**6),
-    "trainer.early_stopping_patience": (int, 1, 10**9),
-    "trainer.accumulate_grad_batches": (int, 1, 10**6),
-    "trainer.gradient_clip_val": (float, 0, 1e12),
-    "trainer.num_nodes": (int, 1, 10**5),
-    "trainer.overfit_batches": (float, 0, 10**9),
-    "task.k": (int, 2, 20_000),
-    "task.train_k": (int, 2, 20_000),
-    "optimizer.lr": (float, 1e-12, 1e6),
-    "optimizer.weight_decay": (float, 0, 1e6),
-    "optimizer.momentum": (float, 0, 1),
-    "optimizer.dampening": (float, 0, 1),
-    "optimizer.eps": (float, 0, 1),
-    "optimizer.betas[0]": (float, 0, 0.999999999),
-    "optimizer.betas[1]": (float, 0, 0.999999999),
-    "scheduler.warmup_fraction": (float, 0, 1),
-    "scheduler.final_fraction": (float, 0, 1),
-    "evaluation.level": (float, 0.01, 0.999999),
-    "system.num_workers": (int, 0, 1024),
-    "system.num_threads": (int, 1, 4096),
-    "system.memory_gb": (float, 0, 10**6),
-    "view.width": (int, 1, 8192),
-    "view.height": (int, 1, 8192),
-    "view.n_samples": (int, 1, 10**7),
-} | dict.fromkeys(("trainer.limit_train_batches", "trainer.limit_val_batches"), (float, 1e-9, 10**9))
-"""Smallest and largest value of settings that would otherwise fail late, deep inside a library."""
-
-
-def check_numbers(config: Mapping[str, Any]) -> None:
-    """Refuse numbers that are none or out of range, before anything is computed; null is left to its reader.
-
-    Raises:
-        ConfigurationError: names the setting, its value and what is allowed.
-    """
-    values = dict(leaves(config))
-    for key, (kind, low, high) in LIMITS.items():
-        value = values.get(key)
-        is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-        if value is not None and not (is_number and low <= value <= high):
-            what = "a whole number" if kind is int else "a number"
-            is_large = is_number and value > high
-            limits = f"of at least {low:g}" if high >= MUCH and not is_large else f"from {low:g} to {high:g}"
-            raise ConfigurationError(f"{key}={value} is not allowed; give {what} {limits}.")
 
 
 def instantiate(config: Mapping[str, Any] | None, kind: str | None = None, /, **objects: Any) -> Any:

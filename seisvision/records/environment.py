@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seisvision.records.configuration import leaves
+from seisvision.records.trust.allowed import leaves
 from seisvision.secrets_kept import USER_IN_ADDRESS, redact_words
 
 PACKAGES = (

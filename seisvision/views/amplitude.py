@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 NORMS = ("trace", "section", "channel-shared", "none")
@@ -131,10 +132,20 @@ def low_quantile(values: torch.Tensor, quantile: float) -> torch.Tensor:
     pixels = values.shape[-1]
     count = max(1, round(quantile * pixels))
     recorded = values != 0
-    # Not kthvalue, which refuses to run on accelerators when deterministic algorithms are asked for.
-    smallest = values.masked_fill(~recorded, torch.inf).topk(count, dim=-1, largest=False).values
+    smallest = _smallest(values.masked_fill(~recorded, torch.inf), count)
     heard = recorded.sum(-1, keepdim=True)
     silent = (pixels - heard - pixels // 2).clamp_min_(0)
     rank = ((heard + silent) * quantile).round_().long().clamp_(1, count)
     found = smallest.gather(-1, (rank - silent - 1).clamp_min_(0))
     return found.masked_fill(silent >= rank, 0.0)
+
+
+def _smallest(values: torch.Tensor, count: int) -> torch.Tensor:
+    """The ``count`` smallest of values (..., R) in their order.
+
+    On a processor NumPy's sort of everything takes a fifth of the time of ``topk``, for it has vector instructions.
+    """
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.sort(values.numpy(), axis=-1))[..., :count]
+    # Not kthvalue, which refuses to run on accelerators when deterministic algorithms are asked for.
+    return values.topk(count, dim=-1, largest=False).values

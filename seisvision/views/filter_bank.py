@@ -20,12 +20,10 @@ class RowsAlike(NamedTuple):
 
     first_row: int
     """Row that the first gain is for."""
-    first_bin: tuple[int, ...]
-    """Number of the first frequency of the spectrum that each row takes."""
+    first_bin: torch.Tensor
+    """int64 (rows,): number of the first frequency of the spectrum that each row takes."""
     gain: torch.Tensor
     """complex64 (rows, bins): such that squared magnitudes are mean square amplitudes."""
-    bins: torch.Tensor
-    """int64 (rows, bins): their numbers; those beyond the spectrum, whose gain is 0, are its last."""
     samples: int
     """Samples of each band over the whole transform."""
     per_pixel: int
@@ -33,30 +31,28 @@ class RowsAlike(NamedTuple):
     pixels: int
     """W: pixels of the window."""
 
-    def power(self, spectrum: torch.Tensor) -> torch.Tensor:
-        """Mean power of every row in every pixel (traces, rows, W) from ``spectrum`` (traces, frequencies)."""
-        bins = spectrum.new_zeros(len(spectrum), len(self.gain), self.samples)
-        if spectrum.device.type == "cpu":
-            self.filter_by_rows(spectrum, bins)
-        else:
-            self.filter_at_once(spectrum, bins)
-        analytic = torch.fft.ifft(bins)[..., : self.per_pixel * self.pixels]
-        squared = torch.view_as_real(analytic).square().flatten(-2)
+    def power(self, spectrum: torch.Tensor, block: int) -> torch.Tensor:
+        """Mean power of every row in every pixel (traces, rows, W) from ``spectrum`` (traces, frequencies).
+
+        ``block`` traces are transformed at a time, in the same memory: a processor would spend a third of the time on
+        getting it anew.
+        """
+        traces, n_bins = len(spectrum), self.gain.shape[-1]
+        power = spectrum.real.new_empty(traces, len(self.gain), self.pixels)
+        bins = spectrum.new_zeros(min(block, traces), len(self.gain), self.samples)
+        analytic = torch.empty_like(bins)
         # A product with ones, because sums over few neighbours are slow.
-        ones = squared.new_full((2 * self.per_pixel,), 1 / self.per_pixel)
-        return squared.unflatten(-1, (self.pixels, -1)) @ ones
-
-    def filter_by_rows(self, spectrum: torch.Tensor, bins: torch.Tensor) -> None:
-        """Write the filtered rows into ``bins``; on a processor, gathering at once takes longer than all transforms."""
-        for number, first in enumerate(self.first_bin):
-            taken = spectrum[:, first : first + self.gain.shape[-1]]
-            last = taken.shape[-1]
-            torch.mul(taken, self.gain[number, :last], out=bins[:, number, :last])
-
-    def filter_at_once(self, spectrum: torch.Tensor, bins: torch.Tensor) -> None:
-        """The same in two kernels: a GPU is faster than a processor can ask it for row after row."""
-        taken = spectrum.index_select(1, self.bins.flatten()).unflatten(1, self.bins.shape)
-        torch.mul(taken, self.gain, out=bins[..., : self.gain.shape[-1]])
+        ones = power.new_full((2 * self.per_pixel,), 1 / self.per_pixel)
+        for start in range(0, traces, block):
+            some = spectrum[start : start + block]
+            here, there = bins[: len(some)], analytic[: len(some)]
+            # Rows of a view of all stretches: a fifth of the time that gathering bin by bin takes, in one kernel.
+            torch.mul(some.unfold(-1, n_bins, 1)[:, self.first_bin], self.gain, out=here[..., :n_bins])
+            torch.fft.ifft(here, out=there)
+            squared = torch.view_as_real(there).square_().flatten(-2)
+            means = squared.unflatten(-1, (-1, 2 * self.per_pixel)) @ ones
+            power[start : start + block] = means[..., : self.pixels]
+        return power
 
 
 @kept
@@ -96,16 +92,18 @@ def filter_bank(
     bank = []
     for row, rows in _runs(per_pixel):
         part = slice(row, row + rows)
-        bins = first[part, None] + torch.arange(int(count[part].max()))
-        gain = _gain(axis, bins * step_hz, centre[part, None], sigma) * (bins <= last[part, None])
+        n_bins = int(count[part].max())
+        # A row that would reach beyond the spectrum begins earlier, with gains of 0.
+        begin = first[part].clamp_max(length // 2 + 1 - n_bins)
+        bins = begin[:, None] + torch.arange(n_bins)
+        inside = (bins >= first[part, None]) & (bins <= last[part, None])
+        gain = _gain(axis, bins * step_hz, centre[part, None], sigma) * inside
         short = per_pixel[row] * pixel_samples
         # Half a sample later: the samples of a pixel then lie evenly about its middle. Where a band lies on the
         # frequency axis does not show in its magnitude, so its bins need not be put in their places.
-        later = torch.polar(gain, math.pi / short * (bins - first[part, None]).double())
+        later = torch.polar(gain, math.pi / short * (bins - begin[:, None]).double())
         gain = (later * (math.sqrt(2) * short / length)).to(torch.complex64)
-        at = bins.clamp_max(length // 2).to(device)
-        alike = RowsAlike(row, tuple(first[part].tolist()), gain.to(device), at, short, per_pixel[row], pixels)
-        bank.append(alike)
+        bank.append(RowsAlike(row, begin.to(device), gain.to(device), short, per_pixel[row], pixels))
     return bank
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import obspy
 import pandas as pd
 import pytest
+from opened_benchmarks import benchmark, run
 
 from seisvision import cli
 from seisvision.cataloguing.settings import CatalogueSettings, PickStage
@@ -17,6 +19,7 @@ from seisvision.data.synthesis_local.continuous import synthesise_continuous
 from seisvision.data.synthesis_local.scene import ContinuousParameters
 from seisvision.errors import ConfigurationError
 
+__all__ = ["benchmark"]
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SCENE = ContinuousParameters(
     n_earthquakes=5, n_repeats=2, n_families=1, network_size=6, hours=0.25, n_gaps=0, quiet_hours=(), n_bursts=0.0,
@@ -63,6 +66,15 @@ def test_events_and_weak_repeats_are_in_the_catalogue(
     assert weak < table.loc[table["kind"] == "associated", "magnitude"].min()
     page = (made / "score.html").read_text()
     assert "Depth section" in page and "http" not in page.replace("http-equiv", "")
+
+
+def test_the_benchmark_of_a_day_in_short(
+    archive: Path, made: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(benchmark("catalogue_day"), [str(archive), str(made)], monkeypatch)
+    said = capsys.readouterr().out
+    assert "threads, load" in said and "weak repeats found: 2 of 2" in said
+    assert "differential times from" in said
 
 
 def test_the_same_catalogue_is_quakeml(made: Path) -> None:

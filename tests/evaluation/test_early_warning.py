@@ -25,7 +25,7 @@ def network() -> tuple[CensoredLocator, Truth]:
     place = np.array([18.0, 7.0])
     onset_s = LEAD_S + np.hypot(np.hypot(north - place[0], east - place[1]), 8.0) / 6.0
     latitude, longitude = np.tile(north / 111.2, (2, 1)), np.tile(east / 111.2, (2, 1))
-    locator = CensoredLocator(latitude, longitude, np.stack([onset_s, np.full(25, np.nan)]), TIMES)
+    locator = CensoredLocator(latitude, longitude, np.stack([onset_s, np.full(25, np.nan)])[..., None], TIMES)
     where = [np.array([value / 111.2, np.nan]) for value in place]
     truth = Truth(
         ["one", "noise"],
@@ -48,7 +48,7 @@ def test_silent_stations_move_the_answer_which_is_near_in_the_end(network: tuple
     locator, truth = network
     soon, late = (errors_km(locator.said(truth.first_p_s + after), truth)[0][0] for after in (4.0, 15.0))
     assert late < 0.5 and soon < 10
-    first_four = np.argsort(locator.onset_s[0])[:4]
+    first_four = np.argsort(locator.onset_s[0, :, 0])[:4]
     values = (locator.latitude_deg, locator.longitude_deg, locator.onset_s)
     alone = CensoredLocator(*(one[:1, first_four] for one in values), TIMES)
     whole, part = locator.said(truth.first_p_s + 4.0), alone.said(truth.first_p_s[:1] + 4.0)
@@ -60,7 +60,7 @@ def test_silent_stations_move_the_answer_which_is_near_in_the_end(network: tuple
 def test_no_region_is_stated_where_the_mirror_image_fits_as_well() -> None:
     latitude_deg, longitude_deg = np.linspace(-0.4, 0.4, 9)[None], np.zeros((1, 9))
     onset_s = LEAD_S + np.hypot(np.hypot(111.2 * latitude_deg - 7.0, 18.0), 8.0) / 6.0
-    said = CensoredLocator(latitude_deg, longitude_deg, onset_s, TIMES).said(np.array([60.0]))
+    said = CensoredLocator(latitude_deg, longitude_deg, onset_s[..., None], TIMES).said(np.array([60.0]))
     assert np.isfinite(said.latitude_deg).all() and np.isnan(said.covariance_km2).all()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ from scipy.optimize import minimize
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.location.arrivals.checks import checked
 from seisvision.location.arrivals.hypocentres import Hypocentres, Prior
 from seisvision.location.arrivals.locate import locate_arrivals
+from seisvision.location.arrivals.minima import minima
+from seisvision.location.arrivals.problem import geocentric_km
 from seisvision.location.arrivals.statics import fit_statics
 from tests.location.made_arrivals import VP, VS, arrivals, straight_s
 
@@ -222,3 +226,26 @@ def test_static_corrections_are_found_on_events_and_taken_off_others():
     before = located(held).rms_s.mean()
     after = located(held, statics=statics[station[20:]]).rms_s.mean()
     assert after < 0.25 * before
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [{"n_stations": 12}, {"n_stations": 6, "phases": ("P",)}, {"n_stations": 8, "azimuth_deg": (0.0, 90.0)}],
+    ids=["around", "P only", "one side"],
+)
+def test_steps_in_single_precision_end_where_those_in_double_precision_do(shape):
+    """Layers with jumps, whose times have kinks; only the exact steps know the prior, which says next to nothing."""
+    _, observed = arrivals(60, noise=1.0, **shape)
+    layers = TravelTimes.layered([0, 2, 15], [4.5, 6.0, 6.6], [2.6, 3.46, 3.8], max_distance_km=120, max_depth_km=30)
+    observed["station_elevation_km"] = np.zeros_like(observed["time_s"])
+    given = checked(**observed, statics=None, not_yet=None, mask=None)
+    problem, _ = given.problem(layers, None, DEPTHS_KM, robust=True)
+    exact = minima(replace(problem, prior_sigma_km=torch.full((60, 2), 1e7, dtype=torch.float64))).best
+    found = minima(problem).best
+    worse = found.cost - exact.cost
+    assert (worse > 0.01).double().mean() <= 0.05
+    km = torch.linalg.vector_norm(
+        geocentric_km(found.point, -found.depth_km) - geocentric_km(exact.point, -exact.depth_km), dim=1
+    )
+    same = worse.abs() < 1e-3
+    assert same.double().mean() > 0.9 and km[same].median() < 0.005 and km[same].quantile(0.9) < 0.1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from opened_benchmarks import opened
 
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.location.locate import Locations, locate
@@ -19,13 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def judge() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "ellipses.py"
-    spec = importlib.util.spec_from_file_location("ellipses_benchmark", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return opened("ellipses")
 
 
 @pytest.mark.parametrize("sigmas", ["known", "from residuals"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
+from opened_benchmarks import benchmark
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.earth.geodesics import geodesic
@@ -15,6 +18,7 @@ from seisvision.reviewing.ranking import rank
 from seisvision.reviewing.station_scores import station_scores, swapped_pairs
 from seisvision.reviewing.value_scores import SUSPECT_SIGMAS, pick_sigmas, residual_sigmas
 
+__all__ = ["benchmark"]
 NUMBER = {"kind": "scalar", "name": "magnitude", "target": "source_magnitude", "unit": "", "transform": "none",
           "tolerance_relative": 0.0, "tolerance_absolute": 0.3}  # fmt: skip
 OFFSET = NUMBER | {"name": "offset", "target": "path_ep_distance_km", "unit": "km", "transform": "log1p"}
@@ -80,6 +84,14 @@ def picks(true_s: np.ndarray, picked_s: np.ndarray, probability: np.ndarray) -> 
     decoded[:, [0, 4]], decoded[:, [2, 6]], decoded[:, 8] = picked_s, probability, probability.max(1)
     ids = [str(row) for row in range(len(true_s))]
     return PickPredictions.from_decoded(PICK, SampleIds("trace", ids, ids), true_s, decoded)
+
+
+def test_the_benchmark_of_moved_picks_in_short(benchmark: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(4)
+    true_s = np.sort(rng.uniform(5, 50, (200, 2)), axis=1) + np.array([0, 3])
+    said = picks(true_s, true_s + rng.normal(0, 0.05, (200, 2)), rng.uniform(0.4, 1, (200, 2)))
+    benchmark("label_values").moved_picks(said, 0.1, 1.0, 1)
+    assert "precision at that number 1.00" in capsys.readouterr().out
 
 
 def test_picks_that_were_moved_by_a_second_are_found() -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import get_num_threads, set_num_threads
 
-from seisvision.evaluation import figure_style
+from seisvision.base import figure_files
+from seisvision.evaluation.baselines import learners
 
 
 @pytest.fixture(scope="session")
@@ -41,13 +41,24 @@ def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("whole_figures"):
         yield
         return
-    whole = figure_style.write_png
+    whole = figure_files.write_png
 
-    def blank(figure_or_canvas: Any, path: Any, **_: Any) -> None:
-        del figure_or_canvas
+    def blank(figure: Any, path: Any, dpi: int = 0) -> None:
+        del figure, dpi
         whole(Figure(figsize=(1.0, 0.8)), path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figure_style, "write_png", blank)
-        patch.setattr(FigureCanvasAgg, "print_figure", blank)  # of locations
+        patch.setattr(figure_files, "write_png", blank)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_trees() -> Iterator[None]:
+    """Boosting and forests of runs in this process are of few trees, which would cost more than a tiny training.
+
+    Tests of what trees say are in ``tests/evaluation`` and ``tests/judging``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(learners.BOOSTING, "max_iter", 10)
+        patch.setitem(learners.FOREST, "n_estimators", 10)
         yield

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from opened_benchmarks import benchmark, once, run
-from tiny_runs import SMALL, TINY
+from tiny_runs import SMALL, TINY, tiny_config
+
+from seisvision.runs.ensure import ensure_run
 
 __all__ = ["benchmark"]
 
@@ -25,6 +28,27 @@ def test_epochs_from_memory_and_from_disk_and_a_bare_run(
     assert set(said["epochs"]) == {"pictures", "memory", "disk"} and said["ratio"] == {"memory": 1.0, "disk": 1.0}
     benchmark("sweeps").train_bare([*TINY, f"system.data_dir={data_dir}", "trainer.max_epochs=1"])
     assert re.search(r"val \d+, test \d+ right", capsys.readouterr().out)
+
+
+def test_runs_are_timed_with_one_process_and_with_two(
+    data_dir: Path, tmp_path: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = benchmark("launch")
+    monkeypatch.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
+    commands = []
+
+    def here(command: list[str], **said: Any) -> SimpleNamespace:
+        """A run in this process, whatever devices are asked for; imports take no time."""
+        commands.append(command)
+        if command[1] == "-c":
+            return SimpleNamespace()
+        config = tiny_config(data_dir, tmp_path, *SMALL, "trainer.max_epochs=1")
+        return SimpleNamespace(stdout=f"words\n{ensure_run(config, []).path}\n")
+
+    monkeypatch.setattr(module, "subprocess", SimpleNamespace(run=here))
+    run(module, ["--events", "16", "--epochs", "1", "--repeats", "2"], monkeypatch)
+    assert sum("trainer.devices=2" in command for command in commands) == 2
+    assert re.search(r"threads, load .*two processes train [\d.]+ \(", capsys.readouterr().out, re.DOTALL)
 
 
 def test_a_gpu_benchmark_runs_without_a_gpu(

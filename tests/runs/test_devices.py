@@ -11,9 +11,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.accelerators import CUDAAccelerator
-from test_torchrun import torchrun
 from test_workers import SMALL, assert_same
 from tiny_runs import ROOT, plain_config, tiny_config
+from two_ranks import two_ranks
 
 from seisvision.errors import ConfigurationError
 from seisvision.records.checkpoint import load_checkpoint
@@ -79,10 +79,10 @@ def test_weights_spread_over_processes_are_clipped_stored_resumed_and_predict(da
     two = identify(config)
     two.prepare(config, [])
     program = str(ROOT / "tests" / "runs" / "sharded_on_processors.py")
-    stopped = torchrun([sys.executable, program, str(two.path)], PYTHONPATH=str(ROOT), STOP_AFTER_EPOCH="1")
-    assert stopped.returncode and two.status()["state"] == INTERRUPTED, stopped.stderr
-    done = torchrun([sys.executable, program, str(two.path)], PYTHONPATH=str(ROOT))
-    assert done.returncode == 0 and "resume   after epoch 1" in done.stderr, done.stderr
+    stopped, _ = two_ranks([sys.executable, program, str(two.path)], tmp_path, STOP_AFTER_EPOCH="1")
+    assert stopped.returncode and two.status()["state"] == INTERRUPTED, stopped.stdout
+    done, _ = two_ranks([sys.executable, program, str(two.path)], tmp_path)
+    assert done.returncode == 0 and "resume   after epoch 1" in done.stdout, done.stdout
     assert two.status()["state"] == FINISHED and two.run_id == one.run_id
     assert_same(one, two)
     momenta = [load_checkpoint(run.last_checkpoint)["optimizer_states"][0]["state"] for run in (one, two)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from opened_benchmarks import benchmark, run
 from tiny_runs import plain_config
 
 from seisvision import keys
@@ -24,6 +26,7 @@ from seisvision.outputs.places.output import PlaceOutput
 from seisvision.outputs.truth import truth_of
 from seisvision.views.sections.record_section import RecordSection
 
+__all__ = ["benchmark"]
 N_STATIONS, N_EVENTS = 6, 12
 
 
@@ -73,6 +76,25 @@ def test_a_locator_learns_from_a_folder_whose_stations_have_slots(folder: Path) 
     inside = output.extent_km
     places = output.local(target)
     assert ((places >= inside[:, 0]) & (places <= inside[:, 1])).all()
+
+
+def test_the_benchmark_of_networks_in_short(
+    folder: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = _settings(folder, "fcn_locator", "model.width=0.0625")
+    view = build_view(settings.view)
+    data = build_data(settings, view)
+    task = build_task(settings, view).eval()
+    (output,) = task.outputs
+    output.count_from(*data.network.origin_deg)
+    output.fit_statistics(torch.from_numpy(truth_of({"columns": output.columns}, data.parts["train"].targets)))
+    module = benchmark("network_locations")
+    monkeypatch.setattr(module, "train", lambda asked: [("fcn_locator", folder)])
+    monkeypatch.setattr(module, "opened", lambda *where: (SimpleNamespace(task=task), data))
+    run(module, [], monkeypatch)
+    said = capsys.readouterr().out
+    assert "threads, load" in said and "| true arrivals and locator |" in said
+    assert "| fcn_locator, a third of the stations absent |" in said
 
 
 def test_a_view_for_another_number_of_stations_is_refused(folder: Path) -> None:

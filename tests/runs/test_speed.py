@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError
+from seisvision.records.identity import run_identity, scientific_part
 from seisvision.records.settings import SystemSettings
 from seisvision.runs.speed import check_speed, compiled
 
@@ -42,3 +43,17 @@ def test_a_network_is_compiled_while_it_trains_and_its_weights_keep_their_names(
     assert torch.equal(task.model(picture), before) and torch.equal(task.model.maps(picture), maps)
     with compiled(task, False):
         assert torch.equal(task.model(picture), before)
+
+
+def test_what_changes_speed_alone_renames_no_run() -> None:
+    config = {
+        "dataset": {},
+        "run": {"test": True},
+        "model": {"name": "resnet18"},
+        "trainer": {"precision": "32-true"},
+        "system": {"compile": False},
+    }
+    fast = config | {"system": {"compile": "default", "fused_optimizer": True, "memory_gb": 0.0, "num_threads": 1}}
+    other = config | {"trainer": {"precision": "bf16-mixed"}}
+    ids = [run_identity(scientific_part(one, "0" * 12)) for one in (config, fast, other)]
+    assert ids[0] == ids[1] != ids[2], "mixed precision changes results"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import ready_python
 from test_workers import SMALL, TWO, assert_same, command, only_run
 from tiny_runs import ROOT, plain_config, tiny_config
+from two_ranks import two_ranks
 
 from seisvision.errors import ConfigurationError
 from seisvision.records.folder import FAILED, FINISHED, RunFolder, write_json
@@ -38,10 +38,11 @@ def test_torchrun_does_one_run_in_one_folder(data_dir: Path, tmp_path: Path) -> 
     assert done.stdout.count(str(two.path)) == 1 and two.status()["state"] == FINISHED
     assert_same(one, two)
     # The same command again only shows the result, and a sweep is refused.
-    assert "is finished" in torchrun(words).stderr
-    refused = torchrun([*words, "-m", "seed=1,2"])
-    assert refused.returncode == 1 and "A sweep (-m) cannot be started by torchrun" in refused.stderr
-    assert refused.stderr.count("cannot be started") == 1
+    again = two_ranks(words, tmp_path)
+    assert [one.returncode for one in again] == [0, 0] and "is finished" in again[0].stdout
+    refused = two_ranks([*words, "-m", "seed=1,2"], tmp_path)
+    assert refused[0].returncode == 2 and "A sweep (-m) cannot be started by torchrun" in refused[0].stdout
+    assert sum(one.stdout.count("cannot be started") for one in refused) == 1
 
 
 def test_a_run_that_a_search_gave_up_goes_to_its_end_when_asked_for_by_itself(data_dir: Path, tmp_path: Path) -> None:
@@ -50,9 +51,9 @@ def test_a_run_that_a_search_gave_up_goes_to_its_end_when_asked_for_by_itself(da
     folder.prepare(config, [])
     monitor, mode = config["task"]["monitor"]
     write_json(folder.limits_file, {"monitor": monitor, "mode": mode, "limits": {"0": 2.0}, "n_trials": 7})
-    done = torchrun(command(data_dir, tmp_path, "trainer.accelerator=cpu"))
-    assert done.returncode == 0, done.stderr
-    assert folder.status()["state"] == FINISHED and done.stdout.splitlines()[-1] == str(folder.path)
+    first, second = two_ranks(command(data_dir, tmp_path, "trainer.accelerator=cpu"), tmp_path)
+    assert first.returncode == second.returncode == 0, first.stdout + second.stdout
+    assert folder.status()["state"] == FINISHED and str(folder.path) in first.stdout.splitlines()
 
 
 @pytest.mark.parametrize("starter", ["seisvision", "torchrun"])
@@ -88,38 +89,17 @@ def test_what_processes_cannot_share_is_refused_at_once(overrides: list[str], sa
     assert n_processes(tiny_config(tmp_path, tmp_path)) == 1
 
 
-def two_ranks(what: str, folder: RunFolder, tmp_path: Path) -> list[subprocess.CompletedProcess]:
-    """Two processes as torchrun would start them, of which the first takes long."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [sys.executable, str(ROOT / "tests" / "runs" / "rank_that_takes_long.py"), what, str(folder.path)]
-    variables = {"TORCHELASTIC_RUN_ID": "test", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}
-    variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    both = []
-    for rank in range(2):
-        environment = {**os.environ, **variables, "RANK": str(rank), "LOCAL_RANK": str(rank)}
-        said = (tmp_path / f"said-{rank}").open("w+")
-        both.append((subprocess.Popen(words, env=environment, stdout=said, stderr=subprocess.STDOUT), said))
-    done = []
-    for process, said in both:
-        process.wait(timeout=300)
-        said.seek(0)
-        done.append(subprocess.CompletedProcess(words, process.returncode, said.read()))
-        said.close()
-    return done
-
-
 def test_others_have_patience_with_the_evaluation_and_say_what_they_waited_for_in_vain(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "0000000000")
     folder.prepare(plain_config([]), [])
     # An earlier attempt that failed is none of theirs.
     folder.mark_running()
     folder.mark_failed("long ago")
-    first, second = two_ranks("evaluation", folder, tmp_path)
+    program = [sys.executable, str(ROOT / "tests" / "runs" / "rank_that_takes_long.py")]
+    first, second = two_ranks([*program, "evaluation", str(folder.path)], tmp_path)
     assert (first.returncode, second.returncode) == (0, 0), first.stdout + second.stdout
     assert folder.status()["state"] == FINISHED
-    first, second = two_ranks("folder", folder, tmp_path)
+    first, second = two_ranks([*program, "folder", str(folder.path)], tmp_path)
     assert second.returncode == 1
     said = second.stdout
     assert "waited" in said and "for the first process to name the run folder" in said, said

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import model_of_memory
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
+from tiny_runs import SMALL as OWN_SMALL
 from tiny_runs import TINY, tiny_config
 
 from seisvision.cli import main
@@ -15,6 +17,8 @@ from seisvision.commands import tune
 from seisvision.commands.tune import find_batch_size
 from seisvision.errors import ConfigurationError
 from seisvision.records.configuration import ALLOWED_TARGETS_VARIABLE
+from seisvision.runs import mixed_precision
+from seisvision.runs.mixed_precision import StepSeconds, faster_precision
 
 SMALL = ["view.height=16", "view.width=16", "trainer.accelerator=cpu"]
 
@@ -58,6 +62,35 @@ def test_every_batch_up_to_the_printed_one_was_tried(
     assert set(model_of_memory.tried) == {2, 4, 8, 16}
     with initialize_config_dir(str(own_conf), version_base="1.3"):
         assert compose("train", overrides=["tuned=batch", "experiment=cluster"]).trainer.batch_size == 16
+
+
+def test_mixed_precision_is_chosen_where_it_was_measured_to_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"32-true": 1.0, "bf16-mixed": 0.5}
+    trained: list[str] = []
+
+    def train(precision: str, clock: StepSeconds) -> None:
+        trained.append(precision)
+        clock.seconds += [seconds[precision]] * 3
+
+    device = torch.device("cpu")
+    monkeypatch.setattr(mixed_precision, "lacks_units", lambda device: None)
+    assert faster_precision(device, train) == "bf16-mixed"
+    seconds["bf16-mixed"] = 0.99
+    assert faster_precision(device, train) == "32-true" and trained == ["32-true", "bf16-mixed"] * 2
+    monkeypatch.setattr(mixed_precision, "lacks_units", lambda device: "no units")
+    assert faster_precision(device, train) == "32-true" and len(trained) == 4, "where there are none none is tried"
+
+
+def test_a_precision_is_measured_printed_and_written(
+    data_dir: Path, own_conf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(ALLOWED_TARGETS_VARIABLE, "model_of_ones_own.")
+    monkeypatch.setattr(mixed_precision, "lacks_units", lambda device: None)
+    monkeypatch.setattr(mixed_precision, "WORTH", 1e6)
+    assert main(["tune", "precision", *TINY, *SMALL, *OWN_SMALL, f"system.data_dir={data_dir}"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["trainer.precision=32-true"]
+    with initialize_config_dir(str(own_conf), version_base="1.3"):
+        assert compose("train", overrides=["tuned=precision"]).trainer.precision == "32-true"
 
 
 @pytest.mark.parametrize(("n_devices", "largest", "batch"), [(1, 4, 4), (2, 4, 8), (3, 64, 12), (3, 2, 6)])

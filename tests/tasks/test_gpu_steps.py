@@ -25,7 +25,6 @@ from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.amplitude import sorted_quantile
 from seisvision.views.augment import Augment
 from seisvision.views.channels import Channel
-from seisvision.views.filter_bank import filter_bank
 from seisvision.views.sections.azimuth_section import AzimuthSection
 from seisvision.views.sections.record_section import RecordSection
 from seisvision.views.sections.stacked_spectrogram import StackedSpectrogram
@@ -169,11 +168,3 @@ def test_what_only_a_gpu_does_is_what_the_processor_does() -> None:
     for quantile in (0.0, 0.5, 0.9, 1.0):
         expected = values.nanquantile(quantile, dim=-1, keepdim=True)
         torch.testing.assert_close(sorted_quantile(values, quantile), expected, equal_nan=True)
-    centre_hz = SpectrogramView(16, 24, frequency_range_hz=(0.02, 0.95)).row_frequency_hz
-    bank = filter_bank("log", tuple(centre_hz.tolist()), 0.25, 1200, 1440, 24, RATE_HZ, torch.device("cpu"))
-    spectrum = torch.randn(3, 721, generator=generator, dtype=torch.complex64)
-    for part in bank:
-        rows, at_once = (torch.zeros(3, len(part.gain), part.samples, dtype=torch.complex64) for _ in range(2))
-        part.filter_by_rows(spectrum, rows)
-        part.filter_at_once(spectrum, at_once)
-        torch.testing.assert_close(rows, at_once)

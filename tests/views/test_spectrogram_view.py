@@ -10,6 +10,7 @@ from made_traces import noisy_traces, renamed, sine, single, traces
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
+from seisvision.views.filter_bank import filter_bank
 from seisvision.views.traces.spectrogram import SpectrogramView
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -157,3 +158,18 @@ def test_wrong_settings_and_samples_are_refused() -> None:
         view(frequency_range_hz=(0.01, 1.2))(noisy_traces())
     with pytest.raises(ConfigurationError, match="2 stations"):
         view()(traces(torch.randn(1, 2, 1, 1200)))
+
+
+@pytest.mark.parametrize("axis", ["log", "linear"])
+def test_rows_at_once_and_in_blocks_are_rows_one_by_one(axis: str) -> None:
+    centre_hz = SpectrogramView(16, 24, frequency_range_hz=(0.02, 0.999), axis=axis).row_frequency_hz
+    sigma = 0.25 if axis == "log" else 0.02
+    bank = filter_bank(axis, tuple(centre_hz.tolist()), sigma, 1200, 1440, 24, 2.0, torch.device("cpu"))
+    spectrum = torch.randn(5, 721, generator=torch.Generator().manual_seed(0), dtype=torch.complex64)
+    assert sum(len(part.gain) for part in bank) == 16
+    for part in bank:
+        found = part.power(spectrum, block=2)
+        for row, (first, gain) in enumerate(zip(part.first_bin.tolist(), part.gain, strict=True)):
+            band = torch.fft.ifft(spectrum[:, first : first + len(gain)] * gain, n=part.samples)
+            pixels = band[:, : 24 * part.per_pixel].abs().square().view(5, 24, part.per_pixel)
+            torch.testing.assert_close(found[:, row], pixels.mean(-1), rtol=1e-4, atol=1e-6)

@@ -10,8 +10,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seisvision.plain_text import say
+
+if TYPE_CHECKING:
+    from seisvision.data.fibre.record import FibreRecord
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,23 +29,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import, and print how many channels were kept and the folder."""
-    from seisvision.data.fibre.record import read_fibre
+    from seisvision.data.fibre.files import read_fibre
+    from seisvision.data.fibre.record import Choice, Places
     from seisvision.data.fibre.sets import COMPONENT, channel_rows
     from seisvision.data.sets.writer import WaveformSetWriter
     from seisvision.files import check_writable
 
     check_writable(args.out.absolute().parent, "--out")
     names = event_names(args.files)
+    choice = Choice(args.spacing, args.most, None if args.channels is None else Places.read(args.channels))
     card = {"name": args.out.name, "measurement": "strain or strain rate", "processing": "channels kept, nothing else"}
     with WaveformSetWriter(args.out, card=card, component_order=COMPONENT, compression="gzip") as writer:
         for path, name in zip(args.files, names, strict=True):
-            for number, record in enumerate(read_fibre(path, args.channels)):
-                kept = record.kept(args.spacing, args.most)
-                rows = channel_rows(kept, f"{name}/{number}" if number else name)
-                writer.add_event(rows, kept.samples[:, None])
-                say(f"{path.name}: {len(kept.along_m)} of {len(record.along_m)} channels kept")
+            for number, record in enumerate(read_fibre(path, choice)):
+                rows = channel_rows(record, f"{name}/{number}" if number else name)
+                writer.add_event(rows, record.samples[:, None])
+                say(f"{path.name}: {told(record)}")
     say(args.out)
     return 0
+
+
+def told(record: FibreRecord) -> str:
+    """What was kept of a recording, and what it says of itself."""
+    import numpy as np
+
+    spacing = np.abs(np.diff(record.along_m))
+    parts = [f"{len(record.along_m)} of {record.n_recorded} channels kept"]
+    if record.n_silent:
+        parts.append(f"{record.n_silent} left out, whose samples are not all numbers")
+    if len(spacing):
+        parts.append(f"{np.median(spacing):g} m apart")
+    gauge = "not stated" if record.gauge_length_m is None else f"{record.gauge_length_m:g} m"
+    parts += [f"{record.rate_hz:g} Hz", f"unit: {record.unit or 'not stated'}", f"gauge length: {gauge}"]
+    return ", ".join(parts)
 
 
 def event_names(files: Sequence[Path]) -> list[str]:

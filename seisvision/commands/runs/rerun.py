@@ -26,13 +26,14 @@ def run(args: argparse.Namespace) -> int:
     """Run again, print the measures that differ and, last, the folder of the copy."""
     from seisvision.api.runs import open_run
     from seisvision.errors import ConfigurationError
-    from seisvision.records.trust.machine import machine_settings
-    from seisvision.records.trust.stored import checked_config
-    from seisvision.runs.ensure import ensure_run
 
     stored = open_run(args.run)
     if not stored.folder.is_finished():
         raise ConfigurationError(f"{args.run} is not finished; the command of the run goes on with it.")
+    from seisvision.records.trust.machine import machine_settings
+    from seisvision.records.trust.stored import checked_config
+    from seisvision.runs.ensure import ensure_run
+
     config = checked_config(stored.config, stored.path)
     name = Path(str(config["name"]))
     beside = stored.path.absolute().parents[len(name.parts)]

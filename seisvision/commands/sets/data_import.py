@@ -81,14 +81,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import, print what became of everything and, last, the path of the set."""
-    from seisvision.data.importing.importer import NothingLeftError, run_import
-    from seisvision.data.importing.summary import summary
-
     if args.out is None and not args.dry_run:
         raise ConfigurationError("name the folder of the new set with --out DIR, or add --dry-run to write nothing")
     if args.out is not None and not args.dry_run:
         # Sets are made beside their place and renamed.
         check_writable(Path(args.out).absolute().parent, "--out")
+    from seisvision.data.importing.importer import NothingLeftError, run_import
+    from seisvision.data.importing.summary import summary
+
     recipe = _recipe(args)
     if args.shard is not None:
         return _run_shard(args, recipe)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigurationError(f"--out {out} is not allowed; give a name that ends with .png.")
     check_writable_file(out, "--out")
     from seisvision.api.sets import open_set
-    from seisvision.evaluation.figure_style import save_figure
+    from seisvision.base.figure_files import save_figure
 
     opened = open_set(args.set, args.data_dir)
     number = int(args.event) if args.event.isdigit() and args.event not in opened else None

@@ -1,23 +1,16 @@
-"""Recordings of a fibre, and the files that hold them: plain HDF5 and npz, or any format that dascore reads."""
+"""A recording of a fibre, which of its channels are kept, and where they lie."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from seisvision import spreadsheets
-from seisvision.data.sets.stored.own_items import NotOwnError, own_item
 from seisvision.errors import DataError
-from seisvision.stored_arrays import MOST_PACKED, SMALL_BYTES, open_arrays
 
-PLAIN = ("data", "distance_m", "sampling_rate_hz", "start_time")
-"""What a plain file holds: samples (C, T), way along the fibre (C,), samples a second, and an ISO time (UTC)."""
 COORDINATES = ("latitude_deg", "longitude_deg")
 
 
@@ -37,152 +30,116 @@ class FibreRecord:
     start_ns: int
     """Of the first sample, since 1970 (UTC)."""
     unit: str = ""
+    gauge_length_m: float | None = None
+    """Over which strain is measured; None where nobody told."""
+    n_recorded: int = 0
+    """Channels of the recording, of which these were kept."""
+    n_silent: int = 0
+    """Of the kept ones, those left out since a sample of theirs is no number."""
 
-    def kept(self, spacing_m: float, most: int) -> FibreRecord:
-        """At most so many channels, none closer to the one before it than ``spacing_m``; those without place go."""
-        known = np.flatnonzero(np.isfinite(self.latitude_deg) & np.isfinite(self.longitude_deg))
-        chosen: list[int] = []
-        for channel in known:
-            if not chosen or abs(self.along_m[channel] - self.along_m[chosen[-1]]) >= spacing_m - 1e-6:
-                chosen.append(int(channel))
-        if len(chosen) > most:
-            chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, most).round().astype(int)]
-        if not chosen:
-            raise DataError(
-                "no channel of the fibre has coordinates; give --channels with latitude_deg, longitude_deg."
-            )
+    def of(self, channels: np.ndarray) -> FibreRecord:
+        """With some channels only."""
         return replace(
             self,
-            samples=self.samples[chosen],
-            along_m=self.along_m[chosen],
-            latitude_deg=self.latitude_deg[chosen],
-            longitude_deg=self.longitude_deg[chosen],
+            samples=self.samples[channels],
+            along_m=self.along_m[channels],
+            latitude_deg=self.latitude_deg[channels],
+            longitude_deg=self.longitude_deg[channels],
         )
 
+    def heard(self) -> FibreRecord:
+        """Without channels that have samples which are no numbers.
 
-def read_fibre(path: str | Path, channels: str | Path | None = None) -> Iterator[FibreRecord]:
-    """The recordings of a file or, where dascore reads them, of a folder of files, one after the other.
+        Raises:
+            DataError: no other is left.
+        """
+        heard = np.isfinite(self.samples).all(1)
+        if not heard.any():
+            raise DataError(f"each of the {len(heard)} channels that were kept has samples that are no numbers.")
+        return replace(self.of(np.flatnonzero(heard)), n_silent=int((~heard).sum()))
 
-    Args:
-        path: an npz or HDF5 file with `PLAIN` and, if known, `COORDINATES`; or what dascore reads.
-        channels: table with ``distance_m``, ``latitude_deg`` and ``longitude_deg``, between whose rows places are
-            interpolated.
+
+@dataclass(frozen=True)
+class Places:
+    """A table of places along a fibre, between whose rows those of channels are interpolated."""
+
+    along_m: np.ndarray
+    """(P,) rising."""
+    latitude_deg: np.ndarray
+    longitude_deg: np.ndarray
+
+    @classmethod
+    def read(cls, path: Path) -> Places:
+        """From a CSV file.
+
+        Raises:
+            DataError: a column lacks, or holds no numbers, or latitudes beyond the poles.
+        """
+        spreadsheets.check_columns(path)
+        table = pd.read_csv(path)
+        for name in ("distance_m", *COORDINATES):
+            if name not in table or not pd.api.types.is_numeric_dtype(table[name]):
+                raise DataError(f"{path} has no column '{name}' of numbers; give distance_m, {', '.join(COORDINATES)}.")
+        table = table.sort_values("distance_m")
+        along_m, latitude, longitude = (table[name].to_numpy(float) for name in ("distance_m", *COORDINATES))
+        check_latitudes(latitude, path)
+        return cls(along_m, latitude, longitude)
+
+    def at(self, along_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Latitudes and longitudes (C,) of channels; NaN beyond the ends of the table."""
+        turned = np.unwrap(self.longitude_deg, period=360)
+        at = [
+            np.interp(along_m, self.along_m, values, left=np.nan, right=np.nan)
+            for values in (self.latitude_deg, turned)
+        ]
+        return at[0], (at[1] + 180) % 360 - 180
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which channels of a recording are kept.
+
+    Attributes:
+        spacing_m: none closer along the fibre to the one before it.
+        most: at most so many, evenly.
+        places: where they lie, if the recording does not say so, or says it wrongly.
+    """
+
+    spacing_m: float = 0.0
+    most: int | None = None
+    places: Places | None = None
+
+    def of(
+        self, along_m: np.ndarray, latitude_deg: np.ndarray, longitude_deg: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Numbers (K,) of the channels (C,) that are kept, all with a place; latitudes and longitudes (C,).
+
+        Raises:
+            DataError: no channel has a place.
+        """
+        if self.places is not None:
+            latitude_deg, longitude_deg = self.places.at(along_m)
+        known = np.flatnonzero(np.isfinite(latitude_deg) & np.isfinite(longitude_deg))
+        chosen: list[int] = []
+        for channel in known:
+            if not chosen or abs(along_m[channel] - along_m[chosen[-1]]) >= self.spacing_m - 1e-6:
+                chosen.append(int(channel))
+        if self.most is not None and len(chosen) > self.most:
+            chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, self.most).round().astype(int)]
+        if not chosen:
+            raise DataError(
+                "no channel of the fibre has coordinates; give --channels a table with distance_m, latitude_deg, "
+                f"longitude_deg that covers {along_m.min():g} to {along_m.max():g} m."
+            )
+        return np.array(chosen), latitude_deg, longitude_deg
+
+
+def check_latitudes(latitude_deg: np.ndarray, path: Path) -> None:
+    """Refuse latitudes that are none, as those of files which name the other coordinate so.
 
     Raises:
-        DataError: the file is of no kind that is read, or dascore is needed and not installed.
+        DataError: one lies beyond a pole.
     """
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"there is no {path}.")
-    places = None if channels is None else _places(Path(channels))
-    plain = _plain(path)
-    for record in [plain] if plain is not None else _by_dascore(path):
-        yield record if places is None else _placed(record, *places)
-
-
-def _plain(path: Path) -> FibreRecord | None:
-    """The recording of a plain file; None where it is something else."""
-    try:
-        if path.suffix == ".npz":
-            with open_arrays(path) as stored:
-                return _of(path, {name: stored[name] for name in (*PLAIN, *COORDINATES, "unit") if name in stored})
-        if path.is_file() and h5py.is_hdf5(path):
-            with h5py.File(path) as file:
-                if all(name in file for name in PLAIN):
-                    names = [name for name in (*PLAIN, *COORDINATES, "unit") if name in file]
-                    return _of(path, {name: _value(file, name) for name in names})
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} cannot be read as a recording of a fibre: {error}.") from error
-    return None
-
-
-def _value(file: h5py.File, name: str) -> Any:
-    """A dataset that the file itself holds, whole, and that does not unpack to far more than the file is large.
-
-    Raises:
-        NotOwnError: it is not so.
-    """
-    if name in ("start_time", "unit"):
-        return _own_text(file, name)
-    item = own_item(file, name)
-    if not isinstance(item, h5py.Dataset):
-        raise NotOwnError(f"'{name}' is a group; store its values as a dataset")
-    if item.nbytes > max(SMALL_BYTES, MOST_PACKED * item.id.get_storage_size()):
-        raise NotOwnError(f"'{name}' of shape {item.shape} would unpack to {item.nbytes} bytes; store it uncompressed")
-    return item[()]
-
-
-def _own_text(file: h5py.File, name: str) -> Any:
-    """A single text; texts of any length are references into the file, which :func:`own_item` does not let through."""
-    item = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
-    if not isinstance(item, h5py.Dataset) or item.shape != () or h5py.check_string_dtype(item.dtype) is None:
-        raise NotOwnError(f"'{name}' is no single text that the file holds")
-    return item[()]
-
-
-def _of(path: Path, values: dict[str, Any]) -> FibreRecord:
-    missing = [name for name in PLAIN if name not in values]
-    if missing:
-        raise DataError(f"{path} lacks {', '.join(missing)}; a plain recording of a fibre holds {', '.join(PLAIN)}.")
-    samples, along_m = np.asarray(values["data"], np.float32), np.asarray(values["distance_m"], float)
-    unknown = np.full(len(along_m), np.nan)
-    places = [np.asarray(values.get(name, unknown), float) for name in COORDINATES]
-    if samples.ndim != 2 or any(len(value) != len(samples) for value in (along_m, *places)):
-        raise DataError(f"{path}: data {samples.shape} is not (channels, samples) of {len(along_m)} distances.")
-    rate_hz = float(values["sampling_rate_hz"])
-    if not rate_hz > 0:
-        raise DataError(f"{path}: sampling_rate_hz={rate_hz:g} must be positive.")
-    start_ns, unit = _ns(_text(values["start_time"]), path), _text(values.get("unit", ""))
-    return FibreRecord(samples, along_m, places[0], places[1], rate_hz, start_ns, unit)
-
-
-def _text(value: Any) -> str:
-    value = value.item() if isinstance(value, np.ndarray) else value
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _ns(text: str, path: Path) -> int:
-    try:
-        moment = pd.Timestamp(text)
-    except ValueError as error:
-        raise DataError(f"{path}: start_time '{text[:40]}' is no time.") from error
-    return int((moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")).value)
-
-
-def _by_dascore(path: Path) -> Iterator[FibreRecord]:
-    try:
-        # An optional extra that few need, and slow to import.
-        import dascore
-    except ImportError as error:
-        raise DataError(
-            f"{path} is no plain recording ({', '.join(PLAIN)} in npz or HDF5); other formats need dascore: "
-            "pip install 'seisvision[fibre]'."
-        ) from error
-    for patch in dascore.spool(str(path)):
-        patch = patch.transpose("distance", "time")
-        times = np.asarray(patch.get_coord("time").values).astype("datetime64[ns]")
-        step_s = float(np.diff(times[[0, -1]])[0] / np.timedelta64(1, "s")) / max(1, len(times) - 1)
-        along_m = np.asarray(patch.get_coord("distance").values, float)
-        unknown = np.full(len(along_m), np.nan)
-        unit = str(patch.attrs.data_units or "")
-        samples = np.asarray(patch.data, np.float32)
-        yield FibreRecord(samples, along_m, unknown, unknown, 1 / step_s, int(times[0].astype(np.int64)), unit)
-
-
-def _places(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    spreadsheets.check_columns(path)
-    table = pd.read_csv(path)
-    for name in ("distance_m", *COORDINATES):
-        if name not in table or not pd.api.types.is_numeric_dtype(table[name]):
-            raise DataError(f"{path} has no column '{name}' of numbers; give distance_m, {', '.join(COORDINATES)}.")
-    table = table.sort_values("distance_m")
-    along_m, latitude, longitude = (table[name].to_numpy(float) for name in ("distance_m", *COORDINATES))
-    return along_m, latitude, longitude
-
-
-def _placed(record: FibreRecord, along_m: np.ndarray, latitude: np.ndarray, longitude: np.ndarray) -> FibreRecord:
-    """With places between those of the table; channels beyond its ends have none."""
-    turned = np.unwrap(longitude, period=360)
-    at = [np.interp(record.along_m, along_m, values, left=np.nan, right=np.nan) for values in (latitude, turned)]
-    east = (at[1] + 180) % 360 - 180
-    return replace(record, latitude_deg=at[0], longitude_deg=east)
+    if (np.abs(latitude_deg[np.isfinite(latitude_deg)]) > 90).any():
+        worst = latitude_deg[np.nanargmax(np.abs(latitude_deg))]
+        raise DataError(f"{path}: latitude {worst:g} lies beyond a pole; are latitudes and longitudes exchanged?")

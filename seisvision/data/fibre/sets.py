@@ -15,6 +15,7 @@ NETWORK_CODE = "FB"
 COMPONENT = "Z"
 """Letter under which the one component of a fibre is stored."""
 ALONG = "station_along_fibre_m"
+GAUGE = "trace_gauge_length_m"
 
 
 def channel_rows(record: FibreRecord, source_id: str, event: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -32,6 +33,8 @@ def channel_rows(record: FibreRecord, source_id: str, event: dict[str, Any] | No
         "trace_component_order": COMPONENT,
         "trace_unit": record.unit or "not stated",
     }
+    if record.gauge_length_m is not None:
+        common[GAUGE] = record.gauge_length_m
     return [
         common
         | {

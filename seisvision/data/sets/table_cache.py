@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 FILE_NAME = ".table-cache.npz"
 MIN_ROWS = 50_000
 """Smaller tables are read as fast as they are found."""
-VERSION = 2
+VERSION = 3
 
 
 def files_key(paths: Sequence[Path], *more: object) -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 from seisvision.data.sets.set_files import REMEDY, find_chunks, read_card, set_fingerprint
 from seisvision.data.sets.stored.layout import check_shape, check_widths, tell_others, with_dimension_orders
 from seisvision.data.sets.stored.own_items import check_length, own_item
-from seisvision.data.sets.stored.tables import Metadata, read_metadata
+from seisvision.data.sets.stored.tables import Metadata, narrow, read_metadata
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
 
@@ -88,7 +88,8 @@ class WaveformSet:
         self._dataset_of_row, self._datasets, self._index = read.dataset, read.datasets, read.index
         flipped = np.array([chunk.dimension_order == "WC" for chunk in self._chunks])[read.chunk]
         self._n_components, self._n_samples = np.where(flipped[:, None], read.limits[:, ::-1], read.limits).T
-        self._order_of_row, orders = pd.factorize(metadata["trace_component_order"])
+        order_of_row, orders = pd.factorize(metadata["trace_component_order"])
+        self._order_of_row = narrow(order_of_row)
         self._orders = [str(order) for order in orders]
         check_widths(self.path, metadata["trace_name"], self._order_of_row, self._orders, self._n_components)
         self._sampling_rate_hz = metadata["trace_sampling_rate_hz"].to_numpy(dtype=float)
@@ -97,7 +98,7 @@ class WaveformSet:
         event_of_row, ids = pd.factorize(metadata["source_id"])
         self.source_ids: list[str] = [str(source_id) for source_id in ids]
         self._number_of = {source_id: i for i, source_id in enumerate(self.source_ids)}
-        self._rows = np.argsort(event_of_row, kind="stable")
+        self._rows = narrow(np.argsort(event_of_row, kind="stable"))
         self._first_row = np.searchsorted(event_of_row[self._rows], np.arange(len(ids) + 1))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _shape(traces: np.ndarray, recorded: np.ndarray, rate_hz: float) -> np.ndarr
     is_empty = ~np.asarray(recorded.any(-1))[:, None]
     live = np.where((count > 0) | is_empty, envelope, np.nan)
     peak, place = envelope.max(-1) + POWER_FLOOR, envelope.argmax(-1)
-    mean, middle = np.nanmean(live, axis=-1) + POWER_FLOOR, np.nanmedian(live, axis=-1) + POWER_FLOOR
+    mean, middle = np.nanmean(live, axis=-1) + POWER_FLOOR, _medians(live.T) + POWER_FLOOR
     deviation = live - mean[:, None]
     spread = np.nanmean(deviation**2, axis=-1)
     skewness = np.nanmean(deviation * deviation * deviation, axis=-1) / (spread**1.5 + POWER_FLOOR)
@@ -161,4 +161,6 @@ def _components(traces: np.ndarray, onset_s: np.ndarray, rate_hz: float) -> np.n
 
 def _medians(values: np.ndarray) -> np.ndarray:
     """Medians of the known values of each column; NaN where there is none."""
+    if values.size and np.isfinite(values).all():
+        return np.median(values, axis=0)
     return np.array([np.median(known) if len(known := column[np.isfinite(column)]) else np.nan for column in values.T])

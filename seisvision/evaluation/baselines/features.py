@@ -285,6 +285,9 @@ def _transverse(traces: np.ndarray, back_azimuth_deg: np.ndarray, component_mask
 
 
 def _medians(values: np.ndarray) -> np.ndarray:
+    """Medians (F,) of the known of values (S, F); NaN where there is none."""
+    if values.size and np.isfinite(values).all():
+        return np.quantile(values, 0.5, axis=0)
     return np.array([_quantile(column, 0.5) for column in values.T])
 
 

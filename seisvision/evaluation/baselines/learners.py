@@ -40,11 +40,75 @@ def classifier(name: str, n_training: int, class_weight: Literal["balanced"] | N
     from sklearn.preprocessing import StandardScaler
 
     if name == "boosting":
-        return HistGradientBoostingClassifier(class_weight=class_weight, random_state=seed, **BOOSTING)
+        boosting = HistGradientBoostingClassifier(class_weight=class_weight, random_state=seed, **BOOSTING)
+        return boosting if class_weight is None else WeightedBins(boosting)
     if name == "forest":
         weight = "balanced_subsample" if class_weight == "balanced" else None
         return make_pipeline(_medians(), RandomForestClassifier(class_weight=weight, **_forest(n_training, seed)))
     return make_pipeline(_medians(), StandardScaler(), LogisticRegression(max_iter=10_000, class_weight=class_weight))
+
+
+class WeightedBins:
+    """Gradient boosting on features that are binned beforehand, the same bins in a fraction of the time.
+
+    scikit-learn looks for each edge of each feature by itself where samples have weights: at 500 samples of 36 features
+    six times as long as it then needs to grow the trees.
+
+    Args:
+        boosting: an unfitted classifier with ``class_weight="balanced"`` and the usual number of bins.
+    """
+
+    def __init__(self, boosting: Any) -> None:
+        self._boosting = boosting
+        self._edges: list[np.ndarray] = []
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Class numbers in the order of the probabilities."""
+        return self._boosting.classes_
+
+    def fit(self, rows: np.ndarray, target: np.ndarray) -> WeightedBins:
+        """Fit features (N, F), NaN where unknown, to class numbers (N,)."""
+        from sklearn.utils.class_weight import compute_sample_weight
+
+        weight = compute_sample_weight("balanced", target)
+        self._edges = [weighted_edges(column, weight, self._boosting.max_bins) for column in rows.T]
+        self._boosting.fit(self._binned(rows), target)
+        return self
+
+    def predict_proba(self, rows: np.ndarray) -> np.ndarray:
+        """Class probabilities (N, K) of features (N, F)."""
+        return self._boosting.predict_proba(self._binned(rows))
+
+    def _binned(self, rows: np.ndarray) -> np.ndarray:
+        """Numbers of bins (N, F); what is unknown stays NaN, for which trees have a side of their own."""
+        columns = zip(rows.T, self._edges, strict=True)
+        binned = np.column_stack([np.searchsorted(edges, values).astype(float) for values, edges in columns])
+        return np.where(np.isnan(rows), np.nan, binned)
+
+
+def weighted_edges(values: np.ndarray, weight: np.ndarray, n_bins: int) -> np.ndarray:
+    """Edges of bins of equal weight, between distinct values where these are no more than bins.
+
+    Args:
+        values: of one feature (N,); NaN has no bin.
+        weight: of the samples (N,), above zero.
+        n_bins: largest number of bins.
+
+    Returns:
+        At most ``n_bins - 1`` edges in rising order; a value lies in the bin below an edge that it equals.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known])]
+    ordered, distinct = values[order], np.unique(values[known])
+    if len(distinct) <= n_bins:
+        return (distinct[:-1] + distinct[1:]) / 2
+    # Averaged inverted distribution function: where the sum of weights hits a share, the middle to the next value.
+    running = np.cumsum(weight[order])
+    share = np.linspace(0, 1, n_bins + 1)[1:-1] * running[-1]
+    below = np.searchsorted(running, share, side="left")
+    above = np.minimum(np.searchsorted(running, share, side="right"), len(ordered) - 1)
+    return (ordered[below] + ordered[above]) / 2
 
 
 def regressor(name: str, n_training: int, is_angle: bool, seed: int) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import scipy.fft
@@ -38,14 +38,20 @@ def recorded_samples(traces: np.ndarray, rate_hz: float) -> np.ndarray:
 
 
 def band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.ndarray, int]:
-    """Zero-phase band filters with cosine edges on a logarithmic frequency axis.
+    """Zero-phase band filters with cosine edges on a logarithmic frequency axis; those of a window are made once.
 
     Returns:
-        Weights (number of bands, number of frequencies) of a real spectrum, and the transform length it belongs to.
+        Weights (number of bands, number of frequencies) of a real spectrum, not to be written to, and the transform
+        length it belongs to.
 
     Raises:
         DataError: there are no samples, a band is upside down or lies above the Nyquist frequency.
     """
+    return _band_weights(n_samples, rate_hz, tuple((float(low_hz), float(high_hz)) for low_hz, high_hz in bands_hz))
+
+
+@lru_cache(maxsize=32)
+def _band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.ndarray, int]:
     if n_samples < 2:
         raise DataError(f"Features need waveforms of at least 2 samples; got {n_samples}. Check the sample window.")
     n_fft = scipy.fft.next_fast_len(n_samples, real=True)
@@ -64,6 +70,7 @@ def band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.nd
         weights.append(np.sin(rise * np.pi / 2) ** 2 * np.sin(fall * np.pi / 2) ** 2)
     band = np.array(weights, dtype=np.float32)
     band[:, 0] = 0
+    band.flags.writeable = False
     return band, n_fft
 
 
@@ -93,12 +100,10 @@ class Windows:
         """Log mean power (S,) between two times; NaN where a time is unknown or too little is recorded."""
         known = np.isfinite(begin_s) & np.isfinite(end_s) & np.isfinite(self.begin_s)
         first, last = (np.where(known, self._sample(time_s), 0) for time_s in (begin_s, end_s))
-        count, power = (
-            np.take_along_axis(table, last[:, None], 1) - np.take_along_axis(table, first[:, None], 1)
-            for table in (self._count, energy)
-        )
-        enough = known & (count[:, 0] >= MIN_WINDOW_S * self._rate_hz)
-        mean = np.maximum(power[:, 0], 0) / np.maximum(count[:, 0], 1)
+        station = np.arange(len(energy))
+        count, power = (table[station, last] - table[station, first] for table in (self._count, energy))
+        enough = known & (count >= MIN_WINDOW_S * self._rate_hz)
+        mean = np.maximum(power, 0) / np.maximum(count, 1)
         return np.where(enough, np.log(mean + POWER_FLOOR), np.nan)
 
     def _sample(self, time_s: np.ndarray) -> np.ndarray:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from seisvision.earth.travel_time_table import TravelTimes
+from seisvision.evaluation.warning.one_source import FEWEST_TRIGGERS, TriedPlaces
 from seisvision.evaluation.warning.said import Said
 from seisvision.location.arrivals.locate import locate_arrivals
-from seisvision.picking.channel_onsets import LOCAL_STATIONS, RunningRatio, first_onsets_s
+from seisvision.picking.channel_onsets import LOCAL_STATIONS, RunningRatio, all_onsets
 
-FEWEST_TRIGGERS = 4
-"""Stations that must have triggered before there is an alert, or a place."""
 CHI_SQUARE2_95 = 5.9915
+QUIET_S = 1.0
+"""After which a station may trigger again."""
 
 
 @dataclass(frozen=True)
 class CensoredLocator:
-    """Triggers of running averages, located with the stations that are still silent.
+    """Triggers of running averages that fit one source, located with the stations that are still silent.
 
-    Nothing after the time of asking has a say: the averages run, and a trigger counts from its own time on. It has no
-    magnitude.
+    An alert, and a place, need four triggers of one source (``one_source.py: TriedPlaces``); others are left out.
+    Nothing after the time of asking has a say: the averages run, and a trigger counts from its own time on. It has
+    no magnitude.
 
     Attributes:
         latitude_deg, longitude_deg: (N, S) of the stations, NaN for padding.
-        onset_s: (N, S) triggers after the first sample, NaN where there is none.
+        onset_s: (N, S, K) triggers after the first sample, NaN where there is none.
         travel_times: of the P wave.
         sigma_s: standard deviation of a trigger.
         depth_limits_km: where sources may lie.
@@ -44,14 +47,24 @@ class CensoredLocator:
         """Places of the recordings of which ``seen_s`` (N,) seconds have come in."""
         there = np.isfinite(self.latitude_deg)
         with np.errstate(invalid="ignore"):
-            triggered = there & (self.onset_s <= seen_s[:, None])
-        waiting = there & ~triggered
+            come_in = there[..., None] & (self.onset_s <= seen_s[:, None, None])
+        waiting = there & ~come_in.any(2)
+        first_s = np.full(there.shape, np.nan)
+        for row in range(len(seen_s)):
+            station, number = np.nonzero(come_in[row])
+            times_s = self.onset_s[row, station, number]
+            if len(times_s) >= FEWEST_TRIGGERS:
+                chosen = self._places(row).agreeing(times_s, station, there[row], 0.0, float(seen_s[row]))
+                first_s[row, station[chosen]] = times_s[chosen]
+        triggered = np.isfinite(first_s)
+        # What triggered on something else says neither when the wave came nor that it did not.
+        there = triggered | waiting
         said = Said.nothing(len(seen_s))
         said.alert[:] = triggered.sum(1) >= FEWEST_TRIGGERS
         rows = np.flatnonzero(said.alert == 1)
         if not len(rows):
             return said
-        time_s = np.where(triggered, self.onset_s, seen_s[:, None])[rows]
+        time_s = np.where(triggered, first_s, seen_s[:, None])[rows]
         zeros = np.zeros_like(time_s)
         found = locate_arrivals(
             np.nan_to_num(self.latitude_deg[rows]),
@@ -73,6 +86,19 @@ class CensoredLocator:
         said.covariance_km2[rows] = covariance
         return said
 
+    @cached_property
+    def _tried(self) -> dict[bytes, TriedPlaces]:
+        """Of the networks that have been asked about."""
+        return {}
+
+    def _places(self, row: int) -> TriedPlaces:
+        """What is tried for the stations of a recording."""
+        where = self.latitude_deg[row], self.longitude_deg[row]
+        key = np.stack(where).tobytes()
+        if key not in self._tried:
+            self._tried[key] = TriedPlaces.about(*where, self.travel_times)
+        return self._tried[key]
+
 
 def _covariance(ellipse95) -> np.ndarray:  # type: ignore[no-untyped-def]
     """Covariances (N, 2, 2), east and north, whose normal distribution has these 95 % ellipses."""
@@ -87,10 +113,16 @@ def _covariance(ellipse95) -> np.ndarray:  # type: ignore[no-untyped-def]
 
 
 def triggers_s(samples: list[np.ndarray], rate_hz: float, settings: RunningRatio | None = None) -> np.ndarray:
-    """First triggers (N, S) of the vertical components of N recordings (S_i, T), NaN for padding and where none is."""
+    """Triggers (N, S, K) of the vertical components of N recordings (S_i, T), NaN for padding and where none is.
+
+    All of a station are kept, not the first alone: noise may have triggered it before.
+    """
     settings = settings or LOCAL_STATIONS
-    most = max((len(one) for one in samples), default=0)
-    onset_s = np.full((len(samples), most), np.nan)
-    for row, one in enumerate(samples):
-        onset_s[row, : len(one)] = first_onsets_s(one, rate_hz, settings)
+    found = [all_onsets(one, np.ones(one.shape, bool), rate_hz, settings, QUIET_S) for one in samples]
+    most = max((len(one) for one in found), default=0)
+    longest = max((len(times) for one in found for times in one), default=0)
+    onset_s = np.full((len(samples), most, max(1, longest)), np.nan)
+    for row, one in enumerate(found):
+        for station, times in enumerate(one):
+            onset_s[row, station, : len(times)] = times / rate_hz
     return onset_s

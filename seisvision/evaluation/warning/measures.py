@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seisvision.base.figure_files import save_figure
 from seisvision.earth.geodesics import geodesic
 from seisvision.errors import DataError
-from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text, save_figure
+from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text
 from seisvision.evaluation.warning.said import Estimator, Said, Truth
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seisvision.base.figure_files import save_figure
 from seisvision.catalogues.times import NS_PER_DAY
 from seisvision.earth.coast_lines import draw_shores, draw_shores_in_degrees
 from seisvision.errors import DataError
-from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text, save_figure
+from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text
 from seisvision.evaluation.figures import learning_figure
 from seisvision.experiments.forecasting.comparing import NETWORK
 from seisvision.forecasting.measures.alarms import molchan

@@ -9,7 +9,7 @@ from typing import Any
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.waveforms.settings import Settings
-from seisvision.records.configuration import leaves
+from seisvision.records.trust.allowed import leaves
 
 log = logging.getLogger(__name__)
 

@@ -25,6 +25,7 @@ from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.outputs.places.output import PlaceBase
 from seisvision.records.checkpoint import find_checkpoint
+from seisvision.views.waveforms.station_matrix import first_arrival_s
 
 ALERT = 0.5
 """Probability of an earthquake from which on a network that detects gives an alert."""
@@ -267,9 +268,8 @@ def _asked_about(
             degrees = plane.to_degrees(place[:, 0], place[:, 1])
             latitude.append(degrees[0])
             longitude.append(degrees[1])
-            arrivals = batch[keys.ARRIVALS_S][number, :, 0].numpy()[there]
-            known = arrivals[np.isfinite(arrivals)]
-            first_p.append(float(known.min()) if len(known) else np.nan)
+        first_s = first_arrival_s(batch)
+        first_p += torch.where(first_s.isfinite(), first_s, torch.nan).double().tolist()
     events = data.waveform_set.event_table().loc[ids]
     columns = [events[name].to_numpy(float) for name in PLACE_COLUMNS]
     unknown = np.full(len(ids), np.nan)

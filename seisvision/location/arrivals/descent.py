@@ -68,9 +68,11 @@ def evaluated(
     information = weighted.transpose(1, 2) @ there.slowness - total[:, None, None] * pull[:, :, None] * pull[:, None]
     push = found.slope * precision
     downhill = (push[:, None] @ there.slowness)[:, 0] - push.sum(1, keepdim=True) * pull
-    extra, toward, stiff = prior_cost(problem, point, depth_km)
-    information = information + torch.diag_embed(stiff)
-    return State(point, depth_km, origin, found.cost + extra, downhill + toward, information, -pull), there
+    cost = found.cost
+    if bool(problem.prior_sigma_km.isfinite().any()):
+        extra, toward, stiff = prior_cost(problem, point, depth_km)
+        cost, downhill, information = cost + extra, downhill + toward, information + torch.diag_embed(stiff)
+    return State(point, depth_km, origin, cost, downhill, information, -pull), there
 
 
 def descend(
@@ -80,6 +82,7 @@ def descend(
     start_s: Tensor | None = None,
     max_iterations: int = MAX_ITERATIONS,
     converged_km: float = CONVERGED_KM,
+    first_damping: float = FIRST_DAMPING,
 ) -> State:
     """Nearest minimum from places (M, 3) and depths (M,), within the limits of the depth.
 
@@ -89,7 +92,7 @@ def descend(
     state, _ = evaluated(problem, point, depth_km, start_s, rounds)
     final = State(*(value.clone() for value in vars(state).values()))
     rows = torch.arange(len(point), device=point.device)
-    damping, active = torch.full_like(depth_km, FIRST_DAMPING), problem
+    damping, active = torch.full_like(depth_km, first_damping), problem
     for _ in range(max_iterations):
         step = _step(state, damping, active.limits_km)
         depth = (state.depth_km + step[:, 2]).clamp(active.limits_km[:, 0], active.limits_km[:, 1])

@@ -13,18 +13,18 @@ from seisvision.earth.unit_vectors import coordinates_deg, frame
 from seisvision.errors import ConfigurationError
 from seisvision.location import student
 from seisvision.location.arrivals.checks import Given, checked, prior_values
-from seisvision.location.arrivals.descent import State, evaluated
+from seisvision.location.arrivals.descent import State
 from seisvision.location.arrivals.hypocentres import Ellipsoid, Hypocentres, Prior
+from seisvision.location.arrivals.minima import Minima, again, minima
 from seisvision.location.arrivals.posterior import Regions, covariance_km2, regions
-from seisvision.location.arrivals.problem import Prediction, Problem, degrees_turned, geocentric_km, terms
-from seisvision.location.arrivals.starts import Minima, minima
+from seisvision.location.arrivals.problem import Prediction, Problem, degrees_turned, geocentric_km, n_stations, terms
 from seisvision.location.locate import joined
 from seisvision.location.uncertainty import MISFIT_P_VALUE, Ellipse, azimuthal_gap_deg, chi_square2
 
 Array = np.ndarray | Tensor
 
-PAIRS_AT_ONCE = 12_000
-"""Events times picks of one batch: what fits the cache is twice as fast."""
+PAIRS_AT_ONCE = 48_000
+"""Events times picks of one batch: the last steps are made by few events, so that many should share them."""
 FEWEST_PICKS = 4
 FEWEST_STATIONS = 3
 FEWEST_KNOWN = 6
@@ -41,6 +41,8 @@ SECOND_EXCESS = 3.0
 NORMAL3, CHI_SQUARE3_95 = 3.5059, 7.8147
 """Squared radii that hold 68 and 95 % of normal distributions in three dimensions."""
 SCALE_ROUNDS = 2
+LITTLE = 2.0
+"""Factor on sigmas up to which the minima that are known are those that matter."""
 JUMPS = "velocities jump, so neither ellipsoid nor interval of depth is stated"
 """In simulations with such models those of 95 % held 89 to 93 %: a depth beyond a jump may fit as well, unseen."""
 
@@ -166,41 +168,36 @@ def _refusals(problem: Problem) -> list[str]:
     return texts
 
 
-def n_stations(problem: Problem, seen: Tensor) -> Tensor:
-    """Different places (M,) of the picks (M, S) that are ``seen``."""
-    apart = (problem.foot_km[:, :, None] - problem.foot_km[:, None]).abs().amax(3) > 1e-3
-    both = seen[:, :, None] & seen[:, None]
-    repeated = (~apart & both).tril(-1).any(2)
-    return (seen & ~repeated).sum(1)
-
-
 def _solved(problem: Problem, *, known: bool) -> _Found:
     scale = torch.ones_like(problem.limits_km[:, 0])
     estimated = torch.full_like(scale, not known, dtype=torch.bool)
     found = minima(problem)
     for _ in range(SCALE_ROUNDS):
-        fitted, unlikely = _fitted_scale(problem, found.best)
-        again = (unlikely | (estimated & (problem.count > 4))) & ((fitted - 1).abs() > 0.02)
-        if not again.any():
+        fitted, unlikely = _fitted_scale(problem, found)
+        anew = (unlikely | (estimated & (problem.count > 4))) & ((fitted - 1).abs() > 0.02)
+        if not anew.any():
             break
         # Their sigmas are multiplied by what the residuals say, and the event is located once more.
         estimated = estimated | unlikely
-        factor = torch.where(again, fitted.clamp_min(1e-3), 1.0)
+        factor = torch.where(anew, fitted.clamp_min(1e-3), 1.0)
         scale, problem = scale * factor, replace(problem, sigma_s=problem.sigma_s * factor[:, None])
-        rows = again.nonzero()[:, 0]
-        found = found.replaced(rows, minima(problem.rows(rows)))
-    best, there = evaluated(problem, found.best.point, found.best.depth_km, found.best.origin_s)
+        # What was given up as hopeless may fit with sigmas that are far larger.
+        little = (factor > 1 / LITTLE) & (factor < LITTLE)
+        for rows in ((anew & little).nonzero()[:, 0], (anew & ~little).nonzero()[:, 0]):
+            if len(rows):
+                some = problem.rows(rows)
+                found = found.replaced(rows, again(some, found.rows(rows)) if little[rows[0]] else minima(some))
+    best, there = found.best, found.there
     linear = covariance_km2(problem, best)
     ambiguous = _fits_as_well(found, linear)
     other = _way_km(best, found.second, ambiguous)
-    region = regions(problem, best, there, linear, other)
+    region = regions(problem, best, there, linear, other, found.is_straight)
     return _Found(best, there, found.second, ambiguous, scale, estimated, region, problem)
 
 
-def _fitted_scale(problem: Problem, state: State) -> tuple[Tensor, Tensor]:
+def _fitted_scale(problem: Problem, found: Minima) -> tuple[Tensor, Tensor]:
     """Factor (M,) on the sigmas that the residuals ask for, and whether chance is no explanation (p < 0.001)."""
-    _, there = evaluated(problem, state.point, state.depth_km, state.origin_s, 0)
-    residual = (problem.time_s - there.travel_s - state.origin_s[:, None]) / problem.sigma_s
+    residual = (problem.time_s - found.there.travel_s - found.best.origin_s[:, None]) / problem.sigma_s
     dof = (problem.count - 4).clamp_min(1)
     fitted = student.fitted_scale(torch.where(problem.used, residual, 0.0), dof) / student.NORMAL_SCALE
     tail = torch.special.gammaincc(dof / 2, fitted.square() * dof / 2)

@@ -24,7 +24,6 @@ from seisvision.location.arrivals.problem import (
     Prediction,
     Problem,
     geocentric_km,
-    predicted,
     prior_cost,
     terms,
 )
@@ -89,7 +88,9 @@ def covariance_km2(problem: Problem, state: State) -> Tensor:
     return torch.linalg.inv(information + bound)
 
 
-def regions(problem: Problem, state: State, there: Prediction, linear_km2: Tensor, other_km: Tensor) -> Regions:
+def regions(
+    problem: Problem, state: State, there: Prediction, linear_km2: Tensor, other_km: Tensor, straight: Tensor
+) -> Regions:
     """Regions of M solutions.
 
     Args:
@@ -98,29 +99,41 @@ def regions(problem: Problem, state: State, there: Prediction, linear_km2: Tenso
         there: what these predict.
         linear_km2: (M, 3, 3) linearised covariance.
         other_km: (M, 3) way to a second solution, NaN where there is none; what is nearer to it does not count.
+        straight: bool (M,) of `is_straight`.
     """
-    bent = ~is_straight(problem, state, there, linear_km2)
-    found: Regions | None = None
-    for chosen, count in ((~bent, FEW_DRAWS), (bent, MANY_DRAWS)):
-        at_once = max(1, PAIRS_AT_ONCE // (count * max(1, problem.used.shape[1])))
-        for part in (rows for rows in chosen.nonzero()[:, 0].split(at_once) if len(rows)):
-            some, here = problem.rows(part), state.rows(part)
-            prediction = Prediction(*(value[part] for value in vars(there).values()))
-            draws, log_density = _draws(linear_km2[part], count)
-            cost = _costs(some, here, prediction, draws, straight=count == FEW_DRAWS)
-            along = torch.einsum("mki,mi->mk", draws, other_km[part].nan_to_num(0.0))
-            nearer = along > other_km[part].square().sum(1, keepdim=True).nan_to_num(torch.inf) / 2
-            tempered = -cost * (student.TEMPER_KNOWN if problem.robust else 1.0)
-            depth = here.depth_km[:, None] + draws[..., 2]
-            outside = (depth < some.limits_km[:, :1]) | (depth > some.limits_km[:, 1:]) | nearer
-            summary = _summary(draws, (tempered - log_density).masked_fill(outside, -torch.inf), tempered)
-            found = found or Regions(
-                *(value.new_zeros((len(bent), *value.shape[1:])) for value in vars(summary).values())
-            )
-            for whole, values in zip(vars(found).values(), vars(summary).values(), strict=True):
-                whole[part] = values
-    assert found is not None
-    return found
+    parts, rows = [], []
+    for chosen, count in ((straight, FEW_DRAWS), (~straight, MANY_DRAWS)):
+        row = chosen.nonzero()[:, 0]
+        if len(row):
+            rows.append(row)
+            parts.append(_regions(problem.rows(row), state.rows(row), there, row, linear_km2, other_km, count))
+    order = torch.cat(rows).argsort()
+    return Regions(*(torch.cat(values)[order] for values in zip(*(vars(part).values() for part in parts), strict=True)))
+
+
+def _regions(
+    problem: Problem,
+    state: State,
+    there: Prediction,
+    row: Tensor,
+    linear_km2: Tensor,
+    other_km: Tensor,
+    count: int,
+) -> Regions:
+    """Regions of the solutions at ``row``, which problem and state are of already, by so many draws."""
+    draws, log_density = _draws(linear_km2[row], count)
+    costs = []
+    at_once = max(1, PAIRS_AT_ONCE // (count * max(1, problem.used.shape[1])))
+    for part in torch.arange(len(row), device=row.device).split(at_once):
+        prediction = Prediction(*(value[row[part]] for value in vars(there).values()))
+        costs.append(_costs(problem.rows(part), state.rows(part), prediction, draws[part], straight=count == FEW_DRAWS))
+    other = other_km[row]
+    along = torch.einsum("mki,mi->mk", draws, other.nan_to_num(0.0))
+    nearer = along > other.square().sum(1, keepdim=True).nan_to_num(torch.inf) / 2
+    tempered = -torch.cat(costs) * (student.TEMPER_KNOWN if problem.robust else 1.0)
+    depth = state.depth_km[:, None] + draws[..., 2]
+    outside = (depth < problem.limits_km[:, :1]) | (depth > problem.limits_km[:, 1:]) | nearer
+    return _summary(draws, (tempered - log_density).masked_fill(outside, -torch.inf), tempered)
 
 
 def is_straight(problem: Problem, state: State, there: Prediction, linear_km2: Tensor) -> Tensor:
@@ -132,15 +145,14 @@ def is_straight(problem: Problem, state: State, there: Prediction, linear_km2: T
     some, here = problem.rows(rows), state.rows(rows)
     values, axes = torch.linalg.eigh(linear_km2[rows])
     weight = some.used / some.sigma_s.square()
-    for axis in (2, 1):
-        for side in (2.0, -2.0):
-            step = side * axes[:, :, axis] * values[:, axis, None].clamp_min(0).sqrt()
-            actual = predicted(some, moved(here.point, step[:, 0], step[:, 1]), here.depth_km + step[:, 2]).travel_s
-            line = there.travel_s[rows] + (there.slowness[rows] @ step[:, :, None])[..., 0]
-            off = actual - line
-            off = off - ((weight * off).sum(1) / weight.sum(1))[:, None]
-            mean_square = (weight * off.square()).sum(1) / some.count
-            straight[rows] &= mean_square < NEARLY_LINEAR**2
+    step = 2 * axes * values.clamp_min(0).sqrt()[:, None]
+    steps = torch.stack([step[:, :, 2], -step[:, :, 2], step[:, :, 1], -step[:, :, 1]], 1)
+    prediction = Prediction(*(value[rows] for value in vars(there).values()))
+    off = _later_s(some, here, prediction, steps) - (steps @ prediction.slowness.transpose(1, 2)).float()
+    weight = (weight / weight.sum(1, keepdim=True)).float()[:, None]
+    off = off - (weight * off).sum(2, keepdim=True)
+    mean_square = (some.used / some.sigma_s.square()).float()[:, None].mul(off.square()).sum(2)
+    straight[rows] = (mean_square < NEARLY_LINEAR**2 * some.count[:, None]).all(1)
     return straight
 
 

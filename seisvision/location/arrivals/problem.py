@@ -17,6 +17,7 @@ SQUARED_ECCENTRICITY = WGS84_FLATTENING * (2 - WGS84_FLATTENING)
 DEAD_SHARE = 0.05
 """Probability that a station that has not triggered would not have, whatever came."""
 LEAST = 1e-9
+SAME_STATION_KM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,17 @@ def prior_cost(problem: Problem, point: Tensor, depth_km: Tensor) -> tuple[Tenso
     away = (problem.prior_point - point) * EARTH_RADIUS_KM
     toward = torch.stack([(away * north).sum(-1), (away * east).sum(-1), problem.prior_depth_km - depth_km], -1)
     return (toward.square() * precision).sum(-1) / 2, toward * precision, precision
+
+
+def n_stations(problem: Problem, seen: Tensor) -> Tensor:
+    """Different places (M,) of the picks (M, S) that are ``seen``."""
+    # About the first station, coordinate by coordinate: these arrays are large.
+    around = (problem.foot_km - problem.foot_km[:, :1]).float()
+    same = seen[:, :, None] & seen[:, None]
+    for axis in around.unbind(2):
+        same &= (axis[:, :, None] - axis[:, None]).abs_() <= SAME_STATION_KM
+    repeated = same.tril_(-1).any(2)
+    return (seen & ~repeated).sum(1)
 
 
 def hyper_radius(covariance: Tensor) -> Tensor:

@@ -1,32 +1,47 @@
 """A hypocentre from the P times of one fibre, with a Gaussian prior and the origin time eliminated.
 
-The formulation of Hirata and Matsu'ura (1987), Phys. Earth Planet. Inter. 47, 50-61: with weights W of the picks and
-W' = W - W 1 1^T W / (1^T W 1), which takes the origin time out, steps are
-x + (G^T W' G + C^-1)^-1 (G^T W' r + C^-1 (x0 - x)), and the inverse is the covariance. Residuals weigh as those of
-Student-t errors, since a trigger on noise is off by seconds. Descents start on both sides of the fibre.
+The weights are those of Hirata and Matsu'ura (1987), Phys. Earth Planet. Inter. 47, 50-61: with weights W of the picks,
+W' = W - W 1 1^T W / (1^T W 1) takes the origin time out, steps are (G^T W' G + C^-1)^-1 (G^T W' r + C^-1 (x0 - x)), and
+the inverse is the covariance. Residuals weigh as those of Student-t errors, since a trigger on noise is off by seconds.
+
+Picks along a line tell where along it a source lies and how far from it, but hardly at what angle: near and deep look
+like far and shallow, and one side like the other. Descents in three coordinates creep along that valley and end where
+they are stopped. Here every angle about the fibre has a descent of its own, of two coordinates that the picks do tell,
+all of them at once; what is said of a side is said of all its angles, each with its likelihood.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 
 from seisvision.earth.travel_time_table import TravelTimes
 from seisvision.location import student
 from seisvision.location.fibre.line import Line
+from seisvision.location.fibre.times import p_times_s
 
-ITERATIONS = 25
-CONVERGED_KM = 1e-3
-LEAST_GAIN = 1e-2
-"""Of the negative log likelihood."""
+ANGLES = np.radians(np.linspace(4.5, 175.5, 20))
+"""About the fibre, from level on one side to level on the other."""
+SPACING = float(ANGLES[1] - ANGLES[0])
+SIDES = np.cos(ANGLES) > 0, np.cos(ANGLES) < 0
+START_KM = 20.0
+"""From the fibre."""
+ITERATIONS = 20
+ROUGH_PICKS = 48
+"""So many, evenly taken, are enough to begin with."""
+LEAST_GAIN, ROUGH_GAIN = 0.3, 1.0
+"""Of the negative log likelihood in a step, below which a descent ends: of all picks, and of some."""
+WORSE = 8.0
+"""Above the best angle, from which on nobody waits for the descent of another."""
+HOPELESS = 8.0
+"""Above the best angle by some of the picks, from which on the others are not asked, but for two on either side."""
 LONGEST_STEP_KM = 30.0
-START_SIDE_KM = 15.0
+LEAST_RADIUS_KM = 0.5
 SIDE_KM = 1.0
 """Solutions closer than this are one."""
-SECOND_EXCESS = 3.0
-"""Negative log likelihood above the better side up to which the other fits as well."""
+LEAST_SHARE = 0.05
+"""Probability of the less likely side from which on the other fits as well."""
 LEAST_SIGMA_S = 1e-3
 
 
@@ -37,22 +52,35 @@ class FibrePrior:
     depth_km: float = 10.0
     sigma_depth_km: float = 10.0
     sigma_horizontal_km: float = 100.0
-    least_depth_km: float = 0.0
-    greatest_depth_km: float = 60.0
+    fall: float = 1.3
+    """Power of the distance with which earthquakes that trigger the fibre get fewer: for each magnitude less there are
+    ten times as many, and amplitudes fall with that power. It has a say between angles and sides only."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """A hypocentre on one side of a fibre."""
+    """A hypocentre on one side of a fibre: mean and covariance of its angles."""
 
     place_km: np.ndarray
     """(3,) east, north, depth."""
     origin_s: float
     covariance_km2: np.ndarray
     """(3, 3)."""
-    cost: float
-    """Negative log likelihood with that of the prior."""
+    probability: float
+    """That the source is on this side, if picks err as stated."""
     rms_s: float
+    """Of the likeliest angle."""
+
+    def ellipse_km(self, level: float) -> tuple[float, float, float]:
+        """Half axes, longer first, and azimuth of the longer (degrees) of the epicentre's ellipse of a level."""
+        size, turned = np.linalg.eigh(self.covariance_km2[:2, :2])
+        minor, major = np.sqrt(-2 * np.log(1 - level) * size)
+        return float(major), float(minor), float(np.degrees(np.arctan2(turned[0, 1], turned[1, 1])) % 180)
+
+    def held(self, place_km: np.ndarray, level: float) -> bool:
+        """Whether an epicentre (2,) lies in the ellipse of a level."""
+        away = place_km - self.place_km[:2]
+        return bool(away @ np.linalg.solve(self.covariance_km2[:2, :2], away) <= -2 * np.log(1 - level))
 
     @property
     def total_error_km(self) -> float:
@@ -67,9 +95,8 @@ def both_sides(
     sigma_s: float,
     travel_times: TravelTimes,
     prior: FibrePrior,
-    start_km: np.ndarray | None = None,
 ) -> tuple[Solution, Solution]:
-    """The better and the other solution of P picks; the same one twice where both descents end in one place.
+    """The likelier and the other solution of P picks; the same one twice where both are one place.
 
     Args:
         line: the fibre.
@@ -78,120 +105,191 @@ def both_sides(
         sigma_s: standard deviation of a pick; larger residuals raise it.
         travel_times: of the P wave.
         prior: of the hypocentre.
-        start_km: (2, 3) from which to descend; None: on both sides of the first channel.
     """
-    place = line.channel_km[channel]
-    first = place[np.argmin(time_s)]
-    if start_km is None:
-        across = START_SIDE_KM * np.array([line.axis[1], -line.axis[0]])
-        start_km = np.column_stack([first + np.stack([across, -across]), np.full(2, prior.depth_km)])
-    problem = _Problem(place, time_s, max(sigma_s, LEAST_SIGMA_S), travel_times, prior, first)
-    found = problem.descend(start_km)
-    rms_s = min(one.rms_s for one in found)
-    degrees = max(1.0, len(time_s) - 4)
-    scale = rms_s * np.sqrt(len(time_s) / degrees)
-    if scale > 1.2 * problem.sigma_s:
-        # Residuals that the stated errors do not explain widen them.
-        problem = _Problem(place, time_s, scale, travel_times, prior, first)
-        found = problem.descend(np.stack([one.place_km for one in found]))
-    best, other = sorted(found, key=lambda one: one.cost)
+    problem = _Problem.of(line.channel_km[channel], time_s, max(sigma_s, LEAST_SIGMA_S), travel_times, prior)
+    some = np.unique(np.linspace(0, len(time_s) - 1, ROUGH_PICKS).round().astype(int))
+    start = np.column_stack([np.zeros(len(ANGLES)), np.full(len(ANGLES), START_KM)])
+    place, origin, rough = problem.only(some).descend(start, None, ROUGH_GAIN)
+    excess = rough.cost - rough.cost.min()
+    kept = excess < HOPELESS
+    for side in SIDES:
+        kept |= side & (excess <= np.sort(excess[side])[1])
+    rms_s = rough.rms_s[rough.cost.argmin()] * np.sqrt(len(some) / max(1.0, len(some) - 4))
+    # Residuals that the stated errors do not explain widen them.
+    problem = replace(problem, sigma_s=max(problem.sigma_s, float(rms_s)), angles=ANGLES[kept])
+    sides = problem.sides(*problem.descend(place[kept], origin[kept], LEAST_GAIN))
+    best, other = sorted(sides, key=lambda one: -one.probability)
     apart = float(np.hypot(*(best.place_km - other.place_km)[:2]))
     return best, best if apart < SIDE_KM else other
 
 
 def fits_as_well(best: Solution, other: Solution) -> bool:
     """Whether the picks do not tell the two sides apart."""
-    return other is not best and other.cost - best.cost < SECOND_EXCESS
+    return other is not best and other.probability > LEAST_SHARE
 
 
 @dataclass(frozen=True)
 class _Model:
-    """Cost (K,), likeliest origin (K,), information (K, 3, 3), downhill direction (K, 3) and rms (K,) at places."""
+    """Cost at places and origin times, and its local model with the origin eliminated; K angles."""
 
     cost: np.ndarray
-    origin: np.ndarray
+    """(K,) negative log likelihood, with that of the prior."""
     information: np.ndarray
+    """(K, 2, 2)."""
     downhill: np.ndarray
+    """(K, 2)."""
+    pull: np.ndarray
+    """(K, 2) mean derivatives of the times, weighted."""
+    late_s: np.ndarray
+    """(K,) weighted mean of the residuals."""
+    total: np.ndarray
+    """(K,) sum of the weights."""
     rms_s: np.ndarray
+    """(K,)."""
+
+    def where(self, better: np.ndarray, other: _Model) -> _Model:
+        """This one where it is better (K,), else the other."""
+        if better.all():
+            return self
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return _Model(*(np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b) for a, b in pairs))
 
 
-def _step(information: np.ndarray, downhill: np.ndarray, damping: np.ndarray) -> np.ndarray:
-    """Damped steps (K, 3)."""
-    size = np.trace(information, axis1=1, axis2=2) / 3
-    ridge = (damping * size)[:, None, None] * np.eye(3)
-    step = np.linalg.solve(information + ridge, downhill[..., None])[..., 0]
-    length = np.linalg.norm(step, axis=1, keepdims=True)
-    return step * np.minimum(1.0, LONGEST_STEP_KM / np.maximum(length, 1e-12))
+def _inverse(information: np.ndarray) -> np.ndarray:
+    """Of symmetric matrices (K, 2, 2)."""
+    a, b, d = information[:, 0, 0], information[:, 0, 1], information[:, 1, 1]
+    return np.stack([d, -b, -b, a], 1).reshape(-1, 2, 2) / (a * d - b * b)[:, None, None]
 
 
 @dataclass(frozen=True)
 class _Problem:
-    channel_km: np.ndarray
+    """Picks in a frame along the fibre: places are (km along from the first pick, km from its line)."""
+
+    along_km: np.ndarray
+    """(N,) of the channels, on the straight line through the picked ones."""
+    across_km: np.ndarray
+    """(N,)."""
     time_s: np.ndarray
     sigma_s: float
     travel_times: TravelTimes
     prior: FibrePrior
     first_km: np.ndarray
+    """(2,) zero of the frame."""
+    axes: np.ndarray
+    """(2, 2) unit vectors along and across."""
+    angles: np.ndarray = field(default_factory=ANGLES.copy)
+    """(K,) about the fibre, of the descents."""
 
-    def descend(self, start_km: np.ndarray) -> list[Solution]:
-        """Damped Gauss-Newton steps of all starts (K, 3) at once."""
-        place, damping = start_km.copy(), np.full(len(start_km), 1e-3)
-        now = self._model(place, None)
+    @classmethod
+    def of(
+        cls,
+        place_km: np.ndarray,
+        time_s: np.ndarray,
+        sigma_s: float,
+        travel_times: TravelTimes,
+        prior: FibrePrior,
+    ) -> _Problem:
+        """From channels (N, 2) east and north."""
+        first, middle = place_km[np.argmin(time_s)], place_km.mean(0)
+        axis = np.linalg.eigh((place_km - middle).T @ (place_km - middle))[1][:, 1]
+        axes = np.array([axis, [axis[1], -axis[0]]])
+        # The first channel may lie beside the line that all of them follow.
+        first = middle + ((first - middle) @ axis) * axis
+        along, across = axes @ (place_km - first).T
+        return cls(along, across, time_s, sigma_s, travel_times, prior, first, axes)
+
+    def only(self, some: np.ndarray) -> _Problem:
+        """With some of the picks."""
+        return replace(self, along_km=self.along_km[some], across_km=self.across_km[some], time_s=self.time_s[some])
+
+    def descend(
+        self, start_km: np.ndarray, origin_s: np.ndarray | None, least_gain: float
+    ) -> tuple[np.ndarray, np.ndarray, _Model]:
+        """Damped Gauss-Newton steps of all angles at once: places (K, 2), origin times (K,) and the model there."""
+        place, damping = start_km, np.full(len(start_km), 1e-3)
+        origin = np.median(self.time_s - self._travel(place)[0], axis=1) if origin_s is None else origin_s
+        now, done = self._model(place, origin), np.zeros(len(place), bool)
         for _ in range(ITERATIONS):
-            step = _step(now.information, now.downhill, damping)
+            size = (now.information[:, 0, 0] + now.information[:, 1, 1]) / 2
+            damped = now.information + (damping * size)[:, None, None] * np.eye(2)
+            step = (_inverse(damped) @ now.downhill[..., None])[..., 0].clip(-LONGEST_STEP_KM, LONGEST_STEP_KM)
             trial = place + step
-            trial[:, 2] = trial[:, 2].clip(self.prior.least_depth_km, self.prior.greatest_depth_km)
-            there = self._model(trial, now.origin)
+            trial[:, 1] = np.maximum(trial[:, 1], np.maximum(LEAST_RADIUS_KM, place[:, 1] / 3))
+            later = now.late_s - (now.pull * (trial - place)).sum(1)
+            there = self._model(trial, origin + later)
             better = there.cost <= now.cost
-            gained = np.where(better, now.cost - there.cost, np.inf)
+            done |= np.abs(now.cost - there.cost) < least_gain
             place = np.where(better[:, None], trial, place)
-            now = _Model(
-                *(
-                    np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-                    for a, b in zip(vars(there).values(), vars(now).values(), strict=True)
-                )
-            )
+            origin = np.where(better, origin + later, origin)
+            now = there.where(better, now)
             damping = np.where(better, damping / 10, damping * 10)
-            # Where the picks bound depth and offset together only, costs stop to fall long before places stop to move.
-            if ((gained < LEAST_GAIN) | (np.abs(step).max(1) < CONVERGED_KM)).all():
+            if (done | (now.cost > now.cost.min() + WORSE)).all():
                 break
-        unit = student.VARIANCE_KNOWN * student.NORMAL_WEIGHT
-        covariance = unit * np.linalg.inv(now.information)
-        columns = zip(place, now.origin.tolist(), covariance, now.cost.tolist(), now.rms_s.tolist(), strict=True)
-        return [Solution(*values) for values in columns]
+        return place, origin, now
 
-    def _model(self, place: np.ndarray, origin: np.ndarray | None) -> _Model:
-        """Cost and its local model at places (K, 3)."""
+    def _travel(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Travel times (K, N) from places (K, 2), and their derivatives along and away from the fibre."""
+        cosine, sine = np.cos(self.angles)[:, None], np.sin(self.angles)
+        along = place[:, :1] - self.along_km
+        across = place[:, 1:] * cosine - self.across_km
+        distance = np.sqrt(along * along + across * across)
+        travel, deeper, farther = p_times_s(self.travel_times, place[:, 1] * sine, distance)
+        farther /= np.maximum(distance, 1e-6)
+        return travel, farther * along, farther * across * cosine + deeper * sine[:, None]
+
+    def _model(self, place: np.ndarray, origin: np.ndarray) -> _Model:
+        """Cost and its local model at places (K, 2) and origin times (K,)."""
         nu, precision = student.DEGREES_OF_FREEDOM, 1 / self.sigma_s**2
-        way = place[:, None, :2] - self.channel_km
-        distance = np.hypot(way[..., 0], way[..., 1])
-        travel, deeper, farther = self._times(place[:, 2], distance)
-        delay = self.time_s - travel
-        if origin is None:
-            origin = np.median(delay, axis=1)
-        for _ in range(3):
-            late = delay - origin[:, None]
-            weight = precision * (nu + 1) / (nu + late**2 * precision)
-            total = weight.sum(1)
-            origin = origin + (weight * late).sum(1) / total
-        late = delay - origin[:, None]
-        slope = (farther / np.maximum(distance, 1e-6))[..., None] * way
-        design = np.concatenate([slope, deeper[..., None]], 2)
-        weighted = weight[..., None] * design
-        pull = weighted.sum(1)
-        information = weighted.transpose(0, 2, 1) @ design - pull[:, :, None] * pull[:, None] / total[:, None, None]
-        known = self.prior
-        away = np.array([*self.first_km, known.depth_km]) - place
-        stiff = np.array([known.sigma_horizontal_km, known.sigma_horizontal_km, known.sigma_depth_km]) ** -2.0
-        downhill = (late[:, None] @ weighted)[:, 0] - pull * ((weight * late).sum(1) / total)[:, None]
-        cost = (nu + 1) / 2 * np.log1p(late**2 * precision / nu).sum(1) + (stiff * away**2).sum(1) / 2
-        rms = np.sqrt((weight * late**2).sum(1) / total)
-        return _Model(cost, origin, information + np.diag(stiff), downhill + stiff * away, rms)
+        travel, along, away = self._travel(place)
+        late = self.time_s - origin[:, None] - travel
+        squared = late * late * (precision / nu)
+        weight = ((nu + 1) / nu * precision) / (1 + squared)
+        rows = np.stack([along, away, np.ones_like(late), late], 1)
+        sums = (weight[:, None] * rows) @ rows.transpose(0, 2, 1)
+        total, pull, delay = sums[:, 2, 2], sums[:, :2, 2], sums[:, 2, 3]
+        pull_mean, late_s = pull / total[:, None], delay / total
+        stiff, offset = self._prior(place)
+        information = sums[:, :2, :2] - pull[:, :, None] * pull_mean[:, None] + stiff[..., None] * np.eye(2)
+        downhill = sums[:, :2, 3] - pull * late_s[:, None] + offset
+        cost = (nu + 1) / 2 * np.log1p(squared).sum(1) + self._prior_cost(place)
+        return _Model(cost, information, downhill, pull_mean, late_s, total, np.sqrt(sums[:, 3, 3] / total))
 
-    def _times(self, depth_km: np.ndarray, distance_km: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Travel time (K, N) and its derivatives by depth and distance."""
-        distance = torch.from_numpy(distance_km)
-        depth = torch.from_numpy(depth_km)[:, None].expand(distance.shape)
-        zero = torch.zeros_like(distance)
-        values = self.travel_times.times_s(zero.long(), depth.contiguous(), distance, zero)
-        return tuple(value.reshape(distance.shape).numpy() for value in values)
+    def _prior(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Information (K, 2), without what both coordinates share, and downhill direction (K, 2) of the prior."""
+        level, deep = self.prior.sigma_horizontal_km**-2, self.prior.sigma_depth_km**-2
+        cosine, sine = np.cos(self.angles), np.sin(self.angles)
+        away = cosine**2 * level + sine**2 * deep
+        downhill = sine * deep * self.prior.depth_km - away * place[:, 1]
+        return np.column_stack([np.full(len(place), level), away]), np.column_stack([-level * place[:, 0], downhill])
+
+    def _prior_cost(self, place: np.ndarray) -> np.ndarray:
+        across, depth = place[:, 1] * np.cos(self.angles), place[:, 1] * np.sin(self.angles)
+        level = (place[:, 0] ** 2 + across**2) / self.prior.sigma_horizontal_km**2
+        return (level + ((depth - self.prior.depth_km) / self.prior.sigma_depth_km) ** 2) / 2
+
+    def sides(self, place: np.ndarray, origin: np.ndarray, model: _Model) -> tuple[Solution, Solution]:
+        """What the angles of either side say together; each weighs by its likelihood, integrated over its plane."""
+        covariance = student.VARIANCE_KNOWN * student.NORMAL_WEIGHT * _inverse(model.information)
+        spread = (covariance[:, 0, 0] * covariance[:, 1, 1] - covariance[:, 0, 1] ** 2) / model.total
+        log_weight = np.log(place[:, 1]) + np.log(spread) / 2 - model.cost
+        log_weight -= self.prior.fall * np.log(np.sqrt((place**2).sum(1)))
+        cosine, sine = np.cos(self.angles), np.sin(self.angles)
+        turned = np.zeros((len(place), 3, 2))
+        turned[:, :2, 0], turned[:, :2, 1], turned[:, 2, 1] = self.axes[0], cosine[:, None] * self.axes[1], sine
+        points = (turned @ place[..., None])[..., 0] + [*self.first_km, 0]
+        # Between two angles a source may lie anywhere.
+        around = (place[:, 1, None] * np.column_stack([-sine[:, None] * self.axes[1], cosine])) * (SPACING / 12**0.5)
+        within = turned @ covariance @ turned.transpose(0, 2, 1) + around[:, :, None] * around[:, None]
+        found = []
+        for side in (cosine > 0, cosine < 0):
+            own = np.exp(log_weight[side] - log_weight[side].max())
+            share = np.exp(log_weight[side] - log_weight.max()).sum() / np.exp(log_weight - log_weight.max()).sum()
+            own /= own.sum()
+            middle = own @ points[side]
+            away = points[side] - middle
+            scatter = np.einsum("k,kij->ij", own, within[side]) + (own[:, None] * away).T @ away
+            likeliest = int(np.flatnonzero(side)[own.argmax()])
+            found.append(
+                Solution(middle, float(own @ origin[side]), scatter, float(share), float(model.rms_s[likeliest]))
+            )
+        return found[0], found[1]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text, save_figure
+from seisvision.base.figure_files import save_figure
+from seisvision.evaluation.figure_style import COLOURS, panel_grid, plain_text
 from seisvision.outputs.classes.measures import reliability_bins
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, save_figure
+from seisvision.base.figure_files import save_figure
+from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid
 from seisvision.outputs.picks.matching import NEAREST_S
 from seisvision.outputs.picks.measures import Judged
 from seisvision.outputs.plain import figure_path

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from seisvision.base.figure_files import save_figure
 from seisvision.earth.coast_lines import draw_shores
 from seisvision.earth.projection import Projection
-from seisvision.evaluation.figure_style import COLOURS, panel_grid, save_figure
+from seisvision.evaluation.figure_style import COLOURS, panel_grid
 from seisvision.outputs.places.measures import PlaceErrors
 from seisvision.outputs.plain import figure_path
 

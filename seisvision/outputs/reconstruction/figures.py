@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.evaluation.figure_style import COLOURS, panel_grid, save_figure
+from seisvision.base.figure_files import save_figure
+from seisvision.evaluation.figure_style import COLOURS, panel_grid
 
 
 def reconstruction_figure(

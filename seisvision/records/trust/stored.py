@@ -12,7 +12,8 @@ import torch
 from seisvision.errors import CheckpointError, ConfigurationError
 from seisvision.plain_types import fits_type, shortened, type_name
 from seisvision.public import MODEL, NAMES, public_name
-from seisvision.records.configuration import check_numbers, check_targets, instantiate, with_own_weights
+from seisvision.records.configuration import check_targets, instantiate, with_own_weights
+from seisvision.records.trust.allowed import check_numbers
 from seisvision.records.trust.contents import refuse_as_checkpoint
 from seisvision.records.trust.resolved import check_resolved
 

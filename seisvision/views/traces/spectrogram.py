@@ -25,7 +25,7 @@ NOISE_PIXELS = 4
 """Noise is measured on means of so many pixels, because the power of noise in one pixel fluctuates wildly."""
 NOISE_FLOOR = 1e-10
 """The noise power of a row is at least this share of the trace's largest power: -100 dB, above rounding."""
-CPU_BLOCK_TRACES = 16
+CPU_BLOCK_TRACES = 8
 """Traces transformed at a time on a processor: their temporaries then stay in its cache."""
 POWER_FLOOR = 1e-30
 """Powers of an absolute picture are kept above this share of the largest, so that decibels are finite."""
@@ -142,12 +142,15 @@ class SpectrogramView(View):
                 *power.shape[:-1], -1
             )
             noise = torch.maximum(low_quantile(steady, self.noise_quantile), peak * NOISE_FLOOR)
-            power /= noise.masked_fill_(noise == 0, torch.inf)
-            decibel = power.log10_().mul_(10)
+            above = noise.masked_fill_(noise == 0, torch.inf).log10_()
         else:
-            decibel = power.clamp_min_(POWER_FLOOR).log10_().add_(2 * unit.log10()[..., None, None]).mul_(10)
+            power.clamp_min_(POWER_FLOOR)
+            above = -2 * unit.log10()[..., None, None]
         low_db, high_db = self.range_db
-        picture = decibel.sub_(low_db).div_(high_db - low_db).clamp_(0, 1)
+        # The rest of the way from powers to shades is one multiplication and one sum.
+        span = (high_db - low_db) / 10
+        darkest = above.add_(low_db / 10).div_(-span)
+        picture = power.log10_().mul_(1 / span).add_(darkest).clamp_(0, 1)
         return picture.masked_fill_(~live[..., None, None], 0.0)
 
     def _power(self, series: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
@@ -167,13 +170,9 @@ class SpectrogramView(View):
         taper = mirror_taper(samples, sampling_rate_hz, taper_s, longest_s, series.device)
         length = transform_length(samples, self.width, 2 * len(taper))
         bank = filter_bank(self.axis, centre_hz, sigma, samples, length, self.width, sampling_rate_hz, series.device)
-        flat = series.flatten(0, 1)
-        power = flat.new_empty(len(flat), self.height, self.width)
-        block = CPU_BLOCK_TRACES if series.device.type == "cpu" else max(len(flat), 1)
-        for start in range(0, len(flat), block):
-            spectrum = torch.fft.rfft(mirror_extended(flat[start : start + block], taper, length))
-            for part in bank:
-                power[start : start + block, part.first_row : part.first_row + len(part.gain)] = part.power(spectrum)
+        spectrum = torch.fft.rfft(mirror_extended(series.flatten(0, 1), taper, length))
+        block = CPU_BLOCK_TRACES if series.device.type == "cpu" else max(len(spectrum), 1)
+        power = torch.cat([part.power(spectrum, block) for part in bank], 1)
         return power.view(*series.shape[:-1], self.height, self.width)
 
 

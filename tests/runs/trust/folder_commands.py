@@ -19,17 +19,16 @@ from fake_cluster_runs import make_run
 from fake_runs import fake_clustering, fake_run
 from hostile_structures import write_set
 from hydra import compose, initialize_config_dir
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from recorded_trees import write_tree
 from tiny_runs import ROOT, tiny_config
 
+from seisvision.base import figure_files
 from seisvision.cli import main
 from seisvision.commands.evaluate import evaluate_checkpoint
 from seisvision.data.importing.shards import merge_shards
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.synthesis.source import GeneratedSource
 from seisvision.errors import DataError
-from seisvision.evaluation import figure_style
 from seisvision.evaluation.baselines import learners
 from seisvision.records.configuration import to_plain
 from seisvision.records.folder import RunFolder, read_json
@@ -214,15 +213,14 @@ def _same(one: Path, other: Path) -> bool:
 def quickly(draws: bool) -> Iterator[None]:
     """Fit few trees, and write figures without drawing them unless it ``draws``: most of the time of a small run."""
 
-    def leave_blank(figure_or_canvas: Any, path: Path, **_: Any) -> None:
+    def leave_blank(figure: Any, path: Path, dpi: int) -> None:
         path.write_bytes(b"\x89PNG\r\n\x1a\n")
 
     with contextlib.ExitStack() as patched:
         patched.enter_context(mock.patch.dict(learners.BOOSTING, max_iter=10))
         patched.enter_context(mock.patch.dict(learners.FOREST, n_estimators=10))
         if not draws:
-            patched.enter_context(mock.patch.object(figure_style, "write_png", leave_blank))
-            patched.enter_context(mock.patch.object(FigureCanvasAgg, "print_figure", leave_blank))  # of locations
+            patched.enter_context(mock.patch.object(figure_files, "write_png", leave_blank))
         yield
 
 

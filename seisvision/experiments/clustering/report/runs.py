@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from seisvision.errors import DataError, SeisvisionError
-from seisvision.records.configuration import check_numbers
 from seisvision.records.finding import LeftOut, find_run_folders
 from seisvision.records.folder import RunFolder, read_json
 from seisvision.records.history import read_history
 from seisvision.records.identity import run_identity, scientific_part
+from seisvision.records.trust.allowed import check_numbers
 from seisvision.stored_arrays import read_arrays
 
 ONLY_LAST_CLUSTERING = ("k", "final_n_init")

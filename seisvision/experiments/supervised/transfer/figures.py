@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text, save_figure
+from seisvision.base.figure_files import save_figure
+from seisvision.evaluation.figure_style import COLOURS, LINE_STYLES, panel_grid, plain_text
 from seisvision.evaluation.intervals import Measure
 from seisvision.evaluation.tables import is_share
 from seisvision.experiments.supervised.transfer.curve import SCRATCH, Point

@@ -1,0 +1,77 @@
+"""Plain values of settings against the types that our classes state, read from their source: nothing is imported.
+
+What needs torch to be looked at is looked at again when it is built (:mod:`seisvision.records.trust.arguments`); here a
+wrong word is told in a second.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import seisvision
+from seisvision.errors import ConfigurationError
+from seisvision.plain_types import fits_type, shortened, type_name
+from seisvision.public import NAMES, public_name
+
+PLAIN: dict[str, Any] = {
+    "Any": Any, "Literal": Literal, "Mapping": Mapping, "Sequence": Sequence, "bool": bool, "dict": dict,
+    "float": float, "int": int, "list": list, "str": str, "tuple": tuple,
+}  # fmt: skip
+"""The types that plain values have, by the names that annotations use; arguments of others are not looked at."""
+
+
+def check_stated(nodes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Refuse values whose type is not that of the argument they are for.
+
+    Args:
+        nodes: dotted places and mappings of a configuration.
+
+    Raises:
+        ConfigurationError: names the setting, its value and what is allowed.
+    """
+    for where, node in nodes:
+        target = node.get("_target_")
+        stated = stated_types(public_name(target)) if isinstance(target, str) else {}
+        for key, wanted in stated.items():
+            if key in node and not fits_type(node[key], wanted):
+                name, setting = str(target).rpartition(".")[2], f"{where}.{key}" if where else key
+                raise ConfigurationError(
+                    f"{setting}={shortened(node[key])} is not allowed; {name} takes {type_name(wanted)}."
+                )
+
+
+@functools.cache
+def stated_types(name: str) -> dict[str, Any]:
+    """Types of the arguments of what has a public name, by argument, as far as they are of plain values."""
+    module = next((named[name] for named in NAMES.values() if name in named), None)
+    if module is None or not module.startswith("seisvision."):
+        return {}
+    file = Path(seisvision.__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    if not file.is_file():
+        return {}
+    body = ast.parse(file.read_text(encoding="utf-8")).body
+    found = next((one for one in body if getattr(one, "name", None) == name.rpartition(".")[2]), None)
+    if isinstance(found, ast.ClassDef):
+        found = next((one for one in found.body if getattr(one, "name", None) == "__init__"), None)
+    if not isinstance(found, ast.FunctionDef):
+        # A dataclass, a class that inherits how it is made, or a name that is imported from elsewhere.
+        return {}
+    arguments = [*found.args.posonlyargs, *found.args.args, *found.args.kwonlyargs]
+    return {one.arg: _type(one.annotation) for one in arguments if _is_plain(one.annotation)}
+
+
+def _is_plain(annotation: ast.expr | None) -> bool:
+    if annotation is None:
+        return False
+    allowed = (ast.Name, ast.Subscript, ast.Tuple, ast.BinOp, ast.BitOr, ast.Constant, ast.Load)
+    parts = list(ast.walk(annotation))
+    return all(isinstance(one, allowed) and (not isinstance(one, ast.Name) or one.id in PLAIN) for one in parts)
+
+
+def _type(annotation: ast.expr | None) -> Any:
+    assert annotation is not None
+    return eval(compile(ast.Expression(annotation), "<annotation>", "eval"), {"__builtins__": {}}, PLAIN)
