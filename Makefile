@@ -8,7 +8,7 @@ TORCH ?=
 TORCH_WHEELS := https://download.pytorch.org/whl/$(TORCH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-full pictures atlas quick test lines lint format types bench coverage docs clean
+.PHONY: help setup demo demo-full pictures gallery atlas quick test lines lint format types bench coverage docs clean
 
 help:  ## show these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -38,6 +38,9 @@ demo-full: $(READY)  ## the same on the whole built-in set, four times as many e
 
 pictures: $(READY)  ## draw the pictures of the README from what make demo leaves
 	$(BIN)/python docs/draw_pictures.py
+
+gallery: $(READY)  ## draw those that only the gallery has: a local event, a catalogue, reliability (a minute)
+	$(BIN)/python docs/draw_gallery.py
 
 atlas: $(READY)  ## every experiment of the Seismic Atlas in reduced size, and a report (about an hour)
 	$(BIN)/seisvision atlas

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 import seisvision as sv
 from seisvision.api.runs import Run
 from seisvision.api.sets import OpenSet
+from seisvision.earth.coast_lines import draw_shores_in_degrees
 
 OUT = Path(__file__).parent / "pictures"
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.6"
@@ -114,6 +115,7 @@ def draw_answers(answers: pd.DataFrame) -> None:
     stated.plot(wrong["nearest_km"], 100 * wrong["source_type_probability_glacial"], **ring, label="wrong")
     stated.axhline(50, color=GREY, linewidth=0.8)
     places.set(xlabel="longitude (degrees)", ylabel="latitude (degrees)", xlim=(-180, 180), ylim=(-90, 90))
+    draw_shores_in_degrees(places)
     places.set_title(f"epicentres of the {len(answers)} test events", fontsize=9)
     stated.set(xlabel="distance of the nearest station (km)", ylabel="stated probability of glacial (%)")
     stated.set_title("what the network said of each", fontsize=9)

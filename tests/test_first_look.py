@@ -39,7 +39,8 @@ def test_the_pictures_of_the_readme_are_there_and_light() -> None:
     files = sorted((ROOT / "docs" / "pictures").iterdir())
     assert len(shown["README.md"]) >= 2 and {file.name for file in files} == set.union(*shown.values())
     assert all(file.read_bytes().startswith(PNG) for file in files)
-    assert sum(file.stat().st_size for file in files) < 400_000
+    assert sum(file.stat().st_size for file in files if file.name in shown["README.md"]) < 400_000
+    assert all(file.stat().st_size < 250_000 for file in files)
 
 
 @pytest.fixture

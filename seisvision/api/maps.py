@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PLACE = ("latitude_deg", "longitude_deg")
 MOST_CLASSES = len(COLOURS)
 WIDTH_IN = 7.0
+WORLD_DEG = 300.0
+"""Longitudes that reach farther than this are those of the whole world."""
 
 
 def draw_places(events: pd.DataFrame, recordings: pd.DataFrame) -> Figure:
@@ -59,8 +61,10 @@ def draw_places(events: pd.DataFrame, recordings: pd.DataFrame) -> Figure:
 
 
 def _middle_longitude_deg(longitude_deg: pd.Series) -> float:
-    """Middle on the circle, so that a set across the date line is one piece."""
-    return float(np.angle(np.exp(1j * np.radians(longitude_deg.dropna().to_numpy(float))).sum(), deg=True))
+    """Middle on the circle, so that a set across the date line is one piece; 0 of a set from all around the world."""
+    known = longitude_deg.dropna()
+    middle_deg = float(np.angle(np.exp(1j * np.radians(known.to_numpy(float))).sum(), deg=True))
+    return 0.0 if np.ptp(_about(known, middle_deg)) > WORLD_DEG else middle_deg
 
 
 def _about(longitude_deg: pd.Series, middle_deg: float) -> pd.Series:

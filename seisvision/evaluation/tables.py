@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import io
 import math
+import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,8 @@ from seisvision.evaluation.intervals import NO_INTERVAL, Measure
 Format = Literal["text", "markdown", "csv"]
 
 UNDEFINED = "-"
+GAP = "  "
+"""Between columns."""
 RESULT_COLUMNS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -216,12 +220,29 @@ def render_table(head: list[str], body: list[list[str]], form: Format) -> str:
 
 def _text(head: list[str], body: list[list[str]]) -> str:
     lines = [[_plain(cell) for cell in line] for line in (head, *body)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return fold_columns(lines, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
+
+
+def fold_columns(lines: list[list[str]], widest: int | None) -> str:
+    """Lines of cells, head first, as aligned text; columns that do not fit stand below, with the first one again.
+
+    Args:
+        lines: cells, as many in each.
+        widest: characters of a line; None for any number.
+    """
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    panels: list[list[int]] = [[0]]
+    for column in range(1, len(widths)):
+        taken = sum(widths[one] + len(GAP) for one in panels[-1]) + widths[column]
+        if widest is not None and taken > widest and len(panels[-1]) > 1:
+            panels.append([0])
+        panels[-1].append(column)
+    return "\n\n".join(_aligned(lines, widths, columns) for columns in panels)
+
+
+def _aligned(lines: list[list[str]], widths: list[int], columns: list[int]) -> str:
     rule = ["-" * width for width in widths]
-    rows = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        for line in (lines[0], rule, *lines[1:])
-    )
+    rows = (GAP.join(line[one].ljust(widths[one]) for one in columns) for line in (lines[0], rule, *lines[1:]))
     return "\n".join(row.rstrip() for row in rows)
 
 

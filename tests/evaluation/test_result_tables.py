@@ -1,6 +1,7 @@
 import csv
 import io
 import math
+import sys
 
 import pytest
 
@@ -10,9 +11,11 @@ from seisvision.evaluation.tables import (
     ResultRow,
     RunRow,
     architecture_table,
+    fold_columns,
     format_measure,
     format_named,
     format_seconds,
+    render_table,
     results_table,
 )
 
@@ -121,3 +124,24 @@ def test_runs_can_be_compared_by_any_measure() -> None:
     assert record["val_median_ae_km"] == "256.4" and record["test_median_ae_km"] == ""
     assert format_named("acc_tol_15deg", Measure.proportion(9, 10)).startswith("9/10 = 90.0 %")
     assert format_named("median_ae_deg", None) == format_measure(None) == "-"
+
+
+def test_columns_that_a_terminal_has_no_room_for_stand_below() -> None:
+    lines = [
+        ["", "accuracy", "note"],
+        ["forest", "93.2 % [81.8, 97.7]", "this network minus this: +2.3 % [-9.8, 14.3]"],
+    ]
+    wide, narrow = fold_columns(lines, None), fold_columns(lines, 60)
+    assert max(map(len, wide.splitlines())) > 60 >= max(map(len, narrow.splitlines()))
+    above, below = narrow.split("\n\n")
+    assert above.splitlines()[-1] == "forest  93.2 % [81.8, 97.7]"
+    assert below.splitlines()[-1].startswith("forest  this network")
+    assert len(fold_columns(lines, 5).split("\n\n")) == 2, "a column that fits nowhere stands by itself"
+
+
+def test_tables_are_folded_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, body = ["name", *"abc"], [["x", *("long words " * 4 for _ in range(3))]]
+    monkeypatch.setenv("COLUMNS", "80")
+    assert len(render_table(head, body, "text").splitlines()) == 3
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert max(map(len, render_table(head, body, "text").splitlines())) <= 80

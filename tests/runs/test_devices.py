@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -40,6 +41,19 @@ def predictor(config: dict, accelerator: str, *devices: object, place: Place | N
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(trainers, "current_place", lambda: place or Place())
         return build_predictor(TrainerSettings.of(config["trainer"]), SystemSettings.of(SYSTEM), accelerator, *devices)
+
+
+def test_a_predictor_says_nothing_of_devices_and_tips(capfd: pytest.CaptureFixture[str]) -> None:
+    """Importing Lightning after messages were set up, as evaluate.py does, brings its own level back."""
+    shouting = logging.getLogger("pytorch_lightning")
+    shouting.setLevel(logging.INFO)
+    handler = logging.StreamHandler()
+    shouting.addHandler(handler)
+    try:
+        predictor(plain_config([]), "cpu")
+    finally:
+        shouting.removeHandler(handler)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_each_process_predicts_on_the_device_it_has_trained_on(four_gpus: None) -> None:
