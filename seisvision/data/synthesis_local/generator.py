@@ -11,17 +11,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
-from scipy import fft
 
 from seisvision.data.importing.series.band import band_pass
 from seisvision.data.synthesis.generator import digitise, rotate_to_zne
 from seisvision.data.synthesis.geometry import COORDINATE_DECIMALS, EventGeometry
 from seisvision.data.synthesis.noise import NoiseModel
 from seisvision.data.synthesis.sources import double_couple
-from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.tables import peterson_models
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.rays import Crust, Rays
+from seisvision.data.synthesis_local.record_grid import RecordGrid
 from seisvision.data.synthesis_local.swarms import network_geometry, swarm_geometry
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.earth.geodesics import geodesic
@@ -104,14 +103,6 @@ class LocalEvent:
     is_noise: bool = False
 
 
-class RecordGrid(SpectralGrid):
-    """Frequencies of a record with half its length to spare, so that tails do not wrap round into it."""
-
-    def __init__(self, sampling_rate_hz: float, n_samples: int) -> None:
-        super().__init__(sampling_rate_hz, n_samples)
-        self.n_fft = fft.next_fast_len(int(1.5 * n_samples), real=True)
-
-
 class LocalEventGenerator:
     """Makes the events of one set of parameters."""
 
@@ -132,7 +123,7 @@ class LocalEventGenerator:
             motion = motion * (1 + size * np.exp(-1j * self.grid.omega * repeat_s)).astype(np.complex64)
         is_noise = bool(self._stream("kind", index).random() < parameters.noise_share)
         ground = self.grid.to_time(rotate_to_zne(motion * (not is_noise), geometry))
-        ground += self._noise(index, geometry)
+        ground += self.grid.to_time(self.noise.spectra(self._stream("noise", index), len(geometry.offset_km)))
         # Random over years, so that neither season nor year tells anything.
         origin_time = _FIRST_ORIGIN + _ORIGIN_SPAN * rng.random()
         origin_time = origin_time.replace(microsecond=origin_time.microsecond // 1000 * 1000)
@@ -143,11 +134,8 @@ class LocalEventGenerator:
     def noise_alone(self, index: int) -> tuple[EventGeometry, np.ndarray]:
         """The stations of event ``index`` and what they record, (S, 3, T), where nothing happens."""
         geometry = self.geometry(index)
-        return geometry, self._recorded(self._noise(index, geometry))
-
-    def _noise(self, index: int, geometry: EventGeometry) -> np.ndarray:
-        """Ground velocity (3, S, T) of noise, with the time before the record."""
-        return self.grid.to_time(self.noise.spectra(self._stream("noise", index), len(geometry.offset_km)))
+        spectra = self.noise.spectra(self._stream("noise", index), len(geometry.offset_km))
+        return geometry, self._recorded(self.grid.to_time(spectra))
 
     def _recorded(self, ground: np.ndarray) -> np.ndarray:
         """Ground velocity (3, S, T) with the time before the record to what is recorded, float32 (S, 3, T)."""
