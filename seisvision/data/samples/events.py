@@ -185,6 +185,16 @@ class EventSamples(Dataset):
         whole._kept = [whole.choose(i) for i in range(len(self))]
         return whole
 
+    def with_slots(self) -> EventSamples:
+        """Return the same samples with a slot for each station of the network; as they are where there is none."""
+        if self.network is None or self.network.fixed:
+            return self
+        slotted = self.with_all_stations()
+        slotted.network = replace(self.network, fixed=True)
+        slotted._slots = _Slots(slotted.network, self.waveform_set, self.index)
+        slotted._kept = [slotted.choose(i) for i in range(len(self))]
+        return slotted
+
     def choose(self, event: int, epoch: int | None = None) -> np.ndarray:
         """Return the numbers of the traces kept of an event, in file order; ``epoch`` draws others where any are drawn.
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from seisvision.base.sample_ids import SampleIds
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
+from seisvision.evaluation.baselines.arrival_features import arrival_time_features
 from seisvision.evaluation.baselines.attributes import event_attributes, trace_attributes
 from seisvision.evaluation.baselines.features import (
     FEATURES_VERSION,
@@ -42,6 +43,7 @@ KINDS: dict[str, Callable[..., FeatureBatch]] = {
     "band_power": band_power_features,
     "physics": physics_features,
     "attributes": event_attributes,
+    "arrival_times": arrival_time_features,
 }
 """Functions from a batch of events and settings to features."""
 TRACE_KINDS: dict[str, Callable[..., FeatureBatch]] = {
@@ -52,8 +54,10 @@ TRACE_KINDS: dict[str, Callable[..., FeatureBatch]] = {
     "trace_attributes": trace_attributes,
 }
 """Functions from a batch of single traces and settings to features."""
-MAY_BE_MISSING = ("s_minus_p", "polarisation")
-"""Kinds whose missing values are an answer: there is no clear S, or no P on three components."""
+OF_SLOTS = ("arrival_times",)
+"""Kinds whose columns belong to stations, each of which needs a place of its own in every sample."""
+MAY_BE_MISSING = ("s_minus_p", "polarisation", "arrival_times")
+"""Kinds whose missing values are an answer: there is no clear S, no P on three components, nothing triggered."""
 TRACES_AT_ONCE = 128
 
 MAX_INCOMPLETE_SHARE = 0.2
@@ -189,6 +193,8 @@ def _computed(dataset: Any, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str
     """Tables of the kinds ``wanted``, by their settings, from one reading of the samples."""
     made: dict[str, list[FeatureBatch]] = {kind: [] for kind in wanted}
     errors: dict[str, DataError] = {}
+    if any(kind in OF_SLOTS for kind in wanted):
+        dataset = dataset.with_slots()
     for batch in _batches(dataset, ", ".join(wanted), are_events=next(iter(wanted)) in KINDS):
         for kind, settings in wanted.items():
             if kind in errors:

@@ -11,18 +11,17 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from seisvision.base.units import EVENT
 from seisvision.earth.projection import Projection
 from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence, mean_influence, median_influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.averaging import mean_of_votes
-from seisvision.outputs.baseline import Baseline
 from seisvision.outputs.places.figures import draw_places
 from seisvision.outputs.places.measures import WITHIN_KM, PlaceErrors
 from seisvision.outputs.places.plane import PARTS
 from seisvision.outputs.predictions import ErrorSizes, Predictions
 from seisvision.outputs.regression import BASELINE_PREFIX
-from seisvision.outputs.truth import truth_of
 
 HEADLINE = "median_ae_epicentre_km"
 CHI_SQUARE_95 = -2 * math.log(0.05)
@@ -91,22 +90,17 @@ class PlacePredictions(Predictions):
 
     @classmethod
     def feature_kinds(cls, unit: str, about: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-        """None: what learns places beside networks are picks and a locator (``docs/locating.md``)."""
-        return [], []
+        """Automatic arrival times of events, see :mod:`seisvision.outputs.places.baselines`."""
+        return (["arrival_times"], []) if unit == EVENT.name else ([], [])
 
     @classmethod
     def fit_baselines(
         cls, features: Any, about: Mapping[str, Any], parts: Mapping[str, Any], everything: Any, **settings: Any
     ) -> dict[str, Any]:
-        """The mean of the training events."""
-        guess = cls.training_guess(about, truth_of(about, parts["train"].targets))
-        said = {
-            part: cls.from_decoded(about, one.ids, truth_of(about, one.targets), np.tile(guess, (len(one.ids), 1)))
-            for part, one in parts.items()
-            if part != "train" and guess is not None
-        }
-        metrics = {part: one.measures(settings["level"]) for part, one in said.items()}
-        return {cls.guess_name: Baseline(cls.guess_name, cls.guess_description, [], metrics, said)}
+        """See :func:`~seisvision.outputs.places.baselines.place_baselines`."""
+        from seisvision.outputs.places.baselines import place_baselines
+
+        return place_baselines(cls, features.alone, about, parts, settings["level"])
 
     def in_terms_of(self, about: Mapping[str, Any]) -> Self:
         """The same places from the middle of another network's description."""

@@ -1,0 +1,71 @@
+"""Events are located from arrival times alone, whether or not anybody knows where the stations stand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from seisvision.evaluation.baselines.learnt_times import FEWEST_EVENTS, LearntTimes, learnt_times
+
+S = 12
+SPEED_KM_S = np.array([6.0, 3.4])
+
+
+@pytest.fixture(scope="module")
+def world() -> dict[str, np.ndarray]:
+    """110 events about 12 stations, whose recordings begin at any time; a tenth of the picks is wrong."""
+    rng = np.random.default_rng(3407)
+    station_km = rng.uniform(-60, 60, (S, 2))
+    place_km = np.column_stack([rng.uniform(-50, 50, (110, 2)), rng.uniform(3, 9, 110)])
+    way_km = np.sqrt(((place_km[:, None, :2] - station_km) ** 2).sum(-1) + place_km[:, 2:] ** 2)
+    time_s = way_km[..., None] / SPEED_KM_S + rng.normal(0, 0.2, (S, 1)) + rng.uniform(5, 60, (110, 1, 1))
+    time_s += rng.normal(0, 0.05, time_s.shape)
+    wrong = rng.random(time_s.shape) < 0.1
+    time_s = np.where(wrong, rng.uniform(0, 100, time_s.shape), time_s).reshape(110, -1)
+    time_s[rng.random(time_s.shape) < 0.1] = np.nan
+    return {"time_s": time_s, "place_km": place_km, "station_km": station_km}
+
+
+def learn(world: dict[str, np.ndarray], station_km: np.ndarray, n: int = 80) -> LearntTimes | None:
+    number = np.arange(2 * S)
+    return learnt_times(world["time_s"][:n], number // 2, number % 2, world["place_km"][:n], station_km)
+
+
+@pytest.fixture(scope="module")
+def learnt(world: dict[str, np.ndarray]) -> LearntTimes:
+    found = learn(world, np.full((S, 2), np.nan))
+    assert found is not None
+    return found
+
+
+def test_events_of_later_times_are_located_without_places_of_stations(world, learnt) -> None:
+    off_km = learnt.locate(world["time_s"][80:], learnt.bandwidth_km) - world["place_km"][80:]
+    away_km = np.hypot(*off_km[:, :2].T)
+    # Always saying the middle is 37 km off; 20 times of .05 s at 6 and 3.4 km/s allow some .2 km.
+    assert np.median(away_km) < 0.5
+    assert (away_km < 2).mean() > 0.9
+    assert 0.3 < np.median(np.abs(off_km[:, 0])) / (0.6745 * learnt.spread_km[0]) < 3
+
+
+def test_stations_and_velocities_are_found(world, learnt) -> None:
+    found_km = learnt.station_km[::2]
+    assert np.median(np.hypot(*(found_km - world["station_km"]).T)) < 2
+    np.testing.assert_allclose(np.median(1 / learnt.slowness_s_km.reshape(-1, 2), 0), SPEED_KM_S, rtol=0.05)
+
+
+def test_places_of_stations_that_are_known_are_kept(world) -> None:
+    found = learn(world, world["station_km"])
+    assert found is not None
+    np.testing.assert_array_equal(found.station_km[::2], world["station_km"])
+
+
+def test_the_origin_time_is_not_used(world, learnt) -> None:
+    later = learnt.locate(world["time_s"][80:84] + 1000, learnt.bandwidth_km)
+    np.testing.assert_allclose(later, learnt.locate(world["time_s"][80:84], learnt.bandwidth_km), atol=0.05)
+
+
+def test_too_few_times_give_no_place_and_too_few_events_nothing(world, learnt) -> None:
+    few = world["time_s"][80:82].copy()
+    few[0, 3:] = np.nan
+    assert np.isnan(learnt.locate(few, None)[0]).all() and np.isfinite(learnt.locate(few, None)[1]).all()
+    assert learn(world, np.full((S, 2), np.nan), n=FEWEST_EVENTS - 1) is None
