@@ -54,7 +54,7 @@ def test_stations_and_velocities_are_found(world, learnt) -> None:
 
 
 def test_places_of_stations_that_are_known_are_kept(world) -> None:
-    found = learn(world, world["station_km"])
+    found = learn(world, world["station_km"], n=30)
     assert found is not None
     np.testing.assert_array_equal(found.station_km[::2], world["station_km"])
 
