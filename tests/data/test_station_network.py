@@ -295,5 +295,5 @@ def test_views_of_places_are_refused_where_there_are_none(
     if allowed:
         assert not network_settings(config, view, without_places, split, None)["network"].has_places
     else:
-        with pytest.raises(ConfigurationError, match=r"view\.coordinates=true.*fcn_locator, kriegerowski.*--traces"):
+        with pytest.raises(ConfigurationError, match=r"where stations stand.*view\.coordinates=false.*fcn_locator, kriegerowski.*--traces"):
             network_settings(config, view, without_places, split, None)

@@ -187,7 +187,7 @@ def network_settings(
     network = StationNetwork.of(waveform_set, training, asked)
     if view.uses_station_places and not network.has_places:
         raise ConfigurationError(
-            f"{config.view['_target_']} with view.coordinates=true draws from where stations stand, but no station of "
+            f"{config.view['_target_']} draws from where stations stand, but no station of "
             f"{waveform_set.path} has coordinates. {WORKS_WITHOUT} {WHERE_PLACES_COME_FROM}"
         )
     wanted = getattr(view, "n_stations", None)
