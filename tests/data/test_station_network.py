@@ -219,9 +219,9 @@ def test_a_network_without_places_counts_from_the_training_events(
 ) -> None:
     training = network_set.source_ids[:6]
     network = StationNetwork.of(without_places, training, {})
-    assert "no station of" in caplog.text and "middle of" in caplog.text
+    assert "none of 7 stations" in caplog.text and "middle of the training events" in caplog.text
     known = network_set.event_table().loc[training].dropna(subset=["source_latitude_deg"])
-    assert 0 < len(known) < 6 and f"middle of {len(known)} training events" in caplog.text
+    assert 0 < len(known) < 6
     assert network.origin_deg == pytest.approx(
         (known["source_latitude_deg"].mean(), known["source_longitude_deg"].mean()), abs=1e-3
     )
@@ -263,7 +263,7 @@ def test_places_that_are_needed_or_half_known_are_refused(
     half = network_set.with_columns({"station_latitude_deg": latitude})
     with pytest.raises(DataError, match=r"'SL\.N003' and 0 others.*No station at all"):
         _network(half)
-    with pytest.raises(DataError, match=r"'N003' and 0 others.*fixed=false"):
+    with pytest.raises(DataError, match=r"'SL\.N003' and 0 others.*fixed=false"):
         EventSamples(half, half.source_ids, window=WINDOW, network=_network(network_set, fixed=False))
     nowhere = np.full(len(network_set.metadata), np.nan)
     with pytest.raises(DataError, match="no training event either"):
@@ -295,5 +295,6 @@ def test_views_of_places_are_refused_where_there_are_none(
     if allowed:
         assert not network_settings(config, view, without_places, split, None)["network"].has_places
     else:
-        with pytest.raises(ConfigurationError, match=r"where stations stand.*view\.coordinates=false.*fcn_locator, kriegerowski.*--traces"):
+        wanted = r"where stations stand.*view\.coordinates=false.*fcn_locator, kriegerowski.*--traces"
+        with pytest.raises(ConfigurationError, match=wanted):
             network_settings(config, view, without_places, split, None)

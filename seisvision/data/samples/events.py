@@ -16,13 +16,14 @@ from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.data.samples.event_index import EventIndex, build_event_index
 from seisvision.data.samples.location_error import move_epicentres
-from seisvision.data.samples.network import WHERE_PLACES_COME_FROM, StationNetwork
+from seisvision.data.samples.network import PLACE_COLUMNS, WHERE_PLACES_COME_FROM, StationNetwork
 from seisvision.data.samples.onsets import known_onsets
 from seisvision.data.samples.predicted_offsets import PredictedOffsets
 from seisvision.data.samples.targets import ClassMap, target_arrays
 from seisvision.data.samples.window import Window, WindowReader, common_rate_hz
 from seisvision.data.serving.collate import PADDING, collate_events
 from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.splitting.splits import station_names
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -268,10 +269,11 @@ class _Slots:
         self.trace_km = network.places_of(table)
         if not network.fixed and (nowhere := np.isnan(self.trace_km).any(axis=1)).any():
             # They would be drawn as if they stood in the middle of the network.
-            lost = sorted({str(code) for code in table["station_code"][nowhere]})
+            lost = sorted(set(np.array(station_names(table))[nowhere].tolist()))
             raise DataError(
                 f"station '{lost[0]}' and {len(lost) - 1} others of {waveform_set.path} have no coordinates, by which "
-                f"stations are told apart where dataset.samples.network.fixed=false. {WHERE_PLACES_COME_FROM}"
+                f"stations are told apart where dataset.samples.network.fixed=false; complete "
+                f"{', '.join(PLACE_COLUMNS)}. {WHERE_PLACES_COME_FROM}"
             )
         self._n_components = np.array([len(str(order)) for order in table["trace_component_order"]])
 

@@ -89,6 +89,11 @@ class StationNetwork:
         if fixed and not np.isfinite(found[["latitude", "longitude"]]).all(axis=1).any():
             unknown, level = (math.nan,) * len(names), (0.0,) * len(names)
             middle_deg = _middle_of_events(waveform_set, source_ids)
+            log.warning(
+                "none of %d stations of %s has coordinates: each is known by its slot alone, and kilometres count from "
+                "the middle of the training events, %.4f, %.4f degrees",
+                len(names), waveform_set.path, *middle_deg,
+            )  # fmt: skip
             return cls(tuple(names), unknown, unknown, level, fixed, middle_deg)
         _check_places(found, waveform_set)
         columns = (found[name].fillna(0.0).tolist() for name in ("latitude", "longitude", "elevation"))
@@ -125,6 +130,7 @@ class StationNetwork:
 
     @classmethod
     def _without_places(cls, names: list[str], numbers: np.ndarray, stored: Mapping[str, Any]) -> StationNetwork:
+        """A stored network with ``middle_deg``, whose ``numbers`` (3, S) must tell nothing; ValueError if they do."""
         middle = stored[MIDDLE]
         if not isinstance(middle, list) or len(middle) != 2 or not all(isinstance(one, float) for one in middle):
             raise ValueError("its middle is not a latitude and a longitude")
@@ -237,13 +243,9 @@ def _middle_of_events(waveform_set: WaveformSet, source_ids: Sequence[str]) -> t
     known = np.isfinite(latitude_deg) & np.isfinite(longitude_deg)
     if not known.any():
         raise DataError(
-            f"no station of {waveform_set.path} has coordinates, and no training event either, so that there is "
-            f"nothing to count kilometres from; complete {', '.join(SOURCE_COLUMNS)} or {', '.join(PLACE_COLUMNS)}."
+            f"no station of the network has coordinates in {waveform_set.path}, and no training event either, so that "
+            f"there is nothing to count kilometres from; complete {', '.join(SOURCE_COLUMNS)} or "
+            f"{', '.join(PLACE_COLUMNS)}."
         )
     plane = Projection.about(latitude_deg[known], longitude_deg[known])
-    log.warning(
-        "no station of %s has coordinates: each is known by its slot alone, and kilometres count from the middle of "
-        "%d training events, %.4f, %.4f degrees",
-        waveform_set.path, known.sum(), plane.latitude_deg, plane.longitude_deg,
-    )  # fmt: skip
     return plane.latitude_deg, plane.longitude_deg

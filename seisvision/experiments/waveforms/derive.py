@@ -187,8 +187,8 @@ def network_settings(
     network = StationNetwork.of(waveform_set, training, asked)
     if view.uses_station_places and not network.has_places:
         raise ConfigurationError(
-            f"{config.view['_target_']} draws from where stations stand, but no station of "
-            f"{waveform_set.path} has coordinates. {WORKS_WITHOUT} {WHERE_PLACES_COME_FROM}"
+            f"{config.view['_target_']} draws from where stations stand, but no station of the network has "
+            f"coordinates in {waveform_set.path}. {WORKS_WITHOUT} {WHERE_PLACES_COME_FROM}"
         )
     wanted = getattr(view, "n_stations", None)
     if network.fixed and wanted is not None and wanted != len(network):
