@@ -34,6 +34,8 @@ class View(nn.Module):
     they are not asked early."""
     fixed_stations: bool = False
     """Whether every station needs a place of its own in the picture, so that samples must have slots for them."""
+    uses_station_places: bool = False
+    """Whether it draws from where stations stand (``STATION_KM``), which not every set knows."""
     noise_range_db: tuple[float, float] | None = None
     """Decibels above noise that 0 and 1 of the picture stand for; None where its values mean something else."""
     out_channels: int

@@ -204,3 +204,97 @@ def test_slots_are_counted_in_memory_and_stations_once(network_set: WaveformSet)
     doubled = network_set.with_columns({"station_code": codes})
     reasons = unusable_samples(doubled, [name], samples={"window": WINDOW, "network": network}, min_stations=2)
     assert reasons == {name: "fewer than 2 stations of the network"}
+
+
+@pytest.fixture(scope="module")
+def without_places(network_set: WaveformSet) -> WaveformSet:
+    """The same set, of which no station has coordinates, and no distances follow from them."""
+    nowhere = np.full(len(network_set.metadata), np.nan)
+    lost = ("station_latitude_deg", "station_longitude_deg", "station_elevation_m", "path_ep_distance_km")
+    return network_set.with_columns(dict.fromkeys((*lost, "path_azimuth_deg", "path_back_azimuth_deg"), nowhere))
+
+
+def test_a_network_without_places_counts_from_the_training_events(
+    network_set: WaveformSet, without_places: WaveformSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = network_set.source_ids[:6]
+    network = StationNetwork.of(without_places, training, {})
+    assert "none of 7 stations" in caplog.text and "middle of the training events" in caplog.text
+    known = network_set.event_table().loc[training].dropna(subset=["source_latitude_deg"])
+    assert 0 < len(known) < 6
+    assert network.origin_deg == pytest.approx(
+        (known["source_latitude_deg"].mean(), known["source_longitude_deg"].mean()), abs=1e-3
+    )
+    assert not network.has_places and np.isnan(network.latitude_deg).all() and not any(network.elevation_m)
+    assert network.names == StationNetwork.of(network_set, training, {}).names
+    samples, whole = (
+        EventSamples(one, training, window=WINDOW, components="ZNE", network=_network(one))
+        for one in (without_places, network_set)
+    )
+    assert (samples[0][keys.WAVEFORM] == whole[0][keys.WAVEFORM]).all()
+    assert keys.STATION_KM not in samples[0] and keys.STATION_KM not in collate_events([samples[0], samples[1]])
+
+
+def test_a_checkpoint_without_places_is_read_strictly(network_set: WaveformSet, without_places: WaveformSet) -> None:
+    network, placed = _network(without_places), _network(network_set)
+    assert "middle_deg" not in placed.plain()
+    again = StationNetwork.from_plain(network.plain())
+    assert again.origin_deg == network.origin_deg and again.names == network.names and not again.has_places
+    for damage in (
+        {"middle_deg": [91.0, 0.0]}, {"middle_deg": [np.nan, 0.0]}, {"middle_deg": [1.0]}, {"middle_deg": None},
+        {"middle_deg": ["1", "2"]}, {"fixed": False}, {"latitude_deg": [1.0] * 7}, {"elevation_m": [1.0] * 7},
+        {"more": 1},
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"its middle|beside places|other entries"):
+            StationNetwork.from_plain(network.plain() | damage)
+    with pytest.raises(ValueError, match="not on Earth"):
+        StationNetwork.from_plain({key: one for key, one in network.plain().items() if key != "middle_deg"})
+    with pytest.raises(ValueError, match="beside places"):
+        StationNetwork.from_plain(placed.plain() | {"middle_deg": [1.0, 2.0]})
+
+
+def test_places_that_are_needed_or_half_known_are_refused(
+    network_set: WaveformSet, without_places: WaveformSet
+) -> None:
+    with pytest.raises(DataError, match=r"have no coordinates.*--stations.*fcn_locator"):
+        _network(without_places, fixed=False)
+    latitude = network_set.metadata["station_latitude_deg"].to_numpy(float, copy=True)
+    latitude[network_set.metadata["station_code"] == "N003"] = np.nan
+    half = network_set.with_columns({"station_latitude_deg": latitude})
+    with pytest.raises(DataError, match=r"'SL\.N003' and 0 others.*No station at all"):
+        _network(half)
+    with pytest.raises(DataError, match=r"'SL\.N003' and 0 others.*fixed=false"):
+        EventSamples(half, half.source_ids, window=WINDOW, network=_network(network_set, fixed=False))
+    nowhere = np.full(len(network_set.metadata), np.nan)
+    with pytest.raises(DataError, match="no training event either"):
+        _network(without_places.with_columns({"source_latitude_deg": nowhere}))
+
+
+@pytest.mark.parametrize(
+    ("model", "view", "allowed"),
+    [
+        ("FCNLocator", StationMatrix(256, 7), True),
+        ("Kriegerowski", StationMatrix(256, 7, flat=True), True),
+        ("PreSEIS", StationTriggers(7), True),
+        ("EarlyWarningFCN", StationMatrix(256, 7, tells_scale=True), True),
+        ("FCNLocator", StationMatrix(256, 7, coordinates=True), False),
+        ("StationTransformer", StationMatrix(256, 7, coordinates=True), False),
+    ],
+    ids=list("abcdef"),
+)
+def test_views_of_places_are_refused_where_there_are_none(
+    without_places: WaveformSet, model: str, view: Any, allowed: bool
+) -> None:
+    dataset = SimpleNamespace(section=lambda _: {"network": {"fixed": True}})
+    config: Any = SimpleNamespace(
+        dataset=dataset, split=SimpleNamespace(refit=False),
+        view={"_target_": f"seisvision.views.{type(view).__name__}"},
+        model={"_target_": f"seisvision.models.{model}"},
+    )  # fmt: skip
+    split = Split({"train": tuple(without_places.source_ids)}, "event")
+    if allowed:
+        assert not network_settings(config, view, without_places, split, None)["network"].has_places
+    else:
+        wanted = r"where stations stand.*view\.coordinates=false.*fcn_locator, kriegerowski.*--traces"
+        with pytest.raises(ConfigurationError, match=wanted):
+            network_settings(config, view, without_places, split, None)

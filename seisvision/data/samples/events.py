@@ -16,13 +16,14 @@ from seisvision import keys
 from seisvision.base.sample_ids import SampleIds
 from seisvision.data.samples.event_index import EventIndex, build_event_index
 from seisvision.data.samples.location_error import move_epicentres
-from seisvision.data.samples.network import StationNetwork
+from seisvision.data.samples.network import PLACE_COLUMNS, WHERE_PLACES_COME_FROM, StationNetwork
 from seisvision.data.samples.onsets import known_onsets
 from seisvision.data.samples.predicted_offsets import PredictedOffsets
 from seisvision.data.samples.targets import ClassMap, target_arrays
 from seisvision.data.samples.window import Window, WindowReader, common_rate_hz
 from seisvision.data.serving.collate import PADDING, collate_events
 from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.splitting.splits import station_names
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -54,9 +55,10 @@ class EventSamples(Dataset):
         epicentre_error_km: standard deviation, along north and along east, of errors of the epicentres from which
             distances and azimuths are computed anew; fixed per event and seed. Targets stay as they are.
         origin_error_s: standard deviation of errors of the origin times, from which windows and ``START_S`` count.
-        network: stations of the region. Samples then tell where stations stand (``STATION_KM``) and, where it is
-            fixed, have a slot for each of its stations, those of absent ones being masked; of traces of one station the
-            one with the most components is served, and stations that it does not know are left out.
+        network: stations of the region. Samples then tell where stations stand (``STATION_KM``; a network without
+            places tells nothing) and, where it is fixed, have a slot for each of its stations, those of absent ones
+            being masked; of traces of one station the one with the most components is served, and stations that it
+            does not know are left out.
         offsets: predicted distances, which take the place of those that coordinates give. Then nothing of a sample but
             its targets depends on where and when the source was, though the table may know.
         seed: base seed of jitter, draws and errors.
@@ -233,6 +235,8 @@ class EventSamples(Dataset):
             if key in sample:
                 values = sample[key]
                 sample[key] = values.new_full((len(kept), *values.shape[1:]), fill).index_copy_(0, there, values)
+        if not self._slots.network.has_places:
+            return sample
         return sample | {keys.STATION_KM: torch.from_numpy(self._slots.network.place_km)}
 
     def _read_traces(self, number: int, kept: np.ndarray) -> dict[str, Any]:
@@ -263,6 +267,9 @@ class _Slots:
         network: the stations.
         waveform_set: the set.
         index: the events and their traces.
+
+    Raises:
+        DataError: stations without slots, which are told apart by their places, have none.
     """
 
     def __init__(self, network: StationNetwork, waveform_set: WaveformSet, index: EventIndex) -> None:
@@ -270,6 +277,14 @@ class _Slots:
         self.network = network
         self.slot = network.slots_of(table)
         self.trace_km = network.places_of(table)
+        if not network.fixed and (nowhere := np.isnan(self.trace_km).any(axis=1)).any():
+            # They would be drawn as if they stood in the middle of the network.
+            lost = sorted(set(np.array(station_names(table))[nowhere].tolist()))
+            raise DataError(
+                f"station '{lost[0]}' and {len(lost) - 1} others of {waveform_set.path} have no coordinates, by which "
+                f"stations are told apart where dataset.samples.network.fixed=false; complete "
+                f"{', '.join(PLACE_COLUMNS)}. {WHERE_PLACES_COME_FROM}"
+            )
         self._n_components = np.array([len(str(order)) for order in table["trace_component_order"]])
 
     def traces(self, traces: slice) -> np.ndarray:

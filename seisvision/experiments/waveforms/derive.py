@@ -9,7 +9,7 @@ from typing import Any
 
 from seisvision.data.derived.column import DerivedColumn, Fitted
 from seisvision.data.derived.deriving import fit_columns, lacking, with_derived
-from seisvision.data.samples.network import StationNetwork
+from seisvision.data.samples.network import WHERE_PLACES_COME_FROM, WORKS_WITHOUT, StationNetwork
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.splitting.split import Split
 from seisvision.errors import CheckpointError, ConfigurationError, DataError
@@ -166,8 +166,9 @@ def network_settings(
         trained: the network of a finished training, whose stations are then taken.
 
     Raises:
-        ConfigurationError: the view has another number of slots than the network has stations, samples are single
-            traces, or stations would have no slots where a network learns which is which.
+        ConfigurationError: the view has another number of slots than the network has stations, or draws from places
+            that the set does not have; samples are single traces; or stations would have no slots where a network
+            learns which is which.
     """
     if trained is not None:
         return stored_network(trained)
@@ -184,6 +185,11 @@ def network_settings(
     parts = ("train", "val") if config.split.refit else ("train",)
     training = [name for part in parts for name in split.parts.get(part, ())]
     network = StationNetwork.of(waveform_set, training, asked)
+    if view.uses_station_places and not network.has_places:
+        raise ConfigurationError(
+            f"{config.view['_target_']} draws from where stations stand, but no station of the network has "
+            f"coordinates in {waveform_set.path}. {WORKS_WITHOUT} {WHERE_PLACES_COME_FROM}"
+        )
     wanted = getattr(view, "n_stations", None)
     if network.fixed and wanted is not None and wanted != len(network):
         raise ConfigurationError(

@@ -14,6 +14,7 @@ import torch
 
 from seisvision import keys
 from seisvision.data.samples.events import EventSamples
+from seisvision.data.samples.network import WHERE_PLACES_COME_FROM
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.earth.constants import TRAVEL_TIME_MODELS
 from seisvision.earth.projection import Projection
@@ -22,6 +23,7 @@ from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.warning.censored import CensoredLocator, triggers_s
 from seisvision.evaluation.warning.said import Estimator, NoiseAlone, Said, Truth
 from seisvision.experiments.waveforms.data import build_data
+from seisvision.experiments.waveforms.derive import stored_network
 from seisvision.experiments.waveforms.noise_hours import noise_batches
 from seisvision.experiments.waveforms.trained import TrainedNetwork
 from seisvision.outputs.places.output import PlaceBase
@@ -209,7 +211,7 @@ def _check_same_recordings(own: EventDataModule, widest: EventDataModule, part: 
 
 
 def check_asked_early(run: Path, trained: TrainedNetwork) -> None:
-    """Refuse networks that do not locate, or draw what comes later.
+    """Refuse networks that do not locate, draw what comes later, or do not know where their stations stand.
 
     Raises:
         ConfigurationError: names the run and what is needed.
@@ -220,6 +222,13 @@ def check_asked_early(run: Path, trained: TrainedNetwork) -> None:
         raise ConfigurationError(
             f"{run} draws by {type(trained.task.view).__name__}, which shows what comes later, too, so that early "
             "answers would know the end; give runs of view=station_matrix or view=station_triggers."
+        )
+    network = stored_network(trained).get("network")
+    if network is not None and not network.has_places:
+        raise ConfigurationError(
+            f"{run} was trained on stations without coordinates, which the locator beside it has to know. "
+            f"{WHERE_PLACES_COME_FROM} Then train again. Without places such a run is asked about whole recordings by "
+            "evaluate.py."
         )
 
 

@@ -79,6 +79,7 @@ class StationMatrix(View):
         self.components, self.flat = components, flat
         self.fixed_stations = flat
         self.coordinates, self.tells_scale = coordinates, tells_scale
+        self.uses_station_places = coordinates
         if flat and (coordinates or tells_scale):
             raise ConfigurationError(
                 "view.flat=true gives one row for each component and has no further channels; set view.coordinates="
@@ -162,8 +163,8 @@ class StationMatrix(View):
         if self.coordinates:
             if keys.STATION_KM not in batch:
                 raise ConfigurationError(
-                    "view.coordinates=true needs samples that know where stations stand; set "
-                    "dataset.samples.network={stations: training}"
+                    "view.coordinates=true needs samples that know where stations stand; set dataset.samples.network="
+                    "{stations: training}, of a set that has their coordinates"
                 )
             place = (batch[keys.STATION_KM].to(rows) / COORDINATE_KM).nan_to_num(0.0) * live[..., None]
             further.append(place.transpose(1, 2)[..., None].expand(-1, -1, -1, shape[-1]))
