@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +18,15 @@ from seisvision import keys
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.synthesise import synthesise_local
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.evaluation.baselines.arrival_features import COLUMNS
+from seisvision.evaluation.baselines.feature_table import FeatureTable, compute_any
 from seisvision.experiments.waveforms import early_warning
 from seisvision.experiments.waveforms.checks import check_places, check_truncation, tell_same_lead
 from seisvision.experiments.waveforms.data import build_data
 from seisvision.experiments.waveforms.network import build_task, build_view
 from seisvision.experiments.waveforms.noise_hours import noise_batches
 from seisvision.experiments.waveforms.settings import Settings
+from seisvision.judging.baselines import Features, fit_output
 from seisvision.outputs.places.output import PlaceOutput
 from seisvision.outputs.truth import truth_of
 from seisvision.views.sections.record_section import RecordSection
@@ -201,3 +205,26 @@ def test_hours_of_noise_come_from_the_stations_of_a_simulated_set_alone(folder: 
     assert level < max(one[keys.WAVEFORM].abs().amax() for one in data.loader("train"))
     with pytest.raises(ConfigurationError, match="of recordings give a set"):
         noise_batches({}, network, 20.0, 12.8, hours=0.01)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_what_a_network_has_to_beat_is_arrival_times_of_its_stations(fixed: bool, folder: Path) -> None:
+    """Slots or none, the columns of the features are the stations; twelve events are too few to learn from."""
+    settings = _settings(folder, "fcn_locator", "model.width=0.0625")
+    data = build_data(settings, build_view(settings.view))
+    assert data.network is not None
+    samples = data.variant(["train", "test"], components="ZNE", network=replace(data.network, fixed=fixed))
+    features = compute_any(samples, ["arrival_times"], {}, folder.parent / f"features{fixed}", "of a test")
+    table = features["arrival_times"]
+    assert isinstance(table, FeatureTable)
+    values = table.values.reshape(len(samples), N_STATIONS, len(COLUMNS))
+    np.testing.assert_allclose(values[0, :, 2:], data.network.place_km[:, :2], atol=1e-5)
+    live = np.isfinite(values[..., 0])
+    assert live.mean() > 0.5
+    arrivals_s = np.stack([one[keys.ARRIVALS_S].numpy()[:, 0] for one in (samples.with_slots()[i] for i in range(3))])
+    assert np.nanmedian(np.abs(values[:3, :, 0] - arrivals_s)) < 0.3
+    output = next(iter(build_task(settings, build_view(settings.view)).outputs))
+    output.count_from(*data.network.origin_deg)
+    about = output.describe()
+    fitted = fit_output(Features({"arrival_times": table}, {}), about, {k: data.parts[k] for k in ("train", "test")})
+    assert fitted["mean"].predictions and "fewer than" in str(fitted["arrival_times"].skipped)

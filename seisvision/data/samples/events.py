@@ -188,8 +188,16 @@ class EventSamples(Dataset):
         return whole
 
     def with_slots(self) -> EventSamples:
-        """Return the same samples with a slot for each station of the network; as they are where there is none."""
-        if self.network is None or self.network.fixed:
+        """Return the same samples with a slot for each station of the network.
+
+        Raises:
+            DataError: there is no network.
+        """
+        if self.network is None:
+            raise DataError(
+                "The stations have no order of their own; set dataset.samples.network={stations: training}."
+            )
+        if self.network.fixed:
             return self
         slotted = self.with_all_stations()
         slotted.network = replace(self.network, fixed=True)

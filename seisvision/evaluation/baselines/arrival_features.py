@@ -17,7 +17,8 @@ COLUMNS = ("p_s", "s_s", "east_km", "north_km")
 
 
 def arrival_time_features(batch: Mapping[str, Any]) -> FeatureBatch:
-    """P and S after the beginning of the window at every station (NaN where nothing triggers), and where it stands.
+    """P and S after the beginning of the window at every station (NaN where nothing triggers), and where it stands, if
+    that is known.
 
     Times are those of ``akaike`` in :mod:`seisvision.picking.by_rule`. Rows of an event are complete where enough
     stations have a time for a place.
@@ -26,12 +27,13 @@ def arrival_time_features(batch: Mapping[str, Any]) -> FeatureBatch:
         batch: events with a slot for each of S stations, components Z, N, E.
 
     Raises:
-        DataError: the samples do not tell which station is which.
+        DataError: the samples hold no waveforms.
     """
-    station_km, waveform = required(batch, keys.STATION_KM), required(batch, keys.WAVEFORM)
-    rate_hz, mask = float(batch[keys.SAMPLING_RATE_HZ]), required(batch, keys.STATION_MASK)
+    waveform, mask = required(batch, keys.WAVEFORM), required(batch, keys.STATION_MASK)
+    rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
     values = np.full((*waveform.shape[:2], len(COLUMNS)), np.nan)
-    values[..., 2:] = station_km[..., :2]
+    if keys.STATION_KM in batch:
+        values[..., 2:] = np.asarray(batch[keys.STATION_KM])[..., :2]
     for event, lines in enumerate(waveform):
         live = np.flatnonzero(mask[event])
         if len(live):

@@ -193,8 +193,10 @@ def _computed(dataset: Any, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str
     """Tables of the kinds ``wanted``, by their settings, from one reading of the samples."""
     made: dict[str, list[FeatureBatch]] = {kind: [] for kind in wanted}
     errors: dict[str, DataError] = {}
-    if any(kind in OF_SLOTS for kind in wanted):
-        dataset = dataset.with_slots()
+    try:
+        dataset = dataset.with_slots() if any(kind in OF_SLOTS for kind in wanted) else dataset
+    except DataError as error:
+        return dict.fromkeys(wanted, error)
     for batch in _batches(dataset, ", ".join(wanted), are_events=next(iter(wanted)) in KINDS):
         for kind, settings in wanted.items():
             if kind in errors:
