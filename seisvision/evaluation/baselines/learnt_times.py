@@ -163,8 +163,8 @@ def learnt_times(
         width: rough.locate(time_s[judged], width, judged) - place_km[judged] for width in (None, *BANDWIDTHS_KM)
     }
     error_km = {width: float(np.nanmedian(np.hypot(*off[:, :2].T))) for width, off in found.items()}
-    best = min(BANDWIDTHS_KM, key=error_km.__getitem__)
-    best = best if error_km[best] < WORTH * error_km[None] else None
+    nearest = min(BANDWIDTHS_KM, key=error_km.__getitem__)
+    best = nearest if error_km[nearest] < WORTH * error_km[None] else None
     # Robust: 1.4826 times the median of absolute values is the standard deviation of a normal distribution.
     spread_km = np.maximum(1.4826 * np.nanmedian(np.abs(found[best]), 0), 1e-3)
     return LearntTimes(**{**vars(rough), "bandwidth_km": best, "spread_km": tuple(spread_km.tolist())})
@@ -223,7 +223,7 @@ def _fitted(
             loss.backward()
             return loss
 
-        search.step(closure)  # type: ignore[arg-type]
+        search.step(closure)
     with torch.no_grad():
         where, slow, bent = (one.numpy() for one in columns())
         sigma_s = (LEAST_SIGMA_S + torch.exp(log_sigma)).numpy()

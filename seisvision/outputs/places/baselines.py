@@ -11,7 +11,7 @@ from seisvision.evaluation.baselines.arrival_features import COLUMNS
 from seisvision.evaluation.baselines.feature_table import FeatureTable
 from seisvision.evaluation.baselines.learnt_times import FEWEST_EVENTS, FEWEST_PICKS, LearntTimes, learnt_times
 from seisvision.outputs.baseline import Baseline
-from seisvision.outputs.places.predictions import NUMBERS, PlacePredictions
+from seisvision.outputs.places.plane import PARTS
 from seisvision.outputs.truth import truth_of
 
 ARRIVALS = "arrival_times"
@@ -19,7 +19,7 @@ TOLD = "automatic P and S of the whole window, located with travel times learnt 
 
 
 def place_baselines(
-    kind: type[PlacePredictions],
+    kind: Any,
     features: Mapping[str, FeatureTable | str],
     about: Mapping[str, Any],
     parts: Mapping[str, Any],
@@ -28,7 +28,7 @@ def place_baselines(
     """The mean of the training events, and what automatic picks say, fitted on ``parts["train"]``.
 
     Args:
-        kind: predictions of the output.
+        kind: the class of predictions of places.
         features: by kind, tables or the reason why there is none.
         about: description of the output.
         parts: by name what has ``ids`` and ``targets``.
@@ -61,7 +61,7 @@ def _times_s(table: FeatureTable, part: Any) -> np.ndarray:
 
 
 def _learnt(
-    kind: type[PlacePredictions], table: FeatureTable, about: Mapping[str, Any], train: Any, truth: np.ndarray
+    kind: Any, table: FeatureTable, about: Mapping[str, Any], train: Any, truth: np.ndarray
 ) -> LearntTimes | str:
     """Travel times from the training events, or the reason why there are none."""
     known = np.isfinite(truth[:, :2]).all(1)
@@ -84,7 +84,7 @@ def _learnt(
 def _decoded(learnt: LearntTimes, time_s: np.ndarray) -> np.ndarray:
     """Places (N, 8) with the spreads of training events that were located without themselves."""
     place_km = learnt.locate(time_s, learnt.bandwidth_km)
-    decoded = np.full((len(place_km), len(NUMBERS)), np.nan)
+    decoded = np.full((len(place_km), len(PARTS) + 1), np.nan)
     answered = np.isfinite(place_km).all(1)
     decoded[:, :3] = place_km
     decoded[answered, 3:6] = learnt.spread_km
