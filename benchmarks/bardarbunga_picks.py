@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 import torch
+from measuring import tell_machine
 
 from seisvision.earth.geodesics import geodesic
 from seisvision.earth.travel_time_table import TravelTimes
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="with events.csv, stations.csv and waveforms")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    tell_machine()
     catalogue, observed = picks(arguments.folder)
     models = {"SIL": layered()} | {f"{vp} km/s": TravelTimes.constant(vp, vp / VP_VS) for vp in (5.5, 6.0)}
     for name, times in models.items():

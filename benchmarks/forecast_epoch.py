@@ -70,7 +70,7 @@ def main() -> None:
     quiet_libraries()
     words = [
         f"experiment={arguments.experiment}", "logger=csv",
-        f"trainer.max_epochs={arguments.epochs + 1}", "trainer.accelerator=cpu", "system.progress=off",
+        f"trainer.max_epochs={arguments.epochs + 1}", "trainer.accelerator=cpu", "system.progress=lines",
         f"system.data_dir={arguments.data_dir}", f"system.num_threads={arguments.threads}",
         *arguments.set,
     ]  # fmt: skip

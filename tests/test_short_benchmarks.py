@@ -59,6 +59,30 @@ def readings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pd.DataFrame(rows).to_csv(folder / "readings.csv", index=False)
 
 
+def swarm(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Picks of six events at eight stations, by a speed of 5.5 km/s, one of them not made."""
+    angle = np.radians(45.0 * np.arange(8))
+    stations = pd.DataFrame(
+        {"station": [f"S{k}" for k in range(8)], "latitude_deg": 64.7 + 0.1 * np.cos(angle),
+         "longitude_deg": -17.5 + 0.2 * np.sin(angle), "elevation_m": 1000}
+    )  # fmt: skip
+    stations.to_csv(folder / "stations.csv", index=False)
+    origins = pd.date_range("2014-08-20", periods=6, freq="h")
+    events = pd.DataFrame(
+        {"event_id": [f"e{k}" for k in range(6)], "source_origin_time": origins.strftime("%Y-%m-%dT%H:%M:%SZ"),
+         "source_latitude_deg": 64.7, "source_longitude_deg": -17.5, "source_depth_km": 6.0}
+    )  # fmt: skip
+    events.to_csv(folder / "events.csv", index=False)
+    (folder / "waveforms").mkdir()
+    for name, origin in zip(events["event_id"], origins, strict=True):
+        picked = [
+            {"Station": f"S{k}", "Phase": phase, "PickError": 0.05,
+             "PickTime": -1 if k == 7 else (origin + pd.Timedelta(seconds=12.6 / speed)).isoformat() + "Z"}
+            for k in range(8) for phase, speed in (("P", 5.5), ("S", 3.1))
+        ]  # fmt: skip
+        pd.DataFrame(picked).to_csv(folder / "waveforms" / f"{name}_picks.csv", index=False)
+
+
 def untrained(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picking network that nothing has trained, which opens whatever file is named."""
     import false_picks
@@ -100,6 +124,7 @@ SHORT = {
     "associators": Short(
         ["--hours", "0.2"], r"vote +\d+ events .* F1 [01]\.\d", lambda module: {"SCENARIOS": module.SCENARIOS[:1]}
     ),
+    "bardarbunga_picks": Short(["{tmp}"], r"5.5 km/s.* km", prepare=swarm),
     "cluster_number": Short(
         ["--draws", "1", "--repeats", "1", "--groups", "2", "--sizes", "40"], r"groups, all: exact \d+%"
     ),

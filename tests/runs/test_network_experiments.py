@@ -15,6 +15,7 @@ from opened_benchmarks import benchmark, run
 from tiny_runs import plain_config
 
 from seisvision import keys
+from seisvision.data.samples.network import StationNetwork
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 from seisvision.data.synthesis_local.synthesise import synthesise_local
 from seisvision.errors import ConfigurationError, DataError
@@ -203,6 +204,10 @@ def test_hours_of_noise_come_from_the_stations_of_a_simulated_set_alone(folder: 
     assert torch.equal(moves, there)
     level = batch[keys.WAVEFORM][there].abs().amax()
     assert level < max(one[keys.WAVEFORM].abs().amax() for one in data.loader("train"))
+    fewer = [one[:3] for one in (network.names, network.latitude_deg, network.longitude_deg, network.elevation_m)]
+    (some,) = noise_batches(card, StationNetwork(*fewer), 20.0, 12.8, hours=0.01, components="NZ")
+    known = there[:, :3].any(1)
+    torch.testing.assert_close(some[keys.WAVEFORM][known], batch[keys.WAVEFORM][known][:, :3])
     with pytest.raises(ConfigurationError, match="of recordings give a set"):
         noise_batches({}, network, 20.0, 12.8, hours=0.01)
 

@@ -10,7 +10,7 @@ from tiny_runs import ROOT
 
 from seisvision.errors import ConfigurationError
 from seisvision.records.words.composing import compose_experiment
-from seisvision.records.words.own_sets import with_own_sets
+from seisvision.records.words.own_sets import _classes, with_own_sets
 
 LENGTHS = ["dataset.samples.window.length_s=30", "dataset.traces.window.length_s=30", "logger=csv"]
 CONF = ROOT / "conf"
@@ -69,3 +69,15 @@ def test_files_of_the_configuration_and_other_words_are_left_alone(tmp_path: Pat
     (tmp_path / "own2").rename(tmp_path / "mt_baker")
     words = ["dataset=mt_baker", "dataset=elsewhere", f"system.data_dir={tmp_path}"]
     assert with_own_sets(words, CONF) == words
+
+
+@pytest.mark.parametrize(
+    ("types", "classes"),
+    [
+        (["séisme", "tir de carrière"], ["seisme:['séisme']", "tir_de_carriere:['tir de carrière']"]),
+        (["1", "3D"], ["1:[1]", "3D:[3D]"]),
+        (["null", "quake"], ["class_null:['null']", "quake:['quake']"]),
+    ],
+)
+def test_classes_of_other_alphabets_have_names_that_can_be_typed_and_plain_ones_stay(types, classes) -> None:
+    assert _classes(types) == classes

@@ -14,6 +14,8 @@ from seisvision.location.arrivals.locate import locate_arrivals
 from seisvision.picking.channel_onsets import LOCAL_STATIONS, RunningRatio, all_onsets
 
 CHI_SQUARE2_95 = 5.9915
+MOST_NETWORKS = 16
+"""Of which the travel times to all tried places are kept: some megabytes each."""
 QUIET_S = 1.0
 """After which a station may trigger again."""
 
@@ -96,6 +98,8 @@ class CensoredLocator:
         where = self.latitude_deg[row], self.longitude_deg[row]
         key = np.stack(where).tobytes()
         if key not in self._tried:
+            if len(self._tried) == MOST_NETWORKS:
+                self._tried.clear()
             self._tried[key] = TriedPlaces.about(*where, self.travel_times)
         return self._tried[key]
 

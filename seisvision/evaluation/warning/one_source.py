@@ -79,13 +79,9 @@ class TriedPlaces:
         begun_s = time_s - self.travel_s[:, station]
         order = begun_s.argsort(1)
         sorted_s = np.take_along_axis(begun_s, order, 1)
-        count, last_s = np.ones(sorted_s.shape, dtype=int), sorted_s.copy()
-        for more in range(1, len(time_s)):
-            within = sorted_s[:, more:] - sorted_s[:, :-more] <= self.slack_s
-            if not within.any():
-                break
-            count[:, :-more] += within
-            last_s[:, :-more] = np.where(within, sorted_s[:, more:], last_s[:, :-more])
+        upto = _upto(sorted_s, self.slack_s)
+        count = upto - np.arange(sorted_s.shape[1])
+        last_s = np.take_along_axis(sorted_s, upto - 1, 1)
         n_before = np.searchsorted(np.sort(time_s), sorted_s)
         by_chance = n_before / np.maximum(sorted_s - from_s, self.slack_s) * self.slack_s
         is_enough = count >= FEWEST_TRIGGERS + by_chance + CHANCE_DEVIATIONS * np.sqrt(by_chance)
@@ -119,3 +115,13 @@ class TriedPlaces:
         upto, begin = (np.take_along_axis(summed_s, at, 1)[:, 0] for at in (first + n_agree[:, None], first))
         mean_s = (upto - begin) / n_agree
         return np.asarray((self.travel_s[:, quiet] < mean_s[:, None]).sum(1))
+
+
+def _upto(sorted_s: np.ndarray, within_s: float) -> np.ndarray:
+    """For each value of rows (G, M) in rising order, the number of values of its row up to ``within_s`` after it."""
+    n_rows, n = sorted_s.shape
+    row = np.arange(n_rows)[:, None]
+    # One search in all rows: each is moved beyond the one before.
+    apart_s = np.ptp(sorted_s) + within_s + 1.0
+    moved_s = sorted_s - sorted_s.min() + row * apart_s
+    return np.searchsorted(moved_s.ravel(), (moved_s + within_s).ravel(), side="right").reshape(n_rows, n) - row * n

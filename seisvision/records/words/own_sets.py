@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ WORD = re.compile(r"dataset=([A-Za-z0-9_][\w-]*)")
 DATA_DIR = "system.data_dir="
 TYPE = "source_type"
 MOST_TYPES = 20
+PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+NO_VALUE = ("null", "nan", "inf")
 PLAIN_NAME = re.compile(r"(?!(null|true|false|nan|inf)$)[^\W\d]", re.IGNORECASE)
 """How names begin that Hydra takes for text."""
 SPAN = re.compile(r":(\d+)\]?$")
@@ -80,8 +83,7 @@ def _described(folder: Path, name: str) -> list[str]:
     words = [f"dataset.name={name}", f"dataset.source.path={name}"]
     types = sorted({row[TYPE] for row in rows if row.get(TYPE)})
     if types and len(types) <= MOST_TYPES and not any("${" in one for one in types):
-        pairs = (f"{name}:[{_quoted(one)}]" for name, one in zip(_class_names(types), types, strict=True))
-        words.append(f"dataset.labels.{TYPE}={{{','.join(pairs)}}}")
+        words.append(f"dataset.labels.{TYPE}={{{','.join(_classes(types))}}}")
     rates = {row["trace_sampling_rate_hz"] for row in rows if row.get("trace_sampling_rate_hz")}
     if len(rates) == 1:
         nyquist_hz = float(next(iter(rates))) / 2
@@ -94,11 +96,19 @@ def _described(folder: Path, name: str) -> list[str]:
     return words
 
 
+def _classes(types: Sequence[str]) -> list[str]:
+    """Each class with the value that it has in the set, as Hydra reads them."""
+    if all(PLAIN.fullmatch(one) and one.lower() not in NO_VALUE for one in types):
+        return [f"{one}:[{one}]" for one in types]
+    return [f"{name}:[{_quoted(one)}]" for name, one in zip(_class_names(types), types, strict=True)]
+
+
 def _class_names(types: Sequence[str]) -> list[str]:
     """The values as names that can be typed, such as ``quarry_blast`` for ``quarry blast``, each once."""
     names: list[str] = []
     for number, one in enumerate(types, 1):
-        name = one if re.fullmatch(r"[\w-]+", one) else re.sub(r"\W+", "_", one, flags=re.ASCII).strip("_")
+        bare = unicodedata.normalize("NFKD", one).encode("ascii", "ignore").decode()
+        name = bare if PLAIN.fullmatch(bare) else re.sub(r"\W+", "_", bare).strip("_")
         if not PLAIN_NAME.match(name):
             name = f"class_{name}".rstrip("_")
         names.append(f"{name}_{number}" if name in (*names, *types[number:]) else name)
