@@ -120,7 +120,7 @@ def test_marked_events_are_measured_apart(run: RunFolder, data_dir: Path, tmp_pa
     kept = evaluate(data_dir, tmp_path, run.path, path, "training_events=keep")
     metrics = read_json(kept / "metrics.json")
     assert metrics["all"]["source_type"]["accuracy"]["n"] == 30 and metrics["training_events"]["trained_on"] == TRAINED
-    with pytest.raises(ConfigurationError, match="training_events=drop is unknown"):
+    with pytest.raises(ConfigurationError, match="training_events=drop is not allowed"):
         evaluate(data_dir, tmp_path, run.path, path, "training_events=drop")
 
 
