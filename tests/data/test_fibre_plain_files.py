@@ -121,7 +121,7 @@ def test_an_import_goes_on_beyond_refused_recordings_and_tells_them(
     assert "a.h5: refused:" in said and "there is no" in said and "2 of 3 recordings refused" in said
     assert WaveformSet(tmp_path / "set").metadata["source_id"].unique().tolist() == ["b"]
     args = Namespace(**vars(args) | {"files": [files[0], files[2]], "out": tmp_path / "none"})
-    with pytest.raises(DataError, match="all 2 recordings were refused"):
+    with pytest.raises(DataError, match="none was not written: 2 of 2 recordings were refused"):
         recordings.run(args)
     assert not (tmp_path / "none").exists()
 

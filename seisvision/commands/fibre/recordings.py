@@ -3,6 +3,7 @@
 FILE is plain npz or HDF5 (data (C, T), distance_m, sampling_rate_hz, start_time; if known latitude_deg, longitude_deg),
 or a file or folder of any format that dascore reads (pip install 'seisvision[fibre]'). --channels names a table with
 distance_m, latitude_deg and longitude_deg, between whose rows places are interpolated; channels beyond it go.
+Recordings that are refused are listed with their reason, and the others imported.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ def run(args: argparse.Namespace) -> int:
     check_writable(args.out.absolute().parent, "--out")
     names = event_names(args.files)
     choice = Choice(args.spacing, args.most, None if args.channels is None else Places.read(args.channels))
-    card = {"name": args.out.name, "measurement": "strain or strain rate", "processing": "channels kept, nothing else"}
+    card = {
+        "name": args.out.name,
+        "measurement": "strain or strain rate",
+        "processing": "channels kept, short gaps filled",
+    }
     refused: list[DataError] = []
     with WaveformSetWriter(args.out, card=card, component_order=COMPONENT, compression="gzip") as writer:
         for path, name in zip(args.files, names, strict=True):
@@ -56,13 +61,7 @@ def run(args: argparse.Namespace) -> int:
                 writer.add_event(rows, record.samples[:, None])
                 say(f"{path.name}: {told(record)}")
         if not writer.n_events:
-            raise (
-                refused[0]
-                if len(refused) == 1
-                else DataError(
-                    f"all {len(refused)} recordings were refused, so {args.out} was not written; the first: {refused[0]}"
-                )
-            )
+            raise DataError(f"{args.out} was not written: {len(refused)} of {len(refused)} recordings were refused.")
     if refused:
         say(f"{len(refused)} of {len(refused) + writer.n_events} recordings refused")
     say(args.out)

@@ -80,10 +80,10 @@ def _record(path: Path, spool: Any, choice: Choice) -> FibreRecord:
         )
     about = spool.select(time=(start, start))[0].transpose("distance", "time")
     along_m = _metres(path, about)
-    given = [_coordinate(about, name, len(along_m)) for name in ("latitude", "longitude")]
+    latitude, longitude = (_coordinate(about, name, len(along_m)) for name in ("latitude", "longitude"))
     if choice.places is None:
-        check_latitudes(given[0], path)
-    chosen, latitude, longitude = choice.of(along_m, *given, path)
+        check_latitudes(latitude, path)
+    chosen, latitude, longitude = choice.of(along_m, latitude, longitude, path)
     distance = np.asarray(about.get_coord("distance").values)
     pieces, rate_hz, begins = [], 0.0, 0
     for low, high in _pieces(chosen, _bytes_a_channel(row)):
