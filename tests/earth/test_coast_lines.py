@@ -17,7 +17,6 @@ from seisvision.data.audit import svg
 from seisvision.earth import coast_lines
 from seisvision.earth.coast_lines import draw_shores, draw_shores_in_degrees, shores_about, shores_in, svg_path
 from seisvision.earth.projection import Projection
-from seisvision.errors import DataError
 
 ISLAND = [(10.0, 50.0), (10.5, 50.0), (10.5, 50.5), (10.0, 50.5), (10.0, 50.0)]
 FAR_ISLAND = [(-60.0, 0.0), (-59.0, 0.0), (-59.0, 1.0), (-60.0, 0.0)]
@@ -66,6 +65,7 @@ def no_shores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def forget() -> None:
     coast_lines._folder.cache_clear()
     coast_lines._table.cache_clear()
+    coast_lines._damaged.clear()
 
 
 def pieces(lines: tuple[np.ndarray, np.ndarray]) -> list[list[tuple[float, float]]]:
@@ -150,14 +150,26 @@ def test_paths_end_at_the_border() -> None:
     assert svg_path(np.zeros(0), np.zeros(0), (0, 10), (0, 10)) == ""
 
 
-@pytest.mark.parametrize("harm", ["short", "missing", "text"])
-def test_damaged_files_are_refused_with_what_to_do(shores: Path, harm: str) -> None:
-    table = shores / "gshhsmeta_i.dat"
-    if harm == "short":
-        (shores / "gshhs_i.dat").write_bytes(b"\0" * 8)
-    elif harm == "missing":
-        table.unlink()
-    else:
-        table.write_text("these are no numbers at all, none\n")
-    with pytest.raises(DataError, match="pip install --force-reinstall"):
-        shores_about(50.2, 10.2, 100)
+@pytest.mark.parametrize("harm", ["short", "missing", "text", "gone"])
+def test_damaged_files_are_told_once_and_maps_are_drawn_without(
+    shores: Path, harm: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for detail in "cli":
+        table, lines = shores / f"gshhsmeta_{detail}.dat", shores / f"gshhs_{detail}.dat"
+        if harm == "short":
+            lines.write_bytes(b"\0" * 8)
+        elif harm == "text":
+            table.write_text("these are no numbers at all, none\n")
+        else:
+            table.unlink()
+    if harm == "gone":
+        for lines in list(shores.iterdir()):
+            lines.unlink()
+        shores.rmdir()
+    axes = Figure().subplots()
+    axes.set(xlim=(-10, 30), ylim=(-20, 20))
+    draw_shores(axes, Projection(50.0, 10.0).to_km, 50.0, 10.0)
+    assert not len(shores_in(-180, 180, -90, 90)[0]) and not len(shores_about(50.2, 10.2, 100)[0])
+    assert not axes.lines and not axes.texts
+    (said,) = [record.getMessage() for record in caplog.records if record.name == coast_lines.__name__]
+    assert "pip install --force-reinstall" in said and str(shores) in said

@@ -3,6 +3,7 @@
 FILE is plain npz or HDF5 (data (C, T), distance_m, sampling_rate_hz, start_time; if known latitude_deg, longitude_deg),
 or a file or folder of any format that dascore reads (pip install 'seisvision[fibre]'). --channels names a table with
 distance_m, latitude_deg and longitude_deg, between whose rows places are interpolated; channels beyond it go.
+Recordings that are refused are listed with their reason, and the others imported.
 """
 
 from __future__ import annotations
@@ -28,23 +29,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Import, and print how many channels were kept and the folder."""
-    from seisvision.data.fibre.files import read_fibre
+    """Import, and print how many channels were kept, which recordings were refused and why, and the folder.
+
+    Raises:
+        DataError: no recording is left.
+    """
+    from seisvision.data.fibre.files import read_each
     from seisvision.data.fibre.record import Choice, Places
     from seisvision.data.fibre.sets import COMPONENT, channel_rows
     from seisvision.data.sets.writer import WaveformSetWriter
+    from seisvision.errors import DataError
     from seisvision.files import check_writable
 
     check_writable(args.out.absolute().parent, "--out")
     names = event_names(args.files)
     choice = Choice(args.spacing, args.most, None if args.channels is None else Places.read(args.channels))
-    card = {"name": args.out.name, "measurement": "strain or strain rate", "processing": "channels kept, nothing else"}
+    card = {
+        "name": args.out.name,
+        "measurement": "strain or strain rate",
+        "processing": "channels kept, short gaps filled",
+    }
+    refused: list[DataError] = []
     with WaveformSetWriter(args.out, card=card, component_order=COMPONENT, compression="gzip") as writer:
         for path, name in zip(args.files, names, strict=True):
-            for number, record in enumerate(read_fibre(path, choice)):
+            for number, record in enumerate(read_each(path, choice)):
+                if isinstance(record, DataError):
+                    refused.append(record)
+                    say(f"{path.name}: refused: {record}")
+                    continue
                 rows = channel_rows(record, f"{name}/{number}" if number else name)
                 writer.add_event(rows, record.samples[:, None])
                 say(f"{path.name}: {told(record)}")
+        if not writer.n_events:
+            raise DataError(f"{args.out} was not written: {len(refused)} of {len(refused)} recordings were refused.")
+    if refused:
+        say(f"{len(refused)} of {len(refused) + writer.n_events} recordings refused")
     say(args.out)
     return 0
 
@@ -56,7 +75,11 @@ def told(record: FibreRecord) -> str:
     spacing = np.abs(np.diff(record.along_m))
     parts = [f"{len(record.along_m)} of {record.n_recorded} channels kept"]
     if record.n_silent:
-        parts.append(f"{record.n_silent} left out, whose samples are not all numbers")
+        parts.append(f"{record.n_silent} left out, whose samples are no numbers for more than a short gap")
+    if record.n_nowhere:
+        parts.append(f"{record.n_nowhere} left out, whose distance is no number")
+    if record.n_filled:
+        parts.append(f"{record.n_filled} samples in short gaps filled")
     if len(spacing):
         parts.append(f"{np.median(spacing):g} m apart")
     gauge = "not stated" if record.gauge_length_m is None else f"{record.gauge_length_m:g} m"

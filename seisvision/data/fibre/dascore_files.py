@@ -17,14 +17,16 @@ MOST_UNEVEN = 0.01
 """Of a sample, by which times may differ from even ones."""
 
 
-def read_by_dascore(path: Path, choice: Choice) -> Iterator[FibreRecord]:
-    """The recordings of a file or folder that dascore reads, one after the other.
+def read_by_dascore(path: Path, choice: Choice) -> Iterator[FibreRecord | DataError]:
+    """The recordings of a file or folder that dascore reads, one after the other; for a refused one, its reason.
 
     What is not kept is read in pieces and dropped, so that memory holds the kept channels and one piece.
 
+    Refused are files of formats that dascore does not know, and recordings that have no distances, no absolute or no
+    even times, distances without a unit of length, or no channel with a place.
+
     Raises:
-        DataError: dascore is not installed or does not know the format; a recording has no distances, no absolute or
-            no even times, distances without a unit of length, or no channel with a place.
+        DataError: dascore is not installed, or the folder is empty.
     """
     try:
         # An optional extra that few need, and slow to import.
@@ -41,14 +43,25 @@ def read_by_dascore(path: Path, choice: Choice) -> Iterator[FibreRecord]:
     for file in files:
         try:
             spool = dascore.spool(str(file))
-            for number in range(len(spool)):
-                yield _record(file, spool[number : number + 1], choice)
-        except DataError:
-            raise
+            count = len(spool)
         except Exception as error:  # dascore's readers raise whatever the libraries of their formats do
-            raise DataError(f"{file}: dascore cannot read it: {type(error).__name__}: {error}.") from error
-        if not len(spool):
-            raise DataError(f"{file}: dascore finds no recording in it.")
+            yield _unread(file, error)
+            continue
+        if not count:
+            yield DataError(f"{file}: dascore finds no recording in it.")
+        for number in range(count):
+            try:
+                record = _record(file, spool[number : number + 1], choice)
+            except Exception as error:  # as above
+                yield error if isinstance(error, DataError) else _unread(file, error)
+            else:
+                yield record
+
+
+def _unread(file: Path, error: Exception) -> DataError:
+    refused = DataError(f"{file}: dascore cannot read it: {type(error).__name__}: {error}.")
+    refused.__cause__ = error
+    return refused
 
 
 def _record(path: Path, spool: Any, choice: Choice) -> FibreRecord:
@@ -67,10 +80,10 @@ def _record(path: Path, spool: Any, choice: Choice) -> FibreRecord:
         )
     about = spool.select(time=(start, start))[0].transpose("distance", "time")
     along_m = _metres(path, about)
-    given = [_coordinate(about, name, len(along_m)) for name in ("latitude", "longitude")]
+    latitude, longitude = (_coordinate(about, name, len(along_m)) for name in ("latitude", "longitude"))
     if choice.places is None:
-        check_latitudes(given[0], path)
-    chosen, latitude, longitude = choice.of(along_m, *given)
+        check_latitudes(latitude, path)
+    chosen, latitude, longitude = choice.of(along_m, latitude, longitude, path)
     distance = np.asarray(about.get_coord("distance").values)
     pieces, rate_hz, begins = [], 0.0, 0
     for low, high in _pieces(chosen, _bytes_a_channel(row)):
@@ -94,7 +107,7 @@ def _record(path: Path, spool: Any, choice: Choice) -> FibreRecord:
         _gauge_length_m(path, about.attrs),
         len(along_m),
     )
-    return record.heard()
+    return record.heard(path)
 
 
 def _pieces(chosen: np.ndarray, bytes_a_channel: float) -> Iterator[tuple[int, int]]:

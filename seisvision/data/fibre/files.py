@@ -31,11 +31,25 @@ def read_fibre(path: str | Path, choice: Choice | None = None) -> Iterator[Fibre
     Raises:
         DataError: the file is of no kind that is read, dascore is needed and not installed, or no channel has a place.
     """
+    for record in read_each(path, choice):
+        if isinstance(record, DataError):
+            raise record
+        yield record
+
+
+def read_each(path: str | Path, choice: Choice | None = None) -> Iterator[FibreRecord | DataError]:
+    """As :func:`read_fibre`, but in the place of a recording that is refused its reason comes, and then the others."""
     path, choice = Path(path), choice or Choice()
-    if not path.exists():
-        raise DataError(f"there is no {path}.")
-    plain = _plain(path, choice)
-    yield from read_by_dascore(path, choice) if plain is None else [plain]
+    try:
+        if not path.exists():
+            raise DataError(f"there is no {path}.")
+        plain = _plain(path, choice)
+        if plain is None:
+            yield from read_by_dascore(path, choice)
+        else:
+            yield plain
+    except DataError as error:
+        yield error
 
 
 def _plain(path: Path, choice: Choice) -> FibreRecord | None:
@@ -49,7 +63,7 @@ def _plain(path: Path, choice: Choice) -> FibreRecord | None:
                 if all(name in file for name in PLAIN):
                     names = [name for name in (*PLAIN, *OPTIONAL) if name in file]
                     return _of(path, {name: _value(file, name) for name in names}, choice)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, TypeError, ValueError, KeyError) as error:
         raise DataError(f"{path} cannot be read as a recording of a fibre: {error}.") from error
     return None
 
@@ -88,21 +102,54 @@ def _of(path: Path, values: dict[str, Any], choice: Choice) -> FibreRecord:
     unknown = np.full(along_m.shape, np.nan)
     places = [np.asarray(values.get(name, unknown), float) for name in COORDINATES]
     if samples.ndim != 2 or any(value.shape != samples.shape[:1] for value in (along_m, *places)):
-        raise DataError(f"{path}: data {samples.shape} is not (channels, samples) of {len(along_m)} distances.")
-    if not np.isfinite(along_m).all():
-        raise DataError(f"{path}: {int((~np.isfinite(along_m)).sum())} values of distance_m are no numbers.")
-    check_latitudes(places[0], path)
-    rate_hz = float(values["sampling_rate_hz"])
-    if not rate_hz > 0:
-        raise DataError(f"{path}: sampling_rate_hz={rate_hz:g} must be positive.")
+        raise DataError(f"{path}: data {samples.shape} is not (channels, samples) of distances {along_m.shape}.")
+    if 0 in samples.shape:
+        raise DataError(f"{path}: data of shape {samples.shape} hold no channels or no samples.")
+    is_somewhere = np.isfinite(along_m)
+    if not is_somewhere.any():
+        raise DataError(f"{path}: no value of distance_m is a number.")
+    if choice.places is None:
+        check_latitudes(places[0], path)
+    rate_hz = _number(values, "sampling_rate_hz", path)
+    if rate_hz is None or not rate_hz > 0:
+        raise DataError(f"{path}: sampling_rate_hz={rate_hz} must be a positive number.")
     start_ns, unit = _ns(_text(values["start_time"]), path), _text(values.get("unit", ""))
-    gauge_m = float(values["gauge_length_m"]) if "gauge_length_m" in values else None
-    chosen, latitude, longitude = choice.of(along_m, places[0], places[1])
+    gauge_m = _number(values, "gauge_length_m", path)
+    chosen, latitude, longitude = choice.of(along_m, places[0], places[1], path)
     kept = np.asarray(samples[chosen], np.float32)
     record = FibreRecord(
-        kept, along_m[chosen], latitude[chosen], longitude[chosen], rate_hz, start_ns, unit, gauge_m, len(along_m)
+        kept,
+        along_m[chosen],
+        latitude[chosen],
+        longitude[chosen],
+        rate_hz,
+        start_ns,
+        unit,
+        gauge_m,
+        len(along_m),
+        n_nowhere=int((~is_somewhere).sum()),
     )
-    return record.heard()
+    return record.heard(path)
+
+
+def _number(values: dict[str, Any], name: str, path: Path) -> float | None:
+    """The one number of a dataset, given once or for each channel; None where there is none or it is not finite.
+
+    Raises:
+        DataError: it holds nothing, several numbers, or something else.
+    """
+    if name not in values:
+        return None
+    try:
+        numbers = np.unique(np.asarray(values[name], float))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: {name} is no number.") from error
+    if len(numbers) != 1:
+        said = (
+            f"holds {len(numbers)} different numbers, {numbers[0]:g} to {numbers[-1]:g}" if len(numbers) else "is empty"
+        )
+        raise DataError(f"{path}: {name} {said}; give one for the whole recording.")
+    return float(numbers[0]) if np.isfinite(numbers[0]) else None
 
 
 def _text(value: Any) -> str:
@@ -115,4 +162,6 @@ def _ns(text: str, path: Path) -> int:
         moment = pd.Timestamp(text)
     except ValueError as error:
         raise DataError(f"{path}: start_time '{text[:40]}' is no time.") from error
+    if moment is pd.NaT:
+        raise DataError(f"{path}: start_time '{text[:40]}' is no time.")
     return int((moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")).value)

@@ -12,6 +12,8 @@ from seisvision import spreadsheets
 from seisvision.errors import DataError
 
 COORDINATES = ("latitude_deg", "longitude_deg")
+LONGEST_FILLED_S = 0.1
+"""Gaps of samples that are no numbers, up to which a channel is kept: far below what onsets are averaged over."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,11 @@ class FibreRecord:
     n_recorded: int = 0
     """Channels of the recording, of which these were kept."""
     n_silent: int = 0
-    """Of the kept ones, those left out since a sample of theirs is no number."""
+    """Of the kept ones, those left out since more than a short gap of their samples is no number."""
+    n_filled: int = 0
+    """Samples of the kept ones that were no numbers, in short gaps, and were put between their neighbours."""
+    n_nowhere: int = 0
+    """Channels of the recording left out since their way along the fibre is no number."""
 
     def of(self, channels: np.ndarray) -> FibreRecord:
         """With some channels only."""
@@ -47,16 +53,38 @@ class FibreRecord:
             longitude_deg=self.longitude_deg[channels],
         )
 
-    def heard(self) -> FibreRecord:
-        """Without channels that have samples which are no numbers.
+    def heard(self, path: Path) -> FibreRecord:
+        """With gaps of samples that are no numbers filled linearly, without channels where one is longer.
+
+        Gaps of `LONGEST_FILLED_S` are filled at most; at the ends of the recording, with the sample beside them.
 
         Raises:
-            DataError: no other is left.
+            DataError: no channel is left; ``path`` is named as the file.
         """
-        heard = np.isfinite(self.samples).all(1)
+        if 0 in self.samples.shape:
+            raise DataError(f"{path}: data of shape {self.samples.shape} hold no channels or no samples.")
+        is_number = np.isfinite(self.samples)
+        most = int(LONGEST_FILLED_S * self.rate_hz + 1e-6)
+        heard = np.array([_longest(~row) <= most and bool(row.any()) for row in is_number])
         if not heard.any():
-            raise DataError(f"each of the {len(heard)} channels that were kept has samples that are no numbers.")
-        return replace(self.of(np.flatnonzero(heard)), n_silent=int((~heard).sum()))
+            raise DataError(
+                f"{path}: each of the {len(heard)} channels that were kept has samples that are no numbers for more "
+                f"than {LONGEST_FILLED_S:g} s."
+            )
+        left = self.of(np.flatnonzero(heard))
+        is_number = is_number[heard]
+        for row in np.flatnonzero(~is_number.all(1)):
+            known, gaps = np.flatnonzero(is_number[row]), np.flatnonzero(~is_number[row])
+            left.samples[row, gaps] = np.interp(gaps, known, left.samples[row, known])
+        return replace(left, n_silent=int((~heard).sum()), n_filled=int((~is_number).sum()))
+
+
+def _longest(marked: np.ndarray) -> int:
+    """Number of samples in the longest run of those that are marked (T,)."""
+    if not marked.any():
+        return 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]])))
+    return int((edges[1::2] - edges[::2]).max())
 
 
 @dataclass(frozen=True)
@@ -110,16 +138,16 @@ class Choice:
     places: Places | None = None
 
     def of(
-        self, along_m: np.ndarray, latitude_deg: np.ndarray, longitude_deg: np.ndarray
+        self, along_m: np.ndarray, latitude_deg: np.ndarray, longitude_deg: np.ndarray, path: Path
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Numbers (K,) of the channels (C,) that are kept, all with a place; latitudes and longitudes (C,).
 
         Raises:
-            DataError: no channel has a place.
+            DataError: no channel has a place; ``path`` is named as the file.
         """
         if self.places is not None:
             latitude_deg, longitude_deg = self.places.at(along_m)
-        known = np.flatnonzero(np.isfinite(latitude_deg) & np.isfinite(longitude_deg))
+        known = np.flatnonzero(np.isfinite(latitude_deg) & np.isfinite(longitude_deg) & np.isfinite(along_m))
         chosen: list[int] = []
         for channel in known:
             if not chosen or abs(along_m[channel] - along_m[chosen[-1]]) >= self.spacing_m - 1e-6:
@@ -128,8 +156,8 @@ class Choice:
             chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, self.most).round().astype(int)]
         if not chosen:
             raise DataError(
-                "no channel of the fibre has coordinates; give --channels a table with distance_m, latitude_deg, "
-                f"longitude_deg that covers {along_m.min():g} to {along_m.max():g} m."
+                f"{path}: no channel of the fibre has coordinates; give --channels a table with distance_m, "
+                f"latitude_deg, longitude_deg that covers {np.nanmin(along_m):g} to {np.nanmax(along_m):g} m."
             )
         return np.array(chosen), latitude_deg, longitude_deg
 
