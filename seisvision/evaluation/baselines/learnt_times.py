@@ -165,8 +165,8 @@ def learnt_times(
     error_km = {width: float(np.nanmedian(np.hypot(*off[:, :2].T))) for width, off in found.items()}
     nearest = min(BANDWIDTHS_KM, key=error_km.__getitem__)
     best = nearest if error_km[nearest] < WORTH * error_km[None] else None
-    # Robust: 1.4826 times the median of absolute values is the standard deviation of a normal distribution.
-    spread_km = np.maximum(1.4826 * np.nanmedian(np.abs(found[best]), 0), 1e-3)
+    # As wide as a normal distribution of which as many lie outside: errors have heavier tails than their middle tells.
+    spread_km = np.maximum(np.nanquantile(np.abs(found[best]), 0.95, axis=0) / 1.96, 1e-3)
     return LearntTimes(**{**vars(rough), "bandwidth_km": best, "spread_km": tuple(spread_km.tolist())})
 
 
