@@ -171,4 +171,5 @@ def test_recordings_of_fibres_in_other_formats_need_an_extra(poorer: dict[str, s
 
 
 def test_each_extra_for_users_is_asked_for() -> None:
-    assert {*REFUSED, *REFUSED_SWEEPS, "fibre"} == set(PROJECT["optional-dependencies"]) - FOR_DEVELOPERS
+    """But for shores on maps, which are drawn where they are there: ``tests/earth/test_coast_lines.py``."""
+    assert {*REFUSED, *REFUSED_SWEEPS, "fibre", "maps"} == set(PROJECT["optional-dependencies"]) - FOR_DEVELOPERS
