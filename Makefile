@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 # make setup TORCH=cpu: builds of torch and torchvision without libraries for GPUs, which PyPI has not for Linux.
 TORCH ?=
-TORCH_WHEELS := https://download.pytorch.org/whl/$(TORCH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-full pictures gallery atlas quick test lines lint format types bench coverage docs clean
@@ -15,7 +14,8 @@ help:  ## show these targets
 
 setup: $(READY)  ## create .venv with everything that running and testing needs (TORCH=cpu: no libraries for GPUs)
 
-# uv installs in a third of the time; where it cannot be had, pip does the same from the same pins.
+# uv installs in a third of the time; where it cannot be had, pip does the same from the same pins. Only uv knows where the
+# builds of TORCH lie, so with TORCH there is nothing to fall back to.
 # Bytecode is compiled at once, or every process would pay ten seconds for its imports.
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): about $(if $(TORCH),3,7) GB of packages, a few minutes the first time."
@@ -23,10 +23,10 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if $(BIN)/python -m pip install --quiet 'uv>=0.9,<1' && UV_COMPILE_BYTECODE=1 $(BIN)/uv pip install \
 	    --python $(BIN)/python $(if $(TORCH),--torch-backend=$(TORCH)) -e '.[dev]' -c constraints.txt; then :; \
+	elif test -n "$(TORCH)"; then \
+	    echo "TORCH=$(TORCH): uv could not install these builds; nothing else was taken in their place. Without TORCH the" \
+	        "ordinary builds are installed; https://pytorch.org/get-started/locally says how to install torch by hand."; exit 1; \
 	else echo "uv could not install; falling back to pip"; \
-	    $(if $(TORCH),$(BIN)/python -m pip install --quiet torch torchvision -c constraints.txt --index-url $(TORCH_WHEELS) || \
-	        { echo "TORCH=$(TORCH): no torch was found at $(TORCH_WHEELS). Without TORCH the ordinary builds are installed."; \
-	        exit 1; };) \
 	    $(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt; fi
 	@touch $@
 
