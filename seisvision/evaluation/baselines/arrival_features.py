@@ -9,11 +9,12 @@ import numpy as np
 
 from seisvision import keys
 from seisvision.evaluation.baselines.features import FeatureBatch, required
-from seisvision.evaluation.baselines.learnt_times import FEWEST_TIMES
 from seisvision.picking.by_rule import picks_by_rule
 
 COLUMNS = ("p_s", "s_s", "east_km", "north_km")
 """Of each station."""
+FEWEST_TIMES = 4
+"""Of one event, or it has no place."""
 
 
 def arrival_time_features(batch: Mapping[str, Any]) -> FeatureBatch:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from seisvision.evaluation.baselines.arrival_features import FEWEST_TIMES
+
 FEWEST_EVENTS = 20
 FEWEST_PICKS = 8
 """Of one kind at one station, or it is left out."""
-FEWEST_TIMES = 4
-"""Of one event, or it has no place."""
 NU = 2.0
 """Degrees of freedom of the distribution of errors: automatic picks are often wrong altogether."""
 STAGES_S = (5.0, 1.5, 0.5)
