@@ -9,7 +9,8 @@ import numpy as np
 
 from seisvision.data.importing.recipe import Recipe, Window
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.importing.series.signals import Recording, check_interpolated
+from seisvision.data.importing.series.checks import check_interpolated
+from seisvision.data.importing.series.signals import Recording
 from seisvision.data.importing.stations import Station
 from seisvision.data.importing.tables.phases import PHASES
 from seisvision.data.importing.tables.station_table import Place
