@@ -42,9 +42,9 @@ def read_recordings(
     segments: dict[str, list[Segment]] = {}
     file_of: dict[tuple[str, float], str] = {}
     n_read = 0
-    for name, found, n_flawed in _pieces(files, log):
+    for name, pieces_of_file, n_flawed in _pieces(files, log):
         n_read += n_flawed
-        for segment in (clean_codes(item, source.channel_codes) for item in found):
+        for segment in (clean_codes(item, source.channel_codes) for item in pieces_of_file):
             segments.setdefault(segment.trace_id, []).append(segment)
             file_of.setdefault((segment.trace_id, segment.rate_hz), name)
     read_span = None if files.span_ns is None else ReadSpan(time_ns(files.event["source_origin_time"]), *files.span_ns)

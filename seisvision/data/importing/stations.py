@@ -205,7 +205,7 @@ def _with_signs(
         except Refusal as refusal:
             log.add_recordings([station.recordings.pop(letter)], refusal)
         else:
-            signed[letter] = replace(axes[letter], axis=axes[letter].axis * sign)
+            signed[letter] = axes[letter] if sign > 0 else replace(axes[letter], axis=-axes[letter].axis)
     return signed
 
 
@@ -224,43 +224,36 @@ def _geometry(event: dict[str, Any], place: Place | None) -> tuple[float, float,
 
 
 def _process(trials: list[_Trial], recipe: Recipe, source: Source, table: StationTable) -> None:
-    jobs: list[tuple[Recording, Any]] = []
-    units: list[str | Refusal] = []
+    """Process the channels of all trials; what cannot be is listed in the log of its trial."""
     recordings = [(trial, letter, item) for trial in trials for letter, item in trial.station.recordings.items()]
-    for _, _, recording in recordings:
-        try:
-            unit, response = _unit_and_response(recording, source, table)
-        except Refusal as refusal:
-            units.append(refusal)
-        else:
-            units.append(unit)
-            jobs.append((recording, response))
+    asked = [_unit_and_response(recording, source, table) for *_, recording in recordings]
+    pairs = zip(recordings, asked, strict=True)
+    jobs = [(recording, known[1]) for (*_, recording), known in pairs if not isinstance(known, Refusal)]
     processed = iter(process_all(jobs, recipe.processing, source.output))
-    for (trial, letter, recording), unit in zip(recordings, units, strict=True):
-        verdict = unit if isinstance(unit, Refusal) else next(processed)
+    for (trial, letter, recording), known in zip(recordings, asked, strict=True):
+        verdict = known if isinstance(known, Refusal) else next(processed)
         if isinstance(verdict, Refusal):
             trial.log.add_recordings([recording], verdict)
             del trial.station.recordings[letter]
-        else:
-            is_told = verdict.unit == unit
-            trial.station.recordings[letter] = verdict if is_told else replace(verdict, unit=unit)
+        elif not isinstance(known, Refusal):
+            has_unit = verdict.unit == known[0]
+            trial.station.recordings[letter] = verdict if has_unit else replace(verdict, unit=known[0])
 
 
-def _unit_and_response(recording: Recording, source: Source, table: StationTable) -> tuple[str, Any]:
-    """Unit that the samples get, and what is to be taken from them for it: a sensitivity, a response or None.
-
-    Raises:
-        Refusal: there is no usable response, or the samples are no counts.
-    """
+def _unit_and_response(recording: Recording, source: Source, table: StationTable) -> tuple[str, Any] | Refusal:
+    """Unit that the samples get, and what is to be taken from them for it: a sensitivity, a response or None."""
     unit = source.unit or sac_unit(recording.sac) or COUNTS
     if source.response == "none":
         return unit, None
     if not unit.lower().startswith("count"):
         reason = f"its samples are {unit}, no counts that a response could be taken from"
-        raise Refusal("processing", "no_counts", reason)
-    if source.response == "remove":
-        return GROUND_UNITS[source.output], table.channels.plain_response(recording)
-    sensitivity, unit = table.channels.sensitivity(recording)
+        return Refusal("processing", "no_counts", reason)
+    try:
+        if source.response == "remove":
+            return GROUND_UNITS[source.output], table.channels.plain_response(recording)
+        sensitivity, unit = table.channels.sensitivity(recording)
+    except Refusal as refusal:
+        return refusal
     return unit, sensitivity
 
 

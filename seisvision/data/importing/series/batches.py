@@ -12,8 +12,8 @@ Result = TypeVar("Result")
 Key = tuple[int, object]
 """Number of samples, and what else the items of one batch have in common."""
 
-MOST_SAMPLES = 1 << 18
-"""Of one batch (2 MB): as much as the nearest memory of a processor holds, however large an event is."""
+MOST_SAMPLES = 1 << 17
+"""Of one batch (1 MB): as much as the nearest memory of a processor holds, however large an event is."""
 
 
 def in_batches(

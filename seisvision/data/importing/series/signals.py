@@ -275,8 +275,9 @@ def _without_line(rows: np.ndarray) -> np.ndarray:
     """
     centred = np.arange(rows.shape[1]) - (rows.shape[1] - 1) / 2
     residual = rows - rows.mean(axis=1, keepdims=True)
-    slopes = (residual * centred).sum(axis=1) / max((centred * centred).sum(), 1.0)
-    residual -= slopes[:, None] * centred
+    slopes = np.einsum("ij,j->i", residual, centred) / max((centred * centred).sum(), 1.0)
+    for row, slope in zip(residual, slopes, strict=True):
+        row -= slope * centred
     return residual
 
 
