@@ -231,19 +231,20 @@ def _unusable_events(
     offsets = samples.get("offsets")
     if offsets is not None:
         index = offsets.put_into(index)
-    counted, network = np.ones(len(index.rows), dtype=bool), samples.get("network")
+    counted, network, which = np.ones(len(index.rows), dtype=bool), samples.get("network"), ""
     if offsets is not None:
-        counted = np.isfinite(index.offset_km)
+        counted, which = np.isfinite(index.offset_km), " with a predicted offset"
     elif network is not None and network.fixed:
         slots = network.slots_of(waveform_set.metadata.iloc[index.rows])
         event = np.repeat(np.arange(len(ids)), np.diff(index.first))
         # A slot holds one recording of a station, however many there are.
         _, first_of_slot = np.unique(np.stack([event, slots]), axis=1, return_index=True)
-        counted = (slots >= 0) & np.isin(np.arange(len(slots)), first_of_slot)
-    few = _counts(index, counted) < (min_stations if network is None else max(1, min_stations))
-    wanted = f"{min_stations} stations" + (
-        " with a predicted offset" if offsets is not None else " of the network" if network is not None else ""
-    )
+        counted, which = (slots >= 0) & np.isin(np.arange(len(slots)), first_of_slot), " of the network"
+    elif network is not None:
+        place_km = network.places_of(waveform_set.metadata.iloc[index.rows])
+        counted, which = np.isfinite(place_km).all(axis=1), " with coordinates"
+    least = min_stations if network is None else max(1, min_stations)
+    few = _counts(index, counted) < least
     unknown = np.isnan(reference_s(index, samples["window"]))
     unselected = _unselected(waveform_set, ids, select)
     raw = waveform_set.event_table()
@@ -252,7 +253,7 @@ def _unusable_events(
         if unselected[i]:
             reasons[source_id] = unselected[i]
         elif few[i]:
-            reasons[source_id] = f"fewer than {wanted}"
+            reasons[source_id] = f"fewer than {least} stations{which}"
         elif unknown[i]:
             reasons[source_id] = f"no {samples['window'].reference} time"
         elif unlabelled[i]:
