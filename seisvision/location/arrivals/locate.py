@@ -41,6 +41,9 @@ SECOND_EXCESS = 3.0
 NORMAL3, CHI_SQUARE3_95 = 3.5059, 7.8147
 """Squared radii that hold 68 and 95 % of normal distributions in three dimensions."""
 SCALE_ROUNDS = 2
+WILD = 15.0
+"""Residual of a pick, over the size of the others, from which it is wrong altogether."""
+MISFIT_OF_OTHERS = 0.1
 LITTLE = 2.0
 """Factor on sigmas up to which the minima that are known are those that matter."""
 JUMPS = "velocities jump, so neither ellipsoid nor interval of depth is stated"
@@ -196,12 +199,28 @@ def _solved(problem: Problem, *, known: bool) -> _Found:
 
 
 def _fitted_scale(problem: Problem, found: Minima) -> tuple[Tensor, Tensor]:
-    """Factor (M,) on the sigmas that the residuals ask for, and whether chance is no explanation (p < 0.001)."""
+    """Factor (M,) on the sigmas that the residuals ask for, and whether chance is no explanation (p < 0.001).
+
+    Of few picks a single wrong one asks for sigmas with which any place fits. So it is asked what the others say: where
+    one pick is wild and they are not, it is that pick which is wrong.
+    """
     residual = (problem.time_s - found.there.travel_s - found.best.origin_s[:, None]) / problem.sigma_s
-    dof = (problem.count - 4).clamp_min(1)
-    fitted = student.fitted_scale(torch.where(problem.used, residual, 0.0), dof) / student.NORMAL_SCALE
-    tail = torch.special.gammaincc(dof / 2, fitted.square() * dof / 2)
-    return fitted, (problem.count > 4) & (tail < MISFIT_P_VALUE)
+    residual = torch.where(problem.used, residual, 0.0)
+    fitted, chance = _scale_and_chance(residual, problem.count - 4)
+    size, worst = residual.abs().max(1, keepdim=True)
+    others, chance_of_others = _scale_and_chance(residual.scatter(1, worst, 0.0), problem.count - 5)
+    enough = problem.count >= FEWEST_KNOWN
+    fits = (size[:, 0] > WILD) & (chance_of_others > MISFIT_P_VALUE) & enough
+    fits = fits | ((chance_of_others > MISFIT_OF_OTHERS) & (problem.count >= FEWEST_ESTIMATED))
+    unlikely = (problem.count > 4) & (chance < MISFIT_P_VALUE)
+    return torch.where(enough & (size[:, 0] > WILD * others), others, fitted), unlikely & ~fits
+
+
+def _scale_and_chance(residual: Tensor, dof: Tensor) -> tuple[Tensor, Tensor]:
+    """Factor (M,) on the sigmas that residuals (M, S) over them ask for, and the probability of a larger one."""
+    dof = dof.clamp_min(1)
+    fitted = student.fitted_scale(residual, dof) / student.NORMAL_SCALE
+    return fitted, torch.special.gammaincc(dof / 2, fitted.square() * dof / 2)
 
 
 def _fits_as_well(found: Minima, linear_km2: Tensor) -> Tensor:
