@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 
 ENDED_WITH_PARENT = 130
 LOOK_EVERY_S = 1.0
@@ -39,6 +40,26 @@ def end_with_parent(parent: int, *unused: object) -> None:
     if above != parent and not (_through_server(parent) and _multiprocessing_parent_lives()):
         os._exit(ENDED_WITH_PARENT)
     threading.Thread(target=_watch, args=(above,), daemon=True, name="ends-with-parent").start()
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which a batch system can make fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def without_script() -> Iterator[None]:
+    """Let processes spawned meanwhile not run the script of this one.
+
+    A spawned process does so to know its functions, and a script without ``if __name__ == "__main__":`` would begin its
+    work again in each of them. Helpers that only call functions of this program need none of it.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def packed(begin: Callable[..., None], *arguments: object) -> tuple[int, bytes]:

@@ -45,9 +45,11 @@ def test_pictures_are_compared_with_drawings_that_are_named(
 def test_files_are_read_and_imported(
     benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(benchmark("reading"), ["--events", "2", "--samples", "3000", "--rounds", "1", "--largest", "0"], monkeypatch)
+    words = ["--events", "2", "--samples", "3000", "--rounds", "1", "--largest", "0", "--all-cores-events", "3"]
+    run(benchmark("reading"), words, monkeypatch)
     said = capsys.readouterr().out
     assert "threads" in said and re.search(r"obspy, resample, h5py .* ms a channel", said)
+    assert re.search(r"3 events:\n.*\n.*\nthe import is [\d.]+ times as fast on the wall", said)
 
 
 def test_a_fibre_is_located_beside_scipy_and_picked_beside_obspy(

@@ -10,8 +10,9 @@ from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.recipe import Quality
 from seisvision.data.importing.rejections import Refusal
+from seisvision.data.importing.series.checks import check
 from seisvision.data.importing.series.gaps import gap_mask
-from seisvision.data.importing.series.signals import check, join
+from seisvision.data.importing.series.signals import join
 from seisvision.data.importing.tables.times import NS
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError

@@ -1,6 +1,7 @@
 """From files to a waveform set: what is in it, and that whatever is not is listed with its reason."""
 
-import json
+import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from obspy.geodetics import gps2dist_azimuth
 from obspy.signal.rotate import rotate_ne_rt
 from recorded_trees import BEFORE_S, add_up, origin, recipe, trace, write_events, write_stations, write_tree
 
+from seisvision.data.importing import building
 from seisvision.data.importing.importer import run_import
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
@@ -304,14 +306,45 @@ def test_several_sources_become_one_set(tmp_path):
     assert [source["name"] for source in made.card["import"]["sources"]] == ["tree", "slides"]
 
 
-def test_workers_do_not_change_the_set(tmp_path):
+def test_workers_do_not_change_the_set_nor_run_the_script_again(tmp_path, monkeypatch):
     folder = write_tree(tmp_path, n_events=5)
+    dead = trace(1, "DDD")
+    dead.data = np.full_like(dead.data, 7)
+    holed = trace(1, "AAA")
+    pieces = [holed.slice(endtime=holed.stats.starttime + 20), holed.slice(holed.stats.starttime + 20.5)]
+    Stream([dead, *pieces, trace(1, "BBB", rate=50)]).write(str(folder / "waveforms" / "ev1.mseed"), format="MSEED")
+    (folder / "waveforms" / "ev3.mseed").write_bytes(b"no recording")
+    # A script without "if __name__ == '__main__':", which would import the set again in each process.
+    (tmp_path / "script.py").write_text("open(__file__ + '.was_run_again', 'w')", encoding="utf-8")
+    script = types.ModuleType("__main__")
+    script.__file__ = str(tmp_path / "script.py")
+    monkeypatch.setitem(sys.modules, "__main__", script)
     plan = recipe(folder, processing={"rate_hz": 20, "band_hz": [1, 8]}, window=WINDOW | {"jitter_s": 5})
-    run_import(plan, tmp_path / "one")
-    run_import(plan, tmp_path / "two", workers=2)
-    cards = [json.loads((tmp_path / name / "card.json").read_text()) for name in ("one", "two")]
-    assert cards[0] == cards[1]
-    assert (tmp_path / "one" / "metadata.csv").read_bytes() == (tmp_path / "two" / "metadata.csv").read_bytes()
+    for name, workers in (("one", 1), ("two", 2)):
+        run_import(plan, tmp_path / name, workers=workers)
+    assert sys.modules["__main__"] is script and not list(tmp_path.glob("*.was_run_again"))
+    files = {path.name for path in (tmp_path / "one").iterdir()}
+    assert files == {"card.json", "metadata.csv", "rejected.csv", "waveforms.hdf5"}
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    causes = pd.read_csv(tmp_path / "two" / "rejected.csv").cause
+    assert {"flat", "unreadable"} <= set(causes)
+
+
+def test_processes_are_started_where_the_pace_says_that_they_pay(monkeypatch):
+    monkeypatch.setattr(building, "available_cores", lambda: 4)
+    for n_jobs, seconds, wanted in ((10, 0.1, 1), (1000, 0.01, 4), (1000, 0.001, 1), (100, 1.0, 4)):
+        pace = building._Pace(n_jobs)
+        assert pace.n_processes() == 1
+        pace.add(100.0)  # the first one imports readers
+        while pace.n_done < n_jobs and pace.n_processes() == 1:
+            pace.add(seconds)
+        assert pace.n_processes() == wanted, (n_jobs, seconds)
+    monkeypatch.setattr(building, "available_cores", lambda: 1)
+    alone = building._Pace(100)
+    for _ in range(50):
+        alone.add(10.0)
+    assert alone.n_processes() == 1
 
 
 def test_interrupted_imports_leave_nothing_and_spoil_nothing(tmp_path):

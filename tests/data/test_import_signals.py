@@ -10,7 +10,8 @@ from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.recipe import Processing, Quality
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.series.band import band_pass
-from seisvision.data.importing.series.signals import Recording, check, filtered, join, looks_clipped, process, resampled
+from seisvision.data.importing.series.checks import check, looks_clipped
+from seisvision.data.importing.series.signals import Recording, filtered, join, process, resampled
 from seisvision.data.importing.tables.times import NS
 
 START = UTCDateTime("2020-01-01")

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="ask for events and stations only, tell how much it is")
     parser.add_argument("--retry", action="store_true", help="of a finished set, ask again for what failed")
     parser.add_argument("--overwrite", action="store_true", help="replace a set that another recipe made")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that make the set (default: by its size)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that make the set (default: one a core)")
     _accept_settings_anywhere(parser)
 
 

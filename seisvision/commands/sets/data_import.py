@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="go through everything and tell, but write nothing")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing set")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: chosen by the amount of work)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, for work enough)")
     parser.add_argument(
         "--shard", metavar="I/N", help="import only part I of N into DIR.shards; 'seisvision data merge' joins them"
     )

@@ -11,7 +11,7 @@ from seisvision.data.audit.copies import Signatures, chosen_events, copy_finding
 from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.polarity import polarity_votes
 from seisvision.data.audit.table import AuditTable
-from seisvision.data.importing.series.signals import CLIP_PEAKS, CLIP_RUN, looks_clipped
+from seisvision.data.importing.series.checks import CLIP_PEAKS, CLIP_RUN, looks_clipped
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS

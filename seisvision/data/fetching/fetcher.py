@@ -48,7 +48,7 @@ def run_fetch(
     overwrite: bool = False,
     retry: bool = False,
     dry_run: bool = False,
-    workers: int | None = 1,
+    workers: int | None = None,
     progress: Progress = show_progress,
 ) -> FetchReport:
     """Fetch what ``recipe`` asks for and write the waveform set ``out``.
@@ -61,7 +61,7 @@ def run_fetch(
         overwrite: replace a set that another recipe made.
         retry: ask again for what failed, and write the set anew if something came.
         dry_run: ask for events and stations only, and tell how much the rest would be.
-        workers: processes of the import; None chooses by the amount of work.
+        workers: processes of the import; None takes one for every core where there is work enough.
 
     Raises:
         DataError: a server cannot be reached or asks for patience, nothing was found, or ``out`` is another set.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +18,9 @@ from seisvision.data.importing.rejections import Refusal, RejectionLog
 from seisvision.data.importing.sensors.channel_codes import LETTERS, check_code, clean_codes
 from seisvision.data.importing.sensors.directions import Direction, sensor_directions
 from seisvision.data.importing.sensors.orientation import Turn, plan_turns
+from seisvision.data.importing.series.checks import check_all
 from seisvision.data.importing.series.joining import seconds_by_rate
-from seisvision.data.importing.series.signals import ReadSpan, Recording, check, join, marks_of
+from seisvision.data.importing.series.signals import ReadSpan, Recording, Verdict, join_all, marks_of
 from seisvision.data.importing.series.time_grid import near
 from seisvision.data.importing.tables.channel_table import ChannelTable, Recorded
 from seisvision.data.importing.tables.times import NS, time_ns
@@ -40,29 +42,45 @@ def read_recordings(
     segments: dict[str, list[Segment]] = {}
     file_of: dict[tuple[str, float], str] = {}
     n_read = 0
-    for name, found, n_flawed in _pieces(files, log):
+    for name, pieces_of_file, n_flawed in _pieces(files, log):
         n_read += n_flawed
-        for segment in (clean_codes(item, source.channel_codes) for item in found):
+        for segment in (clean_codes(item, source.channel_codes) for item in pieces_of_file):
             segments.setdefault(segment.trace_id, []).append(segment)
             file_of.setdefault((segment.trace_id, segment.rate_hz), name)
     read_span = None if files.span_ns is None else ReadSpan(time_ns(files.event["source_origin_time"]), *files.span_ns)
     unwanted = _unwanted([pieces[0] for pieces in segments.values()], recipe.processing.components, source, table)
-    recordings = []
+    found: list[_Found] = []
     for trace_id, pieces in sorted(segments.items()):
         families = _by_rate(pieces)
         n_read += len(families)
         for rate, members in families.items():
-            file = file_of[trace_id, rate]
-            try:
-                if trace_id in unwanted:
-                    raise unwanted[trace_id]
-                _check_main_rate(rate, families)
-                recording = join(members, recipe.processing.max_gap_s, file, source.unit or COUNTS)
-                recording = recording if read_span is None else replace(recording, read_span=read_span)
-                recordings.append(check(recording, recipe.quality))
-            except Refusal as refusal:
-                log.add(refusal, file=file, trace_id=trace_id)
+            refusal = unwanted.get(trace_id) or _not_main_rate(rate, families)
+            found.append(_Found(trace_id, file_of[trace_id, rate], members, refusal))
+    recordings = []
+    for item, verdict in zip(found, _joined(found, recipe, source.unit or COUNTS), strict=True):
+        if isinstance(verdict, Refusal):
+            log.add(verdict, file=item.file, trace_id=item.trace_id)
+        else:
+            recordings.append(verdict if read_span is None else replace(verdict, read_span=read_span))
     return recordings, n_read
+
+
+class _Found(NamedTuple):
+    """Pieces of one channel at one rate, and why they are not wanted if they are not."""
+
+    trace_id: str
+    file: str
+    pieces: list[Segment]
+    refusal: Refusal | None
+
+
+def _joined(found: list[_Found], recipe: Recipe, unit: str) -> list[Verdict]:
+    """All channels of an event joined and checked together."""
+    wanted = [(item.pieces, item.file) for item in found if item.refusal is None]
+    joined = join_all(wanted, recipe.processing.max_gap_s, unit)
+    checked_of = iter(check_all([item for item in joined if isinstance(item, Recording)], recipe.quality))
+    verdicts = iter([next(checked_of) if isinstance(item, Recording) else item for item in joined])
+    return [next(verdicts) if item.refusal is None else item.refusal for item in found]
 
 
 def _pieces(files: EventFiles, log: RejectionLog) -> Iterator[tuple[str, list[Segment], int]]:
@@ -101,6 +119,8 @@ def _without_flawed(segments: list[Segment], name: str, log: RejectionLog) -> tu
 
 def _by_rate(segments: list[Segment]) -> dict[float, list[Segment]]:
     """Pieces of one channel by sampling rate; rates that are one, told inexactly, go with the one of most seconds."""
+    if len(segments) == 1:
+        return {segments[0].rate_hz: segments}
     seconds = seconds_by_rate(segments)
     heads: list[float] = []
     head_of: dict[float, float] = {}
@@ -113,13 +133,16 @@ def _by_rate(segments: list[Segment]) -> dict[float, list[Segment]]:
     return families
 
 
-def _check_main_rate(rate_hz: float, families: dict[float, list[Segment]]) -> None:
+def _not_main_rate(rate_hz: float, families: dict[float, list[Segment]]) -> Refusal | None:
     """Refuse all but the rate of most of a channel, the higher one of two equally long."""
+    if len(families) == 1:
+        return None
     lengths_s = {head: sum(seconds_by_rate(members).values()) for head, members in families.items()}
     main = max(lengths_s, key=lambda head: (lengths_s[head], head))
-    if rate_hz != main:
-        reason = f"sampled at {rate_hz:g} Hz, most of this channel at {main:g} Hz"
-        raise Refusal("merge", "mixed_rates", reason, rate_hz)
+    if rate_hz == main:
+        return None
+    reason = f"sampled at {rate_hz:g} Hz, most of this channel at {main:g} Hz"
+    return Refusal("merge", "mixed_rates", reason, rate_hz)
 
 
 def _unwanted(channels: Iterable[Segment], components: str, source: Source, table: ChannelTable) -> dict[str, Refusal]:
@@ -262,8 +285,9 @@ def turn_recordings(recordings: list[Recording], turn: Turn) -> dict[str, Record
     """
     chosen = [recordings[row] for row in turn.channels]
     if turn.is_plain and len(chosen) == 1:
-        letter = COMPONENTS[turn.components[0]]
-        return {letter: replace(chosen[0], channel=chosen[0].channel[:-1] + letter)}
+        letter, plain = COMPONENTS[turn.components[0]], chosen[0]
+        is_named = plain.channel[-1] == letter
+        return {letter: plain if is_named else replace(plain, channel=plain.channel[:-1] + letter)}
     start_ns = max(recording.start_ns for recording in chosen)
     samples = [_from(recording, start_ns) for recording in chosen]
     length = min(len(part) for part in samples)

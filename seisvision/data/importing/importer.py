@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,9 +34,6 @@ from seisvision.files import told_when_full
 
 log = logging.getLogger(__name__)
 
-MAX_WORKERS = 8
-EVENTS_PER_WORKER = 500
-"""Below that the start of another process costs more than it saves."""
 Progress = Callable[[Iterable[EventResult], int], Iterable[EventResult]]
 """Wraps the events to come, of which the number is told, to show how far the work is."""
 
@@ -171,7 +167,7 @@ def run_import(
     recipe: Recipe,
     out: str | Path | None,
     *,
-    workers: int | None = 1,
+    workers: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     found: list[Association] | None = None,
@@ -181,7 +177,8 @@ def run_import(
 ) -> ImportReport:
     """Import all sources of ``recipe`` into the waveform set ``out``; with ``out=None`` only tell what would happen.
 
-    The set and its order do not depend on ``workers``, the number of processes; None chooses by the amount of work.
+    The set and its order do not depend on ``workers``, the number of processes; None takes one for
+    every core where there is work enough.
     ``found`` brings events with files, per source, that are known already, and ``about`` more entries of the card.
     ``events_per_chunk`` writes a chunked set, whose table need not be held in memory. ``list_beside`` leaves the list
     of rejections beside ``out`` where every event was refused.
@@ -203,11 +200,8 @@ def run_import(
     for source, association, table in zip(recipe.sources, found, tables, strict=True):
         report.understood(source.name, association, table)
     jobs = event_jobs(recipe, found, report)
-    if workers is None:
-        workers = max(1, min(os.cpu_count() or 1, MAX_WORKERS, len(jobs) // EVENTS_PER_WORKER))
-    results: Iterable[EventResult] = build_events(recipe, tables, jobs, workers)
-    if progress is not None:
-        results = progress(results, len(jobs))
+    built = build_events(recipe, tables, jobs, workers)
+    results: Iterable[EventResult] = built if progress is None else progress(built, len(jobs))
     card = _card(recipe, report) | dict(about or {})
     writer = None
     if out is not None:
@@ -215,7 +209,8 @@ def run_import(
         writer = WaveformSetWriter(
             out, card=card, component_order=order, overwrite=overwrite, events_per_chunk=events_per_chunk
         )
-    _consume(results, report, writer, list_beside)
+    with closing(built):
+        _consume(results, report, writer, list_beside)
     report.seconds = time.monotonic() - begun
     return report
 

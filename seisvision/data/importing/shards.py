@@ -61,7 +61,7 @@ def import_shard(
     index: int,
     number: int,
     *,
-    workers: int | None = 1,
+    workers: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Path, ImportReport | None]:

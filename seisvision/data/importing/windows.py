@@ -9,7 +9,8 @@ import numpy as np
 
 from seisvision.data.importing.recipe import Recipe, Window
 from seisvision.data.importing.rejections import Refusal, RejectionLog
-from seisvision.data.importing.series.signals import Recording, check_interpolated
+from seisvision.data.importing.series.checks import check_interpolated
+from seisvision.data.importing.series.signals import Recording
 from seisvision.data.importing.stations import Station
 from seisvision.data.importing.tables.phases import PHASES
 from seisvision.data.importing.tables.station_table import Place
@@ -116,7 +117,7 @@ def cut_station(
         row |= _pick_columns(station, row, waveform.shape[1])
     if recipe.processing.normalise != "none":
         row["trace_unit"] = "normalised"
-    return row, (waveform / scale).astype(np.float32)
+    return row, (waveform if scale == 1.0 else waveform / scale).astype(np.float32)
 
 
 def _leave_out_strangers(station: Station, recipe: Recipe, log: RejectionLog) -> None:
@@ -148,6 +149,8 @@ def _span(station: Station, start_ns: int | None, recipe: Recipe) -> tuple[int, 
 def _cut(recording: Recording, start_ns: int, length: int) -> tuple[np.ndarray, float]:
     """The window with zeros where nothing was recorded, and how many seconds these are."""
     first = _index(recording, start_ns)
+    if 0 <= first <= len(recording.samples) - length:
+        return recording.samples[first : first + length], 0.0
     piece = np.zeros(length)
     begin, end = max(first, 0), min(first + length, len(recording.samples))
     if end > begin:
@@ -181,7 +184,7 @@ def _check_piece(
         reason = f"lacks {lacking_s:.3g} s of the window > {max_pad_s:g} s"
         notes = [] if window is None else _why_lacking(recording, begin_ns, len(piece), window)
         raise Refusal("window", "outside_recording", "; ".join([reason, *notes]), lacking_s)
-    if not np.any(piece):
+    if not piece.any():
         raise Refusal("window", "flat", "zero throughout the window", 0.0)
 
 

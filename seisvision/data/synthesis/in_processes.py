@@ -16,7 +16,7 @@ from logging import Logger
 from typing import Any, Protocol
 
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.processes import begin_worker, packed
+from seisvision.processes import available_cores, begin_worker, packed
 
 _EVENTS_AHEAD = 8
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -39,11 +39,6 @@ def count_workers(processes: int | None, n_events: int) -> int:
         raise ConfigurationError(f"processes={processes} is not allowed: give 1 or more, or nothing for one per core.")
     # More processes than events would only cost their start.
     return min(processes or available_cores(), n_events)
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which a batch system can make fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def events_in_order(make: Callable[[], Makes], n_events: int, n_workers: int) -> Generator[Any, None, None]:

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from seisvision.data.importing.formats.miniseed_samples import segments_of
 from seisvision.data.importing.formats.reading import Request
 from seisvision.data.importing.formats.segment import Segment
 from seisvision.data.importing.rejections import Refusal
@@ -47,8 +47,6 @@ MAPPED_BYTES = 1 << 28
 """Larger files are mapped, which costs small ones more than to read them."""
 SHORTEST, LONGEST = 7, 20
 """Lengths of records as powers of two."""
-MAX_DRIFT = 0.01
-"""Part by which the clock of a recorder may run fast or slow and still be believed."""
 
 
 def is_mseed(path: Path) -> bool:
@@ -219,7 +217,7 @@ def read_mseed(request: Request) -> list[Segment]:
         if regular:
             # The reader's own access to files is the quickest, but it passes over an end that is no record.
             with contextlib.suppress(RuntimeError, UnicodeEncodeError):  # no record, or a name that is no UTF-8
-                return mark_blank_networks(_segments(request.path, request))
+                return mark_blank_networks(segments_of(request.path, request))
         sound = content if regular else _sound_content(content, request.losses)
         return mark_blank_networks(_read_buffer(sound, request))
 
@@ -227,7 +225,7 @@ def read_mseed(request: Request) -> list[Segment]:
 def listed_mseed(path: Path) -> list[Segment] | None:
     """Channels and times of a file from its headers, without looking for damage; None where the reader meets some."""
     try:
-        return mark_blank_networks(_segments(path, Request(path, headers_only=True)))
+        return mark_blank_networks(segments_of(path, Request(path, headers_only=True)))
     except (RuntimeError, UnicodeEncodeError):
         return None
 
@@ -340,7 +338,7 @@ def _read_buffer(content: Content, request: Request) -> list[Segment]:
     from pymseed import MiniSEEDError
 
     try:
-        return _segments(content, request)
+        return segments_of(content, request)
     except MiniSEEDError as error:
         records, _ = whole_records(content)
         sound = [record for record in records if _can_be_read(content[record])]
@@ -350,7 +348,7 @@ def _read_buffer(content: Content, request: Request) -> list[Segment]:
             f"{len(records) - len(sound)} of {len(records)} records cannot be unpacked, the others are used: {error}"
         )
         request.losses.append(Refusal("read", "damaged_block", reason.splitlines()[0], len(records) - len(sound)))
-        return _segments(b"".join(content[record] for record in sound), request)
+        return segments_of(b"".join(content[record] for record in sound), request)
 
 
 def _can_be_read(record: bytes) -> bool:
@@ -361,38 +359,3 @@ def _can_be_read(record: bytes) -> bool:
             return True
     except pymseed.MiniSEEDError:
         return False
-
-
-def _segments(source: Content | Path, request: Request) -> list[Segment]:
-    import pymseed
-
-    headers_only = request.headers_only
-    span: list[Any] = [None, None]
-    if request.span_ns is not None:
-        span = [pymseed.nstime2timestr(time) for time in request.span_ns]
-    segments: list[Segment] = []
-    opener: Any = pymseed.MS3TraceList.from_file if isinstance(source, Path) else pymseed.MS3TraceList.from_buffer
-    with opener(source, unpack_data=not headers_only, starttime=span[0], endtime=span[1]) as traces:
-        for trace in traces:
-            network, station, location, channel = pymseed.sourceid2nslc(trace.sourceid)
-            # Blanks of a channel code come as empty parts, joined by underscores.
-            codes = (network, station, location, channel.strip("_"))
-            for piece in trace:
-                # Asked once each: every question goes through several layers of the reader.
-                told_hz, n_samples, start_ns = float(piece.samprate), int(piece.samplecnt), int(piece.starttime)
-                if told_hz <= 0 or n_samples == 0 or piece.sampletype == "t":
-                    # Log text: kept as a recording without samples, so that it is listed and not lost.
-                    segments.append(Segment(*codes, start_ns, 1.0, 0, np.empty(0)))
-                    continue
-                samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
-                rate_hz = _true_rate(told_hz, n_samples, (piece.endtime - start_ns) / NS)
-                segments.append(Segment(*codes, start_ns, rate_hz, n_samples, samples))
-    return segments
-
-
-def _true_rate(told_hz: float, n_samples: int, length_s: float) -> float:
-    """Rate between the times of the first and the last record, where the one told ends more than a sample beside."""
-    late = length_s * told_hz - (n_samples - 1)
-    if abs(late) <= 1 or length_s <= 0 or abs(late) > MAX_DRIFT * n_samples:
-        return told_hz
-    return float((n_samples - 1) / length_s)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,9 @@ def sensor_directions(
         back_azimuth_deg: from the station to the source, for R and T; None where it does not matter yet, so that they
             are just horizontal.
     """
+    is_told = trusted == ANGLES and (bool(table.epochs) or any(item.sac for item in sensor.values()))
+    if not is_told and not sensor.keys() & {"R", "T"}:
+        return dict(_by_letters(tuple((letter, item.channel) for letter, item in sensor.items())))
     found: dict[str, Direction | Refusal] = {}
     known: dict[str, Angles] = {}
     zeros: set[str] = set()
@@ -68,6 +72,12 @@ def listed_directions(sensor: Mapping[str, Any], trusted: str) -> dict[str, Dire
 
 def _or_nan(value: Any) -> float:
     return NAN if value is None else float(value)
+
+
+@lru_cache(maxsize=1024)
+def _by_letters(channels: tuple[tuple[str, str], ...]) -> dict[str, Direction | Refusal]:
+    """What letters say where nothing else says anything, which is the same for most sensors of a network."""
+    return _by_angles_or_letters(dict(channels), {}, set())
 
 
 def _by_angles_or_letters(

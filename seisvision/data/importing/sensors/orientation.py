@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Turn:
     matrix: np.ndarray
     left_deg: float = 0.0
 
-    @property
+    @cached_property
     def is_plain(self) -> bool:
         """Whether nothing is changed: the channels are the components."""
         return bool(np.array_equal(self.matrix, np.eye(len(self.channels))))

@@ -37,7 +37,7 @@ def band_pass(
     """
     sections = _butterworth(rate_hz, *band_hz, corners)
     if not zerophase:
-        state = signal.sosfilt_zi(sections).reshape(len(sections), *[1] * (samples.ndim - 1), 2)
+        state = _settled(rate_hz, *band_hz, corners).reshape(len(sections), *[1] * (samples.ndim - 1), 2)
         return signal.sosfilt(sections, samples, axis=-1, zi=state * samples[..., :1])[0]
     settling = min(math.ceil(SETTLING_PERIODS * rate_hz / band_hz[0]), samples.shape[-1])
     edges = [(0, 0)] * (samples.ndim - 1) + [(settling, settling)]
@@ -53,6 +53,12 @@ def delay_s(rate_hz: float, band_hz: tuple[float, float], corners: int = CORNERS
         sum(float(signal.group_delay((part[:3], part[3:]), [middle_hz], fs=rate_hz)[1][0]) for part in sections)
         / rate_hz
     )
+
+
+@lru_cache(maxsize=32)
+def _settled(rate_hz: float, low_hz: float, high_hz: float, corners: int) -> np.ndarray:
+    """State of the filter after a long time of ones; to find it takes longer than to filter a minute."""
+    return signal.sosfilt_zi(_butterworth(rate_hz, low_hz, high_hz, corners))
 
 
 @lru_cache(maxsize=32)

@@ -1,32 +1,27 @@
-"""What is done to the samples of one recording: joining, checking, resampling, filtering."""
+"""What is done to the samples of recordings: joining, resampling, filtering; of many at once, or of one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from seisvision.data.importing.formats.waveform_files import Segment
-from seisvision.data.importing.recipe import Processing, Quality
+from seisvision.data.importing.recipe import Processing
 from seisvision.data.importing.rejections import Refusal
 from seisvision.data.importing.series.band import band_pass, delay_s
+from seisvision.data.importing.series.batches import in_batches, stacked
 from seisvision.data.importing.series.gaps import fill
 from seisvision.data.importing.series.joining import lay_out
-from seisvision.data.importing.series.time_grid import to_rate
+from seisvision.data.importing.series.plain_channels import plain_samples
+from seisvision.data.importing.series.time_grid import clean_rate, to_rate
 from seisvision.data.importing.tables.times import NS
 
-CLIP_RUN = 3
-"""Samples in a row at the largest value that make a peak look cut off."""
-CLIP_PEAKS = 2
-"""Number of such peaks that make a recording a suspect."""
-CLIP_LEVELS = 200
-"""Steps of the recorder between the smallest and the largest value that are needed to judge."""
 MAX_RISE, MAX_FALL = 100, 1000
 """Factors by which a sampling rate may be raised or lowered; beyond, the header is wrong more likely than not."""
-FLAT_RUN = 20
-"""Equal samples in a row that are needed to call a recording flat, however slowly it is sampled."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +78,32 @@ class Recording:
         return self.start_ns + round(len(self.samples) / self.rate_hz * NS)
 
 
+Verdict = Recording | Refusal
+"""What became of one channel."""
+
+
+def join_all(channels: Sequence[tuple[list[Segment], str]], max_gap_s: float, unit: str) -> list[Verdict]:
+    """Join the pieces of each channel, given with the name of its file, as :func:`join` does one."""
+    verdicts: list[Verdict] = []
+    plain = plain_samples([pieces for pieces, _ in channels])
+    for (pieces, file), samples in zip(channels, plain, strict=True):
+        if samples is None:
+            verdicts.append(verdict_of(join, pieces, max_gap_s, file, unit))
+            continue
+        piece, rate_hz = pieces[0], clean_rate(pieces[0].rate_hz)
+        codes = (piece.network, piece.station, piece.location, piece.channel)
+        verdicts.append(Recording(*codes, piece.start_ns, rate_hz, samples, rate_hz, 0.0, False, file, unit, piece.sac))
+    return verdicts
+
+
+def verdict_of(work: Callable[..., Recording], *arguments: Any) -> Verdict:
+    """What ``work`` returns, or the refusal that it raises."""
+    try:
+        return work(*arguments)
+    except Refusal as refusal:
+        return refusal
+
+
 def join(segments: list[Segment], max_gap_s: float, file: str, unit: str) -> Recording:
     """Join the segments of one channel; where they overlap, the later one counts.
 
@@ -115,70 +136,6 @@ def marks_of(recordings: Iterable[Recording]) -> dict[str, Any]:
     }
 
 
-def check(recording: Recording, quality: Quality) -> Recording:
-    """Refuse recordings that cannot be used; mark those that look clipped.
-
-    Raises:
-        Refusal: NaN or infinite samples, too short, sampled too slowly, dead, too much of it interpolated, or pieces
-            that contradict one another or peaks that are clipped where that is refused.
-    """
-    samples, rate = recording.samples, recording.rate_hz
-    length_s = len(samples) / rate
-    if not np.isfinite(samples).all():
-        n_bad = int((~np.isfinite(samples)).sum())
-        raise Refusal("quality", "not_finite", f"{n_bad} samples are NaN or infinite", n_bad)
-    if length_s < quality.min_length_s:
-        raise Refusal("quality", "short", f"length {length_s:.3g} s < {quality.min_length_s:g} s", length_s)
-    if rate / 2 < quality.min_nyquist_hz:
-        reason = f"half the sampling rate {rate / 2:g} Hz < {quality.min_nyquist_hz:g} Hz"
-        raise Refusal("quality", "slow_sampling", reason, rate / 2)
-    flat = _longest_run(samples)
-    flat_s = flat / rate
-    if flat_s > quality.max_flat_s and flat >= min(FLAT_RUN, len(samples)):
-        raise Refusal("quality", "flat", f"one value for {flat_s:.3g} s > {quality.max_flat_s:g} s", flat_s)
-    check_interpolated(recording.interpolated_s, length_s, quality, "quality")
-    if recording.overlap_differs and quality.overlaps == "reject":
-        raise Refusal("merge", "overlap", "pieces that overlap in time hold different samples")
-    clipped = looks_clipped(samples)
-    if clipped and quality.clipped == "reject":
-        raise Refusal("quality", "clipped", "peaks are cut off at the largest value")
-    return replace(recording, clipped=True) if clipped else recording
-
-
-def check_interpolated(interpolated_s: float, length_s: float, quality: Quality, stage: str) -> None:
-    """Raise a Refusal where too much of a recording, or of the window, stands for gaps."""
-    if interpolated_s > quality.max_interpolated_fraction * length_s:
-        reason = (
-            f"{interpolated_s:.3g} of {length_s:.4g} s are gaps that were interpolated, "
-            f"more than {quality.max_interpolated_fraction:.0%}"
-        )
-        raise Refusal(stage, "interpolated", reason, interpolated_s)
-
-
-def _longest_run(samples: np.ndarray) -> int:
-    """Length of the longest run of one value."""
-    changes = np.flatnonzero(np.diff(samples) != 0)
-    edges = np.concatenate([[-1], changes, [len(samples) - 1]])
-    return int(np.diff(edges).max())
-
-
-def looks_clipped(samples: np.ndarray) -> bool:
-    """Whether several peaks end flat at the very largest or smallest value, as saturated recorders do."""
-    low, high = samples.min(), samples.max()
-    if low == high or not (_flat_peaks(samples, high) or _flat_peaks(samples, low)):
-        return False
-    # A recorder that writes a few counts of noise repeats its extremes by chance.
-    return bool(high - low >= CLIP_LEVELS * np.diff(np.unique(samples)).min())
-
-
-def _flat_peaks(samples: np.ndarray, extreme: float) -> bool:
-    at = np.flatnonzero(samples == extreme)
-    if len(at) < CLIP_RUN * CLIP_PEAKS:
-        return False
-    runs = np.diff(np.concatenate([[0], np.flatnonzero(np.diff(at) > 1) + 1, [len(at)]]))
-    return int((runs >= CLIP_RUN).sum()) >= CLIP_PEAKS
-
-
 def process(recording: Recording, processing: Processing, response: Any = None, output: str = "VEL") -> Recording:
     """Detrend, taper, remove the response and resample, each as far as it is asked for; :func:`filtered` comes later.
 
@@ -189,18 +146,49 @@ def process(recording: Recording, processing: Processing, response: Any = None, 
     Raises:
         Refusal: the band lies beyond the recorded one, there is no usable response, or the result is not finite.
     """
-    band = processing.band_hz
-    if band is not None:
-        _check_band(band, recording.rate_hz)
-    samples = _without_line(recording.samples) if processing.detrend else recording.samples.astype(float)
-    samples *= _taper(len(samples), recording.rate_hz, processing)
-    if isinstance(response, float):
-        samples /= response
-    elif response is not None:
-        samples = _remove_response(recording, samples, response, output, processing)
-    rate_hz = processing.rate_hz or recording.rate_hz
-    samples = _finite(resampled(samples, recording.rate_hz, rate_hz))
-    return replace(recording, samples=samples, rate_hz=rate_hz)
+    return _or_raise(process_all([(recording, response)], processing, output)[0])
+
+
+def process_all(
+    recordings: Sequence[tuple[Recording, Any]], processing: Processing, output: str = "VEL"
+) -> list[Verdict]:
+    """Do with each recording, given with its response, what :func:`process` does with one."""
+
+    def work(items: list[tuple[Recording, Any]]) -> list[Verdict]:
+        return _process_rows(items, processing, output)
+
+    return in_batches(recordings, lambda item: (len(item[0].samples), item[0].rate_hz), work)
+
+
+def _process_rows(items: list[tuple[Recording, Any]], processing: Processing, output: str) -> list[Verdict]:
+    """Of recordings of one length and one rate."""
+    rate_hz, new_hz = items[0][0].rate_hz, processing.rate_hz or items[0][0].rate_hz
+    try:
+        if processing.band_hz is not None:
+            _check_band(processing.band_hz, rate_hz)
+    except Refusal as refusal:
+        return [refusal] * len(items)
+    rows = stacked([recording.samples for recording, _ in items])
+    rows = _without_line(rows) if processing.detrend else rows.astype(float)
+    rows *= _taper(rows.shape[1], rate_hz, processing.taper_fraction, processing.taper_max_s)
+    refusals: dict[int, Refusal] = {}
+    for row, (recording, response) in enumerate(items):
+        if isinstance(response, float):
+            rows[row] /= response
+        elif response is not None:
+            try:
+                rows[row] = _remove_response(recording, rows[row], response, output, processing)
+            except Refusal as refusal:
+                refusals[row] = refusal
+    try:
+        rows = resampled(rows, rate_hz, new_hz)
+    except Refusal as refusal:
+        return [refusals.get(row, refusal) for row in range(len(items))]
+    finite = _are_finite(rows)
+    return [
+        refusals.get(row) or (replace(recording, samples=rows[row], rate_hz=new_hz) if finite[row] else _not_finite())
+        for row, (recording, _) in enumerate(items)
+    ]
 
 
 def filtered(recording: Recording, processing: Processing) -> Recording:
@@ -209,16 +197,28 @@ def filtered(recording: Recording, processing: Processing) -> Recording:
     Raises:
         Refusal: the result is not finite.
     """
-    if processing.band_hz is None:
-        return recording
-    samples = band_pass(
-        recording.samples,
-        recording.rate_hz,
-        processing.band_hz,
-        processing.corners,
-        zerophase=processing.zerophase,
-    )
-    return replace(recording, samples=_finite(samples))
+    return _or_raise(filter_all([recording], processing)[0])
+
+
+def filter_all(recordings: Sequence[Recording], processing: Processing) -> list[Verdict]:
+    """Each recording in the band of the set, as :func:`filtered` gives one."""
+    band_hz = processing.band_hz
+    if band_hz is None:
+        return list(recordings)
+
+    def work(items: list[Recording]) -> list[Verdict]:
+        rows, rate_hz = stacked([item.samples for item in items]), items[0].rate_hz
+        rows = band_pass(rows, rate_hz, band_hz, processing.corners, zerophase=processing.zerophase)
+        pairs = zip(items, rows, _are_finite(rows), strict=True)
+        return [replace(item, samples=row) if is_finite else _not_finite() for item, row, is_finite in pairs]
+
+    return in_batches(recordings, lambda item: (len(item.samples), item.rate_hz), work)
+
+
+def _or_raise(verdict: Verdict) -> Recording:
+    if isinstance(verdict, Refusal):
+        raise verdict
+    return verdict
 
 
 def band_in_words(processing: Processing) -> str:
@@ -232,11 +232,14 @@ def band_in_words(processing: Processing) -> str:
     return f"band-pass {low:g} to {high:g} Hz, causal: {late}"
 
 
-def _finite(samples: np.ndarray) -> np.ndarray:
-    """Samples that a set can hold, as float32."""
-    if not np.abs(samples).max() <= np.finfo(np.float32).max:
-        raise Refusal("processing", "not_finite", "not finite after filtering; the response or the samples are damaged")
-    return samples
+def _are_finite(rows: np.ndarray) -> list[bool]:
+    """Whether a set can hold the samples of each row (R, T), as float32."""
+    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))
+    return (largest <= np.finfo(np.float32).max).tolist()
+
+
+def _not_finite() -> Refusal:
+    return Refusal("processing", "not_finite", "not finite after filtering; the response or the samples are damaged")
 
 
 def _check_band(band: tuple[float, float], rate_hz: float) -> None:
@@ -250,32 +253,38 @@ def _check_band(band: tuple[float, float], rate_hz: float) -> None:
 
 
 def resampled(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
-    """Samples (T,) at another rate.
+    """Samples (..., T) at another rate.
 
     Raises:
         Refusal: the rates are too far from one another to believe the header, or there is one sample only.
     """
     if from_hz == to_hz:
         return samples
-    if len(samples) < 2:
-        raise Refusal("quality", "short", "holds one sample, which is not enough to change its rate", len(samples))
+    if samples.shape[-1] < 2:
+        raise Refusal("quality", "short", "holds one sample, which is not enough to change its rate", samples.shape[-1])
     if not from_hz / MAX_FALL <= to_hz <= from_hz * MAX_RISE:
         reason = f"sampled at {from_hz:g} Hz, too far from {to_hz:g} Hz"
         raise Refusal("processing", "far_rate", reason, from_hz)
     return to_rate(samples, from_hz, to_hz)
 
 
-def _without_line(samples: np.ndarray) -> np.ndarray:
-    """Take away the line of least squares, as scipy.signal.detrend does at four times the cost."""
-    centred = np.arange(len(samples)) - (len(samples) - 1) / 2
-    residual = samples - samples.mean()
-    slope = (centred @ residual) / max(centred @ centred, 1.0)
-    return residual - slope * centred
+def _without_line(rows: np.ndarray) -> np.ndarray:
+    """Take the line of least squares away from each row (R, T), as scipy.signal.detrend does at four times the cost.
+
+    Sums are those of numpy, which do not depend on the number of threads nor on what else is in the batch.
+    """
+    centred = np.arange(rows.shape[1]) - (rows.shape[1] - 1) / 2
+    residual = rows - rows.mean(axis=1, keepdims=True)
+    slopes = np.einsum("ij,j->i", residual, centred) / max((centred * centred).sum(), 1.0)
+    for row, slope in zip(residual, slopes, strict=True):
+        row -= slope * centred
+    return residual
 
 
-def _taper(length: int, rate_hz: float, processing: Processing) -> np.ndarray:
+@lru_cache(maxsize=64)
+def _taper(length: int, rate_hz: float, fraction: float, max_s: float) -> np.ndarray:
     """Cosine at either end."""
-    width = min(round(processing.taper_fraction * length), round(processing.taper_max_s * rate_hz), length // 2)
+    width = min(round(fraction * length), round(max_s * rate_hz), length // 2)
     weights = np.ones(length)
     if width:
         rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(width) / width)

@@ -56,15 +56,17 @@ def drift(length: int, rate_hz: float, other_hz: float) -> float:
 
 
 def to_rate(samples: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
-    """Resample (T,) without aliasing; the first sample keeps its time, and the last one its own to half a sample."""
+    """Resample (..., T) without aliasing; the first sample keeps its time, the last one its own to half a sample."""
     ratio = _whole_ratio(to_hz / from_hz)
     reached_hz = from_hz * ratio
     if ratio != 1:
         samples = resample(samples, from_hz, to_hz)
-    if drift(len(samples), reached_hz, to_hz) <= HALF_SAMPLE:
+    length = samples.shape[-1]
+    if drift(length, reached_hz, to_hz) <= HALF_SAMPLE:
         return samples
     step = reached_hz / to_hz
-    return at_positions(samples, np.arange(int((len(samples) - 1) / step) + 1) * step)
+    positions = np.arange(int((length - 1) / step) + 1) * step
+    return np.apply_along_axis(at_positions, -1, samples, positions)
 
 
 @lru_cache(maxsize=64)
