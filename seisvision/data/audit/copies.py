@@ -166,7 +166,7 @@ def set_copies(waveform_set: WaveformSet, table: AuditTable, cache_dir: Path | N
 
 def chosen_events(waveform_set: WaveformSet, max_traces: int | None) -> Iterator[np.ndarray]:
     """Rows of events evenly spread over the set, about ``max_traces`` in all; None for all."""
-    n_traces = len(waveform_set.metadata)
+    n_traces = len(waveform_set.table)
     share = 1.0 if max_traces is None else min(1.0, max_traces / n_traces)
     n_events = max(1, round(share * len(waveform_set)))
     for number in np.unique(np.linspace(0, len(waveform_set) - 1, n_events).astype(int)):

@@ -287,7 +287,7 @@ class _Slots:
     """
 
     def __init__(self, network: StationNetwork, waveform_set: WaveformSet, index: EventIndex) -> None:
-        table = waveform_set.metadata.iloc[index.rows]
+        table = waveform_set.table.iloc[index.rows]
         self.network = network
         self.slot = network.slots_of(table)
         self.trace_km = network.places_of(table)

@@ -79,7 +79,7 @@ class StationNetwork:
                 f"is not allowed; stations are '{TRAINING}' or a list of names such as [OK.BCOK, OK.CROK], and fixed "
                 "is true or false."
             )
-        table = waveform_set.metadata
+        table = waveform_set.table
         codes = np.array(station_names(table))
         if asked == TRAINING:
             rows = np.concatenate([waveform_set.rows(name) for name in source_ids])
