@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ready_python
 from slow_tests import mark_slow
 
 from seisvision.runs import terminal
+
+
+def pytest_configure() -> None:
+    """Processes that seisvision starts need not import the libraries once more (``ready_python``)."""
+    ready_python.install(ready_python.OurOwn)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
