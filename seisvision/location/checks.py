@@ -11,7 +11,8 @@ from torch import Tensor
 from seisvision.earth.constants import HALF_MERIDIAN_KM
 from seisvision.earth.unit_vectors import unit_vectors
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.location.descent import SOFTENING_KM, Problem
+from seisvision.location.descent import Problem
+from seisvision.location.plane import SOFTENING_KM
 
 SAME_LOG = 1e-9
 """Sum of squares of the logarithms of distances that are all the same."""
