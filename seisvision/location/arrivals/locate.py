@@ -18,8 +18,9 @@ from seisvision.location.arrivals.hypocentres import Ellipsoid, Hypocentres, Pri
 from seisvision.location.arrivals.minima import Minima, again, minima
 from seisvision.location.arrivals.posterior import Regions, covariance_km2, regions
 from seisvision.location.arrivals.problem import Prediction, Problem, degrees_turned, geocentric_km, n_stations, terms
+from seisvision.location.arrivals.sigmas import FEWEST_ESTIMATED, FEWEST_KNOWN, fitted_scale
 from seisvision.location.locate import joined
-from seisvision.location.uncertainty import MISFIT_P_VALUE, Ellipse, azimuthal_gap_deg, chi_square2
+from seisvision.location.uncertainty import Ellipse, azimuthal_gap_deg, chi_square2
 
 Array = np.ndarray | Tensor
 
@@ -27,10 +28,6 @@ PAIRS_AT_ONCE = 48_000
 """Events times picks of one batch: the last steps are made by few events, so that many should share them."""
 FEWEST_PICKS = 4
 FEWEST_STATIONS = 3
-FEWEST_KNOWN = 6
-"""Picks that an ellipse needs with sigmas,"""
-FEWEST_ESTIMATED = 7
-"""and where their size is estimated."""
 UNRESOLVED = 0.22
 """Standard deviation of the depth over the span of its limits: 0.29 where every depth is as likely."""
 UNRESOLVED_95 = 0.35
@@ -41,9 +38,6 @@ SECOND_EXCESS = 3.0
 NORMAL3, CHI_SQUARE3_95 = 3.5059, 7.8147
 """Squared radii that hold 68 and 95 % of normal distributions in three dimensions."""
 SCALE_ROUNDS = 2
-WILD = 15.0
-"""Residual of a pick, over the size of the others, from which it is wrong altogether."""
-MISFIT_OF_OTHERS = 0.1
 LITTLE = 2.0
 """Factor on sigmas up to which the minima that are known are those that matter."""
 JUMPS = "velocities jump, so neither ellipsoid nor interval of depth is stated"
@@ -176,7 +170,7 @@ def _solved(problem: Problem, *, known: bool) -> _Found:
     estimated = torch.full_like(scale, not known, dtype=torch.bool)
     found = minima(problem)
     for _ in range(SCALE_ROUNDS):
-        fitted, unlikely = _fitted_scale(problem, found)
+        fitted, unlikely = fitted_scale(problem, found)
         anew = (unlikely | (estimated & (problem.count > 4))) & ((fitted - 1).abs() > 0.02)
         if not anew.any():
             break
@@ -196,31 +190,6 @@ def _solved(problem: Problem, *, known: bool) -> _Found:
     other = _way_km(best, found.second, ambiguous)
     region = regions(problem, best, there, linear, other, found.is_straight)
     return _Found(best, there, found.second, ambiguous, scale, estimated, region, problem)
-
-
-def _fitted_scale(problem: Problem, found: Minima) -> tuple[Tensor, Tensor]:
-    """Factor (M,) on the sigmas that the residuals ask for, and whether chance is no explanation (p < 0.001).
-
-    Of few picks a single wrong one asks for sigmas with which any place fits. So it is asked what the others say: where
-    one pick is wild and they are not, it is that pick which is wrong.
-    """
-    residual = (problem.time_s - found.there.travel_s - found.best.origin_s[:, None]) / problem.sigma_s
-    residual = torch.where(problem.used, residual, 0.0)
-    fitted, chance = _scale_and_chance(residual, problem.count - 4)
-    size, worst = residual.abs().max(1, keepdim=True)
-    others, chance_of_others = _scale_and_chance(residual.scatter(1, worst, 0.0), problem.count - 5)
-    enough = problem.count >= FEWEST_KNOWN
-    fits = (size[:, 0] > WILD) & (chance_of_others > MISFIT_P_VALUE) & enough
-    fits = fits | ((chance_of_others > MISFIT_OF_OTHERS) & (problem.count >= FEWEST_ESTIMATED))
-    unlikely = (problem.count > 4) & (chance < MISFIT_P_VALUE)
-    return torch.where(enough & (size[:, 0] > WILD * others), others, fitted), unlikely & ~fits
-
-
-def _scale_and_chance(residual: Tensor, dof: Tensor) -> tuple[Tensor, Tensor]:
-    """Factor (M,) on the sigmas that residuals (M, S) over them ask for, and the probability of a larger one."""
-    dof = dof.clamp_min(1)
-    fitted = student.fitted_scale(residual, dof) / student.NORMAL_SCALE
-    return fitted, torch.special.gammaincc(dof / 2, fitted.square() * dof / 2)
 
 
 def _fits_as_well(found: Minima, linear_km2: Tensor) -> Tensor:
