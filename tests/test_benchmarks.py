@@ -49,7 +49,7 @@ def test_files_are_read_and_imported(
     run(benchmark("reading"), words, monkeypatch)
     said = capsys.readouterr().out
     assert "threads" in said and re.search(r"obspy, resample, h5py .* ms a channel", said)
-    assert re.search(r"3 events:\n.*\n.*\nthe import is [\d.]+ times as fast on the wall", said)
+    assert re.search(r"3 and 2 events:\n.*\n.*\nthe import is [\d.]+ times as fast on the wall", said)
 
 
 def test_a_fibre_is_located_beside_scipy_and_picked_beside_obspy(

@@ -2,6 +2,8 @@
 
 import sys
 import types
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,8 @@ from obspy.signal.rotate import rotate_ne_rt
 from recorded_trees import BEFORE_S, add_up, origin, recipe, trace, write_events, write_stations, write_tree
 
 from seisvision.data.importing import building
+from seisvision.data.importing.association import EventFiles
+from seisvision.data.importing.event_builder import EventResult
 from seisvision.data.importing.importer import run_import
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
@@ -345,6 +349,42 @@ def test_processes_are_started_where_the_pace_says_that_they_pay(monkeypatch):
     for _ in range(50):
         alone.add(10.0)
     assert alone.n_processes() == 1
+
+
+class DyingPool:
+    """A pool whose second process is killed; it tells how much was ever under way."""
+
+    def __init__(self, *unused):
+        self.under_way, self.most, self.is_shut = 0, 0, False
+
+    def submit(self, work, part):
+        future = Future()
+        done = [EventResult("tree", files.event_id, "quake") for _, files in part]
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+
+        def result(timeout=None):
+            self.under_way -= 1
+            if part[-1][1].event_id == "ev99":
+                raise BrokenProcessPool("killed")
+            return done
+
+        future.result = result
+        return future
+
+    def shutdown(self, **unused):
+        self.is_shut = True
+
+
+def test_a_process_that_dies_ends_the_import_with_a_reason_and_few_events_are_under_way(monkeypatch):
+    pools = []
+    monkeypatch.setattr(building, "ProcessPoolExecutor", lambda *settings: pools.append(DyingPool()) or pools[0])
+    jobs = [(0, EventFiles(f"ev{number}", {}, ())) for number in range(101)]
+    built = building.build_events(None, [], jobs, 3)
+    with pytest.raises(DataError, match=r"died.*--workers 1"):
+        for number, result in enumerate(built):
+            assert result.event_id == f"ev{number}"
+    assert number == 95 and pools[0].is_shut and pools[0].most <= 6
 
 
 def test_interrupted_imports_leave_nothing_and_spoil_nothing(tmp_path):

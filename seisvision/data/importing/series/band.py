@@ -35,14 +35,22 @@ def band_pass(
         zerophase: filter forwards and backwards: nothing moves, the gain at the corners is a half and some energy comes
             ahead of an onset. Else causal: arrivals come late, see :func:`delay_s`, and the gain there is 0.71.
     """
-    sections = _butterworth(rate_hz, *band_hz, corners)
+    filter_of_set = (rate_hz, *band_hz, corners)
     if not zerophase:
-        state = _settled(rate_hz, *band_hz, corners).reshape(len(sections), *[1] * (samples.ndim - 1), 2)
-        return signal.sosfilt(sections, samples, axis=-1, zi=state * samples[..., :1])[0]
+        return _one_way(samples, *filter_of_set)
     settling = min(math.ceil(SETTLING_PERIODS * rate_hz / band_hz[0]), samples.shape[-1])
     edges = [(0, 0)] * (samples.ndim - 1) + [(settling, settling)]
-    filtered = signal.sosfiltfilt(sections, np.pad(samples, edges, mode="edge"), axis=-1, padlen=0)
-    return filtered[..., settling : settling + samples.shape[-1]]
+    # As scipy.signal.sosfiltfilt, which works out the settled state anew each time.
+    forth = _one_way(np.pad(samples, edges, mode="edge"), *filter_of_set)
+    both = _one_way(forth[..., ::-1], *filter_of_set)[..., ::-1]
+    return both[..., settling : settling + samples.shape[-1]]
+
+
+def _one_way(samples: np.ndarray, rate_hz: float, low_hz: float, high_hz: float, corners: int) -> np.ndarray:
+    """Filter (..., T) as if each had been its first sample for ever before."""
+    sections = _butterworth(rate_hz, low_hz, high_hz, corners)
+    state = _settled(rate_hz, low_hz, high_hz, corners).reshape(len(sections), *[1] * (samples.ndim - 1), 2)
+    return signal.sosfilt(sections, samples, axis=-1, zi=state * samples[..., :1])[0]
 
 
 def delay_s(rate_hz: float, band_hz: tuple[float, float], corners: int = CORNERS) -> float:
