@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.nn import functional
@@ -32,6 +31,7 @@ from seisvision.tasks.at_once import step_at_once
 from seisvision.tasks.epoch_means import EpochMeans
 from seisvision.tasks.exact import counting, loss_factors, rows_in_order, share_batch_norm, share_of
 from seisvision.tasks.kept_pictures import KeptPictures, draw, pictures_in_order
+from seisvision.tasks.noted_hooks import NotedHooks
 from seisvision.views.noise import in_more_noise
 from seisvision.views.view import View
 
@@ -41,7 +41,7 @@ HEAD_DEVIATION = 0.01
 """Standard deviation of the weights of a new head."""
 
 
-class DeepClusterTask(pl.LightningModule):
+class DeepClusterTask(NotedHooks):
     """Deep clustering (Caron, Bojanowski, Joulin & Douze 2018, arXiv:1807.05520).
 
     Every epoch begins with the features of all samples, in evaluation mode, in the order of the data, without

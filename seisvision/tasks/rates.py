@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,13 +17,14 @@ from seisvision.tasks.at_once import step_at_once
 from seisvision.tasks.decay import decay_groups
 from seisvision.tasks.epoch_means import EpochMeans
 from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
+from seisvision.tasks.noted_hooks import NotedHooks
 
 LOSSES = ("poisson", "occurrence")
 LOG_LIMITS = (-30.0, 8.0)
 """Of rates: none is 0, for what is called impossible and happens costs everything."""
 
 
-class RateTask(pl.LightningModule):
+class RateTask(NotedHooks):
     """Learns rates by the likelihood of counts, or chances by that of any event at all.
 
     The network's number of a cell is added to the logarithm of what the ``anchor`` expects (``loss=poisson``) or to its

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -21,11 +20,12 @@ from seisvision.tasks.decay import decay_groups
 from seisvision.tasks.epoch_means import EpochMeans
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
 from seisvision.tasks.fine_tuning import FineTuning, free, rated_groups
+from seisvision.tasks.noted_hooks import NotedHooks
 from seisvision.tasks.passes.pooling import Passes, pooled
 from seisvision.views.view import View
 
 
-class SupervisedTask(pl.LightningModule):
+class SupervisedTask(NotedHooks):
     """Waveforms to picture to features to outputs, trained with the sum of the outputs' losses.
 
     Batches are the dicts of :mod:`seisvision.keys`. The view draws after the transfer to the accelerator, so
@@ -165,9 +165,12 @@ class SupervisedTask(pl.LightningModule):
         with counting(share):
             raw = self(batch)
         targets = [_truth(output, batch, raw) for output in self.outputs]
-        weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
+        factors: Sequence[torch.Tensor | float] = [1.0] * len(targets)
+        if share is not None:
+            weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
+            factors = loss_factors(weights, share)
         total = torch.zeros((), device=self.device)
-        for output, target, factor in zip(self.outputs, targets, loss_factors(weights, share), strict=True):
+        for output, target, factor in zip(self.outputs, targets, factors, strict=True):
             total = total + output.weight * output.loss(raw[output.name], target) * factor
             n_counted = len(target) if share is None or share.counts else 0
             decoded = output.decode(raw[output.name].detach())[:n_counted]
