@@ -30,6 +30,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import thin_networks
+
 LIBRARIES = (
     "torch._dynamo",
     "pytorch_lightning",
@@ -54,8 +56,10 @@ POSSIBLE = sys.platform == "linux"
 
 _popen = subprocess.Popen
 _spawn = multiprocessing.util.spawnv_passfds
-_servers: dict[int, tuple[socket.socket, Any]] = {}
-"""By the process that started it, for forks of a test process have none: the connection, and its process."""
+_home = os.getpid()
+"""The process that may start a Python that is ready: forks of a test process, which are ready anyway, may not."""
+_server: tuple[socket.socket, Any] | None = None
+"""Connection and process of the Python that is ready."""
 _lock = threading.Lock()
 
 
@@ -133,16 +137,14 @@ def install(kind: type[Ready]) -> None:
 @contextlib.contextmanager
 def begun_in(environment: dict[str, str]) -> Iterator[None]:
     """Let the Python that is ready be one that was begun with other variables, such as a path of its own."""
-    before = _servers.pop(os.getpid(), None)
-    _begin(environment)
+    global _server
+    before, _server = _server, _begin(environment)
     try:
         yield
     finally:
-        server, started = _servers.pop(os.getpid())
-        server.close()
-        started.wait()
-        if before is not None:
-            _servers[os.getpid()] = before
+        _server[0].close()
+        _server[1].wait()
+        _server = before
 
 
 def spawn(path: bytes, arguments: list[Any], passed: Sequence[int]) -> int:
@@ -157,7 +159,7 @@ def is_for_us(words: list[str]) -> bool:
     """Whether a command is this Python with a script, ``-m module`` or ``-c code``."""
     after = _options(words)[1]
     said = bool(after) and (after[0] in ("-m", "-c") or not after[0].startswith("-"))
-    return POSSIBLE and words[0] == sys.executable and said
+    return POSSIBLE and os.getpid() == _home and words[0] == sys.executable and said
 
 
 def _options(words: list[str]) -> tuple[list[str], list[str]]:
@@ -207,19 +209,19 @@ def _prctl(option: int, value: int) -> None:
 
 def _ready() -> socket.socket:
     """The connection to the Python that is ready, which is started by the first command and ends with this process."""
-    if os.getpid() not in _servers:
-        _begin(dict(os.environ))
-    return _servers[os.getpid()][0]
+    global _server
+    _server = _server or _begin(dict(os.environ))
+    return _server[0]
 
 
-def _begin(environment: dict[str, str]) -> None:
+def _begin(environment: dict[str, str]) -> tuple[socket.socket, Any]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     words = [sys.executable, __file__, str(theirs.fileno()), SPACE * 200]
     variables = {**environment, "OMP_NUM_THREADS": "1", SPACE: SPACE * 1000}
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     started = _popen(words, pass_fds=[theirs.fileno()], start_new_session=True, env=variables, **streams)
     theirs.close()
-    _servers[os.getpid()] = ours, started
+    return ours, started
 
 
 def serve(connection: socket.socket) -> dict[str, Any] | None:
@@ -286,15 +288,18 @@ def do(request: dict[str, Any]) -> None:
     """Become the command: its folder, variables and arguments, as a fresh interpreter would have them."""
     import numpy
 
+    global _home, _server
     if request["session"]:
         os.setsid()
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
     _show(request["words"], request["environment"])
+    if thin_networks.WORD in os.environ:
+        sys.modules["timm"].create_model = thin_networks.thin_create_model()  # type: ignore[attr-defined]
     tempfile.tempdir = None
     numpy.random.seed()
-    _servers[os.getpid()] = _nursery(), None
+    _home, _server = os.getpid(), (_nursery(), None)
     install(Ready)
     sys.path[:1] = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     with contextlib.suppress(ImportError):
