@@ -121,9 +121,11 @@ ALLOWED = {
 }
 
 
-def left_out(given: Observations) -> list[dict[int, str]]:
-    """B dicts of station number to why it is not used; slots that ``mask`` calls padding are not listed."""
+def left_out(given: Observations, used: Tensor) -> list[dict[int, str]]:
+    """B dicts of station number to why it is not ``used``; slots that ``mask`` calls padding are not listed."""
     texts: list[dict[int, str]] = [{} for _ in range(len(given.mask))]
+    if torch.equal(used, given.mask):
+        return texts
     for name, bad in given.refusals().items():
         values = getattr(given, name)
         for event, station in (bad & given.mask).nonzero().tolist():

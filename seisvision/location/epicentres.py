@@ -33,9 +33,9 @@ from seisvision.location.plane import (
     residuals,
 )
 
-CONVERGED_RAD = 3e-6
-"""Of the auxiliary longitude of geodesics, whose distances are 300 times better: 6 cm."""
-STUCK_RAD = 3e-6
+ROUGHLY_CONVERGED_RAD, CONVERGED_RAD = 3e-6, 1e-8
+"""Of the auxiliary longitude of geodesics: 20 m where a plane touches the ground, 6 cm at minima."""
+STUCK_RAD = 1e-5
 CONVERGED_KM = 0.01
 MAX_ITERATIONS = 100
 LAST_STEP_KM = 0.05
@@ -95,7 +95,7 @@ def minima(problem: Problem, event: Tensor, point: Tensor) -> Minima:
     network = _network(problem, of)
     number, place = native(of, event, point.T)
     some = network.rows(number)
-    place, _, near = _descended(some.observed, place, _ways(some, place, of), of)
+    place, _, near = _descended(some.observed, place, _ways(some, place, of, ROUGHLY_CONVERGED_RAD), of)
     kept = _distinct(number, place, of)
     if len(kept) < len(number):
         number, place, near, some = number[kept], place[:, kept], near[kept], some.rows(kept)
@@ -206,12 +206,12 @@ def _distinct(event: Any, point: Any, of: Any) -> Any:
     return of.where(~repeated)[0]
 
 
-def _ways(some: Network, point: Any, of: Any) -> tuple[Any, Any, Any]:
+def _ways(some: Network, point: Any, of: Any, converged_rad: float = CONVERGED_RAD) -> tuple[Any, Any, Any]:
     """Distances and directions (S, M) of the stations from points (3, M), as of ``unit_vectors.geodesic``."""
     x, y, z = point
     turn_rad = some.longitude_rad - of.arctan2(y, x)
     here, there = _reduced(x, y, z, of), (some.sine, some.cosine)
-    way = inverse(here, there, turn_rad, of, CONVERGED_RAD)
+    way = inverse(here, there, turn_rad, of, converged_rad)
     length = at_least(of.hypot(way.east, way.north), LEAST)
     distance_km = way.distance_km
     stuck = way.last_change_rad > STUCK_RAD

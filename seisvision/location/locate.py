@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 
 from seisvision.earth.constants import EARTH_RADIUS_KM
-from seisvision.earth.unit_vectors import angle, azimuth_deg, coordinates_deg
+from seisvision.earth.unit_vectors import azimuth_deg, coordinates_deg
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.location import epicentres
 from seisvision.location.checks import Observations, checked, left_out
 from seisvision.location.choices import MODES
 from seisvision.location.descent import Minimum, Problem
 from seisvision.location.grid import halve_grid
-from seisvision.location.posterior import Way, calibrated, enough
-from seisvision.location.starts import approach
+from seisvision.location.posterior import calibrated, enough
+from seisvision.location.starts import Way, approach
 from seisvision.location.uncertainty import (
     Ellipse,
     Uncertainty,
@@ -236,7 +236,9 @@ def _refusals(problem: Problem) -> list[str]:
     count = problem.used.sum(1)
     first = problem.used.int().argmax(1)
     reference = problem.station[torch.arange(len(first), device=first.device), first][:, None]
-    spread = torch.where(problem.used, angle(problem.station, reference), 0.0).amax(1) * EARTH_RADIUS_KM
+    # Chords are as long as arcs where it matters.
+    apart = torch.linalg.vector_norm(problem.station - reference, dim=2)
+    spread = (apart * problem.used).amax(1) * EARTH_RADIUS_KM
     no_direction = torch.ones_like(count, dtype=torch.bool)
     if problem.azimuth_used is not None:
         no_direction = ~problem.azimuth_used.any(1)
@@ -288,7 +290,7 @@ def _described(
         second_longitude_deg=spread(torch.where(found.ambiguous, second_longitude_deg, torch.nan)),
         located=possible,
         reason=_reasons(refused, rows, some, found, mode),
-        left_out=left_out(given),
+        left_out=left_out(given, problem.used),
     )
 
 

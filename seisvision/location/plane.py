@@ -260,11 +260,12 @@ def newton_step_km(state: State, damping: Any, of: Any) -> tuple[Any, Any]:
 
 
 def descent(
-    plane: Plane, observed: Distances, place: Any, of: Any, converged_km: float, max_iterations: int
+    plane: Plane, observed: Distances, place: Any, of: Any, converged_km: Any, max_iterations: int
 ) -> tuple[Any, Any, Any]:
     """Places (2, M) of the minima that places (2, M) in planes lead to, with costs and scales (M,).
 
-    A step that does not lower the cost is refused and repeated shorter (Marquardt 1963, J. SIAM 11, 431-441).
+    A step that does not lower the cost is refused and repeated shorter (Marquardt 1963, J. SIAM 11, 431-441). They end
+    with a step shorter than ``converged_km``, a number or (M,), or after so many.
     """
 
     def model(there: Any, near: Any = None) -> Any:
@@ -272,7 +273,7 @@ def descent(
 
     state = model(place)
     reached, ended, rows = place, state, None
-    damping = of.full_like(state[0], FIRST_DAMPING)
+    damping, enough_km2 = of.full_like(state[0], FIRST_DAMPING), of.zeros_like(state[0]) + converged_km**2
     for _ in range(max_iterations):
         north, east = newton_step_km(State(*state), damping, of)
         # A kilometre on the ground is longer in the plane, the farther from the centre.
@@ -286,7 +287,7 @@ def descent(
             there[:, worse], trial[:, worse] = state[:, worse], place[:, worse]
         state, place = there, trial
         # A step that damping has made short says nothing about convergence.
-        short = (north * north + east * east < converged_km**2) & (damping < FREE_DAMPING)
+        short = (north * north + east * east < enough_km2) & (damping < FREE_DAMPING)
         damping = damping * of.where(better, of.full_like(damping, 0.1), of.full_like(damping, 10.0))
         going = ~short & (damping < MOST_DAMPING)
         left = int(going.sum())
@@ -301,6 +302,7 @@ def descent(
                 rows = rows[some]
             plane, observed = plane.rows(some), observed.rows(some)
             place, state, damping = columns(place, some), columns(state, some), damping[some]
+            enough_km2 = enough_km2[some]
     if rows is None:
         reached, ended = place, state
     else:

@@ -24,6 +24,7 @@ from seisvision.location.arrays import along, at_least, bound, library, native, 
 from seisvision.location.common import without_common
 from seisvision.location.descent import Problem
 from seisvision.location.plane import Distances, common_growth, plane_about, residuals
+from seisvision.location.starts import Way
 from seisvision.location.uncertainty import Uncertainty, chi_square2
 
 FEW_POINTS = 48
@@ -51,15 +52,6 @@ observations to that power.
 The robust loss expects wild stations, so with few stations its posterior has heavier tails than normal errors give.
 Fitted once to simulations with 4 to 20 stations (``benchmarks/ellipses.py``)."""
 GOLDEN = (math.sqrt(5) - 1) / 2
-
-
-class Way(NamedTuple):
-    """From M solutions to their S stations, tensors (M, S)."""
-
-    distance_km: Tensor
-    north: Tensor
-    """Direction at the solution: cosine of the azimuth."""
-    east: Tensor
 
 
 class Draws(NamedTuple):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.earth.constants import EARTH_RADIUS_KM
-from seisvision.earth.unit_vectors import azimuth_deg, frame, great_circle
+from seisvision.earth.unit_vectors import azimuth_deg, frame
 from seisvision.location.arrays import at_least, double, library, native, numbers, single, stacked
 from seisvision.location.descent import Problem
 from seisvision.location.plane import FEW_PAIRS, Distances, Plane, descent, plane_about
@@ -20,7 +20,8 @@ RING_POINTS = 24
 SEPARATE_STARTS = 3
 GRID_PRECISION = 0.07
 """Points of the grid are up to 7.5 degrees along the circle off, some 0.07 of its radius in distance on average."""
-ROUGH_STEP_KM = 1.0
+ROUGH_STEP = 0.02
+"""Of the typical distance, below which a step is the last one."""
 ROUGH_STAGES = ((3, 0.05, 50.0), (7, 0.02, 10.0))
 """Steps, the share of the typical distance up to which two places are one afterwards, and the negative log likelihood
 with widened sigmas above the best of the event with which a descent is given up. A second solution may have 3."""
@@ -29,6 +30,15 @@ PAIRS_IN_CACHE = 100_000
 NO_PRECISION = 1e-12
 TAKEN = 1e6
 """What is added to the misfit of a point that is too near to another start."""
+
+
+class Way(NamedTuple):
+    """From M points to S stations, tensors (M, S)."""
+
+    distance_km: Tensor
+    north: Tensor
+    """Direction at the point: cosine of the azimuth."""
+    east: Tensor
 
 
 class Surroundings(NamedTuple):
@@ -66,9 +76,8 @@ def approach(problem: Problem) -> tuple[Tensor, Tensor]:
     # Those that will meet, or lead nowhere, are mostly known after the first steps.
     for iterations, same, hopeless in ROUGH_STAGES:
         rank, event = of.where(kept)
-        place[:, rank, event], cost[rank, event], _ = descent(
-            plane.rows(event), observed.rows(event), place[:, rank, event], of, ROUGH_STEP_KM, iterations
-        )
+        some, start, short_km = observed.rows(event), place[:, rank, event], ROUGH_STEP * around.typical_km[event]
+        place[:, rank, event], cost[rank, event], _ = descent(plane.rows(event), some, start, of, short_km, iterations)
         cost[~kept] = TAKEN
         place, cost, kept = _distinct(place, cost, of.sin(same / (2 * EARTH_RADIUS_KM) * around.typical_km) ** 2, of)
         kept &= cost - cost[:1] < hopeless
@@ -100,15 +109,18 @@ def _surroundings(problem: Problem) -> Surroundings:
     # Near the antipode of its centre the plane is crowded: no epicentre is to lie there.
     far = offset_km[rows, nearest] > math.pi / 2 * EARTH_RADIUS_KM
     centre = torch.where(far[:, None], -centre, centre)
-    way = great_circle(centre[:, None], problem.station)
+    axes = torch.stack([*frame(centre), centre], 2)
+    to_north, to_east, up = (problem.station @ axes).unbind(2)
+    sine = torch.hypot(to_north, to_east)
+    distance_km, sine = EARTH_RADIUS_KM * torch.atan2(sine, up), sine.clamp_min(1e-15)
+    way = Way(distance_km, to_north / sine, to_east / sine)
     soft_km = GRID_PRECISION * typical_km[:, None]
     soft_km = torch.hypot(problem.offset_sigma_km, soft_km) if problem.known_scale else soft_km
     share = torch.linspace(0, 1, RINGS, dtype=offset_km.dtype, device=used.device)
     ring = order.gather(1, (last[:, None] * share).round().long())
     first = _directions(problem, way, ring) if problem.back_azimuth_deg is not None else offset_km.new_zeros(1, 1)
-    north, east = frame(centre)
-    axes = torch.stack([north, east, centre]).permute(0, 2, 1)
-    distance_km, to_north, to_east = (values.T.contiguous() for values in way[:3])
+    distance_km, to_north, to_east = (values.T.contiguous() for values in way)
+    axes = axes.permute(2, 1, 0)
     everything = (distance_km, to_north, to_east, axes, offset_km.T, (used / soft_km).T, ring.T, typical_km, first)
     distance_km, to_north, to_east, axes, offset_km, precision, ring, typical_km, first = native(of, *everything)
     plane = plane_about(distance_km, to_north, to_east, of)
@@ -118,7 +130,7 @@ def _surroundings(problem: Problem) -> Surroundings:
     return Surroundings(of, plane, axes, observed, ring, half, single(typical_km), first)
 
 
-def _directions(problem: Problem, way: Any, ring: Tensor) -> Tensor:
+def _directions(problem: Problem, way: Way, ring: Tensor) -> Tensor:
     """Directions (RINGS, M) of back azimuths, clockwise from the north of the centre carried to the stations."""
     assert problem.back_azimuth_deg is not None
     rows = torch.arange(len(ring), device=ring.device)[:, None]

@@ -60,15 +60,22 @@ class Uncertainty:
 
     def ellipse(self, level: float) -> Ellipse:
         """Confidence ellipse at ``level``: 0.68 or 0.95."""
+        mean, half = self._axes_km2()
         north, across, east = (self.covariance_km2[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
-        mean, half = (north + east) / 2, torch.hypot((north - east) / 2, across)
-        if self.radius95 is None:
-            factor = self.factor2(level).sqrt()
-        else:
-            factor = self.radius95 if level == 0.95 else torch.full_like(mean, math.sqrt(chi_square2(level)))
+        factor = self._radius(level)
         # Twice the angle of the major axis, as the two ends of an axis are one direction.
         direction = torch.rad2deg(torch.atan2(2 * across, north - east) / 2) % 180
         return Ellipse(factor * (mean + half).sqrt(), factor * (mean - half).clamp_min(0).sqrt(), direction)
+
+    def _axes_km2(self) -> tuple[Tensor, Tensor]:
+        """Mean of the squared semi-axes (B,) and half of their difference."""
+        north, across, east = (self.covariance_km2[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
+        return (north + east) / 2, torch.hypot((north - east) / 2, across)
+
+    def _radius(self, level: float) -> Tensor:
+        if self.radius95 is None:
+            return self.factor2(level).sqrt()
+        return self.radius95 if level == 0.95 else torch.full_like(self.scale, math.sqrt(chi_square2(level)))
 
     def bounded(self) -> Tensor:
         """Bool (B,): there is an ellipse."""
@@ -76,7 +83,8 @@ class Uncertainty:
 
     def limited(self) -> Uncertainty:
         """The same without ellipses that are so long that they say nothing."""
-        useless = ~(self.ellipse(0.95).major_km < LARGEST_ELLIPSE_KM)
+        mean, half = self._axes_km2()
+        useless = ~(self._radius(0.95) * (mean + half).sqrt() < LARGEST_ELLIPSE_KM)
         return replace(self, covariance_km2=self.covariance_km2.masked_fill(useless[:, None, None], torch.nan))
 
 
