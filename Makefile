@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 # make setup TORCH=cpu: builds of torch and torchvision without libraries for GPUs, which PyPI has not for Linux.
 TORCH ?=
+# A hundred processes of tests would compile our modules, where the environment forbids to keep what was compiled; and the
+# longest files, which come first (tests/conftest.py), would come last, were files with many tests put before them.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-full pictures gallery atlas quick test lines lint format types bench coverage docs clean
@@ -47,13 +50,13 @@ atlas: $(READY)  ## every experiment of the Seismic Atlas in reduced size, and a
 
 # What takes long without being marked is told at the end: mark it, or make it quicker.
 quick: $(READY)  ## run the tests that neither train nor start processes (minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --durations=10 --durations-min=3
+	$(PYTEST) -q -m "not slow" --durations=10 --durations-min=3
 
 test: $(READY)  ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 lines: $(READY)  ## run the quick tests and list the lines of seisvision that none of them reaches
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --cov=seisvision --cov-report=term-missing:skip-covered
+	$(PYTEST) -q -m "not slow" --cov=seisvision --cov-report=term-missing:skip-covered
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check .

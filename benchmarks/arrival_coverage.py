@@ -32,6 +32,7 @@ GEOMETRIES = {
     "12 stations, P only": {"stations": 12, "phases": "P"},
     "6 stations, P only": {"stations": 6, "phases": "P"},
     "12 stations, one pick 5 s late": {"stations": 12, "outlier_s": 5.0},
+    "8 stations, P only, one 10 s late": {"stations": 8, "phases": "P", "outlier_s": 10.0},
 }
 
 

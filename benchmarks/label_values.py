@@ -57,7 +57,7 @@ def moved_picks(said: PickPredictions, share: float, by_s: float, seed: int) -> 
 
 def swapped_stations(said: ScalarPredictions, waveform_set: WaveformSet, n_pairs: int) -> None:
     """Swap the coordinates of each of some pairs of well recorded stations, one pair at a time."""
-    table = said.ids.table(waveform_set.metadata)
+    table = said.ids.table(waveform_set.table)
     stations = [station_name(row) for _, row in table.iterrows()]
     at = table[PLACES].to_numpy(dtype=float)
     counts = {name: stations.count(name) for name in dict.fromkeys(stations)}

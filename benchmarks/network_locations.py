@@ -255,7 +255,7 @@ def locator_rows(data: EventDataModule) -> list[list[str]]:
         times, clear = picks_by_rule(waveform[:, 0], waveform[:, 1:], sample[keys.SAMPLING_RATE_HZ])["akaike"]
         automatic.append(np.where(clear >= 1, times, np.nan))
         catalogue.append(sample[keys.ARRIVALS_S].numpy())
-        rows = waveform_set.metadata.iloc[samples.rows(number)]
+        rows = waveform_set.table.iloc[samples.rows(number)]
         places.append(rows[["station_latitude_deg", "station_longitude_deg"]].to_numpy())
     return [
         located("automatic picks and locator", automatic, places, truth, table, parameters),

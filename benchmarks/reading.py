@@ -12,7 +12,9 @@ reads events at random from sets of 10^4, 10^5 and 10^6 traces.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
+import pickle
 import statistics
 import subprocess
 import sys
@@ -20,6 +22,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import h5py
@@ -179,42 +182,67 @@ def write_large(path: Path, n_traces: int) -> None:
             file[f"data/bucket{i}"] = block
 
 
-def resident_mb() -> float:
-    """Memory of this process that is really there and its own."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+def memory_mb(*kinds: str) -> float:
+    """Memory of this process: ``Rss`` is all that is there, ``Private_Clean`` and ``Private_Dirty`` its own alone."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.partition(":")[0] in kinds) / 1e3
+
+
+def own_mb() -> float:
+    """Memory that nobody shares: pages of a mapped file that others map as well do not count."""
+    return memory_mb("Private_Clean", "Private_Dirty")
+
+
+def read_in_worker(opened: WaveformSet | None, rows: list[np.ndarray], told: SimpleQueue[float]) -> None:
+    """In a process of its own: tell what it has for itself once it has read."""
+    for of_event in rows if opened is not None else []:
+        opened.read_rows(of_event)
+    told.put(own_mb())
+
+
+def worker_mb(opened: WaveformSet, rows: list[np.ndarray], method: str) -> float:
+    """What a worker that reads from a set has for itself more than one without a set, in MB."""
+    context = multiprocessing.get_context(method)
+    found = []
+    for sent in (None, opened):
+        told = context.SimpleQueue()
+        worker = context.Process(target=read_in_worker, args=(sent, rows, told))
+        worker.start()
+        found.append(told.get())
+        worker.join()
+    return found[1] - found[0]
 
 
 def tell_memory(path: Path) -> None:
     """Run in a process of its own: open, read at random, tell what that took."""
-    import pickle
-
-    before = resident_mb()
-    begun = time.perf_counter()
+    resident, own = memory_mb("Rss"), own_mb()
+    begun = time.process_time()
     opened = WaveformSet(path)
-    opening_s = time.perf_counter() - begun
-    after_opening = resident_mb()
-    order = np.random.default_rng(0).choice(len(opened), READS_OF_LARGE)
-    for number in order:
-        opened.read_event(opened.source_ids[number])
-    n = len(opened.metadata)
-    grown = resident_mb() - after_opening
-    travels = len(pickle.dumps(opened)) / 1e6
+    opening_s = time.process_time() - begun
+    resident, own = memory_mb("Rss") - resident, own_mb() - own
+    order = np.random.default_rng(0).choice(len(opened), READS_OF_LARGE, replace=False)
+    rows = [opened.rows(opened.source_ids[number]) for number in order]
+    begun = time.process_time()
+    for of_event in rows:
+        opened.read_rows(of_event)
+    reading_ms = 1e3 * (time.process_time() - begun) / READS_OF_LARGE
+    workers = ", ".join(f"{method} {worker_mb(opened, rows, method):+.1f}" for method in ("fork", "spawn"))
     print(
-        f"{n:>9} traces: opened in {opening_s:5.2f} s, table {after_opening - before:7.1f} MB, "
-        f"{READS_OF_LARGE} events read at random {grown:+6.1f} MB, to a worker {travels:6.1f} MB"
+        f"{len(opened.table):>9} traces: opened in {opening_s:5.2f} s of processor, {resident:6.1f} MB ({own:6.1f} its "
+        f"own), {reading_ms:.2f} ms an event at random, {len(pickle.dumps(opened)) / 1e6:.3f} MB sent to a worker, "
+        f"which has for itself (MB): {workers}"
     )
 
 
 def compare_memory(folder: Path, largest: int) -> None:
-    """Sets of ten and a hundred times the size, each in a fresh process, opened for the second time."""
+    """Sets of ten and a hundred times the size, each opened for the first and the second time, in fresh processes."""
     for n_traces in (10_000, 100_000, 1_000_000):
         if n_traces > largest:
             break
         path = folder / f"large{n_traces}"
         write_large(path, n_traces)
-        WaveformSet(path)
-        subprocess.run([sys.executable, __file__, "--tell-memory", str(path)], check=True)
+        for _ in range(2):
+            subprocess.run([sys.executable, __file__, "--tell-memory", str(path)], check=True)
 
 
 def main() -> None:
@@ -227,6 +255,7 @@ def main() -> None:
     parser.add_argument(
         "--largest", type=int, default=1_000_000, help="traces of the largest set made to measure memory"
     )
+    parser.add_argument("--only-memory", action="store_true", help="only the sets of many traces")
     parser.add_argument("--tell-memory", metavar="SET", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.tell_memory:
@@ -236,6 +265,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print(told(machine()))
+        if args.only_memory:
+            compare_memory(folder, args.largest)
+            return
         paths = write_files(folder, args.events, args.samples)
         compare_files(paths, args.rounds)
         print()

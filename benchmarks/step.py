@@ -4,9 +4,10 @@
 
 Both take the same waveforms from memory, augment and draw them, give them to one layer, and do loss, backward, clipping
 and a step of the same optimiser and schedule. The house does so in Lightning, with running measures, progress,
-checkpoints and history; the bare loop is what a user would write by hand. They take turns, an epoch each, in one
-process. Told are milliseconds a step of both and their difference, of the batches alone and, by itself, what the end of
-an epoch takes, where both checkpoints are written.
+checkpoints and history; the bare loop is what a user would write by hand. They take turns, a step each, in one process,
+so that other work on the machine slows both. Told are milliseconds a step of both and of their difference, medians over
+all steps with the quarters between which half of them lie, and, by itself, what the end of an epoch takes, where both
+checkpoints are written.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
@@ -56,63 +59,67 @@ class OneLayer(Backbone):
 
 
 class BareLoop:
-    """An epoch as a user would write it, over the batches that the house trains on."""
+    """Steps as a user would write them, over the batches that the house trains on."""
 
     def __init__(self, task: Any, data: Any, clip: float) -> None:
         self.task, self.data, self.clip = task, data, clip
         # Of the optimiser of the other: the kinds and settings are the same.
         self.optimizer = task._make_optimizer(task.parameters())
         self.scheduler = task._make_scheduler(self.optimizer, total_steps=10**6)
-
-    def epoch(self, number: int) -> float:
-        """Seconds of the processor of one epoch."""
-        task, started = self.task, time.process_time()
-        (output,) = task.outputs
+        (self.output,) = task.outputs
         task.train()
-        for index, batch in enumerate(self.data.train_dataloader()):
-            batch = task.augment(batch, number, index, None)
-            self.optimizer.zero_grad()
-            loss = output.loss(task(batch)[output.name], output.truth(batch))
-            loss.backward()
-            nn.utils.clip_grad_norm_(task.parameters(), self.clip)
-            self.optimizer.step()
-            self.scheduler.step()
-        return time.process_time() - started
+        self._batches: Iterator[dict[str, Any]] = iter(())
+
+    def step(self, epoch: int, index: int) -> None:
+        """Fetch a batch, and learn from it."""
+        if index == 0:
+            self._batches = iter(self.data.train_dataloader())
+        task, output = self.task, self.output
+        batch = task.augment(next(self._batches), epoch, index, None)
+        self.optimizer.zero_grad()
+        loss = output.loss(task(batch)[output.name], output.truth(batch))
+        loss.backward()
+        nn.utils.clip_grad_norm_(task.parameters(), self.clip)
+        self.optimizer.step()
+        self.scheduler.step()
 
 
 class TakeTurns(pl.Callback):
-    """Does an epoch of the bare loop before each of the house, and remembers what both take."""
+    """Does a step of the bare loop before each of the house, and remembers what both take.
+
+    The house is timed from the end of a bare step to where its next one begins, so that all that it does between two
+    batches is in it, but for the ends of epochs, which are told by themselves.
+    """
 
     def __init__(self, bare: BareLoop) -> None:
         self.bare = bare
         self.bare_s, self.house_s, self.end_s = list[float](), list[float](), list[float]()
-        self._begun = 0.0
+        self._resumed: float | None = None
+        self._ended: float | None = None
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The epoch before is over; the bare epoch, then the one of the house begins."""
-        self._end()
-        self.bare_s.append(self.bare.epoch(trainer.current_epoch))
-        self._begun = time.process_time()
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, index: int) -> None:
+        """The step before is over; a bare one, then the one of the house begins."""
+        now = time.process_time()
+        if self._resumed is not None:
+            self.house_s.append(now - self._resumed)
+        elif self._ended is not None:
+            self.end_s.append(now - self._ended)
+        self.bare.step(trainer.current_epoch, index)
+        self._resumed = time.process_time()
+        if not trainer.is_last_batch:
+            # The last step of an epoch has no next one before which to stop the clock.
+            self.bare_s.append(self._resumed - now)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *unused: Any) -> None:
-        """After the last batch the checkpoints begin."""
+        """After the last batch of an epoch the checkpoints begin."""
         if trainer.is_last_batch:
-            self.house_s.append(time.process_time() - self._begun)
-            self._begun = time.process_time()
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The last epoch is over."""
-        self._end()
-
-    def _end(self) -> None:
-        if self.house_s:
-            self.end_s.append(time.process_time() - self._begun)
+            self._resumed, self._ended = None, time.process_time()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=240, help="events of the synthetic set; it is made if needed")
-    parser.add_argument("--epochs", type=int, default=12, help="turns of each, after one that does not count")
+    parser.add_argument("--epochs", type=int, default=12, help="epochs, after one that does not count")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data-dir", default="data")
@@ -127,11 +134,17 @@ def main() -> None:
         print(json.dumps(result))
         return
     print(told(result["machine"]))
-    print(f"one layer, {result['steps']} steps an epoch; milliseconds of the processor, median (least to largest)")
-    print(f"  bare loop    {spread(result['bare_ms'])} a step")
-    print(f"  house        {spread(result['house_ms'])} a step")
-    print(f"  difference   {spread(result['difference_ms'])} a step, aim at most {AIM_MS:g}")
+    print(f"one layer, {len(result['bare_ms'])} steps; milliseconds of the processor, median (half of all lie between)")
+    print(f"  bare loop    {quarters(result['bare_ms'])} a step")
+    print(f"  house        {quarters(result['house_ms'])} a step")
+    print(f"  difference   {quarters(result['difference_ms'])} a step, aim at most {AIM_MS:g}")
     print(f"  end of an epoch with both checkpoints  {spread(result['end_ms'], digits=1)}")
+
+
+def quarters(values: Sequence[float]) -> str:
+    """Median, and the quarters beside it."""
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
@@ -146,15 +159,15 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     keeper = KeepCheckpoints(folder.best_checkpoint, folder.last_checkpoint, "min", None)
     trainer = build_trainer(settings.trainer, settings.system, folder, [], [turns, keeper, ReportProgress(False)])
     trainer.fit(build_task(settings, view), train_dataloaders=data.train_dataloader())
-    steps = len(data.train_dataloader())
-    house, bare_ms = ([1e3 * one / steps for one in some[1:]] for some in (turns.house_s, turns.bare_s))
+    # What is made once is made in the first epoch.
+    first = len(data.train_dataloader()) - 1
+    house, bare_ms = ([1e3 * one for one in some[first:]] for some in (turns.house_s, turns.bare_s))
     return {
         "machine": machine(),
-        "steps": steps,
         "bare_ms": bare_ms,
         "house_ms": house,
         "difference_ms": [one - other for one, other in zip(house, bare_ms, strict=True)],
-        "end_ms": [1e3 * one for one in turns.end_s[1:]],
+        "end_ms": [1e3 * one for one in turns.end_s],
     }
 
 

@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "runs"))
 sys.path.insert(0, str(ROOT / "tests"))
 
+import ready_python  # noqa: E402
 from chaos_data import Fork, forget_main  # noqa: E402
 from chaos_sweep import check_files, descendants  # noqa: E402
 from full_disk import do_here, import_all  # noqa: E402
@@ -200,7 +201,7 @@ def _single(word: str, runs: Path) -> str:
 
 
 def _finish(words: Sequence[str], folder: Path) -> None:
-    done = subprocess.run(_words(words, folder), cwd=ROOT, env=_environment(), capture_output=True, text=True)
+    done = ready_python.run(_words(words, folder), cwd=ROOT, env=_environment(), capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} ended with {done.returncode}: {done.stderr[-2000:]}")
 
@@ -239,7 +240,7 @@ def _fork(words: Sequence[str], folder: Path) -> Any:
 
 
 def _start(words: Sequence[str], folder: Path) -> Any:
-    return subprocess.Popen(
+    return ready_python.Ready(
         _words(words, folder), cwd=ROOT, env=_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
 

@@ -35,8 +35,9 @@ import pandas as pd
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "data"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "data")]
 
+import ready_python  # noqa: E402
 from recorded_trees import write_tree  # noqa: E402
 from small_fetches import make_centre, settings, start_server  # noqa: E402
 from small_sets import write_set  # noqa: E402
@@ -217,7 +218,7 @@ def campaign(
 
 def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Do a command in one go."""
-    with subprocess.Popen(**_process(words, folder), stderr=subprocess.PIPE, text=True) as process:
+    with ready_python.Ready(**_process(words, folder), stderr=subprocess.PIPE, text=True) as process:
         _, stderr = process.communicate()
     return subprocess.CompletedProcess(words, process.returncode, stderr=stderr)
 
@@ -265,7 +266,7 @@ def _fork(words: list[str], folder: Path, mark: str) -> Fork:
 
 
 def _start(words: list[str], folder: Path, mark: str) -> subprocess.Popen:
-    return subprocess.Popen(**_process(words, folder, mark), stderr=subprocess.DEVNULL)
+    return ready_python.Ready(**_process(words, folder, mark), stderr=subprocess.DEVNULL)
 
 
 def killed(process: Any, mark: str, after_s: float, rng: random.Random, wrong: list[str]) -> bool:

@@ -28,6 +28,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "runs"))
 
+sys.path.insert(0, str(ROOT / "tests"))
+
+import ready_python  # noqa: E402
 from tiny_runs import TINY  # noqa: E402
 
 ORPHAN_S = 15.0
@@ -67,7 +70,7 @@ def sweep_command(data_dir: str | Path, n_points: int, n_devices: int, *more: st
 
 def undisturbed(command: list[str], runs_dir: Path) -> None:
     """Do the sweep in one go."""
-    subprocess.run([*command, f"system.runs_dir={runs_dir}"], check=True, cwd=ROOT, capture_output=True)
+    ready_python.run([*command, f"system.runs_dir={runs_dir}"], check=True, cwd=ROOT, capture_output=True)
 
 
 def disturbed(
@@ -83,7 +86,7 @@ def disturbed(
     attempts = 0
     while True:
         attempts += 1
-        process = subprocess.Popen(
+        process = ready_python.Ready(
             [*command, f"system.runs_dir={runs_dir}"],
             cwd=ROOT,
             start_new_session=True,

@@ -7,14 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ready_python
 from slow_tests import mark_slow
 
 from seisvision.runs import terminal
 
+TESTS = Path(__file__).resolve().parent
+
+
+def pytest_configure() -> None:
+    """Processes that seisvision starts need not import the libraries once more (``ready_python``)."""
+    ready_python.install(ready_python.OurOwn)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """``make quick`` leaves out what is slow."""
+    """``make quick`` leaves out what is slow; files of runs take longest and come first, so that none is the last."""
     mark_slow(items)
+    items.sort(key=lambda item: "runs" not in item.path.parent.relative_to(TESTS).parts)
 
 
 @pytest.fixture(scope="session")

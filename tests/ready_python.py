@@ -1,15 +1,22 @@
 """Commands in processes of their own, without the ten seconds that each would spend on the imports of torch and others.
 
 One Python per test process imports the libraries, and none of our modules, and forks for every command. What a test
-gets is a process with a pid, signals, streams and an exit code, as ``subprocess`` gives it. Tests of what a fresh
-interpreter does, such as what a command imports, start one by ``subprocess``.
+gets is a child of its own, with a pid, signals, streams and an exit code, as ``subprocess`` gives it, and with its own
+words and variables in /proc. So are the processes that seisvision starts, in a test process as in such a command:
+ranks, runs of a sweep, workers of pools. Tests of what a fresh interpreter does, such as what a command imports, start
+one by ``subprocess``.
+
+A fork is of the Python that is ready, and becomes the child of whoever asked for it: it is the child of a process that
+ends at once, and Linux gives those that are left to whoever is told to take them.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import ctypes
 import json
+import multiprocessing.util
 import os
 import runpy
 import signal
@@ -18,9 +25,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+import thin_networks
 
 LIBRARIES = (
     "torch._dynamo",
@@ -31,110 +41,66 @@ LIBRARIES = (
     "pandas",
     "obspy",
     "matplotlib.pyplot",
+    "sklearn.ensemble",
+    "scipy.signal",
+    "scipy.optimize",
+    "h5py",
 )
 LONGEST_REQUEST = 1 << 20
-_server: socket.socket | None = None
+SPACE = "SEISVISION_SPACE_FOR_WORDS"
+"""Variable and word of the Python that is ready, over which forks write their own words and variables."""
+TAKE_ORPHANS = 36
+"""PR_SET_CHILD_SUBREAPER of Linux' prctl(2)."""
+SET_PARENT_DEATH_SIGNAL = 1
+POSSIBLE = sys.platform == "linux"
+
+_popen = subprocess.Popen
+_spawn = multiprocessing.util.spawnv_passfds
+_home = os.getpid()
+"""The process that may start a Python that is ready: forks of a test process, which are ready anyway, may not."""
+_server: tuple[socket.socket, Any] | None = None
+"""Connection and process of the Python that is ready."""
 _lock = threading.Lock()
 
 
-class Ready:
-    """A command in a fork of a Python that is ready; the part of ``subprocess.Popen`` that tests use.
+class Ready(subprocess.Popen):
+    """``subprocess.Popen`` whose process is a fork of a Python that is ready, where it is to be a Python like this one.
 
-    Args:
-        command: ``[sys.executable, ...]`` with a script, ``-m module`` or ``-c code``, and arguments.
-        stdout, stderr: ``subprocess.PIPE``, ``DEVNULL``, a descriptor, or None for this process's own; ``stderr`` also
-            ``STDOUT``.
-        text: whether what is read is text.
-        cwd, env, start_new_session: as ``subprocess.Popen`` takes them.
+    Other programs, and Pythons with options of their own, are started as ever.
     """
 
-    def __init__(
-        self,
-        command: list[Any],
-        *,
-        stdout: int | None = None,
-        stderr: int | None = None,
-        text: bool = False,
-        cwd: Any = None,
-        env: dict[str, str] | None = None,
-        start_new_session: bool = False,
-    ) -> None:
-        self.args, self.returncode = [str(word) for word in command], None
-        assert self.args[0] == sys.executable, f"{self.args[0]} is not this Python"
-        with contextlib.ExitStack() as child_ends:
-            self.stdout, out = _stream(stdout, 1, text, child_ends)
-            self.stderr, error = (None, out) if stderr == subprocess.STDOUT else _stream(stderr, 2, text, child_ends)
-            self._ended, ends = socket.socketpair()
-            child_ends.enter_context(ends)
-            request = {
-                "words": self.args[1:],
-                "cwd": str(cwd or Path.cwd()),
-                "environment": dict(os.environ if env is None else env),
-                "session": start_new_session,
-            }
-            with _lock:
-                server = _ready()
-                socket.send_fds(server, [json.dumps(request).encode()], [ends.fileno(), out, error])
-                self.pid = int(server.recv(64))
+    def _execute_child(  # type: ignore[override]
+        self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
+        p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, restore_signals, gid, gids, uid, umask,
+        start_new_session, *rest,
+    ) -> None:  # fmt: skip
+        words = [args] if isinstance(args, str | bytes | os.PathLike) else list(args)
+        words = [os.fsdecode(word) for word in words]
+        plain = not (executable or preexec_fn or shell or gid or gids or uid) and umask == -1
+        if not (plain and close_fds and self.is_for_us(words)):
+            super()._execute_child(
+                args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
+                p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, restore_signals, gid, gids, uid, umask,
+                start_new_session, *rest,
+            )  # fmt: skip
+            return
+        streams = {0: p2cread, 1: c2pwrite, 2: errwrite}
+        given = {number: number if stream == -1 else stream for number, stream in streams.items()}
+        given |= {number: number for number in pass_fds}
+        self.pid = fork(words, given, cwd=cwd, environment=env, session=start_new_session)
+        self._child_created = True
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
-    def poll(self) -> int | None:
-        """Exit code, None as long as there is none."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.wait(timeout=0.0)
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Exit code; raises ``subprocess.TimeoutExpired`` where there is none by then."""
-        if self.returncode is None:
-            self._ended.settimeout(timeout)
-            try:
-                said = self._ended.recv(64)
-            except (BlockingIOError, TimeoutError):
-                raise subprocess.TimeoutExpired(self.args, timeout or 0.0) from None
-            assert said, "the Python that is ready has died"
-            self.returncode = int(said)
-            self._ended.close()
-        return self.returncode
-
-    def communicate(self, timeout: float | None = None) -> tuple[Any, Any]:
-        """What it wrote on both streams, once it has ended."""
-        said: dict[int, Any] = {}
-        streams = {number: stream for number, stream in ((1, self.stdout), (2, self.stderr)) if stream is not None}
-        readers = [threading.Thread(target=_read, args=(*pair, said), daemon=True) for pair in streams.items()]
-        for reader in readers:
-            reader.start()
-        self.wait(timeout)
-        for reader in readers:
-            reader.join()
-        return said.get(1), said.get(2)
-
-    def send_signal(self, number: int) -> None:
-        """Send a signal, unless it has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """End it at once."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """Ask it to end."""
-        self.send_signal(signal.SIGTERM)
-
-    def __enter__(self) -> Ready:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for stream in (self.stdout, self.stderr):
-            if stream is not None:
-                stream.close()
-        self.wait()
+    def is_for_us(self, words: list[str]) -> bool:
+        """Whether a command is to be a fork."""
+        return is_for_us(words)
 
 
 def run(
-    command: list[Any],
+    command: Sequence[Any],
     *,
     capture_output: bool = False,
+    input: Any = None,
     timeout: float | None = None,
     check: bool = False,
     **settings: Any,
@@ -142,110 +108,212 @@ def run(
     """What ``subprocess.run`` does, by a Python that is ready."""
     if capture_output:
         settings |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = Ready(command, **settings)
-    try:
-        stdout, stderr = process.communicate(timeout)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
+    if input is not None:
+        settings["stdin"] = subprocess.PIPE
+    with Ready(command, **settings) as process:
+        try:
+            stdout, stderr = process.communicate(input, timeout)
+        except BaseException:
+            process.kill()
+            raise
     done = subprocess.CompletedProcess(process.args, process.wait(), stdout, stderr)
     if check:
         done.check_returncode()
     return done
 
 
-def _stream(kind: int | None, number: int, text: bool, child_ends: contextlib.ExitStack) -> tuple[IO[Any] | None, int]:
-    """What the test reads, if anything, and the descriptor into which the command writes."""
-    if kind == subprocess.PIPE:
-        reading, writing = os.pipe()
-        child_ends.callback(os.close, writing)
-        return (os.fdopen(reading) if text else os.fdopen(reading, "rb")), writing
-    if kind == subprocess.DEVNULL:
-        null = os.open(os.devnull, os.O_RDWR)
-        child_ends.callback(os.close, null)
-        return None, null
-    return None, number if kind is None else kind
+class OurOwn(Ready):
+    """``subprocess.Popen`` of a test process: what seisvision starts is ready, and what a test starts is fresh."""
+
+    def is_for_us(self, words: list[str]) -> bool:
+        return super().is_for_us(words) and words[1:3] == ["-m", "seisvision.runs.work"]
 
 
-def _read(number: int, stream: IO[Any], said: dict[int, Any]) -> None:
-    said[number] = stream.read()
+def install(kind: type[Ready]) -> None:
+    """Let what this process starts by ``subprocess`` be of a kind, and workers of ``multiprocessing`` be ready."""
+    subprocess.Popen, multiprocessing.util.spawnv_passfds = kind, spawn  # type: ignore[misc]
+
+
+@contextlib.contextmanager
+def begun_in(environment: dict[str, str]) -> Iterator[None]:
+    """Let the Python that is ready be one that was begun with other variables, such as a path of its own."""
+    global _server
+    before, _server = _server, _begin(environment)
+    try:
+        yield
+    finally:
+        _server[0].close()
+        _server[1].wait()
+        _server = before
+
+
+def spawn(path: bytes, arguments: list[Any], passed: Sequence[int]) -> int:
+    """Start a worker of ``multiprocessing``; stands for its own function."""
+    words = [os.fsdecode(word) for word in arguments]
+    if not (os.fsdecode(path) == sys.executable and is_for_us(words) and any("spawn_main" in word for word in words)):
+        return _spawn(path, arguments, passed)
+    return fork(words, {number: number for number in (0, 1, 2, *passed)})
+
+
+def is_for_us(words: list[str]) -> bool:
+    """Whether a command is this Python with a script, ``-m module`` or ``-c code``."""
+    after = _options(words)[1]
+    said = bool(after) and (after[0] in ("-m", "-c") or not after[0].startswith("-"))
+    return POSSIBLE and os.getpid() == _home and words[0] == sys.executable and said
+
+
+def _options(words: list[str]) -> tuple[list[str], list[str]]:
+    """The options of the interpreter that forks can have too, and what comes after them."""
+    n_options = next((place for place, word in enumerate(words[1:]) if word not in ("-u", "-B")), 0)
+    return words[1 : 1 + n_options], words[1 + n_options :]
+
+
+def fork(
+    words: list[str],
+    streams: dict[int, int],
+    *,
+    cwd: Any = None,
+    environment: dict[Any, Any] | None = None,
+    session: bool = False,
+) -> int:
+    """Ask for a child of this process; returns its pid.
+
+    Args:
+        words: the command, which begins with this Python.
+        streams: number of each descriptor in the child, and the one of this process that it is.
+        cwd, environment, session: as ``subprocess.Popen`` takes them.
+    """
+    variables = os.environ if environment is None else environment
+    request = {
+        "words": words,
+        "streams": list(streams),
+        "cwd": os.fsdecode(cwd or Path.cwd()),
+        "environment": {os.fsdecode(name): os.fsdecode(value) for name, value in variables.items()},
+        "session": session,
+        "parent": os.getpid(),
+    }
+    with _lock:
+        server = _ready()
+        _prctl(TAKE_ORPHANS, 1)
+        try:
+            socket.send_fds(server, [json.dumps(request).encode()], list(streams.values()))
+            return int(server.recv(64))
+        finally:
+            _prctl(TAKE_ORPHANS, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    if ctypes.CDLL(None).prctl(option, value, 0, 0, 0):
+        raise OSError(f"prctl({option}, {value}) is refused")
 
 
 def _ready() -> socket.socket:
-    """The connection to the Python that is ready, which is started by the first command."""
+    """The connection to the Python that is ready, which is started by the first command and ends with this process."""
     global _server
-    if _server is None:
-        _server, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        words = [sys.executable, __file__, str(theirs.fileno())]
-        started = subprocess.Popen(words, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
-        theirs.close()
-        atexit.register(started.wait)
-        atexit.register(_server.close)
-    return _server
+    _server = _server or _begin(dict(os.environ))
+    return _server[0]
+
+
+def _begin(environment: dict[str, str]) -> tuple[socket.socket, Any]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    words = [sys.executable, __file__, str(theirs.fileno()), SPACE * 200]
+    variables = {**environment, "OMP_NUM_THREADS": "1", SPACE: SPACE * 1000}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    started = _popen(words, pass_fds=[theirs.fileno()], start_new_session=True, env=variables, **streams)
+    theirs.close()
+    return ours, started
 
 
 def serve(connection: socket.socket) -> dict[str, Any] | None:
     """Fork for each request; returns in a fork what it is to do, and None in the server once nobody asks any more."""
-    ends: dict[int, socket.socket] = {}
-    waking, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    before = signal.set_wakeup_fd(waker), signal.signal(signal.SIGCHLD, lambda *_: None)
-    for ready in _wait_for(connection.fileno(), waking):
-        if ready == waking:
-            with contextlib.suppress(BlockingIOError):
-                os.read(waking, 4096)
-            _tell_ends(ends)
-            continue
-        said, numbers, _, _ = socket.recv_fds(connection, LONGEST_REQUEST, 3)
+    while True:
+        said, numbers, _, _ = socket.recv_fds(connection, LONGEST_REQUEST, 64)
         if not said:
             return None
-        pid = os.fork()
-        if pid == 0:
-            signal.set_wakeup_fd(before[0])
-            signal.signal(signal.SIGCHLD, before[1])
-            for number, target in zip(numbers[1:], (1, 2), strict=True):
-                os.dup2(number, target)
-            for number in (*numbers, waking, waker, connection.detach(), *(end.detach() for end in ends.values())):
-                os.close(number)
-            return json.loads(said)
-        ends[pid] = socket.socket(fileno=numbers[0])
-        for number in numbers[1:]:
+        between = os.fork()
+        if between == 0:
+            if os.fork():
+                os._exit(0)
+            request = json.loads(said)
+            while os.getppid() != request["parent"]:
+                time.sleep(0.0005)
+            connection.send(str(os.getpid()).encode())
+            connection.close()
+            _place(dict(zip(request["streams"], numbers, strict=True)))
+            return request
+        os.waitpid(between, 0)
+        for number in numbers:
             os.close(number)
-        connection.send(str(pid).encode())
-    return None
 
 
-def _wait_for(*descriptors: int) -> Iterator[int]:
-    import select
+def _place(streams: dict[int, int]) -> None:
+    """Give descriptors the numbers that they are to have, and close the others."""
+    # Beyond all that are wanted, so that none is overwritten before it has been moved.
+    beyond = {wanted: os.dup(number) for wanted, number in streams.items()}
+    import fcntl
 
-    while True:
-        yield from select.select(descriptors, [], [])[0]
+    first = max(*streams, *beyond.values()) + 1
+    moved = {wanted: fcntl.fcntl(number, fcntl.F_DUPFD, first) for wanted, number in beyond.items()}
+    os.closerange(3, first)
+    for wanted, number in moved.items():
+        os.dup2(number, wanted)
+        os.close(number)
 
 
-def _tell_ends(ends: dict[int, socket.socket]) -> None:
-    """Tell the tests the exit codes of what has ended."""
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                return
-            with ends.pop(pid) as end, contextlib.suppress(BrokenPipeError):
-                end.send(str(os.waitstatus_to_exitcode(status)).encode())
+def be(request: dict[str, Any] | None) -> None:
+    """Do a command and end, as an interpreter would, save for the second that it needs to take libraries apart."""
+    code, interrupted = 0, False
+    try:
+        if request is not None:
+            do(request)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if not isinstance(end.code, int | None):
+            print(end.code, file=sys.stderr)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code, interrupted = 1, isinstance(error, KeyboardInterrupt)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    if interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit(code & 0xFF)
 
 
 def do(request: dict[str, Any]) -> None:
     """Become the command: its folder, variables and arguments, as a fresh interpreter would have them."""
+    import numpy
+
+    global _home, _server
     if request["session"]:
         os.setsid()
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    _show(request["words"], request["environment"])
+    if thin_networks.WORD in os.environ:
+        sys.modules["timm"].create_model = thin_networks.thin_create_model()  # type: ignore[attr-defined]
     tempfile.tempdir = None
+    numpy.random.seed()
+    _home, _server = os.getpid(), (_nursery(), None)
+    install(Ready)
     sys.path[:1] = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    first, *rest = request["words"]
+    with contextlib.suppress(ImportError):
+        runpy.run_module("sitecustomize")
+    options, (first, *rest) = _options(request["words"])
+    sys.dont_write_bytecode = "-B" in options or bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    for stream in (sys.stdout, sys.stderr) if "-u" in options else ():
+        stream.reconfigure(write_through=True)  # type: ignore[union-attr]
     if first == "-c":
         sys.argv, code = ["-c", *rest[1:]], compile(rest[0], "<string>", "exec")
         sys.path.insert(0, "")
-        exec(code, sys.modules["__main__"].__dict__)
+        main = type(sys)("__main__")
+        sys.modules["__main__"] = main
+        exec(code, main.__dict__)
     elif first == "-m":
         sys.argv = ["-m", *rest[1:]]
         sys.path.insert(0, str(Path.cwd()))
@@ -254,6 +322,34 @@ def do(request: dict[str, Any]) -> None:
         sys.argv = [first, *rest]
         sys.path.insert(0, str(Path(first).resolve().parent))
         runpy.run_path(first, run_name="__main__")
+
+
+def _nursery() -> socket.socket:
+    """A fork of this fork, as ready as the first, for what the command starts; it ends with the command."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork():
+        theirs.close()
+        return ours
+    ours.close()
+    _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    os.setsid()
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    _place({0: null, 1: null, 2: null, 3: theirs.detach()})
+    _show([sys.executable, "nursery"], {})
+    be(serve(socket.socket(fileno=3)))
+    raise AssertionError("being something ends")
+
+
+def _show(words: list[str], variables: dict[str, str]) -> None:
+    """Let /proc tell the words and variables of this process, by writing them where those of the first one stood."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    # Numbers 48 to 51 of proc(5), which counts the two before these from 1.
+    begin, end, begin_variables, end_variables = map(int, fields[45:49])
+    told = [f"{name}={value}" for name, value in variables.items()]
+    for at, size, lines in ((begin, end - begin, words), (begin_variables, end_variables - begin_variables, told)):
+        text = b"".join(os.fsencode(line) + b"\0" for line in lines)[: size - 1]
+        ctypes.memmove(at, text.ljust(size, b"\0"), size)
 
 
 def _serve_from(number: int) -> dict[str, Any] | None:
@@ -267,6 +363,4 @@ def _serve_from(number: int) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    asked = _serve_from(int(sys.argv[1]))
-    if asked is not None:
-        do(asked)
+    be(_serve_from(int(sys.argv[1])))

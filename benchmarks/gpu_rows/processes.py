@@ -123,6 +123,30 @@ def fsdp(setting: Setting) -> dict[str, Any]:
     return {"train_loss": loss, "says": f"one process: an epoch ends with a loss of {loss:.3f}"}
 
 
+def two_cards(setting: Setting) -> dict[str, Any]:
+    """The same run on one card and on two: seconds of training, and the loss they come to."""
+    if setting.device.type == "cuda" and torch.cuda.device_count() < 2:
+        return {"says": "left out: there is one card"}
+    told = {}
+    for n_devices in (1, 2):
+        words = setting.overrides(
+            "trainer=ddp", f"trainer.devices={n_devices}", f"trainer.accelerator={setting.accelerator}",
+            f"trainer.max_epochs={1 if setting.is_dry else 4}", "evaluation.baselines=false", "launcher=local",
+            f"trainer.batch_size={8 if setting.is_dry else 128}", f"system.runs_dir={setting.scratch}/{n_devices}",
+        )  # fmt: skip
+        done = subprocess.run([sys.executable, "train.py", *words], cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            return {"failed": (done.stdout + done.stderr)[-500:]}
+        training = json.loads((Path(done.stdout.splitlines()[-1]) / "metrics.json").read_text())["training"]
+        told[str(n_devices)] = {"seconds": training["seconds"], "loss": training["best_val_loss"]}
+    one, two = told["1"], told["2"]
+    return {
+        **told,
+        "says": f"{one['seconds'] / two['seconds']:.2f} times as fast on two; validation loss {one['loss']:.5f} and "
+        f"{two['loss']:.5f}",
+    }
+
+
 def leases(setting: Setting) -> dict[str, Any]:
     """A sweep of two runs at a time, and which GPUs they were lent."""
     words = setting.overrides(
@@ -132,7 +156,7 @@ def leases(setting: Setting) -> dict[str, Any]:
     )  # fmt: skip
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "train.py", "-m", *words], cwd=ROOT, capture_output=True, text=True, timeout=150
+        [sys.executable, "train.py", "-m", *words], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     seconds = time.perf_counter() - started
     states = [json.loads(path.read_text()) for path in (setting.scratch / "runs").rglob("status.json")]

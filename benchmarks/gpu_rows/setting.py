@@ -39,10 +39,13 @@ class Setting:
         self.device = torch.device("cpu") if is_dry or not torch.cuda.is_available() else torch.device("cuda", 0)
         self.n_events = 20 if is_dry else 885
         self.accelerator = "cpu" if self.device.type == "cpu" else "gpu"
+        self.network = "test_resnet" if is_dry else "resnet18"
+        """What timm calls it."""
 
     def overrides(self, *more: str) -> list[str]:
         """Words of ``train.py`` for the default experiment of this benchmark."""
         small = ["dataset.source.length_s=600", "dataset.source.n_stations=[4,6]"] if self.is_dry else []
+        small += [f"model.name={self.network}"] if self.is_dry else []
         return [
             f"dataset.source.n_events={self.n_events}", f"system.data_dir={self.scratch / 'data'}",
             f"system.runs_dir={self.scratch / 'runs'}", f"trainer.accelerator={self.accelerator}", "logger=csv",
@@ -61,6 +64,10 @@ class Setting:
         data = build_data(settings, view)
         torch.manual_seed(0)
         return settings, build_task(settings, view), data
+
+    def compiling(self) -> torch.compiler.set_stance:
+        """What torch makes of what is to be compiled: nothing in a dry run, which would spend minutes on it."""
+        return torch.compiler.set_stance("force_eager" if self.is_dry else "default")
 
     def wait(self) -> None:
         """Until the device has done all that it was asked."""

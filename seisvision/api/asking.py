@@ -59,7 +59,7 @@ def ask_about(
     first = next(iter(said.values()))
     ids = list(zip(first.sample_ids, first.source_ids, strict=True))
     seen = asked.seen.column(first.source_ids)
-    columns = prediction_columns(said, asked.data.waveform_set.metadata, {"seen": seen} if any(seen) else {})
+    columns = prediction_columns(said, asked.data.waveform_set.table, {"seen": seen} if any(seen) else {})
     is_event = asked.data.unit == "event"
     lost = [*refused, *told_exclusions(asked.data.excluded)]
     lost += [(source, "event" if is_event else f"trace {one}", BLANK) for one, source in ids if one in blank]

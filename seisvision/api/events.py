@@ -43,13 +43,13 @@ class Event:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a recording, S of them: the columns of the set that are not of the source, index the row there."""
-        rows = self._set.metadata.iloc[self._rows]
+        rows = self._set.table.iloc[self._rows]
         return rows[[name for name in rows if not str(name).startswith("source_")]]
 
     @cached_property
     def about(self) -> dict[str, Any]:
         """What the set says of the source, by column (``source_magnitude``, ...)."""
-        row = self._set.metadata.iloc[self._rows[0]]
+        row = self._set.table.iloc[self._rows[0]]
         return {str(name): row[name] for name in row.index if str(name).startswith("source_")}
 
     def waveforms(self, components: str = COMPONENTS) -> tuple[list[np.ndarray], np.ndarray]:

@@ -28,7 +28,7 @@ NO_BAND = "XX"
 def stream_of(waveform_set: WaveformSet, rows: np.ndarray) -> obspy.Stream:
     """Recordings of rows (S,) as one trace a component that was recorded, samples and times as stored."""
     waveforms, recorded = waveform_set.read_rows(rows, COMPONENTS)
-    table = waveform_set.metadata.iloc[rows]
+    table = waveform_set.table.iloc[rows]
     stream = obspy.Stream()
     starts_ns = [_start_ns(row) for _, row in table.iterrows()]
     if any(start is None for start in starts_ns):
@@ -48,7 +48,7 @@ def stream_of(waveform_set: WaveformSet, rows: np.ndarray) -> obspy.Stream:
 
 def inventory_of(waveform_set: WaveformSet, rows: np.ndarray) -> Inventory:
     """Stations of rows (S,) whose place the set knows, with a channel for each component, without responses."""
-    table = waveform_set.metadata.iloc[rows]
+    table = waveform_set.table.iloc[rows]
     networks: dict[str, dict[str, Station]] = {}
     for _, row in table.iterrows():
         place = [_number(row, f"station_{name}") for name in ("latitude_deg", "longitude_deg", "elevation_m")]
@@ -71,7 +71,7 @@ def inventory_of(waveform_set: WaveformSet, rows: np.ndarray) -> Inventory:
 
 def catalogue_of(waveform_set: WaveformSet, rows: np.ndarray) -> Catalog:
     """The sources of rows (S,), each an event with origin, magnitude and the arrivals that were observed."""
-    table = waveform_set.metadata.iloc[rows]
+    table = waveform_set.table.iloc[rows]
     return Catalog([_event(str(name), of_event) for name, of_event in table.groupby("source_id", sort=False)])
 
 

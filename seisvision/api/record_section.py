@@ -59,7 +59,7 @@ def draw_record_section(
     size = TALL * spread / max(len(recorded) - 1, 1) if has_place else TALL
     height_in = float(np.clip(0.28 * len(recorded) + 1.5, LEAST_HEIGHT_IN, MOST_HEIGHT_IN))
     figure, (axes,) = panel_grid(1, 1, WIDTH_IN, height_in)
-    metadata = waveform_set.metadata
+    metadata = waveform_set.table
     for number, height in zip(recorded.tolist(), heights.tolist(), strict=True):
         rate_hz = float(index.sampling_rate_hz[number])
         samples = _filtered(waveforms[number][0].astype(float), rate_hz, band_hz)
@@ -81,7 +81,7 @@ def draw_record_section(
 
 
 def _component(waveform_set: WaveformSet, rows: np.ndarray, asked: str | None) -> str:
-    orders = set("".join(waveform_set.metadata["trace_component_order"].iloc[rows].astype(str)))
+    orders = set("".join(waveform_set.table["trace_component_order"].iloc[rows].astype(str)))
     letter = asked or next((one for one in (*COMPONENTS, *sorted(orders)) if one in orders), "Z")
     if len(letter) != 1 or letter not in orders:
         there = ", ".join(sorted(orders))

@@ -53,6 +53,12 @@ def kept(make: Callable[..., Made]) -> Callable[..., Made]:
     return functools.wraps(make)(made)
 
 
+@kept
+def numbers(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """float32 (N,) on a device, which settings travel to once."""
+    return torch.tensor(values, dtype=torch.float32, device=device)
+
+
 def forget_kept() -> None:
     """Make anew, the next time, all that :func:`kept` has kept."""
     for forget in _forgetting:

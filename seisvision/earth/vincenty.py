@@ -15,15 +15,14 @@ from seisvision.earth.constants import WGS84_FLATTENING, WGS84_RADIUS_KM
 MAX_ITERATIONS = 20
 """Away from antipodes it converges in some five steps."""
 LEAST = 1e-15
-"""Stands for zero where a sine is divided by: between a point and itself, and along the equator."""
+"""Is added to sines that are divided by: they are zero between a point and itself, and along the equator."""
 NUMBERS = SimpleNamespace(
     sin=math.sin,
     cos=math.cos,
-    hypot=math.hypot,
+    sqrt=math.sqrt,
     arctan2=math.atan2,
     abs=abs,
     all=bool,
-    where=lambda condition, yes, no: yes if condition else no,
 )
 """The functions for plain numbers: for one pair of points, arrays cost thirty times as much as the arithmetic."""
 
@@ -62,11 +61,11 @@ def inverse(first: tuple[Any, Any], second: tuple[Any, Any], turn_rad: Any, of: 
     for _ in range(MAX_ITERATIONS):
         sin_aux, cos_aux = of.sin(auxiliary), of.cos(auxiliary)
         east, north = cos2 * sin_aux, cos_sin - sin_cos * cos_aux
-        sin_arc, cos_arc = of.hypot(east, north), sin_sin + cos_cos * cos_aux
+        sin_arc, cos_arc = of.sqrt(east * east + north * north), sin_sin + cos_cos * cos_aux
         arc = of.arctan2(sin_arc, cos_arc)
-        sin_equator = cos_cos * sin_aux / of.where(sin_arc < LEAST, LEAST, sin_arc)
+        sin_equator = cos_cos * sin_aux / (sin_arc + LEAST)
         cos2_equator = 1 - sin_equator**2
-        middle = cos_arc - 2 * sin_sin / of.where(cos2_equator < LEAST, LEAST, cos2_equator)
+        middle = cos_arc - 2 * sin_sin / (of.abs(cos2_equator) + LEAST)
         c = f / 16 * cos2_equator * (4 + f * (4 - 3 * cos2_equator))
         bend = arc + c * sin_arc * (middle + c * cos_arc * (2 * middle**2 - 1))
         previous, auxiliary = auxiliary, turn_rad + (1 - c) * f * sin_equator * bend
@@ -80,5 +79,5 @@ def inverse(first: tuple[Any, Any], second: tuple[Any, Any], turn_rad: Any, of: 
     last = b / 6 * middle * (4 * sin_arc**2 - 3) * (4 * middle**2 - 3)
     correction = b * sin_arc * (middle + b / 4 * (cos_arc * (2 * middle**2 - 1) - last))
     distance_km = WGS84_RADIUS_KM * (1 - f) * a * (arc - correction)
-    back_north, back_east = cos2 * sin1 - sin2 * cos1 * of.cos(auxiliary), -cos1 * of.sin(auxiliary)
+    back_north, back_east = cos2 * sin1 - sin2 * cos1 * cos_aux, -cos1 * sin_aux
     return Inverse(distance_km, north, east, back_north, back_east, change)

@@ -152,8 +152,8 @@ def located(
 def located_set(path: Path, travel_times: TravelTimes, settings: FibreSettings) -> Iterator[Located]:
     """All events of a waveform set of a fibre."""
     waveforms = WaveformSet(path)
-    for source_id in dict.fromkeys(waveforms.metadata["source_id"].astype(str)):
-        row = waveforms.metadata.iloc[int(waveforms.rows(source_id)[0])]
+    for source_id in dict.fromkeys(waveforms.table["source_id"].astype(str)):
+        row = waveforms.table.iloc[int(waveforms.rows(source_id)[0])]
         place = tuple(float(row.get(f"source_{name}_deg", np.nan)) for name in ("latitude", "longitude"))
         yield located(read_record(waveforms, source_id), source_id, travel_times, settings, (place[0], place[1]))
 

@@ -181,7 +181,7 @@ def choose_strongest(
 
 def with_stations(features: Features, dataset: Any, columns: Sequence[str]) -> Features:
     """Features with the station of each of N single traces, from these columns of the set."""
-    table = dataset.ids.table(dataset.waveform_set.metadata)
+    table = dataset.ids.table(dataset.waveform_set.table)
     known = [table[name].astype(str) for name in columns if name in table]
     stations = dict(zip(dataset.ids.ids, zip(*known, strict=True), strict=True)) if known else {}
     return replace(features, stations=stations)

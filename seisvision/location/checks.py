@@ -11,7 +11,8 @@ from torch import Tensor
 from seisvision.earth.constants import HALF_MERIDIAN_KM
 from seisvision.earth.unit_vectors import unit_vectors
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.location.descent import SOFTENING_KM, Problem
+from seisvision.location.descent import Problem
+from seisvision.location.plane import SOFTENING_KM
 
 SAME_LOG = 1e-9
 """Sum of squares of the logarithms of distances that are all the same."""
@@ -120,9 +121,11 @@ ALLOWED = {
 }
 
 
-def left_out(given: Observations) -> list[dict[int, str]]:
-    """B dicts of station number to why it is not used; slots that ``mask`` calls padding are not listed."""
+def left_out(given: Observations, used: Tensor) -> list[dict[int, str]]:
+    """B dicts of station number to why it is not ``used``; slots that ``mask`` calls padding are not listed."""
     texts: list[dict[int, str]] = [{} for _ in range(len(given.mask))]
+    if torch.equal(used, given.mask):
+        return texts
     for name, bad in given.refusals().items():
         values = getattr(given, name)
         for event, station in (bad & given.mask).nonzero().tolist():

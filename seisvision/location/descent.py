@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,18 +12,18 @@ from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.earth.unit_vectors import Geodesic, azimuth_deg, geodesic, moved
 from seisvision.location import student
 from seisvision.location.common import design_without_common, without_common
-
-Way = Callable[[Tensor, Tensor], Geodesic]
+from seisvision.location.plane import (
+    FIRST_DAMPING,
+    FREE_DAMPING,
+    LEAST_EXPONENT,
+    LONGEST_STEP_KM,
+    MIN_CONVEXITY,
+    MOST_DAMPING,
+    SOFTENING_KM,
+)
 
 MAX_ITERATIONS = 100
 CONVERGED_KM = 5e-3
-LONGEST_STEP_KM = 2000.0
-MOST_DAMPING = 1e8
-FREE_DAMPING = 0.1
-MIN_CONVEXITY = 0.1
-SOFTENING_KM = 1.0
-"""Errors are taken to grow with the distance plus this, as those of networks that predict log(1 + km)."""
-LEAST_EXPONENT = 1e-6
 NEAREST_RAD = 1e-4
 """Below this distance (0.6 km) the back azimuth of a station says no more about the direction to move in."""
 
@@ -64,15 +63,6 @@ class Problem:
     def rows(self, index: Tensor) -> Problem:
         """The problems at ``index``, a tensor of row numbers, which may repeat."""
         tensors = {name: value[index] for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **tensors)  # type: ignore[arg-type]
-
-    def single(self) -> Problem:
-        """The same in single precision."""
-        tensors = {
-            name: value.float() if value.is_floating_point() else value
-            for name, value in vars(self).items()
-            if isinstance(value, Tensor)
-        }
         return replace(self, **tensors)  # type: ignore[arg-type]
 
     def fixed_scale(self) -> Tensor:
@@ -192,34 +182,28 @@ def _determinant(symmetric: Tensor) -> Tensor:
     return symmetric[:, 0] * symmetric[:, 2] - symmetric[:, 1].square()
 
 
-def descend(
-    problem: Problem,
-    start: Tensor,
-    way: Way = geodesic,
-    converged_km: float = CONVERGED_KM,
-    max_iterations: int = MAX_ITERATIONS,
-) -> Minimum:
-    """Nearest minimum from starts (M, 3), until a step is shorter than ``converged_km``.
+def descend(problem: Problem, start: Tensor) -> Minimum:
+    """Nearest minimum from starts (M, 3), until a step is shorter than ``CONVERGED_KM``.
 
     A step that does not lower the cost is refused and repeated shorter (Marquardt 1963, J. SIAM 11, 431-441); finished
     problems leave the batch.
     """
     point = start.clone()
-    first = model(problem, way(point[:, None], problem.station))
+    first = model(problem, geodesic(point[:, None], problem.station))
     cost, scale = first.cost.clone(), first.scale.clone()
     rows = torch.arange(len(point), device=point.device)
-    state, active, damping = first, problem, torch.full_like(cost, 1e-3)
-    for _ in range(max_iterations):
+    state, active, damping = first, problem, torch.full_like(cost, FIRST_DAMPING)
+    for _ in range(MAX_ITERATIONS):
         step_km = _step_km(state, damping)
         trial = moved(point[rows], step_km[:, 0], step_km[:, 1])
-        there = model(active, way(trial[:, None], active.station))
+        there = model(active, geodesic(trial[:, None], active.station))
         # Equal costs too: near the minimum rounding hides the gain, and a refused step would only raise the damping.
         better = there.cost <= state.cost
         state = State(*(_choose(better, a, b) for a, b in zip(vars(there).values(), vars(state).values(), strict=True)))
         point[rows] = _choose(better, trial, point[rows])
         cost[rows], scale[rows] = state.cost, state.scale
         # A step that damping has made short says nothing about convergence.
-        short = (torch.linalg.vector_norm(step_km, dim=1) < converged_km) & (damping < FREE_DAMPING)
+        short = (torch.linalg.vector_norm(step_km, dim=1) < CONVERGED_KM) & (damping < FREE_DAMPING)
         damping = torch.where(better, damping / 10, damping * 10)
         going = ~short & (damping < MOST_DAMPING)
         if not going.any():

@@ -10,14 +10,23 @@ import torch
 from torch import Tensor
 
 from seisvision.earth.constants import EARTH_RADIUS_KM
-from seisvision.earth.unit_vectors import Geodesic, angle, azimuth_deg, coordinates_deg, geodesic
+from seisvision.earth.unit_vectors import azimuth_deg, coordinates_deg
 from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.location import grid
+from seisvision.location import epicentres
 from seisvision.location.checks import Observations, checked, left_out
 from seisvision.location.choices import MODES
-from seisvision.location.descent import Minimum, Problem, descend, model, residuals
+from seisvision.location.descent import Minimum, Problem
+from seisvision.location.grid import halve_grid
 from seisvision.location.posterior import calibrated, enough
-from seisvision.location.uncertainty import Ellipse, Uncertainty, azimuthal_gap_deg, linearised, second_solution
+from seisvision.location.starts import Way, approach
+from seisvision.location.uncertainty import (
+    Ellipse,
+    Uncertainty,
+    azimuthal_gap_deg,
+    least_first,
+    linearised,
+    second_solution,
+)
 
 Array = np.ndarray | Tensor
 Mode = Literal["robust", "paper"]
@@ -159,7 +168,7 @@ class _Found:
     """Solution of the events that can be located."""
 
     point: Tensor
-    way: Geodesic
+    way: Way
     certain: Uncertainty
     ambiguous: Tensor
     second: Tensor
@@ -167,17 +176,16 @@ class _Found:
 
 def _robust(problem: Problem) -> _Found:
     """Solutions with calibrated ellipses; where the misfit is too large for the sigmas, only their ratios count."""
-    event, start = grid.approach(problem)
-    minima = descend(problem.rows(event), start)
-    found = _chosen(problem, event, minima)
+    minima = epicentres.minima(problem, *approach(problem))
+    found = _chosen(problem, minima)
     doubted = found.certain.estimated & problem.known_scale
     found = _with_ellipses(problem, found)
     if not doubted.any():
         return found
-    rows, member = doubted.nonzero()[:, 0], doubted[event]
+    rows, member = doubted.nonzero()[:, 0], doubted[minima.event].nonzero()[:, 0]
     # Once more from the minima that are known, with the scale left free; events count from 0 among the doubted ones.
-    some, number = replace(problem.rows(rows), known_scale=False), (doubted.cumsum(0) - 1)[event[member]]
-    again = _chosen(some, number, descend(some.rows(number), minima.point[member]))
+    some, number = replace(problem.rows(rows), known_scale=False), (doubted.cumsum(0) - 1)[minima.event[member]]
+    again = _chosen(some, epicentres.minima_again(some, minima.rows(member), number))
     return _placed(found, rows, _with_ellipses(some, again))
 
 
@@ -190,47 +198,37 @@ def _placed(whole: Any, rows: Tensor, part: Any) -> Any:
     """A dataclass or named tuple of tensors with those of ``part`` at ``rows``."""
     if isinstance(whole, Tensor):
         return whole.index_copy(0, rows, part)
-    if isinstance(whole, Geodesic):
-        return Geodesic(*(_placed(a, rows, b) for a, b in zip(whole, part, strict=True)))
+    if isinstance(whole, Way):
+        return Way(*(_placed(a, rows, b) for a, b in zip(whole, part, strict=True)))
     names = [field.name for field in fields(whole)]
     return replace(whole, **{name: _placed(getattr(whole, name), rows, getattr(part, name)) for name in names})
 
 
 def _paper(problem: Problem) -> _Found:
-    event, start = grid.approach(problem)
+    event, start = approach(problem)
     many = problem.rows(event)
-    point, misfit_km = grid.halve_grid(many, start)
-    scale_km = misfit_km / many.dof.clamp_min(1)
-    found = _chosen(problem, event, Minimum(point, misfit_km, scale_km))
+    point, misfit_km = halve_grid(many, start)
+    minima = epicentres.evaluated(problem, event, point)
+    found = _chosen(problem, minima, Minimum(point, misfit_km, misfit_km / many.dof.clamp_min(1)))
     # Absolute residuals with equal weights say nothing of how large they should be far from a station and near it.
     without = torch.full_like(found.certain.covariance_km2, torch.nan)
     return replace(found, certain=replace(found.certain, covariance_km2=without))
 
 
-def _chosen(problem: Problem, event: Tensor, minima: Minimum) -> _Found:
-    """The best of the minima of every event, its linearised uncertainty and a second solution."""
-    minima = _by_event(minima, event, len(problem.used))
-    best = minima.cost.argmin(1)
-    point = minima.point[torch.arange(len(best), device=best.device), best]
-    way = geodesic(point[:, None], problem.station)
-    certain = linearised(problem, model(problem, way), residuals(problem, way)[0])
-    ambiguous, second = second_solution(problem, minima, best, certain)
-    return _Found(point, way, certain, ambiguous, second)
+def _chosen(problem: Problem, minima: epicentres.Minima, judged: Minimum | None = None) -> _Found:
+    """The best of the minima of every event, its linearised uncertainty and a second solution.
 
-
-def _by_event(minima: Minimum, event: Tensor, n: int) -> Minimum:
-    """Minima (M, ...) with event numbers in order as (n, K, ...); missing ones have infinite cost."""
-    first = torch.searchsorted(event, event)
-    place = torch.arange(len(event), device=event.device) - first
-    k = int(place.max()) + 1 if len(place) else 1
-
-    def table(values: Tensor, fill: float) -> Tensor:
-        whole = torch.full((n, k, *values.shape[1:]), fill, dtype=values.dtype, device=values.device)
-        whole[event, place] = values
-        return whole
-
-    # A missing point may be any that geodesics can be taken to: its cost keeps it from being chosen.
-    return Minimum(table(minima.point, 0.5), table(minima.cost, torch.inf), table(minima.scale, torch.inf))
+    ``judged`` says by what costs and scales they are compared, if not by those of the robust loss.
+    """
+    judged = judged or Minimum(minima.point.T, minima.state[0], minima.state[1])
+    event = minima.event
+    first = torch.searchsorted(event, torch.arange(len(problem.used), device=event.device))
+    best = least_first(event, judged.cost)[first]
+    some = minima.rows(best)
+    certain = linearised(problem, some.state[1], some.state[4:7], some.fitted)
+    ambiguous, second = second_solution(problem, event, judged, best, certain)
+    way = Way(*(values.T for values in (some.distance_km, some.north, some.east)))
+    return _Found(some.point.T, way, certain, ambiguous, second)
 
 
 def _refusals(problem: Problem) -> list[str]:
@@ -238,7 +236,9 @@ def _refusals(problem: Problem) -> list[str]:
     count = problem.used.sum(1)
     first = problem.used.int().argmax(1)
     reference = problem.station[torch.arange(len(first), device=first.device), first][:, None]
-    spread = torch.where(problem.used, angle(problem.station, reference), 0.0).amax(1) * EARTH_RADIUS_KM
+    # Chords are as long as arcs where it matters.
+    apart = torch.linalg.vector_norm(problem.station - reference, dim=2)
+    spread = (apart * problem.used).amax(1) * EARTH_RADIUS_KM
     no_direction = torch.ones_like(count, dtype=torch.bool)
     if problem.azimuth_used is not None:
         no_direction = ~problem.azimuth_used.any(1)
@@ -290,7 +290,7 @@ def _described(
         second_longitude_deg=spread(torch.where(found.ambiguous, second_longitude_deg, torch.nan)),
         located=possible,
         reason=_reasons(refused, rows, some, found, mode),
-        left_out=left_out(given),
+        left_out=left_out(given, problem.used),
     )
 
 

@@ -8,18 +8,23 @@ Kong, Liu and Wong 1994, J. Am. Stat. Assoc. 89, 278-288). All places on the map
 
 from __future__ import annotations
 
+import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.earth.constants import EARTH_RADIUS_KM
-from seisvision.earth.unit_vectors import Geodesic, angle, azimuth_deg, frame, geodesic, moved
+from seisvision.earth.unit_vectors import azimuth_deg, frame, geodesic, moved
 from seisvision.location import student
+from seisvision.location.arrays import along, at_least, bound, library, native, numbers, single
 from seisvision.location.common import without_common
-from seisvision.location.descent import Problem, distance_residuals
+from seisvision.location.descent import Problem
+from seisvision.location.plane import Distances, common_growth, plane_about, residuals
+from seisvision.location.starts import Way
 from seisvision.location.uncertainty import Uncertainty, chi_square2
 
 FEW_POINTS = 48
@@ -30,8 +35,10 @@ FEWEST_KNOWN = 4
 """Distances that an ellipse needs with sigmas,"""
 FEWEST_ESTIMATED = 5
 """and without."""
-PAIRS_AT_ONCE = 2_000_000
-PAIRS_IN_CACHE = 60_000
+PAIRS_IN_CACHE = 100_000
+FEW_PAIRS = 200
+"""Events times stations up to which arrays of numpy are quicker, as each pair is computed for many points."""
+LEAST = 1e-30
 TAIL_DOF = 5.0
 WIDER = 1.2
 SHAPE_LEVEL = 0.95
@@ -47,21 +54,18 @@ Fitted once to simulations with 4 to 20 stations (``benchmarks/ellipses.py``).""
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
-@dataclass(frozen=True)
-class Draws:
-    """K points around each of M solutions."""
+class Draws(NamedTuple):
+    """K points around each of M solutions, arrays of numpy or tensors (M, K) in single precision."""
 
-    north_km: Tensor
-    """(M, K) way from the solution."""
-    east_km: Tensor
-    """(M, K)."""
-    log_density: Tensor
-    """(M, K) of drawing, per area; infinite where a point does not count."""
+    north_km: Any
+    """Way from the solution."""
+    east_km: Any
+    log_density: Any
+    """Of drawing, per area; infinite where a point does not count."""
 
 
-@dataclass(frozen=True)
-class Region:
-    """Ellipses of M solutions: a radius times the square root of ``shape_km2``."""
+class Region(NamedTuple):
+    """Ellipses of M solutions: radii times the square root of ``shape_km2``."""
 
     shape_km2: Tensor
     """(M, 2, 2) north and east."""
@@ -71,7 +75,7 @@ class Region:
     """(M,)."""
 
 
-def calibrated(problem: Problem, point: Tensor, way: Geodesic, linear: Uncertainty, other: Tensor) -> Uncertainty:
+def calibrated(problem: Problem, point: Tensor, way: Way, linear: Uncertainty, other: Tensor) -> Uncertainty:
     """Uncertainty whose ellipses hold 68 and 95 % of the posterior of B solutions.
 
     Args:
@@ -85,7 +89,7 @@ def calibrated(problem: Problem, point: Tensor, way: Geodesic, linear: Uncertain
     bounded = linear.bounded() & enough(problem, linear.estimated)
     linear = replace(linear, covariance_km2=linear.covariance_km2.masked_fill(~bounded[:, None, None], torch.nan))
     rows = (bounded & (linear.estimated != problem.known_scale)).nonzero()[:, 0]
-    some, there = problem.rows(rows), Geodesic(*(value[rows] for value in way))
+    some, there = problem.rows(rows), Way(*(value[rows] for value in way))
     # A fitted scale is told as the standard deviation of normal errors; the loss has its own.
     scale = linear.scale[rows] * (1.0 if problem.known_scale else student.NORMAL_SCALE)
     region = _region(some, point[rows], there, linear.covariance_km2[rows], scale, other[rows])
@@ -108,26 +112,31 @@ def enough(problem: Problem, estimated: Tensor) -> Tensor:
     return (count >= fewest) | (directed & ~estimated)
 
 
-def _region(
-    problem: Problem, point: Tensor, way: Geodesic, covariance_km2: Tensor, scale: Tensor, other: Tensor
-) -> Region:
+def _region(problem: Problem, point: Tensor, way: Way, covariance_km2: Tensor, scale: Tensor, other: Tensor) -> Region:
     """Regions of M solutions with finite linearised covariance (M, 2, 2) and scale (M,) of the loss."""
     nearest_km = torch.where(problem.used, way.distance_km, torch.inf).amin(1)
-    bent = torch.linalg.eigvalsh(covariance_km2)[:, 1] > (NEARLY_LINEAR * nearest_km).square()
+    north, across, east = covariance_km2.flatten(1)[:, [0, 1, 3]].unbind(1)
+    largest_km2 = (north + east) / 2 + torch.hypot((north - east) / 2, across)
+    bent = largest_km2 > (NEARLY_LINEAR * nearest_km).square()
     found = Region(torch.zeros_like(covariance_km2), torch.zeros_like(scale), torch.zeros_like(scale))
     to_other = _offset_km(point, other)
     # Most regions are nearly ellipses, which few points around the solution describe; only bent ones pay for a ring.
     for chosen, count in ((~bent, FEW_POINTS), (bent, MANY_POINTS)):
-        at_once = max(1, PAIRS_AT_ONCE // (count * problem.used.shape[1]))
-        for part in chosen.nonzero()[:, 0].split(at_once):
-            some, there = problem.rows(part), Geodesic(*(value[part] for value in way))
-            draws = drawn(some, there, covariance_km2[part], scale[part], count, ring=count == MANY_POINTS)
-            log_likelihood = _temper(some)[:, None] * _log_likelihood(some, point[part], there, scale[part], draws)
-            log_weight = (log_likelihood - draws.log_density).masked_fill(_nearer(draws, to_other[part]), -torch.inf)
-            for whole, values in zip(
-                vars(found).values(), vars(_summary(draws, log_weight, log_likelihood)).values(), strict=True
-            ):
-                whole[part] = values
+        part = chosen.nonzero()[:, 0]
+        if not len(part):
+            continue
+        some, there = problem.rows(part), Way(*(value[part] for value in way))
+        plain = problem.azimuth_used is None and problem.common_share is None
+        of = library(some.offset_km, FEW_PAIRS) if plain else torch
+        sizes = native(of, covariance_km2[part], scale[part], to_other[part])
+        observed = Observed(*native(of, some.used, some.offset_km, some.offset_sigma_km, *there))
+        draws = drawn(some, observed, sizes[0], sizes[1], count, of, ring=count == MANY_POINTS)
+        temper, near = native(of, _temper(some)[:, None].float()), of.where(_nearer(draws, sizes[2]))
+        log_likelihood = -temper[0] * _costs(some, point[part], observed, sizes[1], draws, of)
+        log_weight = log_likelihood - draws.log_density
+        log_weight[near] = -math.inf
+        for whole, values in zip(found, _summary(draws, log_weight, log_likelihood, of), strict=True):
+            whole[part] = torch.as_tensor(values).to(whole.dtype)
     return found
 
 
@@ -146,144 +155,194 @@ def _offset_km(point: Tensor, other: Tensor) -> Tensor:
     """Way (M, 2) north and east to other points (M, 3), NaN where these are."""
     offset_km = torch.full_like(point[:, :2], torch.nan)
     rows = other.isfinite().all(1).nonzero()[:, 0]
-    way = geodesic(point[rows], other[rows])
-    offset_km[rows] = torch.stack([way.north, way.east], -1) * way.distance_km[:, None]
+    if len(rows):
+        way = geodesic(point[rows], other[rows])
+        offset_km[rows] = torch.stack([way.north, way.east], -1) * way.distance_km[:, None]
     return offset_km
 
 
-def _nearer(draws: Draws, to_other_km: Tensor) -> Tensor:
+def _nearer(draws: Draws, to_other_km: Any) -> Any:
     """Bool (M, K): points nearer to the other solution than to this one."""
     along = draws.north_km * to_other_km[:, :1] + draws.east_km * to_other_km[:, 1:]
-    return along > to_other_km.square().sum(1, keepdim=True) / 2
+    return along > (to_other_km * to_other_km).sum(1)[:, None] / 2
 
 
-def drawn(problem: Problem, way: Geodesic, covariance_km2: Tensor, scale: Tensor, count: int, *, ring: bool) -> Draws:
+class Observed(NamedTuple):
+    """What was observed of M events at S stations, and where these are from the solutions, arrays (M, S)."""
+
+    used: Any
+    offset_km: Any
+    sigma_km: Any
+    distance_km: Any
+    north: Any
+    east: Any
+
+
+def drawn(
+    problem: Problem, observed: Observed, covariance_km2: Any, scale: Any, count: int, of: Any, *, ring: bool
+) -> Draws:
     """Points around solutions in the polar coordinates of the nearest station.
 
     Half of them, or all, follow a Student distribution of the linearised covariance, with the radial direction along
     the way from the station and the transverse one bent around it. With ``ring`` the other half lie all around the
     station at its observed distance.
     """
-    rows = torch.arange(len(scale), device=scale.device)
-    nearest = torch.where(problem.used, way.distance_km, torch.inf).argmin(1)
-    distance_km = way.distance_km[rows, nearest].clamp_min(1e-3)[:, None]
+    number = numbers(len(scale), scale)
+    nearest = of.where(observed.used, observed.distance_km, math.inf).argmin(1)
+
+    def there(values: Any) -> Any:
+        return single(values[number, nearest])[:, None]
+
     # The ways lead to the stations; seen from the station, outward is the other way. Along it and across it a bent
     # region is straight.
-    outward = -torch.stack([way.north, way.east], -1)[rows, nearest]
-    axes = torch.stack([outward, torch.stack([-outward[:, 1], outward[:, 0]], 1)], 1)
-    local = axes @ covariance_km2 @ axes.transpose(1, 2)
-    observed_km = problem.offset_km[rows, nearest][:, None]
-    sigma_km = WIDER * (scale * problem.offset_sigma_km[rows, nearest])[:, None]
-    tail = problem.dof.clamp(1, TAIL_DOF)[:, None] if not problem.known_scale else torch.full_like(sigma_km, TAIL_DOF)
-    root = WIDER * torch.linalg.cholesky(local)
-    # A golden spiral covers the distribution more evenly than random numbers, and is the same wherever it is drawn.
-    node = torch.arange(count, dtype=scale.dtype, device=scale.device)
-    share, turn = (node + 0.5) / count, 2 * math.pi * ((node * GOLDEN) % 1)
+    out_north, out_east = -there(observed.north), -there(observed.east)
+    distance_km = at_least(there(observed.distance_km), 1e-3)
+    root = _root(out_north, out_east, single(covariance_km2))
+    tail = TAIL_DOF if problem.known_scale else native(of, problem.dof.clamp(1, TAIL_DOF)[:, None].float())[0]
+    share, cosine, sine, around, deviate = native(of, *_spiral(count, problem.used.device))
     # The radius within which a Student distribution of the plane has this share, in closed form.
-    far = (tail * ((1 - share) ** (-2 / tail) - 1)).sqrt()
-    unit = torch.stack([far * turn.cos(), far * turn.sin()], -1)
-    radial, across = (unit @ root.transpose(1, 2)).unbind(-1)
-    range_km, turned = distance_km + radial, across / distance_km
+    squared = tail * ((1 - share) ** (-2 / tail) - 1)
+    far = of.sqrt(squared)
+    first, second = far * cosine, far * sine
+    radial_km, turned = root[0] * first, (root[1] * first + root[2] * second) / distance_km
     if ring:
-        odd = node.long() % 2 == 1
-        around = 2 * math.pi * ((node * GOLDEN) % 1) - math.pi
-        range_km = torch.where(odd, observed_km + sigma_km * torch.special.ndtri(share), range_km)
-        turned = torch.where(odd, around.expand_as(turned), turned)
-    inverse = torch.linalg.inv(root @ root.transpose(1, 2))
-    offset = torch.stack([range_km - distance_km, distance_km * turned], -1)
-    squared = torch.einsum("mki,mij,mkj->mk", offset, inverse, offset)
-    log_density = -(tail / 2 + 1) * torch.log1p(squared / tail) - root.diagonal(dim1=1, dim2=2).log().sum(1)[:, None]
+        observed_km = there(observed.offset_km)
+        sigma_km = WIDER * (single(scale)[:, None] * there(observed.sigma_km))
+        odd = numbers(count, share) % 2 == 1
+        radial_km = of.where(odd, observed_km - distance_km + sigma_km * deviate, radial_km)
+        turned = of.where(odd, around, turned)
+        first = radial_km / root[0]
+        second = (distance_km * turned - root[1] * first) / root[2]
+        squared = first * first + second * second
     # From km across, on which the covariance stands, to radians: the ring is drawn in these.
-    log_density = log_density - math.log(2 * math.pi) + distance_km.log()
+    log_density = -(tail / 2 + 1) * of.log1p(squared / tail) - of.log(2 * math.pi * root[0] * root[2] / distance_km)
+    range_km = distance_km + radial_km
     if ring:
         z = (range_km - observed_km) / sigma_km
-        log_ring = -z.square() / 2 - sigma_km.log() - 1.5 * math.log(2 * math.pi)
-        log_density = torch.logaddexp(log_density, log_ring) - math.log(2)
-    impossible = (range_km <= 0) | (turned.abs() > math.pi)
+        log_density = of.logaddexp(log_density, -z * z / 2 - of.log(sigma_km) - 1.5 * math.log(2 * math.pi))
+        log_density = log_density - math.log(2)
     # An area is range times radians times km. What was drawn behind the station, or twice, is no place of its own.
-    log_density = (log_density - range_km.clamp_min(1e-6).log()).masked_fill(impossible, torch.inf)
-    sideways, outwards_km = range_km * turned.sin(), range_km * turned.cos() - distance_km
-    north_km, east_km = (outwards_km * axes[:, 0, i, None] + sideways * axes[:, 1, i, None] for i in (0, 1))
-    return Draws(north_km, east_km, log_density)
+    log_density = log_density - of.log(at_least(range_km, 1e-6))
+    log_density[of.where((range_km <= 0) | (abs(turned) > math.pi))] = math.inf
+    # Not the difference of two long ways, which single precision would not have.
+    outwards_km, sideways_km = radial_km - 2 * range_km * of.sin(turned / 2) ** 2, range_km * of.sin(turned)
+    return Draws(
+        outwards_km * out_north - sideways_km * out_east, outwards_km * out_east + sideways_km * out_north, log_density
+    )
 
 
-def _log_likelihood(problem: Problem, point: Tensor, way: Geodesic, scale: Tensor, draws: Draws) -> Tensor:
-    """Log likelihood (M, K) at the points, without constants; the scale follows the residuals where it is estimated."""
-    m, k = draws.north_km.shape
-    there = moved(point[:, None].expand(m, k, 3), draws.north_km, draws.east_km)
-    # The sphere is right about differences: the ratio at the solution makes up for the flattening.
-    ratio = way.distance_km / (EARTH_RADIUS_KM * angle(point[:, None], problem.station)).clamp_min(1e-6)
-    parts = torch.arange(m, device=point.device).split(max(1, PAIRS_IN_CACHE // (k * problem.used.shape[1])))
-    costs = [_costs(problem.rows(some), point[some], there[some], ratio[some], scale[some]) for some in parts]
-    return -torch.cat(costs).double()
+def _root(cosine: Any, sine: Any, covariance_km2: Any) -> tuple[Any, Any, Any]:
+    """Cholesky's factors (M, 1), widened, of covariances (M, 2, 2) along a direction and across it."""
+    north, both, east = (covariance_km2[:, i, j, None] for i, j in ((0, 0), (0, 1), (1, 1)))
+    length2 = north * cosine * cosine + 2 * both * cosine * sine + east * sine * sine
+    mixed = (east - north) * cosine * sine + both * (cosine * cosine - sine * sine)
+    first = length2**0.5
+    # The determinant stays what it is when axes are turned.
+    last = at_least((north * east - both * both) / length2, LEAST) ** 0.5
+    return WIDER * first, WIDER * mixed / first, WIDER * last
 
 
-def _costs(problem: Problem, point: Tensor, there: Tensor, ratio: Tensor, scale: Tensor) -> Tensor:
-    """Costs (M, K) at points (M, K, 3) around solutions (M, 3); distances are (M, S) times those on the sphere."""
-    m, k = there.shape[:2]
-    # Single precision after the differences, as for the grid of starts.
-    way, step = ((end - point[:, None]).float().permute(2, 0, 1).contiguous() for end in (problem.station, there))
-    squared = torch.zeros(m, k, way.shape[2], device=way.device)
-    for to_station, to_draw in zip(way, step, strict=True):
-        apart = to_station[:, None] - to_draw[:, :, None]
-        squared.addcmul_(apart, apart)
-    distance_km = squared.sqrt_().div_(2).clamp_(max=1).asin_().mul_((2 * EARTH_RADIUS_KM * ratio).float()[:, None])
-    residual = _residuals(problem, there, distance_km).flatten(0, 1)
-    if problem.known_scale:
-        cost = student.cost(residual, scale.float().repeat_interleave(k), torch.zeros_like(residual[:, 0]))
-    else:
-        dof = problem.dof.clamp_min(1).float().repeat_interleave(k)
-        near = scale.float().repeat_interleave(k)
-        cost = student.cost(residual, student.fitted_scale(residual, dof, near), dof)
-    return cost.reshape(m, k)
+@functools.cache
+def _spiral(count: int, device: torch.device) -> tuple[Tensor, ...]:
+    """Of K points: share of the distribution within them, two directions, an angle from -pi to pi, a deviate.
+
+    A golden spiral covers the distribution more evenly than random numbers, and is the same wherever it is drawn.
+    """
+    node = torch.arange(count, dtype=torch.float64)
+    turn, share = 2 * math.pi * ((node * GOLDEN) % 1), (node + 0.5) / count
+    every = share, turn.cos(), turn.sin(), turn - math.pi, torch.special.ndtri(share)
+    return tuple(values.float().to(device) for values in every)
 
 
-def _residuals(problem: Problem, point: Tensor, distance_km: Tensor) -> Tensor:
-    """Residuals (M, K, O) over their sigmas at points (M, K, 3) that far (M, K, S) from the stations."""
-    offset_km, sigma_km = (values.float()[:, None] for values in (problem.offset_km, problem.offset_sigma_km))
-    residual = distance_residuals(offset_km, sigma_km, problem.growth.float()[:, None, None], distance_km)
-    residual = residual * problem.used[:, None]
+def _costs(problem: Problem, point: Tensor, observed: Observed, scale: Any, draws: Draws, of: Any) -> Any:
+    """Costs (M, K), without constants, at draws around solutions (M, 3); scales follow residuals where estimated."""
+    # A plane about the solution, where the stations are as far and in the same direction as on the ellipsoid: the
+    # sphere is right about differences. Squared sines of half a distance are products of four numbers of a station
+    # and four of a place.
+    cosine, to_north, to_east = plane_about(*observed[3:], of)
+    squares = cosine * cosine, to_north * to_north + to_east * to_east, -2 * cosine * to_north, -2 * cosine * to_east
+    station = of.stack(squares, -1)
+    range_km = of.hypot(draws.north_km, draws.east_km)
+    stretch = of.tan(range_km / (2 * EARTH_RADIUS_KM)) / at_least(range_km, 1e-9)
+    north, east = draws.north_km * stretch, draws.east_km * stretch
+    radius2 = north * north + east * east
+    inverse = (1 + radius2) ** -1.0
+    place = of.stack([radius2 * inverse, inverse, north * inverse, east * inverse], 1)
+    distances = Distances(
+        offset_km=single(observed.offset_km)[..., None],
+        precision=single(observed.used / observed.sigma_km)[..., None],
+        growth=native(of, problem.growth.float()[:, None, None])[0],
+        dof=native(of, problem.dof.clamp_min(1).float()[:, None])[0],
+        is_known=problem.known_scale,
+        common_growth=common_growth(problem.growth),
+    )
+    at_once = max(1, PAIRS_IN_CACHE // (place.shape[2] * station.shape[1]))
+    costs = []
+    for some in (slice(i, i + at_once) for i in range(0, len(station), at_once)):
+        distance_km = station[some] @ place[some]
+        bound(distance_km, 0, 1)
+        of.sqrt(distance_km, out=distance_km)
+        of.arcsin(distance_km, out=distance_km)
+        distance_km *= 2 * EARTH_RADIUS_KM
+        here = distances.events(some)
+        residual = residuals(here, distance_km, of)[0]
+        if of is torch:
+            residual = _with_others(problem, some, point, draws, residual)
+        likely = single(scale[some])[:, None]
+        if problem.known_scale:
+            costs.append(student.summed_cost(residual, likely, of))
+        else:
+            fitted = student.fitted_scale(residual, here.dof, likely)
+            costs.append(student.summed_cost(residual, fitted, of) + here.dof * of.log(fitted))
+    return of.concatenate(costs)
+
+
+def _with_others(problem: Problem, some: slice, point: Tensor, draws: Draws, residual: Tensor) -> Tensor:
+    """Residuals (M, O, K) over their sigmas, of common errors and back azimuths too, from those of distances."""
+    k = residual.shape[2]
     if problem.common_share is not None:
-        k = residual.shape[1]
         many = (
-            values.repeat_interleave(k, 0)
+            values[some].repeat_interleave(k, 0)
             for values in (problem.used, problem.common_share.float(), problem.dof.float())
         )
-        both, _ = without_common(residual.flatten(0, 1), *many, known_scale=problem.known_scale)
-        residual = both.reshape(-1, k, both.shape[1])
+        both, _ = without_common(residual.transpose(1, 2).flatten(0, 1), *many, known_scale=problem.known_scale)
+        residual = both.reshape(-1, k, both.shape[1]).transpose(1, 2).contiguous()
     if problem.back_azimuth_deg is None or problem.azimuth_sigma_deg is None or problem.azimuth_used is None:
         return residual
-    north, east = (axis @ point.transpose(1, 2) for axis in frame(problem.station))
-    predicted_deg = azimuth_deg(north, east).transpose(1, 2)
-    turn = wrapped_difference_deg(problem.back_azimuth_deg[:, None], predicted_deg)
-    turn = (turn / problem.azimuth_sigma_deg[:, None]).float() * problem.azimuth_used[:, None]
-    return torch.cat([residual, turn], 2)
+    steps = draws.north_km[some].double(), draws.east_km[some].double()
+    there = moved(point[some, None].expand(-1, k, 3), *steps)
+    north, east = (axis @ there.transpose(1, 2) for axis in frame(problem.station[some]))
+    turn = wrapped_difference_deg(problem.back_azimuth_deg[some, :, None], azimuth_deg(north, east))
+    turn = (turn / problem.azimuth_sigma_deg[some, :, None]).float() * problem.azimuth_used[some, :, None]
+    return torch.cat([residual, turn], 1)
 
 
-def _summary(draws: Draws, log_weight: Tensor, log_likelihood: Tensor) -> Region:
-    """Ellipses of weighted points: the shape from those of highest likelihood, the radii from all."""
-    weight = (log_weight - log_weight.amax(1, keepdim=True)).exp()
-    weight = weight / weight.sum(1, keepdim=True)
-    seen = weight.square().sum(1) < 1 / FEWEST_EFFECTIVE
-    offset = torch.stack([draws.north_km, draws.east_km], -1)
-    order = log_likelihood.argsort(1, descending=True)
-    mass = weight.gather(1, order).cumsum(1)
+def _summary(draws: Draws, log_weight: Any, log_likelihood: Any, of: Any) -> tuple[Any, Any, Any]:
+    """Shapes (M, 2, 2) and two radii (M,) of weighted points: the shape from the likeliest, the radii from all."""
+    weight = of.exp(log_weight - of.amax(log_weight, 1)[:, None])
+    weight = weight / weight.sum(1)[:, None]
+    seen = (weight * weight).sum(1) < 1 / FEWEST_EFFECTIVE
     # Few far points of great weight would otherwise turn the axes; the radii, taken from all, still count them.
-    likely = torch.zeros_like(weight).scatter(1, order, (mass <= SHAPE_LEVEL).to(weight.dtype)) * weight
-    shape = torch.einsum("mk,mki,mkj->mij", likely, offset, offset) / likely.sum(1)[:, None, None].clamp_min(1e-12)
-    squared = torch.einsum("mki,mij,mkj->mk", offset, torch.linalg.pinv(shape), offset)
-    squared, order = squared.sort(1)
-    held = weight.gather(1, order)
+    order = (-log_likelihood).argsort(1)
+    count, every = (along(weight, order).cumsum(1) <= SHAPE_LEVEL).sum(1)[:, None], weight.shape[1]
+    bound = along(log_likelihood, along(order, count.clip(0, every - 1)))
+    likely = weight * ((log_likelihood > bound) | (count == every))
+    north, east = draws.north_km, draws.east_km
+    total = at_least(likely.sum(1), 1e-12)
+    a, b, d = ((likely * product).sum(1) / total for product in (north * north, north * east, east * east))
+    squared = d[:, None] * north * north - 2 * b[:, None] * north * east + a[:, None] * east * east
+    squared = squared / at_least(a * d - b * b, LEAST)[:, None]
+    order = squared.argsort(1)
+    squared, held = along(squared, order), along(weight, order)
     # Half of a point's own weight lies inside of it.
     held = held.cumsum(1) - held / 2
-    radii = [interpolated(held, squared, level).sqrt() for level in (0.68, 0.95)]
-    return Region(shape.masked_fill(~seen[:, None, None], torch.nan), *radii)
+    shape = of.where(seen, of.stack([a, b, b, d]), math.nan).T.reshape(-1, 2, 2)
+    radius68, radius95 = (interpolated(held, squared, level) ** 0.5 for level in (0.68, 0.95))
+    return shape, radius68, radius95
 
 
-def interpolated(held: Tensor, squared: Tensor, level: float) -> Tensor:
+def interpolated(held: Any, squared: Any, level: float) -> Any:
     """Value (M,) of rising ``squared`` (M, K) where rising ``held`` (M, K) reaches ``level``."""
-    last = held.shape[1] - 1
-    after = (held < level).sum(1).clamp(1, last)[:, None]
-    low, high = held.gather(1, after - 1)[:, 0], held.gather(1, after)[:, 0]
-    share = ((level - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)
-    return torch.lerp(squared.gather(1, after - 1)[:, 0], squared.gather(1, after)[:, 0], share)
+    after = (held < level).sum(1).clip(1, held.shape[1] - 1)[:, None]
+    (low, first), (high, second) = ((along(held, n)[:, 0], along(squared, n)[:, 0]) for n in (after - 1, after))
+    return first + ((level - low) / at_least(high - low, 1e-12)).clip(0, 1) * (second - first)

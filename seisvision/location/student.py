@@ -8,8 +8,12 @@ J. Am. Stat. Assoc. 84, 881-896.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from seisvision.location.arrays import at_least
 
 DEGREES_OF_FREEDOM = 4.0
 NORMAL_SCALE = 0.8310
@@ -47,26 +51,47 @@ def cost(residual: Tensor, scale: Tensor, dof: Tensor) -> Tensor:
     return (nu + 1) / 2 * terms + dof * scale.log()
 
 
-def fitted_scale(residual: Tensor, dof: Tensor, near: Tensor | None = None) -> Tensor:
+def summed_cost(residual: Any, scale: Any, of: Any) -> Any:
+    """The same (M, K) of residuals (M, O, K), which are overwritten, at known scales that are broadcast to (M, K).
+
+    ``of`` is ``numpy`` or ``torch``, whichever the residuals belong to.
+    """
+    residual *= DEGREES_OF_FREEDOM**-0.5 / scale[:, None]
+    residual *= residual
+    residual += 1
+    # The logarithm of a product of two costs half of those of both.
+    half = residual.shape[1] // 2
+    product = residual[:, :half] * residual[:, half : 2 * half]
+    if residual.shape[1] % 2:
+        product = of.concatenate([product, residual[:, -1:]], 1)
+    of.log(product, out=product)
+    return (DEGREES_OF_FREEDOM + 1) / 2 * product.sum(1)
+
+
+def fitted_scale(residual: Any, dof: Any, near: Any = None, axis: int = 1) -> Any:
     """Scale (M,) that minimises `cost` for residuals (M, O); zeros of unused observations do not count.
 
     Solves sum(weight * residual^2) = dof * scale^2. As the reciprocal of sum(r^2 / (nu v + r^2)) is concave in the
     squared scale v, Newton's method converges on it from every start.
 
     Args:
-        residual: (M, O).
+        residual: (M, O), a tensor or an array of numpy.
         dof: (M,) observations minus two, at least 1.
         near: (M,) scale from which half of the steps do; None where nothing is known of it.
+        axis: that of the observations; residuals are (O, M) if it is 0.
     """
     nu = DEGREES_OF_FREEDOM
     floor = SMALLEST_SCALE**2
-    squared = residual.square()
+    squared = residual * residual
     aim = (nu + 1) / dof
-    v = (squared.sum(1) / dof / (nu + 1) if near is None else near.square()).clamp_min(floor)
+    v = at_least(squared.sum(axis) / dof / (nu + 1) if near is None else near * near, floor)
     for _ in range(SCALE_ITERATIONS if near is None else SCALE_ITERATIONS // 2):
-        inverse = 1 / (nu * v[:, None] + squared)
-        share = (squared * inverse).sum(1).clamp_min(1e-30)
-        slope = nu * (squared * inverse.square()).sum(1).clamp_min(1e-30)
+        inverse = nu * (v if axis == 0 else v[:, None]) + squared
+        inverse **= -1.0
+        each = squared * inverse
+        share = at_least(each.sum(axis), 1e-30)
+        each *= inverse
+        slope = at_least(nu * each.sum(axis), 1e-30)
         # d(1/share)/dv = slope / share^2
-        v = (v + (aim - 1 / share) * share.square() / slope).clamp_min(floor)
-    return v.sqrt()
+        v = at_least(v + (aim - 1 / share) * share * share / slope, floor)
+    return v**0.5

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seisvision.earth.unit_vectors import geodesic
 from seisvision.location import student
-from seisvision.location.descent import Minimum, Problem, State
+from seisvision.location.descent import Minimum, Problem
 
 MISFIT_P_VALUE = 1e-3
 """Sigmas are believed unless residuals this large would be seen less often than this."""
@@ -60,15 +60,22 @@ class Uncertainty:
 
     def ellipse(self, level: float) -> Ellipse:
         """Confidence ellipse at ``level``: 0.68 or 0.95."""
+        mean, half = self._axes_km2()
         north, across, east = (self.covariance_km2[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
-        mean, half = (north + east) / 2, torch.hypot((north - east) / 2, across)
-        if self.radius95 is None:
-            factor = self.factor2(level).sqrt()
-        else:
-            factor = self.radius95 if level == 0.95 else torch.full_like(mean, math.sqrt(chi_square2(level)))
+        factor = self._radius(level)
         # Twice the angle of the major axis, as the two ends of an axis are one direction.
         direction = torch.rad2deg(torch.atan2(2 * across, north - east) / 2) % 180
         return Ellipse(factor * (mean + half).sqrt(), factor * (mean - half).clamp_min(0).sqrt(), direction)
+
+    def _axes_km2(self) -> tuple[Tensor, Tensor]:
+        """Mean of the squared semi-axes (B,) and half of their difference."""
+        north, across, east = (self.covariance_km2[:, i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
+        return (north + east) / 2, torch.hypot((north - east) / 2, across)
+
+    def _radius(self, level: float) -> Tensor:
+        if self.radius95 is None:
+            return self.factor2(level).sqrt()
+        return self.radius95 if level == 0.95 else torch.full_like(self.scale, math.sqrt(chi_square2(level)))
 
     def bounded(self) -> Tensor:
         """Bool (B,): there is an ellipse."""
@@ -76,7 +83,8 @@ class Uncertainty:
 
     def limited(self) -> Uncertainty:
         """The same without ellipses that are so long that they say nothing."""
-        useless = ~(self.ellipse(0.95).major_km < LARGEST_ELLIPSE_KM)
+        mean, half = self._axes_km2()
+        useless = ~(self._radius(0.95) * (mean + half).sqrt() < LARGEST_ELLIPSE_KM)
         return replace(self, covariance_km2=self.covariance_km2.masked_fill(useless[:, None, None], torch.nan))
 
 
@@ -85,8 +93,8 @@ def chi_square2(level: float) -> float:
     return -2 * math.log(1 - level)
 
 
-def linearised(problem: Problem, state: State, residual: Tensor) -> Uncertainty:
-    """Uncertainty of minima, linearised at ``state``.
+def linearised(problem: Problem, scale: Tensor, information: Tensor, fitted: Tensor) -> Uncertainty:
+    """Uncertainty of minima, linearised there.
 
     With given sigmas these are believed, unless the robust scale of the residuals is so large that chance is no
     explanation (p < 0.001): then they are multiplied by it. Without sigmas the scale of the residuals is taken. Weights
@@ -94,36 +102,34 @@ def linearised(problem: Problem, state: State, residual: Tensor) -> Uncertainty:
 
     Args:
         problem: M problems.
-        state: at their minima.
-        residual: (M, O) over the sigmas, at the minima.
+        scale: (M,) of the loss at their minima.
+        information: (3, M) there: north-north, north-east and east-east.
+        fitted: (M,) scale that the residuals over their sigmas have.
     """
     dof = problem.dof
-    fitted = student.fitted_scale(residual, dof.clamp_min(1)) / student.NORMAL_SCALE
+    fitted = fitted / student.NORMAL_SCALE
     if problem.known_scale:
         tail = torch.special.gammaincc(dof.clamp_min(1) / 2, fitted.square() * dof.clamp_min(1) / 2)
         estimated = (dof >= 1) & (tail < MISFIT_P_VALUE)
-        scale = torch.where(estimated, fitted, 1.0)
+        stated = torch.where(estimated, fitted, 1.0)
         # What the robust loss does to normal errors: some efficiency lost, and weights whose mean is not 1.
         unit = student.VARIANCE_KNOWN * student.NORMAL_WEIGHT
-        factor = unit * scale.square()
+        factor = unit * stated.square()
     else:
         estimated = torch.ones_like(dof, dtype=torch.bool)
-        scale = torch.where(dof >= 1, fitted, torch.nan)
-        factor = student.VARIANCE_FITTED * (scale / state.scale).square()
-    covariance = factor[:, None, None] * _inverse(state.information)
-    return Uncertainty(covariance, scale, estimated, dof).limited()
-
-
-def _inverse(information: Tensor) -> Tensor:
-    """Inverse (M, 2, 2) of symmetric matrices given as (M, 3); infinite where singular."""
-    a, b, d = information.unbind(1)
+        stated = torch.where(dof >= 1, fitted, torch.nan)
+        factor = student.VARIANCE_FITTED * (stated / scale).square()
+    a, b, d = information
     determinant = a * d - b * b
     singular = determinant <= 1e-12 * (a + d).square()
-    adjugate = torch.stack([torch.stack([d, -b], 1), torch.stack([-b, a], 1)], 1)
-    return (adjugate / determinant[:, None, None]).masked_fill(singular[:, None, None], torch.inf)
+    factor = (factor / determinant).masked_fill(singular, torch.inf)
+    covariance = torch.stack([factor * d, factor * -b, factor * -b, factor * a], 1).reshape(-1, 2, 2)
+    return Uncertainty(covariance, stated, estimated, dof).limited()
 
 
-def second_solution(problem: Problem, minima: Minimum, best: Tensor, certain: Uncertainty) -> tuple[Tensor, Tensor]:
+def second_solution(
+    problem: Problem, event: Tensor, minimum: Minimum, best: Tensor, certain: Uncertainty
+) -> tuple[Tensor, Tensor]:
     """Another minimum that fits as well and that the 95 % ellipse of the best does not cover.
 
     Fits as well: its likelihood lies inside the 95 % region of the best; with estimated scale, its variance is below
@@ -131,36 +137,50 @@ def second_solution(problem: Problem, minima: Minimum, best: Tensor, certain: Un
 
     Args:
         problem: B problems.
-        minima: K of every event, tensors (B, K, ...); infinite cost where an event has fewer.
-        best: (B,) number of the best of the K.
+        event: (M,) number of the problem of each minimum.
+        minimum: M minima.
+        best: (B,) number of the best of every event.
         certain: uncertainty of the best.
 
     Returns:
         bool (B,), where there is one, and its point (B, 3).
     """
-    n = len(best)
-    point, cost, scale = minima.point, minima.cost, minima.scale
-    row = torch.arange(n, device=best.device)
-    way = geodesic(point[row, best][:, None], point)
-    step = torch.stack([way.north, way.east], -1) * way.distance_km[..., None]
-    # Without bounds there is no covariance: zeros keep the numbers finite, and `unbounded` decides instead.
-    inverse = torch.linalg.pinv(certain.covariance_km2.nan_to_num(0.0, 0.0, 0.0))
-    outside = torch.einsum("bki,bij,bkj->bk", step, inverse, step) > certain.factor2(0.95)[:, None]
-    unbounded = ~certain.bounded()[:, None]
-    distinct = (way.distance_km > DISTINCT_KM) & (outside | unbounded)
-    excess = cost - cost[row, best][:, None]
-    factor2 = certain.factor2(0.95)[:, None]
+    is_ambiguous, second = torch.zeros_like(certain.estimated), minimum.point[best]
+    if len(event) == len(best):
+        return is_ambiguous, second
+    other = (torch.arange(len(event), device=event.device) != best[event]).nonzero()[:, 0]
+    at, first = event[other], best[event[other]]
+    way = geodesic(minimum.point[first], minimum.point[other])
+    north, east = way.north * way.distance_km, way.east * way.distance_km
+    covariance, factor2 = certain.covariance_km2[at], certain.factor2(0.95)[at]
+    a, b, d = covariance[:, 0, 0], covariance[:, 0, 1], covariance[:, 1, 1]
+    # Without bounds there is no ellipse that could cover anything.
+    inside = (d * north.square() - 2 * b * north * east + a * east.square()) / (a * d - b * b) <= factor2
+    distinct = (way.distance_km > DISTINCT_KM) & ~inside
+    cost, scale = minimum.cost[other], minimum.scale[other]
+    excess = cost - minimum.cost[first]
     if problem.known_scale:
-        equal = 2 * excess <= factor2 * certain.scale[:, None].square()
+        equal = 2 * excess <= factor2 * certain.scale[at].square()
     else:
-        ratio = (scale.square() + EXACT_KM**2) / (scale[row, best].square() + EXACT_KM**2)[:, None]
-        dof = certain.dof[:, None]
+        ratio = (scale.square() + EXACT_KM**2) / (minimum.scale[first].square() + EXACT_KM**2)
+        dof = certain.dof[at]
         # Two distances leave no residual that would say how much misfit is much.
         two_stations = excess * scale.square() <= TWO_STATION_MISFIT_KM**2
         equal = torch.where(dof >= 1, ratio <= 1 + factor2 / dof.clamp_min(1), two_stations)
-    cost = cost.masked_fill(~(distinct & equal), torch.inf)
-    second = cost.argmin(1)
-    return cost[row, second].isfinite(), point[row, second]
+    rows = (distinct & equal).nonzero()[:, 0]
+    rows = rows[least_first(at[rows], cost[rows])]
+    at, other = at[rows], other[rows]
+    new = torch.ones_like(at, dtype=torch.bool)
+    new[1:] = at[1:] != at[:-1]
+    is_ambiguous[at[new]] = True
+    second[at[new]] = minimum.point[other[new]]
+    return is_ambiguous, second
+
+
+def least_first(event: Tensor, cost: Tensor) -> Tensor:
+    """Order (M,) by events, and by cost within an event."""
+    order = cost.argsort(stable=True)
+    return order[event[order].argsort(stable=True)]
 
 
 def azimuthal_gap_deg(azimuth: Tensor, used: Tensor) -> Tensor:

@@ -19,6 +19,11 @@ MACHINE_KEYS = ("name", "run", "logger", "system", "launcher", "sweep", "offset_
 MACHINE_KEYS_OF_TRAINER = ("devices", "accelerator", "strategy", "num_nodes")
 """The same within ``trainer``: ``batch_size`` is that of all devices together."""
 
+MACHINE_KEYS_OF_OPTIMIZER = ("fused", "foreach")
+"""The same within ``optimizer``: in how many kernels it steps, as ``system.fused_optimizer`` says too."""
+WATCHING: dict[str, Any] = {"profiler": None, "detect_anomaly": False}
+"""What within ``trainer`` only watches a training, and what stands in ids whatever is asked for."""
+
 LATER: dict[str, Any] = {
     "experiment_kind": None,
     "uncertainty": None,
@@ -70,6 +75,10 @@ def scientific_part(config: Mapping[str, Any], data_fingerprint: str) -> dict[st
             for name, one in part["dataset"]["beside"].items()
         }
     part["trainer"] = {key: value for key, value in part["trainer"].items() if key not in MACHINE_KEYS_OF_TRAINER}
+    part["trainer"] |= {key: value for key, value in WATCHING.items() if key in part["trainer"]}
+    if isinstance(part.get("optimizer"), Mapping):
+        optimizer = part["optimizer"].items()
+        part["optimizer"] = {key: value for key, value in optimizer if key not in MACHINE_KEYS_OF_OPTIMIZER}
     part["run"] = {"test": config["run"]["test"]}
     return _as_ever(part, "")
 

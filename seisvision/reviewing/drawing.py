@@ -36,7 +36,7 @@ def draw_event(waveform_set: WaveformSet, source_id: str, first_row: int | None 
         kilometres to the east and to the south.
     """
     rows = waveform_set.rows(source_id)
-    table = waveform_set.metadata.iloc[rows]
+    table = waveform_set.table.iloc[rows]
     offset_km, *_ = table_paths(table)
     arrivals_s = table_arrivals_s(table)
     order = np.argsort(np.where(np.isfinite(offset_km), offset_km, np.inf), kind="stable")

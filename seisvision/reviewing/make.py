@@ -100,7 +100,7 @@ def make_queue(asked: Sequence[str], out: Path, wanted: Wanted | None = None, da
         raise DataError(f"{waveform_set.path} is {waveform_set.fingerprint}, not {found.fingerprint} of the runs.")
     found = _without_noise(found)
     stored = StoredValues(waveform_set)
-    ranked = rank(found.said, waveform_set.metadata)
+    ranked = rank(found.said, waveform_set.table)
     if not ranked:
         raise DataError("No label was predicted out of fold; there is nothing to review.")
     scores, swaps = _stations(found.said, waveform_set)
@@ -175,7 +175,7 @@ def _stations(said: Predictions, waveform_set: WaveformSet) -> tuple[list[Statio
     """Residuals by station, and pairs whose coordinates look swapped; nothing of samples that are whole events."""
     if said.ids.unit != TRACE.name:
         return [], []
-    table = said.ids.table(waveform_set.metadata)
+    table = said.ids.table(waveform_set.table)
     stations = [station_name(row) for _, row in table.iterrows()]
     if isinstance(said, ClassPredictions):
         known = said.labelled & np.isfinite(said.decoded).all(axis=1)
@@ -239,7 +239,7 @@ def _items(
             ],
         }
         if one.phase and one.suggested and old:
-            rate_hz = float(waveform_set.metadata["trace_sampling_rate_hz"].iloc[int(one.sample_id)])
+            rate_hz = float(waveform_set.table["trace_sampling_rate_hz"].iloc[int(one.sample_id)])
             hidden["suggested"] = str(round(float(old) + float(one.suggested) * rate_hz))
             hidden |= {"phase": one.phase, "moved_s": float(one.suggested)}
         why_fixed = stored.why_fixed((one.sample_id, one.column))
@@ -262,7 +262,7 @@ def _items(
 def _station_of(said: Predictions, row: int, waveform_set: WaveformSet) -> str | None:
     if said.ids.unit != TRACE.name:
         return None
-    return station_name(waveform_set.metadata.iloc[int(said.sample_ids[row])])
+    return station_name(waveform_set.table.iloc[int(said.sample_ids[row])])
 
 
 def _write_ranking(out: Path, ranked: Sequence[Ranked], found: OutOfFold, waveform_set: WaveformSet) -> None:

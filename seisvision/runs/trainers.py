@@ -17,6 +17,7 @@ from seisvision.records.settings import SystemSettings, TrainerSettings
 from seisvision.runs.callbacks import WholeCheckpoints
 from seisvision.runs.freed_memory import keep_freed_memory
 from seisvision.runs.loggers import HistoryLogger
+from seisvision.runs.quick_hooks import Unprofiled
 from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place, n_processors
 from seisvision.runs.terminal import quiet_libraries
 
@@ -155,6 +156,8 @@ def _own_device(accelerator: str) -> torch.device:
 def _trainer(**settings: Any) -> pl.Trainer:
     # Where Lightning was imported after messages were set up, it would now tell of GPUs and give tips.
     quiet_libraries()
+    if settings.get("profiler") is None:
+        settings["profiler"] = Unprofiled()
     try:
         return pl.Trainer(enable_progress_bar=False, enable_model_summary=False, **settings)
     except (MisconfigurationException, ValueError, TypeError) as error:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.nn import functional
@@ -29,8 +28,10 @@ from seisvision.models.fronts import FRONTS
 from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.at_once import step_at_once
+from seisvision.tasks.epoch_means import EpochMeans
 from seisvision.tasks.exact import counting, loss_factors, rows_in_order, share_batch_norm, share_of
 from seisvision.tasks.kept_pictures import KeptPictures, draw, pictures_in_order
+from seisvision.tasks.noted_hooks import NotedHooks
 from seisvision.views.noise import in_more_noise
 from seisvision.views.view import View
 
@@ -40,7 +41,7 @@ HEAD_DEVIATION = 0.01
 """Standard deviation of the weights of a new head."""
 
 
-class DeepClusterTask(pl.LightningModule):
+class DeepClusterTask(NotedHooks):
     """Deep clustering (Caron, Bojanowski, Joulin & Douze 2018, arXiv:1807.05520).
 
     Every epoch begins with the features of all samples, in evaluation mode, in the order of the data, without
@@ -114,16 +115,11 @@ class DeepClusterTask(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.k, self.train_k, self.pca_dim = k, k if train_k is None else train_k, pca_dim
-        for name, value, least in (
-            ("k", k, 2),
-            ("train_k", self.train_k, 2),
-            ("pca_dim", pca_dim, 1),
-            ("n_init", n_init, 1),
-            ("final_n_init", final_n_init, 1),
-            ("drawings", drawings or 1, 1),
-        ):
-            if value < least:
-                raise ConfigurationError(f"task.{name}={value} must be at least {least}")
+        numbers = {"pca_dim": pca_dim, "n_init": n_init, "final_n_init": final_n_init, "drawings": drawings or 1}
+        for least, values in ((2, {"k": k, "train_k": self.train_k}), (1, numbers)):
+            for name, value in values.items():
+                if value < least:
+                    raise ConfigurationError(f"task.{name}={value} must be at least {least}")
         if min_cluster_size < 1 or not head_lr > 0 or head_weight_decay < 0:
             raise ConfigurationError(
                 f"task.min_cluster_size={min_cluster_size} must be at least 1, task.head_lr={head_lr} above 0 and "
@@ -151,6 +147,7 @@ class DeepClusterTask(pl.LightningModule):
         self._n_init, self._final_n_init = n_init, final_n_init
         self._head_lr, self._head_weight_decay = head_lr, head_weight_decay
         self.seed = seed
+        self._means = EpochMeans()
         self.fused: bool | str = "auto"
         """See :func:`~seisvision.tasks.at_once.step_at_once`."""
         self.about: dict[str, Any] = {}
@@ -325,13 +322,17 @@ class DeepClusterTask(pl.LightningModule):
             logits = self.head(torch.relu(self._features_of(self._in_more_noise(picture, batch_index, share))))
         (factor,) = loss_factors([torch.tensor(len(ids))], share)
         loss = functional.cross_entropy(logits.float(), target) * factor
-        shown = {"train/loss": loss, "train/loss_over_ln_k": loss.detach() / math.log(self.train_k)}
-        if self._now["nmi"] is not None:
-            # The first epoch has none; logged last, so that a resumed run logs everything in the same order.
-            shown["cluster/nmi"] = torch.tensor(self._now["nmi"])
-        size = len(ids) if share is None else share.n_samples
-        self.log_dict(shown, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        means = {"loss": loss, "loss_over_ln_k": loss.detach() / math.log(self.train_k)}
+        self._means.add("train", means, len(ids) if share is None else share.n_samples)
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: dict[str, Any], batch_index: int) -> None:
+        """Log what the epoch came to after its last batch."""
+        if self.trainer.is_last_batch:
+            self._means.log(self, "train")
+            if self._now["nmi"] is not None:
+                # The first epoch has none; logged last, so that a resumed run logs everything in the same order.
+                self.log("cluster/nmi", self._now["nmi"], batch_size=1, sync_dist=True, on_step=False, on_epoch=True)
 
     def _in_more_noise(self, picture: torch.Tensor, batch_index: int, share: Share | None) -> torch.Tensor:
         """Pictures (B, P, H, W) as they would be in more noise, each by an amount of its own."""
@@ -346,8 +347,7 @@ class DeepClusterTask(pl.LightningModule):
 
     def predict_step(self, batch: dict[str, Any], batch_index: int) -> dict[str, Any]:
         """Ids and features (B, F) of one batch."""
-        about = (*all_id_columns(), keys.COUNTS)
-        ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
+        ids = {key: batch[key] for key in (*all_id_columns(), keys.COUNTS) if key in batch}
         return {**ids, "features": self.features(batch).float().cpu()}
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:

@@ -19,6 +19,7 @@ from torch.distributed import ReduceOp
 
 from seisvision import keys
 from seisvision.base.share import Share, rank_and_size
+from seisvision.models.networks.blocks import CountedBatchNorm1d
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ def rows_in_order(mine: torch.Tensor, n_total: int) -> torch.Tensor:
     return torch.stack(everywhere, 1).flatten(0, 1)[:n_total]
 
 
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, CountedBatchNorm1d)
 
 
 def share_batch_norm(module: nn.Module) -> None:
@@ -142,16 +143,23 @@ class GlobalBatchNorm(nn.modules.batchnorm._BatchNorm):
     def _check_input_dim(self, input: torch.Tensor) -> None:
         """Accept any shape."""
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Normalise (B, F, ...) by channel; outside training with the running statistics."""
+    def forward(self, input: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+        """Normalise (B, F, ...) by channel; outside training with the running statistics.
+
+        Args:
+            input: of this process.
+            counted: bool (B,), which of it has a say in the statistics; None: all.
+        """
         is_training = self.training or self.running_mean is None
         if not is_training or rank_and_size()[1] == 1:
             return super().forward(input)
-        output, mean, variance, n_values = _Normalise.apply(input, self.weight, self.bias, self.eps, _counts.get())
+        output, mean, variance, n_values = _Normalise.apply(
+            input, self.weight, self.bias, self.eps, _counts.get(), counted
+        )
         if self.running_mean is not None and self.running_var is not None:
             assert self.num_batches_tracked is not None
             self.num_batches_tracked.add_(1)
-            momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+            momentum = self.num_batches_tracked.float().reciprocal() if self.momentum is None else self.momentum
             # As torch has it: normalised with the biased variance, remembered with the unbiased one.
             unbiased = variance * (n_values / (n_values - 1).clamp_min(1))
             self.running_mean.lerp_(mean.to(self.running_mean), momentum)
@@ -164,13 +172,26 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, input: torch.Tensor, weight: torch.Tensor | None, bias: torch.Tensor | None, eps: float, counts: bool
+        ctx: Any,
+        input: torch.Tensor,
+        weight: torch.Tensor | None,
+        bias: torch.Tensor | None,
+        eps: float,
+        counts: bool,
+        counted: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         values = input.float()
         over = [axis for axis in range(values.ndim) if axis != 1]
         shape = [1, -1] + [1] * (values.ndim - 2)
-        variance, mean = torch.var_mean(values, dim=over, correction=0)
+        rows = None if counted is None else counted.to(values).view(-1, *[1] * (values.ndim - 1))
         n_values = values.new_full((1,), values.numel() / values.shape[1] if counts else 0)
+        if rows is None:
+            variance, mean = torch.var_mean(values, dim=over, correction=0)
+        else:
+            share = rows / (rows.sum() * values[0, 0].numel()).clamp_min(1)
+            mean = (values * share).sum(over)
+            variance = ((values - mean.view(shape)).square() * share).sum(over)
+            n_values = n_values * rows.mean()
         local = torch.cat([mean, variance, n_values])
         everywhere = [torch.empty_like(local) for _ in range(rank_and_size()[1])]
         torch.distributed.all_gather(everywhere, local)
@@ -183,7 +204,7 @@ class _Normalise(torch.autograd.Function):
         normalised = (values - mean.view(shape)) * scale.view(shape)
         output = normalised if weight is None else normalised * weight.view(shape)
         output = output if bias is None else output + bias.view(shape)
-        ctx.save_for_backward(input, weight, mean, scale, n_all)
+        ctx.save_for_backward(input, weight, mean, scale, n_all, rows)
         ctx.counts, ctx.over, ctx.shape = counts, over, shape
         ctx.has_bias = bias is not None
         ctx.mark_non_differentiable(mean, variance, n_all)
@@ -191,7 +212,7 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor, *unused: torch.Tensor) -> tuple[Any, ...]:
-        input, weight, mean, scale, n_all = ctx.saved_tensors
+        input, weight, mean, scale, n_all, rows = ctx.saved_tensors
         shape, gradient = ctx.shape, gradient.float()
         normalised = (input.float() - mean.view(shape)) * scale.view(shape)
         of_bias = gradient.sum(ctx.over)
@@ -201,8 +222,9 @@ class _Normalise(torch.autograd.Function):
         # Samples that do not count had no part in the statistics, and nothing flows back to them through these.
         if ctx.counts:
             along_mean, along_scale = (sums / n_all).unbind()
-            gradient = gradient - along_mean.view(shape) - normalised * along_scale.view(shape)
+            along = along_mean.view(shape) + normalised * along_scale.view(shape)
+            gradient = gradient - (along if rows is None else along * rows)
         factor = scale if weight is None else scale * weight
         # The gradients of weight and bias stay those of this process: the strategy averages them with all others.
         of_input = (gradient * factor.view(shape)).to(input.dtype)
-        return of_input, None if weight is None else of_weight, of_bias if ctx.has_bias else None, None, None
+        return of_input, None if weight is None else of_weight, of_bias if ctx.has_bias else None, None, None, None

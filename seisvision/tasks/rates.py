@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,14 +15,16 @@ from seisvision.errors import ConfigurationError
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.at_once import step_at_once
 from seisvision.tasks.decay import decay_groups
+from seisvision.tasks.epoch_means import EpochMeans
 from seisvision.tasks.exact import counting, loss_factors, share_batch_norm, share_of
+from seisvision.tasks.noted_hooks import NotedHooks
 
 LOSSES = ("poisson", "occurrence")
 LOG_LIMITS = (-30.0, 8.0)
 """Of rates: none is 0, for what is called impossible and happens costs everything."""
 
 
-class RateTask(pl.LightningModule):
+class RateTask(NotedHooks):
     """Learns rates by the likelihood of counts, or chances by that of any event at all.
 
     The network's number of a cell is added to the logarithm of what the ``anchor`` expects (``loss=poisson``) or to its
@@ -84,6 +85,7 @@ class RateTask(pl.LightningModule):
         self._make_optimizer, self._make_scheduler, self.decay = optimizer, scheduler, dict(decay or {})
         self.fused: bool | str = "auto"
         """See :func:`~seisvision.tasks.at_once.step_at_once`."""
+        self._means = EpochMeans()
         self.about: dict[str, Any] = {}
         """What makes a checkpoint usable by itself: plain containers only."""
 
@@ -136,8 +138,17 @@ class RateTask(pl.LightningModule):
         loss = per_sample.mean() / self.events_per_sample
         (factor,) = loss_factors([torch.tensor(float(len(counts)))], share)
         size = len(counts) if share is None else share.n_samples
-        self.log(f"{part}/loss", loss * factor, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
+        self._means.add(part, {"loss": loss * factor}, size)
         return loss * factor
+
+    def on_train_batch_end(self, outputs: Any, batch: dict[str, Any], batch_index: int) -> None:
+        """Log the loss after the last batch."""
+        if self.trainer.is_last_batch:
+            self._means.log(self, "train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the loss of the validation."""
+        self._means.log(self, "val")
 
     def _weighted(self, batch: dict[str, Any], raw: Tensor, counts: Tensor) -> Tensor:
         if self.loss_name == "poisson":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -18,13 +17,15 @@ from seisvision.outputs.output import Output
 from seisvision.seeding import DEFAULT_SEED, stream_seed
 from seisvision.tasks.at_once import step_at_once
 from seisvision.tasks.decay import decay_groups
+from seisvision.tasks.epoch_means import EpochMeans
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
 from seisvision.tasks.fine_tuning import FineTuning, free, rated_groups
+from seisvision.tasks.noted_hooks import NotedHooks
 from seisvision.tasks.passes.pooling import Passes, pooled
 from seisvision.views.view import View
 
 
-class SupervisedTask(pl.LightningModule):
+class SupervisedTask(NotedHooks):
     """Waveforms to picture to features to outputs, trained with the sum of the outputs' losses.
 
     Batches are the dicts of :mod:`seisvision.keys`. The view draws after the transfer to the accelerator, so
@@ -75,8 +76,7 @@ class SupervisedTask(pl.LightningModule):
         self.fine_tuning = FineTuning()
         """What of the network learns, how fast and from when on."""
         self._seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
-        self._losses: dict[str, tuple[torch.Tensor | float, int]] = {}
-        """Sum of the losses of the samples of a part in this epoch, and their number."""
+        self._means = EpochMeans()
 
     def forward(self, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Raw outputs by name, such as logits (B, K), for a batch of waveforms."""
@@ -165,27 +165,24 @@ class SupervisedTask(pl.LightningModule):
         with counting(share):
             raw = self(batch)
         targets = [_truth(output, batch, raw) for output in self.outputs]
-        weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
+        factors: Sequence[torch.Tensor | float] = [1.0] * len(targets)
+        if share is not None:
+            weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
+            factors = loss_factors(weights, share)
         total = torch.zeros((), device=self.device)
-        for output, target, factor in zip(self.outputs, targets, loss_factors(weights, share), strict=True):
+        for output, target, factor in zip(self.outputs, targets, factors, strict=True):
             total = total + output.weight * output.loss(raw[output.name], target) * factor
             n_counted = len(target) if share is None or share.counts else 0
             decoded = output.decode(raw[output.name].detach())[:n_counted]
             self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target[:n_counted]))
         size = len(batch[keys.SOURCE_ID]) if share is None else share.n_samples
-        summed, n_samples = self._losses.get(part, (0.0, 0))
-        self._losses[part] = (summed + total.detach() * size, n_samples + size)
+        self._means.add(part, {"loss": total}, size)
         return total
 
     def on_train_batch_end(self, outputs: Any, batch: dict[str, Any], batch_index: int) -> None:
         """Log the loss after the last batch, before anything that happens at the end of the epoch asks for it."""
         if self.trainer.is_last_batch:
-            self._log_loss("train")
-
-    def _log_loss(self, part: str) -> None:
-        """Log the mean loss of an epoch: once, for Lightning's own sum of it takes a millisecond a batch."""
-        summed, n_samples = self._losses.pop(part)
-        self.log(f"{part}/loss", summed / n_samples, batch_size=1, sync_dist=True, on_step=False, on_epoch=True)
+            self._means.log(self, "train")
 
     def on_train_epoch_end(self) -> None:
         """Log the running metrics of the training events as the network saw them."""
@@ -193,7 +190,7 @@ class SupervisedTask(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log loss and running metrics of the whole validation split."""
-        self._log_loss("val")
+        self._means.log(self, "val")
         self._log_running("val")
 
     def _log_running(self, part: str) -> None:

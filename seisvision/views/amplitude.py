@@ -61,17 +61,21 @@ def centre_pixels(lowest: torch.Tensor, highest: torch.Tensor) -> torch.Tensor:
 
 
 def measure(
-    lowest: torch.Tensor, highest: torch.Tensor, mean: torch.Tensor, mask: torch.Tensor, clip_quantile: float
+    lowest: torch.Tensor, highest: torch.Tensor, mean: torch.Tensor, mask: torch.Tensor, clip_quantile: float | None
 ) -> PixelTraces:
     """Return extremes (B, S, R) with the level of each trace and whether it is drawn at all.
 
     The level is the ``clip_quantile`` of the pixels' amplitudes. A trace lives when ``mask`` (B, S) allows it, it
-    is finite and it moves by more than the rounding of its ``mean`` (B, S). The level of others is NaN.
+    is finite and it moves by more than the rounding of its ``mean`` (B, S). The level of others is NaN. Without a
+    ``clip_quantile`` it is 1.
     """
-    count = max(1, math.ceil((1 - clip_quantile) * lowest.shape[-1]))
     amplitude = torch.maximum(highest, -lowest)
-    largest = amplitude.topk(count, dim=-1).values
-    level = torch.maximum(largest[..., -1], largest[..., 0] * LEVEL_FLOOR)
+    if clip_quantile is None:
+        level = torch.ones_like(mean)
+    else:
+        count = max(1, math.ceil((1 - clip_quantile) * lowest.shape[-1]))
+        largest = amplitude.topk(count, dim=-1).values
+        level = torch.maximum(largest[..., -1], largest[..., 0] * LEVEL_FLOOR)
     motion = highest.amax(-1) - lowest.amin(-1)
     live = mask & motion.isfinite() & (motion > ROUNDING * mean.abs())
     return PixelTraces(lowest, highest, amplitude, level.masked_fill(~live, torch.nan), live)
@@ -121,6 +125,19 @@ def decibel_envelope(amplitude: torch.Tensor, range_db: tuple[float, float]) -> 
     noise = torch.maximum(low_quantile(amplitude, NOISE_QUANTILE), amplitude.amax(-1, keepdim=True) * NOISE_FLOOR)
     ratio = amplitude / noise.masked_fill(noise == 0, torch.inf)
     return ratio.log10_().mul_(20).sub_(low_db).div_(high_db - low_db).clamp_(0, 1)
+
+
+def live_decibels(amplitude: torch.Tensor, live: torch.Tensor, range_db: tuple[float, float]) -> torch.Tensor:
+    """:func:`decibel_envelope` of traces (B, S, R) that are ``live`` (B, S, 1); others are zero.
+
+    Padding and stations that are left out are a third of a batch, which a processor leaves out.
+    """
+    if amplitude.device.type != "cpu" or live.all():
+        return decibel_envelope(amplitude, range_db).masked_fill_(~live, 0.0)
+    rows = live.flatten().nonzero()[:, 0]
+    values = torch.zeros_like(amplitude)
+    values.view(-1, values.shape[-1])[rows] = decibel_envelope(amplitude.flatten(0, 1)[rows], range_db)
+    return values
 
 
 def low_quantile(values: torch.Tensor, quantile: float) -> torch.Tensor:

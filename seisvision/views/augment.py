@@ -275,11 +275,13 @@ def move_epicentre(
         offset_km, azimuth_deg, back_azimuth_deg: (B, S) as in :mod:`seisvision.keys`; NaN stays NaN.
         north_km, east_km: (B, 1) by how much the epicentre moves.
     """
-    distance = offset_km.double() / EARTH_RADIUS_KM
-    moved = torch.hypot(north_km, east_km).double() / EARTH_RADIUS_KM
-    bearing = torch.atan2(east_km, north_km).double()
+    # In single precision distances are good to a metre, and many accelerators compute slowly in any other.
+    precision = torch.float64 if offset_km.device.type == "cpu" else torch.float32
+    distance = offset_km.to(precision) / EARTH_RADIUS_KM
+    moved = torch.hypot(north_km, east_km).to(precision) / EARTH_RADIUS_KM
+    bearing = torch.atan2(east_km, north_km).to(precision)
     # From the direction of the move to that of the station, at the true epicentre.
-    angle = torch.deg2rad(azimuth_deg.double()) - bearing
+    angle = torch.deg2rad(azimuth_deg.to(precision)) - bearing
     across = distance.sin() * angle.sin()
     ahead = moved.cos() * distance.sin() * angle.cos() - moved.sin() * distance.cos()
     behind = moved.cos() * distance.cos() + moved.sin() * distance.sin() * angle.cos()
@@ -288,7 +290,7 @@ def move_epicentre(
     parallax = torch.atan2(
         moved.sin() * angle.sin(), distance.sin() * moved.cos() - distance.cos() * moved.sin() * angle.cos()
     )
-    back_azimuth = torch.deg2rad(back_azimuth_deg.double()) + parallax
+    back_azimuth = torch.deg2rad(back_azimuth_deg.to(precision)) + parallax
     full = 2 * math.pi
     return (
         (arc * EARTH_RADIUS_KM).to(offset_km),

@@ -75,8 +75,8 @@ class Measuring(NamedTuple):
     """Mirror image at the ends while filtering, see :class:`~seisvision.views.filters.BandFilter`."""
     demean: bool
     """Whether traces that are not filtered lose their mean."""
-    clip_quantile: float
-    """Quantile of a trace's pixel amplitudes that is its level."""
+    clip_quantile: float | None
+    """Quantile of a trace's pixel amplitudes that is its level; None: nothing is normalised by it."""
 
 
 def measure_channels(

@@ -16,6 +16,7 @@ from seisvision.data.samples.window import Window
 from seisvision.data.serving.collate import collate_events
 from seisvision.data.serving.datamodule import EventDataModule
 from seisvision.data.serving.epoch_sampler import DealtSamples, EpochSampler
+from seisvision.data.serving.redrawn import gathered
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.splitting.split import Split
@@ -111,6 +112,15 @@ def test_memory_and_workers_serve_the_same(small: WaveformSet, unit: str, settin
             for i, name in enumerate(batch.get(keys.TRACE_ID, batch[keys.SOURCE_ID])):
                 got = {key: value[i] for key, value in batch.items() if torch.is_tensor(value)}
                 assert same(got, expected[name])
+
+
+def test_batches_on_a_gpu_are_cut_at_once_to_the_same_windows(small: WaveformSet) -> None:
+    served = module(small, "event", in_memory=True)._served("train", redrawn=True)
+    batch = collate_events(served.__getitems__([13, 2, 7]))
+    wide = collate_events(served._wide.__getitems__([1, 2, 1]))[keys.WAVEFORM]
+    firsts = torch.tensor([served._first(*divmod(number, 6), wide.shape[-1]) for number in (13, 2, 7)])
+    assert torch.equal(gathered(wide, firsts, batch[keys.WAVEFORM].shape[-1]), batch[keys.WAVEFORM])
+    assert not served.live_on(torch.device("cpu"))
 
 
 def test_two_processes_see_what_one_sees(small: WaveformSet) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import pickle
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +16,9 @@ import pytest
 from small_sets import event_waveforms, write_set
 
 from seisvision.data.sets import table_cache
-from seisvision.data.sets.waveform_set import WaveformSet
+from seisvision.data.sets.stored.columns import Column
+from seisvision.data.sets.waveform_set import OF_THE_TABLE, WaveformSet
+from seisvision.errors import DataError
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +41,9 @@ def test_the_copy_says_what_the_table_says(
     table = pd.read_csv(path / "metadata.csv") if not settings else None
     if table is not None:
         table["station_location_code"] = ""
-        table["source_name"] = ['naïve, "quoted"', ""] * 20
+        table["source_name"] = ['naïve, "quoted"', "", "two\nlines", "Þórður 山"] * 10
+        table["source_magnitude_author"] = [3, "three", 3.0, None] * 10
+        table["trace_checked"] = [True, None] * 20
         table["trace_flag"] = [True, False] * 20
         table.loc[3, "path_ep_distance_km"] = np.nan
         table.to_csv(path / "metadata.csv", index=False)
@@ -62,19 +70,125 @@ def test_an_edited_table_is_read_anew(tmp_path: Path) -> None:
     assert set(WaveformSet(path).metadata["source_type"]) == {"blast"}
 
 
-@pytest.mark.parametrize("damage", [b"", b"not a file of numpy", None])
-def test_a_damaged_copy_is_replaced(tmp_path: Path, damage: bytes | None) -> None:
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def one_bit(content: bytes) -> bytes:
+    return content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+
+
+def header_of_millions(content: bytes) -> bytes:
+    return content.replace(b"[40]", b"[40000000000000]", 1)
+
+
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda _: b"no arrays", half, one_bit, header_of_millions])
+def test_a_damaged_copy_is_replaced(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = write_set(tmp_path / "set").path
     copy = path / table_cache.FILE_NAME
-    copy.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2] if damage is None else damage)
-    assert len(WaveformSet(path).metadata) == 40
+    whole = copy.read_bytes()
+    copy.write_bytes(damage(whole))
+    assert WaveformSet(path).metadata["trace_name"].nunique() == 40
+    assert copy.read_bytes() == whole
     assert table_cache.load_table(path, "other key") is None
-    assert copy.stat().st_size > 1000
 
 
-def test_small_sets_and_read_only_folders_have_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_sets_have_no_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_cache, "MIN_ROWS", 41)
     assert not (write_set(tmp_path / "small").path / table_cache.FILE_NAME).exists()
-    monkeypatch.setattr(table_cache, "MIN_ROWS", 1)
+
+
+def test_a_folder_that_cannot_be_written_keeps_the_table_packed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = write_set(tmp_path / "set")
+    (expected.path / table_cache.FILE_NAME).unlink()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert not (write_set(tmp_path / "fixed").path / table_cache.FILE_NAME).exists()
+    waveform_set = WaveformSet(expected.path)
+    assert not (expected.path / table_cache.FILE_NAME).exists()
+    pd.testing.assert_frame_equal(waveform_set.metadata, expected.metadata)
+    other = pickle.loads(pickle.dumps(waveform_set))
+    np.testing.assert_array_equal(np.stack(other.read_event("ev003").waveforms), event_waveforms(3))
+
+
+def test_rows_and_columns_are_those_of_the_whole_table(tmp_path: Path) -> None:
+    waveform_set = write_set(tmp_path / "set").with_columns({"trace_extra": np.arange(40.0)})
+    table, whole = waveform_set.table, waveform_set.metadata
+    assert table.columns == list(whole) and len(table) == len(whole) and "trace_extra" in table
+    rows = np.array([7, 0, 39, 7])
+    for chosen in (rows, rows - 40, slice(3, 30, 4), np.arange(40) % 3 == 0):
+        pd.testing.assert_frame_equal(table.iloc[chosen], whole.iloc[chosen], check_index_type=False)
+    pd.testing.assert_series_equal(table.iloc[5], whole.iloc[5])
+    pd.testing.assert_series_equal(table["station_code"], whole["station_code"])
+    with pytest.raises(IndexError):
+        table.iloc[np.array([40])]
+    with pytest.raises(KeyError):
+        table["nothing"]
+
+
+def test_a_column_of_several_types_comes_back_as_it_was() -> None:
+    column = pd.Series(["1", 1, 1.0, True, None, float("nan"), "é\n"], dtype=object)
+    packed = Column.of(column)
+    assert packed is not None
+    cells = packed.series(column.index).tolist()
+    assert [type(cell) for cell in cells] == [type(cell) for cell in column.tolist()]
+    assert [str(cell) for cell in cells] == [str(cell) for cell in column.tolist()]
+    assert Column.of(pd.Series([["a"], ["b"]])) is None
+
+
+def open_and_sum(path: Path) -> float:
+    waveform_set = WaveformSet(path)
+    return float(waveform_set.metadata["trace_onset_s"].sum()) + len(waveform_set.source_ids)
+
+
+def test_processes_that_make_the_copy_at_once(tmp_path: Path) -> None:
+    path = write_set(tmp_path / "set").path
+    expected = open_and_sum(path)
+    (path / table_cache.FILE_NAME).unlink()
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        assert pool.map(open_and_sum, [path] * 9, chunksize=1) == [expected] * 9
+    assert sorted(item.name for item in path.iterdir() if item.name.startswith(".")) == [table_cache.FILE_NAME]
+
+
+def first_samples(waveform_set: WaveformSet) -> float:
+    """In a worker: what it reads; the arrays of the table are those of the file and nobody's copy."""
+    mapped = [getattr(waveform_set, name) for name in OF_THE_TABLE if not name.endswith(("ts", "rs", "ids"))]
+    assert all(lies_in_a_file(array) for array in mapped)
+    return float(np.sum(waveform_set.read_event("ev005").waveforms))
+
+
+def lies_in_a_file(array: np.ndarray) -> bool:
+    base: Any = array
+    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+        base = base.base
+    return isinstance(base, np.memmap)
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_map_the_copy_and_are_sent_nothing(tmp_path: Path, method: str) -> None:
+    path = write_set(tmp_path / "set").path
+    waveform_set = WaveformSet(path)
+    assert b"ev005" not in pickle.dumps(waveform_set) and len(pickle.dumps(waveform_set)) < 3000
+    expected = first_samples(waveform_set)
+    with multiprocessing.get_context(method).Pool(1) as pool:
+        assert pool.apply(first_samples, (waveform_set,)) == expected
+
+
+def test_a_set_that_is_replaced_while_it_is_open(tmp_path: Path) -> None:
+    path = write_set(tmp_path / "set").path
+    waveform_set, unread = WaveformSet(path), WaveformSet(path)
+    expected = first_samples(waveform_set)
+    sent = pickle.dumps(waveform_set)
+    write_set(path, 3, overwrite=True)
+    assert first_samples(waveform_set) == expected and len(waveform_set.metadata) == 40
+    with pytest.raises(DataError, match="changed or replaced while it was in use; start the command again"):
+        pickle.loads(sent)
+    with pytest.raises(DataError, match=r"waveforms\.hdf5 was replaced while"):
+        unread.read_event("ev005")
+
+
+def test_a_copy_that_is_removed_while_it_is_in_use_is_made_again(tmp_path: Path) -> None:
+    path = write_set(tmp_path / "set").path
+    sent = pickle.dumps(WaveformSet(path))
+    (path / table_cache.FILE_NAME).unlink()
+    assert first_samples(pickle.loads(sent)) and (path / table_cache.FILE_NAME).is_file()

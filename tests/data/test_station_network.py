@@ -253,21 +253,43 @@ def test_a_checkpoint_without_places_is_read_strictly(network_set: WaveformSet, 
         StationNetwork.from_plain(placed.plain() | {"middle_deg": [1.0, 2.0]})
 
 
-def test_places_that_are_needed_or_half_known_are_refused(
-    network_set: WaveformSet, without_places: WaveformSet
-) -> None:
+def test_places_that_are_needed_are_refused(network_set: WaveformSet, without_places: WaveformSet) -> None:
     with pytest.raises(DataError, match=r"have no coordinates.*--stations.*fcn_locator"):
         _network(without_places, fixed=False)
-    latitude = network_set.metadata["station_latitude_deg"].to_numpy(float, copy=True)
-    latitude[network_set.metadata["station_code"] == "N003"] = np.nan
-    half = network_set.with_columns({"station_latitude_deg": latitude})
-    with pytest.raises(DataError, match=r"'SL\.N003' and 0 others.*No station at all"):
-        _network(half)
-    with pytest.raises(DataError, match=r"'SL\.N003' and 0 others.*fixed=false"):
-        EventSamples(half, half.source_ids, window=WINDOW, network=_network(network_set, fixed=False))
+    with pytest.raises(DataError, match=r"6 others.*have no coordinates.*fixed=false"):
+        EventSamples(
+            without_places, without_places.source_ids, window=WINDOW, network=_network(network_set, fixed=False)
+        )
     nowhere = np.full(len(network_set.metadata), np.nan)
     with pytest.raises(DataError, match="no training event either"):
         _network(without_places.with_columns({"source_latitude_deg": nowhere}))
+
+
+def test_stations_without_a_place_are_left_out_and_told(
+    network_set: WaveformSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = network_set.metadata
+    latitude = table["station_latitude_deg"].to_numpy(float, copy=True)
+    latitude[table["station_code"] == "N003"] = np.nan
+    first = table["source_id"].iloc[0]
+    latitude[table["source_id"] == first] = np.nan
+    half = network_set.with_columns({"station_latitude_deg": latitude})
+    for fixed in (True, False):
+        caplog.clear()
+        network = _network(half, fixed=fixed)
+        assert len(network) == len(_network(network_set)) - 1 and "SL.N003" not in network.names
+        assert "1 of 7 stations" in caplog.text and "SL.N003" in caplog.text
+    with pytest.raises(DataError, match=r"'SL\.N003' and 0 others.*No station at all"):
+        _network(half, stations=["SL.N001", "SL.N003"])
+    caplog.clear()
+    reasons = unusable_samples(half, samples={"window": WINDOW, "network": network}, min_stations=2)
+    assert reasons == {first: "fewer than 2 stations with coordinates"}
+    kept = [name for name in half.source_ids if name != first]
+    samples = EventSamples(half, kept, window=WINDOW, network=network, max_stations=3)
+    assert "traces are left out" in caplog.text and "N003" in caplog.text
+    for number in range(len(samples)):
+        assert np.isfinite(samples[number][keys.STATION_KM].numpy()).all()
+        assert "N003" not in set(half.metadata["station_code"].iloc[samples.rows(number)])
 
 
 @pytest.mark.parametrize(

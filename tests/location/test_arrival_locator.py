@@ -117,6 +117,28 @@ def test_a_pick_that_is_five_seconds_late_counts_next_to_nothing():
     assert errors_km(located(observed, robust=False), truth)[0].min() > 0.6
 
 
+@pytest.mark.parametrize("with_sigmas", [True, False])
+def test_of_eight_first_arrivals_a_wild_one_is_found(with_sigmas: bool):
+    truth, observed = arrivals(60, 8, phases=("P",), noise=1.0)
+    observed["time_s"][:, 0] += 10.0
+    if not with_sigmas:
+        observed["sigma_s"] = None
+    found = located(observed)
+    assert np.median(errors_km(found, truth)[0]) < 0.5
+    assert np.mean(errors_km(found, truth)[0] > 3) < 0.1
+    assert np.nanmedian(found.ellipse95.major_km.numpy()) < 3
+    assert np.median(found.weight[:, 0]) < 0.01 < 0.5 < np.median(found.weight[:, 1:])
+
+
+def test_sigmas_that_are_far_too_small_are_told_from_a_wild_pick():
+    truth, observed = arrivals(200, 8, phases=("P",), noise=1.0)
+    observed["sigma_s"] = observed["sigma_s"] / 6
+    found, told = located(observed), located(observed | {"sigma_s": 6 * observed["sigma_s"]})
+    ratio = found.ellipse95.major_km.numpy() / told.ellipse95.major_km.numpy()
+    assert 0.8 < np.nanmedian(ratio) < 2.5
+    assert np.median(errors_km(found, truth)[0]) < 1.3 * np.median(errors_km(told, truth)[0])
+
+
 def test_four_first_arrivals_give_a_place_and_no_ellipse():
     truth, observed = arrivals(4, 4, phases=("P",), distance_km=(4.0, 20.0))
     found = located(observed)

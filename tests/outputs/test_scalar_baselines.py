@@ -171,7 +171,7 @@ class Traces:
         self.waveforms, self.onset_s, self.source_ids = waveforms, onset_s, source_ids
         self.ids = SampleIds("trace", [str(i) for i in range(len(waveforms))], source_ids)
         self.waveform_set = self
-        self.metadata = pd.DataFrame({"station_network_code": "XX", "station_code": stations})
+        self.table = pd.DataFrame({"station_network_code": "XX", "station_code": stations})
 
     def __len__(self) -> int:
         return len(self.waveforms)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import ready_python
 from made_queues import make_queue, request
 
 from seisvision.cli import main
@@ -189,7 +190,7 @@ class Serving:
     def __init__(self, queue: Path) -> None:
         words = [sys.executable, "-u", "-m", "seisvision.cli", "review", "serve", str(queue), "--reviewer", "anna"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)
+        self.process = ready_python.Ready(words, stdout=subprocess.PIPE, text=True, env=environment)
         assert self.process.stdout is not None
         lines = iter(self.process.stdout.readline, "")
         self.address = next(line.strip() for line in lines if line.startswith("http://"))

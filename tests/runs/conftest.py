@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import thin_networks
+import timm
 from matplotlib.figure import Figure
 from torch import get_num_threads, set_num_threads
 
@@ -49,6 +51,21 @@ def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figure_files, "write_png", blank)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def narrow_networks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Residual networks have the layers that they have, an eighth as wide; also in processes that a test starts.
+
+    Modules that want whole networks are marked ``whole_networks``.
+    """
+    if request.node.get_closest_marker("whole_networks"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timm, "create_model", thin_networks.thin_create_model())
+        patch.setenv(thin_networks.WORD, "1")
         yield
 
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import ready_python
 from tiny_runs import ROOT
 
 LISTENING = "0A"
@@ -35,7 +36,7 @@ class Watched:
         self.listened: set[str] = set()
         self.n_looks = 0
         with log.open("wb") as said:
-            self.process = subprocess.Popen(
+            self.process = ready_python.Ready(
                 [sys.executable, *words], env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
             )
 

@@ -14,6 +14,7 @@ import pytest
 import ready_python
 from omegaconf import OmegaConf
 from sklearn.metrics import adjusted_rand_score
+from thin_networks import CHANNELS
 from tiny_runs import ROOT, TINY, plain_config, tiny_config
 
 from seisvision.commands.evaluate import evaluate_checkpoint
@@ -64,7 +65,7 @@ def test_stored_features_are_those_that_were_clustered(finished: RunFolder) -> N
     table = _clusters(finished.path)
     with np.load(finished.path / "features.npz") as stored:
         assert stored["sample_ids"].tolist() == table["sample_id"].tolist()
-        assert stored["features"].shape == (30, 512) and stored["features"].dtype == np.float32
+        assert stored["features"].shape == (30, CHANNELS[-1]) and stored["features"].dtype == np.float32
         distance = np.linalg.norm(stored["points"][:, None] - stored["centres"], axis=-1)
     assert np.array_equal(distance.argmin(1), table["cluster"])
     assert np.sort(distance, axis=1)[:, 0] == pytest.approx(table["distance"].to_numpy(), abs=1e-5)

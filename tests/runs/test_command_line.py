@@ -12,6 +12,8 @@ import pytest
 import ready_python
 from tiny_runs import ROOT, TINY
 
+pytestmark = pytest.mark.whole_networks
+
 
 def _run(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(ROOT / program), *arguments]

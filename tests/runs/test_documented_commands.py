@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import zip_longest
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -64,6 +66,12 @@ def test_the_commands_are_found() -> None:
 
 @pytest.mark.parametrize(("file", "program", "words"), [one for one in COMMANDS if one[1]], ids=lambda one: one)
 def test_it_composes(file: str, program: str, words: str) -> None:
+    _compose(program, words)
+
+
+@functools.cache
+def _compose(program: str, words: str) -> None:
+    """Compose what a command asks for; once, however many pages show it."""
     given = quoted_paths(shlex.split(words))
     overrides = [word for word in given if not word.startswith("-")]
     assert all(word in ("-m", "--help") or "=" in word for word in given)
@@ -74,11 +82,10 @@ def test_it_composes(file: str, program: str, words: str) -> None:
     over = OmegaConf.to_container(compose(program, overrides=own)["sweep"]).get("over") or {}
     plan = read_plan(overrides, over, _loader())
     assert plan.swept
-    for key, swept in plan.swept.items():
-        # A search draws from its intervals; every value of the others must be one.
-        values = [f"{key}=1e-4"] if not swept.is_discrete_sweep() else _values(swept)
-        for value in values:
-            compose(program, overrides=[*plan.fixed, *own, value])
+    # A search draws from its intervals; every value of the others must be one, whatever those of other keys are.
+    values = [_values(swept) if swept.is_discrete_sweep() else [f"{key}=1e-4"] for key, swept in plan.swept.items()]
+    for point in zip_longest(*values):
+        compose(program, overrides=[*plan.fixed, *own, *filter(None, point)])
 
 
 @pytest.mark.parametrize(("file", "words"), [(one[0], one[2]) for one in COMMANDS if not one[1]], ids=lambda one: one)

@@ -50,13 +50,13 @@ def _waveform_set(seed: int) -> SimpleNamespace:
         }
     )
     events = table.groupby("source_id", sort=False).first()
-    return SimpleNamespace(metadata=table, event_table=lambda: events)
+    return SimpleNamespace(table=table, event_table=lambda: events)
 
 
 def _said(waveform_set: SimpleNamespace, seed: int, common: float, whole: float = 0.0) -> ScalarPredictions:
     """Distances with independent errors of 4 %, and others common to each quarter of an event or to the whole."""
     rng = np.random.default_rng(seed)
-    table = waveform_set.metadata
+    table = waveform_set.table
     names = [f"{kind}_{axis}_deg" for kind in ("source", "station") for axis in ("latitude", "longitude")]
     offset_km, azimuth_deg, _ = geodesic(*(table[name].to_numpy() for name in names))
     shared = rng.normal(0, common, (N_EVENTS, 4))
@@ -161,9 +161,9 @@ def test_only_distances_of_single_traces_locate() -> None:
 
 def test_events_that_are_called_like_rows_do_not_locate() -> None:
     waveform_set = _waveform_set(3)
-    table = waveform_set.metadata.iloc[::N_STATIONS].reset_index(drop=True)
+    table = waveform_set.table.iloc[::N_STATIONS].reset_index(drop=True)
     table["source_id"] = table.index.astype(str)
-    single = SimpleNamespace(metadata=table, event_table=lambda: table.set_index("source_id"))
+    single = SimpleNamespace(table=table, event_table=lambda: table.set_index("source_id"))
     ids = SampleIds.of_events(table["source_id"].tolist())
     decoded = np.ones((N_EVENTS, 6))
     events = ScalarPredictions.from_decoded(ABOUT, ids, np.ones(N_EVENTS), decoded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import torch
 from torch import nn
 
 from seisvision.errors import ConfigurationError
+from seisvision.records.folder import RunFolder
 from seisvision.records.identity import run_identity, scientific_part
-from seisvision.records.settings import SystemSettings
+from seisvision.records.settings import SystemSettings, TrainerSettings
 from seisvision.runs.speed import check_speed, compiled
+from seisvision.runs.trainers import build_trainer
+from seisvision.tasks.noted_hooks import NotedHooks
 
 
 @pytest.mark.parametrize(("setting", "value"), [("compile", "fast"), ("fused_optimizer", "yes")])
@@ -50,10 +54,34 @@ def test_what_changes_speed_alone_renames_no_run() -> None:
         "dataset": {},
         "run": {"test": True},
         "model": {"name": "resnet18"},
-        "trainer": {"precision": "32-true"},
-        "system": {"compile": False},
+        "optimizer": {"lr": 1e-3},
+        "trainer": {"precision": "32-true", "profiler": None, "detect_anomaly": False, "devices": 1},
+        "system": {field.name: field.default for field in fields(SystemSettings)},
     }
-    fast = config | {"system": {"compile": "default", "fused_optimizer": True, "memory_gb": 0.0, "num_threads": 1}}
-    other = config | {"trainer": {"precision": "bf16-mixed"}}
-    ids = [run_identity(scientific_part(one, "0" * 12)) for one in (config, fast, other)]
-    assert ids[0] == ids[1] != ids[2], "mixed precision changes results"
+
+    def run_id(**changed: Any) -> str:
+        return run_identity(scientific_part(config | changed, "0" * 12))
+
+    for name in config["system"]:
+        assert run_id(system=config["system"] | {name: "another"}) == run_id(), f"system.{name}"
+    for name, value in {"profiler": "simple", "detect_anomaly": True, "devices": 4}.items():
+        assert run_id(trainer=config["trainer"] | {name: value}) == run_id(), f"trainer.{name}"
+    for name in ("fused", "foreach"):
+        assert run_id(optimizer=config["optimizer"] | {name: True}) == run_id(), f"optimizer.{name}"
+    assert run_id(trainer=config["trainer"] | {"precision": "bf16-mixed"}) != run_id(), "it changes results"
+    assert run_id(optimizer={"lr": 1e-2}) != run_id()
+
+
+def test_hooks_cost_next_to_nothing_unless_they_are_timed(tmp_path: Path) -> None:
+    training = TrainerSettings(batch_size=1, accelerator="cpu")
+    quick, timed = (
+        build_trainer(
+            replace(training, further={"profiler": asked}), SystemSettings(tmp_path), RunFolder(tmp_path), [], []
+        )
+        for asked in (None, "simple")
+    )
+    assert quick.profiler.profile("one") is quick.profiler.profile("other")
+    assert "Simple" in type(timed.profiler).__name__
+    task = NotedHooks()
+    task._current_fx_name, task.layer = "training_step", nn.Linear(1, 1)
+    assert task._current_fx_name == "training_step" and len(list(task.parameters())) == 2

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import ready_python
 from tiny_runs import ROOT, TINY, tiny_config
 
 from seisvision.records.folder import FAILED, INTERRUPTED, PENDING, RUNNING
@@ -23,7 +24,7 @@ from seisvision.sweeps.local import ParallelLauncher
 def test_the_command_keeps_a_table_and_skips_finished_points_without_torch(data_dir: Path, tmp_path: Path) -> None:
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "trainer.max_epochs=1", "run.test=false"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *folders, "sweep=seeds", "seed=1,2"]
-    done = subprocess.run([*command, "launcher=local_parallel"], capture_output=True, text=True, cwd=ROOT)
+    done = ready_python.run([*command, "launcher=local_parallel"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     path = Path(done.stdout.splitlines()[-1])
     assert path.parent == tmp_path / "default" / "sweeps"
@@ -76,7 +77,7 @@ def test_a_worker_that_is_killed_is_a_failed_point_and_ctrl_c_stops_the_others(d
 def test_ctrl_c_stops_the_sweep_after_the_checkpoint(data_dir: Path, tmp_path: Path) -> None:
     folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "trainer.max_epochs=500"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *folders, "seed=1,2,3", "launcher=local_parallel"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    process = ready_python.Ready(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     deadline = time.monotonic() + 300
     while len(list(tmp_path.glob("default/*/checkpoints/last.ckpt"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)

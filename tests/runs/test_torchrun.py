@@ -23,8 +23,9 @@ TORCHRUN += ["--local-addr=127.0.0.1"]
 
 
 def torchrun(words: list[str], **variables: str) -> subprocess.CompletedProcess:
+    """Torchrun itself, whose imports and those of its processes are done (``ready_python``)."""
     environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1", **variables}
-    return subprocess.run(
+    return ready_python.run(
         [words[0], *TORCHRUN, *words[1:]], capture_output=True, text=True, env=environment, timeout=300
     )
 

@@ -1,7 +1,4 @@
-"""Two processes as torchrun starts them, each a fork of a Python that is ready (``ready_python``).
-
-Torchrun itself, and the imports of all its processes, are in the few tests that call it.
-"""
+"""Two processes as torchrun starts them; torchrun itself is in the few tests that call it."""
 
 from __future__ import annotations
 

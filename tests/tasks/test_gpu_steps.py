@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import warnings
 from typing import Any
 
 import pytest
 import torch
+from counted_steps import N_SAMPLES, RATE_HZ, Pixels, build, counted, made_batch, waits
 from fake_accelerator import GPU, Watch, fake_gpu
-from torch import nn
 
 from seisvision import keys
-from seisvision.base.devices import moved
 from seisvision.models.waveforms.unet1d import UNet1d
 from seisvision.outputs.angles.output import AngleOutput
 from seisvision.outputs.bins.output import BinnedOutput
@@ -20,8 +17,6 @@ from seisvision.outputs.circular_bins.output import BinnedAngleOutput
 from seisvision.outputs.classes.output import ClassOutput
 from seisvision.outputs.numbers.output import ScalarOutput
 from seisvision.outputs.picks.output import PickOutput
-from seisvision.tasks.at_once import step_at_once
-from seisvision.tasks.supervised import SupervisedTask
 from seisvision.views.amplitude import sorted_quantile
 from seisvision.views.augment import Augment
 from seisvision.views.channels import Channel
@@ -33,43 +28,11 @@ from seisvision.views.traces.trace import TraceView
 from seisvision.views.waveforms.pick_augment import PickAugment
 from seisvision.views.waveforms.waveform import WaveformView
 
-RATE_HZ, N_SAMPLES, N_EVENTS = 2.0, 1200, 4
 BANDS = [
     Channel("Z", (1 / 150, 1 / 35)),
     Channel("Z", (1 / 30, 1 / 10), "envelope"),
     Channel("Z", (0.4, 0.95), "wiggle"),
 ]
-
-
-class Pixels(nn.Module):
-    """The smallest backbone of pictures."""
-
-    num_features = 3
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.layer = nn.Conv2d(in_channels, 3, 3)
-
-    def forward(self, picture: torch.Tensor) -> torch.Tensor:
-        return self.layer(picture).mean((2, 3))
-
-
-def made_batch(n_stations: int, components: str) -> dict[str, Any]:
-    shape = (N_EVENTS, n_stations)
-    ids = [str(number) for number in range(N_EVENTS)]
-    return {
-        keys.WAVEFORM: torch.randn(*shape, len(components), N_SAMPLES),
-        keys.STATION_MASK: torch.ones(shape, dtype=torch.bool),
-        keys.COMPONENT_MASK: torch.ones(*shape, len(components), dtype=torch.bool),
-        **{key: torch.rand(shape) * 300 for key in (keys.OFFSET_KM, keys.AZIMUTH_DEG, keys.BACK_AZIMUTH_DEG)},
-        keys.ONSET_S: torch.zeros(shape),
-        keys.START_S: torch.zeros(shape),
-        keys.ARRIVALS_S: torch.rand(*shape, 2) * 100,
-        keys.SAMPLING_RATE_HZ: RATE_HZ,
-        keys.SOURCE_ID: ids,
-        keys.TRACE_ID: ids,
-        keys.TARGETS: {"type": torch.zeros(N_EVENTS, dtype=torch.long), "angle": torch.rand(N_EVENTS)},
-    }
 
 
 VIEWS = {
@@ -94,27 +57,6 @@ def outputs() -> list[Any]:
     ]
 
 
-def counted(task: SupervisedTask, batch: dict[str, Any]) -> Watch:
-    """What the second step asks of the GPU: what is made once is there by then."""
-    optimizer = torch.optim.AdamW(task.parameters())
-    step_at_once(optimizer)
-    for step in range(2):
-        with Watch() as watch, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Without its gradient, of which torch does nothing on a GPU that is not there.
-            task._step(moved(batch, GPU), step, "train")
-            for parameter in task.parameters():
-                parameter.grad = torch.zeros_like(parameter)
-            nn.utils.clip_grad_norm_(task.parameters(), 1.0)
-            optimizer.step()
-    return watch
-
-
-def build(view: Any, model: Any, found: list[Any], augment: Any) -> SupervisedTask:
-    optimizer = functools.partial(torch.optim.AdamW, lr=1e-3)
-    return SupervisedTask(model, view, found, optimizer, augment=augment).train()
-
-
 @torch.no_grad()
 @pytest.mark.parametrize("name", list(VIEWS))
 def test_a_step_on_pictures_waits_for_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +71,7 @@ def test_a_step_on_pictures_waits_for_nothing(name: str, monkeypatch: pytest.Mon
     with fake_gpu(monkeypatch, task):
         watch = counted(task, batch)
     tensors = sum(isinstance(value, torch.Tensor) for value in (*batch.values(), *batch[keys.TARGETS].values()))
-    assert not any(what.startswith("waiting") or what == "double" for what in watch.counts), watch.seen
+    assert not waits(watch)
     assert watch.counts["copies to the processor"] == 0
     # The batch itself and the draws of the augmentation.
     assert watch.counts["copies to the GPU"] <= tensors + 1, watch.seen
@@ -143,15 +85,15 @@ def test_a_picking_step_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     task.outputs[0].meet(RATE_HZ)
     with fake_gpu(monkeypatch, task):
         watch = counted(task, batch)
-    assert not any(what.startswith("waiting") or what == "double" for what in watch.counts), watch.seen
+    assert not waits(watch)
 
 
 def test_the_watch_sees_what_it_is_there_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with fake_gpu(monkeypatch):
         on_gpu = torch.zeros(3, device=GPU)
-        for waits in (lambda: bool((on_gpu > 0).all()), lambda: on_gpu[on_gpu > 0], lambda: on_gpu.sum().item()):
+        for asks in (lambda: bool((on_gpu > 0).all()), lambda: on_gpu[on_gpu > 0], lambda: on_gpu.sum().item()):
             with pytest.raises(Exception, match="aten"):
-                waits()
+                asks()
         with Watch() as watch:
             torch.ones(3).to(GPU)
             on_gpu.double()

@@ -24,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
     check_writable(Path(args.out or args.shards).absolute().parent, "--out")
     path = merge_shards(args.shards, args.out, args.overwrite)
     merged = WaveformSet(path)
-    say(f"{len(merged)} events, {len(merged.metadata)} traces")
+    say(f"{len(merged)} events, {len(merged.table)} traces")
     say(path)
     return 0

@@ -134,7 +134,7 @@ def audit_set(
     from seisvision.data.audit.statistics import statistics
 
     begun = time.monotonic()
-    if target != "source_type" and target not in waveform_set.metadata:
+    if target != "source_type" and target not in waveform_set.table:
         raise DataError(f"{waveform_set.path} has no column '{target}'; name the column of the class with --target")
     table, findings, _, sets = check_metadata(waveform_set, target, labels, seed)
     samples = check_samples(waveform_set, table, max_traces)

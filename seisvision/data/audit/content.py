@@ -58,7 +58,7 @@ def traces_finding(traces: list[tuple[Path, str, int]], waveform_set: WaveformSe
     if not traces:
         return
     rows = {place: row for row, place in enumerate(waveform_set.places())}
-    table = waveform_set.metadata
+    table = waveform_set.table
     examples = []
     for path, dataset, number in traces[:MAX_EXAMPLES]:
         row = rows.get((path.name, dataset, number))

@@ -60,15 +60,24 @@ class Signatures:
 
     def add(self, row: int, waveform: np.ndarray) -> None:
         """Take the first recorded component of a trace (C, T); what is still or too short is passed over."""
-        samples = np.nan_to_num(waveform[0].astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-        samples = samples - samples.mean()
-        inner = samples[HALF_LENGTH : len(samples) - HALF_LENGTH]
-        if not len(inner) or not np.any(inner):
+        self.add_block(np.array([row]), waveform[:1])
+
+    def add_block(self, rows: np.ndarray, channels: np.ndarray) -> None:
+        """Take one component (N, T) of several traces of one length; what is still or too short is passed over."""
+        channels = channels.astype(np.float32)
+        if not np.isfinite(channels.sum(dtype=np.float64)):
+            channels = np.nan_to_num(channels, nan=0.0, posinf=0.0, neginf=0.0)
+        channels -= channels.mean(axis=1, keepdims=True)
+        inner = channels[:, HALF_LENGTH : channels.shape[1] - HALF_LENGTH]
+        if not inner.size:
             return
-        peak = HALF_LENGTH + int(np.abs(inner).argmax())
-        self.rows.append(row)
-        self.peaks.append(peak)
-        self.shapes.append(samples[peak - HALF_LENGTH : peak + HALF_LENGTH + 1] / samples[peak])
+        peaks = HALF_LENGTH + np.abs(inner).argmax(axis=1)
+        heights = channels[np.arange(len(channels)), peaks]
+        for i in np.flatnonzero(heights):
+            peak = int(peaks[i])
+            self.rows.append(int(rows[i]))
+            self.peaks.append(peak)
+            self.shapes.append(channels[i, peak - HALF_LENGTH : peak + HALF_LENGTH + 1] / heights[i])
 
     def candidates(self) -> np.ndarray:
         """Pairs (P, 2) of positions in ``rows`` that look alike, each trace with its nearest ones only."""
@@ -166,7 +175,7 @@ def set_copies(waveform_set: WaveformSet, table: AuditTable, cache_dir: Path | N
 
 def chosen_events(waveform_set: WaveformSet, max_traces: int | None) -> Iterator[np.ndarray]:
     """Rows of events evenly spread over the set, about ``max_traces`` in all; None for all."""
-    n_traces = len(waveform_set.metadata)
+    n_traces = len(waveform_set.table)
     share = 1.0 if max_traces is None else min(1.0, max_traces / n_traces)
     n_events = max(1, round(share * len(waveform_set)))
     for number in np.unique(np.linspace(0, len(waveform_set) - 1, n_events).astype(int)):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.fft
 
 from seisvision.data.audit.findings import Finding
 from seisvision.data.audit.table import AuditTable
@@ -18,6 +19,7 @@ N_NEIGHBOURS = 4
 MAX_STATIONS = 40
 SECTION = 4096
 """Samples about the strongest motion that are compared."""
+PAIRS_AT_ONCE = 16
 NEAR = 0.2
 """Stations are compared that lie closer to each other than this part of their distance from the source."""
 MIN_CORRELATION = 0.6
@@ -35,29 +37,45 @@ def polarity_votes(
     usable = np.flatnonzero(mask[:, 0] & np.isfinite(latitude + longitude) & (rates == np.median(rates)))
     if not 3 <= len(usable) <= MAX_STATIONS:
         return votes[0], votes[1]
-    spectra = np.array([_spectrum(np.nan_to_num(waveforms[i][0])) for i in usable])
+    sections = [_section(waveforms[i][0]) for i in usable]
     east, north = longitude[usable] * np.cos(np.radians(latitude[usable])), latitude[usable]
     apart = np.hypot(east[:, None] - east, north[:, None] - north)
     offset_deg = table.numbers("path_ep_distance_km")[rows][usable] / KM_PER_DEG
-    for i, own in enumerate(usable):
-        for j in np.argsort(apart[i])[1 : N_NEIGHBOURS + 1]:
-            # Farther apart, the radiation of the source and the path differ.
-            if apart[i, j] > NEAR * offset_deg[i]:
-                continue
-            correlation = np.fft.irfft(spectra[i] * spectra[j].conj())
-            up, down = float(correlation.max()), float(-correlation.min())
-            if max(up, down) >= MIN_CORRELATION and max(up, down) > MIN_CONTRAST * min(up, down):
-                votes[int(down > up), own] += 1
+    one = np.repeat(np.arange(len(usable)), min(N_NEIGHBOURS, len(usable) - 1))
+    other = np.argsort(apart, axis=1)[:, 1 : N_NEIGHBOURS + 1].ravel()
+    # Farther apart, the radiation of the source and the path differ.
+    near = ~(apart[one, other] > NEAR * offset_deg[one])
+    one, other = one[near], other[near]
+    if len(one):
+        up, down = _correlations(sections, one, other)
+        most, least = np.maximum(up, down), np.minimum(up, down)
+        tells = (most >= MIN_CORRELATION) & (most > MIN_CONTRAST * least)
+        np.add.at(votes, ((down > up)[tells].astype(int), usable[one[tells]]), 1)
     return votes[0], votes[1]
 
 
-def _spectrum(samples: np.ndarray) -> np.ndarray:
-    """Spectrum of the section about the strongest motion, of unit energy and zero mean."""
+def _correlations(sections: list[np.ndarray], one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Largest correlation at any lag, as they are and turned over (2, P), of P pairs of sections."""
+    # Two that are neighbours of each other are compared once.
+    pairs, number = np.unique(np.sort(np.stack([one, other]), axis=0), axis=1, return_inverse=True)
+    n_lags = scipy.fft.next_fast_len(2 * max(map(len, sections)), real=True)
+    spectra = np.stack([scipy.fft.rfft(section, n_lags) for section in sections])
+    found = np.empty((2, pairs.shape[1]))
+    for first in range(0, pairs.shape[1], PAIRS_AT_ONCE):
+        a, b = pairs[:, first : first + PAIRS_AT_ONCE]
+        correlation = scipy.fft.irfft(spectra[a] * spectra[b].conj(), n_lags, axis=1, overwrite_x=True)
+        found[:, first : first + PAIRS_AT_ONCE] = correlation.max(axis=1), -correlation.min(axis=1)
+    return found[:, number.ravel()]
+
+
+def _section(samples: np.ndarray) -> np.ndarray:
+    """Samples about the strongest motion, of unit energy and zero mean."""
+    samples = np.nan_to_num(samples)
     middle = int(np.argmax(np.abs(samples - samples.mean())))
     first = max(0, min(middle - SECTION // 4, len(samples) - SECTION))
     part = samples[first : first + SECTION].astype(np.float64)
     part -= part.mean()
-    return np.fft.rfft(part / max(float(np.linalg.norm(part)), 1e-30), 2 * SECTION)
+    return part / max(float(np.linalg.norm(part)), 1e-30)
 
 
 def reversed_stations(table: AuditTable, checks: SampleChecks) -> Iterator[Finding]:

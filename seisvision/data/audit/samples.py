@@ -8,21 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from seisvision.data.audit.copies import Signatures, chosen_events, copy_findings, find_copies
+from seisvision.data.audit.faults import FLAT_S, look_at
 from seisvision.data.audit.findings import Finding, worst_of
 from seisvision.data.audit.polarity import polarity_votes
 from seisvision.data.audit.table import AuditTable
-from seisvision.data.importing.series.checks import CLIP_PEAKS, CLIP_RUN, looks_clipped
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
 
-FLAT_S = 2.0
-"""One value for longer is a gap that was filled, or a dead sensor."""
-FLAT_SAMPLES = 10
-LARGE_OFFSET = 3.0
-"""Mean over standard deviation."""
-SPIKE = 30.0
-"""Largest step over the quantile 0.999 of the steps, there and back again."""
+TRACES_AT_ONCE, SAMPLES_AT_ONCE = 256, 400_000
+"""Events are read together up to these numbers; more at once takes memory and no less time."""
 
 
 @dataclass
@@ -74,24 +69,23 @@ def check_samples(waveform_set: WaveformSet, table: AuditTable, max_traces: int 
     still = np.zeros(table.n_traces, dtype=bool)
     peak, padding_s = np.full(table.n_traces, np.nan), np.full(table.n_traces, np.nan)
     signatures = Signatures()
-    for rows in chosen_events(waveform_set, max_traces):
-        try:
-            components = _components(table, rows)
-            waveforms, mask = waveform_set.read_rows(rows, components, keep_gaps=True)
-        except DataError:
-            faults["unreadable"][rows] = True
-            continue
+    for components, events, waveforms, mask in _read(waveform_set, table, max_traces, faults["unreadable"]):
+        rows = np.concatenate(events)
         checks.n_read += len(rows)
         rates = table.numbers("trace_sampling_rate_hz")[rows]
-        for row, waveform, recorded, rate_hz in zip(rows, waveforms, mask, rates, strict=True):
-            waveform = waveform[recorded]
-            still[row] = not _look(int(row), waveform, float(rate_hz), faults)
-            peak[row] = np.log10(max(float(np.nanmax(np.abs(waveform), initial=0)), 1e-30))
-            padding_s[row] = _padding(waveform) / rate_hz
-            if not faults["dead"][row]:
-                signatures.add(int(row), waveform)
-        if components.startswith("Z"):
-            checks.for_votes[rows], checks.against_votes[rows] = polarity_votes(table, rows, waveforms, mask)
+        for places, block in _alike(waveforms, mask):
+            chosen, look = rows[places], look_at(block, rates[places])
+            for name, found in look.faults.items():
+                faults[name][chosen] = found
+            still[chosen], padding_s[chosen] = look.still, look.n_padding / rates[places]
+            peak[chosen] = np.log10(np.maximum(look.peak.astype(np.float64), 1e-30))
+            signatures.add_block(chosen[~look.faults["dead"]], block[~look.faults["dead"], 0])
+        first = 0
+        for event in events if components.startswith("Z") else []:
+            of_event = slice(first, first + len(event))
+            votes = polarity_votes(table, event, waveforms[of_event], mask[of_event])
+            checks.for_votes[event], checks.against_votes[event] = votes
+            first += len(event)
     checks.attributes = {"largest amplitude": peak, "padding": padding_s}
     copies = find_copies(waveform_set, signatures, table)
     checks.findings = [*_fault_findings(table, faults, checks.n_read), *copy_findings(table, copies, checks.n_read)]
@@ -100,59 +94,54 @@ def check_samples(waveform_set: WaveformSet, table: AuditTable, max_traces: int 
     return checks
 
 
+Read = tuple[str, list[np.ndarray], list[np.ndarray], np.ndarray]
+
+
+def _read(
+    waveform_set: WaveformSet, table: AuditTable, max_traces: int | None, unreadable: np.ndarray
+) -> Iterator[Read]:
+    """Yield components, rows of several events, and the waveforms and mask of all these rows, in order."""
+    batch: list[np.ndarray] = []
+    components, n_traces, n_samples = "", 0, 0
+    for rows in chosen_events(waveform_set, max_traces):
+        wanted, lengths = _components(table, rows), waveform_set.n_samples[rows]
+        # Where trace_name does not tell the length, the event is read by itself.
+        n_more = len(rows) * int(lengths.max()) if lengths.min() >= 0 else SAMPLES_AT_ONCE
+        full = n_traces + len(rows) > TRACES_AT_ONCE or n_samples + n_more > SAMPLES_AT_ONCE
+        if batch and (wanted != components or full):
+            yield from _read_batch(waveform_set, components, batch, unreadable)
+            batch, n_traces, n_samples = [], 0, 0
+        batch.append(rows)
+        components, n_traces, n_samples = wanted, n_traces + len(rows), n_samples + n_more
+    yield from _read_batch(waveform_set, components, batch, unreadable)
+
+
+def _read_batch(
+    waveform_set: WaveformSet, components: str, events: list[np.ndarray], unreadable: np.ndarray
+) -> Iterator[Read]:
+    try:
+        yield components, events, *waveform_set.read_rows(np.concatenate(events), components, keep_gaps=True)
+    except DataError:
+        if len(events) == 1:
+            unreadable[events[0]] = True
+            return
+        for event in events:
+            yield from _read_batch(waveform_set, components, [event], unreadable)
+
+
+def _alike(waveforms: list[np.ndarray], mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Places and waveforms (N, C, T) of those traces that have one length and the same components."""
+    kinds: dict[tuple[int, bytes], list[int]] = {}
+    for place, (waveform, recorded) in enumerate(zip(waveforms, mask, strict=True)):
+        kinds.setdefault((waveform.shape[1], recorded.tobytes()), []).append(place)
+    for places in kinds.values():
+        yield np.array(places), np.stack([waveforms[place] for place in places])[:, mask[places[0]]]
+
+
 def _components(table: AuditTable, rows: np.ndarray) -> str:
     codes, orders = table.codes("trace_component_order")
     found = {letter for code in set(codes[rows]) for letter in orders[code]}
     return "".join(letter for letter in COMPONENTS if letter in found) + "".join(sorted(found - set(COMPONENTS)))
-
-
-def _look(row: int, waveform: np.ndarray, rate_hz: float, faults: dict[str, np.ndarray]) -> bool:
-    """Note the faults of a trace; whether anything moves in it."""
-    moves = False
-    for channel in waveform:
-        if not np.isfinite(channel.sum(dtype=np.float64)):
-            faults["infinite"][row] |= bool(np.isinf(channel).any())
-            faults["gap"][row] |= bool(np.isnan(channel).any())
-            channel = np.nan_to_num(channel, nan=0.0, posinf=0.0, neginf=0.0)
-        lowest, highest = float(channel.min(initial=np.inf)), float(channel.max(initial=-np.inf))
-        if lowest >= highest:
-            faults["dead"][row] = True
-            continue
-        moves = True
-        if _longest_still(channel) > max(FLAT_SAMPLES, FLAT_S * rate_hz):
-            faults["flat"][row] = True
-        # Counting the extremes is quick, and a clipped channel has many.
-        for extreme in (lowest, highest):
-            if np.count_nonzero(channel == extreme) >= CLIP_RUN * CLIP_PEAKS and extreme != 0:
-                faults["clipped"][row] |= looks_clipped(channel)
-        deviation = float(channel.std(dtype=np.float64))
-        faults["offset"][row] |= abs(float(channel.mean(dtype=np.float64))) > LARGE_OFFSET * deviation
-        faults["spike"][row] |= _has_spike(channel)
-    return moves
-
-
-def _longest_still(channel: np.ndarray) -> int:
-    """Longest run of one value, zeros at either end aside."""
-    moving = np.flatnonzero(channel)
-    part = channel[moving[0] : moving[-1] + 1]
-    changes = np.flatnonzero(np.diff(part) != 0)
-    return int(np.diff(np.concatenate([[-1], changes, [len(part) - 1]])).max())
-
-
-def _has_spike(channel: np.ndarray) -> bool:
-    steps = np.diff(channel)
-    if len(steps) < 100:
-        return False
-    at = int(np.argmax(np.abs(steps)))
-    usual = float(np.partition(np.abs(steps), -max(3, len(steps) // 1000))[-max(3, len(steps) // 1000)])
-    back = max(abs(steps[i]) if 0 <= i < len(steps) and steps[i] * steps[at] < 0 else 0.0 for i in (at - 1, at + 1))
-    return min(abs(float(steps[at])), float(back)) > SPIKE * max(usual, 1e-30)
-
-
-def _padding(waveform: np.ndarray) -> int:
-    """Zeros at either end that all components share."""
-    moving = np.flatnonzero(np.any(waveform != 0, axis=0))
-    return waveform.shape[1] if not len(moving) else waveform.shape[1] - int(moving[-1] - moving[0] + 1)
 
 
 def _fault_findings(table: AuditTable, faults: dict[str, np.ndarray], n_read: int) -> Iterator[Finding]:

@@ -69,8 +69,8 @@ def _span(times_s: np.ndarray) -> list[str]:
 
 def _missing(table: AuditTable) -> dict[str, float]:
     """Share of traces without a value, for columns that lack some."""
-    shares = table.metadata.isna().mean()
-    return {str(name): round(float(share), 4) for name, share in shares.items() if share > 0}
+    shares = {name: float(table.metadata[name].isna().mean()) for name in table.metadata}
+    return {name: round(share, 4) for name, share in shares.items() if share > 0}
 
 
 def _histogram(table: AuditTable, column: str, unit: str) -> dict[str, Any]:

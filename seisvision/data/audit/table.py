@@ -34,7 +34,7 @@ class AuditTable:
     def __init__(
         self, waveform_set: WaveformSet, target: str = "source_type", labels: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        self.metadata = waveform_set.metadata
+        self.metadata = waveform_set.table
         self.target = target
         self.labels = labels
         self.n_samples = waveform_set.n_samples

@@ -179,7 +179,7 @@ class StoredValues:
             )
         if is_of_event(column):
             return self.waveform_set.rows(sample_id).tolist()
-        events = self.waveform_set.metadata["source_id"]
+        events = self.waveform_set.table["source_id"]
         row = int(sample_id) if sample_id.isdecimal() else -1
         if not 0 <= row < len(events) or source_id not in (None, str(events.iloc[row])):
             raise DataError(
@@ -202,7 +202,7 @@ class StoredValues:
     @cached_property
     def _places_known(self) -> np.ndarray:
         """Whether azimuths of a row follow from its coordinates, bool (N,)."""
-        return places_known(self.waveform_set.metadata)
+        return places_known(self.waveform_set.table)
 
     def now(self, label: Label, source_id: str | None = None) -> str:
         """The value of a label as text, that of the first trace that has one."""

@@ -10,6 +10,7 @@ import pandas as pd
 from seisvision.base.sample_ids import row_numbers
 from seisvision.data.derived.column import DerivedColumn, Fitted
 from seisvision.data.samples.paths import PATH_COLUMNS, table_paths
+from seisvision.data.sets.stored.texts import is_text
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError
 
@@ -39,7 +40,7 @@ def fit_columns(waveform_set: WaveformSet, columns: Columns, training: Sequence[
     events = list(training)
     if unit != "event":
         rows = row_numbers(list(training))
-        events = waveform_set.metadata["source_id"].iloc[rows].unique().tolist()
+        events = waveform_set.table["source_id"].iloc[rows].unique().tolist()
     else:
         rows = np.concatenate([waveform_set.rows(name) for name in events])
     fitted = {}
@@ -62,14 +63,15 @@ def with_derived(waveform_set: WaveformSet, columns: Columns, fitted: Mapping[st
 
 def lacking(waveform_set: WaveformSet, column: DerivedColumn) -> list[str]:
     """Columns that a derived one is made of and that a set has not."""
-    return [name for name in column.columns if name not in waveform_set.metadata and name not in PATH_COLUMNS]
+    return [name for name in column.columns if name not in waveform_set.table and name not in PATH_COLUMNS]
 
 
 def _table(waveform_set: WaveformSet, column: DerivedColumn) -> pd.DataFrame:
     """What a column is made of: a row an event, or a row a trace with what its coordinates say of its path."""
     if column.of_event:
         return waveform_set.event_table()
-    table = waveform_set.metadata
+    whole = waveform_set.table
+    table = whole.rows(slice(None), [name for name in whole if name in column.columns or not is_text(name)])
     if not set(column.columns) & set(PATH_COLUMNS):
         return table
     return table.assign(**dict(zip(PATH_COLUMNS, table_paths(table), strict=True)))
@@ -80,4 +82,4 @@ def _of_rows(waveform_set: WaveformSet, column: DerivedColumn, values: np.ndarra
     if not column.of_event:
         return values
     events = waveform_set.event_table().index
-    return values[events.get_indexer(waveform_set.metadata["source_id"])]
+    return values[events.get_indexer(waveform_set.table["source_id"])]

@@ -53,7 +53,7 @@ def read_record(waveforms: WaveformSet, source_id: str) -> FibreRecord:
     Raises:
         DataError: the set is none of a fibre.
     """
-    if ALONG not in waveforms.metadata:
+    if ALONG not in waveforms.table:
         raise DataError(f"the set has no column {ALONG}: it holds stations, not the channels of a fibre.")
     event = waveforms.read_event(source_id, COMPONENT)
     table = event.metadata

@@ -83,7 +83,7 @@ def build_event_index(
     n_traces = np.array([len(rows) for rows in rows_of], dtype=int)
     first = np.concatenate([[0], np.cumsum(n_traces)])
     rows = np.concatenate(rows_of) if rows_of else np.empty(0, dtype=int)
-    table = waveform_set.metadata.iloc[rows]
+    table = waveform_set.table.iloc[rows]
     starts = times_s(table, "trace_start_time")
     _refuse_partial(starts, first, source_ids)
     reference = _earliest(starts, first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -28,6 +29,8 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
 __all__ = ["ClassMap", "EventSamples", "Window", "collate_events", "float_tensor", "reference_s", "target_arrays"]
+
+log = logging.getLogger(__name__)
 
 STATION_CHOICES = ("nearest", "spread", "random")
 
@@ -214,18 +217,21 @@ class EventSamples(Dataset):
         traces = self.index.traces(event)
         if self._slots is not None and self._slots.network.fixed:
             return self._slots.traces(traces)
-        n, wanted = traces.stop - traces.start, self._max_stations
+        numbers = np.arange(traces.start, traces.stop)
+        if self._slots is not None:
+            numbers = numbers[self._slots.placed[numbers]]
+        n, wanted = len(numbers), self._max_stations
         if wanted is None or n <= wanted:
-            return np.arange(traces.start, traces.stop)
+            return numbers
         name = "stations" if epoch is None else f"stations of epoch {epoch}"
         tie_breaker = numpy_stream(self.seed, name, _number(self.index.source_ids[event])).random(n)
-        order = np.lexsort((tie_breaker, self.index.onset_s[traces], self.index.offset_km[traces]))
+        order = np.lexsort((tie_breaker, self.index.onset_s[numbers], self.index.offset_km[numbers]))
         if self.draws_stations:
             order = tie_breaker.argsort()
         picks = np.arange(wanted)
         if self._station_choice == "spread":
             picks = np.round(np.linspace(0, n - 1, wanted)).astype(int)
-        return traces.start + np.sort(order[picks])
+        return numbers[np.sort(order[picks])]
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         """Return sample ``number``; waveform float32 (S, C, T)."""
@@ -277,22 +283,26 @@ class _Slots:
         index: the events and their traces.
 
     Raises:
-        DataError: stations without slots, which are told apart by their places, have none.
+        DataError: no station has a place, though they are told apart by it.
     """
 
     def __init__(self, network: StationNetwork, waveform_set: WaveformSet, index: EventIndex) -> None:
-        table = waveform_set.metadata.iloc[index.rows]
+        table = waveform_set.table.iloc[index.rows]
         self.network = network
         self.slot = network.slots_of(table)
         self.trace_km = network.places_of(table)
-        if not network.fixed and (nowhere := np.isnan(self.trace_km).any(axis=1)).any():
-            # They would be drawn as if they stood in the middle of the network.
-            lost = sorted(set(np.array(station_names(table))[nowhere].tolist()))
-            raise DataError(
+        # Told apart by its place, a station without one would be drawn in the middle of the network.
+        self.placed = np.isfinite(self.trace_km).all(axis=1)
+        if not network.fixed and not self.placed.all():
+            lost = sorted(set(np.array(station_names(table))[~self.placed].tolist()))
+            told = (
                 f"station '{lost[0]}' and {len(lost) - 1} others of {waveform_set.path} have no coordinates, by which "
                 f"stations are told apart where dataset.samples.network.fixed=false; complete "
                 f"{', '.join(PLACE_COLUMNS)}. {WHERE_PLACES_COME_FROM}"
             )
+            if not self.placed.any():
+                raise DataError(told)
+            log.warning("%d of %d traces are left out: %s", (~self.placed).sum(), len(table), told)
         self._n_components = np.array([len(str(order)) for order in table["trace_component_order"]])
 
     def traces(self, traces: slice) -> np.ndarray:

@@ -29,7 +29,7 @@ def move_epicentres(index: EventIndex, waveform_set: WaveformSet, error_km: floa
     Raises:
         DataError: a trace has a distance but not the coordinates to compute it anew.
     """
-    table = waveform_set.metadata.iloc[index.rows]
+    table = waveform_set.table.iloc[index.rows]
     places = np.array([column_numbers(table, name) for name in COORDINATES])
     known = np.isfinite(places).all(axis=0)
     lost = np.isfinite(index.offset_km) & ~known

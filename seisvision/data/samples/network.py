@@ -26,6 +26,7 @@ PLACE_COLUMNS = ("station_latitude_deg", "station_longitude_deg")
 SOURCE_COLUMNS = ("source_latitude_deg", "source_longitude_deg")
 MOVED_KM = 0.1
 """A station whose coordinates differ by more between traces stands at several places, which is told."""
+MOST_NAMED = 5
 WORKS_WITHOUT = (
     "Without the places of stations work networks that learn which row is which station, with fixed: true and "
     "view.coordinates=false: experiment=fcn_locator, kriegerowski, preseis or early_warning."
@@ -66,8 +67,9 @@ class StationNetwork:
 
         Raises:
             ConfigurationError: a setting is not allowed.
-            DataError: a station is not in the set, or its coordinates are not; where those of none are, a fixed
-                network is made without places, unless the places of the events are not known either.
+            DataError: a station is not in the set, or a named one has no coordinates; of the word ``training`` those
+                without are left out, and told. Where none has any, a fixed network is made without places, unless the
+                places of the events are not known either.
         """
         settings = {"stations": TRAINING, "fixed": True, **settings}
         asked, fixed = settings.pop("stations"), settings.pop("fixed")
@@ -77,7 +79,7 @@ class StationNetwork:
                 f"is not allowed; stations are '{TRAINING}' or a list of names such as [OK.BCOK, OK.CROK], and fixed "
                 "is true or false."
             )
-        table = waveform_set.metadata
+        table = waveform_set.table
         codes = np.array(station_names(table))
         if asked == TRAINING:
             rows = np.concatenate([waveform_set.rows(name) for name in source_ids])
@@ -95,7 +97,10 @@ class StationNetwork:
                 len(names), waveform_set.path, *middle_deg,
             )  # fmt: skip
             return cls(tuple(names), unknown, unknown, level, fixed, middle_deg)
+        if asked == TRAINING:
+            found = _with_places(found, waveform_set)
         _check_places(found, waveform_set)
+        names = found.index.tolist()
         columns = (found[name].fillna(0.0).tolist() for name in ("latitude", "longitude", "elevation"))
         latitude_deg, longitude_deg, elevation_m = (tuple(one) for one in columns)
         return cls(tuple(names), latitude_deg, longitude_deg, elevation_m, fixed)
@@ -212,6 +217,20 @@ def _found_places(table: pd.DataFrame, codes: np.ndarray, names: Sequence[str]) 
     found = groups.median()
     found["spread"] = groups[["latitude", "longitude"]].agg(np.ptp).max(axis=1)
     return found.loc[list(names)]
+
+
+def _with_places(found: pd.DataFrame, waveform_set: WaveformSet) -> pd.DataFrame:
+    """The stations that have a place, where any has; the others are told."""
+    known = np.isfinite(found[["latitude", "longitude"]]).all(axis=1).to_numpy()
+    if known.all() or not known.any():
+        return found
+    lost = found.index[~known]
+    log.warning(
+        "%d of %d stations of %s have no coordinates and are left out: %s%s. %s",
+        len(lost), len(found), waveform_set.path, ", ".join(lost[:MOST_NAMED]),
+        ", ..." if len(lost) > MOST_NAMED else "", WHERE_PLACES_COME_FROM,
+    )  # fmt: skip
+    return found[known]
 
 
 def _check_places(found: pd.DataFrame, waveform_set: WaveformSet) -> None:

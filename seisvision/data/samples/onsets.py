@@ -66,7 +66,7 @@ def _stored_or_detected(waveform_set: WaveformSet, settings: OnsetSettings, cach
         return _detect(waveform_set, settings)
     identity = json.dumps([DETECTOR_VERSION, waveform_set.fingerprint, asdict(settings)], sort_keys=True)
     path = Path(cache_dir) / f"onsets-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.npz"
-    onsets = _read(path, len(waveform_set.metadata))
+    onsets = _read(path, len(waveform_set.table))
     if onsets is None:
         onsets = _detect(waveform_set, settings)
         keep_if_possible(lambda path: _write(path, onsets), path)
@@ -74,7 +74,7 @@ def _stored_or_detected(waveform_set: WaveformSet, settings: OnsetSettings, cach
 
 
 def _detect(waveform_set: WaveformSet, settings: OnsetSettings) -> np.ndarray:
-    table = waveform_set.metadata
+    table = waveform_set.table
     rates_hz = table["trace_sampling_rate_hz"].to_numpy(dtype=float)
     onsets = np.full(len(table), np.nan)
     in_file_order = np.concatenate([waveform_set.rows(source_id) for source_id in waveform_set.source_ids])

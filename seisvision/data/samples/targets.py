@@ -59,7 +59,7 @@ def trace_column(
     """Return one column for single traces (N,); see :func:`trace_target_arrays`."""
     if column in paths:
         return pd.Series(paths[column])
-    table = waveform_set.metadata
+    table = waveform_set.table
     if column.startswith("source_"):
         events = waveform_set.event_table()
         return event_column(events, column, waveform_set).loc[table["source_id"].iloc[rows]]

@@ -95,7 +95,7 @@ def build_trace_index(
     ids = [str(row) for row in rows]
     is_noise = are_noise(ids)
     rows = row_numbers(ids) if len(ids) and isinstance(rows[0], str) else np.asarray(rows, dtype=int)
-    table = waveform_set.metadata
+    table = waveform_set.table
     strange = rows[(rows < 0) | (rows >= len(table))]
     if len(strange):
         raise DataError(

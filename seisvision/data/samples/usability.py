@@ -58,7 +58,7 @@ def set_ids(waveform_set: WaveformSet, unit: str, ids: Sequence[str] | None = No
             f"unit='{unit}': {kind.plural} are neither events nor rows of a waveform set, so none can be listed from "
             f"{waveform_set.path}. Give them samples and a data module of their own."
         )
-    events = waveform_set.metadata["source_id"]
+    events = waveform_set.table["source_id"]
     names = [str(row) for row in range(len(events))] if ids is None else list(ids)
     return SampleIds(unit, names, events.iloc[row_numbers(names)].tolist())
 
@@ -158,7 +158,7 @@ def check_components(waveform_set: WaveformSet, components: str) -> None:
     held = ", ".join(f"{order}: {n}" for order, n in list(orders.items())[:MAX_ORDERS])
     for component in components:
         n_without = sum(n for order, n in orders.items() if component not in order)
-        if n_without == len(waveform_set.metadata):
+        if n_without == len(waveform_set.table):
             raise ConfigurationError(
                 f"components='{components}': no trace of {waveform_set.path} holds '{component}' (traces by their "
                 f"components: {held}). Ask for what is there; 1 and 2, R and T are not turned to N and E here, but by "
@@ -167,7 +167,7 @@ def check_components(waveform_set: WaveformSet, components: str) -> None:
         if n_without:
             logger.info(
                 "%d of %d traces of %s do not hold %s, which is zero and masked there (traces by their components: %s)",
-                n_without, len(waveform_set.metadata), waveform_set.path, component, held,
+                n_without, len(waveform_set.table), waveform_set.path, component, held,
             )  # fmt: skip
 
 
@@ -189,7 +189,9 @@ def usable_table(waveform_set: WaveformSet, split_unit: str, **settings: Any) ->
         raise ConfigurationError("a split of single traces does not fit samples that are whole events; split events")
     if unit == "event":
         return waveform_set.event_table().drop(index=list(unusable))
-    traces = waveform_set.metadata.drop(index=row_numbers(list(unusable)))
+    usable = np.ones(len(waveform_set.table), dtype=bool)
+    usable[row_numbers(list(unusable))] = False
+    traces = waveform_set.table.rows(usable)
     if split_unit == "trace":
         return traces
     events = waveform_set.event_table()
@@ -231,19 +233,20 @@ def _unusable_events(
     offsets = samples.get("offsets")
     if offsets is not None:
         index = offsets.put_into(index)
-    counted, network = np.ones(len(index.rows), dtype=bool), samples.get("network")
+    counted, network, which = np.ones(len(index.rows), dtype=bool), samples.get("network"), ""
     if offsets is not None:
-        counted = np.isfinite(index.offset_km)
+        counted, which = np.isfinite(index.offset_km), " with a predicted offset"
     elif network is not None and network.fixed:
-        slots = network.slots_of(waveform_set.metadata.iloc[index.rows])
+        slots = network.slots_of(waveform_set.table.iloc[index.rows])
         event = np.repeat(np.arange(len(ids)), np.diff(index.first))
         # A slot holds one recording of a station, however many there are.
         _, first_of_slot = np.unique(np.stack([event, slots]), axis=1, return_index=True)
-        counted = (slots >= 0) & np.isin(np.arange(len(slots)), first_of_slot)
-    few = _counts(index, counted) < (min_stations if network is None else max(1, min_stations))
-    wanted = f"{min_stations} stations" + (
-        " with a predicted offset" if offsets is not None else " of the network" if network is not None else ""
-    )
+        counted, which = (slots >= 0) & np.isin(np.arange(len(slots)), first_of_slot), " of the network"
+    elif network is not None:
+        place_km = network.places_of(waveform_set.metadata.iloc[index.rows])
+        counted, which = np.isfinite(place_km).all(axis=1), " with coordinates"
+    least = min_stations if network is None else max(1, min_stations)
+    few = _counts(index, counted) < least
     unknown = np.isnan(reference_s(index, samples["window"]))
     unselected = _unselected(waveform_set, ids, select)
     raw = waveform_set.event_table()
@@ -252,7 +255,7 @@ def _unusable_events(
         if unselected[i]:
             reasons[source_id] = unselected[i]
         elif few[i]:
-            reasons[source_id] = f"fewer than {wanted}"
+            reasons[source_id] = f"fewer than {least} stations{which}"
         elif unknown[i]:
             reasons[source_id] = f"no {samples['window'].reference} time"
         elif unlabelled[i]:
@@ -277,7 +280,7 @@ def _unusable_traces(
     unselected = _unselected(waveform_set, index.source_ids, of_events)
     for column, values in of_traces.items():
         kept = {str(value) for value in values}
-        for i, value in enumerate(waveform_set.metadata[column].astype(str).to_numpy()[index.rows]):
+        for i, value in enumerate(waveform_set.table[column].astype(str).to_numpy()[index.rows]):
             unselected[i] = unselected[i] or ("" if value in kept else f"not selected: {column}={value}")
     problems = _window_problems(waveform_set, index, samples)
     reasons: dict[str, str] = {}
@@ -294,7 +297,7 @@ def _unusable_traces(
 
 def _is_of_traces(waveform_set: WaveformSet, column: str) -> bool:
     """Whether a column tells recordings of one event apart, such as that of their station."""
-    return column in waveform_set.metadata and column.startswith(("station_", "trace_"))
+    return column in waveform_set.table and column.startswith(("station_", "trace_"))
 
 
 def _window_problems(waveform_set: WaveformSet, index: TraceIndex, samples: Mapping[str, Any]) -> list[str]:

@@ -333,7 +333,7 @@ class EventDataModule(pl.LightningDataModule):
             batches = {"batch_sampler": TrainingBatches(sampler)}
         # Batches are then made on the GPU: the processor sends it the numbers of the samples and nothing else.
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        is_on_device = isinstance(samples, SamplesInMemory) and samples.live_on(device)
+        is_on_device = isinstance(samples, SamplesInMemory | RedrawnWindows) and samples.live_on(device)
         return DataLoader(
             DealtSamples(samples) if n_ranks > 1 else samples,
             **batches,

@@ -44,6 +44,11 @@ class SamplesInMemory(Dataset):
         self._device = torch.device("cpu")
 
     @property
+    def n_samples(self) -> int:
+        """T: samples of each waveform."""
+        return self.samples.n_samples
+
+    @property
     def ids(self) -> SampleIds:
         """Ids of all samples, in order."""
         return self.samples.ids

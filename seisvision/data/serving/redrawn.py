@@ -6,11 +6,14 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from seisvision import keys
+from seisvision.base.devices import sent
 from seisvision.data.samples.events import EventSamples
 from seisvision.data.samples.traces import TraceSamples
 from seisvision.data.serving.epoch_sampler import DrawnStations, Numbered
-from seisvision.data.serving.memory import SamplesInMemory
+from seisvision.data.serving.memory import KeptSamples, SamplesInMemory
 from seisvision.seeding import numpy_stream
 
 
@@ -39,18 +42,81 @@ class RedrawnWindows(Numbered):
         """Return one sample as its epoch shows it."""
         return self.__getitems__([number])[0]
 
-    def __getitems__(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    def __getitems__(self, numbers: Sequence[int]) -> Sequence[dict[str, Any]]:
         """Return several samples, read at once where that is possible."""
         n = len(self.samples)
+        if isinstance(self._wide, SamplesInMemory):
+            firsts = [self._first(*divmod(number, n), self._wide.n_samples) for number in numbers]
+            return KeptWindows(self._wide, [number % n for number in numbers], firsts, self.samples.n_samples)
         asked = list(numbers) if isinstance(self._wide, DrawnStations) else [number % n for number in numbers]
         read_many = getattr(self._wide, "__getitems__", None)
         read = read_many(asked) if read_many else [self._wide[number] for number in asked]
         return [self._cut(sample, *divmod(number, n)) for sample, number in zip(read, numbers, strict=True)]
 
     def _cut(self, sample: dict[str, Any], epoch: int, place: int) -> dict[str, Any]:
-        length, available = self.samples.n_samples, sample[keys.WAVEFORM].shape[-1]
+        return cropped(sample, self._first(epoch, place, sample[keys.WAVEFORM].shape[-1]), self.samples.n_samples)
+
+    def _first(self, epoch: int, place: int, available: int) -> int:
+        """Number of the sample, of those that are available, with which a window begins."""
         stream = numpy_stream(self.samples.seed, f"window of epoch {epoch}", zlib.crc32(self._names[place].encode()))
-        return cropped(sample, int(stream.integers(available - length, endpoint=True)), length)
+        return int(stream.integers(available - self.samples.n_samples, endpoint=True))
+
+    def live_on(self, device: torch.device) -> bool:
+        """See :meth:`~seisvision.data.serving.memory.SamplesInMemory.live_on`."""
+        return isinstance(self._wide, SamplesInMemory) and self._wide.live_on(device)
+
+
+class KeptWindows(KeptSamples):
+    """Windows of samples in memory: one by one where they are asked for, or :meth:`joined` into a batch at once.
+
+    Args:
+        kept: what the windows are cut from.
+        numbers: which of its samples.
+        firsts: number of the sample with which each window begins.
+        length: samples of a window.
+        counts: see :class:`~seisvision.data.serving.memory.KeptSamples`.
+    """
+
+    def __init__(
+        self,
+        kept: SamplesInMemory,
+        numbers: Sequence[int],
+        firsts: Sequence[int],
+        length: int,
+        counts: Sequence[bool] | None = None,
+    ) -> None:
+        super().__init__(kept, numbers, counts)
+        self._firsts, self._length = list(firsts), length
+
+    def counted(self, counts: Sequence[bool]) -> KeptWindows:
+        """Return the same windows, each of which says whether it counts."""
+        return KeptWindows(self._kept, self._numbers, self._firsts, self._length, counts)
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return the window at a place, or those of a slice."""
+        if isinstance(place, slice):
+            counts = None if self._counts is None else self._counts[place]
+            return KeptWindows(self._kept, self._numbers[place], self._firsts[place], self._length, counts)
+        return cropped(super().__getitem__(place), self._firsts[place], self._length)
+
+    def joined(self) -> dict[str, Any]:
+        """Return their batch, which is cut where the samples live."""
+        batch = super().joined()
+        wide = batch[keys.WAVEFORM]
+        if wide.device.type == "cpu":
+            cut = [one[..., first : first + self._length] for one, first in zip(wide, self._firsts, strict=True)]
+            waveform = torch.stack(cut)
+        else:
+            waveform = gathered(wide, sent(torch.tensor(self._firsts), wide.device), self._length)
+        # Divided before it travels, as that of a single window is.
+        rate_hz = batch[keys.SAMPLING_RATE_HZ]
+        later_s = sent(torch.tensor([first / rate_hz for first in self._firsts]), wide.device)
+        return batch | moved_on(batch, waveform, later_s)
+
+
+def gathered(wide: torch.Tensor, first: torch.Tensor, length: int) -> torch.Tensor:
+    """Windows (B, S, C, ``length``) of waveforms (B, S, C, T) from samples ``first`` (B,) on, in one kernel."""
+    return wide.unfold(-1, length, 1)[torch.arange(len(wide), device=wide.device), :, :, first]
 
 
 def cropped(sample: dict[str, Any], first: int, length: int) -> dict[str, Any]:
@@ -58,18 +124,25 @@ def cropped(sample: dict[str, Any], first: int, length: int) -> dict[str, Any]:
 
     Onsets, arrivals and starts count from there. Components of which nothing but zeros is left are masked.
     """
-    wide = sample[keys.WAVEFORM]
-    waveform = wide[..., first : first + length]
-    later_s = first / sample[keys.SAMPLING_RATE_HZ]
-    lost = (wide != 0).any(-1) & ~(waveform != 0).any(-1)
-    mask = sample[keys.COMPONENT_MASK] & ~lost
-    more = keys.MORE_ARRIVALS_S
-    return sample | {
-        **({more: sample[more] - later_s} if more in sample else {}),
+    later_s = torch.tensor(first / sample[keys.SAMPLING_RATE_HZ])
+    return sample | moved_on(sample, sample[keys.WAVEFORM][..., first : first + length], later_s)
+
+
+def moved_on(wide: dict[str, Any], waveform: torch.Tensor, later_s: torch.Tensor) -> dict[str, Any]:
+    """What of a sample, or of a batch of B, becomes other with windows that begin later.
+
+    Args:
+        wide: sample or batch.
+        waveform: (S, C, T), or (B, S, C, T), what is left.
+        later_s: (), or (B,).
+    """
+    lost = (wide[keys.WAVEFORM] != 0).any(-1) & ~(waveform != 0).any(-1)
+    mask = wide[keys.COMPONENT_MASK] & ~lost
+    told = [key for key in (keys.ONSET_S, keys.ARRIVALS_S, keys.MORE_ARRIVALS_S, keys.START_S) if key in wide]
+    later = {key: later_s.reshape(*later_s.shape, *[1] * (wide[key].ndim - later_s.ndim)) for key in told}
+    return {
+        **{key: wide[key] + later[key] if key == keys.START_S else wide[key] - later[key] for key in told},
         keys.WAVEFORM: waveform,
         keys.COMPONENT_MASK: mask,
-        keys.STATION_MASK: mask.any(dim=1),
-        keys.ONSET_S: sample[keys.ONSET_S] - later_s,
-        keys.ARRIVALS_S: sample[keys.ARRIVALS_S] - later_s,
-        keys.START_S: sample[keys.START_S] + later_s,
+        keys.STATION_MASK: mask.any(-1),
     }

@@ -52,7 +52,7 @@ def how_made(card: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(waveform_set: Any) -> list[str]:
-    table = waveform_set.metadata
+    table = waveform_set.table
     found = [f"{len(waveform_set)} events, {len(table)} traces"]
     if "source_type" in table:
         counts = waveform_set.event_table()["source_type"].value_counts()

@@ -134,7 +134,7 @@ def set_shapes(waveform_set: WaveformSet, cache_dir: Path | None = None) -> Reco
 def _read_shapes(waveform_set: WaveformSet) -> RecordingShapes:
     ids: list[str] = []
     found: list[np.ndarray] = []
-    source_ids = waveform_set.metadata["source_id"]
+    source_ids = waveform_set.table["source_id"]
     for rows in chosen_events(waveform_set, MAX_TRACES):
         try:
             waveforms, recorded = waveform_set.read_rows(rows, COMPONENTS)

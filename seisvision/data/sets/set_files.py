@@ -100,6 +100,19 @@ def _open_chunk(folder: Path, name: str) -> Chunk:
     return Chunk(name, metadata_path, waveforms_path, dimensions, letters, rate_of(described.get("sampling_rate")))
 
 
+def file_state(path: Path) -> tuple[int, int]:
+    """What tells a file from one that took its place: number of the inode and size.
+
+    Raises:
+        DataError: it is gone.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read any more ({error.strerror}); {REMEDY}") from error
+    return status.st_ino, status.st_size
+
+
 def read_card(folder: Path) -> dict[str, Any]:
     """Return the content of ``card.json``, or ``{}`` where there is none.
 

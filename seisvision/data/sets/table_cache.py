@@ -1,31 +1,33 @@
-"""A binary copy of a large metadata table beside the set, so that a million rows open in seconds.
+"""A binary copy of a large metadata table beside the set, which is mapped into memory and not read.
 
-The copy is a hidden NumPy file, made when a set of many rows is opened for the first time and its folder can be
-written. It is keyed by the sizes and times of the files it stands for, and left alone or replaced as soon as one of
-them differs. Tables are kept as CSV because that is the format of the sets; nothing depends on the copy.
+The copy is a hidden file, made when a set of many rows is opened for the first time and its folder can be written. It
+is keyed by the sizes and times of the files it stands for, and replaced as soon as one of them differs or it is found
+damaged; who has mapped a replaced copy goes on with that. Tables are kept as CSV because that is the
+format of the sets; nothing depends on the copy.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from seisvision.files import parse_json, whole_file
-from seisvision.stored_arrays import read_arrays
+from seisvision.data.sets.stored.columns import Column, Texts
+from seisvision.mapped_arrays import open_mapped, read_about, write_mapped
 
 log = logging.getLogger(__name__)
 
-FILE_NAME = ".table-cache.npz"
+FILE_NAME = ".table-cache.bin"
+FORMER_NAME = ".table-cache.npz"
 MIN_ROWS = 50_000
 """Smaller tables are read as fast as they are found."""
-VERSION = 3
+VERSION = 4
 
 
 def files_key(paths: Sequence[Path], *more: object) -> str:
@@ -34,66 +36,49 @@ def files_key(paths: Sequence[Path], *more: object) -> str:
     return json.dumps([VERSION, pd.__version__, states, *more], default=str)
 
 
-def load_table(folder: Path, key: str) -> tuple[pd.DataFrame, dict[str, np.ndarray]] | None:
-    """Return the table and the further arrays stored under ``key``, or None where there is no such copy."""
+def load_table(folder: Path, key: str) -> tuple[dict[str, Column], dict[str, np.ndarray]] | None:
+    """Return the columns and the further arrays stored under ``key``, mapped, or None where there is no such copy."""
     path = folder / FILE_NAME
-    if not path.is_file():
-        return None
     try:
-        about = parse_json(str(read_arrays(path, ["about"])["about"]))
+        about = read_about(path)
         if about["key"] != key:
             return None
-        stored = read_arrays(path)
-        columns = {name: _column(stored, i, dtype) for i, (name, dtype) in enumerate(about["columns"])}
-        return pd.DataFrame(columns, copy=False), {name: stored[f"extra_{name}"] for name in about["extra"]}
+        stored = open_mapped(path)
+        columns = {
+            str(name): _column(stored, number, str(dtype), mixed is True)
+            for number, (name, dtype, mixed) in enumerate(about["columns"])
+        }
+        return columns, {str(name): stored[f"extra_{name}"] for name in about["extra"]}
+    except FileNotFoundError:
+        return None
     except (OSError, LookupError, ValueError, TypeError) as error:
-        log.debug("The table copy %s cannot be used: %s", path, error)
+        log.info("The copy of a table %s cannot be used and is made anew: %s", path, error)
         return None
 
 
-def _column(stored: Any, number: int, dtype: str) -> Any:
-    if f"values_{number}" in stored:
-        return stored[f"values_{number}"]
-    texts = bytes(stored[f"texts_{number}"]).decode().split("\n")
-    values = np.array([*texts, np.nan], dtype=object)[stored[f"codes_{number}"]]
-    return pd.Series(values, dtype=dtype, copy=False)
+def _column(stored: Mapping[str, np.ndarray], number: int, dtype: str, mixed: bool) -> Column:
+    texts = None
+    if f"ends_{number}" in stored:
+        texts = Texts(stored[f"texts_{number}"], stored[f"ends_{number}"])
+    return Column(dtype, stored[f"values_{number}"], texts, mixed)
 
 
-def store_table(folder: Path, key: str, table: pd.DataFrame, extra: dict[str, np.ndarray]) -> bool:
-    """Write the copy, if the table is large, holds plain columns only and the folder can be written."""
-    if len(table) < MIN_ROWS or not os.access(folder, os.W_OK):
+def store_table(folder: Path, key: str, columns: Mapping[str, Column], extra: Mapping[str, np.ndarray]) -> bool:
+    """Write the copy, if the folder can be written; tells whether it is there."""
+    if not os.access(folder, os.W_OK):
         return False
     arrays: dict[str, np.ndarray] = {f"extra_{name}": values for name, values in extra.items()}
-    columns = []
-    for number, name in enumerate(table):
-        packed = _packed(table[name], number)
-        if packed is None:
-            log.debug("Column %s holds mixed values, so the table is not copied", name)
-            return False
-        arrays |= packed
-        columns.append((str(name), str(table[name].dtype)))
-    arrays["about"] = np.array(json.dumps({"key": key, "columns": columns, "extra": list(extra)}))
+    for number, column in enumerate(columns.values()):
+        arrays[f"values_{number}"] = column.values
+        if column.texts is not None:
+            arrays[f"texts_{number}"], arrays[f"ends_{number}"] = column.texts.content, column.texts.ends
+    named = [(name, column.dtype, column.mixed) for name, column in columns.items()]
     try:
-        with whole_file(folder / FILE_NAME) as partial, partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        write_mapped(folder / FILE_NAME, {"key": key, "columns": named, "extra": list(extra)}, arrays)
     except OSError as error:
         # A full or foreign disk: the set opens without the copy, only later.
         log.debug("The table copy was not written: %s", error)
         return False
+    with contextlib.suppress(OSError):
+        (folder / FORMER_NAME).unlink(missing_ok=True)
     return True
-
-
-def _packed(column: pd.Series, number: int) -> dict[str, np.ndarray] | None:
-    """Arrays that stand for a column: numbers as they are, texts as codes and one long text."""
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "fiub":
-        return {f"values_{number}": column.to_numpy()}
-    if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
-        return None
-    codes, texts = pd.factorize(column)
-    joined = "\n".join(texts)
-    if joined.count("\n") != max(len(texts) - 1, 0):
-        return None
-    return {
-        f"codes_{number}": codes.astype(np.int32),
-        f"texts_{number}": np.frombuffer(joined.encode(), dtype=np.uint8),
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +13,11 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from seisvision.data.sets.set_files import REMEDY, find_chunks, read_card, set_fingerprint
+from seisvision.data.sets.set_files import REMEDY, file_state, find_chunks, read_card, set_fingerprint
+from seisvision.data.sets.stored.columns import Texts, TraceTable
 from seisvision.data.sets.stored.layout import check_shape, check_widths, tell_others, with_dimension_orders
 from seisvision.data.sets.stored.own_items import check_length, own_item
-from seisvision.data.sets.stored.tables import Metadata, narrow, read_metadata
+from seisvision.data.sets.stored.tables import Metadata, read_metadata, reopen_metadata
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
 
@@ -27,6 +27,11 @@ MAX_KEPT_DATASETS = 1000
 MAX_LOOKED_AT = 2000
 UNREADABLE = (KeyError, AttributeError, OSError, RuntimeError, TypeError, ValueError)
 """What h5py raises where a file does not hold what was asked for."""
+OF_THE_TABLE = (
+    "_dataset_of_row", "_datasets", "_index", "_n_components", "_n_samples", "_order_of_row", "_orders",
+    "_sampling_rate_hz", "_source_ids", "_rows", "_first_row",
+)  # fmt: skip
+"""Attributes of a set that come from its table."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,16 @@ class EventWaveforms:
     @cached_property
     def metadata(self) -> pd.DataFrame:
         """The S rows of the set's table; picked when asked for, because that takes longer than reading samples."""
-        return self.waveform_set.metadata.iloc[self.rows]
+        return self.waveform_set.table.rows(self.rows)
 
 
 class WaveformSet:
     """A folder in the SeisBench data format: metadata of every trace, waveforms on demand.
 
-    Nothing but the metadata is held in memory. HDF5 files are opened per process on first use, so a set may be
-    pickled, or read by several workers however these were started.
+    Nothing but the metadata is held in memory, and of large sets not even these: they are mapped from a binary copy.
+    HDF5 files are opened per process on first use, so a set may be pickled, or read by several workers however these
+    were started; a mapped table is mapped again there. A set that is replaced on the disk stays what it was for who
+    has it open; who would have to open its files again is told.
 
     Args:
         path: folder with ``metadata.csv`` and ``waveforms.hdf5``, or the chunked form.
@@ -71,49 +78,73 @@ class WaveformSet:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
         self._chunks = find_chunks(self.path)
-        self._metadata: pd.DataFrame | None
+        self._stored = [file_state(chunk.waveforms_path) for chunk in self._chunks]
         read = read_metadata(self._chunks)
         self._chunks = with_dimension_orders(self._chunks, read)
-        self._metadata = read.table
         self._added: dict[str, np.ndarray] = {}
-        self._index_traces(read)
-        self._index_events(read.table)
+        self._take(read)
+        check_widths(self.path, read, self._n_components)
         tell_others(self.path, self.component_orders)
+
+    def _take(self, read: Metadata) -> None:
+        """Keep what was read, or mapped again in another process."""
+        self._key, self._is_mapped = read.key, read.is_mapped
+        self._table: TraceTable | None = read.table.with_columns(self._added)
+        self._metadata: pd.DataFrame | None = None
+        self._dataset_of_row, self._datasets, self._index = read.dataset, read.datasets, read.index
+        flipped = np.array([chunk.dimension_order == "WC" for chunk in self._chunks])
+        if flipped.any() and not flipped.all():
+            self._n_components, self._n_samples = np.where(flipped[read.chunk], read.limits[::-1], read.limits)
+        else:
+            self._n_components, self._n_samples = read.limits[::-1] if flipped.all() else read.limits
+        self._order_of_row, self._orders = read.order, list(read.orders)
+        self._sampling_rate_hz = read.table["trace_sampling_rate_hz"].to_numpy(dtype=float)
+        self._source_ids, self._rows, self._first_row = read.source_ids, read.rows, read.first
         self._files: dict[int, h5py.File] = {}
         self._own: dict[int, h5py.Dataset] = {}
         self._process_id = os.getpid()
 
-    def _index_traces(self, read: Metadata) -> None:
-        metadata = read.table
-        self._dataset_of_row, self._datasets, self._index = read.dataset, read.datasets, read.index
-        flipped = np.array([chunk.dimension_order == "WC" for chunk in self._chunks])[read.chunk]
-        self._n_components, self._n_samples = np.where(flipped[:, None], read.limits[:, ::-1], read.limits).T
-        order_of_row, orders = pd.factorize(metadata["trace_component_order"])
-        self._order_of_row = narrow(order_of_row)
-        self._orders = [str(order) for order in orders]
-        check_widths(self.path, metadata["trace_name"], self._order_of_row, self._orders, self._n_components)
-        self._sampling_rate_hz = metadata["trace_sampling_rate_hz"].to_numpy(dtype=float)
-
-    def _index_events(self, metadata: pd.DataFrame) -> None:
-        event_of_row, ids = pd.factorize(metadata["source_id"])
-        self.source_ids: list[str] = [str(source_id) for source_id in ids]
-        self._number_of = {source_id: i for i, source_id in enumerate(self.source_ids)}
-        self._rows = narrow(np.argsort(event_of_row, kind="stable"))
-        self._first_row = np.searchsorted(event_of_row[self._rows], np.arange(len(ids) + 1))
-
     def __getstate__(self) -> dict[str, Any]:
-        """Leave open files and the table behind: workers read waveforms, and the table is read again if asked for."""
-        return self.__dict__ | {"_files": {}, "_own": {}, "_metadata": None}
+        """Leave open files and the table behind, and of a mapped table all: it is mapped again in the other process."""
+        state = self.__dict__ | {"_files": {}, "_own": {}, "_metadata": None, "_table": None}
+        left = ("source_ids", "_number_of", *(OF_THE_TABLE if self._is_mapped else ()))
+        return {name: value for name, value in state.items() if name not in left}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what another process sent.
+
+        Raises:
+            DataError: the table was mapped, and the set has been changed since.
+        """
+        self.__dict__.update(state)
+        if self._is_mapped:
+            self._take(reopen_metadata(self._chunks, self._key))
 
     def __len__(self) -> int:
         """Return the number of events."""
-        return len(self.source_ids)
+        return len(self._source_ids)
+
+    @cached_property
+    def source_ids(self) -> list[str]:
+        """Ids of the events, in file order."""
+        return self._source_ids.all() if isinstance(self._source_ids, Texts) else list(self._source_ids)
+
+    @cached_property
+    def _number_of(self) -> dict[str, int]:
+        return {source_id: i for i, source_id in enumerate(self.source_ids)}
+
+    @property
+    def table(self) -> TraceTable:
+        """One row per trace in file order (chunks joined); columns and rows become tables of pandas when asked for."""
+        if self._table is None:
+            self._table = read_metadata(self._chunks).table.with_columns(self._added)
+        return self._table
 
     @property
     def metadata(self) -> pd.DataFrame:
-        """One row per trace in file order (chunks joined); read it, do not change it."""
+        """The whole :attr:`table` as one of pandas, which then stays in memory; read it, do not change it."""
         if self._metadata is None:
-            self._metadata = read_metadata(self._chunks).table.assign(**self._added)
+            self._metadata = self.table.frame()
         return self._metadata
 
     def with_columns(self, columns: Mapping[str, np.ndarray]) -> WaveformSet:
@@ -121,9 +152,10 @@ class WaveformSet:
 
         A column of the same name is replaced. Fingerprint, waveforms and ids are those of this set.
         """
-        other = copy.copy(self)
+        other = object.__new__(type(self))
+        other.__dict__ |= self.__dict__ | {"_files": {}, "_own": {}}
         other._added = {**self._added, **columns}
-        other._metadata = self.metadata.assign(**columns)
+        other._table, other._metadata = self.table.with_columns(columns), None
         return other
 
     @property
@@ -205,9 +237,8 @@ class WaveformSet:
 
         Values are the first that any trace of the event gives; ``split`` is there if the set has such a column.
         """
-        metadata = self.metadata
-        columns = [name for name in metadata if str(name).startswith("source_") or name == "split"]
-        grouped = metadata[columns].groupby("source_id", sort=False)
+        columns = [name for name in self.table if name.startswith("source_") or name == "split"]
+        grouped = self.table.rows(slice(None), columns).groupby("source_id", sort=False)
         table = grouped.first()
         table.insert(len(table.columns), "n_traces", grouped.size().to_numpy())
         return table
@@ -332,14 +363,17 @@ class WaveformSet:
         if self._process_id != os.getpid():
             self._files, self._own, self._process_id = {}, {}, os.getpid()
         if chunk_number not in self._files:
+            path = self._chunks[chunk_number].waveforms_path
+            if file_state(path) != self._stored[chunk_number]:
+                raise DataError(f"{path} was replaced while {self.path} was in use; start the command again")
             if len(self._files) >= MAX_OPEN_FILES:
                 self._files.pop(next(iter(self._files))).close()
-            self._files[chunk_number] = h5py.File(self._chunks[chunk_number].waveforms_path, "r")
+            self._files[chunk_number] = h5py.File(path, "r")
         return self._files[chunk_number]
 
     def _unreadable(self, row: int, reason: str) -> DataError:
         path = self._chunks[self._datasets[self._dataset_of_row[row]][0]].waveforms_path
-        name = self.metadata["trace_name"].iloc[row]
+        name = self.table.iloc[row]["trace_name"]
         return DataError(
             f"trace '{name}' cannot be read from {path} ({reason}); correct what the set says, or {REMEDY}"
         )

@@ -204,7 +204,7 @@ def _converted(folder: Path) -> Iterator[Event]:
     dropped = ("trace_name", "trace_npts", "trace_dt_s", "trace_chunk", "trace_component_order", "split")
     for source_id in waveform_set.source_ids:
         rows = waveform_set.rows(source_id)
-        part: pd.DataFrame = waveform_set.metadata.iloc[rows].drop(columns=list(dropped), errors="ignore")
+        part: pd.DataFrame = waveform_set.table.iloc[rows].drop(columns=list(dropped), errors="ignore")
         if BACK_AZIMUTH in part:
             part = part.drop(columns=AZIMUTH, errors="ignore").rename(columns={BACK_AZIMUTH: AZIMUTH})
         yield part.to_dict("records"), waveform_set.read_rows(rows, ORDER)[0]

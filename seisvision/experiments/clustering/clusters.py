@@ -211,7 +211,7 @@ def clusters_table(
     margin = distances[:, 1] - own if distances.shape[1] > 1 else np.full(len(own), np.nan)
     # Points of a single dimension lie on a line of the map.
     place = np.pad(clusters.plane(points), ((0, 0), (0, 2)))[:, :2]
-    told = sample_columns(found.ids, waveform_set.metadata)
+    told = sample_columns(found.ids, waveform_set.table)
     columns = {"sample_id": told.pop(found.ids.kind.id_column), "source_id": found.ids.source_ids, **told}
     columns |= dict(marks or {}) | {
         "cluster": assigned.labels,

@@ -118,7 +118,7 @@ def _label_columns(table: pd.DataFrame) -> list[str]:
 
 def _columns(samples: Samples, numbers: np.ndarray, seed: int) -> tuple[list[Column], np.ndarray]:
     """What is known of every sample, and its time in seconds since 1970."""
-    metadata = samples.waveform_set.metadata
+    metadata = samples.waveform_set.table
     rows = [np.atleast_1d(samples.rows(int(number))) for number in numbers]
     first = np.array([one[0] for one in rows])
     time_s = _times_s(metadata.iloc[first])

@@ -58,6 +58,7 @@ class ForecastBatches(pl.LightningDataModule):
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             multiprocessing_context="fork" if self.num_workers > 0 and sys.platform == "linux" else None,
+            pin_memory=torch.cuda.is_available(),
             worker_init_fn=functools.partial(end_with_parent, os.getpid()),
             # A generator of its own: iterating must not advance torch's global random state.
             generator=torch.Generator().manual_seed(stream_seed(self.seed, "loader")),

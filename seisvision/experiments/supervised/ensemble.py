@@ -116,7 +116,7 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
     write_asked(folder, network, predictions)
     for member in members:
         path = folder / "members" / f"{member.content['run_id']}.csv"
-        write_predictions(path, member.said[part], network.data.waveform_set.metadata)
+        write_predictions(path, member.said[part], network.data.waveform_set.table)
     apart = by_novelty(predictions, part, network.seen, network.handling)
     validation = _validation(members, network, asked, part)
     for name, said in apart.items():
@@ -135,7 +135,7 @@ def evaluate_ensemble(asked: EvaluateSettings, checkpoints: Sequence[Path]) -> P
     if _are_folds(members, part):
         pooled = reported[OUT_OF_FOLD] = _average(members, "val")
         metrics[OUT_OF_FOLD] = measure(pooled, network.outputs, asked.level, {})
-        write_predictions(folder / f"predictions_{OUT_OF_FOLD}.csv", pooled, network.data.waveform_set.metadata)
+        write_predictions(folder / f"predictions_{OUT_OF_FOLD}.csv", pooled, network.data.waveform_set.table)
         report(
             metrics[OUT_OF_FOLD], pooled, "samples of the folds, each predicted by the fold that did not train on it"
         )

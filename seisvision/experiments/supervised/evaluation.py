@@ -171,7 +171,7 @@ def write_asked(
     marks: dict[str, Sequence[Any]] = {"seen": seen} if any(seen) else {}
     if familiar:
         marks["familiar"] = [round(familiar[name], 6) for name in first.sample_ids]
-    write_predictions(folder / "predictions.csv", predictions, network.data.waveform_set.metadata, marks)
+    write_predictions(folder / "predictions.csv", predictions, network.data.waveform_set.table, marks)
     write_excluded(folder / "excluded.csv", network.data.excluded)
 
 

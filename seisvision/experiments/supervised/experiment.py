@@ -72,7 +72,7 @@ class SupervisedExperiment(WaveformExperiment):
         if config.location is not None and self._can_be_located(said):
             metrics["location"] = self._locate(said)
         for part, predictions in said.items():
-            write_predictions(folder.predictions(part), predictions, data.waveform_set.metadata)
+            write_predictions(folder.predictions(part), predictions, data.waveform_set.table)
         write_metrics(folder.metrics_file, metrics)
         write_report(folder, data, self.task, said, metrics, level)
         return metrics

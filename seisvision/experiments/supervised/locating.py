@@ -149,7 +149,7 @@ def observation_frame(
         raise ConfigurationError(
             f"location.output='{said.about['name']}' must hold distances of single traces in km; choose task=offset."
         )
-    rows = said.ids.table(waveform_set.metadata)
+    rows = said.ids.table(waveform_set.table)
     codes = [rows[name].fillna("").astype(str) for name in ("station_network_code", "station_code") if name in rows]
     value, spread = _value_and_spread(said)
     frame = pd.DataFrame(

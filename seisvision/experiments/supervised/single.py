@@ -163,7 +163,7 @@ def locate_from_single(
         calibration = {**calibration, POLARISATION: _polarised(recorded.calibration, calibration[settings["output"]])}
     locator = SingleLocator(settings, calibration, seed)
     distance = said[locator.names["output"]]
-    rows = distance.ids.table(waveform_set.metadata)
+    rows = distance.ids.table(waveform_set.table)
     places = [
         pd.to_numeric(rows[f"station_{name}_deg"], errors="coerce").to_numpy(float)
         for name in ("latitude", "longitude")
@@ -228,7 +228,7 @@ def _truth(waveform_set: WaveformSet, said: Predictions) -> dict[str, np.ndarray
 def _p_times(waveform_set: WaveformSet, said: Predictions) -> np.ndarray:
     """P (N,) in seconds since 1970: as it was picked, for a network does not place it."""
     index = build_trace_index(waveform_set, said.ids.ids)
-    start_s = times_s(said.ids.table(waveform_set.metadata), "trace_start_time")
+    start_s = times_s(said.ids.table(waveform_set.table), "trace_start_time")
     return start_s + np.where(np.isfinite(index.arrivals_s[:, 0]), index.arrivals_s[:, 0], index.onset_s)
 
 

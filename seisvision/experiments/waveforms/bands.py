@@ -34,7 +34,7 @@ def check_bands(config: Settings, section: str, waveform_set: WaveformSet) -> No
         ConfigurationError: names the band, the Nyquist frequency and the setting.
     """
     cut = config.dataset.section(section) or {}
-    stored_hz = float(waveform_set.metadata["trace_sampling_rate_hz"].max())
+    stored_hz = float(waveform_set.table["trace_sampling_rate_hz"].max())
     rate_hz = float(cut.get("sampling_rate_hz") or stored_hz)
     for key, (low_hz, high_hz) in bands_of(config.view, "view", PICTURE_KEYS):
         reaches = high_hz > rate_hz / 2 or (high_hz == rate_hz / 2 and not key.endswith("range_hz"))

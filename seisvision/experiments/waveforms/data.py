@@ -66,7 +66,7 @@ def draw_split(config: Settings, waveform_set: WaveformSet, settings: dict[str, 
     target = first.get("target") if "class_names" in first else None
     # A derived class is known only when the training part is, so that shares are not drawn by it.
     classes = table[target].astype(str).to_dict() if target in table else {}
-    rows = waveform_set.metadata["source_id"] if whole.unit == "trace" else {}
+    rows = waveform_set.table["source_id"] if whole.unit == "trace" else {}
     event_of = {str(row): str(event) for row, event in rows.items()}
     seed = asked.seed if asked.share_seed is None else asked.share_seed
     if asked.before_select or asked.column is not None:
@@ -94,7 +94,7 @@ def _draw_whole(config: Settings, waveform_set: WaveformSet, settings: dict[str,
     asked = config.split
     unit = "trace" if asked.by in TRACE_SPLITS else "event"
     if asked.column is not None:
-        return _with_warning(Split.from_column(waveform_set.metadata, asked.column, unit), waveform_set)
+        return _with_warning(Split.from_column(waveform_set.table, asked.column, unit), waveform_set)
     waveform_set, settings = _without_fits(config, waveform_set, settings)
     if asked.before_select:
         # The parts of the whole set; events that are not selected, or lack this target, are then left out of them.

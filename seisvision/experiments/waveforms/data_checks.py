@@ -139,10 +139,10 @@ def _warn(confounds: list[Finding], waveform_set: WaveformSet) -> None:
 def fits_in_memory(system: SystemSettings, waveform_set: WaveformSet, settings: dict[str, Any]) -> bool:
     """Whether all windows of a set, as float32, take no more than ``system.memory_gb``."""
     samples = settings["samples"]
-    rate_hz = samples["sampling_rate_hz"] or float(waveform_set.metadata["trace_sampling_rate_hz"].max())
+    rate_hz = samples["sampling_rate_hz"] or float(waveform_set.table["trace_sampling_rate_hz"].max())
     network = samples.get("network")
     # Slots take memory whether their stations recorded an event or not.
     slots = network is not None and network.fixed
-    n_rows = len(waveform_set.source_ids) * len(network) if slots else len(waveform_set.metadata)
+    n_rows = len(waveform_set.source_ids) * len(network) if slots else len(waveform_set.table)
     values = n_rows * len(samples["components"]) * samples["window"].widest.length_s * rate_hz
     return 4 * values <= 1e9 * system.memory_gb

@@ -80,7 +80,7 @@ def fit_derived(config: Settings, waveform_set: WaveformSet, split: Split) -> di
     """
     columns = derived_columns(config)
     for name, column in columns.items():
-        if name in waveform_set.metadata:
+        if name in waveform_set.table:
             raise ConfigurationError(
                 f"dataset.derive.{name} would hide a column of {waveform_set.path}. Give the derived one another name."
             )

@@ -242,8 +242,8 @@ def windows_of(data: EventDataModule, part: str) -> tuple[np.ndarray, float]:
     """
     samples = data.parts[part]
     assert isinstance(samples, EventSamples)
-    _check_columns(data.waveform_set.path, data.waveform_set.metadata, ["trace_start_time"])
-    table = data.waveform_set.metadata
+    _check_columns(data.waveform_set.path, data.waveform_set.table, ["trace_start_time"])
+    table = data.waveform_set.table
     times = pd.to_datetime(table["trace_start_time"], utc=True, format="ISO8601").dt.as_unit("ns")
     earliest = times.groupby(table["source_id"].astype(str)).min().reindex(list(samples.source_ids))
     if earliest.isna().any():

@@ -103,7 +103,7 @@ def predict_offsets(
         log.warning("offset_ckpt=%s was trained on this very set: its errors here are too small", checkpoint_path)
     _tell_seen(content, waveform_set, checkpoint_path, cache_dir)
     samples = with_cache({**sample_settings(config, view), "targets": {}, "seed": config.seed}, cache_dir)
-    n_traces = len(waveform_set.metadata)
+    n_traces = len(waveform_set.table)
     problems = unusable_samples(waveform_set, samples=samples, unit="trace")
     reasons = [problems.get(str(row), "") for row in range(n_traces)]
     rows = np.flatnonzero([not reason for reason in reasons])
@@ -117,7 +117,7 @@ def predict_offsets(
                 reasons[row] = "the network gave no number"
             else:
                 offset_km[row], sigma_km[row] = max(value, 0.0), sigma
-    source_ids = waveform_set.metadata["source_id"].astype(str).tolist()
+    source_ids = waveform_set.table["source_id"].astype(str).tolist()
     return PredictedOffsets(source_ids, offset_km, sigma_km, reasons)
 
 

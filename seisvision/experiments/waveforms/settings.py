@@ -237,7 +237,7 @@ def check_classes(config: Settings, waveform_set: WaveformSet | None = None) -> 
         if waveform_set is None:
             continue
         table = waveform_set.event_table()
-        table = table if column in table else waveform_set.metadata
+        table = table if column in table else waveform_set.table
         if column in table:
             values = [*table[column], *([NOISE_CLASS] if config.dataset.cuts_noise else [])]
             check_values(labels, column, values, waveform_set.path)

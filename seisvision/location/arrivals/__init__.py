@@ -6,6 +6,7 @@
 ``problem``      predicted times and what residuals cost
 ``starts``       where the descent starts
 ``descent``      damped Gauss-Newton steps with the origin time eliminated
+``sigmas``       what residuals say of the sigmas
 ``posterior``    ellipses and ellipsoids that hold their share of the probability
 ``hypocentres``  what comes of it
 ``statics``      corrections of stations from events whose places are known, or not

@@ -18,8 +18,9 @@ from seisvision.location.arrivals.hypocentres import Ellipsoid, Hypocentres, Pri
 from seisvision.location.arrivals.minima import Minima, again, minima
 from seisvision.location.arrivals.posterior import Regions, covariance_km2, regions
 from seisvision.location.arrivals.problem import Prediction, Problem, degrees_turned, geocentric_km, n_stations, terms
+from seisvision.location.arrivals.sigmas import FEWEST_ESTIMATED, FEWEST_KNOWN, fitted_scale
 from seisvision.location.locate import joined
-from seisvision.location.uncertainty import MISFIT_P_VALUE, Ellipse, azimuthal_gap_deg, chi_square2
+from seisvision.location.uncertainty import Ellipse, azimuthal_gap_deg, chi_square2
 
 Array = np.ndarray | Tensor
 
@@ -27,10 +28,6 @@ PAIRS_AT_ONCE = 48_000
 """Events times picks of one batch: the last steps are made by few events, so that many should share them."""
 FEWEST_PICKS = 4
 FEWEST_STATIONS = 3
-FEWEST_KNOWN = 6
-"""Picks that an ellipse needs with sigmas,"""
-FEWEST_ESTIMATED = 7
-"""and where their size is estimated."""
 UNRESOLVED = 0.22
 """Standard deviation of the depth over the span of its limits: 0.29 where every depth is as likely."""
 UNRESOLVED_95 = 0.35
@@ -173,7 +170,7 @@ def _solved(problem: Problem, *, known: bool) -> _Found:
     estimated = torch.full_like(scale, not known, dtype=torch.bool)
     found = minima(problem)
     for _ in range(SCALE_ROUNDS):
-        fitted, unlikely = _fitted_scale(problem, found)
+        fitted, unlikely = fitted_scale(problem, found)
         anew = (unlikely | (estimated & (problem.count > 4))) & ((fitted - 1).abs() > 0.02)
         if not anew.any():
             break
@@ -193,15 +190,6 @@ def _solved(problem: Problem, *, known: bool) -> _Found:
     other = _way_km(best, found.second, ambiguous)
     region = regions(problem, best, there, linear, other, found.is_straight)
     return _Found(best, there, found.second, ambiguous, scale, estimated, region, problem)
-
-
-def _fitted_scale(problem: Problem, found: Minima) -> tuple[Tensor, Tensor]:
-    """Factor (M,) on the sigmas that the residuals ask for, and whether chance is no explanation (p < 0.001)."""
-    residual = (problem.time_s - found.there.travel_s - found.best.origin_s[:, None]) / problem.sigma_s
-    dof = (problem.count - 4).clamp_min(1)
-    fitted = student.fitted_scale(torch.where(problem.used, residual, 0.0), dof) / student.NORMAL_SCALE
-    tail = torch.special.gammaincc(dof / 2, fitted.square() * dof / 2)
-    return fitted, (problem.count > 4) & (tail < MISFIT_P_VALUE)
 
 
 def _fits_as_well(found: Minima, linear_km2: Tensor) -> Tensor:

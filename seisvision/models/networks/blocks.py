@@ -41,6 +41,29 @@ def check_size(network: str, least: tuple[int, int], n_stations: int, n_samples:
         raise ConfigurationError(f"model.width={width} is not allowed; give a factor above 0 and at most 4.")
 
 
+class CountedBatchNorm1d(nn.BatchNorm1d):
+    """Batch norm that can be told which lines have a say in its statistics; it normalises all of them."""
+
+    def forward(self, input: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+        """Normalise lines (N, F, T) by what of them is ``counted``, bool (N,), in training; None: all."""
+        if counted is None or not self.training:
+            return super().forward(input)
+        assert self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None
+        values, share = input.float(), counted.to(torch.float32)[:, None, None]
+        n_values = (share.sum() * input.shape[-1]).clamp_min(1)
+        mean = (values * share).sum((0, 2)) / n_values
+        variance = ((values - mean[:, None]).square() * share).sum((0, 2)) / n_values
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)
+            # As torch has it: normalised with the biased variance, remembered with the unbiased one.
+            unbiased = variance * (n_values / (n_values - 1).clamp_min(1))
+            momentum = counted.any() * float(self.momentum or 0.0)
+            self.running_mean.lerp_(mean, momentum)
+            self.running_var.lerp_(unbiased, momentum)
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return ((values - mean[:, None]) * scale[:, None] + self.bias[:, None]).to(input.dtype)
+
+
 class Upsample(nn.Module):
     """Repeats rows and columns; with a gradient that is the same each time, also on GPUs."""
 

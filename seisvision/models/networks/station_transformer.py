@@ -9,6 +9,7 @@ from torch import nn
 
 from seisvision.errors import ConfigurationError
 from seisvision.models.backbone import Backbone
+from seisvision.models.networks.blocks import CountedBatchNorm1d
 from seisvision.models.waveforms.layers import check_whole
 
 COMPONENTS = 3
@@ -85,7 +86,7 @@ class StationTransformer(Backbone):
         into = COMPONENTS
         for number in range(SHRINKS):
             out = filters * (2 if number >= 2 else 1)
-            lines += [nn.Conv1d(into, out, 7, stride=2, padding=3), nn.BatchNorm1d(out), nn.ReLU(inplace=True)]
+            lines += [nn.Conv1d(into, out, 7, stride=2, padding=3), CountedBatchNorm1d(out), nn.ReLU(inplace=True)]
             into = out
         self.lines = nn.Sequential(*lines)
         places = -(-n_samples // SHORTEST)
@@ -106,16 +107,11 @@ class StationTransformer(Backbone):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Features (B, F) of pictures (B, P, S, T)."""
         recorded = image[:, :COMPONENTS].transpose(1, 2)
-        b, s = recorded.shape[:2]
+        b = len(recorded)
         peak = recorded.abs().amax((2, 3))
         is_there = peak > 0
         place = image[:, COMPONENTS : COMPONENTS + COORDINATES, :, 0].transpose(1, 2)
-        tokens = image.new_zeros(b, s, self.num_features)
-        # Absent stations would spoil the statistics of batch norm.
-        told = recorded[is_there]
-        if len(told):
-            tokens = tokens.to(self.token.dtype)
-            tokens[is_there] = self._vectors(told, peak[is_there]).to(tokens) + self._placed(place[is_there]).to(tokens)
+        tokens = self._tokens(recorded, peak, place, is_there)
         first = self.token.expand(b, 1, -1)
         if self.scale is not None:
             scale = image[:, -1, :, 0].sum(1) / is_there.sum(1).clamp_min(1)
@@ -123,9 +119,31 @@ class StationTransformer(Backbone):
         absent = torch.cat([is_there.new_zeros(b, 1), ~is_there], 1)
         return self.attention(torch.cat([first.to(tokens), tokens], 1), src_key_padding_mask=absent)[:, 0]
 
-    def _vectors(self, recorded: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
-        """Vectors (M, F) of recordings (M, C, T) with their peaks (M,)."""
-        reduced = self.lines(recorded / peak.clamp_min(SMALLEST_PEAK)[:, None, None]).flatten(1)
+    def _tokens(
+        self, recorded: torch.Tensor, peak: torch.Tensor, place: torch.Tensor, is_there: torch.Tensor
+    ) -> torch.Tensor:
+        """Vectors (B, S, F) of recordings (B, S, C, T), their peaks (B, S) and places (B, S, 3), zero where none is.
+
+        Absent stations would spoil the statistics of batch norm. On a processor they are left out, which saves time; an
+        accelerator would have to be waited for to be told how many are left, so that there they do not count.
+        """
+        if recorded.device.type != "cpu":
+            told = self._vectors(recorded.flatten(0, 1), peak.flatten(), is_there.flatten())
+            told = told + self._placed(place.flatten(0, 1)).to(told)
+            return told.unflatten(0, is_there.shape) * is_there[..., None]
+        tokens = self.token.new_zeros(*is_there.shape, self.num_features)
+        if is_there.any():
+            found = self._vectors(recorded[is_there], peak[is_there]).to(tokens)
+            tokens[is_there] = found + self._placed(place[is_there]).to(tokens)
+        return tokens
+
+    def _vectors(self, recorded: torch.Tensor, peak: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+        """Vectors (M, F) of recordings (M, C, T) with their peaks (M,); only those ``counted`` (M,) move batch norm."""
+        reduced = recorded / peak.clamp_min(SMALLEST_PEAK)[:, None, None]
+        for layer in self.lines:
+            is_norm = isinstance(layer, nn.modules.batchnorm._BatchNorm)
+            reduced = layer(reduced, counted) if is_norm and counted is not None else layer(reduced)
+        reduced = reduced.flatten(1)
         loudness = peak.clamp_min(SMALLEST_PEAK).log10().clamp_min(MOST_QUIET)
         return self.joined(torch.cat([reduced, loudness[:, None].to(reduced)], 1))
 

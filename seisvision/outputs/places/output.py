@@ -57,10 +57,21 @@ class PlaceBase(Output):
         self.tolerance_km = float(tolerance_km)
         # NaN: not known yet. A buffer, so that it travels in checkpoints; of doubles, for a metre is 1e-5 degrees.
         self.register_buffer("origin_deg", torch.full((2,), math.nan, dtype=torch.float64))
+        self._told_deg: tuple[float, float] | None = None
+        self.register_load_state_dict_post_hook(_forget_origin)
 
     def count_from(self, latitude_deg: float, longitude_deg: float) -> None:
         """Take the middle of the network, from which samples tell where stations stand."""
         self.origin_deg.copy_(torch.tensor([latitude_deg, longitude_deg], dtype=torch.float64))
+        self._told_deg = (float(latitude_deg), float(longitude_deg))
+
+    @property
+    def _known_deg(self) -> tuple[float, float]:
+        """The middle; a buffer on an accelerator is asked once, for that means to wait."""
+        if self._told_deg is None:
+            latitude_deg, longitude_deg = self.origin_deg.nan_to_num(0.0).tolist()
+            self._told_deg = (latitude_deg, longitude_deg)
+        return self._told_deg
 
     def known_places(self, targets: torch.Tensor) -> torch.Tensor:
         """Local places (N, 3) of the training events whose epicentre is known; takes their middle where none is given.
@@ -75,12 +86,11 @@ class PlaceBase(Output):
             )
         if self.origin_deg.isnan().any():
             self.count_from(*middle_deg(known))
-        return local_km(known.double(), self.origin_deg)
+        return local_km(known.double(), self._known_deg)
 
     def local(self, target: torch.Tensor) -> torch.Tensor:
         """True values (B, 3) as east, north and depth in km."""
-        origin_deg = self.origin_deg.nan_to_num(0.0)
-        return local_km(target, origin_deg)
+        return local_km(target, self._known_deg)
 
     def known_weight(self, target: torch.Tensor) -> torch.Tensor:
         """Number of samples whose epicentre is known."""
@@ -160,23 +170,26 @@ class PlaceOutput(PlaceBase):
         """Mean loss of raw values (B, 3 or 7) against true values (B, 3); samples without an epicentre do not count."""
         wanted = (self.local(target) - self.mean_km) / self.scale_km
         known = wanted[:, :2].isfinite().all(1)
-        raw, wanted = raw.float()[known], wanted[known].float()
-        if not len(raw):
-            return raw.sum()  # zero, and still part of the graph
-        has_depth = wanted[:, 2].isfinite()
-        error = raw[:, :3] - torch.where(wanted.isfinite(), wanted, raw[:, :3].detach())
+        # Samples that do not count have no error: choosing the others would make the processor wait for an accelerator.
+        raw, wanted = raw.float(), wanted.float()
+        is_told = wanted.isfinite() & known[:, None]
+        error = raw[:, :3] - torch.where(is_told, wanted, raw[:, :3].detach())
+        each = self._loss_of_each(raw, error, is_told[:, 2])
+        return (each * known).sum() / known.sum().clamp_min(1)
+
+    def _loss_of_each(self, raw: torch.Tensor, error: torch.Tensor, has_depth: torch.Tensor) -> torch.Tensor:
+        """Losses (B,) of raw values (B, 3 or 7) that err by (B, 3)."""
         if self.loss_name == "mse":
-            return error.square().sum(1).mean()
+            return error.square().sum(1)
         if self.loss_name == "huber":
-            return functional.huber_loss(error, torch.zeros_like(error), reduction="none").sum(1).mean()
+            return functional.huber_loss(error, torch.zeros_like(error), reduction="none").sum(1)
         log_sigma, correlation = spread_of(raw)
         east, north, depth = (error / log_sigma.exp()).unbind(1)
         rest = 1 - correlation.square()
         plane = (east.square() - 2 * correlation * east * north + north.square()) / (2 * rest) + rest.log() / 2
         vertical = torch.where(has_depth, depth.square() / 2 + log_sigma[:, 2], 0.0)
-        likelihood = (plane + log_sigma[:, :2].sum(1) + vertical).mean()
-        guide = 0.5 * error.square().sum(1).mean() if self.loss_name == "guided_gaussian" else 0.0
-        return likelihood + guide
+        guide = 0.5 * error.square().sum(1) if self.loss_name == "guided_gaussian" else 0.0
+        return plane + log_sigma[:, :2].sum(1) + vertical + guide
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Places (B, 8), see :class:`PlaceBase`; spreads are NaN where none is learnt."""
@@ -191,6 +204,11 @@ class PlaceOutput(PlaceBase):
     def describe(self) -> dict[str, Any]:
         """Plain description stored in checkpoints."""
         return {**super().describe(), "loss": self.loss_name}
+
+
+def _forget_origin(output: Any, unused: Any) -> None:
+    """Ask the buffer again, which holds what was loaded."""
+    output._told_deg = None
 
 
 def spread_of(raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from seisvision.base.devices import numbers
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.outputs.places.output import N_DECODED, PlaceBase
 from seisvision.outputs.places.plane import COLUMNS
@@ -156,14 +157,15 @@ class VolumeOutput(PlaceBase):
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Mean loss of logits (B, Z, Y, X) against true values (B, 3); samples without an epicentre do not count."""
         known = target[:, :2].isfinite().all(1)
-        raw, target = raw.float()[known], target[known]
-        if not len(raw):
-            return raw.sum()  # zero, and still part of the graph
+        raw = raw.float()
         wanted = self.wanted(raw, target)
         if self.loss_name == "bce":
-            return functional.binary_cross_entropy_with_logits(raw, wanted)
-        share = wanted.flatten(1) / wanted.flatten(1).sum(1, keepdim=True).clamp_min(1e-30)
-        return -(share * raw.flatten(1).log_softmax(1)).sum(1).mean()
+            each = functional.binary_cross_entropy_with_logits(raw, wanted, reduction="none").flatten(1).mean(1)
+        else:
+            share = wanted.flatten(1) / wanted.flatten(1).sum(1, keepdim=True).clamp_min(1e-30)
+            each = -(share * raw.flatten(1).log_softmax(1)).sum(1)
+        # Choosing the samples that count would make the processor wait for an accelerator.
+        return (each * known).sum() / known.sum().clamp_min(1)
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
         """Places (B, 8), see the class; the confidence is the peak of a volume of ``bce``, else that of the shares."""
@@ -176,13 +178,13 @@ class VolumeOutput(PlaceBase):
         mean, spread = _moments(share, cells)
         together = torch.einsum("byx,y,x->b", share.sum(1), cells[1], cells[0]) - mean[:, 0] * mean[:, 1]
         extent = (self.extent_km[:, 1] - self.extent_km[:, 0]).nan_to_num(0.0)
-        step = extent / torch.tensor(raw.shape[1:][::-1], device=raw.device)
+        step = extent / numbers(tuple(raw.shape[1:][::-1]), raw.device)
         if FLOOR[self.loss_name]:
             whole = self._before_cut(mean, spread, cells, step)
             together = together * (whole / spread.clamp_min(1e-12))[:, :2].prod(1).sqrt()
         else:
             whole = spread
-        variance = whole - torch.tensor(self.sigma_km, device=raw.device).square()
+        variance = whole - numbers(self.sigma_km, raw.device).square()
         # A curve that hardly falls within the volume could have any width: no more is said than the volume has.
         variance = torch.minimum(variance, torch.maximum(spread, extent.square() / 12))
         variance = torch.maximum(variance, step.square() / 12)
@@ -207,7 +209,7 @@ class VolumeOutput(PlaceBase):
             cells: of :meth:`cells_km`.
             step: size of a cell (3,).
         """
-        least, most = step.square() / 12, (step * step.new_tensor([len(line) for line in cells])).square()
+        least, most = step.square() / 12, (step * numbers(tuple(map(len, cells)), step.device)).square()
         whole = spread
         for _ in range(N_WIDENINGS):
             whole = torch.minimum(torch.maximum(whole, least), most)
@@ -226,7 +228,9 @@ class VolumeOutput(PlaceBase):
         """The middle (B, 3) of the highest cell, or of it and its neighbours."""
         shape = heights.shape[1:]
         best = heights.flatten(1).argmax(1)
-        depth, row, column = torch.unravel_index(best, shape)
+        # Not torch.unravel_index, which sends the shape to the device each time.
+        column, row = best % shape[2], best // shape[2] % shape[1]
+        depth = best // (shape[2] * shape[1])
         if self.decoding == "argmax":
             return torch.stack([cells[0][column], cells[1][row], cells[2][depth]], 1)
         reach = torch.arange(-1, 2, device=heights.device)

@@ -11,7 +11,7 @@ import torch
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views.amplitude import NORMS, PixelTraces, decibel_envelope, scale_factors
+from seisvision.views.amplitude import NORMS, PixelTraces, live_decibels, scale_factors
 from seisvision.views.channels import Channel, Measuring, make_channel, measure_channels
 from seisvision.views.rasterise import draw_density, draw_wiggles, shift_rows
 from seisvision.views.sections.alignment import PHASE, timing
@@ -193,7 +193,10 @@ class RecordSection(View):
             timing(channel.align, channel.time_range_s, offset_km, batch[keys.START_S], self.earth_model)
             for channel in self.channels
         ]
-        measuring = Measuring(self.components, rows, self.taper_s, self.demean, self.clip_quantile)
+        # Decibels above the noise of a trace are the same however strong it is.
+        are_decibels = self.envelope_db is not None and all(one.style == "envelope" for one in self.channels)
+        quantile = None if are_decibels else self.clip_quantile
+        measuring = Measuring(self.components, rows, self.taper_s, self.demean, quantile)
         masks, starts_s = [mask & timed.known for timed in timings], [timed.start_s for timed in timings]
         traces = measure_channels(waveform, sampling_rate_hz, self.channels, masks, measuring, starts_s)
         row_s = waveform.shape[-1] / sampling_rate_hz / rows
@@ -242,7 +245,7 @@ class RecordSection(View):
         elif self.envelope_db is None:
             values = scaled(trace.amplitude, 1.0)
         else:
-            values = shifted(decibel_envelope(trace.amplitude, self.envelope_db).masked_fill_(factor == 0, 0.0))
+            values = shifted(live_decibels(trace.amplitude, factor != 0, self.envelope_db))
         gap_px = None
         if self.max_gap_km is not None and layout.px_per_km is not None:
             gap_px = self.max_gap_km * layout.px_per_km

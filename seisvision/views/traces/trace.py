@@ -98,6 +98,7 @@ class TraceView(View):
         # A buffer, so that what was taken from the training traces travels in checkpoints; NaN: not known yet.
         self.levels: torch.Tensor
         self.register_buffer("levels", torch.tensor(self._fixed_level(fixed_level)))
+        self._has_levels = False
         self.groups = self._groups()
         self.out_channels = len(self.groups)
 
@@ -170,7 +171,11 @@ class TraceView(View):
     @property
     def needs_fit(self) -> bool:
         """True while a fixed scale has no level."""
-        return self.scale == "fixed" and bool(self.levels.isnan().any())
+        # A buffer on an accelerator is asked until it tells a level and then no more, for that means to wait.
+        if self.scale == "fixed" and not self._has_levels:
+            self._has_levels = not bool(self.levels.isnan().any())
+            return not self._has_levels
+        return False
 
     def fit(self, batches: Iterable[dict[str, Any]]) -> None:
         """Take the levels of a fixed scale from batches of training traces."""

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from seisvision import keys
+from seisvision.base.devices import sent
 from seisvision.errors import ConfigurationError
 from seisvision.views.filters import check_band, filter_bands
 from seisvision.views.settings import one_of, optional_range, positive
@@ -232,10 +233,12 @@ def asked_from_s(batch: dict[str, Any], first: str = "arrival", pretended: torch
         pretended: (B,) where in that half, from 0 to 1; None: as the ids of the samples say, always the same.
     """
     known_s = first_arrival_s(batch, first)
-    if known_s.isfinite().all():
+    # Asked on the processor only: an accelerator would have to be waited for.
+    if known_s.device.type == "cpu" and known_s.isfinite().all():
         return known_s
     if pretended is None:
-        pretended = torch.tensor([zlib.crc32(str(name).encode()) / 2**32 for name in batch[keys.SOURCE_ID]])
+        told = torch.tensor([zlib.crc32(str(name).encode()) / 2**32 for name in batch[keys.SOURCE_ID]])
+        pretended = sent(told, known_s.device)
     half_s = batch[keys.WAVEFORM].shape[-1] / float(batch[keys.SAMPLING_RATE_HZ]) / 2
     return torch.where(known_s.isfinite(), known_s, pretended.to(known_s) * half_s)
 

@@ -83,7 +83,7 @@ class WaveformView(View):
         self.levels: torch.Tensor
         self.register_buffer("levels", torch.tensor(self._fixed(fixed_level)))
         self.out_channels = len(components) + (ps_box != "none")
-        self._has_told_length = False
+        self._has_told_length = self._has_levels = False
 
     def _fixed(self, level: float | Sequence[float] | None) -> list[float]:
         """Level of every component, or one for all; NaN where it is to be found."""
@@ -177,7 +177,11 @@ class WaveformView(View):
     @property
     def needs_fit(self) -> bool:
         """True while a level of the stream is not known."""
-        return self.normalise != "none" and self.level_of == "stream" and bool(self.levels.isnan().any())
+        # A buffer on an accelerator is asked until it tells a level and then no more, for that means to wait.
+        if self.normalise != "none" and self.level_of == "stream" and not self._has_levels:
+            self._has_levels = not bool(self.levels.isnan().any())
+            return not self._has_levels
+        return False
 
     @torch.no_grad()
     def fit(self, batches: Iterable[dict[str, Any]]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+import ready_python
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from test_configuration import CHOICES, FILL
@@ -82,8 +83,8 @@ def plain_installation() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def poorer() -> dict[str, str]:
-    """The environment of a process that sees the dependencies only."""
+def poorer() -> Iterator[dict[str, str]]:
+    """The environment of processes that see the dependencies only, and so does the Python of which they are forks."""
     plain = plain_installation() | {"seisvision"}
     by_module = packages_distributions()
     hidden = {name for names in by_module.values() for name in names if canonicalize_name(name) not in plain}
@@ -91,12 +92,14 @@ def poorer() -> dict[str, str]:
     assert {"pytest", "captum", "optuna", "submitit", "tensorboard"} <= hidden
     assert not {"torch", "yaml", "hydra", "obspy"} & hidden
     paths = f"{Path(__file__).parent / 'hidden'}{os.pathsep}{ROOT / 'tests' / 'runs'}{os.pathsep}{ROOT}"
-    return {**os.environ, "PYTHONPATH": paths, "SEISVISION_TEST_HIDDEN": " ".join(sorted(hidden))}
+    environment = {**os.environ, "PYTHONPATH": paths, "SEISVISION_TEST_HIDDEN": " ".join(sorted(hidden))}
+    with ready_python.begun_in(environment):
+        yield environment
 
 
 def run(poorer: dict[str, str], *words: str, asked: object = None, code: int = 0) -> str:
     """What a program says, on both streams where it fails as it should; the environment hides what is no dependency."""
-    done = subprocess.run(
+    done = ready_python.run(
         [sys.executable, *words], env=poorer, cwd=ROOT, capture_output=True, text=True, input=json.dumps(asked)
     )
     assert done.returncode == code, done.stderr

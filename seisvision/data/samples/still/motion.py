@@ -67,7 +67,7 @@ def set_motion(waveform_set: WaveformSet, cache_dir: Path | None = None) -> Moti
     if waveform_set in _known:
         return _known[waveform_set]
     path = None if cache_dir is None else Path(cache_dir) / f"motion-{waveform_set.fingerprint}-{VERSION}.npz"
-    motion = _stored(path, len(waveform_set.metadata)) or _read_motion(waveform_set)
+    motion = _stored(path, len(waveform_set.table)) or _read_motion(waveform_set)
     if path is not None and not path.is_file():
         try:
             with whole_file(path) as partial:
@@ -98,7 +98,7 @@ def _stored(path: Path | None, n_traces: int) -> Motion | None:
 
 def _read_motion(waveform_set: WaveformSet) -> Motion:
     components = "".join(letter for letter in COMPONENTS if any(letter in o for o in waveform_set.component_orders))
-    shape = (len(waveform_set.metadata), len(components))
+    shape = (len(waveform_set.table), len(components))
     # What is not looked at, or cannot be read and is told elsewhere, counts as moving.
     first, last = np.full(shape, -FOREVER, dtype=np.int64), np.full(shape, FOREVER, dtype=np.int64)
     begun = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def _found_order(chunk: Chunk, metadata: Metadata, number: int) -> str:
 
 def _shapes(chunk: Chunk, metadata: Metadata, rows: np.ndarray) -> Iterator[tuple[int, int, int]]:
     """First two dimensions of traces, as far as their names reach, and how many components they have."""
-    orders = metadata.table["trace_component_order"].iloc[rows]
+    orders = [metadata.orders[number] for number in metadata.order[rows]]
     with h5py.File(chunk.waveforms_path, "r") as file:
         for row, order in zip(rows, orders, strict=True):
             try:
@@ -67,34 +67,31 @@ def _shapes(chunk: Chunk, metadata: Metadata, rows: np.ndarray) -> Iterator[tupl
                 continue  # named when it is read
             shape = getattr(dataset, "shape", ())[int(metadata.index[row] >= 0) :]
             if len(shape) == 2:
-                limits = metadata.limits[row]
+                limits = metadata.limits[:, row]
                 first, second = (int(n if limit < 0 else min(n, limit)) for n, limit in zip(shape, limits, strict=True))
                 yield first, second, len(order)
 
 
-def check_widths(
-    path: Path, trace_names: pd.Series, order_of_row: np.ndarray, orders: Sequence[str], n_components: np.ndarray
-) -> None:
+def check_widths(path: Path, metadata: Metadata, n_components: np.ndarray) -> None:
     """Refuse traces whose name tells another number of components than their order.
 
     Args:
         path: the set.
-        trace_names: of the N traces.
-        order_of_row: number of the component order of each trace (N,), in ``orders``.
-        orders: letters of the components.
+        metadata: its N traces.
         n_components: as ``trace_name`` tells it (N,), -1 where it does not.
 
     Raises:
         DataError: some do.
     """
-    n_letters = np.array([len(order) for order in orders])[order_of_row]
+    n_letters = np.array([len(order) for order in metadata.orders], dtype=n_components.dtype)[metadata.order]
     bad = (n_components >= 0) & (n_components != n_letters)
     if bad.any():
         first = int(bad.argmax())
         raise DataError(
             f"{path}: {int(bad.sum())} traces have another number of components than their component order names, "
-            f"first '{trace_names.iloc[first]}' with the order {orders[order_of_row[first]]}; correct "
-            "trace_component_order, or the component_order and dimension_order of the data_format group"
+            f"first '{metadata.table.iloc[first]['trace_name']}' with the order "
+            f"{metadata.orders[metadata.order[first]]}; correct trace_component_order, or the component_order and "
+            "dimension_order of the data_format group"
         )
 
 

@@ -31,7 +31,7 @@ COPY = ".copy.json"
 """Says, in a copy on the disk of a node, of what it is one; the set itself may be of another program."""
 _FILES = re.compile(
     r"metadata\w*\.csv|waveforms\w*\.hdf5|card\.json|chunks|rejected\.csv|empty\.json|\.copy\.json"
-    r"|\.content-hashes\.json|\.table-cache\.npz|\..+\.partial-[0-9a-f-]+(\.\w+)?"
+    r"|\.content-hashes\.json|\.table-cache\.(bin|npz)|\..+\.partial-[0-9a-f-]+(\.\w+)?"
 )
 _AUDIT = re.compile(r"audit\.(json|html)|\..+\.partial-[0-9a-f-]+(\.\w+)?")
 """What 'seisvision data audit' writes into the folder ``audit`` of a set."""

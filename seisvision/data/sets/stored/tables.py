@@ -6,16 +6,19 @@ import csv
 import logging
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from seisvision.data.sets import table_cache
 from seisvision.data.sets.set_files import REMEDY, Chunk
 from seisvision.data.sets.stored.axes import component_letters
+from seisvision.data.sets.stored.columns import Column, Texts, TraceTable
 from seisvision.data.sets.stored.texts import NOTHING, is_text, one_spelling, tell_texts_among_numbers, tidy_texts
-from seisvision.data.sets.table_cache import files_key, load_table, store_table
 from seisvision.errors import DataError
 from seisvision.keys import COMPONENTS
 from seisvision.spreadsheets import check_columns
@@ -28,23 +31,61 @@ RATE_TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class Metadata:
-    """The metadata rows of a set (N) and where their samples lie.
+    """The metadata rows of a set (N), where their samples lie, and which are of one event.
 
     Attributes:
         table: one row per trace in file order.
+        key: of the files that it was read from, see :func:`~seisvision.data.sets.table_cache.files_key`.
+        is_mapped: the arrays below and the table lie in the binary copy, and not in memory.
         chunk: number of the chunk of each row (N,).
         dataset: number of the HDF5 dataset of each row (N,), in ``datasets``.
         datasets: chunk number and name of each dataset.
         index: row in the dataset (N,), -1 for the whole dataset.
-        limits: entries of its next two dimensions (N, 2), -1 for all.
+        limits: entries of its next two dimensions (2, N), -1 for all.
+        order: number of the component order of each row (N,), in ``orders``.
+        orders: letters of the components.
+        source_ids: ids of the E events, in the order in which they come first.
+        rows: numbers of the rows (N,), event after event.
+        first: int (E + 1,), where in ``rows`` each event begins.
     """
 
-    table: pd.DataFrame
+    table: TraceTable
+    key: str
+    is_mapped: bool
     chunk: np.ndarray
     dataset: np.ndarray
-    datasets: list[tuple[int, str]]
+    datasets: Sequence[tuple[int, str]]
     index: np.ndarray
     limits: np.ndarray
+    order: np.ndarray
+    orders: Sequence[str]
+    source_ids: Sequence[str]
+    rows: np.ndarray
+    first: np.ndarray
+
+
+ARRAYS = ("chunk", "dataset", "index", "limits", "rows", "first")
+"""Of :class:`Metadata`, kept in the binary copy as they are."""
+
+
+class Datasets(Sequence):
+    """Chunk number and name of D datasets, of which there may be as many as traces.
+
+    Args:
+        chunk: int (D,).
+        names: D names.
+    """
+
+    def __init__(self, chunk: np.ndarray, names: Texts) -> None:
+        self.chunk, self.names = chunk, names
+
+    def __len__(self) -> int:
+        """Return the number of datasets."""
+        return len(self.chunk)
+
+    def __getitem__(self, number: Any) -> Any:
+        """Return chunk number and name of one."""
+        return int(self.chunk[number]), self.names[int(number)]
 
 
 def read_metadata(chunks: list[Chunk]) -> Metadata:
@@ -53,45 +94,133 @@ def read_metadata(chunks: list[Chunk]) -> Metadata:
     Ids, codes and times stay text, so that network ``NA`` or location ``00`` survive; words for "none" are missing.
     ``source_id``, ``trace_sampling_rate_hz`` and ``trace_component_order`` (in capital letters) are always there and
     complete afterwards. A row without ``source_id`` becomes an event of its own, named by its trace (preceded by the
-    chunk in chunked sets). Large tables are read from a binary copy where there is one, see
-    :mod:`seisvision.data.sets.table_cache`.
+    chunk in chunked sets). Large tables are mapped from a binary copy, which is made where there is none, see
+    :mod:`seisvision.data.sets.table_cache`; where its folder cannot be written they are kept packed in memory.
 
     Raises:
         DataError: a table is damaged, has no ``trace_name``, gives no sampling rate, or contradicts itself.
     """
+    folder, key = _folder_and_key(chunks)
+    found = _mapped(folder, key)
+    if found is not None:
+        return found
+    tables = _read_tables(chunks)
+    n_rows = [len(table) for table in tables]
+    metadata = _indexed(pd.concat(tables, ignore_index=True), key, n_rows, chunks)
+    del tables
+    if len(metadata.table) < table_cache.MIN_ROWS:
+        return metadata
+    columns = _packed(metadata.table)
+    if columns is None:
+        return metadata
+    arrays = {name: getattr(metadata, name) for name in ARRAYS}
+    names = Texts.of([name for _, name in metadata.datasets])
+    arrays |= {"dataset_chunk": np.array([number for number, _ in metadata.datasets], dtype=np.int32)}
+    arrays |= {"dataset_content": names.content, "dataset_ends": names.ends}
+    del metadata
+    if table_cache.store_table(folder, key, columns, arrays):
+        found = _mapped(folder, key)
+    return found or _from_columns(columns, arrays, key, is_mapped=False)
+
+
+def reopen_metadata(chunks: list[Chunk], key: str) -> Metadata:
+    """Map again, in another process, what was mapped under ``key``.
+
+    Raises:
+        DataError: the set has been changed or replaced since.
+    """
     folder = chunks[0].metadata_path.parent
+    found = _mapped(folder, key)
+    # Somebody may have removed the copy, which is then made again.
+    if found is None and folder.is_dir() and _folder_and_key(chunks)[1] == key:
+        found = read_metadata(chunks)
+    if found is None:
+        raise DataError(f"{folder} was changed or replaced while it was in use; start the command again")
+    return found
+
+
+def _folder_and_key(chunks: list[Chunk]) -> tuple[Path, str]:
     paths = [path for chunk in chunks for path in (chunk.metadata_path, chunk.waveforms_path)]
-    key = files_key(paths, *((chunk.name, chunk.component_order, chunk.sampling_rate_hz) for chunk in chunks))
-    copy = load_table(folder, key)
-    if copy is not None:
-        table, arrays = copy
-        names = bytes(arrays["dataset_names"]).decode().split("\n")
-        datasets = list(zip(arrays["dataset_chunks"].tolist(), names, strict=True))
-        return Metadata(table, arrays["chunk"], arrays["dataset"], datasets, arrays["index"], arrays["limits"])
-    metadata = _read_tables(chunks)
-    arrays = {name: getattr(metadata, name) for name in ("chunk", "dataset", "index", "limits")}
-    arrays["dataset_chunks"] = np.array([number for number, _ in metadata.datasets])
-    arrays["dataset_names"] = np.frombuffer("\n".join(name for _, name in metadata.datasets).encode(), np.uint8)
-    store_table(folder, key, metadata.table, arrays)
-    return metadata
+    about = ((chunk.name, chunk.component_order, chunk.sampling_rate_hz) for chunk in chunks)
+    return chunks[0].metadata_path.parent, table_cache.files_key(paths, *about)
 
 
-def _read_tables(chunks: list[Chunk]) -> Metadata:
+def _mapped(folder: Path, key: str) -> Metadata | None:
+    copy = table_cache.load_table(folder, key)
+    return None if copy is None else _from_columns(*copy, key, is_mapped=True)
+
+
+def _packed(table: TraceTable) -> dict[str, Column] | None:
+    columns = {}
+    for name in table.columns:
+        column = Column.of(table[name])
+        if column is None:
+            log.debug("Column %s holds what cannot be packed, so the table stays as it is", name)
+            return None
+        columns[name] = column
+    return columns
+
+
+def _from_columns(
+    columns: dict[str, Column], arrays: Mapping[str, np.ndarray], key: str, *, is_mapped: bool
+) -> Metadata:
+    order, source_id = columns["trace_component_order"], columns["source_id"]
+    return Metadata(
+        table=TraceTable(columns),
+        key=key,
+        is_mapped=is_mapped,
+        datasets=Datasets(arrays["dataset_chunk"], Texts(arrays["dataset_content"], arrays["dataset_ends"])),
+        order=order.values,
+        orders=order.texts or (),
+        source_ids=source_id.texts or (),
+        **{name: arrays[name] for name in ARRAYS},
+    )
+
+
+def _addresses(trace_names: pd.Series) -> tuple[np.ndarray, Sequence[str], np.ndarray]:
+    """Number of the dataset of each trace (N,), names of the datasets, and row and limits of each trace (3, N)."""
+    parts = [name.partition("$") for name in trace_names.tolist()]
+    dataset, names = pd.factorize(np.array([part[0] for part in parts], dtype=object))
+    place, _ = pd.factorize(np.array([part[1] + part[2] for part in parts], dtype=object))
+    # Rows and lengths repeat from dataset to dataset, so few of them are different.
+    rows: np.ndarray = np.unique(place, return_index=True)[1]
+    addresses = [parse_trace_name(name) for name in trace_names.iloc[rows]]
+    numbers = np.array([(address.index, address.n_first, address.n_second) for address in addresses]).reshape(-1, 3)
+    return dataset, names, numbers[place].T
+
+
+def _read_tables(chunks: list[Chunk]) -> list[pd.DataFrame]:
     tables = [_read_table(chunk.metadata_path) for chunk in chunks]
     for table, chunk in zip(tables, chunks, strict=True):
         _complete(table, chunk)
-    metadata = pd.concat(tables, ignore_index=True)
-    if metadata.empty:
+    return tables
+
+
+def _indexed(table: pd.DataFrame, key: str, n_rows: list[int], chunks: list[Chunk]) -> Metadata:
+    if table.empty:
         raise DataError(f"{chunks[0].metadata_path} holds no trace; {REMEDY}")
-    metadata["source_id"] = one_spelling(metadata["source_id"])
-    chunk_of_row = np.repeat(np.arange(len(chunks)), [len(table) for table in tables])
-    addresses = [parse_trace_name(name) for name in metadata["trace_name"]]
-    names, texts = pd.factorize(np.array([address.dataset for address in addresses], dtype=object))
+    table["source_id"] = one_spelling(table["source_id"])
+    chunk_of_row = np.repeat(np.arange(len(chunks)), n_rows)
+    names, texts, places = _addresses(table["trace_name"])
     dataset, pairs = pd.factorize(chunk_of_row * len(texts) + names)
-    datasets = [(int(pair // len(texts)), str(texts[pair % len(texts)])) for pair in pairs]
-    index = np.array([address.index for address in addresses])
-    limits = np.array([(address.n_first, address.n_second) for address in addresses])
-    return Metadata(metadata, narrow(chunk_of_row), narrow(dataset), datasets, narrow(index), narrow(limits))
+    order, orders = pd.factorize(table["trace_component_order"])
+    event, source_ids = pd.factorize(table["source_id"])
+    rows = np.argsort(event, kind="stable")
+    return Metadata(
+        table=TraceTable(table),
+        key=key,
+        is_mapped=False,
+        chunk=narrow(chunk_of_row),
+        dataset=narrow(dataset),
+        datasets=[(int(pair // len(texts)), str(texts[pair % len(texts)])) for pair in pairs],
+        index=narrow(places[0]),
+        limits=narrow(places[1:]),
+        order=narrow(order),
+        orders=[str(text) for text in orders],
+        source_ids=[str(source_id) for source_id in source_ids],
+        rows=narrow(rows),
+        first=np.searchsorted(event[rows], np.arange(len(source_ids) + 1)),
+    )
 
 
 def narrow(numbers: np.ndarray) -> np.ndarray:

@@ -174,7 +174,7 @@ def _check_stations(name: str, data: EventDataModule, own: EventDataModule) -> N
 
 def _stations(data: EventDataModule, part: str) -> set[str]:
     rows = row_numbers(list(data.parts[part].sample_ids))
-    return set(station_names(data.waveform_set.metadata.iloc[rows]))
+    return set(station_names(data.waveform_set.table.iloc[rows]))
 
 
 def _held_out(own: EventDataModule, waveform_set: WaveformSet) -> set[str]:

@@ -1,0 +1,261 @@
+"""Minima of events, from places near them.
+
+Where there is nothing but distances, almost all steps are made in a plane (:mod:`seisvision.location.plane`).
+Geodesics, which would take most of the time, are computed twice: where the plane touches the ground, and at its
+minimum, for the last step. Back azimuths and common errors take all steps on the ellipsoid
+(:mod:`seisvision.location.descent`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seisvision.earth.constants import EARTH_RADIUS_KM, WGS84_FLATTENING, WGS84_RADIUS_KM
+from seisvision.earth.unit_vectors import geodesic
+from seisvision.earth.vincenty import LEAST, inverse
+from seisvision.location import student
+from seisvision.location.arrays import at_least, columns, library, native, stacked
+from seisvision.location.descent import Problem, descend, model
+from seisvision.location.descent import residuals as model_residuals
+from seisvision.location.plane import (
+    FEW_PAIRS,
+    Distances,
+    State,
+    common_growth,
+    descent,
+    fixed_or_fitted_scale,
+    local_model,
+    newton_step_km,
+    plane_about,
+    residuals,
+)
+
+ROUGHLY_CONVERGED_RAD, CONVERGED_RAD = 3e-6, 1e-8
+"""Of the auxiliary longitude of geodesics: 20 m where a plane touches the ground, 6 cm at minima."""
+STUCK_RAD = 1e-5
+CONVERGED_KM = 0.01
+MAX_ITERATIONS = 100
+LAST_STEP_KM = 0.05
+"""Longer steps than this are made in a plane about the place from which they start."""
+RESTING_KM = 5e-3
+ROUNDS = 4
+SAME_KM = 0.1
+SQUARED_ECCENTRICITY = WGS84_FLATTENING * (2 - WGS84_FLATTENING)
+
+
+class Minima(NamedTuple):
+    """Minima of events, each of which has one at least."""
+
+    event: Any
+    """int64 (M,) in order."""
+    point: Any
+    """float64 (3, M) unit vectors."""
+    distance_km: Any
+    """(S, M) to the stations."""
+    north: Any
+    """(S, M) direction at the minimum: cosine of the azimuth."""
+    east: Any
+    state: Any
+    """(10, M) rows of :class:`~seisvision.location.plane.State`."""
+    fitted: Any
+    """(M,) scale that the residuals have."""
+
+    def tensors(self) -> Minima:
+        """The same as tensors."""
+        return Minima(*(torch.as_tensor(values) for values in self))
+
+    def rows(self, index: Any) -> Minima:
+        """Those at ``index``."""
+        return Minima(*(columns(values, index) for values in self))
+
+
+class Network(NamedTuple):
+    """Stations of M events, float64 (S, M)."""
+
+    sine: Any
+    """Of the reduced latitude."""
+    cosine: Any
+    longitude_rad: Any
+    observed: Distances
+
+    def rows(self, index: Any) -> Network:
+        """Those of the events at ``index``, which may repeat."""
+        sine, cosine, longitude_rad = (columns(values, index) for values in self[:3])
+        return Network(sine, cosine, longitude_rad, self.observed.rows(index))
+
+
+def minima(problem: Problem, event: Tensor, point: Tensor) -> Minima:
+    """Minima near points (M, 3) of events (M,) in order."""
+    if problem.azimuth_used is not None or problem.common_share is not None:
+        return evaluated(problem, event, descend(problem.rows(event), point).point)
+    of = library(problem.offset_km, FEW_PAIRS)
+    network = _network(problem, of)
+    number, place = native(of, event, point.T)
+    some = network.rows(number)
+    place, _, near = _descended(some.observed, place, _ways(some, place, of, ROUGHLY_CONVERGED_RAD), of)
+    kept = _distinct(number, place, of)
+    if len(kept) < len(number):
+        number, place, near, some = number[kept], place[:, kept], near[kept], some.rows(kept)
+    found, far = _settled(some, number, place, near, of)
+    return _finished(problem, some, found, far, of).tensors()
+
+
+def minima_again(problem: Problem, known: Minima, event: Tensor) -> Minima:
+    """The minima that known ones become where the scale of the residuals is free; ``event`` (M,) as above."""
+    if problem.azimuth_used is not None or problem.common_share is not None:
+        return minima(problem, event, known.point.T)
+    of = library(problem.offset_km, FEW_PAIRS)
+    arrays = native(of, *known._replace(event=event))
+    known = Minima(*arrays)
+    some = _network(problem, of).rows(known.event)
+    place, _, near = _descended(some.observed, known.point, known[2:5], of)
+    found, far = _settled(some, known.event, place, near, of)
+    found = _finished(problem, some, found, far, of)
+    return found.rows(_distinct(found.event, found.point, of)).tensors()
+
+
+def evaluated(problem: Problem, event: Tensor, point: Tensor) -> Minima:
+    """Points (M, 3) of events (M,) as minima that they are taken to be."""
+    many = problem.rows(event)
+    way = geodesic(point[:, None], many.station)
+    state, fitted = model(many, way), student.fitted_scale(model_residuals(many, way)[0], many.dof.clamp_min(1))
+    rows = state.cost, state.scale, *state.gradient.T, *state.information.T, *state.curvature.T
+    return Minima(event, point.T, way.distance_km.T, way.north.T, way.east.T, torch.stack(rows), fitted)
+
+
+def _network(problem: Problem, of: Any) -> Network:
+    x, y, z = problem.station.permute(2, 1, 0).contiguous()
+    precision = (problem.used / problem.offset_sigma_km).T.contiguous()
+    tensors = *_reduced(x, y, z, torch), torch.atan2(y, x), problem.offset_km.T.contiguous(), precision
+    sine, cosine, longitude_rad, *arrays = native(of, *tensors, problem.growth, problem.dof)
+    offset_km, precision, growth, dof = arrays
+    observed = Distances(
+        offset_km, precision, growth, dof, is_known=problem.known_scale, common_growth=common_growth(problem.growth)
+    )
+    return Network(sine, cosine, longitude_rad, observed)
+
+
+def _descended(observed: Distances, point: Any, way: Any, of: Any) -> tuple[Any, Any, Any]:
+    """Minima (3, M) in planes about points, how far off they are (M,), and scales (M,) of the residuals there."""
+    plane = plane_about(way[0], way[1], way[2], of)
+    start = of.zeros_like(plane.cosine[:2])
+    (north, east), _, scale = descent(plane, observed.single(), start, of, CONVERGED_KM, MAX_ITERATIONS)
+    radius = of.hypot(north, east)
+    moved_km = 2 * EARTH_RADIUS_KM * of.arctan(radius)
+    stretch = moved_km / at_least(radius, LEAST)
+    return _moved(point, north * stretch, east * stretch, of), moved_km, scale
+
+
+def _settled(some: Network, event: Any, point: Any, near: Any, of: Any) -> tuple[Minima, Any]:
+    """Minima after a last step on the ellipsoid, and where (M,) it would be too long to be the last."""
+    distance_km, north, east = _ways(some, point, of)
+    observed = some.observed
+    there = State(*local_model(observed, distance_km, -north, -east, of, near))
+    step_north, step_east = newton_step_km(there, 0.0, of)
+    far = of.hypot(step_north, step_east) > LAST_STEP_KM
+    step_north, step_east = step_north * ~far, step_east * ~far
+    # So short a step changes the ways as it does in a plane.
+    north, east = north * distance_km - step_north, east * distance_km - step_east
+    distance_km = of.sqrt(north * north + east * east)
+    inverse = 1 / at_least(distance_km, LEAST)
+    north *= inverse
+    east *= inverse
+    state = local_model(observed, distance_km, -north, -east, of, there.scale)
+    fitted = state[1]
+    if observed.is_known:
+        fitted = fixed_or_fitted_scale(residuals(observed, distance_km, of)[0], observed.dof, of)
+    point = _moved(point, step_north, step_east, of)
+    return Minima(event, point, distance_km, north, east, state, fitted), far
+
+
+def _finished(problem: Problem, some: Network, found: Minima, far: Any, of: Any) -> Minima:
+    """The minima, with those that are still far followed in planes about where they are."""
+    left = of.where(far)[0]
+    for _ in range(ROUNDS):
+        if not len(left):
+            return found
+        part, network = found.rows(left), some.rows(left)
+        point, moved_km, near = _descended(network.observed, part.point, part[2:5], of)
+        part, far = _settled(network, part.event, point, near, of)
+        for whole, values in zip(found, part, strict=True):
+            whole[..., left] = values
+        # In a flat valley the next step is never sure to be short.
+        left = left[of.where(far & (moved_km > RESTING_KM))[0]]
+    if len(left):
+        # What goes on moving is followed on the ellipsoid.
+        number, point = torch.as_tensor(found.event[left]), torch.as_tensor(found.point[:, left])
+        ended = descend(problem.rows(number), point.T)
+        part, _ = _settled(some.rows(left), found.event[left], native(of, ended.point.T)[0], None, of)
+        for whole, values in zip(found, part, strict=True):
+            whole[..., left] = values
+    return found
+
+
+def _distinct(event: Any, point: Any, of: Any) -> Any:
+    """Numbers of the points (3, M) that no earlier one of their event (M,) is near."""
+    repeated = event != event
+    for back in range(1, len(event)):
+        same = event[back:] == event[:-back]
+        if not bool(same.any()):
+            break
+        apart = point[:, back:] - point[:, :-back]
+        repeated[back:] |= same & ((apart * apart).sum(0) < (SAME_KM / EARTH_RADIUS_KM) ** 2)
+    return of.where(~repeated)[0]
+
+
+def _ways(some: Network, point: Any, of: Any, converged_rad: float = CONVERGED_RAD) -> tuple[Any, Any, Any]:
+    """Distances and directions (S, M) of the stations from points (3, M), as of ``unit_vectors.geodesic``."""
+    x, y, z = point
+    turn_rad = some.longitude_rad - of.arctan2(y, x)
+    here, there = _reduced(x, y, z, of), (some.sine, some.cosine)
+    way = inverse(here, there, turn_rad, of, converged_rad)
+    length = at_least(of.hypot(way.east, way.north), LEAST)
+    distance_km = way.distance_km
+    stuck = way.last_change_rad > STUCK_RAD
+    if bool(stuck.any()):
+        # Near the antipode, where a sphere has to do. Its angle is that between vectors of geodetic coordinates.
+        angle = _angle(some, turn_rad, point, of)
+        distance_km = of.where(stuck, EARTH_RADIUS_KM * angle, distance_km)
+    return distance_km, way.north / length, way.east / length
+
+
+def _angle(some: Network, turn_rad: Any, point: Any, of: Any) -> Any:
+    sine, cosine = some.sine, (1 - WGS84_FLATTENING) * some.cosine
+    length = of.hypot(sine, cosine)
+    sine, cosine = sine / length, cosine / length
+    level = of.hypot(point[0], point[1])
+    north, east = sine * level - cosine * point[2] * of.cos(turn_rad), cosine * of.sin(turn_rad)
+    return of.arctan2(of.hypot(north, east), sine * point[2] + cosine * level * of.cos(turn_rad))
+
+
+def _reduced(x: Any, y: Any, z: Any, of: Any) -> tuple[Any, Any]:
+    """Sine and cosine of the reduced latitude."""
+    sine, cosine = (1 - WGS84_FLATTENING) * z, of.hypot(x, y)
+    length = of.hypot(sine, cosine)
+    return sine / length, cosine / length
+
+
+def _moved(point: Any, north_km: Any, east_km: Any, of: Any) -> Any:
+    """Points (3, M) that far from others on the ellipsoid: to a metre after some ten kilometres."""
+    x, y, z = point
+    level = of.hypot(x, y)
+    at_pole = level == 0
+    along, across = of.where(at_pole, 1.0, x / of.where(at_pole, 1.0, level)), y / of.where(at_pole, 1.0, level)
+    # Radii of curvature along the meridian and across it.
+    bulge = 1 - SQUARED_ECCENTRICITY * z * z
+    across_km = WGS84_RADIUS_KM / of.sqrt(bulge)
+    north, east = north_km * bulge / (across_km * (1 - SQUARED_ECCENTRICITY)), east_km / across_km
+    turn = of.hypot(north, east)
+    slope = of.sin(turn) / at_least(turn, LEAST)
+    north, east, stay = north * slope, east * slope, of.cos(turn)
+    there = stacked(
+        [
+            x * stay - north * z * along - east * across,
+            y * stay - north * z * across + east * along,
+            z * stay + north * level,
+        ]
+    )
+    return there / of.sqrt((there * there).sum(0))

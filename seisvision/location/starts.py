@@ -1,0 +1,257 @@
+"""Starts: the best of many points on the circles around stations, and quick steps from them to distinct minima."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from seisvision.angles import wrapped_difference_deg
+from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.unit_vectors import azimuth_deg, frame
+from seisvision.location.arrays import at_least, double, library, native, numbers, single, stacked
+from seisvision.location.descent import Problem
+from seisvision.location.plane import FEW_PAIRS, Distances, Plane, descent, plane_about
+
+RINGS = 4
+RING_POINTS = 24
+SEPARATE_STARTS = 3
+GRID_PRECISION = 0.07
+"""Points of the grid are up to 7.5 degrees along the circle off, some 0.07 of its radius in distance on average."""
+ROUGH_STEP = 0.02
+"""Of the typical distance, below which a step is the last one."""
+ROUGH_STAGES = ((3, 0.05, 50.0), (7, 0.02, 10.0))
+"""Steps, the share of the typical distance up to which two places are one afterwards, and the negative log likelihood
+with widened sigmas above the best of the event with which a descent is given up. A second solution may have 3."""
+PAIRS_IN_CACHE = 100_000
+"""Of points and stations, whose distances fit the cache."""
+NO_PRECISION = 1e-12
+TAKEN = 1e6
+"""What is added to the misfit of a point that is too near to another start."""
+
+
+class Way(NamedTuple):
+    """From M points to S stations, tensors (M, S)."""
+
+    distance_km: Tensor
+    north: Tensor
+    """Direction at the point: cosine of the azimuth."""
+    east: Tensor
+
+
+class Surroundings(NamedTuple):
+    """M events in planes of their own, arrays of numpy or tensors."""
+
+    of: Any
+    """The library."""
+    plane: Plane
+    """About the centres."""
+    axes: Any
+    """float64 (3, 3, M): unit vectors to north, to east and to the centre, components along the second axis."""
+    observed: Distances
+    """With sigmas no smaller than the grid is fine, equal whatever the distance."""
+    ring: Any
+    """int64 (RINGS, M) stations from the nearest to the farthest by observed distance."""
+    half: Any
+    """(S, M) half of the observed distances, in radians."""
+    typical_km: Any
+    """(M,) middle observed distance."""
+    first_rad: Any
+    """(RINGS, M) direction of the first point of a ring, or (1, 1) zero."""
+
+
+def approach(problem: Problem) -> tuple[Tensor, Tensor]:
+    """Points near the distinct minima: event numbers (M,) in order and points (M, 3), one to four an event.
+
+    From each start a few quick steps are made on the sphere, with sigmas widened to what the sphere is worth. Of those
+    that arrive at one place the best is kept; one that fits far worse than another of its event is given up.
+    """
+    around = _surroundings(problem)
+    of, plane, observed = around.of, around.plane, around.observed
+    place = _starts(around)
+    kept = of.ones_like(place[0]) > 0
+    cost = of.zeros_like(place[0])
+    # Those that will meet, or lead nowhere, are mostly known after the first steps.
+    for iterations, same, hopeless in ROUGH_STAGES:
+        rank, event = of.where(kept)
+        some, start, short_km = observed.rows(event), place[:, rank, event], ROUGH_STEP * around.typical_km[event]
+        place[:, rank, event], cost[rank, event], _ = descent(plane.rows(event), some, start, of, short_km, iterations)
+        cost[~kept] = TAKEN
+        place, cost, kept = _distinct(place, cost, of.sin(same / (2 * EARTH_RADIUS_KM) * around.typical_km) ** 2, of)
+        kept &= cost - cost[:1] < hopeless
+    event, rank = of.where(kept.T)
+    points = _points(around.axes[:, :, event], place[:, rank, event], of)
+    return torch.as_tensor(event).contiguous(), torch.as_tensor(points.T)
+
+
+def _distinct(place: Any, cost: Any, reach: Any, of: Any) -> tuple[Any, Any, Any]:
+    """Places (2, K, M) and costs (K, M), the best first, and those (K, M) that no better one is near."""
+    order, number = cost.argsort(0), numbers(cost.shape[1], cost)
+    place, cost = place[:, order, number], cost[order, number]
+    kept = cost < TAKEN
+    for later in range(1, len(cost)):
+        near = _half_chord2(place[:, :later], place[:, later : later + 1]) < reach
+        kept[later] &= ~near.any(0)
+    return place, cost, kept
+
+
+def _surroundings(problem: Problem) -> Surroundings:
+    of = library(problem.offset_km, FEW_PAIRS)
+    used, offset_km = problem.used, problem.offset_km
+    rows = torch.arange(len(used), device=used.device)
+    order = torch.where(used, offset_km, torch.inf).argsort(1)
+    last = used.sum(1) - 1
+    typical_km = offset_km[rows, order[rows, last // 2]].clamp_min(1e-3)
+    nearest = order[:, 0]
+    centre = problem.station[rows, nearest]
+    # Near the antipode of its centre the plane is crowded: no epicentre is to lie there.
+    far = offset_km[rows, nearest] > math.pi / 2 * EARTH_RADIUS_KM
+    centre = torch.where(far[:, None], -centre, centre)
+    axes = torch.stack([*frame(centre), centre], 2)
+    to_north, to_east, up = (problem.station @ axes).unbind(2)
+    sine = torch.hypot(to_north, to_east)
+    distance_km, sine = EARTH_RADIUS_KM * torch.atan2(sine, up), sine.clamp_min(1e-15)
+    way = Way(distance_km, to_north / sine, to_east / sine)
+    soft_km = GRID_PRECISION * typical_km[:, None]
+    soft_km = torch.hypot(problem.offset_sigma_km, soft_km) if problem.known_scale else soft_km
+    share = torch.linspace(0, 1, RINGS, dtype=offset_km.dtype, device=used.device)
+    ring = order.gather(1, (last[:, None] * share).round().long())
+    first = _directions(problem, way, ring) if problem.back_azimuth_deg is not None else offset_km.new_zeros(1, 1)
+    distance_km, to_north, to_east = (values.T.contiguous() for values in way)
+    axes = axes.permute(2, 1, 0)
+    everything = (distance_km, to_north, to_east, axes, offset_km.T, (used / soft_km).T, ring.T, typical_km, first)
+    distance_km, to_north, to_east, axes, offset_km, precision, ring, typical_km, first = native(of, *everything)
+    plane = plane_about(distance_km, to_north, to_east, of)
+    nothing = of.zeros_like(typical_km)
+    observed = Distances(offset_km, precision, nothing, nothing, True, 0.0).single()
+    half = observed.offset_km / (2 * EARTH_RADIUS_KM)
+    return Surroundings(of, plane, axes, observed, ring, half, single(typical_km), first)
+
+
+def _directions(problem: Problem, way: Way, ring: Tensor) -> Tensor:
+    """Directions (RINGS, M) of back azimuths, clockwise from the north of the centre carried to the stations."""
+    assert problem.back_azimuth_deg is not None
+    rows = torch.arange(len(ring), device=ring.device)[:, None]
+    station = problem.station[rows, ring]
+    outward_deg = azimuth_deg(way.north[rows, ring], way.east[rows, ring])
+    centre = problem.station[rows, ring[:, :1]]
+    to_centre_deg = azimuth_deg(*((axis * centre).sum(-1) for axis in frame(station)))
+    turn_deg = wrapped_difference_deg(outward_deg + 180, to_centre_deg)
+    turn_deg = torch.where(way.distance_km[rows, ring] < 1e-3, torch.zeros_like(turn_deg), turn_deg)
+    return torch.deg2rad(problem.back_azimuth_deg.gather(1, ring) + turn_deg).T
+
+
+def _starts(around: Surroundings) -> Any:
+    """Starts (2, SEPARATE_STARTS + 1, M) in the planes: the best of the grid, far from one another, and a mirror image.
+
+    The grid lies on the circles of the observed distances around four stations, from the nearest to the farthest: it
+    is as wide as the distances demand, one wrong station cannot spoil it, and some point of it is near every minimum.
+    The mirror is the great circle that the stations lie closest to, because distances say least about the side of it.
+    """
+    of = around.of
+    points = _rings(around)
+    misfit = _bounded_misfits(around, points)
+    chosen = _separate(points, misfit, of.sin(around.typical_km / (4 * EARTH_RADIUS_KM)) ** 2, of)
+    return of.concatenate([chosen, _mirrored(around, chosen[:, 0])[:, None]], 1)
+
+
+def _rings(around: Surroundings) -> Any:
+    """Points (2, M, RINGS * RING_POINTS) at the observed distance around stations.
+
+    In complex numbers turning the sphere from one centre to another is a quotient of two linear terms.
+    """
+    of, ring = around.of, around.ring
+    number = numbers(ring.shape[1], ring)
+    cosine, north, east, half = (values[ring, number].T[..., None] for values in (*around.plane, around.half))
+    far, near = of.sin(half), of.cos(half)
+    angle = single(around.first_rad.T)[..., None] + numbers(RING_POINTS, ring) * (2 * math.pi / RING_POINTS)
+    to_north, to_east = far * single(of.cos(angle)), far * single(of.sin(angle))
+    up_north, up_east = to_north * cosine, to_east * cosine
+    up_north += near * north
+    up_east += near * east
+    down_north, down_east = north * to_north, east * to_north
+    down_north += east * to_east
+    down_east -= north * to_east
+    down_north = near * cosine - down_north
+    inverse = at_least(down_north * down_north + down_east * down_east, 1e-12) ** -1.0
+    points = stacked([up_north * down_north + up_east * down_east, up_east * down_north - up_north * down_east])
+    points *= inverse
+    return points.reshape(2, len(number), RINGS * RING_POINTS)
+
+
+def _bounded_misfits(around: Surroundings, points: Any) -> Any:
+    """Misfits (M, K) at points (2, M, K), of which a station that is wrong counts one (Geman and McClure).
+
+    With h for half a distance, sin^2 h - sin^2 h' = sin(h - h') sin(h + h'), and the left side is a product of four
+    numbers of a station and four of a point: one multiplication of matrices makes all residuals, in which the last
+    factor is taken at the observed distance. Where they are small this is exact, and where they are large they count
+    one.
+    """
+    of, half = around.of, around.half
+    cosine, to_north, to_east = around.plane
+    sigma = 1 / (at_least(around.observed.precision, NO_PRECISION) * (2 * EARTH_RADIUS_KM))
+    # Not below what a sigma makes of it, near the station and near its antipode.
+    factor = (of.sin(2 * half) ** 2 + of.sin(of.clip(sigma, 0, 1)) ** 2) ** -0.5 / sigma
+    aim = of.sin(half) ** 2
+    squares = cosine**2 - aim, to_north**2 + to_east**2 - aim, -2 * cosine * to_north, -2 * cosine * to_east
+    station = of.stack([(values * factor).T for values in squares], -1)
+    north, east = points
+    squared = north * north + east * east
+    inverse = (1 + squared) ** -1.0
+    point = of.stack([squared * inverse, inverse, north * inverse, east * inverse], 1)
+    at_once = max(1, PAIRS_IN_CACHE // (point.shape[2] * len(half)))
+    misfits = []
+    for some in (slice(i, i + at_once) for i in range(0, max(1, len(point)), at_once)):
+        good = station[some] @ point[some]
+        good *= good
+        good += 1
+        good **= -1.0
+        misfits.append(-good.sum(1))
+    return of.concatenate(misfits)
+
+
+def _separate(points: Any, misfit: Any, apart: Any, of: Any) -> Any:
+    """The best point, then the best of those far from it, and so on: (2, SEPARATE_STARTS, M).
+
+    ``apart`` (M,) is the squared sine of a quarter of the angle that they are to be apart.
+    """
+    number, chosen = numbers(len(misfit), misfit), []
+    for i in range(SEPARATE_STARTS):
+        chosen.append(points[:, number, misfit.argmin(1)])
+        if i < SEPARATE_STARTS - 1:
+            near = _half_chord2(points, chosen[-1][..., None]) < apart[:, None]
+            misfit = misfit + TAKEN * single(near)
+    return of.stack(chosen, 1)
+
+
+def _half_chord2(first: Any, second: Any) -> Any:
+    """Squared sine of half the angle between points (2, ...) of the same planes."""
+    north, east = first[0] - second[0], first[1] - second[1]
+    far = (1 + first[0] ** 2 + first[1] ** 2) * (1 + second[0] ** 2 + second[1] ** 2)
+    return (north * north + east * east) / far
+
+
+def _mirrored(around: Surroundings, point: Any) -> Any:
+    """Points (2, M) on the other side of the great circle nearest to the stations."""
+    of, plane = around.of, around.plane
+    used = around.observed.precision > 0
+    twice = 2 * plane.cosine
+    station = stacked([twice * plane.north, twice * plane.east, twice * plane.cosine - 1]) * used
+    station = double(station).swapaxes(0, 2)
+    # The direction in which the stations reach least, through the centre of the Earth, is normal to that circle.
+    normal = of.linalg.eigh(station.swapaxes(1, 2) @ station)[1][:, :, 0].T
+    north, east = point
+    squared = north * north + east * east
+    place = stacked([2 * north, 2 * east, 1 - squared]) / (1 + squared)
+    place = place - 2 * (place * normal).sum(0) * normal
+    return single(place[:2] / at_least(1 + place[2], 1e-6))
+
+
+def _points(axes: Any, place: Any, of: Any) -> Any:
+    """float64 unit vectors (3, M) of places (2, M) in planes with axes (3, 3, M)."""
+    place = double(place)
+    squared = place[0] ** 2 + place[1] ** 2
+    point = (2 * place[0] * axes[0] + 2 * place[1] * axes[1] + (1 - squared) * axes[2]) / (1 + squared)
+    return point / of.sqrt((point * point).sum(0))

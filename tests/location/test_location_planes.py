@@ -1,0 +1,94 @@
+"""Planes in which epicentres are searched: distances, derivatives and minima are those of the sphere and ellipsoid."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from made_events import random_events
+
+from seisvision.earth.unit_vectors import angle, geodesic, great_circle, moved, unit_vectors
+from seisvision.location import epicentres, posterior, starts
+from seisvision.location.checks import checked
+from seisvision.location.descent import descend
+from seisvision.location.locate import Locations, locate
+from seisvision.location.plane import plane_about, predicted
+
+
+def _problem(events: dict[str, np.ndarray], offset_km: np.ndarray, sigma_km: np.ndarray | None) -> Any:
+    names = ("back_azimuth_deg", "azimuth_sigma_deg", "common_share", "mask")
+    return checked(
+        station_latitude_deg=events["station_latitude_deg"],
+        station_longitude_deg=events["station_longitude_deg"],
+        offset_km=offset_km,
+        offset_sigma_km=sigma_km,
+        **dict.fromkeys(names),
+    ).problem()
+
+
+def _noisy(events: dict[str, np.ndarray], relative: float = 0.05) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    offset_km = events["offset_km"] * (1 + relative * rng.normal(size=events["offset_km"].shape))
+    offset_km[:, 2] *= 1.4
+    return offset_km
+
+
+@pytest.mark.parametrize("of", [np, torch], ids=["numpy", "torch"])
+@pytest.mark.parametrize("away_km", [3.0, 900.0, 15_000.0])
+def test_distances_in_a_plane_are_those_on_the_sphere(of: Any, away_km: float) -> None:
+    rng = np.random.default_rng(1)
+    places = torch.as_tensor(rng.uniform(-1, 1, (7, 2)) * [90, 180])
+    stations = torch.as_tensor(rng.uniform(-1, 1, (7, 6, 2)) * [90, 180])
+    centre, station = unit_vectors(*places.unbind(-1)), unit_vectors(*stations.unbind(-1))
+    way = great_circle(centre[:, None], station)
+    arrays = [values.T.numpy() if of is np else values.T for values in way[:3]]
+    north_km = torch.as_tensor(away_km * rng.uniform(-0.7, 0.7, 7))
+    east_km = (away_km**2 - north_km.square()).sqrt()
+    stretch = math.tan(away_km / 2 / 6371.0) / away_km
+    place = [(values * stretch).float() for values in (north_km, east_km)]
+    plane = plane_about(*arrays, of)
+    found, by_north, by_east = predicted(plane, *(v.numpy() if of is np else v for v in place), of)
+    wanted = 6371.0 * angle(moved(centre, north_km, east_km)[:, None], station).T
+    assert np.abs(np.asarray(found) - wanted.numpy()).max() < 5e-7 * 20_000
+    assert np.abs(np.hypot(np.asarray(by_north), np.asarray(by_east)) - 1).max() < 1e-3
+    # A kilometre in the plane is that on the ground times how much the plane is stretched there.
+    step = 20.0 * (1 + (place[0] ** 2 + place[1] ** 2)) / (2 * 6371.0)
+    further = predicted(plane, *((v.numpy() if of is np else v) for v in (place[0] + step, place[1])), of)[0]
+    slope = (np.asarray(further) - np.asarray(found)) / 20.0
+    assert np.median(np.abs(slope - np.asarray(by_north))) < 0.01
+
+
+@pytest.mark.parametrize("sigmas", [True, False], ids=["known", "estimated"])
+@pytest.mark.parametrize("distance_km", [(5.0, 30.0), (30.0, 300.0), (300.0, 6000.0)], ids=str)
+def test_minima_are_those_of_steps_on_the_ellipsoid(distance_km: tuple[float, float], sigmas: bool) -> None:
+    events = random_events(40, 9, distance_km=distance_km, spread_deg=20)
+    offset_km = _noisy(events)
+    problem = _problem(events, offset_km, 0.05 * offset_km if sigmas else None)
+    event, start = starts.approach(problem)
+    found = epicentres.minima(problem, event, start)
+    there = descend(problem.rows(found.event), found.point.T)
+    apart_km = 6371.0 * angle(found.point.T, there.point)
+    assert apart_km.max() < 0.02
+    assert torch.allclose(found.state[0], there.cost, atol=1e-3)
+    way = geodesic(found.point.T[:, None], problem.station[found.event])
+    assert (way.distance_km.T - found.distance_km).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("sigmas", [True, False], ids=["known", "estimated"])
+def test_arrays_and_tensors_say_the_same(monkeypatch: pytest.MonkeyPatch, sigmas: bool) -> None:
+    events = random_events(30, 7, distance_km=(20, 900))
+    offset_km = _noisy(events, 0.1)
+
+    def located(few: int) -> Locations:
+        for module in (starts, epicentres, posterior):
+            monkeypatch.setattr(module, "FEW_PAIRS", few)
+        place = events["station_latitude_deg"], events["station_longitude_deg"]
+        return locate(*place, offset_km, offset_sigma_km=0.1 * offset_km if sigmas else None)
+
+    arrays, tensors = located(10**6), located(0)
+    assert torch.allclose(arrays.latitude_deg, tensors.latitude_deg, atol=1e-4)
+    assert torch.allclose(arrays.ellipse95.major_km, tensors.ellipse95.major_km, rtol=0.05, equal_nan=True)
+    assert arrays.reason == tensors.reason
