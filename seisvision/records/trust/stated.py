@@ -65,7 +65,7 @@ def stated_words(name: str) -> dict[str, list[str]]:
     """Words that an argument may be, of what has a public name, where it says ``one_of("key", key, WORDS)``."""
     body, found = _source(name)
     lists = {
-        target.id: [one.value for one in statement.value.elts if isinstance(one, ast.Constant)]
+        target.id: [str(one.value) for one in statement.value.elts if isinstance(one, ast.Constant)]
         for statement in body
         if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple)
         for target in statement.targets
