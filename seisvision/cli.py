@@ -122,8 +122,12 @@ class Parser(argparse.ArgumentParser):
         super().error(shown(message))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def build_parser(words: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all commands.
+
+    Args:
+        words: what was typed: then only the command that it begins with knows its options, and is imported.
+    """
     parser = Parser("seisvision", description=seisvision.__doc__)
     parser.add_argument("--version", action="version", version=seisvision.__version__)
     top = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -134,6 +138,10 @@ def build_parser() -> argparse.ArgumentParser:
                 group[0], help=GROUPS[group[0]], description=f"{GROUPS[group[0]]}.".capitalize()
             )
             commands[tuple(group)] = group_parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+        path = [*group, name]
+        if words is not None and list(words[: len(path)]) != path:
+            commands[tuple(group)].add_parser(name, help=summary)
+            continue
         module = importlib.import_module(module_name)
         command = commands[tuple(group)].add_parser(name, help=summary, description=module.__doc__)
         module.add_arguments(command)
@@ -145,7 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 finished, 1 failed, 2 bad usage, 70 a fault of seisvision, 130 interrupted."""
     from seisvision.runs.terminal import INTERRUPTED, output_done, set_up_logging, tell_error
 
-    parser, words = build_parser(), sys.argv[1:] if arguments is None else list(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = build_parser(words)
     if not words:
         parser.print_help()
         return 0

@@ -111,6 +111,11 @@ def _write_or_warn(args: argparse.Namespace, cache: Cache, reload_s: float | Non
 def _write(args: argparse.Namespace, cache: Cache, reload_s: float | None) -> Comparison:
     """Read what is new and write the three files, each at once."""
     from seisvision.files import write_text
+    from seisvision.records.finding import matches
+
+    # What is not there is told before numpy is imported.
+    for name in args.runs:
+        matches(name)
     from seisvision.reports.comparing.collect import collect
     from seisvision.reports.comparing.report import Shown, make_report
     from seisvision.reports.comparing.selection import without_test

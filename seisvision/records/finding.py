@@ -53,16 +53,25 @@ def find_runs(asked: Sequence[str]) -> list[Path | LeftOut]:
     folders: dict[Path, Path] = {}
     without: dict[tuple[Path, str], LeftOut] = {}
     for name in asked:
-        matches = [name] if Path(name).exists() else glob.glob(name, recursive=True)  # noqa: PTH207 (absolute patterns)
-        if not matches:
-            raise ConfigurationError(f"'{name}' does not exist. Give run folders, folders of runs, or a pattern.")
-        for one in (one for match in matches for one in _below(Path(match))):
+        for one in (one for match in matches(name) for one in _below(Path(match))):
             if isinstance(one, LeftOut):
                 # Two sweeps may have the same point, whose run is then the same.
                 without.setdefault((one.path, "" if one.state == PENDING else one.reason), one)
             else:
                 folders[one.resolve()] = min(one, folders.get(one.resolve(), one))
     return [*sorted(folders.values()), *without.values()]
+
+
+def matches(name: str) -> list[str]:
+    """What a name or a pattern stands for.
+
+    Raises:
+        ConfigurationError: there is nothing of that name.
+    """
+    found = [name] if Path(name).exists() else glob.glob(name, recursive=True)  # noqa: PTH207 (absolute patterns)
+    if not found:
+        raise ConfigurationError(f"'{name}' does not exist. Give run folders, folders of runs, or a pattern.")
+    return found
 
 
 def _below(top: Path) -> Iterator[Path | LeftOut]:

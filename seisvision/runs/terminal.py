@@ -23,8 +23,6 @@ from seisvision.errors import UNFORESEEN, ConfigurationError, DiskFullError, Sei
 from seisvision.files import disk_fault, full_disk
 from seisvision.plain_text import is_unread, leave_unread, say, shown
 from seisvision.records.trust.composing import guard_composition, refuse_rerun
-from seisvision.records.words.composing import CONF, choices_of, groups
-from seisvision.records.words.explaining import comments_of, explained
 from seisvision.records.words.own_sets import with_own_sets
 from seisvision.records.words.quoting import quoted_paths
 from seisvision.runs.hydra_errors import explain_hydra
@@ -169,6 +167,8 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
         command: function decorated by ``hydra.main``.
         config_name: root configuration, for suggestions where a key is misspelt.
     """
+    from seisvision.records.words.composing import CONF
+
     # Python's argument parser wants all overrides in one row; people also type them on both sides of -m.
     sys.argv[1:] = sorted(quoted_paths(with_own_sets(sys.argv[1:], CONF)), key=_is_override)
     # Hydra would print its own report and exit; with this it raises, and all errors are told in one place.
@@ -188,6 +188,9 @@ def run_command(command: Callable[[], object], config_name: str) -> int:
 
 def tell_settings(words: Sequence[str], config_name: str) -> None:
     """Print the choices of every group, and what the words compose with the comments of its files."""
+    from seisvision.records.words.composing import choices_of, groups
+    from seisvision.records.words.explaining import comments_of, explained
+
     show(
         "Give settings as KEY=VALUE and choices as GROUP=CHOICE; -m before values with commas makes a sweep.\n\nGroups:"
     )
@@ -279,6 +282,8 @@ def tell_error(error: Exception, config_name: str = "", words: Sequence[str] | N
     if full is not None:
         log.error("Error: %s", full)
         return DiskFullError.exit_code
+    from seisvision.records.words.composing import CONF
+
     beside = Path(sys.argv[0]).resolve().parent / "conf"
     # Commands that take words of train.py lie elsewhere.
     conf = beside if beside.is_dir() else CONF

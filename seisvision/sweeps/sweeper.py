@@ -21,7 +21,6 @@ from seisvision.records.kinds import kind_of_config, result_reader
 from seisvision.records.sweeps.folder import SweepFolder, sweep_id
 from seisvision.runs.ranks import current_place
 from seisvision.runs.terminal import exit_codes, show
-from seisvision.sweeps.ending import sweep_end
 from seisvision.sweeps.fresh import begun_runs, fresh_folder, is_fresh, with_begun_run
 from seisvision.sweeps.launcher import Launcher, build_launcher
 from seisvision.sweeps.plan import Plan, grid_points, read_plan
@@ -102,6 +101,8 @@ class PointSweeper(Sweeper):
         if folder.comparison_file.exists():
             show(folder.comparison_file.read_text(encoding="utf-8").rstrip("\n"))
         if folder.file.exists():
+            from seisvision.sweeps.ending import sweep_end
+
             show(sweep_end(folder.states(), folder.path))
             reader = result_reader(kind_of_config(self.config))
             reader.write_sweep_report([state.folder.path for state in folder.states() if state.folder], folder.path)

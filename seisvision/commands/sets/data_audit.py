@@ -41,15 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Audit, print a summary and, last, the path of the page."""
+    from seisvision.data.sources.folder import FolderSource
+
+    # A set that is not there is told before pandas is imported.
+    path = FolderSource(args.set).prepare(args.data_dir)
     from seisvision.data.audit.audit import audit_set, write_audit
     from seisvision.data.audit.page import write_page
     from seisvision.data.sets.waveform_set import WaveformSet
-    from seisvision.data.sources.folder import FolderSource
     from seisvision.files import check_writable
     from seisvision.plain_files import check_plain_name
     from seisvision.runs.terminal import show
 
-    path = FolderSource(args.set).prepare(args.data_dir)
     try:
         waveform_set = WaveformSet(path)
     except DataError as error:

@@ -90,6 +90,11 @@ class CorrectedSource:
         self.corrections = Corrections.of(corrections)
         self.rule = Rule(self.corrections.rule, self.corrections.arbiter)
 
+    def event_columns(self, data_dir: str | Path) -> list[str] | None:
+        """Columns that the events of the set have; corrections add none."""
+        told = getattr(self.source, "event_columns", None)
+        return None if told is None else told(data_dir)
+
     def fingerprint(self, data_dir: str | Path) -> str:
         """Fingerprint of the set with its corrections; that of the set itself where they change nothing.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +48,23 @@ class FolderSource:
         from seisvision.data.sets.set_files import set_fingerprint
 
         return set_fingerprint(self.prepare(data_dir))
+
+    def event_columns(self, data_dir: str | Path) -> list[str] | None:
+        """Columns that the events of the set have, from the heads of its tables alone; None where they tell none.
+
+        Raises:
+            DataError: the set is missing.
+        """
+        return table_columns(self.prepare(data_dir)) or None
+
+
+def table_columns(folder: Path) -> list[str]:
+    """Columns that the tables of a set name, each once."""
+    found: dict[str, None] = {}
+    for path in sorted(folder.glob("metadata*.csv")):
+        with contextlib.suppress(OSError, csv.Error), path.open(encoding="utf-8-sig", errors="replace") as file:
+            found |= dict.fromkeys(next(csv.reader(file), []))
+    return list(found)
 
 
 def list_sets(data_dir: str | Path) -> list[str]:

@@ -13,6 +13,7 @@ import pandas as pd
 from seisvision.data.sets.same_event import ToldTwice, joined_groups, told_by_origin
 from seisvision.data.splitting.cells import CLOSE_KM, cell_names, close_apart, coarser_groups
 from seisvision.data.splitting.split import UNITS, Split, check_leakage
+from seisvision.data.splitting.words import BY_EVENT, PLACE, PLACES, no_column
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.seeding import DEFAULT_SEED, numpy_stream
 
@@ -23,8 +24,6 @@ logger = logging.getLogger(__name__)
 
 MOST_STATIONS_SHARE = 0.9
 """With more stations than this share of the traces, a split by station hardly keeps any two together."""
-PLACE = "source_cell"
-PLACES = ("source_latitude_deg", "source_longitude_deg")
 MOST_OFF = 0.05
 """A part may miss the share asked for by so much before linked places are cut to fill it."""
 
@@ -162,9 +161,7 @@ def _joined(groups: list[str], table: pd.DataFrame, ids: list[str], unit: str, t
 
 def _column(table: pd.DataFrame, name: str, hint: str = "") -> pd.Series:
     if name not in table:
-        raise DataError(
-            f"the set has no column '{name}'. {did_you_mean(name, [str(column) for column in table])}{hint}"
-        )
+        raise no_column(name, table, hint)
     return table[name]
 
 
@@ -188,7 +185,7 @@ def _groups(table: pd.DataFrame, ids: list[str], by: str, unit: str) -> list[str
         return station_names(table)
     if by == PLACE and _places(table) is not None:
         return _cells(table, ids)
-    values = _column(table, by, " To split by event, which needs no column, set split.by=event.")
+    values = _column(table, by, BY_EVENT)
     n_missing = int(values.isna().sum())
     if n_missing:
         logger.warning("%d of %d rows have no %s; each counts as a group of its own", n_missing, len(table), by)

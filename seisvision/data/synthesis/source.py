@@ -7,6 +7,7 @@ import multiprocessing
 from pathlib import Path
 from typing import Any, Protocol
 
+from seisvision.data.sources.folder import table_columns
 from seisvision.data.synthesis.parameters import SynthesisParameters
 from seisvision.errors import DataError
 from seisvision.files import check_writable, clear_lock, locked
@@ -25,6 +26,8 @@ class GeneratedSource:
     """A waveform set that a generator makes, kept in the data folder under the fingerprint of its parameters."""
 
     parameters: GeneratorParameters
+    event_columns_made: tuple[str, ...] = ()
+    """Columns that the events of such a set have."""
 
     def fingerprint(self, data_dir: str | Path) -> str:
         """Short hash of the content; the set need not exist, but if it does, edits of it count."""
@@ -38,6 +41,10 @@ class GeneratedSource:
     def folder(self, data_dir: str | Path) -> Path:
         """Where the set is or will be."""
         return Path(data_dir).expanduser() / f"synthetic-{self.parameters.fingerprint()}"
+
+    def event_columns(self, data_dir: str | Path) -> list[str]:
+        """Columns that the events of the set have, or will have."""
+        return table_columns(self.folder(data_dir)) or list(self.event_columns_made)
 
     def prepare(self, data_dir: str | Path) -> Path:
         """Return the folder of the set; makes the set when it is not there.
@@ -66,6 +73,13 @@ class GeneratedSource:
         raise NotImplementedError
 
 
+EVENT_COLUMNS = (
+    "source_id", "source_type", "source_origin_time", "source_latitude_deg", "source_longitude_deg", "source_depth_km",
+    "source_magnitude", "source_cell",
+)  # fmt: skip
+"""Of every synthetic set."""
+
+
 class SyntheticSource(GeneratedSource):
     """A synthetic waveform set of teleseismic scale.
 
@@ -76,6 +90,8 @@ class SyntheticSource(GeneratedSource):
     Raises:
         ConfigurationError: A parameter is unknown or not allowed.
     """
+
+    event_columns_made = (*EVENT_COLUMNS, "source_force_azimuth_deg")
 
     def __init__(self, *, processes: int | None = None, **parameters: Any) -> None:
         self.parameters: SynthesisParameters = SynthesisParameters.from_mapping(parameters)

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from seisvision.data.synthesis.source import GeneratedSource
+from seisvision.data.synthesis.source import EVENT_COLUMNS, GeneratedSource
 from seisvision.data.synthesis_local.parameters import LocalSynthesisParameters
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ class LocalSyntheticSource(GeneratedSource):
     Raises:
         ConfigurationError: A parameter is unknown or not allowed.
     """
+
+    event_columns_made = EVENT_COLUMNS
 
     def __init__(self, *, processes: int | None = None, **parameters: Any) -> None:
         self.parameters: LocalSynthesisParameters = LocalSynthesisParameters.from_mapping(parameters)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.plain_types import shortened
 
 MUCH = 10**5
 """Upper limits from there on only keep nonsense out, and are not worth telling."""
@@ -37,7 +38,26 @@ LIMITS: dict[str, tuple[type, float, float]] = {
     "view.width": (int, 1, 8192),
     "view.height": (int, 1, 8192),
     "view.n_samples": (int, 1, 10**7),
-} | dict.fromkeys(("trainer.limit_train_batches", "trainer.limit_val_batches"), (float, 1e-9, 10**9))
+    "split.test_fraction": (float, 0, 1 - 1e-12),
+    "split.val_fraction": (float, 0, 1 - 1e-12),
+    "split.share": (float, 1e-9, 1),
+    "split.share_seed": (int, 0, 2**63),
+    "split.fold": (int, 0, 10**6),
+    "split.n_folds": (int, 2, 10**6),
+    "fine_tune.layer_decay": (float, 1e-9, 1),
+    "fine_tune.unfreeze_every": (int, 1, 10**9),
+    "dataset.samples.max_stations": (int, 1, 10**6),
+    "dataset.samples.min_stations": (int, 0, 10**6),
+    "dataset.samples.epicentre_error_km": (float, 0, 10**5),
+    "dataset.samples.origin_error_s": (float, 0, 10**9),
+    "dataset.traces.max_traces_per_event": (int, 1, 10**9),
+}
+LIMITS |= dict.fromkeys(("trainer.limit_train_batches", "trainer.limit_val_batches"), (float, 1e-9, 10**9))
+CUTS = ("dataset.samples", "dataset.traces")
+LIMITS |= {f"{cut}.sampling_rate_hz": (float, 1e-9, 10**9) for cut in CUTS}
+LIMITS |= {f"{cut}.window.start_s": (float, -1e9, 10**9) for cut in CUTS}
+LIMITS |= {f"{cut}.window.length_s": (float, 1e-9, 10**9) for cut in CUTS}
+LIMITS |= {f"{cut}.window.jitter_s": (float, 0, 10**9) for cut in CUTS}
 """Smallest and largest value of settings that would otherwise fail late, deep inside a library."""
 
 
@@ -79,9 +99,20 @@ WORDS: dict[str, tuple[Any, ...]] = {
     ),
     "trainer.profiler": ("simple", "advanced", "pytorch", "xla"),
     "trainer.strategy": ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"),
+    "launcher.kind": ("local", "local_parallel", "slurm"),
+    "sweep.kind": ("grid", "optuna"),
     "training_events": ("leave_out", "mark", "keep"),
     "uncertainty.method": ("mc_dropout", "laplace", "ensemble", "evidential"),
 }  # fmt: skip
+WORDS |= dict.fromkeys(
+    (
+        "run.fresh", "run.test", "evaluation.baselines", "split.stratify", "split.refit", "split.before_select",
+        "trainer.deterministic", "trainer.detect_anomaly", "dataset.samples.window.complete",
+        "dataset.samples.window.redrawn", "dataset.traces.window.complete", "dataset.traces.window.redrawn",
+        "dataset.traces.event_peak", "launcher.dry_run", "launcher.wait",
+    ),
+    (True, False),
+)  # fmt: skip
 """The words of settings whose readers import torch before they look; a test holds them to what those take."""
 
 
@@ -97,6 +128,33 @@ def check_words(config: Mapping[str, Any]) -> None:
         if value is not None and not any(value == one and type(value) is type(one) for one in allowed):
             named = dict.fromkeys(str(one).lower() if isinstance(one, bool) else str(one) for one in allowed)
             raise ConfigurationError(f"{key}={value} is not allowed. {did_you_mean(str(value), list(named))}")
+
+
+SECTIONS = (
+    "dataset.select", "dataset.derive", "dataset.samples", "dataset.samples.window", "dataset.samples.network",
+    "dataset.traces", "dataset.traces.window", "dataset.traces.noise", "dataset.traces.onset", "dataset.beside",
+    "dataset.superpose", "dataset.labels", "dataset.baselines", "explain", "location", "stages", "uncertainty",
+)  # fmt: skip
+"""Settings that hold others by name."""
+
+
+def check_sections(config: Mapping[str, Any]) -> None:
+    """Refuse a word or a number where settings are to stand, each by its name.
+
+    Raises:
+        ConfigurationError: names the setting, its value and what is allowed.
+    """
+    for key in SECTIONS:
+        *above, last = key.split(".")
+        node: Any = config
+        for name in above:
+            node = node.get(name) if isinstance(node, Mapping) else None
+        value = node.get(last) if isinstance(node, Mapping) else None
+        if value is not None and not isinstance(value, Mapping):
+            raise ConfigurationError(
+                f"{key}={shortened(value)} is not allowed; give settings by name, such as {key}={{name: value}}, or "
+                "null."
+            )
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

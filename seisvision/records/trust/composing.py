@@ -51,9 +51,11 @@ def guard_composition(conf: Path) -> None:
     """
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra._internal.core_plugins.file_config_source import FileConfigSource
+    from hydra._internal.hydra import Hydra
 
     _trusted[:] = [conf.resolve()]
     compose, load = ConfigLoaderImpl.load_configuration, FileConfigSource.load_config
+    told_mode = Hydra.get_mode
     if hasattr(compose, "checks"):
         return
 
@@ -79,9 +81,20 @@ def guard_composition(conf: Path) -> None:
             check_foreign_file(path, name)
         return load(self, config_path)
 
+    def mode(self: Any, config_name: str | None, overrides: list[str]) -> Any:
+        # To find the mode Hydra composes everything, and then once more: a third of the time to a refusal.
+        asked = any("hydra.mode" in word for word in overrides) or _names_mode(_trusted[0])
+        return told_mode(self, config_name, overrides) if asked else None
+
+    Hydra.get_mode = mode  # type: ignore[method-assign]
     composed.checks = True  # type: ignore[attr-defined]
     ConfigLoaderImpl.load_configuration = composed  # type: ignore[method-assign]
     FileConfigSource.load_config = loaded  # type: ignore[method-assign]
+
+
+def _names_mode(conf: Path) -> bool:
+    """Whether a file of the configuration makes a command a sweep by itself; files from elsewhere may not."""
+    return any(b"MULTIRUN" in path.read_bytes() for path in conf.rglob("*.yaml"))
 
 
 def refuse_rerun(words: list[str]) -> None:

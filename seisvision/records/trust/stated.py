@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import seisvision
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.plain_types import fits_type, shortened, type_name
 from seisvision.public import NAMES, public_name
 
@@ -42,26 +42,62 @@ def check_stated(nodes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
                 raise ConfigurationError(
                     f"{setting}={shortened(node[key])} is not allowed; {name} takes {type_name(wanted)}."
                 )
+        for key, words in (stated_words(public_name(target)) if isinstance(target, str) else {}).items():
+            if isinstance(node.get(key), str) and node[key] not in words:
+                setting = f"{where}.{key}" if where else key
+                raise ConfigurationError(
+                    f"{setting}={shortened(node[key])} is not allowed. {did_you_mean(node[key], words)}"
+                )
 
 
 @functools.cache
 def stated_types(name: str) -> dict[str, Any]:
     """Types of the arguments of what has a public name, by argument, as far as they are of plain values."""
+    _, found = _source(name)
+    if found is None:
+        return {}
+    arguments = [*found.args.posonlyargs, *found.args.args, *found.args.kwonlyargs]
+    return {one.arg: _type(one.annotation) for one in arguments if _is_plain(one.annotation)}
+
+
+@functools.cache
+def stated_words(name: str) -> dict[str, list[str]]:
+    """Words that an argument may be, of what has a public name, where it says ``one_of("key", key, WORDS)``."""
+    body, found = _source(name)
+    lists = {
+        target.id: [str(one.value) for one in statement.value.elts if isinstance(one, ast.Constant)]
+        for statement in body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple)
+        for target in statement.targets
+        # Of words that are put together elsewhere some would be lacking.
+        if isinstance(target, ast.Name) and all(isinstance(one, ast.Constant) for one in statement.value.elts)
+    }
+    words = {}
+    for node in ast.walk(found) if found is not None else ():
+        match node:
+            case ast.Call(
+                func=ast.Name(id="one_of"),
+                args=[ast.Constant(value=str(key)), ast.Name(id=given), ast.Name(id=allowed)],
+            ) if key == given and allowed in lists:
+                words[key] = lists[allowed]
+    return words
+
+
+@functools.cache
+def _source(name: str) -> tuple[list[ast.stmt], ast.FunctionDef | None]:
+    """Statements of the module of what has a public name, and how it is made; None where that cannot be read there."""
     module = next((named[name] for named in NAMES.values() if name in named), None)
     if module is None or not module.startswith("seisvision."):
-        return {}
+        return [], None
     file = Path(seisvision.__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
     if not file.is_file():
-        return {}
+        return [], None
     body = ast.parse(file.read_text(encoding="utf-8")).body
     found = next((one for one in body if getattr(one, "name", None) == name.rpartition(".")[2]), None)
     if isinstance(found, ast.ClassDef):
         found = next((one for one in found.body if getattr(one, "name", None) == "__init__"), None)
-    if not isinstance(found, ast.FunctionDef):
-        # A dataclass, a class that inherits how it is made, or a name that is imported from elsewhere.
-        return {}
-    arguments = [*found.args.posonlyargs, *found.args.args, *found.args.kwonlyargs]
-    return {one.arg: _type(one.annotation) for one in arguments if _is_plain(one.annotation)}
+    # Else a dataclass, a class that inherits how it is made, or a name that is imported from elsewhere.
+    return body, found if isinstance(found, ast.FunctionDef) else None
 
 
 def _is_plain(annotation: ast.expr | None) -> bool:

@@ -160,3 +160,8 @@ def test_a_script_without_a_guard_ends_with_a_hint(tmp_path, earth_cache):
     assert done.returncode != 0
     assert "DataError" in done.stderr and "guard" in done.stderr
     assert not list((tmp_path / "data").glob("synthetic-*"))
+
+
+def test_the_source_tells_the_columns_of_its_events_before_it_makes_them(made):
+    columns = WaveformSet(made).table.columns
+    assert set(SyntheticSource.event_columns_made) == {name for name in columns if name.startswith("source_")}

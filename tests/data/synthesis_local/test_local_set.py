@@ -85,3 +85,9 @@ def test_naming_a_set_imports_nothing_heavy():
     code = f"import sys, seisvision.data.synthesis_local.source; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_source_tells_the_columns_of_its_events_before_it_makes_them(made):
+    assert set(LocalSyntheticSource.event_columns_made) == {
+        name for name in made.table.columns if name.startswith("source_")
+    }
