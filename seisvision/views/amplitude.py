@@ -61,13 +61,18 @@ def centre_pixels(lowest: torch.Tensor, highest: torch.Tensor) -> torch.Tensor:
 
 
 def measure(
-    lowest: torch.Tensor, highest: torch.Tensor, mean: torch.Tensor, mask: torch.Tensor, clip_quantile: float | None
+    lowest: torch.Tensor,
+    highest: torch.Tensor,
+    mean: torch.Tensor,
+    mask: torch.Tensor,
+    clip_quantile: float | None,
+    motion: torch.Tensor | None = None,
 ) -> PixelTraces:
     """Return extremes (B, S, R) with the level of each trace and whether it is drawn at all.
 
     The level is the ``clip_quantile`` of the pixels' amplitudes. A trace lives when ``mask`` (B, S) allows it, it
     is finite and it moves by more than the rounding of its ``mean`` (B, S). The level of others is NaN. Without a
-    ``clip_quantile`` it is 1.
+    ``clip_quantile`` it is 1. How far traces move (B, S) is that between their extremes, unless given.
     """
     amplitude = torch.maximum(highest, -lowest)
     if clip_quantile is None:
@@ -76,7 +81,7 @@ def measure(
         count = max(1, math.ceil((1 - clip_quantile) * lowest.shape[-1]))
         largest = amplitude.topk(count, dim=-1).values
         level = torch.maximum(largest[..., -1], largest[..., 0] * LEVEL_FLOOR)
-    motion = highest.amax(-1) - lowest.amin(-1)
+    motion = highest.amax(-1) - lowest.amin(-1) if motion is None else motion
     live = mask & motion.isfinite() & (motion > ROUNDING * mean.abs())
     return PixelTraces(lowest, highest, amplitude, level.masked_fill(~live, torch.nan), live)
 

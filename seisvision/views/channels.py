@@ -10,7 +10,7 @@ import torch
 
 from seisvision.views.amplitude import PixelTraces, centre_pixels, measure
 from seisvision.views.filters import band_filter, check_band, remove_mean
-from seisvision.views.rasterise import pixel_extremes
+from seisvision.views.rasterise import pixel_amplitudes, pixel_extremes
 from seisvision.views.sections.alignment import check_align, cut
 from seisvision.views.settings import one_of, optional_range
 
@@ -76,7 +76,8 @@ class Measuring(NamedTuple):
     demean: bool
     """Whether traces that are not filtered lose their mean."""
     clip_quantile: float | None
-    """Quantile of a trace's pixel amplitudes that is its level; None: nothing is normalised by it."""
+    """Quantile of a trace's pixel amplitudes that is its level. None: nothing is normalised by it, and no sign shows,
+    so that the extremes of bands are minus and plus the amplitude."""
 
 
 def measure_channels(
@@ -100,13 +101,20 @@ def measure_channels(
         firsts = [_first_sample(starts_s[number], sampling_rate_hz) for number in numbers]
         own = [channels[number] for number in numbers]
         wanted = torch.stack([masks[number] for number in numbers]).any(0).flatten()
-        extremes, mean = _extremes(ground, sampling_rate_hz, own, firsts, settings, wanted)
+        extremes, mean, motions = _extremes(ground, sampling_rate_hz, own, firsts, settings, wanted)
         extremes, mean = extremes.view(-1, 2, *waveform.shape[:2], settings.pixels), mean.view(waveform.shape[:2])
-        for number, (lowest, highest) in zip(numbers, extremes, strict=True):
+        motions = motions.view(-1, *waveform.shape[:2])
+        for number, (lowest, highest), told in zip(numbers, extremes, motions, strict=True):
             centred = channels[number].band_hz is None and settings.demean
             middle = centre_pixels(lowest, highest) if centred else mean
-            measured[number] = measure(lowest, highest, middle, masks[number], settings.clip_quantile)
+            motion = told if _shows_no_sign(channels[number], settings) else None
+            measured[number] = measure(lowest, highest, middle, masks[number], settings.clip_quantile, motion)
     return [traces for traces in measured if traces is not None]
+
+
+def _shows_no_sign(channel: Channel, settings: Measuring) -> bool:
+    """Whether amplitudes are all that is asked for; what is not filtered is brought to its middle by its extremes."""
+    return settings.clip_quantile is None and channel.band_hz is not None
 
 
 def _first_sample(start_s: torch.Tensor | None, sampling_rate_hz: float) -> torch.Tensor | None:
@@ -120,8 +128,9 @@ def _extremes(
     firsts: list[torch.Tensor | None],
     settings: Measuring,
     wanted: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return pixel extremes (channels, 2, traces, R) of one component (traces, T); and means, if it is filtered.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return pixel extremes (channels, 2, traces, R) of one component (traces, T); means, if it is filtered; and how
+    far traces move (channels, traces), of channels that show no sign.
 
     They may be zeros of traces that are not ``wanted`` (traces,): padding, and stations that are left out.
     """
@@ -132,7 +141,7 @@ def _extremes(
         grid = pixels if all(first is None for first in firsts) else None
         filters = band_filter(ground.shape[-1], sampling_rate_hz, bands, grid, settings.taper_s, ground.device)
     extremes = ground.new_zeros(len(channels), 2, len(ground), pixels)
-    mean = ground.new_zeros(len(ground))
+    mean, motions = ground.new_zeros(len(ground)), ground.new_zeros(len(channels), len(ground))
     for part in _parts(wanted):
         some = ground[part]
         series = [some] * len(channels)
@@ -144,8 +153,12 @@ def _extremes(
             if first is not None and channel.time_range_s is not None:
                 early_s, late_s = channel.time_range_s
                 values = cut(values, first[part], max(1, round((late_s - early_s) * sampling_rate_hz)))
-            extremes[index, 0, part], extremes[index, 1, part] = pixel_extremes(values, pixels)
-    return extremes, mean
+            if _shows_no_sign(channel, settings):
+                amplitude, motions[index, part] = pixel_amplitudes(values, pixels)
+                extremes[index, 0, part], extremes[index, 1, part] = amplitude.neg(), amplitude
+            else:
+                extremes[index, 0, part], extremes[index, 1, part] = pixel_extremes(values, pixels)
+    return extremes, mean, motions
 
 
 def _parts(wanted: torch.Tensor) -> Sequence[slice | torch.Tensor]:

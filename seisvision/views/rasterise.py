@@ -21,8 +21,23 @@ def pixel_extremes(series: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch
 
     Every sample counts in at least one pixel. A NaN makes its pixel NaN.
     """
+    series = series.contiguous()
+    return _largest(series.neg(), rows).neg_(), _largest(series, rows)
+
+
+@torch.no_grad()
+def pixel_amplitudes(series: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the largest magnitude of every time pixel (..., R) of ``series`` (..., T), and how far it moves (...).
+
+    In less than half the time of :func:`pixel_extremes`, where signs do not matter.
+    """
+    return _largest(series.abs().contiguous(), rows), series.amax(-1) - series.amin(-1)
+
+
+def _largest(series: torch.Tensor, rows: int) -> torch.Tensor:
+    """The largest sample of every time pixel (..., R) of a contiguous ``series`` (..., T)."""
     samples = series.shape[-1]
-    flat = series.contiguous().view(-1, 1, samples)
+    flat = series.view(-1, 1, samples)
     plan = _pooling_plan(samples, rows)
     if plan is None:
         stride = kernel = -(-samples // rows)
@@ -30,10 +45,7 @@ def pixel_extremes(series: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch
     else:
         chunks, kernel, stride = plan
         flat = flat.view(-1, 1, samples // chunks)
-    shape = (*series.shape[:-1], rows)
-    highest = functional.max_pool1d(flat, kernel, stride).view(shape)
-    lowest = functional.max_pool1d(flat.neg(), kernel, stride).view(shape).neg_()
-    return lowest, highest
+    return functional.max_pool1d(flat, kernel, stride).view(*series.shape[:-1], rows)
 
 
 def _pooling_plan(samples: int, rows: int) -> tuple[int, int, int] | None:

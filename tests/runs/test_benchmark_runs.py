@@ -12,6 +12,7 @@ import pytest
 from opened_benchmarks import benchmark, once, run
 from tiny_runs import SMALL, TINY, tiny_config
 
+from seisvision.experiments.waveforms.network import build_view
 from seisvision.runs.ensure import ensure_run
 
 __all__ = ["benchmark"]
@@ -56,13 +57,15 @@ def test_a_gpu_benchmark_runs_without_a_gpu(
 ) -> None:
     monkeypatch.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
     module = benchmark("gpu")
+    setting = module.Setting(tmp_path, is_dry=True)
+    for words in module.checks.VIEWS.values():
+        assert build_view(setting.compose(*words).view).out_channels
 
     def overrides(self: Any, *more: str) -> list[str]:
         folders = [f"system.data_dir={data_dir}", f"system.runs_dir={tmp_path}", "trainer.accelerator=cpu"]
         return [*TINY, *SMALL, *folders, *more]
 
     monkeypatch.setattr(module.Setting, "overrides", overrides)
-    setting = module.Setting(tmp_path, is_dry=True)
     monkeypatch.setattr(module, "Setting", lambda *given, **said: setting)
     # Without "resume", six trainings of three epochs: that runs resume exactly has tests of its own.
     rows = ("step", "default 128 x 64, 32 a batch, 32-true", "noise")
