@@ -17,6 +17,7 @@ import json
 import os
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from unittest.mock import patch
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -95,11 +96,11 @@ def competitors(batch: dict) -> dict[str, tuple[Callable[[int], object], int]]:
 
 
 def transforms_of(view: SpectrogramView, batch: dict) -> Callable[[int], object]:
-    """The Fourier transforms that ``view`` does for ``batch``, on numbers and into memory that lie ready."""
+    """The Fourier transforms that ``view`` does for ``batch``, on numbers that lie ready, in the quickest way."""
     real, inverse = torch.fft.rfft, torch.fft.ifft
     shapes: list[tuple[bool, torch.Size]] = []
 
-    def seen(is_real: bool, values: torch.Tensor, **said: torch.Tensor) -> torch.Tensor:
+    def seen(is_real: bool, values: torch.Tensor, **said: Any) -> torch.Tensor:
         shapes.append((is_real, values.shape))
         return (real if is_real else inverse)(values, **said)
 
@@ -107,11 +108,10 @@ def transforms_of(view: SpectrogramView, batch: dict) -> Callable[[int], object]
         view(batch)
     series = {shape: torch.randn(shape) for is_real, shape in shapes if is_real}
     bands = {shape: torch.randn(shape, dtype=torch.complex64) for is_real, shape in shapes if not is_real}
-    into = {shape: torch.empty_like(values) for shape, values in bands.items()}
 
     def transform(_: int) -> None:
         for is_real, shape in shapes:
-            real(series[shape]) if is_real else inverse(bands[shape], out=into[shape])
+            real(series[shape]) if is_real else inverse(bands[shape], norm="forward")
 
     return transform
 

@@ -12,6 +12,7 @@ from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.views import filter_bank as filter_banks
 from seisvision.views.filter_bank import filter_bank
+from seisvision.views.traces import spectrogram as spectrogram_module
 from seisvision.views.traces.spectrogram import SpectrogramView
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -169,9 +170,24 @@ def test_rows_at_once_and_in_blocks_are_rows_one_by_one(axis: str, monkeypatch: 
     bank = filter_bank(axis, tuple(centre_hz.tolist()), sigma, 1200, 1440, 24, 2.0, torch.device("cpu"))
     spectrum = torch.randn(5, 721, generator=torch.Generator().manual_seed(0), dtype=torch.complex64)
     assert sum(len(part.gain) for part in bank) == 16
+    power = torch.full((5, 16, 24), torch.nan)
     for part in bank:
-        found = part.power(spectrum)
-        for row, (first, gain) in enumerate(zip(part.first_bin.tolist(), part.gain, strict=True)):
-            band = torch.fft.ifft(spectrum[:, first : first + len(gain)] * gain, n=part.samples)
-            pixels = band[:, : 24 * part.per_pixel].abs().square().view(5, 24, part.per_pixel)
-            torch.testing.assert_close(found[:, row], pixels.mean(-1), rtol=1e-4, atol=1e-6)
+        part.write_power(spectrum, power)
+        for row, (bins, gain) in enumerate(zip(part.bins, part.gain, strict=True), part.first_row):
+            band = torch.fft.ifft(spectrum[:, bins].to(torch.complex128) * gain, n=part.samples, norm="forward")
+            pixels = band[:, : 24 * part.per_pixel].abs().square().view(5, 24, part.per_pixel).sum(-1)
+            assert (power[:, row] - pixels).abs().max() < 1e-6 * pixels.max()
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_many_pictures_are_those_of_one_after_the_other(look: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = noisy_traces(5)
+    together = view(look)(batch)
+    monkeypatch.setattr(filter_banks, "CPU_BLOCK_BYTES", 1)
+    monkeypatch.setattr(spectrogram_module, "CPU_BLOCK_BYTES", 1)
+    torch.testing.assert_close(view(look)(batch), together, atol=2e-6, rtol=0)
+
+
+def test_noise_is_measured_on_means_of_whole_groups_of_pixels() -> None:
+    power = torch.arange(2 * 11, dtype=torch.float32).view(2, 11)
+    torch.testing.assert_close(spectrogram_module._steady(power), torch.nn.functional.avg_pool1d(power, 4))

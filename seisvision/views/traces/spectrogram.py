@@ -6,12 +6,11 @@ import math
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.views.amplitude import ROUNDING, low_quantile
-from seisvision.views.filter_bank import filter_bank
+from seisvision.views.filter_bank import CPU_BLOCK_BYTES, filter_bank
 from seisvision.views.filters import mirror_extended, mirror_taper, remove_mean, transform_length
 from seisvision.views.rasterise import pixel_extremes
 from seisvision.views.settings import one_of, ordered_range, positive
@@ -134,22 +133,30 @@ class SpectrogramView(View):
         unit = torch.exp2(motion.masked_fill(~live, 1.0).log2().floor())
         power = self._power(centred.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0) / unit[..., None], sampling_rate_hz)
         power *= _recorded(ground, self.width)[:, :, None]
-        peak = power.amax((-1, -2), keepdim=True)
+        live, unit = live[..., None, None], unit[..., None, None]
+        block = max(1, len(power))
+        if power.device.type == "cpu":
+            # Ten passes over a few pictures at a time, which stay in the cache of a processor.
+            block = max(1, CPU_BLOCK_BYTES // (power[0].numel() * power.element_size()))
+        for some, is_live, size in zip(power.split(block), live.split(block), unit.split(block), strict=True):
+            self._shade(some, size)
+            some.masked_fill_(~is_live, 0.0)
+        return power
+
+    def _shade(self, power: torch.Tensor, unit: torch.Tensor) -> None:
+        """Turn powers (B, C, H, W), told in the square of ``unit`` (B, C, 1, 1), into shades."""
         if self.scale == "relative":
-            steady = functional.avg_pool1d(power.flatten(0, 1), min(NOISE_PIXELS, self.width)).view(
-                *power.shape[:-1], -1
-            )
-            noise = torch.maximum(low_quantile(steady, self.noise_quantile), peak * NOISE_FLOOR)
+            peak = power.amax((-1, -2), keepdim=True)
+            noise = torch.maximum(low_quantile(_steady(power), self.noise_quantile), peak * NOISE_FLOOR)
             above = noise.masked_fill_(noise == 0, torch.inf).log10_()
         else:
             power.clamp_min_(POWER_FLOOR)
-            above = -2 * unit.log10()[..., None, None]
+            above = -2 * unit.log10()
         low_db, high_db = self.range_db
         # The rest of the way from powers to shades is one multiplication and one sum.
         span = (high_db - low_db) / 10
         darkest = above.add_(low_db / 10).div_(-span)
-        picture = power.log10_().mul_(1 / span).add_(darkest).clamp_(0, 1)
-        return picture.masked_fill_(~live[..., None, None], 0.0)
+        power.log10_().mul_(1 / span).add_(darkest).clamp_(0, 1)
 
     def _power(self, series: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
         """Mean power of every band in every pixel: (B, C, H, W) from ``series`` (B, C, T)."""
@@ -169,8 +176,19 @@ class SpectrogramView(View):
         length = transform_length(samples, self.width, 2 * len(taper))
         bank = filter_bank(self.axis, centre_hz, sigma, samples, length, self.width, sampling_rate_hz, series.device)
         spectrum = torch.fft.rfft(mirror_extended(series.flatten(0, 1), taper, length))
-        power = torch.cat([part.power(spectrum) for part in bank], 1)
+        power = series.new_empty(len(spectrum), self.height, self.width)
+        for part in bank:
+            part.write_power(spectrum, power)
         return power.view(*series.shape[:-1], self.height, self.width)
+
+
+def _steady(power: torch.Tensor) -> torch.Tensor:
+    """Means (..., W') of a few pixels of (..., W); those that are left over at the end do not count."""
+    pixels = power.shape[-1]
+    together = min(NOISE_PIXELS, pixels)
+    whole = power[..., : pixels - pixels % together].unflatten(-1, (-1, together))
+    # A product, as averages and sums over few neighbours take several times as long.
+    return whole @ power.new_full((together,), 1 / together)
 
 
 def _recorded(ground: torch.Tensor, pixels: int) -> torch.Tensor:
