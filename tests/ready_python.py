@@ -197,9 +197,11 @@ def fork(
         _prctl(TAKE_ORPHANS, 1)
         try:
             socket.send_fds(server, [json.dumps(request).encode()], list(streams.values()))
-            return int(server.recv(64))
+            said = server.recv(64)
         finally:
             _prctl(TAKE_ORPHANS, 0)
+    assert said, "the Python that is ready has died"
+    return int(said)
 
 
 def _prctl(option: int, value: int) -> None:
