@@ -125,6 +125,7 @@ SHORT = {
         ["--hours", "0.2"], r"vote +\d+ events .* F1 [01]\.\d", lambda module: {"SCENARIOS": module.SCENARIOS[:1]}
     ),
     "bardarbunga_picks": Short(["{tmp}"], r"5.5 km/s.* km", prepare=swarm),
+    "growing": Short(["--traces", "40"], r"audit of 40 traces +[\d.]+ s of processor.* at most +\d+ MB"),
     "cluster_number": Short(
         ["--draws", "1", "--repeats", "1", "--groups", "2", "--sizes", "40"], r"groups, all: exact \d+%"
     ),
