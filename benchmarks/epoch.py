@@ -6,6 +6,8 @@ do not fit. Both augment, draw and train a ResNet18; the third epoch only trains
 All clip gradients and have the same fused optimiser. They see the same batches, alternate, and are compared by the
 medians of their turns, so that a busy machine changes the ratios little. Reading processes do not count as processor
 time of this one: of ``disk`` the clock on the wall is what is compared, and what they take is told beside it.
+On a busy machine whole epochs differ by more than the waveforms cost; so of ``memory`` each batch is also compared with
+its own training step alone.
 
     python benchmarks/epoch.py [--events 256] [--repeats 5] [--workers 1] [--size 128 64] [--threads 1] [--json]
 """
@@ -17,12 +19,13 @@ import json
 import os
 import resource
 import statistics
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 from hydra import compose, initialize_config_dir
-from measuring import Spent, in_turns, machine, told
+from measuring import Spent, in_turns, machine, spread, told
 from torch.nn import functional
 
 from seisvision import keys
@@ -51,7 +54,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     about = machine()
-    spent, readers_ms, n_events = measure(arguments)
+    spent, beside, n_events = measure(arguments)
     result: dict[str, Any] = {
         "machine": about,
         "events": n_events,
@@ -59,7 +62,7 @@ def main() -> None:
         "workers": arguments.workers,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "epochs": {name: one.as_dict() for name, one in spent.items()},
-        "readers_ms": readers_ms,
+        **beside,
     }
     epochs = result["epochs"]
     result["ratio"] = {
@@ -75,13 +78,14 @@ def main() -> None:
         ends = f"({one['cpu_least_ms'] / 1e3:.2f} to {one['cpu_largest_ms'] / 1e3:.2f})"
         print(f"  {name:10s} processor {one['cpu_ms'] / 1e3:7.2f} {ends:18s} wall {one['wall_ms'] / 1e3:7.2f}", end="")
         print(f"   ratio {result['ratio'][name]:.3f}, aim {AIMS[name][1]:g}" if name in AIMS else "")
-    both = (epochs["disk"]["cpu_ms"] + readers_ms) / epochs["pictures"]["cpu_ms"]
-    print(f"  reading processes {readers_ms / 1e3:.2f} s of processor; with them disk takes {both:.3f} of pictures")
+    both = (epochs["disk"]["cpu_ms"] + beside["readers_ms"]) / epochs["pictures"]["cpu_ms"]
+    print(f"  memory, each batch over its own training alone: {beside['by_batch']}")
+    print(f"  reading processes {beside['readers_ms'] / 1e3:.2f} s; with them disk takes {both:.3f} of pictures")
     print(f"  peak memory {result['peak_memory_mb']} MB")
 
 
-def measure(asked: argparse.Namespace) -> tuple[dict[str, Spent], float, int]:
-    """Time of the three kinds of epochs, milliseconds of reading processes in one, and the number of its events."""
+def measure(asked: argparse.Namespace) -> tuple[dict[str, Spent], dict[str, Any], int]:
+    """Time of the three kinds of epochs, what is told beside them, and the number of events of one."""
     size = asked.size
     overrides = [
         f"dataset.source.n_events={asked.events}", f"system.data_dir={asked.data_dir}", f"view.height={size[0]}",
@@ -108,7 +112,7 @@ def measure(asked: argparse.Namespace) -> tuple[dict[str, Spent], float, int]:
     def first(batches: Any) -> Any:
         return (batch for _, batch in zip(range(asked.batches or len(batches)), batches, strict=False))
 
-    reading_ms: list[float] = []
+    reading_ms, shares = list[float](), list[float]()
     kept = [(task.view(batch), batch[keys.TARGETS]["source_type"]) for batch in first(loaders["memory"])]
 
     def from_pictures(epoch: int) -> None:
@@ -118,8 +122,15 @@ def measure(asked: argparse.Namespace) -> tuple[dict[str, Spent], float, int]:
     def from_waveforms(name: str, epoch: int) -> None:
         before_s = readers_s(loaders[name])
         loaders[name].batch_sampler.sampler.set_epoch(epoch)
+        started = time.process_time()
         for step, batch in enumerate(first(loaders[name])):
-            train(task.view(task.augment(batch, epoch, step)), batch[keys.TARGETS]["source_type"])
+            image = task.view(task.augment(batch, epoch, step))
+            drawn = time.process_time()
+            train(image, batch[keys.TARGETS]["source_type"])
+            ended = time.process_time()
+            if name == "memory":
+                shares.append(1 + (drawn - started) / (ended - drawn))
+            started = ended
         if name == "disk":
             reading_ms.append(1e3 * (readers_s(loaders[name]) - before_s))
 
@@ -129,7 +140,8 @@ def measure(asked: argparse.Namespace) -> tuple[dict[str, Spent], float, int]:
         "disk": lambda epoch: from_waveforms("disk", epoch),
     }
     spent = in_turns(actions, asked.repeats, are_short=False)
-    return spent, statistics.median(reading_ms), sum(len(target) for _, target in kept)
+    beside = {"readers_ms": statistics.median(reading_ms), "by_batch": spread(shares, digits=3)}
+    return spent, beside, sum(len(target) for _, target in kept)
 
 
 def readers_s(loader: Any) -> float:
