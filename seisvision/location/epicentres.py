@@ -43,6 +43,8 @@ LAST_STEP_KM = 0.05
 RESTING_KM = 5e-3
 ROUNDS = 4
 SAME_KM = 0.1
+ANTIPODAL_KM = 19_800.0
+"""From a station farther than this a minimum is followed on the ellipsoid: planes are wide there."""
 SQUARED_ECCENTRICITY = WGS84_FLATTENING * (2 - WGS84_FLATTENING)
 
 
@@ -141,7 +143,8 @@ def _network(problem: Problem, of: Any) -> Network:
 def _descended(observed: Distances, point: Any, way: Any, of: Any) -> tuple[Any, Any, Any]:
     """Minima (3, M) in planes about points, how far off they are (M,), and scales (M,) of the residuals there."""
     plane = plane_about(way[0], way[1], way[2], of)
-    start = of.zeros_like(plane.cosine[:2])
+    # Not of two rows of it, for there may be one station only.
+    start = of.stack([of.zeros_like(plane.cosine[0])] * 2)
     (north, east), _, scale = descent(plane, observed.single(), start, of, CONVERGED_KM, MAX_ITERATIONS)
     radius = of.hypot(north, east)
     moved_km = 2 * EARTH_RADIUS_KM * of.arctan(radius)
@@ -173,10 +176,11 @@ def _settled(some: Network, event: Any, point: Any, near: Any, of: Any) -> tuple
 
 def _finished(problem: Problem, some: Network, found: Minima, far: Any, of: Any) -> Minima:
     """The minima, with those that are still far followed in planes about where they are."""
-    left = of.where(far)[0]
+    beyond = ((found.distance_km > ANTIPODAL_KM) & (some.observed.precision > 0)).any(0)
+    left = of.where(far & ~beyond)[0]
     for _ in range(ROUNDS):
         if not len(left):
-            return found
+            break
         part, network = found.rows(left), some.rows(left)
         point, moved_km, near = _descended(network.observed, part.point, part[2:5], of)
         part, far = _settled(network, part.event, point, near, of)
@@ -184,6 +188,7 @@ def _finished(problem: Problem, some: Network, found: Minima, far: Any, of: Any)
             whole[..., left] = values
         # In a flat valley the next step is never sure to be short.
         left = left[of.where(far & (moved_km > RESTING_KM))[0]]
+    left = of.concatenate([left, of.where(beyond)[0]])
     if len(left):
         # What goes on moving is followed on the ellipsoid.
         number, point = torch.as_tensor(found.event[left]), torch.as_tensor(found.point[:, left])

@@ -23,7 +23,7 @@ from seisvision.location.uncertainty import (
     Ellipse,
     Uncertainty,
     azimuthal_gap_deg,
-    least_first,
+    best_of,
     linearised,
     second_solution,
 )
@@ -222,8 +222,7 @@ def _chosen(problem: Problem, minima: epicentres.Minima, judged: Minimum | None 
     """
     judged = judged or Minimum(minima.point.T, minima.state[0], minima.state[1])
     event = minima.event
-    first = torch.searchsorted(event, torch.arange(len(problem.used), device=event.device))
-    best = least_first(event, judged.cost)[first]
+    best = best_of(event, judged, len(problem.used), problem.dof, known_scale=problem.known_scale)
     some = minima.rows(best)
     certain = linearised(problem, some.state[1], some.state[4:7], some.fitted)
     ambiguous, second = second_solution(problem, event, judged, best, certain)

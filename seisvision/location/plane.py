@@ -281,7 +281,8 @@ def descent(
         trial = stacked([place[0] + north * stretch, place[1] + east * stretch])
         there = model(trial, state[1])
         # Equal costs too: near the minimum rounding hides the gain, and a refused step would only raise the damping.
-        better = there[0] <= state[0] + ROUNDING * (1 + abs(state[0]))
+        # Beside a known scale the cost has no logarithm of one, and may be as small as it likes.
+        better = there[0] <= state[0] + ROUNDING * (abs(state[0]) + (observed.dof > 0))
         worse = of.where(~better)[0]
         if len(worse):
             there[:, worse], trial[:, worse] = state[:, worse], place[:, worse]

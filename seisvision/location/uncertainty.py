@@ -19,6 +19,9 @@ LARGEST_ELLIPSE_KM = 5000.0
 DISTINCT_KM = 0.1
 EXACT_KM = 0.1
 """Misfit below which two solutions fit exactly, whatever their ratio."""
+TIED_COST, TIED_KM = 1e-3, 0.01
+"""Costs that differ by less, as a share of one more than the least, or in km where two distances are all, are equal."""
+ANY_DIRECTION = (0.372, 0.571, 0.732)
 TWO_STATION_MISFIT_KM = 10.0
 
 
@@ -175,6 +178,23 @@ def second_solution(
     is_ambiguous[at[new]] = True
     second[at[new]] = minimum.point[other[new]]
     return is_ambiguous, second
+
+
+def best_of(event: Tensor, minimum: Minimum, n_events: int, dof: Tensor, *, known_scale: bool) -> Tensor:
+    """Numbers (B,) of the best minima of events (M,) in order.
+
+    Of those whose costs are equal but for rounding the one farthest in a direction that no network is symmetric to is
+    taken, so that an event alone has the epicentre that it has among others.
+    """
+    first = torch.searchsorted(event, torch.arange(n_events, device=event.device))
+    least = minimum.cost[least_first(event, minimum.cost)[first]][event]
+    excess = minimum.cost - least
+    tied = excess <= TIED_COST * (1 + least.abs())
+    if not known_scale:
+        # Two distances leave no scale that costs would be told in.
+        tied = torch.where(dof[event] >= 1, tied, excess * minimum.scale.square() <= TIED_KM**2)
+    way = minimum.point @ minimum.point.new_tensor(ANY_DIRECTION)
+    return least_first(event, torch.where(tied, -way, torch.inf))[first]
 
 
 def least_first(event: Tensor, cost: Tensor) -> Tensor:

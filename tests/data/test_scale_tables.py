@@ -126,6 +126,23 @@ def test_rows_and_columns_are_those_of_the_whole_table(tmp_path: Path) -> None:
         table["nothing"]
 
 
+def test_a_table_is_asked_as_one_of_pandas_is(tmp_path: Path) -> None:
+    waveform_set = write_set(tmp_path / "set")
+    table, whole = waveform_set.table, waveform_set.metadata
+    mask = whole["source_id"] == whole["source_id"].iloc[2]
+    for ours, theirs in (
+        (table[mask], whole[mask]),
+        (table[mask.to_numpy()], whole[mask]),
+        (table[["source_id"]], whole[["source_id"]]),
+        (table.iloc[::-1], whole.iloc[::-1]),
+        (table.loc[[1, 3]], whole.loc[[1, 3]]),
+        (table.groupby("source_id").size(), whole.groupby("source_id").size()),
+    ):
+        assert ours.equals(theirs)
+    with pytest.raises(AttributeError):
+        _ = table.no_such_thing
+
+
 def test_a_column_of_several_types_comes_back_as_it_was() -> None:
     column = pd.Series(["1", 1, 1.0, True, None, float("nan"), "é\n"], dtype=object)
     packed = Column.of(column)

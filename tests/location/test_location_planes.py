@@ -93,3 +93,45 @@ def test_arrays_and_tensors_say_the_same(monkeypatch: pytest.MonkeyPatch, sigmas
     assert torch.allclose(arrays.latitude_deg, tensors.latitude_deg, atol=1e-4)
     assert torch.allclose(arrays.ellipse95.major_km, tensors.ellipse95.major_km, rtol=0.05, equal_nan=True)
     assert arrays.reason == tensors.reason
+
+
+def _near(station_deg: np.ndarray, point_deg: np.ndarray, error: np.ndarray) -> dict[str, np.ndarray]:
+    """Arguments of ``locate`` for distances from points (B, 2) to stations (S, 2), wrong by shares (B, S)."""
+    stations, points = (unit_vectors(*torch.as_tensor(one.T)) for one in (station_deg, point_deg))
+    offset_km = geodesic(points[:, None], stations).distance_km.numpy() * (1 + error)
+    latitude_deg, longitude_deg = (np.tile(one, (len(point_deg), 1)) for one in station_deg.T)
+    return {"station_latitude_deg": latitude_deg, "station_longitude_deg": longitude_deg, "offset_km": offset_km}
+
+
+@pytest.mark.parametrize("errors", ["relative", "equal"])
+def test_two_circles_that_do_not_meet_give_the_place_between_them(errors: Any) -> None:
+    station_deg = np.array([[42.0, 13.0], [42.0, 13.242]])
+    far_deg = np.tile([[42.0, 13.3]], (40, 1))
+    error = np.random.default_rng(1).normal(0, 0.05, (40, 2))
+    error[:, 0] += 0.3
+    found = locate(**_near(station_deg, far_deg, error), errors=errors)
+    # The circles are some seven kilometres apart, and no place is nearer to both than half of that.
+    assert found.rms_km.max() < 10
+    np.testing.assert_allclose(found.latitude_deg, 42.0, atol=0.02)
+
+
+def test_an_event_alone_has_the_place_that_it_has_among_others() -> None:
+    rng = np.random.default_rng(2)
+    station_deg = np.array([[42.0, 13.0], [42.3, 13.0]])
+    point_deg = np.stack([rng.uniform(41.8, 42.5, 300), rng.uniform(12.6, 13.4, 300)], 1)
+    given = _near(station_deg, point_deg, rng.normal(0, 0.02, (300, 2)))
+    for sigmas in (None, np.full((300, 2), 1.0)):
+        whole = locate(**given, offset_sigma_km=sigmas)
+        for row in range(0, 300, 30):
+            some = slice(row, row + 1)
+            alone = locate(
+                **{name: values[some] for name, values in given.items()},
+                offset_sigma_km=None if sigmas is None else sigmas[some],
+            )
+            np.testing.assert_allclose(alone.longitude_deg, whole.longitude_deg[some], atol=2e-3)
+            np.testing.assert_allclose(alone.latitude_deg, whole.latitude_deg[some], atol=2e-3)
+
+
+def test_one_station_for_every_event_is_refused_in_words() -> None:
+    found = locate(np.full((3, 1), 42.0), np.full((3, 1), 13.0), np.full((3, 1), 30.0))
+    assert not found.located.any() and all("one distance is a circle" in text for text in found.reason)

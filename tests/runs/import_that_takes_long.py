@@ -19,4 +19,7 @@ class Slow:
 
 
 if __name__ == "__main__":
-    list(building.build_events(Slow(), [], [(0, None)] * 100, workers=2))
+    # Workers of an import do not run the script that began it, so what they are sent comes from a module.
+    from import_that_takes_long import Slow as Recipe
+
+    list(building.build_events(Recipe(), [], [(0, None)] * 100, workers=2))

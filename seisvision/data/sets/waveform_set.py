@@ -137,7 +137,7 @@ class WaveformSet:
     def table(self) -> TraceTable:
         """One row per trace in file order (chunks joined); columns and rows become tables of pandas when asked for."""
         if self._table is None:
-            self._table = read_metadata(self._chunks).table.with_columns(self._added)
+            self._table = reopen_metadata(self._chunks, self._key).table.with_columns(self._added)
         return self._table
 
     @property

@@ -57,7 +57,8 @@ class CountedBatchNorm1d(nn.BatchNorm1d):
             self.num_batches_tracked.add_(1)
             # As torch has it: normalised with the biased variance, remembered with the unbiased one.
             unbiased = variance * (n_values / (n_values - 1).clamp_min(1))
-            momentum = counted.any() * float(self.momentum or 0.0)
+            momentum = self.num_batches_tracked.float().reciprocal() if self.momentum is None else self.momentum
+            momentum = counted.any() * momentum
             self.running_mean.lerp_(mean, momentum)
             self.running_var.lerp_(unbiased, momentum)
         scale = (variance + self.eps).rsqrt() * self.weight

@@ -97,6 +97,7 @@ WORDS: dict[str, tuple[Any, ...]] = {
         "32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "transformer-engine",
         "transformer-engine-float16", "32", "bf16", "16", "64", 32, 16, 64,
     ),
+    "trainer.deterministic": (True, False, "warn"),
     "trainer.profiler": ("simple", "advanced", "pytorch", "xla"),
     "trainer.strategy": ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp"),
     "launcher.kind": ("local", "local_parallel", "slurm"),
@@ -107,7 +108,7 @@ WORDS: dict[str, tuple[Any, ...]] = {
 WORDS |= dict.fromkeys(
     (
         "run.fresh", "run.test", "evaluation.baselines", "split.stratify", "split.refit", "split.before_select",
-        "trainer.deterministic", "trainer.detect_anomaly", "dataset.samples.window.complete",
+        "trainer.detect_anomaly", "dataset.samples.window.complete",
         "dataset.samples.window.redrawn", "dataset.traces.window.complete", "dataset.traces.window.redrawn",
         "dataset.traces.event_peak", "launcher.dry_run", "launcher.wait",
     ),

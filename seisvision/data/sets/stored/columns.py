@@ -96,7 +96,7 @@ class Column:
 
     def series(self, index: pd.Index) -> pd.Series:
         """The rows of some numbers as pandas has them."""
-        rows = None if len(index) == len(self.values) and isinstance(index, pd.RangeIndex) else index.to_numpy()
+        rows = None if index.equals(pd.RangeIndex(len(self.values))) else index.to_numpy()
         values = self.values if rows is None else self.values[rows]
         if self.texts is None:
             return pd.Series(values, index=index, copy=False)
@@ -115,8 +115,9 @@ class Column:
 class TraceTable:
     """The metadata table of a set, of which columns and rows become tables of pandas when they are asked for.
 
-    It is asked as a table of pandas is: ``table[column]``, ``table.iloc[rows]``, ``table.index``, ``column in table``,
-    ``len(table)``; nothing can be changed in it.
+    It is asked as a table of pandas is: ``table[column]``, ``table[mask]``, ``table.iloc[rows]``, ``table.index``,
+    ``column in table``, ``len(table)``; nothing can be changed in it. What else a table of pandas can do is asked of
+    the whole one, which is made for it.
 
     Args:
         stored: the columns (N rows each), packed or as a table of pandas.
@@ -146,13 +147,23 @@ class TraceTable:
         """Return the number of rows."""
         return len(self.index)
 
-    def __getitem__(self, column: str) -> pd.Series:
-        """Return one column.
+    def __getitem__(self, asked: Any) -> Any:
+        """Return one column by its name, a table of the columns of a list, or of the rows of a mask (N,).
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: there is no such column.
         """
-        return self._column(column, self.index)
+        if isinstance(asked, str):
+            return self._column(asked, self.index)
+        if isinstance(asked, list) and all(isinstance(name, str) for name in asked):
+            return self.rows(slice(None), asked)
+        return self.rows(np.asarray(asked, dtype=bool))
+
+    def __getattr__(self, name: str) -> Any:
+        """Ask the whole table of pandas for what this one cannot do."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.frame(), name)
 
     def _column(self, name: str, index: pd.Index) -> pd.Series:
         if name in self._added:
