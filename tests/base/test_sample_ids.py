@@ -82,6 +82,7 @@ def test_one_after_the_other() -> None:
 
 
 def test_the_table_of_units_tells_every_unit_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = dict(UNITS)
     assert unit_named("event") is EVENT and unit_named("trace") is TRACE
     assert unit_of_columns(["source_id", "kind_target"]) is EVENT and unit_of_columns(["kind_target"]) is None
     assert unit_of_columns(["source_id", "trace_id", "station_code"]) is TRACE
@@ -92,4 +93,6 @@ def test_the_table_of_units_tells_every_unit_from_the_others(monkeypatch: pytest
     ):
         with pytest.raises(ConfigurationError, match=unit.name):
             register(unit)
-    assert all_id_columns() == ("source_id", "trace_id") and list(UNITS) == ["event", "trace"]
+    # A kind of experiment that was imported before may have units of its own.
+    assert all_id_columns()[:2] == ("source_id", "trace_id")
+    assert known == UNITS and list(UNITS)[:2] == ["event", "trace"]
