@@ -306,6 +306,8 @@ def do(request: dict[str, Any]) -> None:
     sys.path[:1] = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     with contextlib.suppress(ImportError):
         runpy.run_module("sitecustomize")
+    # Tests that are run in the background would have it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options, (first, *rest) = _options(request["words"])
     sys.dont_write_bytecode = "-B" in options or bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     for stream in (sys.stdout, sys.stderr) if "-u" in options else ():
