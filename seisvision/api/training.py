@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import sys
-import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seisvision.api.runs import Run, open_run
 from seisvision.errors import ConfigurationError, DataError, SeisvisionError
+from seisvision.processes import without_script
 from seisvision.records.words.composing import CONF, compose_experiment
 from seisvision.runs.hydra_errors import explain_hydra
 
@@ -52,22 +50,8 @@ def train(*overrides: str, init_from: Run | Network | Picker | str | Path | None
     from seisvision.runs.ensure import ensure_run
     from seisvision.runs.terminal import quietly
 
-    with _script_left_alone(), quietly():
+    with without_script(), quietly():
         return open_run(ensure_run(config, list(overrides)).path)
-
-
-@contextlib.contextmanager
-def _script_left_alone() -> Iterator[None]:
-    """Keep helper processes from running the user's script again, which they do where it has no ``__main__`` guard.
-
-    Python gives a new interpreter the main module of the old one. Helpers of a training need nothing of it.
-    """
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = script
 
 
 def _composed(overrides: Sequence[str]) -> dict[str, Any]:

@@ -70,11 +70,6 @@ def current_place() -> Place:
     return Place(int(values["SLURM_PROCID"]), n_ranks, int(values["SLURM_LOCALID"]), n_ranks // n_nodes, "srun")
 
 
-def n_processors() -> int:
-    """Number of processors that this process may use, of all that the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def cluster_environment(place: Place) -> Any:
     """Lightning's environment of whoever started this process.
 

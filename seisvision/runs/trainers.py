@@ -12,13 +12,14 @@ from pytorch_lightning.strategies import DDPStrategy, FSDPStrategy, SingleDevice
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from seisvision.errors import ConfigurationError
+from seisvision.processes import available_cores
 from seisvision.records.folder import RunFolder
 from seisvision.records.settings import SystemSettings, TrainerSettings
 from seisvision.runs.callbacks import WholeCheckpoints
 from seisvision.runs.freed_memory import keep_freed_memory
 from seisvision.runs.loggers import HistoryLogger
 from seisvision.runs.quick_hooks import Unprofiled
-from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place, n_processors
+from seisvision.runs.ranks import THREADS_VARIABLE, Place, cluster_environment, current_place
 from seisvision.runs.terminal import quiet_libraries
 
 STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "fsdp")
@@ -125,7 +126,7 @@ def set_threads(system: SystemSettings, place: Place) -> None:
     n_threads, share = system.num_threads, os.environ.get(THREADS_VARIABLE)
     has_user_said = os.environ.get("OMP_NUM_THREADS") != share
     if n_threads is None and place.n_local > 1 and not has_user_said:
-        n_threads = max(1, (n_processors() if share is None else int(share)) // place.n_local)
+        n_threads = max(1, (available_cores() if share is None else int(share)) // place.n_local)
     if n_threads is not None:
         torch.set_num_threads(n_threads)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Iterable
 
 from seisvision.errors import ConfigurationError, SeisvisionError
+from seisvision.processes import available_cores
 from seisvision.records.folder import PENDING, RUNNING, RunFolder
 from seisvision.sweeps.gpus import VISIBLE_VARIABLE, LentGpus, visible_gpus
 
@@ -99,11 +100,11 @@ class ParallelLauncher:
 
     def _threads(self) -> dict[str, str]:
         """Variables that give a run its share of the processors, which its processes share in turn."""
-        from seisvision.runs.ranks import THREADS_VARIABLE, n_processors
+        from seisvision.runs.ranks import THREADS_VARIABLE
 
         if "OMP_NUM_THREADS" in os.environ:
             return {}
-        share = str(max(1, n_processors() // self.at_once))
+        share = str(max(1, available_cores() // self.at_once))
         return {"OMP_NUM_THREADS": share, THREADS_VARIABLE: share}
 
 
