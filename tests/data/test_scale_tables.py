@@ -209,3 +209,14 @@ def test_a_copy_that_is_removed_while_it_is_in_use_is_made_again(tmp_path: Path)
     sent = pickle.dumps(WaveformSet(path))
     (path / table_cache.FILE_NAME).unlink()
     assert first_samples(pickle.loads(sent)) and (path / table_cache.FILE_NAME).is_file()
+
+
+def test_a_small_set_that_was_edited_after_it_was_sent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_cache, "MIN_ROWS", 10**6)
+    sent = pickle.loads(pickle.dumps(write_set(tmp_path / "set")))
+    assert len(sent.table) == len(sent.metadata)
+    again = pickle.loads(pickle.dumps(sent))
+    path = tmp_path / "set" / "metadata.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(DataError, match="was changed or replaced"):
+        _ = again.table

@@ -13,7 +13,7 @@ from seisvision.data.sources.folder import FolderSource
 from seisvision.data.splitting.words import check_by, of_events
 from seisvision.data.synthesis.source import SyntheticSource
 from seisvision.errors import ConfigurationError, DataError
-from seisvision.records.trust.allowed import LIMITS, SECTIONS, check_numbers, check_sections
+from seisvision.records.trust.allowed import LIMITS, SECTIONS, check_numbers, check_sections, check_words
 from seisvision.records.trust.stated import check_stated, stated_words
 from seisvision.runs.ensure import identify
 
@@ -42,6 +42,13 @@ def test_words_in_the_place_of_sections(key: str) -> None:
             check_sections(nested(key, wrong))
     for right in (None, {}, {"a": 1}):
         check_sections(nested(key, right))
+
+
+def test_a_trainer_may_warn_of_what_is_not_deterministic() -> None:
+    for word in (True, False, "warn"):
+        check_words({"trainer": {"deterministic": word}})
+    with pytest.raises(ConfigurationError, match=r"trainer\.deterministic=planet is not allowed.*warn"):
+        check_words({"trainer": {"deterministic": "planet"}})
 
 
 def test_words_of_views_are_read_from_their_source() -> None:

@@ -201,6 +201,18 @@ def test_single_precision_keeps_a_metre_of_places_and_distances() -> None:
     )
 
 
+def test_a_cumulative_mean_of_what_counts_is_that_of_torch() -> None:
+    told, alone = CountedBatchNorm1d(3, momentum=None), nn.BatchNorm1d(3, momentum=None)
+    counted = torch.tensor([True, False, True, True])
+    for seed in range(3):
+        lines = torch.randn(4, 3, 5, generator=torch.Generator().manual_seed(seed))
+        told(lines, counted)
+        alone(lines[counted])
+    assert told.running_mean is not None and alone.running_mean is not None
+    torch.testing.assert_close(told.running_mean, alone.running_mean)
+    torch.testing.assert_close(told.running_var, alone.running_var)
+
+
 def test_lines_that_do_not_count_leave_batch_norm_as_if_they_were_not_there() -> None:
     torch.manual_seed(0)
     told, alone = CountedBatchNorm1d(3), nn.BatchNorm1d(3)
