@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,12 +14,10 @@ from seisvision.views.filters import is_fast
 
 REACH_SIGMAS = 3.5
 """Bands are cut off where their gain has fallen to 0.2 %."""
-
-CPU_BLOCK_BYTES = 2**19
-"""Memory of the bands that are transformed at a time on a processor: they then stay in its cache."""
-
-MOST_ADDED = 3
-"""Neighbours that are added one after the other; of more a product with ones makes the sum quicker."""
+CPU_ROWS = 16
+"""Most rows that a processor transforms together, so that many traces of them stay in its cache."""
+PRIME_COSTS = {2: 1, 3: 2, 5: 3, 7: 5}
+"""What each prime factor of a length adds to the time that a transform takes for each sample, as measured."""
 
 
 class RowsAlike(NamedTuple):
@@ -26,51 +25,16 @@ class RowsAlike(NamedTuple):
 
     first_row: int
     """Row that the first gain is for."""
+    begins: tuple[int, ...]
+    """Number of the first frequency of the spectrum that each row takes."""
     bins: torch.Tensor
-    """int64 (rows, bins): numbers of the frequencies of the spectrum that each row takes."""
+    """int64 (rows, bins): numbers of all of them, neighbours."""
     gain: torch.Tensor
     """complex64 (rows, bins): such that squared magnitudes are mean square amplitudes over ``per_pixel``."""
     samples: int
     """Samples of each band over the whole transform."""
     per_pixel: int
     """Samples of each band in a pixel."""
-
-    def write_power(self, spectrum: torch.Tensor, power: torch.Tensor) -> None:
-        """Write mean power of these rows in every pixel to ``power`` (traces, all rows, W).
-
-        Args:
-            spectrum: (traces, frequencies).
-            power: where the rows are written.
-
-        A processor transforms some traces at a time, which stay in its cache.
-        """
-        traces, (rows, n_bins), pixels = len(spectrum), self.gain.shape, power.shape[-1]
-        bytes_a_trace = rows * self.samples * self.gain.element_size()
-        block = max(1, CPU_BLOCK_BYTES // bytes_a_trace if spectrum.device.type == "cpu" else traces)
-        bands = spectrum.new_zeros(min(block, traces), rows, self.samples)
-        for start in range(0, traces, block):
-            some = spectrum[start : start + block]
-            here, there = bands[: len(some)], power[start : start + block, self.first_row : self.first_row + rows]
-            taken = some.gather(1, self.bins.flatten().expand(len(some), -1)).unflatten(1, (rows, n_bins))
-            torch.mul(taken, self.gain, out=here[..., :n_bins])
-            # Into new memory: into given memory torch copies what it has transformed.
-            analytic = torch.fft.ifft(here, norm="forward")
-            parts = torch.view_as_real(analytic[..., : pixels * self.per_pixel]).square()
-            if self.per_pixel == 1:
-                torch.add(parts[..., 0], parts[..., 1], out=there)
-            else:
-                _add_neighbours(parts[..., 0] + parts[..., 1], self.per_pixel, there)
-
-
-def _add_neighbours(values: torch.Tensor, together: int, sums: torch.Tensor) -> None:
-    """Write to ``sums`` (..., W) the sums over so many neighbours of ``values`` (..., W * together)."""
-    # torch's own sums over few neighbours take several times as long.
-    if together <= MOST_ADDED:
-        torch.add(values[..., ::together], values[..., 1::together], out=sums)
-        for number in range(2, together):
-            sums.add_(values[..., number::together])
-    else:
-        sums.copy_(values.unflatten(-1, (-1, together)) @ values.new_ones(together))
 
 
 @kept
@@ -108,7 +72,7 @@ def filter_bank(
     pixel_samples = pixels * length // samples
     per_pixel = [_next_fast(-(-bins // pixel_samples)) for bins in count.tolist()]
     bank = []
-    for row, rows in _runs(per_pixel):
+    for row, rows in _runs(per_pixel, CPU_ROWS if device.type == "cpu" else len(per_pixel)):
         part = slice(row, row + rows)
         n_bins = int(count[part].max())
         # A row that would reach beyond the spectrum begins earlier, with gains of 0.
@@ -121,8 +85,32 @@ def filter_bank(
         # frequency axis does not show in its magnitude, so its bins need not be put in their places.
         later = torch.polar(gain, math.pi / short * (bins - begin[:, None]).double())
         gain = (later * (math.sqrt(2 / per_pixel[row]) / length)).to(torch.complex64)
-        bank.append(RowsAlike(row, bins.to(device), gain.to(device), short, per_pixel[row]))
+        begins = tuple(begin.tolist())
+        bank.append(RowsAlike(row, begins, bins.to(device), gain.to(device), short, per_pixel[row]))
     return bank
+
+
+@functools.lru_cache(maxsize=64)
+def bank_length(samples: int, pixels: int, padding: int) -> int:
+    """Length of the transform that adds ``padding`` to a window of ``samples`` and takes the least time.
+
+    Bands are transformed back at multiples of ``pixels * length / samples`` samples, a whole number. More samples may
+    take less time: those of odd lengths and of lengths with large primes take up to twice as long.
+    """
+    unit = samples // math.gcd(samples, pixels)
+    first = -(-(samples + padding) // unit)
+    lengths = [unit * number for number in range(first, first + 64)]
+    quick = [length for length in lengths if is_fast(length) and length % 2 == 0]
+    return min(quick, key=_cost, default=lengths[0])
+
+
+def _cost(length: int) -> int:
+    """Time that a transform of a fast length takes, in some unit."""
+    rest, a_sample = length, 0
+    for prime, cost in PRIME_COSTS.items():
+        while rest % prime == 0:
+            rest, a_sample = rest // prime, a_sample + cost
+    return length * a_sample
 
 
 def _gain(axis: str, frequency_hz: torch.Tensor, centre_hz: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -130,11 +118,11 @@ def _gain(axis: str, frequency_hz: torch.Tensor, centre_hz: torch.Tensor, sigma:
     return torch.exp(-0.5 * (distance / sigma).square())
 
 
-def _runs(values: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield (first, length) of every run of equal neighbours."""
+def _runs(values: list[int], longest: int) -> Iterator[tuple[int, int]]:
+    """Yield (first, length) of every run of equal neighbours, in parts that are not longer than ``longest``."""
     first = 0
     for position in range(1, len(values) + 1):
-        if position == len(values) or values[position] != values[first]:
+        if position == len(values) or values[position] != values[first] or position - first == longest:
             yield first, position - first
             first = position
 

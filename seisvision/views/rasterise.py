@@ -22,7 +22,7 @@ def pixel_extremes(series: torch.Tensor, rows: int) -> tuple[torch.Tensor, torch
     Every sample counts in at least one pixel. A NaN makes its pixel NaN.
     """
     series = series.contiguous()
-    return _largest(series.neg(), rows).neg_(), _largest(series, rows)
+    return pixel_largest(series.neg(), rows).neg_(), pixel_largest(series, rows)
 
 
 @torch.no_grad()
@@ -31,10 +31,11 @@ def pixel_amplitudes(series: torch.Tensor, rows: int) -> tuple[torch.Tensor, tor
 
     In less than half the time of :func:`pixel_extremes`, where signs do not matter.
     """
-    return _largest(series.abs().contiguous(), rows), series.amax(-1) - series.amin(-1)
+    return pixel_largest(series.abs().contiguous(), rows), series.amax(-1) - series.amin(-1)
 
 
-def _largest(series: torch.Tensor, rows: int) -> torch.Tensor:
+@torch.no_grad()
+def pixel_largest(series: torch.Tensor, rows: int) -> torch.Tensor:
     """The largest sample of every time pixel (..., R) of a contiguous ``series`` (..., T)."""
     samples = series.shape[-1]
     flat = series.view(-1, 1, samples)

@@ -10,8 +10,8 @@ from made_traces import noisy_traces, renamed, sine, single, traces
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views import filter_bank as filter_banks
-from seisvision.views.filter_bank import filter_bank
+from seisvision.views import pixel_powers
+from seisvision.views.filter_bank import bank_length, filter_bank
 from seisvision.views.traces import spectrogram as spectrogram_module
 from seisvision.views.traces.spectrogram import SpectrogramView
 
@@ -164,26 +164,36 @@ def test_wrong_settings_and_samples_are_refused() -> None:
 
 @pytest.mark.parametrize("axis", ["log", "linear"])
 def test_rows_at_once_and_in_blocks_are_rows_one_by_one(axis: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filter_banks, "CPU_BLOCK_BYTES", 30_000)
+    monkeypatch.setattr(pixel_powers, "CPU_BLOCK_BYTES", 30_000)
     centre_hz = SpectrogramView(16, 24, frequency_range_hz=(0.02, 0.999), axis=axis).row_frequency_hz
     sigma = 0.25 if axis == "log" else 0.02
     bank = filter_bank(axis, tuple(centre_hz.tolist()), sigma, 1200, 1440, 24, 2.0, torch.device("cpu"))
     spectrum = torch.randn(5, 721, generator=torch.Generator().manual_seed(0), dtype=torch.complex64)
     assert sum(len(part.gain) for part in bank) == 16
-    power = torch.full((5, 16, 24), torch.nan)
+    power, elsewhere = torch.full((2, 5, 16, 24), torch.nan)
+    pixel_powers.write_powers(bank, spectrum, power)
     for part in bank:
-        part.write_power(spectrum, power)
+        pixel_powers._write_on_accelerator(
+            part, spectrum, elsewhere[:, part.first_row : part.first_row + len(part.gain)]
+        )
         for row, (bins, gain) in enumerate(zip(part.bins, part.gain, strict=True), part.first_row):
             band = torch.fft.ifft(spectrum[:, bins].to(torch.complex128) * gain, n=part.samples, norm="forward")
             pixels = band[:, : 24 * part.per_pixel].abs().square().view(5, 24, part.per_pixel).sum(-1)
             assert (power[:, row] - pixels).abs().max() < 1e-6 * pixels.max()
+            assert (elsewhere[:, row] - pixels).abs().max() < 1e-6 * pixels.max()
+
+
+@pytest.mark.parametrize(("samples", "pixels", "padding"), [(3600, 192, 64), (3600, 192, 1102), (1187, 120, 40)])
+def test_lengths_of_transforms_keep_pixels_whole_and_are_even(samples: int, pixels: int, padding: int) -> None:
+    length = bank_length(samples, pixels, padding)
+    assert samples + padding <= length and length % 2 == 0 and length * pixels % samples == 0
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_many_pictures_are_those_of_one_after_the_other(look: str, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = noisy_traces(5)
     together = view(look)(batch)
-    monkeypatch.setattr(filter_banks, "CPU_BLOCK_BYTES", 1)
+    monkeypatch.setattr(pixel_powers, "CPU_BLOCK_BYTES", 1)
     monkeypatch.setattr(spectrogram_module, "CPU_BLOCK_BYTES", 1)
     torch.testing.assert_close(view(look)(batch), together, atol=2e-6, rtol=0)
 

@@ -9,13 +9,16 @@ import torch
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views.amplitude import ROUNDING, low_quantile
-from seisvision.views.filter_bank import CPU_BLOCK_BYTES, filter_bank
-from seisvision.views.filters import mirror_extended, mirror_taper, remove_mean, transform_length
-from seisvision.views.rasterise import pixel_extremes
+from seisvision.views.amplitude import ROUNDING, all_true, low_quantile
+from seisvision.views.filter_bank import bank_length, filter_bank
+from seisvision.views.filters import mirror_extended, mirror_taper, remove_mean
+from seisvision.views.pixel_powers import write_powers
+from seisvision.views.rasterise import pixel_largest
 from seisvision.views.settings import one_of, ordered_range, positive
 from seisvision.views.view import View
 
+CPU_BLOCK_BYTES = 2**19
+"""Memory of the pictures that a processor shades at a time: they then stay in its cache."""
 AXES = ("log", "linear")
 SCALES = ("relative", "absolute")
 TAPER_SIGMAS = 2.0
@@ -132,16 +135,16 @@ class SpectrogramView(View):
         # Powers of quiet ground would leave the range of float32; a power of two costs no digit.
         unit = torch.exp2(motion.masked_fill(~live, 1.0).log2().floor())
         power = self._power(centred.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0) / unit[..., None], sampling_rate_hz)
-        power *= _recorded(ground, self.width)[:, :, None]
+        if not all_true(ground):
+            power *= _recorded(ground, self.width)[:, :, None]
         live, unit = live[..., None, None], unit[..., None, None]
         block = max(1, len(power))
         if power.device.type == "cpu":
             # Ten passes over a few pictures at a time, which stay in the cache of a processor.
             block = max(1, CPU_BLOCK_BYTES // (power[0].numel() * power.element_size()))
-        for some, is_live, size in zip(power.split(block), live.split(block), unit.split(block), strict=True):
+        for some, size in zip(power.split(block), unit.split(block), strict=True):
             self._shade(some, size)
-            some.masked_fill_(~is_live, 0.0)
-        return power
+        return power if all_true(live) else power.masked_fill_(~live, 0.0)
 
     def _shade(self, power: torch.Tensor, unit: torch.Tensor) -> None:
         """Turn powers (B, C, H, W), told in the square of ``unit`` (B, C, 1, 1), into shades."""
@@ -156,7 +159,7 @@ class SpectrogramView(View):
         # The rest of the way from powers to shades is one multiplication and one sum.
         span = (high_db - low_db) / 10
         darkest = above.add_(low_db / 10).div_(-span)
-        power.log10_().mul_(1 / span).add_(darkest).clamp_(0, 1)
+        torch.add(darkest, power.log10_(), alpha=1 / span, out=power).clamp_(0, 1)
 
     def _power(self, series: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
         """Mean power of every band in every pixel: (B, C, H, W) from ``series`` (B, C, T)."""
@@ -173,12 +176,11 @@ class SpectrogramView(View):
             longest_s = 1 / (2 * math.pi * sigma * math.log(2) * min(centre_hz))
         taper_s = min(TAPER_SIGMAS * longest_s, samples / sampling_rate_hz) if self.taper_s is None else self.taper_s
         taper = mirror_taper(samples, sampling_rate_hz, taper_s, longest_s, series.device)
-        length = transform_length(samples, self.width, 2 * len(taper))
+        length = bank_length(samples, self.width, 2 * len(taper))
         bank = filter_bank(self.axis, centre_hz, sigma, samples, length, self.width, sampling_rate_hz, series.device)
         spectrum = torch.fft.rfft(mirror_extended(series.flatten(0, 1), taper, length))
         power = series.new_empty(len(spectrum), self.height, self.width)
-        for part in bank:
-            part.write_power(spectrum, power)
+        write_powers(bank, spectrum, power)
         return power.view(*series.shape[:-1], self.height, self.width)
 
 
@@ -193,5 +195,4 @@ def _steady(power: torch.Tensor) -> torch.Tensor:
 
 def _recorded(ground: torch.Tensor, pixels: int) -> torch.Tensor:
     """Return 1 where a pixel holds a recording and 0 where it holds zeros only: (..., W) from ``ground`` (..., T)."""
-    lowest, highest = pixel_extremes(ground, pixels)
-    return ((lowest != 0) | (highest != 0)).to(ground.dtype)
+    return pixel_largest(torch.ne(ground, 0, out=torch.empty_like(ground)), pixels)
