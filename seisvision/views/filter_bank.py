@@ -14,7 +14,7 @@ from seisvision.views.filters import is_fast
 
 REACH_SIGMAS = 3.5
 """Bands are cut off where their gain has fallen to 0.2 %."""
-CPU_ROWS = 16
+CPU_ROWS = 32
 """Most rows that a processor transforms together, so that many traces of them stay in its cache."""
 PRIME_COSTS = {2: 1, 3: 2, 5: 3, 7: 5}
 """What each prime factor of a length adds to the time that a transform takes for each sample, as measured."""

@@ -1,7 +1,7 @@
 """Power of a bank's rows in every pixel, with kernels of NumPy on a processor and few kernels on an accelerator.
 
-NumPy squares and adds numbers that do not lie side by side, such as real parts, with vector instructions, torch one
-after the other: on a processor that made half of the time of a spectrogram.
+NumPy copies, squares and adds numbers that do not lie side by side, such as real parts, with vector instructions, torch
+one after the other: on a processor that was half of the time of a spectrogram.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ def write_powers(bank: Sequence[RowsAlike], spectrum: torch.Tensor, power: torch
         spectrum: complex64 (traces, frequencies).
         power: float32 (traces, rows, W): where it is written.
     """
-    write = _write_on_processor if spectrum.device.type == "cpu" else _write_on_accelerator
+    if spectrum.device.type == "cpu":
+        _write_on_processor(bank, spectrum.numpy(), power.numpy())
+        return
     for rows in bank:
-        write(rows, spectrum, power[:, rows.first_row : rows.first_row + len(rows.begins)])
+        _write_on_accelerator(rows, spectrum, power[:, rows.first_row : rows.first_row + len(rows.begins)])
 
 
 def _write_on_accelerator(rows: RowsAlike, spectrum: torch.Tensor, power: torch.Tensor) -> None:
@@ -41,23 +43,30 @@ def _write_on_accelerator(rows: RowsAlike, spectrum: torch.Tensor, power: torch.
     torch.sum(parts.unflatten(-2, (pixels, rows.per_pixel)), (-1, -2), out=power)
 
 
-def _write_on_processor(rows: RowsAlike, spectrum: torch.Tensor, power: torch.Tensor) -> None:
-    """As many traces at a time as stay in the cache."""
-    n_rows, n_bins = rows.gain.shape
+def _write_on_processor(bank: Sequence[RowsAlike], spectrum: np.ndarray, power: np.ndarray) -> None:
+    """As many traces at a time as stay in the cache, all in the same memory."""
     traces, pixels = len(spectrum), power.shape[-1]
-    block = min(traces, max(1, CPU_BLOCK_BYTES // (8 * n_rows * rows.samples)))
-    bands = torch.zeros(block, n_rows, rows.samples, dtype=torch.complex64)
-    memory = np.empty(2 * bands.numel(), np.float32)
-    taken, gains, frequencies, found = bands.numpy(), rows.gain.numpy(), spectrum.numpy(), power.numpy()
-    for start in range(0, traces, block):
-        some = frequencies[start : start + block]
-        for row, (begin, gain) in enumerate(zip(rows.begins, gains, strict=True)):
-            np.multiply(some[:, begin : begin + n_bins], gain, out=taken[: len(some), row, :n_bins])
-        # Into new memory: into given memory torch copies what it has transformed.
-        analytic = torch.fft.ifft(bands[: len(some)], norm="forward").numpy()
-        parts = analytic.view(np.float32).reshape(-1, 2 * rows.per_pixel)
-        total = _sum_of_squares(parts, memory)
-        found[start : start + block] = total.reshape(len(some), n_rows, -1)[..., :pixels]
+    sizes = [len(rows.begins) * rows.samples for rows in bank]
+    blocks = [max(1, min(traces, CPU_BLOCK_BYTES // (8 * size))) for size in sizes]
+    most = max(block * size for block, size in zip(blocks, sizes, strict=True))
+    memory, memory_for_squares = torch.empty(most, dtype=torch.complex64), np.empty(2 * most, np.float32)
+    for rows, block, size in zip(bank, blocks, sizes, strict=True):
+        n_rows, n_bins = rows.gain.shape
+        begins, gain = np.array(rows.begins), rows.gain.numpy()
+        # All that a row could take, without a copy: (traces, first frequency, bins).
+        windows = np.lib.stride_tricks.sliding_window_view(spectrum, n_bins, axis=1)
+        bands = memory[: block * size].view(block, n_rows, rows.samples)
+        filled, beyond = bands.numpy()[..., :n_bins], bands.numpy()[..., n_bins:]
+        beyond[:] = 0
+        found = power[:, rows.first_row : rows.first_row + n_rows]
+        for start in range(0, traces, block):
+            some = windows[start : start + block, begins]
+            np.multiply(some, gain, out=filled[: len(some)])
+            # Into new memory: into given memory torch copies what it has transformed.
+            analytic = torch.fft.ifft(bands[: len(some)], norm="forward").numpy()
+            parts = analytic.view(np.float32).reshape(-1, 2 * rows.per_pixel)
+            total = _sum_of_squares(parts, memory_for_squares)
+            found[start : start + block] = total.reshape(len(some), n_rows, -1)[..., :pixels]
 
 
 def _sum_of_squares(parts: np.ndarray, memory: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from made_traces import noisy_traces, renamed, sine, single, traces
 from seisvision import keys
 from seisvision.errors import ConfigurationError
 from seisvision.views import pixel_powers
+from seisvision.views.amplitude import low_quantile
 from seisvision.views.filter_bank import bank_length, filter_bank
 from seisvision.views.traces import spectrogram as spectrogram_module
 from seisvision.views.traces.spectrogram import SpectrogramView
@@ -201,3 +202,20 @@ def test_many_pictures_are_those_of_one_after_the_other(look: str, monkeypatch: 
 def test_noise_is_measured_on_means_of_whole_groups_of_pixels() -> None:
     power = torch.arange(2 * 11, dtype=torch.float32).view(2, 11)
     torch.testing.assert_close(spectrogram_module._steady(power), torch.nn.functional.avg_pool1d(power, 4))
+
+
+@pytest.mark.parametrize("zeros", [7, 15, 18, 40])
+def test_traces_that_are_recorded_throughout_at_a_glance_are(zeros: int) -> None:
+    ground = torch.ones(1, 1, 3600)
+    ground[..., 1000 : 1000 + zeros] = 0
+    recorded = spectrogram_module._recorded(ground, 192).bool().all()
+    assert bool(recorded) == (zeros < 38)
+    assert spectrogram_module._recorded_throughout(ground, 192) == (zeros < 8)
+    assert not spectrogram_module._recorded_throughout(torch.ones(1, 1, 3601), 192)
+
+
+def test_noise_without_zeros_is_found_as_with_them() -> None:
+    values = torch.rand(6, 48, generator=torch.Generator().manual_seed(0)) + 0.1
+    beside = torch.cat([values, torch.zeros(1, 48)])
+    for quantile in (0.01, 0.2, 0.25, 0.5, 1.0):
+        assert torch.equal(low_quantile(values, quantile), low_quantile(beside, quantile)[:6])

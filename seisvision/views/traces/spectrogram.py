@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 
 from seisvision import keys
@@ -135,7 +136,7 @@ class SpectrogramView(View):
         # Powers of quiet ground would leave the range of float32; a power of two costs no digit.
         unit = torch.exp2(motion.masked_fill(~live, 1.0).log2().floor())
         power = self._power(centred.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0) / unit[..., None], sampling_rate_hz)
-        if not all_true(ground):
+        if not _recorded_throughout(ground, self.width):
             power *= _recorded(ground, self.width)[:, :, None]
         live, unit = live[..., None, None], unit[..., None, None]
         block = max(1, len(power))
@@ -196,3 +197,15 @@ def _steady(power: torch.Tensor) -> torch.Tensor:
 def _recorded(ground: torch.Tensor, pixels: int) -> torch.Tensor:
     """Return 1 where a pixel holds a recording and 0 where it holds zeros only: (..., W) from ``ground`` (..., T)."""
     return pixel_largest(torch.ne(ground, 0, out=torch.empty_like(ground)), pixels)
+
+
+def _recorded_throughout(ground: torch.Tensor, pixels: int) -> bool:
+    """Whether a processor sees at a glance that no pixel of ``ground`` (..., T) holds zeros only.
+
+    Of eight neighbours one is not zero, as if their flags were one number, so that fifteen zeros do not follow each
+    other. An accelerator is not asked, for that means to wait.
+    """
+    samples = ground.shape[-1]
+    if ground.device.type != "cpu" or samples % 8 or samples // pixels < 15:
+        return False
+    return bool(ground.ne(0).contiguous().numpy().view(np.uint64).all())
