@@ -10,7 +10,7 @@ import torch
 
 from seisvision import keys
 from seisvision.errors import ConfigurationError
-from seisvision.views.amplitude import ROUNDING, all_true, low_quantile
+from seisvision.views.amplitude import ROUNDING, low_quantile
 from seisvision.views.filter_bank import bank_length, filter_bank
 from seisvision.views.filters import mirror_extended, mirror_taper, remove_mean
 from seisvision.views.pixel_powers import write_powers
@@ -138,14 +138,10 @@ class SpectrogramView(View):
         power = self._power(centred.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0) / unit[..., None], sampling_rate_hz)
         if not _recorded_throughout(ground, self.width):
             power *= _recorded(ground, self.width)[:, :, None]
-        live, unit = live[..., None, None], unit[..., None, None]
-        block = max(1, len(power))
-        if power.device.type == "cpu":
-            # Ten passes over a few pictures at a time, which stay in the cache of a processor.
-            block = max(1, CPU_BLOCK_BYTES // (power[0].numel() * power.element_size()))
-        for some, size in zip(power.split(block), unit.split(block), strict=True):
-            self._shade(some, size)
-        return power if all_true(live) else power.masked_fill_(~live, 0.0)
+        self._shade(power, unit[..., None, None])
+        if power.device.type == "cpu" and live.all():
+            return power
+        return power.masked_fill_(~live[..., None, None], 0.0)
 
     def _shade(self, power: torch.Tensor, unit: torch.Tensor) -> None:
         """Turn powers (B, C, H, W), told in the square of ``unit`` (B, C, 1, 1), into shades."""
@@ -160,7 +156,12 @@ class SpectrogramView(View):
         # The rest of the way from powers to shades is one multiplication and one sum.
         span = (high_db - low_db) / 10
         darkest = above.add_(low_db / 10).div_(-span)
-        torch.add(darkest, power.log10_(), alpha=1 / span, out=power).clamp_(0, 1)
+        block = max(1, len(power))
+        if power.device.type == "cpu":
+            # A few pictures at a time, which stay in the cache of a processor.
+            block = max(1, CPU_BLOCK_BYTES // (power[0].numel() * power.element_size()))
+        for some, dark in zip(power.split(block), darkest.split(block), strict=True):
+            torch.add(dark, some.log10_(), alpha=1 / span, out=some).clamp_(0, 1)
 
     def _power(self, series: torch.Tensor, sampling_rate_hz: float) -> torch.Tensor:
         """Mean power of every band in every pixel: (B, C, H, W) from ``series`` (B, C, T)."""
