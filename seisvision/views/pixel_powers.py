@@ -28,7 +28,7 @@ def write_powers(bank: Sequence[RowsAlike], spectrum: torch.Tensor, power: torch
         power: float32 (traces, rows, W): where it is written.
     """
     if spectrum.device.type == "cpu":
-        _write_on_processor(bank, spectrum.numpy(), power.numpy())
+        _write_on_processor(bank, spectrum, power.numpy())
         return
     for rows in bank:
         _write_on_accelerator(rows, spectrum, power[:, rows.first_row : rows.first_row + len(rows.begins)])
@@ -43,7 +43,7 @@ def _write_on_accelerator(rows: RowsAlike, spectrum: torch.Tensor, power: torch.
     torch.sum(parts.unflatten(-2, (pixels, rows.per_pixel)), (-1, -2), out=power)
 
 
-def _write_on_processor(bank: Sequence[RowsAlike], spectrum: np.ndarray, power: np.ndarray) -> None:
+def _write_on_processor(bank: Sequence[RowsAlike], spectrum: torch.Tensor, power: np.ndarray) -> None:
     """As many traces at a time as stay in the cache, all in the same memory."""
     traces, pixels = len(spectrum), power.shape[-1]
     sizes = [len(rows.begins) * rows.samples for rows in bank]
@@ -54,10 +54,10 @@ def _write_on_processor(bank: Sequence[RowsAlike], spectrum: np.ndarray, power: 
         n_rows, n_bins = rows.gain.shape
         begins, gain = np.array(rows.begins), rows.gain.numpy()
         # All that a row could take, without a copy: (traces, first frequency, bins).
-        windows = np.lib.stride_tricks.sliding_window_view(spectrum, n_bins, axis=1)
+        windows = spectrum.unfold(1, n_bins, 1).numpy()
         bands = memory[: block * size].view(block, n_rows, rows.samples)
-        filled, beyond = bands.numpy()[..., :n_bins], bands.numpy()[..., n_bins:]
-        beyond[:] = 0
+        bands[..., n_bins:] = 0
+        filled = bands[..., :n_bins].numpy()
         found = power[:, rows.first_row : rows.first_row + n_rows]
         for start in range(0, traces, block):
             some = windows[start : start + block, begins]
