@@ -197,7 +197,7 @@ def _steady(power: torch.Tensor) -> torch.Tensor:
 
 def _recorded(ground: torch.Tensor, pixels: int) -> torch.Tensor:
     """Return 1 where a pixel holds a recording and 0 where it holds zeros only: (..., W) from ``ground`` (..., T)."""
-    return pixel_largest(torch.ne(ground, 0, out=torch.empty_like(ground)), pixels)
+    return pixel_largest(ground.ne(0).to(ground.dtype).contiguous(), pixels)
 
 
 def _recorded_throughout(ground: torch.Tensor, pixels: int) -> bool:
