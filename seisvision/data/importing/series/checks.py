@@ -84,9 +84,11 @@ def _first_look(rows: list[np.ndarray], rate_hz: float, quality: Quality) -> lis
     step = max(1, min(shortest, length) // 2)
     few = samples[:, ::step]
     flat = (few[:, 1:] == few[:, :-1]).any(axis=1) if few.shape[1] > 1 else np.ones(len(samples), dtype=bool)
-    clipped = np.maximum(*(np.count_nonzero(samples == end[:, None], axis=1) for end in (low, high)))
+    # Each of the peaks that are cut off is among samples that are as far apart as such a peak is long.
+    some = samples[:, ::CLIP_RUN]
+    clipped = np.maximum(*(np.count_nonzero(some == end[:, None], axis=1) for end in (low, high)))
     finite = np.isfinite(low) & np.isfinite(high)
-    looks = zip(finite.tolist(), flat.tolist(), (clipped >= CLIP_RUN * CLIP_PEAKS).tolist(), strict=True)
+    looks = zip(finite.tolist(), flat.tolist(), (clipped >= CLIP_PEAKS).tolist(), strict=True)
     return [FirstLook(*look) for look in looks]
 
 

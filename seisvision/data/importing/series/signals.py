@@ -170,7 +170,9 @@ def _process_rows(items: list[tuple[Recording, Any]], processing: Processing, ou
         return [refusal] * len(items)
     rows = stacked([recording.samples for recording, _ in items])
     rows = _without_line(rows) if processing.detrend else rows.astype(float)
-    rows *= _taper(rows.shape[1], rate_hz, processing.taper_fraction, processing.taper_max_s)
+    rise = _taper(rows.shape[1], rate_hz, processing.taper_fraction, processing.taper_max_s)
+    rows[:, : len(rise)] *= rise
+    rows[:, rows.shape[1] - len(rise) :] *= rise[::-1]
     refusals: dict[int, Refusal] = {}
     for row, (recording, response) in enumerate(items):
         if isinstance(response, float):
@@ -283,14 +285,9 @@ def _without_line(rows: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _taper(length: int, rate_hz: float, fraction: float, max_s: float) -> np.ndarray:
-    """Cosine at either end."""
+    """Cosine from 0 to 1 for the beginning, and turned round for the end."""
     width = min(round(fraction * length), round(max_s * rate_hz), length // 2)
-    weights = np.ones(length)
-    if width:
-        rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(width) / width)
-        weights[:width] = rise
-        weights[-width:] = rise[::-1]
-    return weights
+    return 0.5 - 0.5 * np.cos(np.pi * np.arange(width) / max(width, 1))
 
 
 def _remove_response(
