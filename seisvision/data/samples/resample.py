@@ -53,18 +53,20 @@ def _by_blocks(waveforms: np.ndarray, up: int, down: int) -> np.ndarray:
     weights, before = _block_weights(up, down)
     step, n_made = weights.shape[1:]
     length = waveforms.shape[-1]
+    rows = waveforms.reshape(-1, length)
     n_wanted = -(-length * up // down)
     n_blocks = -(-n_wanted // n_made)
-    first, last = waveforms[..., :1], waveforms[..., -1:]
+    first, last = rows[:, :1], rows[:, -1:]
     slope = (last - first) / max(length - 1, 1)
-    padded = np.empty((*waveforms.shape[:-1], (n_blocks + 1) * step))
+    padded = np.empty((len(rows), (n_blocks + 1) * step))
     end = before + length
-    padded[..., :before] = first + slope * np.arange(-before, 0)
-    padded[..., before:end] = waveforms
-    padded[..., end:] = last + slope * np.arange(1, padded.shape[-1] - end + 1)
-    blocks = padded.reshape(*waveforms.shape[:-1], n_blocks + 1, step)
-    made = blocks[..., :-1, :] @ weights[0]
-    made += blocks[..., 1:, :] @ weights[1]
+    padded[:, :before] = first + slope * np.arange(-before, 0)
+    padded[:, before:end] = rows
+    padded[:, end:] = last + slope * np.arange(1, padded.shape[1] - end + 1)
+    made = np.empty((len(rows), n_blocks, n_made))
+    for blocks, out in zip(padded.reshape(len(rows), n_blocks + 1, step), made, strict=True):
+        np.matmul(blocks[:-1], weights[0], out=out)
+        out += blocks[1:] @ weights[1]
     return made.reshape(*waveforms.shape[:-1], n_blocks * n_made)[..., :n_wanted]
 
 

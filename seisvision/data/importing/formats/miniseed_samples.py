@@ -41,7 +41,7 @@ def segments_of(source: bytes | mmap.mmap | Path, request: Request) -> list[Segm
                     # Log text: kept as a recording without samples, so that it is listed and not lost.
                     segments.append(Segment(*codes, start_ns, 1.0, 0, np.empty(0)))
                     continue
-                samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
+                samples = np.empty(0) if headers_only else np.array(piece.datasamples)
                 rate_hz = _true_rate(told_hz, n_samples, (piece.endtime - start_ns) / NS)
                 segments.append(Segment(*codes, start_ns, rate_hz, n_samples, samples))
     return segments

@@ -86,9 +86,10 @@ def _first_look(rows: list[np.ndarray], rate_hz: float, quality: Quality) -> lis
     flat = (few[:, 1:] == few[:, :-1]).any(axis=1) if few.shape[1] > 1 else np.ones(len(samples), dtype=bool)
     # Each of the peaks that are cut off is among samples that are as far apart as such a peak is long.
     some = samples[:, ::CLIP_RUN]
-    clipped = np.maximum(*(np.count_nonzero(some == end[:, None], axis=1) for end in (low, high)))
+    at_ends = zip(some == low[:, None], some == high[:, None], strict=True)
+    clipped = [max(np.count_nonzero(at_low), np.count_nonzero(at_high)) >= CLIP_PEAKS for at_low, at_high in at_ends]
     finite = np.isfinite(low) & np.isfinite(high)
-    looks = zip(finite.tolist(), flat.tolist(), (clipped >= CLIP_PEAKS).tolist(), strict=True)
+    looks = zip(finite.tolist(), flat.tolist(), clipped, strict=True)
     return [FirstLook(*look) for look in looks]
 
 
