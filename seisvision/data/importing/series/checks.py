@@ -10,7 +10,7 @@ import numpy as np
 
 from seisvision.data.importing.recipe import Quality
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.series.batches import in_batches, stacked
+from seisvision.data.importing.series.batches import counts, in_batches, stacked
 from seisvision.data.importing.series.signals import Recording, Verdict, verdict_of
 
 CLIP_RUN = 3
@@ -86,10 +86,9 @@ def _first_look(rows: list[np.ndarray], rate_hz: float, quality: Quality) -> lis
     flat = (few[:, 1:] == few[:, :-1]).any(axis=1) if few.shape[1] > 1 else np.ones(len(samples), dtype=bool)
     # Each of the peaks that are cut off is among samples that are as far apart as such a peak is long.
     some = samples[:, ::CLIP_RUN]
-    at_ends = zip(some == low[:, None], some == high[:, None], strict=True)
-    clipped = [max(np.count_nonzero(at_low), np.count_nonzero(at_high)) >= CLIP_PEAKS for at_low, at_high in at_ends]
+    clipped = np.maximum(*(counts(some == end[:, None]) for end in (low, high))) >= CLIP_PEAKS
     finite = np.isfinite(low) & np.isfinite(high)
-    looks = zip(finite.tolist(), flat.tolist(), clipped, strict=True)
+    looks = zip(finite.tolist(), flat.tolist(), clipped.tolist(), strict=True)
     return [FirstLook(*look) for look in looks]
 
 
