@@ -14,6 +14,8 @@ HALF_LENGTH = 10
 """Half length of the low-pass filter, in samples of the slower of the two rates."""
 MOST_IN_VAIN = 8
 """Times as many products as the filter needs, up to which those of matrices take less time."""
+MOST_PRODUCTS = 200_000
+"""Of two matrices at once: more of them would be shared among threads, which then wait for one another."""
 
 
 def same_rate(rate_hz: float | np.ndarray, other_hz: float) -> bool | np.ndarray:
@@ -64,9 +66,12 @@ def _by_blocks(waveforms: np.ndarray, up: int, down: int) -> np.ndarray:
     padded[:, before:end] = rows
     padded[:, end:] = last + slope * np.arange(1, padded.shape[1] - end + 1)
     made = np.empty((len(rows), n_blocks, n_made))
-    for blocks, out in zip(padded.reshape(len(rows), n_blocks + 1, step), made, strict=True):
-        np.matmul(blocks[:-1], weights[0], out=out)
-        out += blocks[1:] @ weights[1]
+    n_at_once = max(1, MOST_PRODUCTS // (step * n_made))
+    for blocks, of_row in zip(padded.reshape(len(rows), n_blocks + 1, step), made, strict=True):
+        for begin in range(0, n_blocks, n_at_once):
+            out = of_row[begin : begin + n_at_once]
+            np.matmul(blocks[begin : begin + len(out)], weights[0], out=out)
+            out += blocks[begin + 1 : begin + 1 + len(out)] @ weights[1]
     return made.reshape(*waveforms.shape[:-1], n_blocks * n_made)[..., :n_wanted]
 
 

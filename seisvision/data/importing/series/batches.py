@@ -32,11 +32,6 @@ def in_batches(
     return [results[place] for place in range(len(items))]
 
 
-def counts(at: np.ndarray) -> np.ndarray:
-    """How many of each row (R, T) are true, where few are: found several times as fast as counted row by row."""
-    return np.bincount(np.nonzero(at)[0], minlength=len(at))
-
-
 def stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
     """Rows (R, T) of arrays (T,), to be read only: a view where they are the rows of one array, or one alone."""
     if len(rows) == 1:

@@ -10,7 +10,7 @@ import numpy as np
 
 from seisvision.data.importing.recipe import Quality
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.series.batches import counts, in_batches, stacked
+from seisvision.data.importing.series.batches import in_batches, stacked
 from seisvision.data.importing.series.signals import Recording, Verdict, verdict_of
 
 CLIP_RUN = 3
@@ -84,12 +84,20 @@ def _first_look(rows: list[np.ndarray], rate_hz: float, quality: Quality) -> lis
     step = max(1, min(shortest, length) // 2)
     few = samples[:, ::step]
     flat = (few[:, 1:] == few[:, :-1]).any(axis=1) if few.shape[1] > 1 else np.ones(len(samples), dtype=bool)
-    # Each of the peaks that are cut off is among samples that are as far apart as such a peak is long.
-    some = samples[:, ::CLIP_RUN]
-    clipped = np.maximum(*(counts(some == end[:, None]) for end in (low, high))) >= CLIP_PEAKS
     finite = np.isfinite(low) & np.isfinite(high)
-    looks = zip(finite.tolist(), flat.tolist(), clipped.tolist(), strict=True)
+    looks = zip(finite.tolist(), flat.tolist(), _may_be_clipped(samples, low, high).tolist(), strict=True)
     return [FirstLook(*look) for look in looks]
+
+
+def _may_be_clipped(samples: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether (R,) rows (R, T) stay at ``low`` or ``high`` for ``CLIP_RUN`` samples, and do so ``CLIP_PEAKS`` times."""
+    same = samples[:, 1:] == samples[:, :-1]
+    for _ in range(CLIP_RUN - 2):
+        same = same[:, 1:] & same[:, :-1]
+    rows, begins = np.divmod(np.flatnonzero(same), max(1, same.shape[1]))
+    values = samples[rows, begins]
+    at_end = (values == low[rows]) | (values == high[rows])
+    return np.bincount(rows[at_end], minlength=len(samples)) >= CLIP_PEAKS
 
 
 def check_interpolated(interpolated_s: float, length_s: float, quality: Quality, stage: str) -> None:

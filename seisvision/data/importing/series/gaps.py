@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from seisvision.data.importing.rejections import Refusal
-from seisvision.data.importing.series.batches import counts
 
 BEYOND = 1e19
 """No recorder and no unit of ground motion reaches values of that size: 1e20, 1e30 and the like stand for gaps."""
@@ -62,7 +61,8 @@ def needs_closer_look(rows: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         is_sound = (low == low) if rows.dtype.kind in "iu" else (np.abs(low) < BEYOND) & (np.abs(high) < BEYOND)
     is_known = (np.stack([low, high], axis=1)[:, :, None] == np.array(KNOWN)).any(axis=(1, 2))
-    return ~is_sound | is_known | _has_run(rows) | (counts(rows == 0) >= ZEROS)
+    # Zeros that stand for a gap are such a run, too.
+    return ~is_sound | is_known | _has_run(rows)
 
 
 def _has_run(samples: np.ndarray) -> np.ndarray:
