@@ -60,14 +60,15 @@ def _by_blocks(waveforms: np.ndarray, up: int, down: int) -> np.ndarray:
     n_blocks = -(-n_wanted // n_made)
     first, last = rows[:, :1], rows[:, -1:]
     slope = (last - first) / max(length - 1, 1)
-    padded = np.empty((len(rows), (n_blocks + 1) * step))
-    end = before + length
-    padded[:, :before] = first + slope * np.arange(-before, 0)
-    padded[:, before:end] = rows
-    padded[:, end:] = last + slope * np.arange(1, padded.shape[1] - end + 1)
+    # One row after the other, so that it is still in the nearest memory of a processor when it is multiplied.
+    padded = np.empty((n_blocks + 1) * step)
+    blocks, end = padded.reshape(n_blocks + 1, step), before + length
+    heads = first + slope * np.arange(-before, 0)
+    tails = last + slope * np.arange(1, len(padded) - end + 1)
     made = np.empty((len(rows), n_blocks, n_made))
     n_at_once = max(1, MOST_PRODUCTS // (step * n_made))
-    for blocks, of_row in zip(padded.reshape(len(rows), n_blocks + 1, step), made, strict=True):
+    for row, head, tail, of_row in zip(rows, heads, tails, made, strict=True):
+        padded[:before], padded[before:end], padded[end:] = head, row, tail
         for begin in range(0, n_blocks, n_at_once):
             out = of_row[begin : begin + n_at_once]
             np.matmul(blocks[begin : begin + len(out)], weights[0], out=out)
