@@ -127,7 +127,7 @@ def end_of_lines(table: pd.DataFrame) -> str:
     """What ends the lines of a table for ``to_csv`` such that all cells come back, also with a carriage return."""
     texts = (table.iloc[:, place] for place, kind in enumerate(table.dtypes) if kind.kind not in "biufcmM")
     names = any("\r" in str(name) for name in table.columns)
-    return "\r\n" if names or any("\r" in str(value) for column in texts for value in column.tolist()) else "\n"
+    return "\r\n" if names or any("\r" in "".join(map(str, column.tolist())) for column in texts) else "\n"
 
 
 def frame_to_cells(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,13 @@
 """Joining, checking and processing of one channel, against obspy where obspy does the same."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from obspy import Stream, Trace, UTCDateTime
 from obspy.core.inventory import Channel, Inventory, Network, Station
 from obspy.core.inventory.response import Response
+from scipy.signal import resample_poly
 
 from seisvision.data.importing.formats.waveform_files import Segment
 from seisvision.data.importing.recipe import Processing, Quality
@@ -13,6 +16,7 @@ from seisvision.data.importing.series.band import band_pass
 from seisvision.data.importing.series.checks import check, looks_clipped
 from seisvision.data.importing.series.signals import Recording, filtered, join, process, resampled
 from seisvision.data.importing.tables.times import NS
+from seisvision.data.samples.resample import _low_pass, resample
 
 START = UTCDateTime("2020-01-01")
 RATE = 100.0
@@ -159,6 +163,20 @@ def test_resampling_moves_nothing_in_time():
     pulse = np.exp(-(((np.arange(4000) - 1500) / 20) ** 2))
     slow = process(recording(pulse), Processing(rate_hz=40))
     assert np.argmax(slow.samples) / 40 == pytest.approx(15.0, abs=1 / 40)
+
+
+@pytest.mark.parametrize(
+    ("from_hz", "to_hz"), [(100, 40), (100, 20), (20, 100), (62.5, 40), (128, 40), (250, 40), (100, 1), (40, 31.7)]
+)
+def test_resampling_is_that_of_scipy_whatever_is_beside_a_row(from_hz, to_hz):
+    ratio = Fraction(to_hz / from_hz).limit_denominator(1000)
+    for length in (2, 30, 999, 6001):
+        rows = np.cumsum(np.random.default_rng(length).normal(size=(3, length)), axis=1) * 1e3 + 1e5
+        window = _low_pass(ratio.numerator, ratio.denominator)
+        theirs = resample_poly(rows, ratio.numerator, ratio.denominator, axis=1, window=window, padtype="line")
+        ours = resample(rows, from_hz, to_hz)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13 * np.abs(theirs).max())
+        assert all(np.array_equal(resample(row, from_hz, to_hz), made) for row, made in zip(rows, ours, strict=True))
 
 
 def instrument():

@@ -12,6 +12,7 @@ import obspy
 import pytest
 from recorded_trees import recipe, trace, write_tree
 
+from seisvision.data.importing.formats import miniseed
 from seisvision.data.importing.formats.waveform_files import Segment, read_segments
 from seisvision.data.importing.importer import run_import
 from seisvision.data.importing.rejections import Refusal
@@ -61,6 +62,19 @@ def test_what_is_no_record_is_told_and_the_rest_used(tmp_path: Path, reader: str
     assert [(loss.cause, loss.value) for loss in losses] == [("damaged_block", 700)]
     found, losses = read(tmp_path / "y.mseed", sound[: 1024 + 300] + sound[1536:])
     assert len(found) == 2 and [(loss.cause, loss.value) for loss in losses] == [("damaged_block", 300)]
+
+
+@pytest.mark.parametrize("at_once", [512, 1024 + 301, 1024 + 305, 1024 + 306, 1024 + 307, 1 << 18])
+def test_a_header_is_found_wherever_the_blocks_of_the_search_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(miniseed, "BLOCK_BYTES", at_once)
+    sound = records(trace(0, "AAA"))
+    # A record that lost its end, and a blank at the end: the number of bytes is that of whole records.
+    found, losses = read(tmp_path / "x.mseed", sound[: 1024 + 300] + sound[1536:] + bytes(212))
+    assert len(found) == 2 and [(loss.cause, loss.value) for loss in losses] == [("damaged_block", 300)]
+    (segment,), losses = read(tmp_path / "y.mseed", sound)
+    assert not losses and len(segment.samples) == trace(0, "AAA").stats.npts
 
 
 @pytest.mark.parametrize("length", [512, 4096])

@@ -31,6 +31,8 @@ FAMILIES = ("ZNE", "Z12", "123", "Z23", "Z13", "UVW", "ABC", "XYZ", "ZRT", "ZLQT
 """Letters that channels of one sensor have at one time; what else it has was made of these."""
 HELD = ""
 """In place of the name of a file, of what is held in memory."""
+Known = tuple[tuple[str, tuple[float, ...] | None], ...]
+"""Letters of a sensor, each with its axis (Z, N, E); None where that is not known."""
 HORIZONTALS = "NERT12"
 """Letters that are of no use for Z where no angles are known."""
 
@@ -160,7 +162,7 @@ def _unwanted(channels: Iterable[Segment], components: str, source: Source, tabl
         sensors.setdefault(key, {})[item.channel[-1]] = item
     for sensor in sensors.values():
         found = sensor_directions(sensor, table, source.orientation)
-        needed = set().union(*(_needed(family, found, components) for family in _families(frozenset(sensor))))
+        needed = _all_needed(_known(found), components)
         for letter, member in sensor.items():
             verdict = found[letter]
             if isinstance(verdict, Refusal) and letter not in LETTERS:
@@ -185,26 +187,39 @@ def _families(sensor: frozenset[str]) -> list[str]:
     return sorted(dict.fromkeys(filter(None, largest)), key=len, reverse=True)
 
 
-def _needed(family: str, found: Mapping[str, Direction | Refusal], components: str) -> set[str]:
-    """Letters of a family that wanted components are made of, or would be if there were more channels."""
-    letters = [letter for letter in family if isinstance(found[letter], Direction)]
-    needed = set(letters)
-    for turn in _plan(letters, found):
-        if not _gives(turn, components):
-            needed -= {letters[row] for row in turn.channels}
-    return needed
+def _known(found: Mapping[str, Direction | Refusal]) -> Known:
+    """Directions of a sensor as they decide what can be made of it, which is the same for most sensors of a network."""
+    return tuple((letter, item.vector if isinstance(item, Direction) else None) for letter, item in found.items())
 
 
-def _plan(letters: list[str], found: Mapping[str, Direction | Refusal]) -> tuple[Turn, ...]:
-    return plan_turns([item.axis for letter in letters if isinstance(item := found[letter], Direction)])
+@lru_cache(maxsize=1024)
+def _all_needed(sensor: Known, components: str) -> frozenset[str]:
+    """Letters that wanted components are made of, or would be if there were more channels."""
+    needed: set[str] = set()
+    for family in _families(frozenset(letter for letter, _ in sensor)):
+        letters, turns = _turns(family, sensor)
+        in_vain = [turn for turn in turns if not _gives(turn, components)]
+        needed |= set(letters) - {letters[row] for turn in in_vain for row in turn.channels}
+    return frozenset(needed)
+
+
+def _turns(family: str, sensor: Known) -> tuple[list[str], tuple[Turn, ...]]:
+    """Letters of a family whose directions are known, and what can be made of them."""
+    axes = {letter: np.array(vector) for letter, vector in sensor if vector is not None}
+    letters = [letter for letter in family if letter in axes]
+    return letters, plan_turns([axes[letter] for letter in letters])
 
 
 def best_letters(found: Mapping[str, Direction | Refusal], components: str) -> tuple[str, str]:
     """The letters of a sensor that give most of the wanted components, else of which there are most; what they give."""
+    return _best(_known(found), components)
+
+
+@lru_cache(maxsize=1024)
+def _best(sensor: Known, components: str) -> tuple[str, str]:
     choices = []
-    for family in _families(frozenset(found)):
-        letters = [letter for letter in family if isinstance(found[letter], Direction)]
-        made = {COMPONENTS[i] for turn in _plan(letters, found) for i in turn.components} & set(components)
+    for family in _families(frozenset(letter for letter, _ in sensor)):
+        made = {COMPONENTS[i] for turn in _turns(family, sensor)[1] for i in turn.components} & set(components)
         choices.append((family, "".join(letter for letter in components if letter in made)))
     return max(choices, key=lambda choice: len(choice[1]))
 
@@ -212,8 +227,8 @@ def best_letters(found: Mapping[str, Direction | Refusal], components: str) -> t
 def needed_letters(found: Mapping[str, Direction | Refusal], components: str) -> tuple[str, str]:
     """Letters of one sensor to ask for, in the order of the codes, and the components that they give."""
     family, made = best_letters(found, components)
-    letters = [letter for letter in family if isinstance(found[letter], Direction)]
-    rows = {row for turn in _plan(letters, found) for row in turn.channels if _gives(turn, components)}
+    letters, turns = _turns(family, _known(found))
+    rows = {row for turn in turns for row in turn.channels if _gives(turn, components)}
     return "".join(sorted(letters[row] for row in rows)), made
 
 

@@ -33,6 +33,8 @@ DATA_FORMAT_KEYS = ("measurement", "unit", "instrument_response")
 STATED_KEYS = ("name", "description", "source", "licence", "citation", "unit", "processing")
 """What every card says, and be it that it is not stated."""
 NOT_STATED = "not stated"
+AS_TEXT = json.JSONEncoder(sort_keys=True, default=str).encode
+"""Of a row, for the fingerprint; ``json.dumps`` makes an encoder each time."""
 
 
 class WaveformSetWriter:
@@ -85,6 +87,7 @@ class WaveformSetWriter:
         self._rows: list[dict[str, Any]] = []
         self._checksums: list[int] = []
         self._file: h5py.File | None = None
+        self._data: h5py.Group | None = None
         self._stream: PatientFile | None = None
         self._folder: Path | None = None
         self._stack = ExitStack()
@@ -129,7 +132,7 @@ class WaveformSetWriter:
             return
         self._file.close()
         self._stream.close()
-        stream, self._file, self._stream = self._stream, None, None
+        stream, self._file, self._data, self._stream = self._stream, None, None, None
         stream.check()
 
     @property
@@ -169,7 +172,7 @@ class WaveformSetWriter:
         for row, _ in traces:
             # Without the bucket number, so that chunking does not change the fingerprint.
             content = row | {"trace_name": row["trace_name"].partition("$")[2]}
-            self._digest.update(json.dumps(content, sort_keys=True, default=str).encode())
+            self._digest.update(AS_TEXT(content).encode())
         self._rows += [row for row, _ in traces]
         self._seen.add(source_id)
         self.n_events += 1
@@ -224,9 +227,8 @@ class WaveformSetWriter:
         return kept | {"trace_component_order": recorded}, samples
 
     def _write_bucket(self, traces: list[tuple[dict[str, Any], np.ndarray]]) -> None:
-        assert self._file is not None
-        data = self._file["data"]
-        name = f"bucket{len(data)}"
+        assert self._data is not None
+        name = f"bucket{len(self._data)}"
         n_components, n_longest = traces[0][1].shape[0], max(samples.shape[1] for _, samples in traces)
         block = np.zeros((len(traces), n_components, n_longest), dtype=np.float32)
         for i, (row, samples) in enumerate(traces):
@@ -237,7 +239,7 @@ class WaveformSetWriter:
         if self.compression == "gzip":
             # Higher levels take much longer and save a twentieth of a seismogram.
             options["compression_opts"] = 1
-        data.create_dataset(name, data=block, chunks=(len(traces), 1, n_longest), **options)
+        self._data.create_dataset(name, data=block, chunks=(len(traces), 1, n_longest), **options)
         self._checksums += trace_checksums(block)
         self._digest.update(block.data)
 
@@ -247,7 +249,7 @@ class WaveformSetWriter:
         self._chunks.append(chunk)
         self._stream = PatientFile(self._folder / f"waveforms{chunk}.hdf5")
         file = h5py.File(self._stream, "w")
-        file.create_group("data")
+        self._data = file.create_group("data")
         file.create_group("data_format")
         return file
 

@@ -5,7 +5,6 @@ Formats: SEED manual 2.4 (FDSN, 2012), fixed header, blockette 1000, control hea
 
 from __future__ import annotations
 
-import contextlib
 import io
 import mmap
 import re
@@ -26,7 +25,6 @@ from seisvision.data.importing.tables.times import NS
 
 Content = bytes | mmap.mmap
 DATA = re.compile(rb"[0-9 \x00]{6}[DRQM][ \x00]|MS\x03")
-MS3 = re.compile(rb"MS\x03")
 CONTROL = re.compile(rb"[0-9 ]{6}[VAST][ *]")
 """Control headers of full SEED volumes: volume, abbreviations, stations, time spans."""
 BLANK = b"\x00\xff \r\n\t"
@@ -34,12 +32,13 @@ BLANK = b"\x00\xff \r\n\t"
 BTIME = {"year": 20, "day": 22, "fraction": 28}
 """Places of words in a header; hour, minute and second are single bytes between them."""
 HEADER_BYTES, SHORTEST_HEADER_BYTES = 48, 40
-KINDS = bytes(ord("L") if byte in b"DRQM" else ord("G") if byte in b" \x00" else ord("-") for byte in range(256))
-"""Letter of quality and what follows it, the rarest bytes of a header: looked for first, as patterns take long."""
+QUALITIES = b"DRQM"
+"""Letters behind the number of a record, the rarest bytes of a header: looked for first, as patterns take long."""
 IN_NUMBERS = np.isin(np.arange(256), list(b"0123456789 \x00"))
 NUMBER_BYTES = 6
 """Length of the number of a record, with which it begins."""
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 18
+"""Looked through at once: as much as the nearer memory of a processor holds."""
 FIXED = [0, 1, 2, 3, 4, 5, 6, 46, 47, 48, 49, 54]
 """Bytes of a record that tell it from samples: number, quality, and a first blockette 1000 with the length."""
 MAX_BLOCKETTES = 16
@@ -83,25 +82,33 @@ def _is_regular(content: Content) -> bool:
     alike = bool((heads[:, 6:] == heads[0, 6:]).all() and digits.min() >= ord("0") and digits.max() <= ord("9"))
     del records
     # A record that lost its end holds the next ones.
-    return alike and not _has_header_within(content, length)
+    if not alike:
+        return False
+    likely = _likely_starts(content)
+    return not any(_is_header(content, at) for at in likely[likely % length != 0].tolist())
 
 
-def _has_header_within(content: Content, length: int) -> bool:
-    """Whether anything looks like the header of a record that is not at a multiple of ``length``."""
+def _likely_starts(content: Content) -> np.ndarray:
+    """Where (N,) a header may begin: the number and the quality of a record, or the first letters of version 3."""
+    found = [np.empty(0, np.int64)]
     for begin in range(0, len(content), BLOCK_BYTES):
         # Six bytes more, which hold the number of a record whose letter is the first of the block.
         early = min(begin, NUMBER_BYTES)
-        block = content[begin - early : begin + BLOCK_BYTES + 1]
-        kinds = np.frombuffer(block.translate(KINDS), np.uint8)
-        found = np.flatnonzero((kinds[:-1] == ord("L")) & (kinds[1:] == ord("G"))) - NUMBER_BYTES
-        found = found[(found >= 0) & ((found + begin - early) % length != 0)]
-        raw = np.frombuffer(block, np.uint8)
-        for place in range(NUMBER_BYTES):
-            found = found[IN_NUMBERS[raw[found + place]]]
-        for at in (found + begin - early).tolist():
-            if DATA.match(content, at) and _looks_true(content, at):
-                return True
-    return any(match.start() % length and _looks_true(content, match.start()) for match in re.finditer(MS3, content))
+        raw = np.frombuffer(content[begin - early : begin + BLOCK_BYTES + 1], np.uint8)
+        letters = early + np.flatnonzero(_are_any_of(raw[early:-1], QUALITIES))
+        numbered = letters[_are_any_of(raw[letters + 1], b" \x00")] - NUMBER_BYTES
+        numbered = numbered[numbered >= 0]
+        numbered = numbered[IN_NUMBERS[raw[numbered[:, None] + np.arange(NUMBER_BYTES)]].all(axis=1)]
+        of_version_3 = letters[(raw[letters] == ord("M")) & (raw[letters + 1] == ord("S"))]
+        found += [numbered + begin - early, of_version_3 + begin - early]
+    return np.sort(np.concatenate(found))
+
+
+def _are_any_of(raw: np.ndarray, letters: bytes) -> np.ndarray:
+    is_one = raw == letters[0]
+    for letter in letters[1:]:
+        is_one |= raw == letter
+    return is_one
 
 
 def whole_records(content: Content) -> tuple[list[slice], list[Refusal]]:
@@ -136,15 +143,11 @@ def _next_record(content: Content, starts: np.ndarray, at: int) -> int:
 
 def _header_starts(content: Content) -> np.ndarray:
     """Where something begins that looks like the header of a record, in order; blank blocks do not."""
-    found = [match.start() for match in re.finditer(rb"MS\x03", content)]
-    for begin in range(0, len(content), BLOCK_BYTES):
-        kinds = content[begin : begin + BLOCK_BYTES + 1].translate(KINDS)
-        at = kinds.find(b"LG")
-        while at >= 0:
-            found.append(begin + at - 6)
-            at = kinds.find(b"LG", at + 1)
-    true = [at for at in found if at >= 0 and DATA.match(content, at) and _looks_true(content, at)]
-    return np.unique(np.array(true, dtype=np.int64))
+    return np.array([at for at in _likely_starts(content).tolist() if _is_header(content, at)], dtype=np.int64)
+
+
+def _is_header(content: Content, at: int) -> bool:
+    return DATA.match(content, at) is not None and _looks_true(content, at)
 
 
 def _looks_true(content: Content, at: int) -> bool:
@@ -213,12 +216,7 @@ def _to_next_record(content: Content, at: int, following: int, usual: int | None
 def read_mseed(request: Request) -> list[Segment]:
     """Read the whole records of a file; what else is in it is added to ``request.losses``."""
     with _opened(request.path) as content:
-        regular = _is_regular(content)
-        if regular:
-            # The reader's own access to files is the quickest, but it passes over an end that is no record.
-            with contextlib.suppress(RuntimeError, UnicodeEncodeError):  # no record, or a name that is no UTF-8
-                return mark_blank_networks(segments_of(request.path, request))
-        sound = content if regular else _sound_content(content, request.losses)
+        sound = content if _is_regular(content) else _sound_content(content, request.losses)
         return mark_blank_networks(_read_buffer(sound, request))
 
 

@@ -13,6 +13,9 @@ from seisvision.data.importing.formats.reading import Request
 from seisvision.data.importing.formats.segment import Codes, Segment
 from seisvision.data.importing.tables.times import NS
 
+BLOCK_BYTES = 1 << 16
+"""By which the reader lets samples grow. Its own 1 MB for every channel comes from the system anew for each file, and
+takes longer than unpacking the samples."""
 MAX_DRIFT = 0.01
 """Part by which the clock of a recorder may run fast or slow and still be believed."""
 
@@ -21,6 +24,7 @@ def segments_of(source: bytes | mmap.mmap | Path, request: Request) -> list[Segm
     """Pieces of all records of a file or of what was read of one, cut to the time that is asked for."""
     import pymseed
 
+    pymseed.set_prealloc_block_size(BLOCK_BYTES)
     headers_only = request.headers_only
     span: list[Any] = [None, None]
     if request.span_ns is not None:
@@ -37,7 +41,7 @@ def segments_of(source: bytes | mmap.mmap | Path, request: Request) -> list[Segm
                     # Log text: kept as a recording without samples, so that it is listed and not lost.
                     segments.append(Segment(*codes, start_ns, 1.0, 0, np.empty(0)))
                     continue
-                samples = np.empty(0) if headers_only else np.array(piece.np_datasamples)
+                samples = np.empty(0) if headers_only else np.array(piece.datasamples)
                 rate_hz = _true_rate(told_hz, n_samples, (piece.endtime - start_ns) / NS)
                 segments.append(Segment(*codes, start_ns, rate_hz, n_samples, samples))
     return segments

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,11 @@ class Direction:
 
     axis: np.ndarray
     known_from: str
+
+    @cached_property
+    def vector(self) -> tuple[float, ...]:
+        """The axis as numbers that can be compared."""
+        return tuple(self.axis.tolist())
 
 
 def sensor_directions(

@@ -33,5 +33,13 @@ def in_batches(
 
 
 def stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows (R, T) of arrays (T,); of a single one a view."""
-    return rows[0][None] if len(rows) == 1 else np.stack(rows)
+    """Rows (R, T) of arrays (T,), to be read only: a view where they are the rows of one array, or one alone."""
+    if len(rows) == 1:
+        return rows[0][None]
+    whole = rows[0].base
+    if whole is not None and whole.shape == (len(rows), len(rows[0])) and all(row.base is whole for row in rows):
+        starts = [row.__array_interface__["data"][0] for row in rows]
+        in_order = [starts[0] + number * whole.strides[0] for number in range(len(rows))]
+        if starts == in_order and rows[0].strides == whole.strides[1:]:
+            return whole
+    return np.stack(rows)

@@ -84,10 +84,20 @@ def _first_look(rows: list[np.ndarray], rate_hz: float, quality: Quality) -> lis
     step = max(1, min(shortest, length) // 2)
     few = samples[:, ::step]
     flat = (few[:, 1:] == few[:, :-1]).any(axis=1) if few.shape[1] > 1 else np.ones(len(samples), dtype=bool)
-    clipped = np.maximum(*(np.count_nonzero(samples == end[:, None], axis=1) for end in (low, high)))
     finite = np.isfinite(low) & np.isfinite(high)
-    looks = zip(finite.tolist(), flat.tolist(), (clipped >= CLIP_RUN * CLIP_PEAKS).tolist(), strict=True)
+    looks = zip(finite.tolist(), flat.tolist(), _may_be_clipped(samples, low, high).tolist(), strict=True)
     return [FirstLook(*look) for look in looks]
+
+
+def _may_be_clipped(samples: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Whether (R,) rows (R, T) stay at ``low`` or ``high`` for ``CLIP_RUN`` samples, and do so ``CLIP_PEAKS`` times."""
+    same = samples[:, 1:] == samples[:, :-1]
+    for _ in range(CLIP_RUN - 2):
+        same = same[:, 1:] & same[:, :-1]
+    rows, begins = np.divmod(np.flatnonzero(same), max(1, same.shape[1]))
+    values = samples[rows, begins]
+    at_end = (values == low[rows]) | (values == high[rows])
+    return np.bincount(rows[at_end], minlength=len(samples)) >= CLIP_PEAKS
 
 
 def check_interpolated(interpolated_s: float, length_s: float, quality: Quality, stage: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -76,6 +76,12 @@ class Recording:
     def end_ns(self) -> int:
         """Time of the sample after the last one."""
         return self.start_ns + round(len(self.samples) / self.rate_hz * NS)
+
+    def with_samples(self, samples: np.ndarray, rate_hz: float) -> Recording:
+        """The same with other samples; ``dataclasses.replace`` would take longer than many a step takes for them."""
+        changed = object.__new__(Recording)
+        vars(changed).update(vars(self), samples=samples, rate_hz=rate_hz)
+        return changed
 
 
 Verdict = Recording | Refusal
@@ -170,7 +176,9 @@ def _process_rows(items: list[tuple[Recording, Any]], processing: Processing, ou
         return [refusal] * len(items)
     rows = stacked([recording.samples for recording, _ in items])
     rows = _without_line(rows) if processing.detrend else rows.astype(float)
-    rows *= _taper(rows.shape[1], rate_hz, processing.taper_fraction, processing.taper_max_s)
+    rise = _taper(rows.shape[1], rate_hz, processing.taper_fraction, processing.taper_max_s)
+    rows[:, : len(rise)] *= rise
+    rows[:, rows.shape[1] - len(rise) :] *= rise[::-1]
     refusals: dict[int, Refusal] = {}
     for row, (recording, response) in enumerate(items):
         if isinstance(response, float):
@@ -186,7 +194,7 @@ def _process_rows(items: list[tuple[Recording, Any]], processing: Processing, ou
         return [refusals.get(row, refusal) for row in range(len(items))]
     finite = _are_finite(rows)
     return [
-        refusals.get(row) or (replace(recording, samples=rows[row], rate_hz=new_hz) if finite[row] else _not_finite())
+        refusals.get(row) or (recording.with_samples(rows[row], new_hz) if finite[row] else _not_finite())
         for row, (recording, _) in enumerate(items)
     ]
 
@@ -210,7 +218,7 @@ def filter_all(recordings: Sequence[Recording], processing: Processing) -> list[
         rows, rate_hz = stacked([item.samples for item in items]), items[0].rate_hz
         rows = band_pass(rows, rate_hz, band_hz, processing.corners, zerophase=processing.zerophase)
         pairs = zip(items, rows, _are_finite(rows), strict=True)
-        return [replace(item, samples=row) if is_finite else _not_finite() for item, row, is_finite in pairs]
+        return [item.with_samples(row, rate_hz) if is_finite else _not_finite() for item, row, is_finite in pairs]
 
     return in_batches(recordings, lambda item: (len(item.samples), item.rate_hz), work)
 
@@ -283,14 +291,9 @@ def _without_line(rows: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def _taper(length: int, rate_hz: float, fraction: float, max_s: float) -> np.ndarray:
-    """Cosine at either end."""
+    """Cosine from 0 to 1 for the beginning, and turned round for the end."""
     width = min(round(fraction * length), round(max_s * rate_hz), length // 2)
-    weights = np.ones(length)
-    if width:
-        rise = 0.5 - 0.5 * np.cos(np.pi * np.arange(width) / width)
-        weights[:width] = rise
-        weights[-width:] = rise[::-1]
-    return weights
+    return 0.5 - 0.5 * np.cos(np.pi * np.arange(width) / max(width, 1))
 
 
 def _remove_response(
