@@ -125,7 +125,7 @@ def of_phases(path: Path) -> Arrivals:
     event = events.index.get_indexer(table["evid"])
     slot, names = pd.factorize(table["net"] + "." + table["sta"])
     time_s = np.full((len(events), len(names), 2), np.nan)
-    time_s[event, slot, table["iphase"] == "S"] = table["datetime.1"] - events["datetime.1"].to_numpy()[event]
+    time_s[event, slot, (table["iphase"] == "S").astype(int)] = table["datetime.1"] - events["datetime.1"].to_numpy()[event]
     enough = np.isfinite(time_s).sum((1, 2)) >= 6
     return Arrivals(time_s[enough], events.to_numpy()[enough, :3], np.full((len(names), 2), np.nan))
 
