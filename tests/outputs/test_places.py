@@ -139,6 +139,8 @@ def test_no_depth_is_said_where_no_training_event_had_one(is_volume: bool, caplo
     assert not [name for name in said_nothing.measures() if "depth" in name or "hypocentre" in name]
     assert said_nothing.columns()["depth_km"] == pytest.approx([math.nan] * 12, nan_ok=True)
     assert "sigma_depth_km" not in said_nothing.columns() and " km" not in said_nothing.answer_text(0)
+    assert "had none" in said_nothing.table_columns["median_ae_depth_km"]
+    assert "median" in taught.table_columns["median_ae_depth_km"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         said_nothing.draw(tmp_path / "place")

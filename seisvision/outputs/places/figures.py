@@ -44,6 +44,7 @@ def draw_places(
     else:
         why = UNTAUGHT if np.isfinite(true_km[:, 2]).any() else "no event has a true depth"
         depth.text(0.5, 0.5, why, ha="center", va="center", transform=depth.transAxes)
+        depth.set(xticks=[], yticks=[])
     depth.set(xlabel="true depth (km)", ylabel="predicted depth (km)")
     files = [figure_path(stem, "map"), figure_path(stem, "errors")]
     save_figure(figure, files[0])
