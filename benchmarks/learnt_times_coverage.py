@@ -172,9 +172,10 @@ def report(name: str, arrivals: Arrivals, args: argparse.Namespace) -> None:
         print(f"  {one}", flush=True)
     near_km, far_km = np.nanquantile(away_km, LEVELS)
     reach = [np.divide(*(one.errors.size_of(level)[0] for level in reversed(LEVELS))) for one in said]
-    far = f"68 % of the errors are within {near_km:.2g} km, 95 % within {far_km:.2g} km, {far_km / near_km:.1f} times"
+    tail = f"within {far_km:.2g} km, {far_km / near_km:.1f} times as far (normal: 1.6)"
     print(
-        f"  {far} (normal: 1.6); ellipses of 95 % reach {np.mean(reach):.1f} times as far as those of 68 %", flush=True
+        f"  68 % of the errors are within {near_km:.2g} km, 95 % {tail}; ellipses {np.mean(reach):.1f} times",
+        flush=True,
     )
 
 
