@@ -132,21 +132,25 @@ def _sizes(
         n = np.isfinite(located["val"].place_km[:, :2] + place_km[:, :2]).all(1).sum()
         if n >= FEWEST_HELD_BACK:
             sizes = RegionSizes.of(located["val"], place_km, parts["val"].ids.source_ids, LEVELS)
-            return sizes, f"regions as large as {n} validation events say{_no_interval(sizes)}"
+            return sizes, f"regions as large as {n} validation events say{_no_interval(learnt, sizes)}"
     found = located_without(partial(training.learn, bandwidth_km=learnt.bandwidth_km), training.time_s)
     if found is None:
         return NO_REGIONS, "no regions, for too few events are left to size them"
     n = np.isfinite(found.place_km[:, 0]).sum()
     sizes = RegionSizes.of(found, training.place_km, training.source_ids.tolist(), LEVELS)
-    return sizes, f"regions as large as {n} training events say, each located without itself{_no_interval(sizes)}"
+    return (
+        sizes,
+        f"regions as large as {n} training events say, each located without itself{_no_interval(learnt, sizes)}",
+    )
 
 
-def _no_interval(sizes: RegionSizes) -> str:
+def _no_interval(learnt: LearntTimes, sizes: RegionSizes) -> str:
     """What these events are too few for."""
     epicentre, depth = sizes.of_level(max(LEVELS))
     if math.isnan(epicentre):
         return f", too few for regions of {max(LEVELS):.0%}"
-    return f", too few of known depth for intervals of {max(LEVELS):.0%}" if math.isnan(depth) else ""
+    few_deep = learnt.depth_km is not None and math.isnan(depth)
+    return f", too few of known depth for intervals of {max(LEVELS):.0%}" if few_deep else ""
 
 
 def _decoded(located: Located, sizes: RegionSizes) -> np.ndarray:
