@@ -173,6 +173,10 @@ def report(name: str, arrivals: Arrivals, args: argparse.Namespace) -> None:
     near_km, far_km = np.nanquantile(away_km, LEVELS)
     reach = [np.divide(*(one.errors.size_of(level)[0] for level in reversed(LEVELS))) for one in said]
     tail = f"within {far_km:.2g} km, {far_km / near_km:.1f} times as far (normal: 1.6)"
+    inside = np.concatenate([one.inside(0.95) for one in errors])
+    by_size = np.array_split(np.argsort(area_km2)[: np.isfinite(area_km2).sum()], 3)
+    thirds = ", ".join(f"{inside[part].mean():.1%}" for part in by_size)
+    print(f"  of the smallest, the middle and the largest third of the ellipses of 95 % hold {thirds}")
     print(
         f"  68 % of the errors are within {near_km:.2g} km, 95 % {tail}; ellipses {np.mean(reach):.1f} times",
         flush=True,
