@@ -16,6 +16,7 @@ import pytest
 from opened_benchmarks import BENCHMARKS, benchmark, run
 
 from seisvision.earth.travel_time_table import TravelTimes
+from seisvision.evaluation.baselines import learnt_times
 from seisvision.forecasting import kept
 from seisvision.forecasting.synthetic import TRUE, etas_world
 
@@ -102,6 +103,12 @@ def known_etas(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "described_etas", lambda result: {"parameters": {}})
 
 
+def hasty(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Travel times are learnt in one stage and nothing is judged, as if accuracy did not matter."""
+    for name, value in {"STAGES_S": (1.5,), "MOST_JUDGED": 2, "STEPS_KM": (8.0, 2.0)}.items():
+        monkeypatch.setattr(learnt_times, name, value)
+
+
 @functools.cache
 def few_layers() -> TravelTimes:
     """Travel times of a crust that take no time to make."""
@@ -154,6 +161,10 @@ SHORT = {
     "label_errors": Short(
         ["--events", "30", "--epochs", "1", "--shares", "0.2", "--data-dir", "{tmp}"],
         r"untouched test .* % after review"
+    ),
+    "learnt_times_coverage": Short(
+        ["--worlds", "63"], r"world of 63 events \| 6\d of 63 .*%\)(.|\n)*21 validation events say",
+        lambda module: {"N_STATIONS": 5, "N_FIFTHS": 3}, prepare=hasty,
     ),
     "location": Short(["--events", "12", "--reference-events", "4", "--repeats", "2"], r"no grid +[\d.]+"),
     "matched_filter": Short(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,36 @@ def test_unknown_epicentres_teach_nothing_and_unknown_depths_no_depth() -> None:
         assert not gradient[0].any() and gradient[1, 2] == 0 and gradient[1, 0] != 0 and gradient.isfinite().all()
     with pytest.raises(DataError, match="epicentre"):
         PlaceOutput("place").fit_statistics(torch.full((3, 3), torch.nan))
+
+
+@pytest.mark.parametrize("is_volume", [False, True])
+def test_no_depth_is_said_where_no_training_event_had_one(is_volume: bool, caplog: Any, tmp_path: Any) -> None:
+    """Neither 0 km nor the middle of a volume that was asked for; epicentres are as they were with depths."""
+    places = _places(12)
+    untaught = places.copy()
+    untaught[:, 2] = np.nan
+    extent = [[-40.0, 40.0], [-30.0, 30.0], [0.0, 20.0]]
+    raw = torch.randn((12, 4, 6, 8) if is_volume else (12, 7), generator=torch.Generator().manual_seed(0))
+    said = []
+    for known in (places, untaught):
+        output = VolumeOutput("place", n_depths=4, extent_km=extent) if is_volume else PlaceOutput("place")
+        decoded = _trained(output, known).decode(raw)
+        assert output.loss(raw, torch.from_numpy(_degrees(known)).float()).isfinite()
+        said.append(_said(decoded.numpy(), places, output))
+    assert "no training event has a depth" in caplog.text
+    taught, said_nothing = said
+    assert np.isfinite(taught.decoded[:, :7]).all()
+    assert (
+        np.isnan(said_nothing.decoded[:, [2, 5]]).all() and np.isfinite(said_nothing.decoded[:, [0, 1, 3, 4, 6]]).all()
+    )
+    assert not [name for name in said_nothing.measures() if "depth" in name or "hypocentre" in name]
+    assert said_nothing.columns()["depth_km"] == pytest.approx([math.nan] * 12, nan_ok=True)
+    assert "sigma_depth_km" not in said_nothing.columns() and " km" not in said_nothing.answer_text(0)
+    assert "had none" in said_nothing.table_columns["median_ae_depth_km"]
+    assert "median" in taught.table_columns["median_ae_depth_km"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        said_nothing.draw(tmp_path / "place")
 
 
 class _Maps(nn.Module):

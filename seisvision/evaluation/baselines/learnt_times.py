@@ -8,7 +8,8 @@ Shearer 2000, J. Geophys. Res. 105, 10939-10960). It is the classical answer tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ NU = 2.0
 """Degrees of freedom of the distribution of errors: automatic picks are often wrong altogether."""
 STAGES_S = (5.0, 1.5, 0.5)
 """Scales of errors of the first fits, from the widest valley on; then each kind of time has its own."""
+MEAN_LOG = 0.61
+"""Of ``log(1 + x**2 / NU)`` where x has Student's distribution with that many degrees of freedom."""
 LEAST_SIGMA_S = 0.05
 SLOWNESS_S_KM = 0.2
 """Before anything is learnt: between P and S of a crust."""
@@ -32,9 +35,22 @@ NEIGHBOURS = 1.0
 N_KEPT = 4
 STEPS_KM = tuple(8.0 / 2**level for level in range(7))
 MOST_JUDGED = 60
-"""Training events, without themselves, on which the width of neighbourhoods is chosen and spreads are measured."""
+"""Training events, without themselves, on which the width of neighbourhoods is chosen."""
 WORTH = 0.9
 """Neighbours are used where they bring the median error of these below this share of that without."""
+LEAST_SCALE = 0.5
+"""Of the residuals of an event, over those of the training: few times fit by chance."""
+LEAST_PRECISION = 1e-4
+"""Per km2, of places that times do not tell: 100 km."""
+
+
+class Located(NamedTuple):
+    """Places of N events, NaN where there are too few times, and depths where too few training events have one."""
+
+    place_km: np.ndarray
+    """(N, 3) east, north and depth."""
+    covariance_km2: np.ndarray
+    """(N, 3, 3) shape of the regions and their size beside each other, which other events have to calibrate."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +64,9 @@ class LearntTimes:
         sigma_s: (K,) scales of errors.
         place_km: (E, 3) east, north and depth of the training events.
         remaining_s: (E, K) what remains there, NaN where nothing was picked or the pick is wrong.
+        depth_km: mean and standard deviation of the depths of the training events that have one; None: fewer than
+            :data:`FEWEST_EVENTS` have one, and none is said.
         bandwidth_km: of the neighbourhoods over which that is smoothed; None: it is not used.
-        spread_km: (3,) of places of training events that were located without themselves.
     """
 
     kept: np.ndarray
@@ -60,8 +77,8 @@ class LearntTimes:
     sigma_s: np.ndarray
     place_km: np.ndarray
     remaining_s: np.ndarray
+    depth_km: tuple[float, float] | None
     bandwidth_km: float | None = None
-    spread_km: tuple[float, float, float] = (np.nan, np.nan, np.nan)
 
     def times_s(self, place_km: np.ndarray) -> np.ndarray:
         """Times (..., K) that waves take from places (..., 3), but for the origin."""
@@ -82,14 +99,46 @@ class LearntTimes:
         known = np.isfinite(self.remaining_s)
         return (weight @ np.where(known, self.remaining_s, 0.0)) / (weight @ known + NEIGHBOURS)
 
-    def locate(self, time_s: np.ndarray, bandwidth_km: float | None, without: np.ndarray | None = None) -> np.ndarray:
-        """Places (N, 3) of events from their arrival times (N, K'), of all columns; NaN where there are too few."""
+    def locate(self, time_s: np.ndarray, bandwidth_km: float | None, without: np.ndarray | None = None) -> Located:
+        """Places of N events from their arrival times (N, K'), of all columns."""
         time_s = time_s[:, self.kept]
         place_km = np.full((len(time_s), 3), np.nan)
+        covariance_km2 = np.full((len(time_s), 3, 3), np.nan)
         for number in np.flatnonzero(np.isfinite(time_s).sum(1) >= FEWEST_TIMES).tolist():
             own = None if without is None else without[number : number + 1]
             place_km[number] = self._located(time_s[number], bandwidth_km, own)
-        return place_km
+            correction_s = self.corrections_s(place_km[number : number + 1], bandwidth_km, own)[0]
+            covariance_km2[number] = self._covariance_km2(place_km[number], time_s[number], correction_s)
+        if self.depth_km is None:
+            place_km[:, 2] = covariance_km2[:, 2] = covariance_km2[:, :, 2] = np.nan
+        return Located(place_km, covariance_km2)
+
+    def _covariance_km2(self, place_km: np.ndarray, time_s: np.ndarray, correction_s: np.ndarray) -> np.ndarray:
+        """Curvature of the misfit (3, 3) at a place, wider where the times of the event fit worse than is usual.
+
+        An event whose times contradict each other is off by more than their curvature says, and by more than in
+        proportion: of 210 simulated events (docs/locating.md) regions of 95 % were smallest with standard deviations
+        that grow with the square of the residuals.
+        """
+        known = np.isfinite(time_s)
+        late_s, sigma_s = (time_s - self.times_s(place_km) - correction_s)[known], self.sigma_s[known]
+        off, weight = _about_origin(late_s, sigma_s)
+        way_km = np.append(place_km[:2] - self.station_km[known], np.full((known.sum(), 1), place_km[2]), 1)
+        length_km = np.maximum(np.sqrt((way_km**2).sum(1)), 1e-3)
+        slow = self.slowness_s_km[known] + 2 * self.bend_s_km2[known] * length_km
+        design = way_km * (slow / length_km)[:, None]
+        design -= (weight[:, None] * design).sum(0) / weight.sum()
+        precision = (NU + 1) / NU * (design * weight[:, None]).T @ design + LEAST_PRECISION * np.eye(3)
+        precision[2, 2] += 1 / self._depth_prior[1] ** 2
+        scale = max(float(np.sqrt(np.log1p(off**2 / NU).mean() / MEAN_LOG)), LEAST_SCALE)
+        return np.linalg.inv(precision) * scale**4
+
+    @property
+    def _depth_prior(self) -> tuple[float, float]:
+        """Mean and standard deviation: depths are the least certain."""
+        if self.depth_km is None:
+            return float(np.median(self.place_km[:, 2])), 1.0
+        return self.depth_km[0], max(self.depth_km[1], 1.0)
 
     def _located(self, time_s: np.ndarray, bandwidth_km: float | None, without: np.ndarray | None) -> np.ndarray:
         """The place (3,) of one event: the best of all tried, then of finer and finer lattices about the best few."""
@@ -102,9 +151,8 @@ class LearntTimes:
             correction_s = self.corrections_s(
                 kept, bandwidth_km, None if without is None else without.repeat(len(kept))
             )
-            # Depths are the least certain, and within the crust.
-            nodes = kept[:, None] + step_km * LATTICE
-            nodes[..., 2] = nodes[..., 2].clip(0.0)
+            nodes = kept[:, None] + step_km * (LATTICE if self.depth_km is not None else LEVEL_LATTICE)
+            nodes[..., 2] = nodes[..., 2].clip(min(0.0, self.place_km[:, 2].min()))
             misfit = self._misfit(nodes, time_s, known, correction_s[:, None, known])
             kept = nodes[np.arange(len(nodes)), misfit.argmin(1)]
         return kept[misfit.min(1).argmin()]
@@ -123,22 +171,33 @@ class LearntTimes:
         """Misfit (...) of places (..., 3) to the ``known`` times (K,), with the origin that suits each place best."""
         away_s = time_s[known] - self.times_s(place_km)[..., known] - correction_s
         sigma_s = self.sigma_s[known]
-        origin_s = np.median(away_s, -1)
-        for _ in range(6):
-            weight = 1 / (sigma_s**2 * (1 + ((away_s - origin_s[..., None]) / sigma_s) ** 2 / NU))
-            origin_s = (weight * away_s).sum(-1) / weight.sum(-1)
-        off = (away_s - origin_s[..., None]) / sigma_s
-        depth_km = self.place_km[:, 2]
-        shallow = (place_km[..., 2] - depth_km.mean()) / max(float(depth_km.std()), 1.0)
+        off, _ = _about_origin(away_s, sigma_s)
+        middle_km, spread_km = self._depth_prior
+        shallow = (place_km[..., 2] - middle_km) / spread_km
         return (NU + 1) / 2 * np.log1p(off**2 / NU).sum(-1) + shallow**2 / 2
+
+
+def _about_origin(away_s: np.ndarray, sigma_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is left of times (..., K) less the likeliest origin, over their sigmas, and the weights of their squares."""
+    origin_s = np.median(away_s, -1)
+    for _ in range(6):
+        weight = 1 / (sigma_s**2 * (1 + ((away_s - origin_s[..., None]) / sigma_s) ** 2 / NU))
+        origin_s = (weight * away_s).sum(-1) / weight.sum(-1)
+    return (away_s - origin_s[..., None]) / sigma_s, weight
 
 
 LATTICE = np.stack(np.meshgrid([-1, -0.5, 0, 0.5, 1], [-1, -0.5, 0, 0.5, 1], [-0.5, 0, 0.5], indexing="ij"), -1)
 LATTICE = LATTICE.reshape(-1, 3)
+LEVEL_LATTICE = LATTICE[LATTICE[:, 2] == 0]
 
 
 def learnt_times(
-    time_s: np.ndarray, station: np.ndarray, phase: np.ndarray, place_km: np.ndarray, station_km: np.ndarray
+    time_s: np.ndarray,
+    station: np.ndarray,
+    phase: np.ndarray,
+    place_km: np.ndarray,
+    station_km: np.ndarray,
+    bandwidth_km: float | Literal["best"] | None = "best",
 ) -> LearntTimes | None:
     """Travel times from the arrivals of events whose places are known; None where these are too few.
 
@@ -146,8 +205,11 @@ def learnt_times(
         time_s: (E, K) arrival times after the beginning of each recording, which tell nothing of the origin; NaN where
             there is none. Many may be wrong.
         station, phase: (K,) numbers of the station and the phase of each column.
-        place_km: (E, 3) east, north and depth of the events; a depth that is not known is that of the others.
+        place_km: (E, 3) east, north and depth of the events; a depth that is not known is taken as that of the others,
+            or as 0, which the constants of the stations make good.
         station_km: (S, 2) east and north of the stations, NaN where they are not known.
+        bandwidth_km: of neighbourhoods; ``best``: that of :data:`BANDWIDTHS_KM`, or none, with the smallest errors of
+            training events without themselves.
     """
     picked = np.isfinite(time_s)
     kept = np.flatnonzero(picked.sum(0) >= FEWEST_PICKS)
@@ -155,19 +217,19 @@ def learnt_times(
     if used.sum() < FEWEST_EVENTS or len(np.unique(station[kept])) < FEWEST_TIMES:
         return None
     time_s, place_km = time_s[used], place_km[used].copy()
-    deep = np.isfinite(place_km[:, 2])
-    place_km[~deep, 2] = np.median(place_km[deep, 2]) if deep.any() else 0.0
-    rough = _fitted(time_s[:, kept], kept, station[kept], phase[kept], place_km, station_km)
+    deep_km = place_km[np.isfinite(place_km[:, 2]), 2]
+    depth_km = (float(deep_km.mean()), float(deep_km.std())) if len(deep_km) >= FEWEST_EVENTS else None
+    place_km[:, 2] = np.nan_to_num(place_km[:, 2], nan=float(np.median(deep_km)) if len(deep_km) else 0.0)
+    rough = _fitted(time_s[:, kept], kept, station[kept], phase[kept], place_km, station_km, depth_km)
+    if bandwidth_km != "best":
+        return replace(rough, bandwidth_km=bandwidth_km)
     judged = np.linspace(0, len(time_s) - 1, min(len(time_s), MOST_JUDGED)).round().astype(int)
-    found: dict[float | None, np.ndarray] = {
-        width: rough.locate(time_s[judged], width, judged) - place_km[judged] for width in (None, *BANDWIDTHS_KM)
-    }
-    error_km = {width: float(np.nanmedian(np.hypot(*off[:, :2].T))) for width, off in found.items()}
+    error_km = {}
+    for width in (None, *BANDWIDTHS_KM):
+        off_km = rough.locate(time_s[judged], width, judged).place_km[:, :2] - place_km[judged, :2]
+        error_km[width] = float(np.nanmedian(np.hypot(*off_km.T)))
     nearest = min(BANDWIDTHS_KM, key=error_km.__getitem__)
-    best = nearest if error_km[nearest] < WORTH * error_km[None] else None
-    # As wide as a normal distribution of which as many lie outside: errors have heavier tails than their middle tells.
-    spread_km = np.maximum(np.nanquantile(np.abs(found[best]), 0.95, axis=0) / 1.96, 1e-3)
-    return LearntTimes(**{**vars(rough), "bandwidth_km": best, "spread_km": tuple(spread_km.tolist())})
+    return replace(rough, bandwidth_km=nearest if error_km[nearest] < WORTH * error_km[None] else None)
 
 
 def _fitted(
@@ -177,6 +239,7 @@ def _fitted(
     phase: np.ndarray,
     place_km: np.ndarray,
     station_km: np.ndarray,
+    depth_km: tuple[float, float] | None,
 ) -> LearntTimes:
     """Stations, velocities, constants and origins that fit arrival times (E, K) best."""
     known = torch.from_numpy(np.isfinite(time_s))
@@ -228,11 +291,11 @@ def _fitted(
         where, slow, bent = (one.numpy() for one in columns())
         sigma_s = (LEAST_SIGMA_S + torch.exp(log_sigma)).numpy()
         found = LearntTimes(
-            kept, where, 100 * constant.numpy(), slow, bent, sigma_s, place_km, np.full(time_s.shape, np.nan)
+            kept, where, 100 * constant.numpy(), slow, bent, sigma_s, place_km, np.full(time_s.shape, np.nan), depth_km
         )
         off_s = time_s - 100 * origin.numpy()[:, None] - found.times_s(place_km)
     remaining_s = np.where(np.abs(off_s) < 4 * sigma_s, off_s, np.nan)
-    return LearntTimes(**{**vars(found), "remaining_s": remaining_s})
+    return replace(found, remaining_s=remaining_s)
 
 
 def _first_stations_km(time_s: np.ndarray, slot: np.ndarray, place_km: np.ndarray) -> np.ndarray:

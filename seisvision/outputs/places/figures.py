@@ -13,6 +13,8 @@ from seisvision.evaluation.figure_style import COLOURS, panel_grid
 from seisvision.outputs.places.measures import PlaceErrors
 from seisvision.outputs.plain import figure_path
 
+UNTAUGHT = "no depth is predicted:\ntoo few training events have one"
+
 
 def draw_places(
     stem: Path, plane: Projection, true_km: np.ndarray, decoded: np.ndarray, errors: PlaceErrors
@@ -33,9 +35,16 @@ def draw_places(
     plan.set(xlabel="east (km)", ylabel="north (km)", aspect="equal")
     draw_shores(plan, plane.to_km, plane.latitude_deg, plane.longitude_deg)
     plan.legend()
-    ends = np.nanmin([true_km[:, 2], decoded[:, 2]]), np.nanmax([true_km[:, 2], decoded[:, 2]])
-    depth.plot(ends, ends, color="0.7", lw=0.8)
-    depth.scatter(true_km[:, 2], decoded[:, 2], s=10, color=COLOURS[0])
+    both = np.isfinite(true_km[:, 2] + decoded[:, 2])
+    if both.any():
+        depths_km = np.stack([true_km[both, 2], decoded[both, 2]])
+        ends = depths_km.min(), depths_km.max()
+        depth.plot(ends, ends, color="0.7", lw=0.8)
+        depth.scatter(true_km[both, 2], decoded[both, 2], s=10, color=COLOURS[0])
+    else:
+        why = UNTAUGHT if np.isfinite(true_km[:, 2]).any() else "no event has a true depth"
+        depth.text(0.5, 0.5, why, ha="center", va="center", transform=depth.transAxes)
+        depth.set(xticks=[], yticks=[])
     depth.set(xlabel="true depth (km)", ylabel="predicted depth (km)")
     files = [figure_path(stem, "map"), figure_path(stem, "errors")]
     save_figure(figure, files[0])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
@@ -27,6 +28,8 @@ class PlaceErrors:
         depth_km: (N,) predicted less true depth.
         excess: (N,) squared distance of the epicentres in units of the stated spread (Mahalanobis), NaN where none is.
         depth_excess: (N,) depth error over the stated spread.
+        region_sizes: by level, how many spreads ellipses of epicentres and intervals of depths reach where other events
+            have measured it; NaN where they were too few. Other levels are those of normal distributions.
     """
 
     epicentre_km: np.ndarray
@@ -35,9 +38,16 @@ class PlaceErrors:
     depth_km: np.ndarray
     excess: np.ndarray
     depth_excess: np.ndarray
+    region_sizes: Mapping[float, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, plane: Projection, decoded: np.ndarray, target: np.ndarray) -> PlaceErrors:
+    def of(
+        cls,
+        plane: Projection,
+        decoded: np.ndarray,
+        target: np.ndarray,
+        region_sizes: Mapping[float, tuple[float, float]] | None = None,
+    ) -> PlaceErrors:
         """Errors of decoded places (N, 8) against latitudes, longitudes and depths (N, 3)."""
         latitude_deg, longitude_deg = plane.to_degrees(decoded[:, 0], decoded[:, 1])
         known = np.isfinite(target[:, :2]).all(1) & np.isfinite(latitude_deg + longitude_deg)
@@ -51,15 +61,20 @@ class PlaceErrors:
             x, y = east_km / sigma[:, 0], north_km / sigma[:, 1]
             excess = (x**2 - 2 * correlation * x * y + y**2) / (1 - correlation**2)
             depth_km = decoded[:, 2] - target[:, 2]
-            return cls(distance_km, east_km, north_km, depth_km, excess, np.abs(depth_km) / sigma[:, 2])
+            deep = np.abs(depth_km) / sigma[:, 2]
+        return cls(distance_km, east_km, north_km, depth_km, excess, deep, region_sizes or {})
 
     def inside(self, level: float) -> np.ndarray:
         """bool (N,): true epicentres within the ellipse of that probability."""
-        return self.excess <= -2 * math.log(1 - level)
+        return self.excess <= self.size_of(level)[0] ** 2
 
     def depth_inside(self, level: float) -> np.ndarray:
         """bool (N,): true depths within the interval of that probability."""
-        return self.depth_excess <= NormalDist().inv_cdf(0.5 + level / 2)
+        return self.depth_excess <= self.size_of(level)[1]
+
+    def size_of(self, level: float) -> tuple[float, float]:
+        """How many spreads the ellipse and the interval of that probability reach; NaN where there is none."""
+        return self.region_sizes.get(level, normal_size(level))
 
     def measures(self, source_ids: np.ndarray, area95_km2: np.ndarray, level: float) -> dict[str, Measure]:
         """All measures, with intervals over events of that level.
@@ -92,14 +107,22 @@ class PlaceErrors:
         if stated.any():
             bootstrap = EventBootstrap(source_ids[stated], level)
             for one in LEVELS:
-                said[f"coverage_epicentre_{one * 100:g}"] = bootstrap.share(self.inside(one)[stated])
-            said["area_95_km2"] = bootstrap.median(area95_km2[stated])
+                if math.isfinite(self.size_of(one)[0]):
+                    said[f"coverage_epicentre_{one * 100:g}"] = bootstrap.share(self.inside(one)[stated])
+            if np.isfinite(area95_km2[stated]).all():
+                said["area_95_km2"] = bootstrap.median(area95_km2[stated])
         deep = np.isfinite(self.depth_excess)
         if deep.any():
             bootstrap = EventBootstrap(source_ids[deep], level)
             for one in LEVELS:
-                said[f"coverage_depth_{one * 100:g}"] = bootstrap.share(self.depth_inside(one)[deep])
+                if math.isfinite(self.size_of(one)[1]):
+                    said[f"coverage_depth_{one * 100:g}"] = bootstrap.share(self.depth_inside(one)[deep])
         return said
+
+
+def normal_size(level: float) -> tuple[float, float]:
+    """How many standard deviations the regions of normal distributions reach: an ellipse and an interval."""
+    return math.sqrt(-2 * math.log(1 - level)), NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def _sizes(of: str, size: np.ndarray, bootstrap: EventBootstrap) -> dict[str, Measure]:

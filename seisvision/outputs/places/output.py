@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.outputs.output import Output
 from seisvision.outputs.places import KIND
 from seisvision.outputs.places.plane import COLUMNS, local_km
+
+log = logging.getLogger(__name__)
 
 LOSSES = ("gaussian", "guided_gaussian", "mse", "huber")
 GAUSSIAN = LOSSES[:2]
@@ -160,9 +163,15 @@ class PlaceOutput(PlaceBase):
         self.head = nn.Linear(num_features, 7 if self.loss_name in GAUSSIAN else 3)
 
     def fit_statistics(self, targets: torch.Tensor) -> None:
-        """Take the median place of the training events (N, 3) and the mean of the spreads of its axes."""
+        """Take the median place of the training events (N, 3) and the mean of the spreads of its axes.
+
+        Where none of them has a depth that of the median is NaN, and with it every depth that is said: whatever the
+        network answers there, nothing has taught it.
+        """
         places = self.known_places(targets)
-        self.mean_km.copy_(places.nanmedian(0).values.nan_to_num(0.0))
+        self.mean_km.copy_(places.nanmedian(0).values)
+        if self.mean_km[2].isnan():
+            tell_no_depth(self)
         spreads = [one[one.isfinite()].std(correction=0) for one in places.T if one.isfinite().any()]
         self.scale_km.fill_(max(float(torch.stack(spreads).mean()), 1e-3))
 
@@ -192,18 +201,26 @@ class PlaceOutput(PlaceBase):
         return plane + log_sigma[:, :2].sum(1) + vertical + guide
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
-        """Places (B, 8), see :class:`PlaceBase`; spreads are NaN where none is learnt."""
+        """Places (B, 8), see :class:`PlaceBase`; NaN are spreads that are not learnt and depths no event has taught."""
         raw = raw.float()
         decoded = raw.new_full((len(raw), N_DECODED), math.nan)
         decoded[:, :3] = raw[:, :3] * self.scale_km + self.mean_km
         if self.loss_name in GAUSSIAN:
             log_sigma, correlation = spread_of(raw)
-            decoded[:, 3:6], decoded[:, 6] = log_sigma.exp() * self.scale_km, correlation
+            decoded[:, 3:6] = torch.where(self.mean_km.isfinite(), log_sigma.exp() * self.scale_km, math.nan)
+            decoded[:, 6] = correlation
         return decoded
 
     def describe(self) -> dict[str, Any]:
         """Plain description stored in checkpoints."""
         return {**super().describe(), "loss": self.loss_name}
+
+
+def tell_no_depth(output: PlaceBase) -> None:
+    """Say why predictions have no depth."""
+    log.warning(
+        "no training event has a depth (%s), so '%s' predicts none: depth_km is empty", output.columns[2], output.name
+    )
 
 
 def _forget_origin(output: Any, unused: Any) -> None:

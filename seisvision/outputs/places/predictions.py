@@ -24,7 +24,6 @@ from seisvision.outputs.predictions import ErrorSizes, Predictions
 from seisvision.outputs.regression import BASELINE_PREFIX
 
 HEADLINE = "median_ae_epicentre_km"
-CHI_SQUARE_95 = -2 * math.log(0.05)
 NUMBERS = (*PARTS, "confidence")
 
 
@@ -33,7 +32,8 @@ class PlacePredictions(Predictions):
     """Places (N, 8) as :class:`~seisvision.outputs.places.output.PlaceBase` decodes them; targets (N, 3).
 
     Targets are latitudes, longitudes and depths; one without an epicentre is no label, one without a depth tells of the
-    epicentre alone. ``about`` holds ``origin_deg``, from which kilometres count, and ``tolerance_km``.
+    epicentre alone. ``about`` holds ``origin_deg``, from which kilometres count, and ``tolerance_km``; of those whose
+    regions other events have sized also ``region_sizes``, see :class:`~seisvision.outputs.places.measures.PlaceErrors`.
     """
 
     needs: ClassVar[tuple[str, ...]] = ("columns", "origin_deg", "tolerance_km")
@@ -145,7 +145,8 @@ class PlacePredictions(Predictions):
     @cached_property
     def errors(self) -> PlaceErrors:
         """How far they are off."""
-        return PlaceErrors.of(self.plane_of(self.about), self.decoded, self.target.astype(float))
+        sizes = self.about.get("region_sizes")
+        return PlaceErrors.of(self.plane_of(self.about), self.decoded, self.target.astype(float), sizes)
 
     @property
     def latitude_deg(self) -> np.ndarray:
@@ -171,7 +172,8 @@ class PlacePredictions(Predictions):
     def area95_km2(self) -> np.ndarray:
         """Areas (N,) of the ellipses of 95 %."""
         sigma, correlation = self.decoded[:, 3:5], self.decoded[:, 6]
-        return math.pi * CHI_SQUARE_95 * sigma.prod(axis=1) * np.sqrt(1 - correlation**2)
+        size = self.errors.size_of(0.95)[0]
+        return math.pi * size**2 * sigma.prod(axis=1) * np.sqrt(1 - correlation**2)
 
     def inside(self, level: float) -> np.ndarray:
         """bool (N,): true epicentres within their ellipses of that probability."""
@@ -209,7 +211,8 @@ class PlacePredictions(Predictions):
     def conformal(self, threshold: float) -> ConformalAnswers:
         """Ellipses of the stated shape that are as large as errors of validation events say; radii of equal circles."""
         stated = np.isfinite(self.errors.excess).any()
-        radius_km = threshold * np.sqrt(self.area95_km2 / (math.pi * CHI_SQUARE_95)) if stated else threshold
+        sigma, correlation = self.decoded[:, 3:5], self.decoded[:, 6]
+        radius_km = threshold * np.sqrt(sigma.prod(1) * np.sqrt(1 - correlation**2)) if stated else threshold
         size = np.broadcast_to(np.asarray(radius_km, float), self.target.shape[:1])
         return ConformalAnswers(self.nonconformity() <= threshold, size, "km")
 
@@ -246,12 +249,14 @@ class PlacePredictions(Predictions):
 
     @property
     def table_columns(self) -> dict[str, str]:
-        """Measures of a results table and their headings, the headline first."""
+        """Measures of a results table and their headings, the headline first; where there is no depth it says why."""
+        placed = np.isfinite(self.decoded[:, :2]).all(1)
+        untaught = placed.any() and not np.isfinite(self.decoded[placed, 2]).any()
         return {
             HEADLINE: "epicentre, median (km)",
             "p90_ae_epicentre_km": "90 % (km)",
             **{f"within_{far}_km": f"within {far} km" for far in WITHIN_KM},
-            "median_ae_depth_km": "depth, median (km)",
+            "median_ae_depth_km": "no depth: training events had none" if untaught else "depth, median (km)",
             "coverage_epicentre_95": "in 95 % ellipse",
         }
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from seisvision.base.devices import numbers
 from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.outputs.places.output import N_DECODED, PlaceBase
+from seisvision.outputs.places.output import N_DECODED, PlaceBase, tell_no_depth
 from seisvision.outputs.places.plane import COLUMNS
 from seisvision.outputs.volumes import KIND
 
@@ -114,15 +114,19 @@ class VolumeOutput(PlaceBase):
         """Let the volume hold the training events (N, 3), where nothing else was asked for, and begin nearly empty.
 
         A head that begins with one half in every cell spends its first hundreds of steps on learning that nearly all of
-        them are far from the source, and learns no place meanwhile.
+        them are far from the source, and learns no place meanwhile. Where no training event has a depth, none will be
+        predicted: nothing tells a cell from those above and below it.
         """
         places = self.known_places(targets)
-        if not self.extent_km.isfinite().all():
-            for axis, values in enumerate(places.T):
-                known = values[values.isfinite()]
-                low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
+        for axis, values in enumerate(places.T):
+            known = values[values.isfinite()]
+            if len(known) and not self.extent_km[axis].isfinite().all():
+                low, high = float(known.min()), float(known.max())
                 margin = max(MARGIN * (high - low), LEAST_EXTENT_KM)
                 self.extent_km[axis] = torch.tensor([low - margin, high + margin])
+        if not places[:, 2].isfinite().any():
+            self.extent_km[2] = math.nan
+            tell_no_depth(self)
         # A head that came from another training has a bias of its own.
         if isinstance(self.head, nn.Conv2d) and self.head.bias is not None and not self.head.bias.any():
             known = targets[targets[:, :2].isfinite().all(1)]
@@ -131,9 +135,15 @@ class VolumeOutput(PlaceBase):
             with torch.no_grad():
                 self.head.bias.copy_(filled.clamp(LEAST_FILLED, 1 - LEAST_FILLED).logit())
 
+    @property
+    def _extent_km(self) -> torch.Tensor:
+        """Ends of the volume (3, 2); some or other where nothing is known."""
+        ends = numbers((-LEAST_EXTENT_KM, LEAST_EXTENT_KM), self.extent_km.device)
+        return torch.where(self.extent_km.isfinite(), self.extent_km, ends)
+
     def cells_km(self, raw: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Middles of the columns (X,), rows (Y,) and depths (Z,) of logits (B, Z, Y, X)."""
-        extent = self.extent_km.nan_to_num(0.0)
+        extent = self._extent_km
         columns, rows, depths = (
             low + (torch.arange(n, device=raw.device) + 0.5) * (high - low) / n
             for (low, high), n in zip(extent, reversed(raw.shape[1:]), strict=True)
@@ -168,7 +178,10 @@ class VolumeOutput(PlaceBase):
         return (each * known).sum() / known.sum().clamp_min(1)
 
     def decode(self, raw: torch.Tensor) -> torch.Tensor:
-        """Places (B, 8), see the class; the confidence is the peak of a volume of ``bce``, else that of the shares."""
+        """Places (B, 8), see the class; the confidence is the peak of a volume of ``bce``, else that of the shares.
+
+        Depths are NaN where no training event had one.
+        """
         raw = raw.float()
         heights = raw.sigmoid() if self.loss_name == "bce" else raw.flatten(1).softmax(1).view_as(raw)
         peak = heights.flatten(1).amax(1)
@@ -177,7 +190,7 @@ class VolumeOutput(PlaceBase):
         cells = self.cells_km(raw)
         mean, spread = _moments(share, cells)
         together = torch.einsum("byx,y,x->b", share.sum(1), cells[1], cells[0]) - mean[:, 0] * mean[:, 1]
-        extent = (self.extent_km[:, 1] - self.extent_km[:, 0]).nan_to_num(0.0)
+        extent = self._extent_km[:, 1] - self._extent_km[:, 0]
         step = extent / numbers(tuple(raw.shape[1:][::-1]), raw.device)
         if FLOOR[self.loss_name]:
             whole = self._before_cut(mean, spread, cells, step)
@@ -196,6 +209,7 @@ class VolumeOutput(PlaceBase):
         decoded[:, 3:6] = variance.sqrt()
         decoded[:, 6] = (together / (variance[:, 0] * variance[:, 1]).sqrt().clamp_min(1e-12)).clamp(-0.99, 0.99)
         decoded[:, 7] = peak
+        decoded[:, 2:6:3] = torch.where(self.extent_km[2].isfinite().all(), decoded[:, 2:6:3], math.nan)
         return decoded
 
     def _before_cut(
