@@ -15,7 +15,7 @@ from seisvision.location import epicentres, posterior, starts
 from seisvision.location.checks import checked
 from seisvision.location.descent import descend
 from seisvision.location.locate import Locations, locate
-from seisvision.location.plane import plane_about, predicted
+from seisvision.location.plane import COST, plane_about, predicted
 
 
 def _problem(events: dict[str, np.ndarray], offset_km: np.ndarray, sigma_km: np.ndarray | None) -> Any:
@@ -45,19 +45,20 @@ def test_distances_in_a_plane_are_those_on_the_sphere(of: Any, away_km: float) -
     centre, station = unit_vectors(*places.unbind(-1)), unit_vectors(*stations.unbind(-1))
     far_km = 6371.0 * angle(centre[:, None], station)
     north, east = ((axis[:, None] * station).sum(-1) / (far_km / 6371.0).sin() for axis in frame(centre))
-    arrays = [values.T.numpy() if of is np else values.T for values in (far_km, north, east)]
+    ways = far_km.T, torch.stack([north.T, east.T])
+    ways = [values.numpy() if of is np else values for values in ways]
     north_km = torch.as_tensor(away_km * rng.uniform(-0.7, 0.7, 7))
     east_km = (away_km**2 - north_km.square()).sqrt()
     stretch = math.tan(away_km / 2 / 6371.0) / away_km
-    place = [(values * stretch).float() for values in (north_km, east_km)]
-    plane = plane_about(*arrays, of)
-    found, by_north, by_east = predicted(plane, *(v.numpy() if of is np else v for v in place), of)
+    place = (torch.stack([north_km, east_km]) * stretch).float()
+    plane = plane_about(*ways, of)
+    found, (by_north, by_east) = predicted(plane, place.numpy() if of is np else place, of)
     wanted = 6371.0 * angle(moved(centre, north_km, east_km)[:, None], station).T
     assert np.abs(np.asarray(found) - wanted.numpy()).max() < 5e-7 * 20_000
     assert np.abs(np.hypot(np.asarray(by_north), np.asarray(by_east)) - 1).max() < 1e-3
     # A kilometre in the plane is that on the ground times how much the plane is stretched there.
-    step = 20.0 * (1 + (place[0] ** 2 + place[1] ** 2)) / (2 * 6371.0)
-    further = predicted(plane, *((v.numpy() if of is np else v) for v in (place[0] + step, place[1])), of)[0]
+    place[0] += 20.0 * (1 + (place[0] ** 2 + place[1] ** 2)) / (2 * 6371.0)
+    further = predicted(plane, place.numpy() if of is np else place, of)[0]
     slope = (np.asarray(further) - np.asarray(found)) / 20.0
     assert np.median(np.abs(slope - np.asarray(by_north))) < 0.01
 
@@ -70,12 +71,12 @@ def test_minima_are_those_of_steps_on_the_ellipsoid(distance_km: tuple[float, fl
     problem = _problem(events, offset_km, 0.05 * offset_km if sigmas else None)
     event, start = starts.approach(problem)
     found = epicentres.minima(problem, event, start)
-    there = descend(problem.rows(found.event), found.point.T)
-    apart_km = 6371.0 * angle(found.point.T, there.point)
-    assert apart_km.max() < 0.02
-    assert torch.allclose(found.state[0], there.cost, atol=1e-3)
-    way = geodesic(found.point.T[:, None], problem.station[found.event])
-    assert (way.distance_km.T - found.distance_km).abs().max() < 1e-3
+    point = torch.from_numpy(found.point.T)
+    there = descend(problem.rows(found.event).tensors(), point)
+    assert 6371.0 * angle(point, there.point).max() < 0.02
+    np.testing.assert_allclose(found.state[COST], there.cost, atol=1e-3)
+    way = geodesic(point[:, None], torch.from_numpy(problem.station[found.event]))
+    np.testing.assert_allclose(found.distance_km, way.distance_km.T, atol=1e-3)
 
 
 @pytest.mark.parametrize("sigmas", [True, False], ids=["known", "estimated"])
