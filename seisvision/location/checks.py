@@ -8,10 +8,10 @@ import numpy as np
 from torch import Tensor
 
 from seisvision.earth.constants import HALF_MERIDIAN_KM
+from seisvision.earth.points import unit_vectors
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.location.descent import Problem
 from seisvision.location.plane import SOFTENING_KM
-from seisvision.location.points import unit_vectors
 
 SAME_LOG = 1e-9
 """Sum of squares of the logarithms of distances that are all the same."""

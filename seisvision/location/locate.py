@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.points import coordinates_deg
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.location import epicentres
 from seisvision.location.checks import Observations, checked, left_out
@@ -17,7 +18,6 @@ from seisvision.location.choices import MODES
 from seisvision.location.descent import Minimum, Problem
 from seisvision.location.grid import halve_grid
 from seisvision.location.plane import COST, INFORMATION, SCALE
-from seisvision.location.points import coordinates_deg
 from seisvision.location.posterior import calibrated, enough
 from seisvision.location.starts import approach
 from seisvision.location.uncertainty import (

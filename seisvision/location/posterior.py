@@ -19,13 +19,13 @@ from torch import Tensor
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.points import way_km
 from seisvision.earth.unit_vectors import azimuth_deg, frame, moved
 from seisvision.location import student
 from seisvision.location.arrays import along, arrays, at_least, bound, library, native, numbers, order, single
 from seisvision.location.common import without_common
 from seisvision.location.descent import Problem
 from seisvision.location.plane import Distances, common_growth, plane_about, residuals
-from seisvision.location.points import way_km
 from seisvision.location.uncertainty import Uncertainty, chi_square2
 
 FEW_POINTS = 48

@@ -9,10 +9,10 @@ import numpy as np
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.earth.constants import EARTH_RADIUS_KM
+from seisvision.earth.points import axes
 from seisvision.location.arrays import arrays, at_least, double, library, native, numbers, single, stacked
 from seisvision.location.descent import Problem
 from seisvision.location.plane import COST, FEW_PAIRS, Distances, Plane, descent, plane_about
-from seisvision.location.points import axes
 
 RINGS = 4
 RING_POINTS = 24

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seisvision.earth.points import way_km
 from seisvision.location import student
 from seisvision.location.descent import Minimum, Problem
-from seisvision.location.points import way_km
 
 MISFIT_P_VALUE = 1e-3
 """Sigmas are believed unless residuals this large would be seen less often than this."""
