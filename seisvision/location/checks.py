@@ -120,7 +120,8 @@ def _growth(offset_km: np.ndarray, sigma_km: np.ndarray, used: np.ndarray) -> np
     offset, sigma = centred(offset_km + SOFTENING_KM), centred(sigma_km)
     spread = (offset * offset).sum(1)
     slope = (offset * sigma).sum(1) / np.maximum(spread, SAME_LOG)
-    return np.where(spread < SAME_LOG, 1.0, np.minimum(np.maximum(slope, 0.0), 1.0))
+    # Rounded, so that equal and proportional sigmas are seen to be that, which needs no powers of distances.
+    return np.where(spread < SAME_LOG, 1.0, np.minimum(np.maximum(slope.round(9), 0.0), 1.0))
 
 
 ALLOWED = {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,9 +73,7 @@ class Problem:
         return self._each(torch.as_tensor)
 
     def _each(self, turned: Callable[[Any], Any]) -> Problem:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        some = {name: turned(value) for name, value in values.items() if isinstance(value, np.ndarray | Tensor)}
-        return replace(self, **some)
+        return replace(self, **{name: turned(value) for name, value in vars(self).items() if hasattr(value, "ndim")})
 
     def fixed_scale(self) -> Tensor:
         """(M,) scale of the residuals where it is not estimated.

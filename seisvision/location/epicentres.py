@@ -24,7 +24,6 @@ from seisvision.location.plane import (
     FEW_PAIRS,
     SCALE,
     Distances,
-    State,
     common_growth,
     descent,
     fixed_or_fitted_scale,
@@ -61,7 +60,7 @@ class Minima(NamedTuple):
     toward: Any
     """(2, S, M) direction of the stations at the minimum: cosine and sine of the azimuth."""
     state: Any
-    """(10, M) rows of :class:`~seisvision.location.plane.State`."""
+    """(10, M), see :data:`~seisvision.location.plane.COST`."""
     fitted: Any
     """(M,) scale that the residuals have."""
 
@@ -153,8 +152,8 @@ def _settled(some: Network, event: Any, point: Any, near: Any, of: Any) -> tuple
     """Minima after a last step on the ellipsoid, and where (M,) it would be too long to be the last."""
     distance_km, toward = _ways(some, point, of)
     observed = some.observed
-    there = State(*local_model(observed, distance_km, -toward, of, near))
-    step = stacked(list(newton_step_km(there, 0.0, of)))
+    there = local_model(observed, distance_km, -toward, of, near)
+    step = newton_step_km(there, 0.0, of)
     far = (step * step).sum(0) > LAST_STEP_KM**2
     step *= ~far
     # So short a step changes the ways as it does in a plane.
@@ -162,7 +161,7 @@ def _settled(some: Network, event: Any, point: Any, near: Any, of: Any) -> tuple
     toward -= step[:, None]
     distance_km = of.sqrt((toward * toward).sum(0))
     toward *= 1 / at_least(distance_km, LEAST)
-    state = local_model(observed, distance_km, -toward, of, there.scale)
+    state = local_model(observed, distance_km, -toward, of, there[SCALE])
     fitted = state[SCALE]
     if observed.is_known:
         fitted = fixed_or_fitted_scale(residuals(observed, distance_km, of)[0], observed.dof, of)

@@ -317,6 +317,8 @@ def _reasons(refused: list[str], rows: np.ndarray, sufficient: np.ndarray, found
 def joined(parts: list[Any]) -> Any:
     """Parts of the same dataclass as one: tensors and lists one after the other."""
     first = parts[0]
+    if len(parts) == 1:
+        return first
     if isinstance(first, Tensor):
         return torch.cat(parts)
     if isinstance(first, list):

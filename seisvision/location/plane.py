@@ -91,27 +91,13 @@ class Distances(NamedTuple):
         )
 
 
-class State(NamedTuple):
-    """Cost and its local model at one place of every problem, arrays (M,), or the rows of one array."""
+COST, DOWN, INFORMATION, BEND, SCALE = 0, slice(1, 3), slice(3, 6), slice(6, 9), 9
+"""Rows of a state (10, M), which holds the cost and its local model at one place of each of M problems.
 
-    cost: Any
-    down_north: Any
-    """Downhill direction."""
-    down_east: Any
-    north_north: Any
-    """Sum of weight * derivative * derivative."""
-    north_east: Any
-    east_east: Any
-    bend_north_north: Any
-    """The same with second derivatives of the loss, where the scale is known and these are convex."""
-    bend_north_east: Any
-    bend_east_east: Any
-    scale: Any
-    """Of the residuals: of the loss where it is estimated, else 1."""
-
-
-COST, INFORMATION, BEND, SCALE = 0, slice(3, 6), slice(6, 9), 9
-"""Rows of :class:`State`."""
+The downhill direction is north and east. ``INFORMATION`` is the sum of weight * derivative * derivative, north-north,
+north-east and east-east; ``BEND`` is the same with second derivatives of the loss, where the scale is known and these
+are convex. ``SCALE`` is that of the residuals: of the loss where it is estimated, else 1.
+"""
 
 
 def common_growth(growth: Any) -> float | None:
@@ -173,7 +159,7 @@ def slopes(observed: Distances, distance_km: Any, stretch: Any) -> Any:
 
 
 def local_model(observed: Distances, distance_km: Any, slope: Any, of: Any, near: Any = None) -> Any:
-    """A :class:`State` as one array (10, M), from predictions (S, M).
+    """States (10, M) from predictions (S, M).
 
     Args:
         observed: of M problems.
@@ -186,8 +172,6 @@ def local_model(observed: Distances, distance_km: Any, slope: Any, of: Any, near
     residual, stretch = residuals(observed, distance_km, of)
     steepness = slopes(observed, distance_km, stretch)
     state = of.empty((10, residual.shape[1]), dtype=residual.dtype)
-    # What is summed over the stations, so that all sums are one operation.
-    terms = of.empty((9 if observed.is_known else 6, *residual.shape), dtype=residual.dtype)
     if observed.is_known:
         state[SCALE] = 1
         ratio = residual * residual
@@ -196,41 +180,35 @@ def local_model(observed: Distances, distance_km: Any, slope: Any, of: Any, near
         ratio = residual * state[SCALE] ** -1.0
         ratio *= ratio
     ratio *= 1 / nu
-    of.log1p(ratio, out=terms[COST])
+    cost = (nu + 1) / 2 * of.log1p(ratio).sum(0)
+    state[COST] = cost if observed.is_known else cost + at_least(observed.dof, 0) * of.log(state[SCALE])
     ratio += 1
     share = ratio**-1.0
     weight = share * steepness
     weight *= (nu + 1) / nu if observed.is_known else (nu + 1) / nu * state[SCALE] ** -2.0
     residual *= weight
-    of.multiply(residual, slope, out=terms[1:3])
+    state[DOWN] = (residual * slope).sum(1)
     weight *= steepness
-    _squares(weight, slope, of, terms[INFORMATION])
-    if observed.is_known:
-        share *= 2
-        share -= 1
-        share *= weight
-        _squares(share, slope, of, terms[BEND])
-    of.sum(terms, 1, out=state[: len(terms)])
-    state[COST] *= (nu + 1) / 2
-    # North and east are a unit vector, so that the third sum is what remains of the weights.
-    information, bend = state[INFORMATION], state[BEND]
-    information[2] -= information[0]
+    _sum_squares(weight, slope, state[INFORMATION])
     # Where the scale follows the residuals, the reweighted information is the better model: it is that of an EM step.
     if not observed.is_known:
-        state[COST] += at_least(observed.dof, 0) * of.log(state[SCALE])
-        bend[:] = information
+        state[BEND] = state[INFORMATION]
         return state
-    bend[2] -= bend[0]
+    share *= 2
+    share -= 1
+    share *= weight
+    bend, information = state[BEND], state[INFORMATION]
+    _sum_squares(share, slope, bend)
     convex = (_determinant(bend) > MIN_CONVEXITY * _determinant(information)) & (bend[0] > 0)
     bend[:] = of.where(convex, bend, information)
     return state
 
 
-def _squares(weight: Any, slope: Any, of: Any, out: Any) -> None:
-    """Weights times products of slopes: north by north, north by east, and, for what remains, themselves."""
-    of.multiply(weight, slope[0], out=out[2])
-    of.multiply(out[2], slope, out=out[:2])
-    out[2] = weight
+def _sum_squares(weight: Any, slope: Any, out: Any) -> None:
+    """Sums (3, M) of weights (S, M) times north-north, north-east and east-east of slopes (2, S, M)."""
+    out[:2] = (weight * slope[0] * slope).sum(1)
+    # North and east are a unit vector, so that the third sum is what remains of the weights.
+    out[2] = weight.sum(0) - out[0]
 
 
 def fixed_or_fitted_scale(residual: Any, dof: Any, of: Any, near: Any = None) -> Any:
@@ -247,17 +225,17 @@ def _determinant(squares: Any) -> Any:
     return squares[0] * squares[2] - squares[1] * squares[1]
 
 
-def newton_step_km(state: State, damping: Any, of: Any) -> tuple[Any, Any]:
-    """Damped Newton steps (M,) north and east, at most ``LONGEST_STEP_KM`` long."""
-    a, b, d = state.bend_north_north, state.bend_north_east, state.bend_east_east
+def newton_step_km(state: Any, damping: Any, of: Any) -> Any:
+    """Damped Newton steps (2, M) north and east from states (10, M), at most ``LONGEST_STEP_KM`` long."""
+    a, b, d = state[BEND]
+    north, east = state[DOWN]
     # In units of the mean curvature, so that the damping has none and suits kilometres of any size.
-    ridge = damping * (a + d) / 2
+    ridge = damping / 2 * (a + d)
     a, d = a + ridge, d + ridge
-    inverse = 1 / at_least(a * d - b * b, LEAST)
-    north = (d * state.down_north - b * state.down_east) * inverse
-    east = (a * state.down_east - b * state.down_north) * inverse
-    short = LONGEST_STEP_KM / at_least(of.hypot(north, east), LONGEST_STEP_KM)
-    return north * short, east * short
+    step = stacked([d * north - b * east, a * east - b * north])
+    step /= at_least(a * d - b * b, LEAST)
+    step *= LONGEST_STEP_KM / at_least(of.hypot(step[0], step[1]), LONGEST_STEP_KM)
+    return step
 
 
 def descent(
@@ -282,22 +260,21 @@ def descent(
     state = model(place) if state is None else state
     reached, ended, rows = place, state, None
     damping, enough_km2 = of.full_like(state[COST], FIRST_DAMPING), of.zeros_like(state[COST]) + converged_km**2
-    going = damping > 0
+    going, rounding = damping > 0, ROUNDING * (observed.dof > 0)
     for _ in range(max_iterations):
-        north, east = newton_step_km(State(*state), damping, of)
+        step = newton_step_km(state, damping, of)
         # A kilometre on the ground is longer in the plane, the farther from the centre.
-        stretch = (1 + (place * place).sum(0)) / (2 * EARTH_RADIUS_KM)
-        trial = stacked([place[0] + north * stretch, place[1] + east * stretch])
+        trial = place + step * ((1 + (place * place).sum(0)) / (2 * EARTH_RADIUS_KM))
         there = model(trial, state[SCALE])
         # Equal costs too: near the minimum rounding hides the gain, and a refused step would only raise the damping.
         # Beside a known scale the cost has no logarithm of one, and may be as small as it likes.
-        better = there[COST] <= state[COST] + ROUNDING * (abs(state[COST]) + (observed.dof > 0))
+        better = there[COST] <= state[COST] + ROUNDING * abs(state[COST]) + rounding
         worse = of.where(~(better & going))[0]
         if len(worse):
             there[:, worse], trial[:, worse] = state[:, worse], place[:, worse]
         state, place = there, trial
         # A step that damping has made short says nothing about convergence.
-        short = (north * north + east * east < enough_km2) & (damping < FREE_DAMPING)
+        short = ((step * step).sum(0) < enough_km2) & (damping < FREE_DAMPING)
         damping = of.where(better, damping * 0.1, damping * 10.0)
         going &= ~short & (damping < MOST_DAMPING)
         left = int(of.count_nonzero(going))
@@ -312,7 +289,7 @@ def descent(
                 rows = rows[some]
             plane, observed = plane.rows(some), observed.rows(some)
             place, state, damping = columns(place, some), columns(state, some), damping[some]
-            enough_km2, going = enough_km2[some], going[some]
+            enough_km2, going, rounding = enough_km2[some], going[some], rounding[some]
     if rows is None:
         reached, ended = place, state
     else:

@@ -32,8 +32,9 @@ FEW_POINTS = 48
 MANY_POINTS = 384
 NEARLY_LINEAR = 0.15
 """Standard deviation over distance of the nearest station up to which a few points around the solution do."""
-LIKE_NORMAL = 0.6
-"""Share of a few points that must count for a region that is wider to be taken for an ellipse after all."""
+LIKE_NORMAL = (38.0, 42.0)
+"""Of a few points drawn about a solution with known scale some 40 count where the region is an ellipse. With as many
+the radii are as near to those of 6,000 points as with many, which with fewer and with more they are not."""
 FAR_KM = 1e6
 """About a point as far as this nothing is bent."""
 FEWEST_KNOWN = 4
@@ -186,10 +187,12 @@ def _region(
 
     # Most regions are nearly ellipses, which few points around the solution describe; only bent ones pay for a ring.
     weigh(np.flatnonzero(~bent), FEW_POINTS, "bent")
-    # Beside a station that says little of where the event is, they are ellipses too.
     wide = np.flatnonzero(bent)
-    weigh(wide, FEW_POINTS, "straight")
-    weigh(wide[effective[wide] < LIKE_NORMAL * FEW_POINTS], MANY_POINTS, "ring")
+    if problem.known_scale:
+        # Beside a station that says little of where the event is, regions are ellipses too.
+        weigh(wide, FEW_POINTS, "straight")
+        wide = wide[(effective[wide] < LIKE_NORMAL[0]) | (effective[wide] > LIKE_NORMAL[1])]
+    weigh(wide, MANY_POINTS, "ring")
     return found
 
 

@@ -81,11 +81,10 @@ def _distinct(place: Any, state: Any, reach: Any) -> tuple[Any, Any, Any]:
     """Places (2, K, M) and their states, the least cost first, and those (K, M) that no better one is near."""
     order, number = state[COST].argsort(0), numbers(state.shape[2], state)
     place, state = place[:, order, number], state[:, order, number]
-    kept = state[COST] < TAKEN
-    for later in range(1, len(kept)):
-        near = _half_chord2(place[:, :later], place[:, later : later + 1]) < reach
-        kept[later] &= ~near.any(0)
-    return place, state, kept
+    near = _half_chord2(place[:, :, None], place[:, None]) < reach
+    rank = numbers(len(order), order)
+    better = (rank[:, None] > rank)[..., None]
+    return place, state, (state[COST] < TAKEN) & ~(near & better).any(1)
 
 
 def _surroundings(problem: Problem) -> Surroundings:

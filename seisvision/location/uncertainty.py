@@ -64,9 +64,17 @@ class Uncertainty:
 
     def ellipse(self, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The arrays of an `Ellipse` at ``level``: 0.68 or 0.95."""
-        mean, half, direction = _principal(self.covariance_km2)
+        mean, half = self._axes_km2()
+        north, across, east = self.covariance_km2[:, 0, 0], self.covariance_km2[:, 0, 1], self.covariance_km2[:, 1, 1]
         factor = self._radius(level)
+        # Twice the angle of the major axis, as the two ends of an axis are one direction.
+        direction = np.degrees(np.arctan2(2 * across, north - east) / 2) % 180
         return factor * np.sqrt(mean + half), factor * np.sqrt(np.maximum(mean - half, 0)), direction
+
+    def _axes_km2(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean of the squared semi-axes (B,) and half of their difference."""
+        north, across, east = self.covariance_km2[:, 0, 0], self.covariance_km2[:, 0, 1], self.covariance_km2[:, 1, 1]
+        return (north + east) / 2, np.hypot((north - east) / 2, across)
 
     def _radius(self, level: float) -> np.ndarray:
         if self.radius95 is None:
@@ -79,16 +87,9 @@ class Uncertainty:
 
     def limited(self) -> Uncertainty:
         """The same without ellipses that are so long that they say nothing."""
-        useful = self.ellipse(0.95)[0] < LARGEST_ELLIPSE_KM
+        mean, half = self._axes_km2()
+        useful = self._radius(0.95) * np.sqrt(mean + half) < LARGEST_ELLIPSE_KM
         return replace(self, covariance_km2=np.where(useful[:, None, None], self.covariance_km2, np.nan))
-
-
-def _principal(covariance_km2: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean of the squared semi-axes (B,), half of their difference, and the direction of the major one in degrees."""
-    north, across, east = covariance_km2[:, 0, 0], covariance_km2[:, 0, 1], covariance_km2[:, 1, 1]
-    # Twice the angle of the major axis, as the two ends of an axis are one direction.
-    direction = np.degrees(np.arctan2(2 * across, north - east) / 2) % 180
-    return (north + east) / 2, np.hypot((north - east) / 2, across), direction
 
 
 def chi_square2(level: float) -> float:
