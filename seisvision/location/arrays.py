@@ -65,6 +65,12 @@ def order(values: Any) -> Any:
     return torch.from_numpy(values.numpy().argsort(1)) if isinstance(values, Tensor) else values.argsort(1)
 
 
+def summed(values: Any, axis: int) -> Any:
+    """Sums along an axis."""
+    # numpy's own method takes twice as long on a few values.
+    return values.sum(axis) if isinstance(values, Tensor) else np.add.reduce(values, axis)
+
+
 def at_least(values: Any, least: float) -> Any:
     """Values, none of them below the least."""
     # numpy's own clip takes several times as long on a few values.

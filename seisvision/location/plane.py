@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.location import student
-from seisvision.location.arrays import at_least, bound, columns, single, stacked
+from seisvision.location.arrays import at_least, bound, columns, single, stacked, summed
 
 FEW_PAIRS = 4000
 """Events times stations up to which arrays of numpy are quicker than tensors."""
@@ -119,8 +119,8 @@ def predicted(plane: Plane, place: Any, of: Any) -> tuple[Any, Any]:
     there = place[:, None]
     slope = plane.cosine * there
     slope -= plane.toward
-    squared = (slope * slope).sum(0)
-    squared *= (1 + (place * place).sum(0)) ** -1.0
+    squared = summed(slope * slope, 0)
+    squared *= (1 + summed(place * place, 0)) ** -1.0
     bound(squared, LEAST_SQUARE, LARGEST_SQUARE)
     slope *= plane.cosine
     slope -= squared * there
@@ -180,14 +180,14 @@ def local_model(observed: Distances, distance_km: Any, slope: Any, of: Any, near
         ratio = residual * state[SCALE] ** -1.0
         ratio *= ratio
     ratio *= 1 / nu
-    cost = (nu + 1) / 2 * of.log1p(ratio).sum(0)
+    cost = (nu + 1) / 2 * summed(of.log1p(ratio), 0)
     state[COST] = cost if observed.is_known else cost + at_least(observed.dof, 0) * of.log(state[SCALE])
     ratio += 1
     share = ratio**-1.0
     weight = share * steepness
     weight *= (nu + 1) / nu if observed.is_known else (nu + 1) / nu * state[SCALE] ** -2.0
     residual *= weight
-    state[DOWN] = (residual * slope).sum(1)
+    state[DOWN] = summed(residual * slope, 1)
     weight *= steepness
     _sum_squares(weight, slope, state[INFORMATION])
     # Where the scale follows the residuals, the reweighted information is the better model: it is that of an EM step.
@@ -206,9 +206,9 @@ def local_model(observed: Distances, distance_km: Any, slope: Any, of: Any, near
 
 def _sum_squares(weight: Any, slope: Any, out: Any) -> None:
     """Sums (3, M) of weights (S, M) times north-north, north-east and east-east of slopes (2, S, M)."""
-    out[:2] = (weight * slope[0] * slope).sum(1)
+    out[:2] = summed(weight * slope[0] * slope, 1)
     # North and east are a unit vector, so that the third sum is what remains of the weights.
-    out[2] = weight.sum(0) - out[0]
+    out[2] = summed(weight, 0) - out[0]
 
 
 def fixed_or_fitted_scale(residual: Any, dof: Any, of: Any, near: Any = None) -> Any:
@@ -264,7 +264,7 @@ def descent(
     for _ in range(max_iterations):
         step = newton_step_km(state, damping, of)
         # A kilometre on the ground is longer in the plane, the farther from the centre.
-        trial = place + step * ((1 + (place * place).sum(0)) / (2 * EARTH_RADIUS_KM))
+        trial = place + step * ((1 + summed(place * place, 0)) / (2 * EARTH_RADIUS_KM))
         there = model(trial, state[SCALE])
         # Equal costs too: near the minimum rounding hides the gain, and a refused step would only raise the damping.
         # Beside a known scale the cost has no logarithm of one, and may be as small as it likes.
@@ -274,7 +274,7 @@ def descent(
             there[:, worse], trial[:, worse] = state[:, worse], place[:, worse]
         state, place = there, trial
         # A step that damping has made short says nothing about convergence.
-        short = ((step * step).sum(0) < enough_km2) & (damping < FREE_DAMPING)
+        short = (summed(step * step, 0) < enough_km2) & (damping < FREE_DAMPING)
         damping = of.where(better, damping * 0.1, damping * 10.0)
         going &= ~short & (damping < MOST_DAMPING)
         left = int(of.count_nonzero(going))

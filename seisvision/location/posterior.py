@@ -189,8 +189,8 @@ def _region(
     weigh(np.flatnonzero(~bent), FEW_POINTS, "bent")
     wide = np.flatnonzero(bent)
     if problem.known_scale:
-        # Beside a station that says little of where the event is, regions are ellipses too.
-        weigh(wide, FEW_POINTS, "straight")
+        # Beside a station that says no more than the others, regions are ellipses too.
+        weigh(wide[problem.growth[wide] == 0], FEW_POINTS, "straight")
         wide = wide[(effective[wide] < LIKE_NORMAL[0]) | (effective[wide] > LIKE_NORMAL[1])]
     weigh(wide, MANY_POINTS, "ring")
     return found

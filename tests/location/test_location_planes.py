@@ -204,7 +204,7 @@ def test_points_as_arrays_are_those_as_tensors() -> None:
     np.testing.assert_allclose(ours[1], way.east * way.distance_km, atol=1e-3)
 
 
-def test_a_region_beside_a_station_that_says_little_is_that_of_many_points(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_region_beside_a_station_that_says_no_more_is_that_of_many_points(monkeypatch: pytest.MonkeyPatch) -> None:
     events = random_events(40, 12, distance_km=(40, 300))
     near = events["latitude_deg"] + 0.05, events["longitude_deg"]
     events["station_latitude_deg"][:, 0], events["station_longitude_deg"][:, 0] = near
