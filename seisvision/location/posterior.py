@@ -33,8 +33,8 @@ MANY_POINTS = 384
 NEARLY_LINEAR = 0.15
 """Standard deviation over distance of the nearest station up to which a few points around the solution do."""
 LIKE_NORMAL = (38.0, 42.0)
-"""Of a few points drawn about a solution with known scale some 40 count where the region is an ellipse. With as many
-the radii are as near to those of 6,000 points as with many, which with fewer and with more they are not."""
+"""Of a few straight draws with known scale some 40 count where the region is an ellipse. With as many the radii are as
+near to those of 6,000 points as with many draws, which with fewer and with more they are not."""
 FAR_KM = 1e6
 """About a point as far as this nothing is bent."""
 FEWEST_KNOWN = 4
@@ -164,10 +164,8 @@ def _region(
     north, across, east = covariance_km2[:, 0, 0], covariance_km2[:, 0, 1], covariance_km2[:, 1, 1]
     largest_km2 = (north + east) / 2 + np.hypot((north - east) / 2, across)
     bent = largest_km2 > (NEARLY_LINEAR * nearest_km) ** 2
-    found, effective = (
-        Region(*(np.zeros_like(values) for values in (covariance_km2, scale, scale))),
-        np.zeros_like(scale),
-    )
+    found = Region(np.zeros_like(covariance_km2), np.zeros_like(scale), np.zeros_like(scale))
+    effective = np.zeros_like(scale)
 
     def weigh(part: np.ndarray, count: int, drawing: Drawing) -> None:
         if not len(part):
