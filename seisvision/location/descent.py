@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,40 +32,48 @@ NEAREST_RAD = 1e-4
 
 @dataclass(frozen=True)
 class Problem:
-    """Observations of M location problems; values of unused observations are finite and do not count."""
+    """Observations of M location problems; values of unused observations are finite and do not count.
 
-    station: Tensor
+    Arrays of numpy, or tensors where all of it is computed with torch.
+    """
+
+    station: Any
     """(M, S, 3) unit vectors."""
-    offset_km: Tensor
+    offset_km: Any
     """(M, S)."""
-    offset_sigma_km: Tensor
+    offset_sigma_km: Any
     """(M, S) at the observed distances; where the scale is estimated, only their proportions count."""
-    used: Tensor
+    used: Any
     """(M, S) bool."""
-    back_azimuth_deg: Tensor | None
+    back_azimuth_deg: Any | None
     """(M, S) or None."""
-    azimuth_sigma_deg: Tensor | None
+    azimuth_sigma_deg: Any | None
     """(M, S) or None."""
-    azimuth_used: Tensor | None
+    azimuth_used: Any | None
     """(M, S) bool or None."""
     known_scale: bool
-    growth: Tensor
+    growth: Any
     """(M,) power of the distance that the sigmas grow with: 0 for equal errors, 1 for relative ones."""
-    common_share: Tensor | None = None
+    dof: Any
+    """(M,) float: observations minus the two coordinates."""
+    common_share: Any | None = None
     """(M,) share of the variance that the errors of an event's distances have in common; None where they have none."""
 
     @property
-    def dof(self) -> Tensor:
-        """(M,) float: observations minus the two coordinates."""
-        count = self.used.sum(1)
-        if self.azimuth_used is not None:
-            count = count + self.azimuth_used.sum(1)
-        return (count - 2).to(self.offset_km.dtype)
+    def is_plain(self) -> bool:
+        """There is nothing but distances with errors of their own."""
+        return self.azimuth_used is None and self.common_share is None
 
-    def rows(self, index: Tensor) -> Problem:
-        """The problems at ``index``, a tensor of row numbers, which may repeat."""
-        tensors = {name: value[index] for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **tensors)  # type: ignore[arg-type]
+    def rows(self, index: Any) -> Problem:
+        """The problems at ``index``, an array of row numbers, which may repeat."""
+        return self._each(lambda values: values[index])
+
+    def tensors(self) -> Problem:
+        """The same as tensors, which share the memory of arrays."""
+        return self._each(torch.as_tensor)
+
+    def _each(self, turned: Callable[[Any], Any]) -> Problem:
+        return replace(self, **{name: turned(value) for name, value in vars(self).items() if hasattr(value, "ndim")})
 
     def fixed_scale(self) -> Tensor:
         """(M,) scale of the residuals where it is not estimated.
@@ -77,13 +87,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Minimum:
-    """Where the descent ended."""
+    """Where the descent ended, tensors or arrays."""
 
-    point: Tensor
-    """(M, 3) unit vectors."""
-    cost: Tensor
+    point: Any
+    """Unit vectors: tensors (M, 3), or arrays (3, M)."""
+    cost: Any
     """(M,) negative log likelihood."""
-    scale: Tensor
+    scale: Any
     """(M,) scale of the residuals: of the loss where it is estimated, else 1."""
 
 

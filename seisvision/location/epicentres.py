@@ -10,20 +10,20 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from seisvision.earth.constants import EARTH_RADIUS_KM, WGS84_FLATTENING, WGS84_RADIUS_KM
 from seisvision.earth.unit_vectors import geodesic
 from seisvision.earth.vincenty import LEAST, inverse
 from seisvision.location import student
-from seisvision.location.arrays import at_least, columns, library, native, stacked
+from seisvision.location.arrays import arrays, at_least, columns, library, native, stacked
 from seisvision.location.descent import Problem, descend, model
 from seisvision.location.descent import residuals as model_residuals
 from seisvision.location.plane import (
     FEW_PAIRS,
+    SCALE,
     Distances,
-    State,
     common_growth,
     descent,
     fixed_or_fitted_scale,
@@ -57,17 +57,16 @@ class Minima(NamedTuple):
     """float64 (3, M) unit vectors."""
     distance_km: Any
     """(S, M) to the stations."""
-    north: Any
-    """(S, M) direction at the minimum: cosine of the azimuth."""
-    east: Any
+    toward: Any
+    """(2, S, M) direction of the stations at the minimum: cosine and sine of the azimuth."""
     state: Any
-    """(10, M) rows of :class:`~seisvision.location.plane.State`."""
+    """(10, M), see :data:`~seisvision.location.plane.COST`."""
     fitted: Any
     """(M,) scale that the residuals have."""
 
-    def tensors(self) -> Minima:
-        """The same as tensors."""
-        return Minima(*(torch.as_tensor(values) for values in self))
+    def arrays(self) -> Minima:
+        """The same as arrays of numpy."""
+        return Minima(*arrays(*self))
 
     def rows(self, index: Any) -> Minima:
         """Those at ``index``."""
@@ -89,89 +88,84 @@ class Network(NamedTuple):
         return Network(sine, cosine, longitude_rad, self.observed.rows(index))
 
 
-def minima(problem: Problem, event: Tensor, point: Tensor) -> Minima:
-    """Minima near points (M, 3) of events (M,) in order."""
-    if problem.azimuth_used is not None or problem.common_share is not None:
-        return evaluated(problem, event, descend(problem.rows(event), point).point)
+def minima(problem: Problem, event: np.ndarray, point: np.ndarray) -> Minima:
+    """Minima near points (3, M) of events (M,) in order, as arrays of numpy."""
+    if not problem.is_plain:
+        many = problem.rows(event)
+        return evaluated(problem, event, descend(many.tensors(), torch.from_numpy(point.T)).point.numpy().T)
     of = library(problem.offset_km, FEW_PAIRS)
     network = _network(problem, of)
-    number, place = native(of, event, point.T)
+    number, place = native(of, event, point)
     some = network.rows(number)
     place, _, near = _descended(some.observed, place, _ways(some, place, of, ROUGHLY_CONVERGED_RAD), of)
     kept = _distinct(number, place, of)
     if len(kept) < len(number):
         number, place, near, some = number[kept], place[:, kept], near[kept], some.rows(kept)
     found, far = _settled(some, number, place, near, of)
-    return _finished(problem, some, found, far, of).tensors()
+    return _finished(problem, some, found, far, of).arrays()
 
 
-def minima_again(problem: Problem, known: Minima, event: Tensor) -> Minima:
+def minima_again(problem: Problem, known: Minima, event: np.ndarray) -> Minima:
     """The minima that known ones become where the scale of the residuals is free; ``event`` (M,) as above."""
-    if problem.azimuth_used is not None or problem.common_share is not None:
-        return minima(problem, event, known.point.T)
+    if not problem.is_plain:
+        return minima(problem, event, known.point)
     of = library(problem.offset_km, FEW_PAIRS)
-    arrays = native(of, *known._replace(event=event))
-    known = Minima(*arrays)
+    known = Minima(*native(of, *known._replace(event=event)))
     some = _network(problem, of).rows(known.event)
-    place, _, near = _descended(some.observed, known.point, known[2:5], of)
+    place, _, near = _descended(some.observed, known.point, (known.distance_km, known.toward), of)
     found, far = _settled(some, known.event, place, near, of)
     found = _finished(problem, some, found, far, of)
-    return found.rows(_distinct(found.event, found.point, of)).tensors()
+    return found.rows(_distinct(found.event, found.point, of)).arrays()
 
 
-def evaluated(problem: Problem, event: Tensor, point: Tensor) -> Minima:
-    """Points (M, 3) of events (M,) as minima that they are taken to be."""
-    many = problem.rows(event)
-    way = geodesic(point[:, None], many.station)
+def evaluated(problem: Problem, event: np.ndarray, point: np.ndarray) -> Minima:
+    """Points (3, M) of events (M,) as minima that they are taken to be."""
+    many = problem.rows(event).tensors()
+    way = geodesic(torch.from_numpy(point.T)[:, None], many.station)
     state, fitted = model(many, way), student.fitted_scale(model_residuals(many, way)[0], many.dof.clamp_min(1))
-    rows = state.cost, state.scale, *state.gradient.T, *state.information.T, *state.curvature.T
-    return Minima(event, point.T, way.distance_km.T, way.north.T, way.east.T, torch.stack(rows), fitted)
+    rows = torch.stack([state.cost, *state.gradient.T, *state.information.T, *state.curvature.T, state.scale])
+    return Minima(event, point, *arrays(way.distance_km.T, torch.stack([way.north.T, way.east.T]), rows, fitted))
 
 
 def _network(problem: Problem, of: Any) -> Network:
-    x, y, z = problem.station.permute(2, 1, 0).contiguous()
-    precision = (problem.used / problem.offset_sigma_km).T.contiguous()
-    tensors = *_reduced(x, y, z, torch), torch.atan2(y, x), problem.offset_km.T.contiguous(), precision
-    sine, cosine, longitude_rad, *arrays = native(of, *tensors, problem.growth, problem.dof)
-    offset_km, precision, growth, dof = arrays
-    observed = Distances(
-        offset_km, precision, growth, dof, is_known=problem.known_scale, common_growth=common_growth(problem.growth)
-    )
-    return Network(sine, cosine, longitude_rad, observed)
+    precision = problem.used / problem.offset_sigma_km
+    x, y, z, offset_km, precision = native(of, *problem.station.T, problem.offset_km.T, precision.T)
+    growth, dof = native(of, problem.growth, problem.dof)
+    known, common = problem.known_scale, common_growth(problem.growth)
+    observed = Distances(offset_km, precision, growth, dof, is_known=known, common_growth=common)
+    return Network(*_reduced(x, y, z, of), of.arctan2(y, x), observed)
 
 
-def _descended(observed: Distances, point: Any, way: Any, of: Any) -> tuple[Any, Any, Any]:
+def _descended(observed: Distances, point: Any, way: tuple[Any, Any], of: Any) -> tuple[Any, Any, Any]:
     """Minima (3, M) in planes about points, how far off they are (M,), and scales (M,) of the residuals there."""
-    plane = plane_about(way[0], way[1], way[2], of)
+    plane = plane_about(*way, of)
     # Not of two rows of it, for there may be one station only.
     start = of.stack([of.zeros_like(plane.cosine[0])] * 2)
-    (north, east), _, scale = descent(plane, observed.single(), start, of, CONVERGED_KM, MAX_ITERATIONS)
+    (north, east), ended = descent(plane, observed.single(), start, of, CONVERGED_KM, MAX_ITERATIONS)
     radius = of.hypot(north, east)
     moved_km = 2 * EARTH_RADIUS_KM * of.arctan(radius)
     stretch = moved_km / at_least(radius, LEAST)
-    return _moved(point, north * stretch, east * stretch, of), moved_km, scale
+    return _moved(point, north * stretch, east * stretch, of), moved_km, ended[SCALE]
 
 
 def _settled(some: Network, event: Any, point: Any, near: Any, of: Any) -> tuple[Minima, Any]:
     """Minima after a last step on the ellipsoid, and where (M,) it would be too long to be the last."""
-    distance_km, north, east = _ways(some, point, of)
+    distance_km, toward = _ways(some, point, of)
     observed = some.observed
-    there = State(*local_model(observed, distance_km, -north, -east, of, near))
-    step_north, step_east = newton_step_km(there, 0.0, of)
-    far = of.hypot(step_north, step_east) > LAST_STEP_KM
-    step_north, step_east = step_north * ~far, step_east * ~far
+    there = local_model(observed, distance_km, -toward, of, near)
+    step = newton_step_km(there, 0.0, of)
+    far = (step * step).sum(0) > LAST_STEP_KM**2
+    step *= ~far
     # So short a step changes the ways as it does in a plane.
-    north, east = north * distance_km - step_north, east * distance_km - step_east
-    distance_km = of.sqrt(north * north + east * east)
-    inverse = 1 / at_least(distance_km, LEAST)
-    north *= inverse
-    east *= inverse
-    state = local_model(observed, distance_km, -north, -east, of, there.scale)
-    fitted = state[1]
+    toward *= distance_km
+    toward -= step[:, None]
+    distance_km = of.sqrt((toward * toward).sum(0))
+    toward *= 1 / at_least(distance_km, LEAST)
+    state = local_model(observed, distance_km, -toward, of, there[SCALE])
+    fitted = state[SCALE]
     if observed.is_known:
         fitted = fixed_or_fitted_scale(residuals(observed, distance_km, of)[0], observed.dof, of)
-    point = _moved(point, step_north, step_east, of)
-    return Minima(event, point, distance_km, north, east, state, fitted), far
+    return Minima(event, _moved(point, step[0], step[1], of), distance_km, toward, state, fitted), far
 
 
 def _finished(problem: Problem, some: Network, found: Minima, far: Any, of: Any) -> Minima:
@@ -182,7 +176,7 @@ def _finished(problem: Problem, some: Network, found: Minima, far: Any, of: Any)
         if not len(left):
             break
         part, network = found.rows(left), some.rows(left)
-        point, moved_km, near = _descended(network.observed, part.point, part[2:5], of)
+        point, moved_km, near = _descended(network.observed, part.point, (part.distance_km, part.toward), of)
         part, far = _settled(network, part.event, point, near, of)
         for whole, values in zip(found, part, strict=True):
             whole[..., left] = values
@@ -191,9 +185,9 @@ def _finished(problem: Problem, some: Network, found: Minima, far: Any, of: Any)
     left = of.concatenate([left, of.where(beyond)[0]])
     if len(left):
         # What goes on moving is followed on the ellipsoid.
-        number, point = torch.as_tensor(found.event[left]), torch.as_tensor(found.point[:, left])
-        ended = descend(problem.rows(number), point.T)
-        part, _ = _settled(some.rows(left), found.event[left], native(of, ended.point.T)[0], None, of)
+        number, point = arrays(found.event[left], found.point[:, left])
+        ended = descend(problem.rows(number).tensors(), torch.from_numpy(point.T)).point.numpy()
+        part, _ = _settled(some.rows(left), found.event[left], native(of, ended.T)[0], None, of)
         for whole, values in zip(found, part, strict=True):
             whole[..., left] = values
     return found
@@ -211,20 +205,20 @@ def _distinct(event: Any, point: Any, of: Any) -> Any:
     return of.where(~repeated)[0]
 
 
-def _ways(some: Network, point: Any, of: Any, converged_rad: float = CONVERGED_RAD) -> tuple[Any, Any, Any]:
-    """Distances and directions (S, M) of the stations from points (3, M), as of ``unit_vectors.geodesic``."""
+def _ways(some: Network, point: Any, of: Any, converged_rad: float = CONVERGED_RAD) -> tuple[Any, Any]:
+    """Distances (S, M) and directions (2, S, M) of stations from points (3, M), as of ``unit_vectors.geodesic``."""
     x, y, z = point
     turn_rad = some.longitude_rad - of.arctan2(y, x)
     here, there = _reduced(x, y, z, of), (some.sine, some.cosine)
     way = inverse(here, there, turn_rad, of, converged_rad)
-    length = at_least(of.hypot(way.east, way.north), LEAST)
-    distance_km = way.distance_km
+    distance_km, toward = way.distance_km, stacked([way.north, way.east])
+    toward /= at_least(of.hypot(way.east, way.north), LEAST)
     stuck = way.last_change_rad > STUCK_RAD
     if bool(stuck.any()):
         # Near the antipode, where a sphere has to do. Its angle is that between vectors of geodetic coordinates.
         angle = _angle(some, turn_rad, point, of)
         distance_km = of.where(stuck, EARTH_RADIUS_KM * angle, distance_km)
-    return distance_km, way.north / length, way.east / length
+    return distance_km, toward
 
 
 def _angle(some: Network, turn_rad: Any, point: Any, of: Any) -> Any:
@@ -248,7 +242,8 @@ def _moved(point: Any, north_km: Any, east_km: Any, of: Any) -> Any:
     x, y, z = point
     level = of.hypot(x, y)
     at_pole = level == 0
-    along, across = of.where(at_pole, 1.0, x / of.where(at_pole, 1.0, level)), y / of.where(at_pole, 1.0, level)
+    divisor = of.where(at_pole, 1.0, level)
+    along, across = of.where(at_pole, 1.0, x / divisor), y / divisor
     # Radii of curvature along the meridian and across it.
     bulge = 1 - SQUARED_ECCENTRICITY * z * z
     across_km = WGS84_RADIUS_KM / of.sqrt(bulge)

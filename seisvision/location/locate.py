@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from seisvision.earth.constants import EARTH_RADIUS_KM
-from seisvision.earth.unit_vectors import azimuth_deg, coordinates_deg
+from seisvision.earth.points import coordinates_deg
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.location import epicentres
 from seisvision.location.checks import Observations, checked, left_out
 from seisvision.location.choices import MODES
 from seisvision.location.descent import Minimum, Problem
 from seisvision.location.grid import halve_grid
+from seisvision.location.plane import COST, INFORMATION, SCALE
 from seisvision.location.posterior import calibrated, enough
-from seisvision.location.starts import Way, approach
+from seisvision.location.starts import approach
 from seisvision.location.uncertainty import (
     Ellipse,
     Uncertainty,
@@ -146,32 +147,40 @@ def locate(
         common_share=common_share,
         mask=mask,
     )
-    rows = torch.arange(len(given.mask), device=given.mask.device)
-    parts = [
-        _locate_some(given.rows(some), mode, errors)
-        for some in rows.split(max(1, PAIRS_AT_ONCE // max(1, given.mask.shape[1])))
-    ]
+    count, stations = given.mask.shape
+    at_once = max(1, PAIRS_AT_ONCE // max(1, stations))
+    # What there is none of is NaN, which needs no warning.
+    with np.errstate(all="ignore"):
+        parts = [
+            _locate_some(given.rows(slice(first, first + at_once)), mode, errors)
+            for first in range(0, max(1, count), at_once)
+        ]
     return joined(parts)
 
 
 def _locate_some(given: Observations, mode: Mode, errors: Errors) -> Locations:
     problem = given.problem(relative=errors == "relative" and mode != "paper")
     refused = _refusals(problem)
-    possible = torch.tensor([not text for text in refused], device=given.mask.device, dtype=torch.bool)
-    some = problem.rows(possible.nonzero()[:, 0])
+    possible = np.array([not text for text in refused], dtype=bool)
+    some = problem if possible.all() else problem.rows(possible)
     found = _paper(some) if mode == "paper" else _robust(some)
     return _described(given, problem, possible, refused, found, mode)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """Solution of the events that can be located."""
+    """Solutions of the B events that can be located."""
 
-    point: Tensor
-    way: Way
+    point: np.ndarray
+    """(3, B)."""
+    distance_km: np.ndarray
+    """(S, B) to the stations."""
+    toward: np.ndarray
+    """(2, S, B) in that direction, north and east."""
     certain: Uncertainty
-    ambiguous: Tensor
-    second: Tensor
+    ambiguous: np.ndarray
+    second: np.ndarray
+    """(3, B)."""
 
 
 def _robust(problem: Problem) -> _Found:
@@ -182,36 +191,37 @@ def _robust(problem: Problem) -> _Found:
     found = _with_ellipses(problem, found)
     if not doubted.any():
         return found
-    rows, member = doubted.nonzero()[:, 0], doubted[minima.event].nonzero()[:, 0]
+    rows, member = np.flatnonzero(doubted), np.flatnonzero(doubted[minima.event])
     # Once more from the minima that are known, with the scale left free; events count from 0 among the doubted ones.
-    some, number = replace(problem.rows(rows), known_scale=False), (doubted.cumsum(0) - 1)[minima.event[member]]
+    some, number = replace(problem.rows(rows), known_scale=False), (doubted.cumsum() - 1)[minima.event[member]]
     again = _chosen(some, epicentres.minima_again(some, minima.rows(member), number))
     return _placed(found, rows, _with_ellipses(some, again))
 
 
 def _with_ellipses(problem: Problem, found: _Found) -> _Found:
-    other = torch.where(found.ambiguous[:, None], found.second, torch.nan)
-    return replace(found, certain=calibrated(problem, found.point, found.way, found.certain, other))
+    other = np.where(found.ambiguous, found.second, np.nan)
+    certain = calibrated(problem, found.point, found.distance_km, found.toward, found.certain, other)
+    return replace(found, certain=certain)
 
 
-def _placed(whole: Any, rows: Tensor, part: Any) -> Any:
-    """A dataclass or named tuple of tensors with those of ``part`` at ``rows``."""
-    if isinstance(whole, Tensor):
-        return whole.index_copy(0, rows, part)
-    if isinstance(whole, Way):
-        return Way(*(_placed(a, rows, b) for a, b in zip(whole, part, strict=True)))
-    names = [field.name for field in fields(whole)]
-    return replace(whole, **{name: _placed(getattr(whole, name), rows, getattr(part, name)) for name in names})
+def _placed(whole: _Found, rows: np.ndarray, part: _Found) -> _Found:
+    """Solutions with those of ``part`` at ``rows``."""
+    for name, values in vars(whole).items():
+        if isinstance(values, np.ndarray):
+            values[..., rows] = getattr(part, name)
+    for name, values in vars(whole.certain).items():
+        values[rows] = getattr(part.certain, name)
+    return whole
 
 
 def _paper(problem: Problem) -> _Found:
     event, start = approach(problem)
     many = problem.rows(event)
-    point, misfit_km = halve_grid(many, start)
-    minima = epicentres.evaluated(problem, event, point)
-    found = _chosen(problem, minima, Minimum(point, misfit_km, misfit_km / many.dof.clamp_min(1)))
+    point, misfit_km = (values.numpy() for values in halve_grid(many.tensors(), torch.from_numpy(start.T)))
+    minima = epicentres.evaluated(problem, event, point.T)
+    found = _chosen(problem, minima, Minimum(point.T, misfit_km, misfit_km / np.maximum(many.dof, 1)))
     # Absolute residuals with equal weights say nothing of how large they should be far from a station and near it.
-    without = torch.full_like(found.certain.covariance_km2, torch.nan)
+    without = np.full_like(found.certain.covariance_km2, np.nan)
     return replace(found, certain=replace(found.certain, covariance_km2=without))
 
 
@@ -220,27 +230,23 @@ def _chosen(problem: Problem, minima: epicentres.Minima, judged: Minimum | None 
 
     ``judged`` says by what costs and scales they are compared, if not by those of the robust loss.
     """
-    judged = judged or Minimum(minima.point.T, minima.state[0], minima.state[1])
+    judged = judged or Minimum(minima.point, minima.state[COST], minima.state[SCALE])
     event = minima.event
     best = best_of(event, judged, len(problem.used), problem.dof, known_scale=problem.known_scale)
     some = minima.rows(best)
-    certain = linearised(problem, some.state[1], some.state[4:7], some.fitted)
+    certain = linearised(problem, some.state[SCALE], some.state[INFORMATION], some.fitted)
     ambiguous, second = second_solution(problem, event, judged, best, certain)
-    way = Way(*(values.T for values in (some.distance_km, some.north, some.east)))
-    return _Found(some.point.T, way, certain, ambiguous, second)
+    return _Found(some.point, some.distance_km, some.toward, certain, ambiguous, second)
 
 
 def _refusals(problem: Problem) -> list[str]:
     """B texts: why an event cannot be located, or nothing."""
     count = problem.used.sum(1)
-    first = problem.used.int().argmax(1)
-    reference = problem.station[torch.arange(len(first), device=first.device), first][:, None]
+    reference = problem.station[np.arange(len(count)), problem.used.argmax(1)][:, None]
     # Chords are as long as arcs where it matters.
-    apart = torch.linalg.vector_norm(problem.station - reference, dim=2)
-    spread = (apart * problem.used).amax(1) * EARTH_RADIUS_KM
-    no_direction = torch.ones_like(count, dtype=torch.bool)
-    if problem.azimuth_used is not None:
-        no_direction = ~problem.azimuth_used.any(1)
+    apart2 = ((problem.station - reference) ** 2).sum(2)
+    spread = np.sqrt((apart2 * problem.used).max(1)) * EARTH_RADIUS_KM
+    no_direction = np.ones_like(problem.used[:, 0]) if problem.azimuth_used is None else ~problem.azimuth_used.any(1)
     texts = []
     for n, km, blind in zip(count.tolist(), spread.tolist(), no_direction.tolist(), strict=True):
         if n == 0:
@@ -255,55 +261,52 @@ def _refusals(problem: Problem) -> list[str]:
 
 
 def _described(
-    given: Observations, problem: Problem, possible: Tensor, refused: list[str], found: _Found, mode: Mode
+    given: Observations, problem: Problem, possible: np.ndarray, refused: list[str], found: _Found, mode: Mode
 ) -> Locations:
-    rows = possible.nonzero()[:, 0]
+    rows = np.flatnonzero(possible)
     some = problem.rows(rows)
-    residual_km = torch.where(some.used, some.offset_km - found.way.distance_km, torch.nan)
-    azimuths_deg = azimuth_deg(found.way.north, found.way.east)
+    residual_km = np.where(some.used, some.offset_km - found.distance_km.T, np.nan)
+    north, east = found.toward
     latitude_deg, longitude_deg = coordinates_deg(found.point)
-    second_latitude_deg, second_longitude_deg = coordinates_deg(found.second)
-    ellipses = [found.certain.ellipse(level) for level in (0.68, 0.95)]
+    second_deg = coordinates_deg(np.where(found.ambiguous, found.second, np.nan))
+    squares = np.where(some.used, residual_km, 0.0) ** 2
 
-    def spread(values: Tensor) -> Tensor:
-        """Values of located events in their places, NaN elsewhere."""
-        whole = torch.full((len(possible), *values.shape[1:]), torch.nan, dtype=values.dtype, device=values.device)
+    def spread(values: np.ndarray) -> Tensor:
+        """Values of located events in their places, NaN or False elsewhere."""
+        whole = np.full((len(possible), *values.shape[1:]), values.dtype.type(np.nan if values.dtype != bool else 0))
         whole[rows] = values
-        return whole
+        return torch.from_numpy(whole)
 
-    ambiguous = torch.zeros_like(possible)
-    ambiguous[rows] = found.ambiguous
     return Locations(
         latitude_deg=spread(latitude_deg),
         longitude_deg=spread(longitude_deg),
         covariance_km2=spread(found.certain.covariance_km2),
-        ellipse68=Ellipse(*(spread(value) for value in vars(ellipses[0]).values())),
-        ellipse95=Ellipse(*(spread(value) for value in vars(ellipses[1]).values())),
+        ellipse68=Ellipse(*(spread(values) for values in found.certain.ellipse(0.68))),
+        ellipse95=Ellipse(*(spread(values) for values in found.certain.ellipse(0.95))),
         scale=spread(found.certain.scale),
         residual_km=spread(residual_km),
-        rms_km=spread(residual_km.square().nanmean(1).sqrt()),
-        n_stations=problem.used.sum(1),
-        gap_deg=spread(azimuthal_gap_deg(azimuths_deg, some.used)),
-        ambiguous=ambiguous,
-        second_latitude_deg=spread(torch.where(found.ambiguous, second_latitude_deg, torch.nan)),
-        second_longitude_deg=spread(torch.where(found.ambiguous, second_longitude_deg, torch.nan)),
-        located=possible,
-        reason=_reasons(refused, rows, some, found, mode),
+        rms_km=spread(np.sqrt(squares.sum(1) / some.used.sum(1))),
+        n_stations=torch.from_numpy(problem.used.sum(1)),
+        gap_deg=spread(azimuthal_gap_deg(np.degrees(np.arctan2(east, north)).T % 360, some.used)),
+        ambiguous=spread(found.ambiguous),
+        second_latitude_deg=spread(second_deg[0]),
+        second_longitude_deg=spread(second_deg[1]),
+        located=torch.from_numpy(possible),
+        reason=_reasons(refused, rows, enough(some, found.certain.estimated), found, mode),
         left_out=left_out(given, problem.used),
     )
 
 
-def _reasons(refused: list[str], rows: Tensor, some: Problem, found: _Found, mode: Mode) -> list[str]:
+def _reasons(refused: list[str], rows: np.ndarray, sufficient: np.ndarray, found: _Found, mode: Mode) -> list[str]:
     reasons = list(refused)
-    few = ~enough(some, found.certain.estimated)
     described = zip(
-        rows.tolist(), found.ambiguous.tolist(), found.certain.bounded().tolist(), few.tolist(), strict=True
+        rows.tolist(), found.ambiguous.tolist(), found.certain.bounded().tolist(), sufficient.tolist(), strict=True
     )
-    for row, ambiguous, bounded, too_few in described:
+    for row, ambiguous, bounded, is_enough in described:
         texts = ["a second epicentre fits as well"] if ambiguous else []
         if mode == "paper":
             texts.append("mode paper states no uncertainty: locate with mode robust for an ellipse")
-        elif too_few:
+        elif not is_enough:
             texts.append("too few distances for an ellipse: give four with sigmas, five without, or back azimuths")
         elif not bounded:
             texts.append("the stations do not bound the epicentre: no ellipse")
@@ -314,6 +317,8 @@ def _reasons(refused: list[str], rows: Tensor, some: Problem, found: _Found, mod
 def joined(parts: list[Any]) -> Any:
     """Parts of the same dataclass as one: tensors and lists one after the other."""
     first = parts[0]
+    if len(parts) == 1:
+        return first
     if isinstance(first, Tensor):
         return torch.cat(parts)
     if isinstance(first, list):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from seisvision.earth.constants import EARTH_RADIUS_KM
 from seisvision.location import student
-from seisvision.location.arrays import at_least, bound, columns, single, stacked
+from seisvision.location.arrays import at_least, bound, columns, single, stacked, summed
 
 FEW_PAIRS = 4000
 """Events times stations up to which arrays of numpy are quicker than tensors."""
@@ -35,13 +35,12 @@ LEAST_EXPONENT = 1e-6
 
 
 class Plane(NamedTuple):
-    """Stations about the centres of M planes, arrays (S, M)."""
+    """Stations about the centres of M planes, arrays (S, M) unless said otherwise."""
 
     cosine: Any
     """Of half the angle between centre and station."""
-    north: Any
-    """Sine of the same times the direction."""
-    east: Any
+    toward: Any
+    """(2, S, M) sine of the same times the direction, north and east."""
 
     def rows(self, index: Any) -> Plane:
         """Those of the planes at ``index``."""
@@ -92,23 +91,13 @@ class Distances(NamedTuple):
         )
 
 
-class State(NamedTuple):
-    """Cost and its local model at one place of every problem, arrays (M,), or the rows of one array."""
+COST, DOWN, INFORMATION, BEND, SCALE = 0, slice(1, 3), slice(3, 6), slice(6, 9), 9
+"""Rows of a state (10, M), which holds the cost and its local model at one place of each of M problems.
 
-    cost: Any
-    scale: Any
-    """Of the residuals: of the loss where it is estimated, else 1."""
-    down_north: Any
-    """Downhill direction."""
-    down_east: Any
-    north_north: Any
-    """Sum of weight * derivative * derivative."""
-    north_east: Any
-    east_east: Any
-    bend_north_north: Any
-    """The same with second derivatives of the loss, where the scale is known and these are convex."""
-    bend_north_east: Any
-    bend_east_east: Any
+The downhill direction is north and east. ``INFORMATION`` is the sum of weight * derivative * derivative, north-north,
+north-east and east-east; ``BEND`` is the same with second derivatives of the loss, where the scale is known and these
+are convex. ``SCALE`` is that of the residuals: of the loss where it is estimated, else 1.
+"""
 
 
 def common_growth(growth: Any) -> float | None:
@@ -116,36 +105,30 @@ def common_growth(growth: Any) -> float | None:
     return next((value for value in (0.0, 1.0) if bool((growth == value).all())), None)
 
 
-def plane_about(distance_km: Any, north: Any, east: Any, of: Any) -> Plane:
-    """Planes about points from where the stations are that far (S, M), in that direction (cosine and sine)."""
+def plane_about(distance_km: Any, toward: Any, of: Any) -> Plane:
+    """Planes about points from where stations are that far (S, M), in directions (2, S, M): cosine and sine."""
     half = single(distance_km / (2 * EARTH_RADIUS_KM))
-    sine = of.sin(half)
-    return Plane(of.cos(half), single(north) * sine, single(east) * sine)
+    return Plane(of.cos(half), single(toward) * of.sin(half))
 
 
-def predicted(plane: Plane, north: Any, east: Any, of: Any) -> tuple[Any, Any, Any]:
-    """Distances in km and their derivatives by steps of a kilometre north and east, at places in the planes.
+def predicted(plane: Plane, place: Any, of: Any) -> tuple[Any, Any]:
+    """Distances (S, M) in km and their derivatives (2, S, M) by steps of a kilometre north and east.
 
-    Places are tangents of half the angle to the centre, of a shape that the planes (S, M) are broadcast to.
+    Places (2, M) in the planes are tangents of half the angle to the centre.
     """
-    to_north, to_east = plane.cosine * north, plane.cosine * east
-    to_north -= plane.north
-    to_east -= plane.east
-    squared = to_north * to_north
-    squared += to_east * to_east
-    squared *= (1 + north * north + east * east) ** -1.0
+    there = place[:, None]
+    slope = plane.cosine * there
+    slope -= plane.toward
+    squared = summed(slope * slope, 0)
+    squared *= (1 + summed(place * place, 0)) ** -1.0
     bound(squared, LEAST_SQUARE, LARGEST_SQUARE)
-    inverse = (squared * (1 - squared)) ** -0.5
+    slope *= plane.cosine
+    slope -= squared * there
+    slope *= of.sqrt(squared * (1 - squared)) ** -1.0
     distance_km = of.sqrt(squared)
     of.arcsin(distance_km, out=distance_km)
     distance_km *= 2 * EARTH_RADIUS_KM
-    to_north *= plane.cosine
-    to_north -= squared * north
-    to_north *= inverse
-    to_east *= plane.cosine
-    to_east -= squared * east
-    to_east *= inverse
-    return distance_km, to_north, to_east
+    return distance_km, slope
 
 
 def residuals(observed: Distances, distance_km: Any, of: Any) -> tuple[Any, Any]:
@@ -175,52 +158,57 @@ def slopes(observed: Distances, distance_km: Any, stretch: Any) -> Any:
     return slope if observed.common_growth == 1 else slope * (1 + stretch)
 
 
-def local_model(observed: Distances, distance_km: Any, by_north: Any, by_east: Any, of: Any, near: Any = None) -> Any:
-    """A :class:`State` as one array (10, M), from predictions (S, M), of which nothing is kept.
+def local_model(observed: Distances, distance_km: Any, slope: Any, of: Any, near: Any = None) -> Any:
+    """States (10, M) from predictions (S, M).
 
     Args:
         observed: of M problems.
         distance_km: (S, M) predicted.
-        by_north: (S, M) its derivative; those by north and east are a unit vector.
-        by_east: the same.
+        slope: (2, S, M) their derivatives by north and east, which are a unit vector.
         of: ``numpy`` or ``torch``.
         near: (M,) scale near the estimated one, where it is known.
     """
     nu = student.DEGREES_OF_FREEDOM
     residual, stretch = residuals(observed, distance_km, of)
-    slope = slopes(observed, distance_km, stretch)
+    steepness = slopes(observed, distance_km, stretch)
+    state = of.empty((10, residual.shape[1]), dtype=residual.dtype)
     if observed.is_known:
-        scale = of.ones_like(residual[0])
+        state[SCALE] = 1
         ratio = residual * residual
-        ratio *= 1 / nu
     else:
-        scale = fixed_or_fitted_scale(residual, observed.dof, of, near)
-        ratio = residual * (1 / scale)
+        state[SCALE] = fixed_or_fitted_scale(residual, observed.dof, of, near)
+        ratio = residual * state[SCALE] ** -1.0
         ratio *= ratio
-        ratio *= 1 / nu
-    cost = (nu + 1) / 2 * of.log1p(ratio).sum(0)
-    if not observed.is_known:
-        cost += at_least(observed.dof, 0) * of.log(scale)
+    ratio *= 1 / nu
+    cost = (nu + 1) / 2 * summed(of.log1p(ratio), 0)
+    state[COST] = cost if observed.is_known else cost + at_least(observed.dof, 0) * of.log(state[SCALE])
     ratio += 1
     share = ratio**-1.0
-    weight = share * slope
-    weight *= (nu + 1) / nu
-    if not observed.is_known:
-        weight *= 1 / (scale * scale)
+    weight = share * steepness
+    weight *= (nu + 1) / nu if observed.is_known else (nu + 1) / nu * state[SCALE] ** -2.0
     residual *= weight
-    down_north, down_east = (residual * by_north).sum(0), (residual * by_east).sum(0)
-    weight *= slope
-    information = _squares(weight, by_north, by_east)
-    bend = information
+    state[DOWN] = summed(residual * slope, 1)
+    weight *= steepness
+    _sum_squares(weight, slope, state[INFORMATION])
     # Where the scale follows the residuals, the reweighted information is the better model: it is that of an EM step.
-    if observed.is_known:
-        share *= 2
-        share -= 1
-        share *= weight
-        second = _squares(share, by_north, by_east)
-        convex = (_determinant(second) > MIN_CONVEXITY * _determinant(information)) & (second[0] > 0)
-        bend = tuple(of.where(convex, a, b) for a, b in zip(second, information, strict=True))
-    return stacked([cost, scale, down_north, down_east, *information, *bend])
+    if not observed.is_known:
+        state[BEND] = state[INFORMATION]
+        return state
+    share *= 2
+    share -= 1
+    share *= weight
+    bend, information = state[BEND], state[INFORMATION]
+    _sum_squares(share, slope, bend)
+    convex = (_determinant(bend) > MIN_CONVEXITY * _determinant(information)) & (bend[0] > 0)
+    bend[:] = of.where(convex, bend, information)
+    return state
+
+
+def _sum_squares(weight: Any, slope: Any, out: Any) -> None:
+    """Sums (3, M) of weights (S, M) times north-north, north-east and east-east of slopes (2, S, M)."""
+    out[:2] = summed(weight * slope[0] * slope, 1)
+    # North and east are a unit vector, so that the third sum is what remains of the weights.
+    out[2] = summed(weight, 0) - out[0]
 
 
 def fixed_or_fitted_scale(residual: Any, dof: Any, of: Any, near: Any = None) -> Any:
@@ -233,65 +221,63 @@ def fixed_or_fitted_scale(residual: Any, dof: Any, of: Any, near: Any = None) ->
     return of.where(dof > 0, fitted, 10 * EARTH_RADIUS_KM)
 
 
-def _squares(weight: Any, north: Any, east: Any) -> tuple[Any, Any, Any]:
-    # North and east are a unit vector, so that the third sum is what remains of the weights.
-    weighted = weight * north
-    north_east = (weighted * east).sum(0)
-    weighted *= north
-    north_north = weighted.sum(0)
-    return north_north, north_east, weight.sum(0) - north_north
-
-
-def _determinant(squares: tuple[Any, Any, Any]) -> Any:
+def _determinant(squares: Any) -> Any:
     return squares[0] * squares[2] - squares[1] * squares[1]
 
 
-def newton_step_km(state: State, damping: Any, of: Any) -> tuple[Any, Any]:
-    """Damped Newton steps (M,) north and east, at most ``LONGEST_STEP_KM`` long."""
-    a, b, d = state.bend_north_north, state.bend_north_east, state.bend_east_east
+def newton_step_km(state: Any, damping: Any, of: Any) -> Any:
+    """Damped Newton steps (2, M) north and east from states (10, M), at most ``LONGEST_STEP_KM`` long."""
+    a, b, d = state[BEND]
+    north, east = state[DOWN]
     # In units of the mean curvature, so that the damping has none and suits kilometres of any size.
-    ridge = damping * (a + d) / 2
+    ridge = damping / 2 * (a + d)
     a, d = a + ridge, d + ridge
-    inverse = 1 / at_least(a * d - b * b, LEAST)
-    north = (d * state.down_north - b * state.down_east) * inverse
-    east = (a * state.down_east - b * state.down_north) * inverse
-    short = LONGEST_STEP_KM / at_least(of.hypot(north, east), LONGEST_STEP_KM)
-    return north * short, east * short
+    step = stacked([d * north - b * east, a * east - b * north])
+    step /= at_least(a * d - b * b, LEAST)
+    step *= LONGEST_STEP_KM / at_least(of.hypot(step[0], step[1]), LONGEST_STEP_KM)
+    return step
 
 
 def descent(
-    plane: Plane, observed: Distances, place: Any, of: Any, converged_km: Any, max_iterations: int
-) -> tuple[Any, Any, Any]:
-    """Places (2, M) of the minima that places (2, M) in planes lead to, with costs and scales (M,).
+    plane: Plane,
+    observed: Distances,
+    place: Any,
+    of: Any,
+    converged_km: Any,
+    max_iterations: int,
+    state: Any = None,
+) -> tuple[Any, Any]:
+    """Places (2, M) of the minima that places (2, M) in planes lead to, and the states (10, M) there.
 
     A step that does not lower the cost is refused and repeated shorter (Marquardt 1963, J. SIAM 11, 431-441). They end
-    with a step shorter than ``converged_km``, a number or (M,), or after so many.
+    with a step shorter than ``converged_km``, a number or (M,), or after so many: none moves on because others do.
+    ``state`` is that of the first places, where it is known.
     """
 
     def model(there: Any, near: Any = None) -> Any:
-        return local_model(observed, *predicted(plane, there[0], there[1], of), of, near)
+        return local_model(observed, *predicted(plane, there, of), of, near)
 
-    state = model(place)
+    state = model(place) if state is None else state
     reached, ended, rows = place, state, None
-    damping, enough_km2 = of.full_like(state[0], FIRST_DAMPING), of.zeros_like(state[0]) + converged_km**2
+    damping, enough_km2 = of.full_like(state[COST], FIRST_DAMPING), of.zeros_like(state[COST]) + converged_km**2
+    going, rounding = damping > 0, ROUNDING * (observed.dof > 0)
     for _ in range(max_iterations):
-        north, east = newton_step_km(State(*state), damping, of)
+        step = newton_step_km(state, damping, of)
         # A kilometre on the ground is longer in the plane, the farther from the centre.
-        stretch = (1 + place[0] * place[0] + place[1] * place[1]) / (2 * EARTH_RADIUS_KM)
-        trial = stacked([place[0] + north * stretch, place[1] + east * stretch])
-        there = model(trial, state[1])
+        trial = place + step * ((1 + summed(place * place, 0)) / (2 * EARTH_RADIUS_KM))
+        there = model(trial, state[SCALE])
         # Equal costs too: near the minimum rounding hides the gain, and a refused step would only raise the damping.
         # Beside a known scale the cost has no logarithm of one, and may be as small as it likes.
-        better = there[0] <= state[0] + ROUNDING * (abs(state[0]) + (observed.dof > 0))
-        worse = of.where(~better)[0]
+        better = there[COST] <= state[COST] + ROUNDING * abs(state[COST]) + rounding
+        worse = of.where(~(better & going))[0]
         if len(worse):
             there[:, worse], trial[:, worse] = state[:, worse], place[:, worse]
         state, place = there, trial
         # A step that damping has made short says nothing about convergence.
-        short = (north * north + east * east < enough_km2) & (damping < FREE_DAMPING)
-        damping = damping * of.where(better, of.full_like(damping, 0.1), of.full_like(damping, 10.0))
-        going = ~short & (damping < MOST_DAMPING)
-        left = int(going.sum())
+        short = (summed(step * step, 0) < enough_km2) & (damping < FREE_DAMPING)
+        damping = of.where(better, damping * 0.1, damping * 10.0)
+        going &= ~short & (damping < MOST_DAMPING)
+        left = int(of.count_nonzero(going))
         if not left:
             break
         if left < LEAVING * len(going):
@@ -303,9 +289,9 @@ def descent(
                 rows = rows[some]
             plane, observed = plane.rows(some), observed.rows(some)
             place, state, damping = columns(place, some), columns(state, some), damping[some]
-            enough_km2 = enough_km2[some]
+            enough_km2, going, rounding = enough_km2[some], going[some], rounding[some]
     if rows is None:
         reached, ended = place, state
     else:
         reached[:, rows], ended[:, rows] = place, state
-    return reached, ended[0], ended[1]
+    return reached, ended

@@ -11,26 +11,32 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.earth.constants import EARTH_RADIUS_KM
-from seisvision.earth.unit_vectors import azimuth_deg, frame, geodesic, moved
+from seisvision.earth.points import way_km
+from seisvision.earth.unit_vectors import azimuth_deg, frame, moved
 from seisvision.location import student
-from seisvision.location.arrays import along, at_least, bound, library, native, numbers, single
+from seisvision.location.arrays import along, arrays, at_least, bound, library, native, numbers, order, single
 from seisvision.location.common import without_common
 from seisvision.location.descent import Problem
 from seisvision.location.plane import Distances, common_growth, plane_about, residuals
-from seisvision.location.starts import Way
 from seisvision.location.uncertainty import Uncertainty, chi_square2
 
 FEW_POINTS = 48
 MANY_POINTS = 384
 NEARLY_LINEAR = 0.15
 """Standard deviation over distance of the nearest station up to which a few points around the solution do."""
+LIKE_NORMAL = (38.0, 42.0)
+"""Of a few straight draws with known scale some 40 count where the region is an ellipse. With as many the radii are as
+near to those of 6,000 points as with many draws, which with fewer and with more they are not."""
+FAR_KM = 1e6
+"""About a point as far as this nothing is bent."""
 FEWEST_KNOWN = 4
 """Distances that an ellipse needs with sigmas,"""
 FEWEST_ESTIMATED = 5
@@ -54,6 +60,9 @@ Fitted once to simulations with 4 to 20 stations (``benchmarks/ellipses.py``).""
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 
+Drawing = Literal["straight", "bent", "ring"]
+
+
 class Draws(NamedTuple):
     """K points around each of M solutions, arrays of numpy or tensors (M, K) in single precision."""
 
@@ -67,139 +76,173 @@ class Draws(NamedTuple):
 class Region(NamedTuple):
     """Ellipses of M solutions: radii times the square root of ``shape_km2``."""
 
-    shape_km2: Tensor
+    shape_km2: np.ndarray
     """(M, 2, 2) north and east."""
-    radius68: Tensor
+    radius68: np.ndarray
     """(M,)."""
-    radius95: Tensor
+    radius95: np.ndarray
     """(M,)."""
 
 
-def calibrated(problem: Problem, point: Tensor, way: Way, linear: Uncertainty, other: Tensor) -> Uncertainty:
+def calibrated(
+    problem: Problem,
+    point: np.ndarray,
+    distance_km: np.ndarray,
+    toward: np.ndarray,
+    linear: Uncertainty,
+    other: np.ndarray,
+) -> Uncertainty:
     """Uncertainty whose ellipses hold 68 and 95 % of the posterior of B solutions.
 
     Args:
         problem: B problems.
-        point: (B, 3) solutions.
-        way: from them to the stations (B, S).
+        point: (3, B) solutions.
+        distance_km: (S, B) from them to the stations.
+        toward: (2, S, B) in that direction, north and east.
         linear: uncertainty linearised at the solutions; where it has no ellipse, there is none, and where it estimates
             a scale that ``problem`` knows it is left as it is.
-        other: (B, 3) second solutions, NaN where there is none: points nearer to these do not count.
+        other: (3, B) second solutions, NaN where there is none: points nearer to these do not count.
     """
     bounded = linear.bounded() & enough(problem, linear.estimated)
-    linear = replace(linear, covariance_km2=linear.covariance_km2.masked_fill(~bounded[:, None, None], torch.nan))
-    rows = (bounded & (linear.estimated != problem.known_scale)).nonzero()[:, 0]
-    some, there = problem.rows(rows), Way(*(value[rows] for value in way))
+    covariance_km2 = np.where(bounded[:, None, None], linear.covariance_km2, np.nan)
+    radius95 = np.full_like(linear.scale, np.nan)
+    rows = np.flatnonzero(bounded & (linear.estimated != problem.known_scale))
+    some = problem.rows(rows)
     # A fitted scale is told as the standard deviation of normal errors; the loss has its own.
     scale = linear.scale[rows] * (1.0 if problem.known_scale else student.NORMAL_SCALE)
-    region = _region(some, point[rows], there, linear.covariance_km2[rows], scale, other[rows])
+    observed = Observed(
+        some.used.T,
+        some.offset_km.T,
+        some.offset_sigma_km.T,
+        distance_km[:, rows],
+        toward[:, :, rows],
+    )
+    region = _region(some, point[:, rows], observed, covariance_km2[rows], scale, other[:, rows])
     shrink68, shrink95 = (1 - share * (some.dof + 2) ** SHRINKING_POWER for share in SHRINKING[problem.known_scale])
     normal2 = chi_square2(0.68)
-    covariance_km2, radius95 = linear.covariance_km2.clone(), torch.full_like(linear.scale, torch.nan)
-    covariance_km2[rows] = region.shape_km2 * ((region.radius68 * shrink68).square() / normal2)[:, None, None]
+    covariance_km2[rows] = region.shape_km2 * ((region.radius68 * shrink68) ** 2 / normal2)[:, None, None]
     radius95[rows] = math.sqrt(normal2) * region.radius95 * shrink95 / (region.radius68 * shrink68)
     return replace(linear, covariance_km2=covariance_km2, radius95=radius95).limited()
 
 
-def enough(problem: Problem, estimated: Tensor) -> Tensor:
+def enough(problem: Problem, estimated: np.ndarray) -> np.ndarray:
     """Bool (B,): there are as many observations as ellipses need to hold what they say, in simulations.
 
     A back azimuth with a sigma makes up for any number of distances.
     """
-    count = problem.dof + 2
-    fewest = torch.where(estimated, FEWEST_ESTIMATED, FEWEST_KNOWN)
-    directed = torch.zeros_like(estimated) if problem.azimuth_used is None else problem.azimuth_used.any(1)
-    return (count >= fewest) | (directed & ~estimated)
+    sufficient = problem.dof + 2 >= np.where(estimated, FEWEST_ESTIMATED, FEWEST_KNOWN)
+    if problem.azimuth_used is None:
+        return sufficient
+    return sufficient | (problem.azimuth_used.any(1) & ~estimated)
 
 
-def _region(problem: Problem, point: Tensor, way: Way, covariance_km2: Tensor, scale: Tensor, other: Tensor) -> Region:
-    """Regions of M solutions with finite linearised covariance (M, 2, 2) and scale (M,) of the loss."""
-    nearest_km = torch.where(problem.used, way.distance_km, torch.inf).amin(1)
-    north, across, east = covariance_km2.flatten(1)[:, [0, 1, 3]].unbind(1)
-    largest_km2 = (north + east) / 2 + torch.hypot((north - east) / 2, across)
-    bent = largest_km2 > (NEARLY_LINEAR * nearest_km).square()
-    found = Region(torch.zeros_like(covariance_km2), torch.zeros_like(scale), torch.zeros_like(scale))
-    to_other = _offset_km(point, other)
-    # Most regions are nearly ellipses, which few points around the solution describe; only bent ones pay for a ring.
-    for chosen, count in ((~bent, FEW_POINTS), (bent, MANY_POINTS)):
-        part = chosen.nonzero()[:, 0]
+class Observed(NamedTuple):
+    """What was observed of M events at S stations, and where these are from the solutions, arrays (S, M)."""
+
+    used: Any
+    offset_km: Any
+    sigma_km: Any
+    distance_km: Any
+    toward: Any
+    """(2, S, M) directions: cosine and sine of the azimuth."""
+
+    def rows(self, index: np.ndarray) -> Observed:
+        """Those of the events at ``index``."""
+        return Observed(*(values[..., index] for values in self))
+
+
+def _region(
+    problem: Problem,
+    point: np.ndarray,
+    observed: Observed,
+    covariance_km2: np.ndarray,
+    scale: np.ndarray,
+    other: np.ndarray,
+) -> Region:
+    """Regions of M solutions (3, M) with finite linearised covariance (M, 2, 2) and scale (M,) of the loss."""
+    nearest_km = np.where(observed.used, observed.distance_km, np.inf).min(0, initial=np.inf)
+    north, across, east = covariance_km2[:, 0, 0], covariance_km2[:, 0, 1], covariance_km2[:, 1, 1]
+    largest_km2 = (north + east) / 2 + np.hypot((north - east) / 2, across)
+    bent = largest_km2 > (NEARLY_LINEAR * nearest_km) ** 2
+    found = Region(np.zeros_like(covariance_km2), np.zeros_like(scale), np.zeros_like(scale))
+    effective = np.zeros_like(scale)
+
+    def weigh(part: np.ndarray, count: int, drawing: Drawing) -> None:
         if not len(part):
-            continue
-        some, there = problem.rows(part), Way(*(value[part] for value in way))
-        plain = problem.azimuth_used is None and problem.common_share is None
-        of = library(some.offset_km, FEW_PAIRS) if plain else torch
-        sizes = native(of, covariance_km2[part], scale[part], to_other[part])
-        observed = Observed(*native(of, some.used, some.offset_km, some.offset_sigma_km, *there))
-        draws = drawn(some, observed, sizes[0], sizes[1], count, of, ring=count == MANY_POINTS)
-        temper, near = native(of, _temper(some)[:, None].float()), of.where(_nearer(draws, sizes[2]))
-        log_likelihood = -temper[0] * _costs(some, point[part], observed, sizes[1], draws, of)
+            return
+        some = problem.rows(part)
+        of = library(some.offset_km, FEW_PAIRS) if problem.is_plain else torch
+        here = Observed(*native(of, *observed.rows(part)))
+        shape_km2, size = native(of, covariance_km2[part], scale[part])
+        draws = drawn(some, here, shape_km2, size, count, of, drawing)
+        log_likelihood = _costs(some, point[:, part], here, size, draws, of)
+        log_likelihood *= native(of, -_temper(some).astype(np.float32)[:, None])[0]
         log_weight = log_likelihood - draws.log_density
-        log_weight[near] = -math.inf
-        for whole, values in zip(found, _summary(draws, log_weight, log_likelihood, of), strict=True):
-            whole[part] = torch.as_tensor(values).to(whole.dtype)
+        _leave_out_nearer(log_weight, draws, point[:, part], other[:, part], of)
+        summary = _summary(draws, log_weight, log_likelihood, of)
+        for whole, values in zip((*found, effective), summary, strict=True):
+            whole[part] = arrays(values)[0]
+
+    # Most regions are nearly ellipses, which few points around the solution describe; only bent ones pay for a ring.
+    weigh(np.flatnonzero(~bent), FEW_POINTS, "bent")
+    wide = np.flatnonzero(bent)
+    if problem.known_scale:
+        # Beside a station that says no more than the others, regions are ellipses too.
+        weigh(wide[problem.growth[wide] == 0], FEW_POINTS, "straight")
+        wide = wide[(effective[wide] < LIKE_NORMAL[0]) | (effective[wide] > LIKE_NORMAL[1])]
+    weigh(wide, MANY_POINTS, "ring")
     return found
 
 
-def _temper(problem: Problem) -> Tensor:
+def _temper(problem: Problem) -> np.ndarray:
     """Power (M,) of the likelihood that makes the robust loss as certain of normal errors as its estimates are.
 
     It is E psi' / E psi^2. With estimated scale, the profile over it falls with the power of dof where the marginal
     likelihood falls with that of all observations.
     """
     if problem.known_scale:
-        return torch.full_like(problem.dof, student.TEMPER_KNOWN)
-    return (problem.dof + 2) / problem.dof.clamp_min(1) / student.VARIANCE_FITTED
+        return np.full_like(problem.dof, student.TEMPER_KNOWN)
+    return (problem.dof + 2) / np.maximum(problem.dof, 1) / student.VARIANCE_FITTED
 
 
-def _offset_km(point: Tensor, other: Tensor) -> Tensor:
-    """Way (M, 2) north and east to other points (M, 3), NaN where these are."""
-    offset_km = torch.full_like(point[:, :2], torch.nan)
-    rows = other.isfinite().all(1).nonzero()[:, 0]
-    if len(rows):
-        way = geodesic(point[rows], other[rows])
-        offset_km[rows] = torch.stack([way.north, way.east], -1) * way.distance_km[:, None]
-    return offset_km
-
-
-def _nearer(draws: Draws, to_other_km: Any) -> Any:
-    """Bool (M, K): points nearer to the other solution than to this one."""
-    along = draws.north_km * to_other_km[:, :1] + draws.east_km * to_other_km[:, 1:]
-    return along > (to_other_km * to_other_km).sum(1)[:, None] / 2
-
-
-class Observed(NamedTuple):
-    """What was observed of M events at S stations, and where these are from the solutions, arrays (M, S)."""
-
-    used: Any
-    offset_km: Any
-    sigma_km: Any
-    distance_km: Any
-    north: Any
-    east: Any
+def _leave_out_nearer(log_weight: Any, draws: Draws, point: np.ndarray, other: np.ndarray, of: Any) -> None:
+    """Draws that are nearer to other solutions (3, M), where there are such, than to these (3, M) do not count."""
+    rows = np.flatnonzero(np.isfinite(other[0]))
+    if not len(rows):
+        return
+    to_other_km = way_km(point[:, rows], other[:, rows])
+    north, east, half_km2 = native(of, *to_other_km[..., None], (to_other_km**2).sum(0)[:, None] / 2)
+    some = native(of, rows)[0]
+    weight = log_weight[some]
+    weight[draws.north_km[some] * north + draws.east_km[some] * east > half_km2] = -math.inf
+    log_weight[some] = weight
 
 
 def drawn(
-    problem: Problem, observed: Observed, covariance_km2: Any, scale: Any, count: int, of: Any, *, ring: bool
+    problem: Problem, observed: Observed, covariance_km2: Any, scale: Any, count: int, of: Any, drawing: Drawing
 ) -> Draws:
-    """Points around solutions in the polar coordinates of the nearest station.
+    """Points around solutions, ``bent`` in the polar coordinates of the nearest station, or ``straight``.
 
     Half of them, or all, follow a Student distribution of the linearised covariance, with the radial direction along
     the way from the station and the transverse one bent around it. With ``ring`` the other half lie all around the
     station at its observed distance.
     """
+    ring = drawing == "ring"
     number = numbers(len(scale), scale)
-    nearest = of.where(observed.used, observed.distance_km, math.inf).argmin(1)
+    nearest = of.where(observed.used, observed.distance_km, math.inf).argmin(0)
 
     def there(values: Any) -> Any:
-        return single(values[number, nearest])[:, None]
+        return single(values[nearest, number])[:, None]
 
     # The ways lead to the stations; seen from the station, outward is the other way. Along it and across it a bent
     # region is straight.
-    out_north, out_east = -there(observed.north), -there(observed.east)
-    distance_km = at_least(there(observed.distance_km), 1e-3)
+    out_north, out_east = (-there(values) for values in observed.toward)
+    distance_km = at_least(there(observed.distance_km), FAR_KM if drawing == "straight" else 1e-3)
     root = _root(out_north, out_east, single(covariance_km2))
-    tail = TAIL_DOF if problem.known_scale else native(of, problem.dof.clamp(1, TAIL_DOF)[:, None].float())[0]
-    share, cosine, sine, around, deviate = native(of, *_spiral(count, problem.used.device))
+    tail = TAIL_DOF
+    if not problem.known_scale:
+        tail = native(of, np.clip(problem.dof, 1, TAIL_DOF)[:, None].astype(np.float32))[0]
+    share, cosine, sine, around, deviate = native(of, *_spiral(count))
     # The radius within which a Student distribution of the plane has this share, in closed form.
     squared = tail * ((1 - share) ** (-2 / tail) - 1)
     far = of.sqrt(squared)
@@ -243,7 +286,7 @@ def _root(cosine: Any, sine: Any, covariance_km2: Any) -> tuple[Any, Any, Any]:
 
 
 @functools.cache
-def _spiral(count: int, device: torch.device) -> tuple[Tensor, ...]:
+def _spiral(count: int) -> tuple[np.ndarray, ...]:
     """Of K points: share of the distribution within them, two directions, an angle from -pi to pi, a deviate.
 
     A golden spiral covers the distribution more evenly than random numbers, and is the same wherever it is drawn.
@@ -251,17 +294,16 @@ def _spiral(count: int, device: torch.device) -> tuple[Tensor, ...]:
     node = torch.arange(count, dtype=torch.float64)
     turn, share = 2 * math.pi * ((node * GOLDEN) % 1), (node + 0.5) / count
     every = share, turn.cos(), turn.sin(), turn - math.pi, torch.special.ndtri(share)
-    return tuple(values.float().to(device) for values in every)
+    return tuple(values.float().numpy() for values in every)
 
 
-def _costs(problem: Problem, point: Tensor, observed: Observed, scale: Any, draws: Draws, of: Any) -> Any:
-    """Costs (M, K), without constants, at draws around solutions (M, 3); scales follow residuals where estimated."""
+def _costs(problem: Problem, point: np.ndarray, observed: Observed, scale: Any, draws: Draws, of: Any) -> Any:
+    """Costs (M, K), without constants, at draws around solutions (3, M); scales follow residuals where estimated."""
     # A plane about the solution, where the stations are as far and in the same direction as on the ellipsoid: the
     # sphere is right about differences. Squared sines of half a distance are products of four numbers of a station
     # and four of a place.
-    cosine, to_north, to_east = plane_about(*observed[3:], of)
-    squares = cosine * cosine, to_north * to_north + to_east * to_east, -2 * cosine * to_north, -2 * cosine * to_east
-    station = of.stack(squares, -1)
+    cosine, toward = plane_about(observed.distance_km, observed.toward, of)
+    station = of.stack([cosine * cosine, (toward * toward).sum(0), *(-2 * cosine * toward)]).swapaxes(0, 2)
     range_km = of.hypot(draws.north_km, draws.east_km)
     stretch = of.tan(range_km / (2 * EARTH_RADIUS_KM)) / at_least(range_km, 1e-9)
     north, east = draws.north_km * stretch, draws.east_km * stretch
@@ -269,10 +311,10 @@ def _costs(problem: Problem, point: Tensor, observed: Observed, scale: Any, draw
     inverse = (1 + radius2) ** -1.0
     place = of.stack([radius2 * inverse, inverse, north * inverse, east * inverse], 1)
     distances = Distances(
-        offset_km=single(observed.offset_km)[..., None],
-        precision=single(observed.used / observed.sigma_km)[..., None],
-        growth=native(of, problem.growth.float()[:, None, None])[0],
-        dof=native(of, problem.dof.clamp_min(1).float()[:, None])[0],
+        offset_km=single(observed.offset_km).T[..., None],
+        precision=single(observed.used / observed.sigma_km).T[..., None],
+        growth=native(of, problem.growth[:, None, None].astype(np.float32))[0],
+        dof=native(of, np.maximum(problem.dof, 1)[:, None].astype(np.float32))[0],
         is_known=problem.known_scale,
         common_growth=common_growth(problem.growth),
     )
@@ -286,8 +328,9 @@ def _costs(problem: Problem, point: Tensor, observed: Observed, scale: Any, draw
         distance_km *= 2 * EARTH_RADIUS_KM
         here = distances.events(some)
         residual = residuals(here, distance_km, of)[0]
-        if of is torch:
-            residual = _with_others(problem, some, point, draws, residual)
+        if not problem.is_plain:
+            solution = torch.from_numpy(point[:, some].T)
+            residual = _with_others(problem.rows(some).tensors(), solution, draws, some, residual)
         likely = single(scale[some])[:, None]
         if problem.known_scale:
             costs.append(student.summed_cost(residual, likely, of))
@@ -297,12 +340,12 @@ def _costs(problem: Problem, point: Tensor, observed: Observed, scale: Any, draw
     return of.concatenate(costs)
 
 
-def _with_others(problem: Problem, some: slice, point: Tensor, draws: Draws, residual: Tensor) -> Tensor:
+def _with_others(problem: Problem, point: Tensor, draws: Draws, some: slice, residual: Tensor) -> Tensor:
     """Residuals (M, O, K) over their sigmas, of common errors and back azimuths too, from those of distances."""
     k = residual.shape[2]
     if problem.common_share is not None:
         many = (
-            values[some].repeat_interleave(k, 0)
+            values.repeat_interleave(k, 0)
             for values in (problem.used, problem.common_share.float(), problem.dof.float())
         )
         both, _ = without_common(residual.transpose(1, 2).flatten(0, 1), *many, known_scale=problem.known_scale)
@@ -310,35 +353,38 @@ def _with_others(problem: Problem, some: slice, point: Tensor, draws: Draws, res
     if problem.back_azimuth_deg is None or problem.azimuth_sigma_deg is None or problem.azimuth_used is None:
         return residual
     steps = draws.north_km[some].double(), draws.east_km[some].double()
-    there = moved(point[some, None].expand(-1, k, 3), *steps)
-    north, east = (axis @ there.transpose(1, 2) for axis in frame(problem.station[some]))
-    turn = wrapped_difference_deg(problem.back_azimuth_deg[some, :, None], azimuth_deg(north, east))
-    turn = (turn / problem.azimuth_sigma_deg[some, :, None]).float() * problem.azimuth_used[some, :, None]
+    there = moved(point[:, None].expand(-1, k, 3), *steps)
+    north, east = (axis @ there.transpose(1, 2) for axis in frame(problem.station))
+    turn = wrapped_difference_deg(problem.back_azimuth_deg[..., None], azimuth_deg(north, east))
+    turn = (turn / problem.azimuth_sigma_deg[..., None]).float() * problem.azimuth_used[..., None]
     return torch.cat([residual, turn], 1)
 
 
-def _summary(draws: Draws, log_weight: Any, log_likelihood: Any, of: Any) -> tuple[Any, Any, Any]:
-    """Shapes (M, 2, 2) and two radii (M,) of weighted points: the shape from the likeliest, the radii from all."""
+def _summary(draws: Draws, log_weight: Any, log_likelihood: Any, of: Any) -> tuple[Any, Any, Any, Any]:
+    """Shapes (M, 2, 2) and two radii (M,) of weighted points, and how many of these count.
+
+    The shape is that of the likeliest, the radii are those of all.
+    """
     weight = of.exp(log_weight - of.amax(log_weight, 1)[:, None])
     weight = weight / weight.sum(1)[:, None]
-    seen = (weight * weight).sum(1) < 1 / FEWEST_EFFECTIVE
+    effective = (weight * weight).sum(1) ** -1.0
     # Few far points of great weight would otherwise turn the axes; the radii, taken from all, still count them.
-    order = (-log_likelihood).argsort(1)
-    count, every = (along(weight, order).cumsum(1) <= SHAPE_LEVEL).sum(1)[:, None], weight.shape[1]
-    bound = along(log_likelihood, along(order, count.clip(0, every - 1)))
+    likeliest = order(-log_likelihood)
+    count, every = (along(weight, likeliest).cumsum(1) <= SHAPE_LEVEL).sum(1)[:, None], weight.shape[1]
+    bound = along(log_likelihood, along(likeliest, count.clip(0, every - 1)))
     likely = weight * ((log_likelihood > bound) | (count == every))
     north, east = draws.north_km, draws.east_km
     total = at_least(likely.sum(1), 1e-12)
     a, b, d = ((likely * product).sum(1) / total for product in (north * north, north * east, east * east))
     squared = d[:, None] * north * north - 2 * b[:, None] * north * east + a[:, None] * east * east
     squared = squared / at_least(a * d - b * b, LEAST)[:, None]
-    order = squared.argsort(1)
-    squared, held = along(squared, order), along(weight, order)
+    outwards = order(squared)
+    squared, held = along(squared, outwards), along(weight, outwards)
     # Half of a point's own weight lies inside of it.
     held = held.cumsum(1) - held / 2
-    shape = of.where(seen, of.stack([a, b, b, d]), math.nan).T.reshape(-1, 2, 2)
+    shape = of.where(effective > FEWEST_EFFECTIVE, of.stack([a, b, b, d]), math.nan).T.reshape(-1, 2, 2)
     radius68, radius95 = (interpolated(held, squared, level) ** 0.5 for level in (0.68, 0.95))
-    return shape, radius68, radius95
+    return shape, radius68, radius95, effective
 
 
 def interpolated(held: Any, squared: Any, level: float) -> Any:

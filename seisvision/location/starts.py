@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.earth.constants import EARTH_RADIUS_KM
-from seisvision.earth.unit_vectors import azimuth_deg, frame
-from seisvision.location.arrays import at_least, double, library, native, numbers, single, stacked
+from seisvision.earth.points import axes
+from seisvision.location.arrays import arrays, at_least, double, library, native, numbers, single, stacked
 from seisvision.location.descent import Problem
-from seisvision.location.plane import FEW_PAIRS, Distances, Plane, descent, plane_about
+from seisvision.location.plane import COST, FEW_PAIRS, Distances, Plane, descent, plane_about
 
 RINGS = 4
 RING_POINTS = 24
@@ -32,15 +31,6 @@ TAKEN = 1e6
 """What is added to the misfit of a point that is too near to another start."""
 
 
-class Way(NamedTuple):
-    """From M points to S stations, tensors (M, S)."""
-
-    distance_km: Tensor
-    north: Tensor
-    """Direction at the point: cosine of the azimuth."""
-    east: Tensor
-
-
 class Surroundings(NamedTuple):
     """M events in planes of their own, arrays of numpy or tensors."""
 
@@ -48,7 +38,7 @@ class Surroundings(NamedTuple):
     """The library."""
     plane: Plane
     """About the centres."""
-    axes: Any
+    frame: Any
     """float64 (3, 3, M): unit vectors to north, to east and to the centre, components along the second axis."""
     observed: Distances
     """With sigmas no smaller than the grid is fine, equal whatever the distance."""
@@ -62,85 +52,84 @@ class Surroundings(NamedTuple):
     """(RINGS, M) direction of the first point of a ring, or (1, 1) zero."""
 
 
-def approach(problem: Problem) -> tuple[Tensor, Tensor]:
-    """Points near the distinct minima: event numbers (M,) in order and points (M, 3), one to four an event.
+def approach(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Points near the distinct minima: event numbers (M,) in order and points (3, M), one to four an event.
 
     From each start a few quick steps are made on the sphere, with sigmas widened to what the sphere is worth. Of those
     that arrive at one place the best is kept; one that fits far worse than another of its event is given up.
     """
     around = _surroundings(problem)
     of, plane, observed = around.of, around.plane, around.observed
-    place = _starts(around)
+    place, state = _starts(around), None
     kept = of.ones_like(place[0]) > 0
-    cost = of.zeros_like(place[0])
     # Those that will meet, or lead nowhere, are mostly known after the first steps.
     for iterations, same, hopeless in ROUGH_STAGES:
         rank, event = of.where(kept)
         some, start, short_km = observed.rows(event), place[:, rank, event], ROUGH_STEP * around.typical_km[event]
-        place[:, rank, event], cost[rank, event], _ = descent(plane.rows(event), some, start, of, short_km, iterations)
-        cost[~kept] = TAKEN
-        place, cost, kept = _distinct(place, cost, of.sin(same / (2 * EARTH_RADIUS_KM) * around.typical_km) ** 2, of)
-        kept &= cost - cost[:1] < hopeless
+        known = None if state is None else state[:, rank, event]
+        reached, ended = descent(plane.rows(event), some, start, of, short_km, iterations, known)
+        state = of.full((len(ended), *kept.shape), TAKEN, dtype=ended.dtype)
+        place[:, rank, event], state[:, rank, event] = reached, ended
+        place, state, kept = _distinct(place, state, of.sin(same / (2 * EARTH_RADIUS_KM) * around.typical_km) ** 2)
+        kept &= state[COST] - state[COST][:1] < hopeless
     event, rank = of.where(kept.T)
-    points = _points(around.axes[:, :, event], place[:, rank, event], of)
-    return torch.as_tensor(event).contiguous(), torch.as_tensor(points.T)
+    event, points = arrays(event, _points(around.frame[:, :, event], place[:, rank, event], of))
+    return event, points
 
 
-def _distinct(place: Any, cost: Any, reach: Any, of: Any) -> tuple[Any, Any, Any]:
-    """Places (2, K, M) and costs (K, M), the best first, and those (K, M) that no better one is near."""
-    order, number = cost.argsort(0), numbers(cost.shape[1], cost)
-    place, cost = place[:, order, number], cost[order, number]
-    kept = cost < TAKEN
-    for later in range(1, len(cost)):
-        near = _half_chord2(place[:, :later], place[:, later : later + 1]) < reach
-        kept[later] &= ~near.any(0)
-    return place, cost, kept
+def _distinct(place: Any, state: Any, reach: Any) -> tuple[Any, Any, Any]:
+    """Places (2, K, M) and their states, the least cost first, and those (K, M) that no better one is near."""
+    order, number = state[COST].argsort(0), numbers(state.shape[2], state)
+    place, state = place[:, order, number], state[:, order, number]
+    near = _half_chord2(place[:, :, None], place[:, None]) < reach
+    rank = numbers(len(order), order)
+    better = (rank[:, None] > rank)[..., None]
+    return place, state, (state[COST] < TAKEN) & ~(near & better).any(1)
 
 
 def _surroundings(problem: Problem) -> Surroundings:
     of = library(problem.offset_km, FEW_PAIRS)
     used, offset_km = problem.used, problem.offset_km
-    rows = torch.arange(len(used), device=used.device)
-    order = torch.where(used, offset_km, torch.inf).argsort(1)
+    rows = np.arange(len(used))
+    order = np.where(used, offset_km, np.inf).argsort(1, kind="stable")
     last = used.sum(1) - 1
-    typical_km = offset_km[rows, order[rows, last // 2]].clamp_min(1e-3)
+    typical_km = np.maximum(offset_km[rows, order[rows, last // 2]], 1e-3)
     nearest = order[:, 0]
-    centre = problem.station[rows, nearest]
     # Near the antipode of its centre the plane is crowded: no epicentre is to lie there.
     far = offset_km[rows, nearest] > math.pi / 2 * EARTH_RADIUS_KM
-    centre = torch.where(far[:, None], -centre, centre)
-    axes = torch.stack([*frame(centre), centre], 2)
-    to_north, to_east, up = (problem.station @ axes).unbind(2)
-    sine = torch.hypot(to_north, to_east)
-    distance_km, sine = EARTH_RADIUS_KM * torch.atan2(sine, up), sine.clamp_min(1e-15)
-    way = Way(distance_km, to_north / sine, to_east / sine)
+    centre = problem.station[rows, nearest] * np.where(far, -1.0, 1.0)[:, None]
     soft_km = GRID_PRECISION * typical_km[:, None]
-    soft_km = torch.hypot(problem.offset_sigma_km, soft_km) if problem.known_scale else soft_km
-    share = torch.linspace(0, 1, RINGS, dtype=offset_km.dtype, device=used.device)
-    ring = order.gather(1, (last[:, None] * share).round().long())
-    first = _directions(problem, way, ring) if problem.back_azimuth_deg is not None else offset_km.new_zeros(1, 1)
-    distance_km, to_north, to_east = (values.T.contiguous() for values in way)
-    axes = axes.permute(2, 1, 0)
-    everything = (distance_km, to_north, to_east, axes, offset_km.T, (used / soft_km).T, ring.T, typical_km, first)
-    distance_km, to_north, to_east, axes, offset_km, precision, ring, typical_km, first = native(of, *everything)
-    plane = plane_about(distance_km, to_north, to_east, of)
+    soft_km = np.hypot(problem.offset_sigma_km, soft_km) if problem.known_scale else soft_km
+    ring = order[rows, np.rint(np.linspace(0, 1, RINGS)[:, None] * last).astype(np.int64)]
+    station, frame, offset_km, precision, ring, typical_km = native(
+        of, problem.station.transpose(1, 2, 0), axes(centre.T), offset_km.T, (used / soft_km).T, ring, typical_km
+    )
+    toward = (station * frame[:2, None]).sum(2)
+    sine, cosine = of.hypot(toward[0], toward[1]), (station * frame[2]).sum(1)
+    distance_km = EARTH_RADIUS_KM * of.arctan2(sine, cosine)
+    toward = toward / at_least(sine, 1e-15)
+    first = native(of, np.zeros((1, 1)))[0]
+    if problem.back_azimuth_deg is not None:
+        first = native(of, _directions(problem, *arrays(distance_km, toward, ring)))[0]
     nothing = of.zeros_like(typical_km)
     observed = Distances(offset_km, precision, nothing, nothing, True, 0.0).single()
     half = observed.offset_km / (2 * EARTH_RADIUS_KM)
-    return Surroundings(of, plane, axes, observed, ring, half, single(typical_km), first)
+    plane = plane_about(distance_km, toward, of)
+    return Surroundings(of, plane, frame, observed, ring, half, single(typical_km), first)
 
 
-def _directions(problem: Problem, way: Way, ring: Tensor) -> Tensor:
+def _directions(problem: Problem, distance_km: np.ndarray, toward: np.ndarray, ring: np.ndarray) -> np.ndarray:
     """Directions (RINGS, M) of back azimuths, clockwise from the north of the centre carried to the stations."""
     assert problem.back_azimuth_deg is not None
-    rows = torch.arange(len(ring), device=ring.device)[:, None]
+    rows = np.arange(ring.shape[1])
     station = problem.station[rows, ring]
-    outward_deg = azimuth_deg(way.north[rows, ring], way.east[rows, ring])
-    centre = problem.station[rows, ring[:, :1]]
-    to_centre_deg = azimuth_deg(*((axis * centre).sum(-1) for axis in frame(station)))
-    turn_deg = wrapped_difference_deg(outward_deg + 180, to_centre_deg)
-    turn_deg = torch.where(way.distance_km[rows, ring] < 1e-3, torch.zeros_like(turn_deg), turn_deg)
-    return torch.deg2rad(problem.back_azimuth_deg.gather(1, ring) + turn_deg).T
+    outward_rad = np.arctan2(toward[1, ring, rows], toward[0, ring, rows])
+    north, east, _ = axes(station.transpose(2, 0, 1))
+    centre = station[0].T[:, None]
+    to_centre_rad = np.arctan2((east * centre).sum(0), (north * centre).sum(0))
+    turn_rad = wrapped_difference_deg(outward_rad + math.pi, to_centre_rad, 2 * math.pi)
+    turn_rad = np.where(distance_km[ring, rows] < 1e-3, 0.0, turn_rad)
+    return np.radians(problem.back_azimuth_deg[rows, ring]) + turn_rad
 
 
 def _starts(around: Surroundings) -> Any:
@@ -164,7 +153,8 @@ def _rings(around: Surroundings) -> Any:
     """
     of, ring = around.of, around.ring
     number = numbers(ring.shape[1], ring)
-    cosine, north, east, half = (values[ring, number].T[..., None] for values in (*around.plane, around.half))
+    every = around.plane.cosine, *around.plane.toward, around.half
+    cosine, north, east, half = (values[ring, number].T[..., None] for values in every)
     far, near = of.sin(half), of.cos(half)
     angle = single(around.first_rad.T)[..., None] + numbers(RING_POINTS, ring) * (2 * math.pi / RING_POINTS)
     to_north, to_east = far * single(of.cos(angle)), far * single(of.sin(angle))
@@ -190,7 +180,7 @@ def _bounded_misfits(around: Surroundings, points: Any) -> Any:
     one.
     """
     of, half = around.of, around.half
-    cosine, to_north, to_east = around.plane
+    cosine, (to_north, to_east) = around.plane
     sigma = 1 / (at_least(around.observed.precision, NO_PRECISION) * (2 * EARTH_RADIUS_KM))
     # Not below what a sigma makes of it, near the station and near its antipode.
     factor = (of.sin(2 * half) ** 2 + of.sin(of.clip(sigma, 0, 1)) ** 2) ** -0.5 / sigma
@@ -238,7 +228,7 @@ def _mirrored(around: Surroundings, point: Any) -> Any:
     of, plane = around.of, around.plane
     used = around.observed.precision > 0
     twice = 2 * plane.cosine
-    station = stacked([twice * plane.north, twice * plane.east, twice * plane.cosine - 1]) * used
+    station = stacked([*(twice * plane.toward), twice * plane.cosine - 1]) * used
     station = double(station).swapaxes(0, 2)
     # The direction in which the stations reach least, through the centre of the Earth, is normal to that circle.
     normal = of.linalg.eigh(station.swapaxes(1, 2) @ station)[1][:, :, 0].T
@@ -249,9 +239,9 @@ def _mirrored(around: Surroundings, point: Any) -> Any:
     return single(place[:2] / at_least(1 + place[2], 1e-6))
 
 
-def _points(axes: Any, place: Any, of: Any) -> Any:
-    """float64 unit vectors (3, M) of places (2, M) in planes with axes (3, 3, M)."""
+def _points(frame: Any, place: Any, of: Any) -> Any:
+    """float64 unit vectors (3, M) of places (2, M) in planes with axes ``frame`` (3, 3, M)."""
     place = double(place)
     squared = place[0] ** 2 + place[1] ** 2
-    point = (2 * place[0] * axes[0] + 2 * place[1] * axes[1] + (1 - squared) * axes[2]) / (1 + squared)
+    point = (2 * place[0] * frame[0] + 2 * place[1] * frame[1] + (1 - squared) * frame[2]) / (1 + squared)
     return point / of.sqrt((point * point).sum(0))

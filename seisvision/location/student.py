@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seisvision.location.arrays import at_least
+from seisvision.location.arrays import at_least, summed
 
 DEGREES_OF_FREEDOM = 4.0
 NORMAL_SCALE = 0.8310
@@ -84,14 +84,14 @@ def fitted_scale(residual: Any, dof: Any, near: Any = None, axis: int = 1) -> An
     floor = SMALLEST_SCALE**2
     squared = residual * residual
     aim = (nu + 1) / dof
-    v = at_least(squared.sum(axis) / dof / (nu + 1) if near is None else near * near, floor)
+    v = at_least(summed(squared, axis) / dof / (nu + 1) if near is None else near * near, floor)
     for _ in range(SCALE_ITERATIONS if near is None else SCALE_ITERATIONS // 2):
         inverse = nu * (v if axis == 0 else v[:, None]) + squared
         inverse **= -1.0
         each = squared * inverse
-        share = at_least(each.sum(axis), 1e-30)
+        share = at_least(summed(each, axis), 1e-30)
         each *= inverse
-        slope = at_least(nu * each.sum(axis), 1e-30)
+        slope = at_least(nu * summed(each, axis), 1e-30)
         # d(1/share)/dv = slope / share^2
         v = at_least(v + (aim - 1 / share) * share * share / slope, floor)
     return v**0.5

@@ -343,7 +343,7 @@ def _numbers(found: _Found) -> dict[str, Tensor]:
         "distance_km": only_used(there.distance_km, problem.used),
         "azimuth_deg": only_used(azimuth, problem.used),
         "rms_s": ((precision * late.square()).sum(1) / precision.sum(1)).sqrt(),
-        "gap_deg": azimuthal_gap_deg(azimuth, problem.used),
+        "gap_deg": torch.from_numpy(azimuthal_gap_deg(azimuth.cpu().numpy(), problem.used.cpu().numpy())).to(azimuth),
         "second_latitude_deg": only(second_latitude, found.ambiguous),
         "second_longitude_deg": only(second_longitude, found.ambiguous),
         "second_depth_km": only(found.second.depth_km, found.ambiguous),

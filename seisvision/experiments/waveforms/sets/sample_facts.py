@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from seisvision.data.samples.arrivals import column_numbers
 from seisvision.data.samples.events import EventSamples
@@ -33,9 +32,7 @@ def _of_event(samples: EventSamples, number: int) -> tuple[float, float, float]:
     traces = samples.index.traces(number)
     drawn = np.isin(samples.index.rows[traces], samples.rows(number))
     offset_km, azimuth_deg = samples.index.offset_km[traces][drawn], samples.index.azimuth_deg[traces][drawn]
-    known = torch.from_numpy(np.isfinite(azimuth_deg))[None]
-    gap_deg = (
-        float(azimuthal_gap_deg(torch.from_numpy(np.nan_to_num(azimuth_deg))[None], known)) if known.any() else np.nan
-    )
+    known = np.isfinite(azimuth_deg)[None]
+    gap_deg = float(azimuthal_gap_deg(azimuth_deg[None], known)[0]) if known.any() else np.nan
     nearest_km = float(np.nanmin(offset_km)) if np.isfinite(offset_km).any() else np.nan
     return nearest_km, float(drawn.sum()), gap_deg
