@@ -3,10 +3,12 @@
 import logging
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import quick_composing
 import ready_python
 from slow_tests import mark_slow
 
@@ -15,9 +17,16 @@ from seisvision.runs import terminal
 TESTS = Path(__file__).resolve().parent
 
 
-def pytest_configure() -> None:
-    """Processes that seisvision starts need not import the libraries once more (``ready_python``)."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that seisvision starts need not import the libraries once more, nor compose what others have composed.
+
+    Both are told by ``ready_python`` and ``quick_composing``. All pytest processes have one folder of what is composed.
+    """
     ready_python.install(ready_python.OurOwn)
+    if quick_composing.FOLDER not in os.environ:
+        composed = tempfile.TemporaryDirectory(prefix="seisvision-composed-")
+        os.environ[quick_composing.FOLDER] = composed.name
+        config.add_cleanup(composed.cleanup)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

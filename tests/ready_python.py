@@ -30,6 +30,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import blank_figures
+import quick_composing
 import thin_networks
 
 LIBRARIES = (
@@ -299,6 +301,10 @@ def do(request: dict[str, Any]) -> None:
     _show(request["words"], request["environment"])
     if thin_networks.WORD in os.environ:
         sys.modules["timm"].create_model = thin_networks.thin_create_model()  # type: ignore[attr-defined]
+    if blank_figures.WORD in os.environ:
+        blank_figures.leave_blank()
+    if quick_composing.FOLDER in os.environ:
+        quick_composing.compose_once(keeps=False)
     tempfile.tempdir = None
     numpy.random.seed()
     _home, _server = os.getpid(), (_nursery(), None)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import blank_figures
 import pytest
 import thin_networks
 import timm
@@ -37,8 +38,8 @@ def one_thread():
 def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
     """Figures are made, but their pixels are not: drawing takes two fifths of a tiny run.
 
-    Tests of what figures show are elsewhere (``tests/outputs``, ``tests/evaluation``), and runs in processes of their
-    own draw theirs. Modules that want whole figures are marked ``whole_figures``.
+    Tests of what figures show are elsewhere (``tests/outputs``, ``tests/evaluation``). Modules that want whole figures,
+    also of processes that they start, are marked ``whole_figures``.
     """
     if request.node.get_closest_marker("whole_figures"):
         yield
@@ -51,6 +52,7 @@ def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figure_files, "write_png", blank)
+        patch.setenv(blank_figures.WORD, "1")
         yield
 
 
