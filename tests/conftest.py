@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import gc
 import logging
 import os
 import signal
@@ -33,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """``make quick`` leaves out what is slow; files of runs take longest and come first, so that none is the last."""
     mark_slow(items)
     items.sort(key=lambda item: "runs" not in item.path.parent.relative_to(TESTS).parts)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: seven thousand tests and the libraries need not be looked through for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
