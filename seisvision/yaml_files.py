@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,12 @@ def read_yaml(path: str | Path, loader: Any = None) -> Any:
     """
     path = Path(path)
     text = read_limited(path)
+    if loader is None:
+        from omegaconf._utils import get_yaml_loader
+
+        loader = get_yaml_loader()
     try:
-        return yaml.load(text, Loader=loader or _loader_of_omegaconf())
+        return yaml.load(text, Loader=loader)
     except (
         yaml.YAMLError,
         ValueError,
@@ -49,24 +52,6 @@ def read_yaml(path: str | Path, loader: Any = None) -> Any:
     ) as error:
         # What a tag such as !!timestamp or !!bool cannot read, PyYAML's constructors find in ways of their own.
         raise ConfigurationError(f"{path} is not readable YAML: {_first_line(error)}") from error
-
-
-@functools.cache
-def _loader_of_omegaconf() -> Any:
-    """OmegaConf's rules for what a word means, on the parser of ``FAST_LOADER``: a fifth of the time of its own."""
-    from omegaconf._utils import get_yaml_loader
-
-    rules = get_yaml_loader()
-    parser = getattr(yaml.cyaml, "CParser", None) if yaml.__with_libyaml__ else None
-    if parser is None:
-        return rules
-
-    def begin(self: Any, stream: Any) -> None:
-        parser.__init__(self, stream)
-        yaml.constructor.SafeConstructor.__init__(self)
-        yaml.resolver.Resolver.__init__(self)
-
-    return type("FastOmegaConfLoader", (parser, rules), {"__init__": begin})
 
 
 def read_limited(path: Path) -> str:

@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from omegaconf._utils import get_yaml_loader
-from tiny_runs import ROOT
 
 from seisvision.data.importing.recipe import load_recipe
 from seisvision.errors import ConfigurationError, SeisvisionError
@@ -47,17 +45,6 @@ def test_honest_aliases_and_numbers_are_read(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("a: &a {rate: 1e-3}\nb: *a\nc: {<<: *a, d: [1, null, yes]}\n")
     assert read_yaml(path) == {"a": {"rate": 1e-3}, "b": {"rate": 1e-3}, "c": {"rate": 1e-3, "d": [1, None, True]}}
-
-
-def test_words_mean_what_they_mean_in_conf(tmp_path: Path) -> None:
-    for path in sorted((ROOT / "conf").glob("*/*.yaml"))[::5]:
-        assert repr(read_yaml(path)) == repr(read_yaml(path, get_yaml_loader()))
-    path = tmp_path / "x.yaml"
-    path.write_text("a: 2020-01-01\nb: [1_0, .5, .inf, 0x1f, 010, yes, ~, '1', 1:30, 1e-3, é]\n2: !!set {c}\n")
-    assert repr(read_yaml(path)) == repr(read_yaml(path, get_yaml_loader()))
-    path.write_text("a: 1\na: 2\n")
-    with pytest.raises(ConfigurationError, match="is not readable YAML: while constructing a mapping"):
-        read_yaml(path)
 
 
 def test_a_recipe_does_not_read_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
