@@ -363,11 +363,15 @@ def _show(words: list[str], variables: dict[str, str]) -> None:
 
 
 def _serve_from(number: int) -> dict[str, Any] | None:
+    import functools
     import gc
-    import importlib
+    import importlib.metadata
 
+    # Lightning looks through all that is installed for every trainer.
+    importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)
     for library in LIBRARIES:
         importlib.import_module(library)
+    importlib.metadata.entry_points(group="pytorch_lightning.callbacks_factory")
     gc.freeze()
     return serve(socket.socket(fileno=number))
 

@@ -1,5 +1,6 @@
 """Fixtures of the run tests."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import blank_figures
 import pytest
 import thin_networks
 import timm
+from lightning_fabric.utilities import registry
 from matplotlib.figure import Figure
 from torch import get_num_threads, set_num_threads
 
@@ -22,6 +24,14 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if base.name.startswith("popen") else base) / "data"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_once() -> Iterator[None]:
+    """Lightning looks through all that is installed for every trainer, of which a run has two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "entry_points", functools.cache(registry.entry_points))
+        yield
 
 
 @pytest.fixture(autouse=True)
