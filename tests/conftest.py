@@ -1,12 +1,15 @@
 """Fixtures shared by all tests."""
 
+import gc
 import logging
 import os
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import quick_composing
 import ready_python
 from slow_tests import mark_slow
 
@@ -15,15 +18,28 @@ from seisvision.runs import terminal
 TESTS = Path(__file__).resolve().parent
 
 
-def pytest_configure() -> None:
-    """Processes that seisvision starts need not import the libraries once more (``ready_python``)."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Processes that seisvision starts need not import the libraries once more, nor compose what others have composed.
+
+    Both are told by ``ready_python`` and ``quick_composing``. All pytest processes have one folder of what is composed.
+    """
     ready_python.install(ready_python.OurOwn)
+    if quick_composing.FOLDER not in os.environ:
+        composed = tempfile.TemporaryDirectory(prefix="seisvision-composed-")
+        os.environ[quick_composing.FOLDER] = composed.name
+        config.add_cleanup(composed.cleanup)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """``make quick`` leaves out what is slow; files of runs take longest and come first, so that none is the last."""
     mark_slow(items)
     items.sort(key=lambda item: "runs" not in item.path.parent.relative_to(TESTS).parts)
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays: seven thousand tests and the libraries need not be looked through for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

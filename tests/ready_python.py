@@ -30,6 +30,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import blank_figures
+import quick_composing
 import thin_networks
 
 LIBRARIES = (
@@ -299,6 +301,10 @@ def do(request: dict[str, Any]) -> None:
     _show(request["words"], request["environment"])
     if thin_networks.WORD in os.environ:
         sys.modules["timm"].create_model = thin_networks.thin_create_model()  # type: ignore[attr-defined]
+    if blank_figures.WORD in os.environ:
+        blank_figures.leave_blank()
+    if quick_composing.FOLDER in os.environ:
+        quick_composing.compose_once(keeps=False)
     tempfile.tempdir = None
     numpy.random.seed()
     _home, _server = os.getpid(), (_nursery(), None)
@@ -357,11 +363,15 @@ def _show(words: list[str], variables: dict[str, str]) -> None:
 
 
 def _serve_from(number: int) -> dict[str, Any] | None:
+    import functools
     import gc
-    import importlib
+    import importlib.metadata
 
+    # Lightning looks through all that is installed for every trainer.
+    importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)
     for library in LIBRARIES:
         importlib.import_module(library)
+    importlib.metadata.entry_points(group="pytorch_lightning.callbacks_factory")
     gc.freeze()
     return serve(socket.socket(fileno=number))
 

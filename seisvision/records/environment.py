@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -19,6 +20,9 @@ PACKAGES = (
     "seisvision", "torch", "torchvision", "timm", "pytorch-lightning", "hydra-core", "omegaconf", "obspy", "numpy",
     "scipy", "pandas", "h5py", "scikit-learn", "wandb",
 )  # fmt: skip
+
+
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def describe_environment(seed: int) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def package_versions() -> dict[str, str | None]:
 
 def git_state() -> dict[str, Any]:
     """Commit of the source tree and whether it has uncommitted changes; empty where there is no repository."""
-    root = Path(__file__).resolve().parents[2]
+    root = PACKAGE.parent
     # An installed copy may lie inside somebody else's repository, whose commit would mean nothing.
     commit = _git(root, "rev-parse", "HEAD") if (root / ".git").exists() else None
     if commit is None:
@@ -64,11 +68,33 @@ def code_state(config: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         :func:`git_state` with ``sources``, of all modules of this package, and ``own``, by module outside it.
     """
-    package = Path(__file__).resolve().parents[1]
+    return {**git_state(), "sources": _hash_of_sources(_sources()), "own": _own_modules(config)}
+
+
+Module = tuple[tuple[str, ...], int, int]
+"""Parts of its path within the package, when it was changed, and its size."""
+
+
+def _sources(folder: Path = PACKAGE, above: tuple[str, ...] = ()) -> tuple[Module, ...]:
+    """All modules below a folder in the order of their paths."""
+    found: list[Module] = []
+    for one in os.scandir(folder):
+        parts = (*above, one.name)
+        if one.is_dir():
+            found += _sources(Path(one.path), parts)
+        elif one.name.endswith(".py"):
+            about = one.stat()
+            found.append((parts, about.st_mtime_ns, about.st_size))
+    return tuple(sorted(found))
+
+
+@functools.lru_cache(maxsize=1)
+def _hash_of_sources(sources: tuple[Module, ...]) -> str:
+    """Hash of modules as they are; each run of a sweep asks for it."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(f"{path.relative_to(package)}\0".encode() + path.read_bytes())
-    return {**git_state(), "sources": digest.hexdigest()[:12], "own": _own_modules(config)}
+    for parts, _, _ in sources:
+        digest.update(f"{Path(*parts)}\0".encode() + PACKAGE.joinpath(*parts).read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _own_modules(config: Mapping[str, Any]) -> dict[str, str]:
@@ -90,6 +116,7 @@ def _git(root: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
+@functools.cache
 def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)

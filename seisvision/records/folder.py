@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import contextlib
 import errno
+import functools
 import json
 import os
 import socket
@@ -13,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import OmegaConf
+from omegaconf._utils import get_omega_conf_dumper
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import FULL, clear_lock, locked, parse_json, write_in_place, write_text
@@ -199,8 +202,8 @@ class RunFolder:
     def prepare(self, config: dict[str, Any], overrides: list[str]) -> None:
         """Create the folder and write what was asked for."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        write_text(self.config_file, OmegaConf.to_yaml(OmegaConf.create(config)))
-        write_text(self.overrides_file, OmegaConf.to_yaml(OmegaConf.create(overrides)))
+        write_text(self.config_file, _to_yaml(config))
+        write_text(self.overrides_file, _to_yaml(overrides))
 
     def mark_running(self) -> None:
         """Count a new attempt by this process."""
@@ -306,6 +309,27 @@ def read_stored_config(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path} is no configuration of a run. Restore it, or delete the run folder.")
     check_resolved(config, str(path))
     return config
+
+
+def _to_yaml(settings: dict[str, Any] | list[str]) -> str:
+    """Settings as OmegaConf writes them; plain ones without making its nodes first, which takes longer."""
+    if not _is_plain(settings):
+        return OmegaConf.to_yaml(OmegaConf.create(settings))
+    return yaml.dump(settings, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=_dumper())
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is dict:
+        return all(type(key) is str and _is_plain(one) for key, one in value.items())
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    return "${" not in value if type(value) is str else type(value) in (int, float, bool, type(None))
+
+
+@functools.cache
+def _dumper() -> Any:
+    """OmegaConf's, which writes out what stands twice."""
+    return type("PlainDumper", (get_omega_conf_dumper(),), {"ignore_aliases": lambda self, data: True})
 
 
 def _now() -> str:

@@ -167,7 +167,7 @@ def test_simulated_parameters_are_recovered_within_their_errors() -> None:
     """The short form; ``benchmarks/etas.py`` does fifty."""
     apart = []
     for seed in range(2):
-        found = fit_etas(data_of(simulated(10 + seed, 500.0), 100.0), "even")
+        found = fit_etas(data_of(simulated(10 + seed, 360.0), 80.0), "even")
         apart.append((found.parameters.to_vector() - TRUE.to_vector()) / found.errors())
     apart = np.array(apart)
     assert (np.abs(apart) < 2).mean() > 0.8
@@ -176,7 +176,7 @@ def test_simulated_parameters_are_recovered_within_their_errors() -> None:
 
 @pytest.mark.slow
 def test_declared_gaps_keep_the_background_and_undeclared_ones_lower_it() -> None:
-    catalogue, gaps = simulated(5, 500.0), Gaps([(150, 350)])
+    catalogue, gaps = simulated(5, 360.0), Gaps([(110, 250)])
     declared = fit_etas(data_of(without(catalogue, gaps), 50.0), "even")
     undeclared = fit_etas(data_of(replace(without(catalogue, gaps), gaps=Gaps()), 50.0), "even")
     assert declared.parameters.background_per_day == pytest.approx(TRUE.background_per_day, rel=0.3)

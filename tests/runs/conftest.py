@@ -1,12 +1,15 @@
 """Fixtures of the run tests."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import blank_figures
 import pytest
 import thin_networks
 import timm
+from lightning_fabric.utilities import registry
 from matplotlib.figure import Figure
 from torch import get_num_threads, set_num_threads
 
@@ -23,6 +26,14 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def installed_once() -> Iterator[None]:
+    """Lightning looks through all that is installed for every trainer, of which a run has two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "entry_points", functools.cache(registry.entry_points))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     """Two pytest processes on two cores must not fight for them."""
@@ -37,8 +48,8 @@ def one_thread():
 def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
     """Figures are made, but their pixels are not: drawing takes two fifths of a tiny run.
 
-    Tests of what figures show are elsewhere (``tests/outputs``, ``tests/evaluation``), and runs in processes of their
-    own draw theirs. Modules that want whole figures are marked ``whole_figures``.
+    Tests of what figures show are elsewhere (``tests/outputs``, ``tests/evaluation``). Modules that want whole figures,
+    also of processes that they start, are marked ``whole_figures``.
     """
     if request.node.get_closest_marker("whole_figures"):
         yield
@@ -51,6 +62,7 @@ def figures_left_blank(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figure_files, "write_png", blank)
+        patch.setenv(blank_figures.WORD, "1")
         yield
 
 

@@ -12,7 +12,7 @@ import pytest
 import ready_python
 from tiny_runs import ROOT, TINY
 
-pytestmark = pytest.mark.whole_networks
+pytestmark = [pytest.mark.whole_networks, pytest.mark.whole_figures]
 
 
 def _run(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:

@@ -104,8 +104,20 @@ def test_what_is_only_kept_for_later_is_not_missed(
     assert "cannot be kept" in caplog.text
 
 
+UNPRIVILEGED = """
+import ctypes, runpy, sys
+header, capabilities = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+assert ctypes.CDLL(None).capget(header, capabilities) == 0
+capabilities[:3] = [one & ~2 for one in capabilities[:3]]
+assert ctypes.CDLL(None).capset(header, capabilities) == 0
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Run a script without CAP_DAC_OVERRIDE (1), so that rights count for a superuser as well."""
+
+
 def _without_privileges() -> None:
-    """Let rights count for a superuser as well: drop CAP_DAC_OVERRIDE (1) from what the next program may have."""
+    """The same for the next program, which a fresh interpreter is."""
     ctypes.CDLL(None).prctl(24, 1)
 
 
@@ -133,13 +145,15 @@ def test_a_set_that_may_only_be_read_is_trained_on(read_only: Path, tmp_path: Pa
     words += ["evaluation.baselines=true", f"system.data_dir={read_only}"]
     environment = {**os.environ, "HOME": str(read_only), "TMPDIR": str(own)}
     train = [sys.executable, str(ROOT / "train.py"), *words]
-    settings = {"capture_output": True, "text": True, "cwd": own, "env": environment, "preexec_fn": _without_privileges}
-    done = subprocess.run([*train, f"system.runs_dir={own / 'runs'}"], **settings)
+    settings = {"capture_output": True, "text": True, "cwd": own, "env": environment}
+    done = subprocess.run([*train, f"system.runs_dir={own / 'runs'}"], preexec_fn=_without_privileges, **settings)
     assert done.returncode == 0, done.stderr
     assert "cannot be kept (Permission denied)" in done.stderr
-    refused = subprocess.run([*train, f"system.runs_dir={read_only / 'runs'}"], **settings)
+    # The fresh one found no folder of its home to write to; these need not import the libraries once more.
+    unprivileged = [sys.executable, "-c", UNPRIVILEGED]
+    refused = ready_python.run([*unprivileged, *train[1:], f"system.runs_dir={read_only / 'runs'}"], **settings)
     assert refused.returncode == 2 and "Error: system.runs_dir=" in refused.stderr
-    audit = [sys.executable, "-m", "seisvision.cli", "data", "audit", str(read_only / "small")]
-    audited = subprocess.run(audit, **{**settings, "env": {**environment, "PYTHONPATH": str(ROOT)}})
+    audit = [*unprivileged, str(ROOT / "seisvision" / "cli.py"), "data", "audit", str(read_only / "small")]
+    audited = ready_python.run(audit, **{**settings, "env": {**environment, "PYTHONPATH": str(ROOT)}})
     assert audited.returncode == 2 and "Error: --out=" in audited.stderr and "Permission denied" in audited.stderr
     assert len(WaveformSet(read_only / "small")) == 24

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
-from quick_composing import parse_once
+from quick_composing import compose_once
 
 from seisvision.records.configuration import to_plain
 
-parse_once()
+compose_once()
 ROOT = Path(__file__).resolve().parents[2]
 
 TINY = [

@@ -45,10 +45,13 @@ def find_noise(
     """
     left: dict[str, list[str]] = {}
     wanted: dict[str, int] = {}
-    for source_id, luck in zip(source_ids, draws("noise event", list(source_ids), DEFAULT_SEED), strict=True):
-        index = build_trace_index(waveform_set, waveform_set.rows(source_id))
-        order = np.argsort(draws("noise trace", index.names, DEFAULT_SEED), kind="stable")
-        left[source_id] = [noise_id(row) for row in index.rows[order]]
+    rows_of = [waveform_set.rows(source_id) for source_id in source_ids]
+    # Of all events at once: a look into the table costs as much for one.
+    names = build_trace_index(waveform_set, np.concatenate([np.empty(0, dtype=int), *rows_of])).names
+    lots = np.split(draws("noise trace", names, DEFAULT_SEED), np.cumsum([len(rows) for rows in rows_of]))[:-1]
+    lucks = draws("noise event", list(source_ids), DEFAULT_SEED)
+    for source_id, rows, lot, luck in zip(source_ids, rows_of, lots, lucks, strict=True):
+        left[source_id] = [noise_id(row) for row in rows[np.argsort(lot, kind="stable")]]
         wanted[source_id] = int(np.floor(noise.per_event + luck))
     found: dict[str, list[str]] = {source_id: [] for source_id in source_ids}
     refused: dict[str, str] = {}
