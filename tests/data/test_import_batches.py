@@ -152,7 +152,7 @@ def test_onsets_together_are_those_of_each():
 
 
 def test_rows_that_lie_one_after_the_other_are_not_copied_and_others_keep_their_order():
-    whole = np.arange(12.0).reshape(3, 4)
+    whole = np.arange(12.0).reshape(3, 4).copy()
     rows = list(whole)
     assert batches.stacked(rows) is whole
     for chosen in ([2, 0, 1], [0, 0, 0], [0, 1], [1]):
