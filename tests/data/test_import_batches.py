@@ -149,3 +149,12 @@ def test_onsets_together_are_those_of_each():
         values = rng.normal(size=length)
         assert _quantile(values, 0.05) == np.quantile(values, 0.05)
         assert _quantile(values, 0.97) == np.quantile(values, 0.97)
+
+
+def test_rows_that_lie_one_after_the_other_are_not_copied_and_others_keep_their_order():
+    whole = np.arange(12.0).reshape(3, 4).copy()
+    rows = list(whole)
+    assert batches.stacked(rows) is whole
+    for chosen in ([2, 0, 1], [0, 0, 0], [0, 1], [1]):
+        np.testing.assert_array_equal(batches.stacked([rows[row] for row in chosen]), whole[chosen])
+    np.testing.assert_array_equal(batches.stacked([row[::-1] for row in rows]), whole[:, ::-1])
