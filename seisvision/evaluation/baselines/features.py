@@ -18,7 +18,7 @@ import scipy.fft
 from seisvision import keys
 from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.sphere import back_azimuths
-from seisvision.earth.travel_times import RayTables, phase_times, ray_tables
+from seisvision.earth.travel_times import times_on_curve, travel_time_curve
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.windows import (
     POWER_FLOOR,
@@ -153,13 +153,14 @@ def physics_features(
 
 
 @cache
-def _ray_tables() -> RayTables:
-    return ray_tables(EXPERT_EARTH_MODEL)
+def _curve(phase: str) -> np.ndarray:
+    """In single precision, as tables of all depths are."""
+    return travel_time_curve(EXPERT_EARTH_MODEL, phase, EXPERT_DEPTH_KM).astype(np.float32)
 
 
 def default_travel_time(phase: str, distance_deg: np.ndarray) -> np.ndarray:
     """Travel times in seconds of a source at `EXPERT_DEPTH_KM`, up to `MAX_DISTANCE_DEG`."""
-    time_s = phase_times(_ray_tables(), phase, EXPERT_DEPTH_KM, np.nan_to_num(distance_deg))
+    time_s = times_on_curve(_curve(phase), np.nan_to_num(distance_deg))
     return np.where(distance_deg <= MAX_DISTANCE_DEG, time_s, np.nan)
 
 
