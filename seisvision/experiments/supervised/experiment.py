@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
+
+from seisvision.base.share import rank_and_size
 from seisvision.experiments.supervised.baselines.foreign import training_guesses
 from seisvision.experiments.supervised.baselines.own import compare_with_baselines
 from seisvision.experiments.supervised.conformal import add_conformal
@@ -15,7 +18,7 @@ from seisvision.experiments.supervised.evaluation import evaluate
 from seisvision.experiments.supervised.explain_stored import explain_stored
 from seisvision.experiments.supervised.explaining import check_explain, explain_run
 from seisvision.experiments.supervised.locating import locate_parts
-from seisvision.experiments.supervised.prediction import measure, predict
+from seisvision.experiments.supervised.prediction import as_predictions, measure, predict
 from seisvision.experiments.supervised.reporting import write_report
 from seisvision.experiments.supervised.single import SINGLE, locate_single_parts
 from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
@@ -41,6 +44,8 @@ class SupervisedExperiment(WaveformExperiment):
         """As of all networks on waveforms; refuse uncertainties that this one could not tell."""
         super().ready()
         check_uncertainty(self.settings.uncertainty, self.task, is_training=True)
+        # Of several processes each knows its share only, and a compiled network rounds otherwise.
+        self.task.kept_answers.are_wanted = rank_and_size()[1] == 1 and not self.settings.system.compile
 
     def content(self) -> dict[str, Any]:
         """As of all networks on waveforms, with what always guessing one value would say."""
@@ -48,12 +53,19 @@ class SupervisedExperiment(WaveformExperiment):
         return {**content, "guesses": training_guesses(content["outputs"], self.data.parts["train"].targets)}
 
     def ask(self) -> Said:
-        """What the best epoch says about the validation and test samples."""
+        """What the best epoch says about the validation and test samples; of the former it may have been asked."""
         trainer = self.predictor()
         self.task.passes = passes_of(self.settings.uncertainty, self.task, lambda: self.data.loader("train"))
         parts = [part for part in ("val", "test") if part in self.data.parts]
         asked = [part for part in parts if part == "val" or self.settings.with_test]
-        return {part: predict(trainer, self.task, self.data.loader(part)) for part in asked}
+        return {part: self._ask_about(trainer, part) for part in asked}
+
+    def _ask_about(self, trainer: pl.Trainer, part: str) -> dict[str, Predictions]:
+        loader = self.data.loader(part)
+        known = self.task.kept_answers.of_best(len(self.data.parts[part])) if part == "val" else None
+        if known is None or self.task.passes is not None:
+            return predict(trainer, self.task, loader)
+        return as_predictions(known, self.task, loader)
 
     def judge(self, said: Said, about: dict[str, Any]) -> dict[str, Any]:
         """Measure the predictions beside baselines, locate events where that was asked, and write everything."""
