@@ -35,6 +35,6 @@ class KeptAnswers:
         self._best = self._last
 
     def of_best(self, n_samples: int) -> Answers | None:
-        """Answers of the best epoch to all ``n_samples``; None where it was trained earlier, or not asked about all."""
+        """Answers of the best epoch to all ``n_samples``; None where not all were asked about here."""
         n_answered = sum(len(batch[keys.SOURCE_ID]) for batch in self._best)
         return self._best if self._best and n_answered == n_samples else None

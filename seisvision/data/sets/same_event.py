@@ -141,7 +141,7 @@ def same_recordings(one: EventFacts, other: EventFacts) -> np.ndarray:
 
 
 def _overlapping(one: EventFacts, other: EventFacts) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of traces of one station that may overlap, all pairs that do among them."""
+    """Numbers of traces of one station, pair by pair: all pairs that overlap, and some that do not."""
     number = np.unique(np.concatenate([one.station, other.station]), return_inverse=True)[1]
     mine, theirs = _by_station(number[: len(one.station)]), _by_station(number[len(one.station) :])
     pairs = [np.empty((2, 0), dtype=int)]

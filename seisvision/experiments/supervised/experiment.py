@@ -28,6 +28,8 @@ from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_metrics
 from seisvision.records.prediction_table import write_predictions
 from seisvision.records.settings import EvaluateSettings
+from seisvision.tasks.kept_answers import KeptAnswers
+from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +41,19 @@ class SupervisedExperiment(WaveformExperiment):
     """A network that learns from known values."""
 
     tells_uncertainty = True
+    kept = KeptAnswers()
+    """What was answered in the validation of the best epoch; nothing before :meth:`ready`."""
 
     def ready(self) -> None:
         """As of all networks on waveforms; refuse uncertainties that this one could not tell."""
         super().ready()
         check_uncertainty(self.settings.uncertainty, self.task, is_training=True)
-        # Of several processes each knows its share only, and a compiled network rounds otherwise.
-        self.task.kept_answers.are_wanted = rank_and_size()[1] == 1 and not self.settings.system.compile
+        # Of several processes each knows its share only, a compiled network rounds otherwise, and a task of one's own
+        # may answer in another way.
+        answers_as_others = type(self.task).predict_step is SupervisedTask.predict_step
+        is_alone = rank_and_size()[1] == 1
+        self.kept = KeptAnswers(is_alone and not self.settings.system.compile and answers_as_others)
+        self.task.kept_answers = self.kept
 
     def content(self) -> dict[str, Any]:
         """As of all networks on waveforms, with what always guessing one value would say."""
@@ -62,7 +70,7 @@ class SupervisedExperiment(WaveformExperiment):
 
     def _ask_about(self, trainer: pl.Trainer, part: str) -> dict[str, Predictions]:
         loader = self.data.loader(part)
-        known = self.task.kept_answers.of_best(len(self.data.parts[part])) if part == "val" else None
+        known = self.kept.of_best(len(self.data.parts[part])) if part == "val" else None
         if known is None or self.task.passes is not None:
             return predict(trainer, self.task, loader)
         return as_predictions(known, self.task, loader)
