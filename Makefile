@@ -80,6 +80,7 @@ bench: $(READY)  ## measure speed against what a user would use instead, as rati
 	$(BIN)/python benchmarks/epoch.py --size 224 224
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/launch.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/after_training.py --epochs 2 experiment=demo_small
 	$(BIN)/python benchmarks/sweeps.py
 	$(BIN)/python benchmarks/clustering.py
 

@@ -41,7 +41,7 @@ def main() -> None:
                 place = f"system.runs_dir={scratch}/{name.split()[0]}{number}"
                 took[name].append(timed([*size, place, "system.num_threads=1", *words]))
     imports = imports_s()
-    print(f"importing torch, Lightning and timm alone: {spread(imports, ' s', 1)}, a part of all else below")
+    print(f"importing torch and Lightning alone: {spread(imports, ' s', 1)}, a part of all else below")
     for name, runs in took.items():
         rest_s = [one.whole - one.training for one in runs]
         print(
@@ -58,7 +58,7 @@ def imports_s() -> list[float]:
     found = []
     for _ in range(3):
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import torch, pytorch_lightning, timm"], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-c", "import torch, pytorch_lightning"], check=True, capture_output=True)
         found.append(time.perf_counter() - started)
     return found
 

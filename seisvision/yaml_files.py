@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,26 @@ FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """PyYAML's own reading, in which ``1e-3`` is a text; right for files that a program wrote."""
 
 
+@functools.cache
+def settings_loader() -> Any:
+    """OmegaConf's loader, with which Hydra reads ``conf/``, on the parser in C where PyYAML has it.
+
+    In it ``1e-3`` is a number, and no key stands twice.
+    """
+    from omegaconf._utils import get_yaml_loader
+
+    theirs = get_yaml_loader()
+    if FAST_LOADER is yaml.SafeLoader:
+        return theirs
+    return type("SettingsLoader", (FAST_LOADER, theirs), {})
+
+
 def read_yaml(path: str | Path, loader: Any = None) -> Any:
     """Read a YAML file of plain values; interpolations such as ``${oc.env:HOME}`` stay the text they are.
 
     Args:
         path: of the file.
-        loader: class of PyYAML; by default that of OmegaConf, with which Hydra reads ``conf/``.
+        loader: class of PyYAML; by default :func:`settings_loader`.
 
     Raises:
         ConfigurationError: it is not YAML, asks for objects, or is larger or deeper than allowed.
@@ -35,12 +50,8 @@ def read_yaml(path: str | Path, loader: Any = None) -> Any:
     """
     path = Path(path)
     text = read_limited(path)
-    if loader is None:
-        from omegaconf._utils import get_yaml_loader
-
-        loader = get_yaml_loader()
     try:
-        return yaml.load(text, Loader=loader)
+        return yaml.load(text, Loader=settings_loader() if loader is None else loader)
     except (
         yaml.YAMLError,
         ValueError,

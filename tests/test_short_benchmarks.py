@@ -23,7 +23,7 @@ from seisvision.forecasting.synthetic import TRUE, etas_world
 __all__ = ["benchmark"]
 ELSEWHERE = {
     **dict.fromkeys(("rendering", "trace_views", "reading", "clustering"), "tests/test_benchmarks.py"),
-    **dict.fromkeys(("epoch", "sweeps", "gpu", "launch"), "tests/runs/test_benchmark_runs.py"),
+    **dict.fromkeys(("epoch", "sweeps", "gpu", "launch", "after_training"), "tests/runs/test_benchmark_runs.py"),
     "catalogue_day": "tests/cataloguing/test_catalogue_run.py",
     "coverage": "tests/evaluation/test_coverage.py",
     "label_values": "tests/reviewing/test_value_scores.py",

@@ -127,6 +127,15 @@ def travel_time_curve(model: str, phase: str, depth_km: float) -> np.ndarray:
     return _earliest(PHASES[PHASE_NAMES.index(phase)], corrected)[0]
 
 
+def times_on_curve(curve: np.ndarray, distance_deg: np.ndarray) -> np.ndarray:
+    """Travel times (s) at distances, from a curve of :func:`travel_time_curve`; NaN where the phase does not exist.
+
+    Distances outside of the curve are given the nearest time that it has.
+    """
+    column, beyond = _between_columns(np.asarray(distance_deg, float))
+    return curve[column] * (1 - beyond) + curve[column + 1] * beyond
+
+
 def first_times(model: str, depth_km: np.ndarray, distance_deg: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Times (s) and slownesses (s/km) of the first P and of the first S, each (D, X), without gaps.
 
@@ -192,13 +201,18 @@ def _interpolate(table: np.ndarray, depth: np.ndarray, distance: np.ndarray) -> 
     """Bilinear interpolation of a (..., D, X) table."""
     row = np.clip(np.searchsorted(TABLE_DEPTHS_KM, depth) - 1, 0, len(TABLE_DEPTHS_KM) - 2)
     below = (depth - TABLE_DEPTHS_KM[row]) / (TABLE_DEPTHS_KM[row + 1] - TABLE_DEPTHS_KM[row])
-    position = np.clip(distance / DISTANCE_STEP_DEG - 1, 0, len(TABLE_DISTANCES_DEG) - 1.001)
-    column = position.astype(int)
-    beyond = position - column
+    column, beyond = _between_columns(distance)
     upper = table[..., row, column] * (1 - beyond) + table[..., row, column + 1] * beyond
     lower = table[..., row + 1, column] * (1 - beyond) + table[..., row + 1, column + 1] * beyond
     # At a tabulated depth the neighbouring row has no say, not even where it is NaN.
     return np.where(below <= 0, upper, np.where(below >= 1, lower, upper * (1 - below) + lower * below))
+
+
+def _between_columns(distance_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The columns of a table before distances, and how far these lie beyond them, 0 to 1."""
+    position = np.clip(distance_deg / DISTANCE_STEP_DEG - 1, 0, len(TABLE_DISTANCES_DEG) - 1.001)
+    column = position.astype(int)
+    return column, position - column
 
 
 def _earliest(

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from seisvision.base.imports import without
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.models.backbone import Backbone
 
@@ -30,7 +31,9 @@ class TimmBackbone(Backbone):
 
     def __init__(self, name: str, in_channels: int, pretrained: bool = False) -> None:
         super().__init__()
-        import timm
+        with without("wandb"):
+            # timm would import it for summaries of its own training script: two thirds of the time that timm takes.
+            import timm
 
         # Other forms, such as hf-hub:owner/name and local-dir:PATH, name files that somebody else may have written.
         if not re.fullmatch(r"\w+(\.\w+)?", name) or not timm.is_model(name):

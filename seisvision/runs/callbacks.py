@@ -124,6 +124,9 @@ class KeepCheckpoints(Checkpoint):
         if is_better:
             # Before the last one: whoever is killed in between repeats this epoch and finds the same.
             trainer.save_checkpoint(self._best, weights_only=True)
+            kept: Any = getattr(pl_module, "kept_answers", None)
+            if kept is not None:
+                kept.are_best()
         _write_history(trainer)
         trainer.save_checkpoint(self._last, weights_only=False)
         if epoch_clock.epoch_is_stored():

@@ -20,6 +20,7 @@ from seisvision.tasks.decay import decay_groups
 from seisvision.tasks.epoch_means import EpochMeans
 from seisvision.tasks.exact import counting, gather_rows, loss_factors, share_batch_norm, share_of
 from seisvision.tasks.fine_tuning import FineTuning, free, rated_groups
+from seisvision.tasks.kept_answers import KeptAnswers
 from seisvision.tasks.noted_hooks import NotedHooks
 from seisvision.tasks.passes.pooling import Passes, pooled
 from seisvision.views.view import View
@@ -75,6 +76,8 @@ class SupervisedTask(NotedHooks):
         """How a sample is asked several times; None: once."""
         self.fine_tuning = FineTuning()
         """What of the network learns, how fast and from when on."""
+        self.kept_answers = KeptAnswers()
+        """What it answered in validation, for whoever wants it afterwards."""
         self._seen: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
         self._means = EpochMeans()
 
@@ -125,6 +128,7 @@ class SupervisedTask(NotedHooks):
 
     def on_train_epoch_start(self) -> None:
         """Seed dropout by epoch, so that a resumed run draws what an uninterrupted one would have; free what learns."""
+        self.kept_answers.begin()
         torch.manual_seed(stream_seed(self.seed, "dropout", self.current_epoch, self.global_rank))
         if self.fine_tuning.changes_training:
             free(self, self.fine_tuning.learning(self, self.current_epoch))
@@ -141,10 +145,26 @@ class SupervisedTask(NotedHooks):
         """Decoded outputs, true values as far as they are known, and ids of one batch."""
         if self.passes is None:
             raw = self(batch)
-            decoded = {output.name: output.decode(raw[output.name]).cpu() for output in self.outputs}
-            apart = {output.name: output.apart(raw[output.name]) for output in self.outputs}
+            decoded, apart = self._decoded(raw), self._apart(raw)
         else:
             raw, decoded, apart = pooled(self, batch, self.passes)
+        return self._answer(batch, raw, decoded, apart)
+
+    def _decoded(self, raw: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return {output.name: output.decode(raw[output.name].detach()) for output in self.outputs}
+
+    def _apart(self, raw: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
+        return {output.name: output.apart(raw[output.name]) for output in self.outputs}
+
+    def _answer(
+        self,
+        batch: dict[str, Any],
+        raw: Mapping[str, torch.Tensor],
+        decoded: Mapping[str, torch.Tensor],
+        apart: Mapping[str, Mapping[str, torch.Tensor]],
+    ) -> dict[str, Any]:
+        """What is said of a batch, on the processor."""
+        decoded = {name: values.cpu() for name, values in decoded.items()}
         for output in self.outputs:
             beside = output.beside(batch)
             if beside is not None:
@@ -155,8 +175,8 @@ class SupervisedTask(NotedHooks):
         ids: dict[str, Any] = {key: batch[key] for key in about if key in batch}
         if keys.COUNTS in ids:
             ids[keys.COUNTS] = ids[keys.COUNTS].cpu()
-        apart = {name: {part: values.cpu() for part, values in told.items()} for name, told in apart.items()}
-        return {**ids, "decoded": decoded, "apart": apart, "truth": truths}
+        told = {name: {part: values.cpu() for part, values in one.items()} for name, one in apart.items()}
+        return {**ids, "decoded": decoded, "apart": told, "truth": truths}
 
     def _step(self, batch: dict[str, Any], batch_index: int, part: str) -> torch.Tensor:
         share = share_of(batch)
@@ -169,11 +189,14 @@ class SupervisedTask(NotedHooks):
         if share is not None:
             weights = [output.known_weight(target) for output, target in zip(self.outputs, targets, strict=True)]
             factors = loss_factors(weights, share)
+        all_decoded = self._decoded(raw)
+        if part == "val" and self.kept_answers.are_wanted:
+            self.kept_answers.add(self._answer(batch, raw, all_decoded, self._apart(raw)))
         total = torch.zeros((), device=self.device)
         for output, target, factor in zip(self.outputs, targets, factors, strict=True):
             total = total + output.weight * output.loss(raw[output.name], target) * factor
             n_counted = len(target) if share is None or share.counts else 0
-            decoded = output.decode(raw[output.name].detach())[:n_counted]
+            decoded = all_decoded[output.name][:n_counted]
             self._seen.setdefault(f"{part}/{output.name}", []).append((decoded, target[:n_counted]))
         size = len(batch[keys.SOURCE_ID]) if share is None else share.n_samples
         self._means.add(part, {"loss": total}, size)

@@ -11,7 +11,13 @@ import pytest
 from small_sets import event_waveforms, trace_row, write_set
 
 from seisvision.data.sets.recording_shapes import set_shapes, shape_of
-from seisvision.data.sets.same_event import EventFacts, same_origins, same_recordings, told_twice
+from seisvision.data.sets.same_event import (
+    SAME_SPAN,
+    EventFacts,
+    same_origins,
+    same_recordings,
+    told_twice,
+)
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.data.sources.combined import CombinedSource
@@ -70,6 +76,28 @@ def test_recordings_of_one_station(station: str, start_s: float, end_s: float, s
     one = _recorded((0, "UW.C", 100.0, 160.0), (1, "UW.A", 100.0, 160.0), (1, "UW.A", 900.0, 960.0))
     other = _recorded((0, "UW.A", 500.0, 560.0), (1, station, start_s, end_s))
     assert same_recordings(one, other).tolist() == ([[1, 1]] if same else [])
+
+
+def test_recordings_of_many_stations_are_found_as_pair_by_pair() -> None:
+    """Stations of one recording, of several, and of one set only."""
+    generator = np.random.default_rng(0)
+
+    def drawn(n_stations: int) -> EventFacts:
+        stations = generator.integers(0, n_stations, 60)
+        starts_s = generator.uniform(0, 100, 60)
+        lengths_s = generator.choice([0.0, 50.0, 60.0, 200.0], 60)
+        rows = zip(range(60), stations, starts_s, starts_s + lengths_s, strict=True)
+        return _recorded(*((event // 2, f"UW.{station}", start, end) for event, station, start, end in rows))
+
+    one, other = drawn(15), drawn(60)
+    expected = set()
+    for a, b in np.ndindex(60, 60):
+        shared_s = min(one.end_s[a], other.end_s[b]) - max(one.start_s[a], other.start_s[b])
+        shorter_s = min(one.end_s[a] - one.start_s[a], other.end_s[b] - other.start_s[b])
+        if one.station[a] == other.station[b] and shorter_s > 0 and shared_s > SAME_SPAN * shorter_s:
+            expected.add((one.event[a], other.event[b]))
+    assert len(expected) > 5
+    assert same_recordings(one, other).tolist() == sorted(map(list, expected))
 
 
 def test_chains_too_long_for_one_event_are_left_alone() -> None:

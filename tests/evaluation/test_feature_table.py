@@ -12,7 +12,7 @@ from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.evaluation.baselines import feature_table
-from seisvision.evaluation.baselines.feature_table import compute_feature_table
+from seisvision.evaluation.baselines.feature_table import compute_any, compute_feature_table
 from seisvision.judging.baselines import Part, fit_output, make_features
 from seisvision.outputs.baseline import Baseline
 
@@ -167,3 +167,12 @@ def test_a_few_incomplete_events_are_counted_and_kept(tmp_path: Path, caplog: py
 def test_unknown_kinds_are_refused_with_the_nearest(full_set: WaveformSet, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'physics'"):
         compute_feature_table(samples(full_set), "physic", {}, tmp_path, "k")
+
+
+def test_kinds_that_share_a_batch_say_what_they_say_alone(full_set: WaveformSet, tmp_path: Path) -> None:
+    kinds = ["band_power", "physics", "attributes"]
+    together = compute_any(samples(full_set), kinds, {}, tmp_path, "together")
+    for kind in kinds:
+        alone = compute_feature_table(samples(full_set), kind, {}, tmp_path, "alone")
+        assert np.isfinite(alone.values).any()
+        assert np.array_equal(together[kind].values, alone.values, equal_nan=True)

@@ -13,6 +13,7 @@ from opened_benchmarks import benchmark, once, run
 from tiny_runs import SMALL, TINY, tiny_config
 
 from seisvision.experiments.waveforms.network import build_view
+from seisvision.records.settings import SystemSettings
 from seisvision.runs.ensure import ensure_run
 
 __all__ = ["benchmark"]
@@ -50,6 +51,26 @@ def test_runs_are_timed_with_one_process_and_with_two(
     run(module, ["--events", "16", "--epochs", "1", "--repeats", "2"], monkeypatch)
     assert sum("trainer.devices=2" in command for command in commands) == 2
     assert re.search(r"threads, load .*two processes train [\d.]+ \(", capsys.readouterr().out, re.DOTALL)
+
+
+def test_what_comes_after_the_training_is_told_by_parts(
+    data_dir: Path, tmp_path: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = benchmark("after_training")
+    monkeypatch.setenv("SEISVISION_ALLOWED_TARGETS", "model_of_ones_own.")
+    for target in (module.TRAINING, module.EPOCH_END, *(one for some in module.PARTS.values() for one in some)):
+        owner, name = module.place_of(target)
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    monkeypatch.setattr(SystemSettings, "features_dir", SystemSettings.features_dir)
+    config = tiny_config(data_dir, tmp_path, *SMALL, "trainer.max_epochs=3", "evaluation.baselines=false")
+    monkeypatch.setattr(module, "compose_experiment", lambda words: config)
+    run(module, ["--epochs", "1"], monkeypatch)
+    said = capsys.readouterr().out
+    whole_s = float(re.search(r"3 epochs \(1 trained, 2 extrapolated\): ([\d.]+) s", said)[1])
+    after_s = float(re.search(r"after training: ([\d.]+) s", said)[1])
+    parts_s = {part: float(re.search(rf"^{part} +([\d.]+) s", said, re.M)[1]) for part in (*module.PARTS, "all else")}
+    assert 0 < parts_s["predictions"] < after_s and 0 < parts_s["figures"] < after_s and whole_s > 0
+    assert sum(parts_s.values()) == pytest.approx(after_s, abs=0.2) and parts_s["locating"] == 0
 
 
 def test_a_gpu_benchmark_runs_without_a_gpu(

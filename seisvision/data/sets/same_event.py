@@ -133,26 +133,38 @@ def same_origins(one: EventFacts, other: EventFacts) -> np.ndarray:
 
 def same_recordings(one: EventFacts, other: EventFacts) -> np.ndarray:
     """Return the pairs (P, 2) of numbers of events that have a recording of one station in common."""
-    found = [np.empty((0, 2), dtype=int)]
-    mine, theirs = _by_station(one), _by_station(other)
-    for station in sorted(mine.keys() & theirs.keys()):
+    a, b = _overlapping(one, other)
+    shared_s = np.minimum(one.end_s[a], other.end_s[b]) - np.maximum(one.start_s[a], other.start_s[b])
+    shorter_s = np.minimum(one.end_s[a] - one.start_s[a], other.end_s[b] - other.start_s[b])
+    same = (shared_s > SAME_SPAN * shorter_s) & (shorter_s > 0)
+    return np.unique(np.stack([one.event[a[same]], other.event[b[same]]], axis=1), axis=0)
+
+
+def _overlapping(one: EventFacts, other: EventFacts) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of traces of one station, pair by pair: all pairs that overlap, and some that do not."""
+    number = np.unique(np.concatenate([one.station, other.station]), return_inverse=True)[1]
+    mine, theirs = _by_station(number[: len(one.station)]), _by_station(number[len(one.station) :])
+    pairs = [np.empty((2, 0), dtype=int)]
+    # In sets of many places most stations recorded one event: these are paired together.
+    once = [station for station in mine.keys() & theirs.keys() if len(mine[station]) == len(theirs[station]) == 1]
+    if once:
+        pairs.append(np.array([[traces[station][0] for station in once] for traces in (mine, theirs)]))
+    for station in (mine.keys() & theirs.keys()).difference(once):
         i, j = mine[station], theirs[station]
         j = j[np.argsort(other.start_s[j], kind="stable")]
         longest_s = float((other.end_s[j] - other.start_s[j]).max())
         a, b = _between(other.start_s[j], one.start_s[i] - longest_s, one.end_s[i])
-        a, b = i[a], j[b]
-        shared_s = np.minimum(one.end_s[a], other.end_s[b]) - np.maximum(one.start_s[a], other.start_s[b])
-        shorter_s = np.minimum(one.end_s[a] - one.start_s[a], other.end_s[b] - other.start_s[b])
-        same = (shared_s > SAME_SPAN * shorter_s) & (shorter_s > 0)
-        found.append(np.stack([one.event[a[same]], other.event[b[same]]], axis=1))
-    return np.unique(np.concatenate(found), axis=0)
+        pairs.append(np.stack([i[a], j[b]]))
+    a, b = np.concatenate(pairs, axis=1)
+    return a, b
 
 
-def _by_station(facts: EventFacts) -> dict[str, np.ndarray]:
-    """Numbers of the traces of each station."""
-    names, number = np.unique(facts.station, return_inverse=True)
+def _by_station(number: np.ndarray) -> dict[int, np.ndarray]:
+    """Numbers of the traces of each station, of which ``number`` (T,) tells that of each trace."""
     order = np.argsort(number, kind="stable")
-    return dict(zip(names.tolist(), np.split(order, np.cumsum(np.bincount(number))[:-1]), strict=False))
+    stations, first = np.unique(number[order], return_index=True)
+    # Without any trace there is still one piece, which is empty.
+    return dict(zip(stations.tolist(), np.split(order, first[1:]), strict=False))
 
 
 def _between(ordered: np.ndarray, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -50,11 +50,10 @@ COMPONENT_NAMES = ["log_horizontal_to_vertical", "first_motion_north", "first_mo
 
 def event_attributes(batch: Mapping[str, Any]) -> FeatureBatch:
     """Medians over live stations of the attributes of the vertical component, and peaks made comparable in distance."""
-    waveform, rate_hz = required(batch, keys.WAVEFORM), float(batch[keys.SAMPLING_RATE_HZ])
-    offset_km = required(batch, keys.OFFSET_KM)
+    offset_km, rate_hz = required(batch, keys.OFFSET_KM), float(batch[keys.SAMPLING_RATE_HZ])
     rows = []
     for event in live_vertical(batch):
-        found = waveform_attributes(waveform[event.index, event.stations, 0].astype(float), rate_hz)
+        found = waveform_attributes(event.vertical.astype(float), rate_hz, event.recorded)
         distance_deg = offset_km[event.index, event.stations].astype(float) / KM_PER_DEG
         level = found[:, 0] + DISTANCE_TERM * np.log(np.maximum(distance_deg, 0.01))
         rows.append(_medians(np.column_stack([found, level])))
@@ -77,9 +76,16 @@ def trace_attributes(batch: Mapping[str, Any]) -> FeatureBatch:
     return feature_batch(names, list(columns), ["no signal"] * len(columns))
 
 
-def waveform_attributes(traces: np.ndarray, rate_hz: float) -> np.ndarray:
-    """The attributes of :data:`WAVEFORM_NAMES` (N, F) of traces (N, T); NaN where a trace shows nothing."""
-    recorded = recorded_samples(traces, rate_hz)
+def waveform_attributes(traces: np.ndarray, rate_hz: float, recorded: np.ndarray | None = None) -> np.ndarray:
+    """The attributes of :data:`WAVEFORM_NAMES` (N, F) of traces (N, T); NaN where a trace shows nothing.
+
+    Args:
+        traces: (N, T).
+        rate_hz: samples per second.
+        recorded: their `recorded_samples` where these are known already.
+    """
+    if recorded is None:
+        recorded = recorded_samples(traces, rate_hz)
     n_recorded = np.maximum(recorded.sum(-1, keepdims=True), 1)
     traces = np.where(recorded, traces - traces.sum(-1, keepdims=True) / n_recorded, 0.0)
     values = np.column_stack([_shape(traces, recorded, rate_hz), _spectrum(traces, rate_hz)])

@@ -21,10 +21,12 @@ from seisvision.evaluation.baselines.arrival_features import arrival_time_featur
 from seisvision.evaluation.baselines.attributes import event_attributes, trace_attributes
 from seisvision.evaluation.baselines.features import (
     FEATURES_VERSION,
+    LIVE,
     SOURCE_LATITUDE_DEG,
     FeatureBatch,
     band_power_features,
     geometry_features,
+    live_vertical,
     physics_features,
 )
 from seisvision.evaluation.baselines.trace_features import (
@@ -228,6 +230,7 @@ def _batches(dataset: Any, what: str, are_events: bool) -> Iterator[dict[str, An
         batch = collate_events([dataset[number] for number in numbers])
         if latitude_deg is not None:
             batch[SOURCE_LATITUDE_DEG] = latitude_deg[numbers]
+            batch[LIVE] = live_vertical(batch)
         yield batch
         if monotonic() - spoke > PROGRESS_S:
             spoke = monotonic()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import scipy.fft
 from seisvision import keys
 from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.sphere import back_azimuths
-from seisvision.earth.travel_times import RayTables, phase_times, ray_tables
+from seisvision.earth.travel_times import times_on_curve, travel_time_curve
 from seisvision.errors import DataError
 from seisvision.evaluation.baselines.windows import (
     POWER_FLOOR,
@@ -28,6 +28,8 @@ from seisvision.evaluation.baselines.windows import (
     band_weights,
     prepare,
     recorded_samples,
+    spectrum,
+    transform_length,
 )
 
 FEATURES_VERSION = 3
@@ -49,6 +51,8 @@ MAX_DISTANCE_DEG = 100.0
 """Travel-time tables end here."""
 SOURCE_LATITUDE_DEG = "source_latitude_deg"
 """Batch key, float (B,): with azimuth and offset it gives the back azimuth; NaN where it is not known."""
+LIVE = "live_stations"
+"""Batch key, what `live_vertical` found (B,), so that kinds of features that are given one batch share it."""
 
 RAYLEIGH_KM_S = 3.8
 """Group velocity of Rayleigh waves at periods of 35 to 150 s."""
@@ -91,8 +95,8 @@ def band_power_features(batch: Mapping[str, Any], bands_hz: Bands = DEFAULT_BAND
     weights, n_fft = band_weights(waveform.shape[-1], rate_hz, bands_hz)
     rows = []
     for event in live_vertical(batch):
-        spectrum = scipy.fft.rfft(prepare(waveform[event.index, event.stations, 0], rate_hz), n_fft, axis=-1)
-        power = band_energy(np.abs(spectrum).astype(float) ** 2, weights, n_fft) / event.n_recorded[:, None]
+        power = band_energy(np.abs(event.spectrum).astype(float) ** 2, weights, n_fft)
+        power /= event.recorded.sum(-1)[:, None]
         rows.append(_medians(np.log(power + POWER_FLOOR)))
     names = [f"log_power_{low:.4g}_{high:.4g}_hz" for low, high in bands_hz]
     return feature_batch(names, rows, ["no live station"] * len(rows))
@@ -140,52 +144,66 @@ def physics_features(
         )
     stations = {key: required(batch, key) for key in (*STATION_VALUES, keys.COMPONENT_MASK)}
     latitude_deg = required(batch, SOURCE_LATITUDE_DEG)
-    weights, n_fft = band_weights(waveform.shape[-1], rate_hz, bands_hz)
+    weights, _ = band_weights(waveform.shape[-1], rate_hz, bands_hz)
     times = travel_time or default_travel_time
     rows, problems = [], []
     for event in live_vertical(batch):
         values = {key: array[event.index, event.stations] for key, array in stations.items()}
         values[SOURCE_LATITUDE_DEG] = np.full(len(event.stations), latitude_deg[event.index], float)
-        traces = waveform[event.index, event.stations]
-        rows.append(_physics(traces, values, rate_hz, weights, n_fft, times))
+        rows.append(_physics(event, waveform[event.index, event.stations], values, weights, times))
         problems.append(_physics_problem(values))
     return feature_batch(PHYSICS_NAMES, rows, problems)
 
 
 @cache
-def _ray_tables() -> RayTables:
-    return ray_tables(EXPERT_EARTH_MODEL)
+def _curve(phase: str) -> np.ndarray:
+    """In single precision, as tables of all depths are."""
+    return travel_time_curve(EXPERT_EARTH_MODEL, phase, EXPERT_DEPTH_KM).astype(np.float32)
 
 
 def default_travel_time(phase: str, distance_deg: np.ndarray) -> np.ndarray:
     """Travel times in seconds of a source at `EXPERT_DEPTH_KM`, up to `MAX_DISTANCE_DEG`."""
-    time_s = phase_times(_ray_tables(), phase, EXPERT_DEPTH_KM, np.nan_to_num(distance_deg))
+    time_s = times_on_curve(_curve(phase), np.nan_to_num(distance_deg))
     return np.where(distance_deg <= MAX_DISTANCE_DEG, time_s, np.nan)
 
 
 @dataclass(frozen=True)
 class LiveStations:
-    """The stations of an event that recorded something.
+    """The stations of an event that recorded something, and what several kinds of features need of them.
 
     Args:
         index: number of the event in its batch.
         stations: their numbers (S,).
-        n_recorded: samples that each recorded (S,).
+        vertical: their vertical components (S, T).
+        rate_hz: samples per second.
     """
 
     index: int
     stations: np.ndarray
-    n_recorded: np.ndarray
+    vertical: np.ndarray
+    rate_hz: float
+
+    @cached_property
+    def recorded(self) -> np.ndarray:
+        """Which samples were recorded, bool (S, T)."""
+        return recorded_samples(self.vertical, self.rate_hz)
+
+    @cached_property
+    def spectrum(self) -> np.ndarray:
+        """Of the prepared vertical components, with the transform length of :func:`band_weights`, complex64 (S, F)."""
+        return spectrum(prepare(self.vertical, self.rate_hz, self.recorded))
 
 
 def live_vertical(batch: Mapping[str, Any]) -> list[LiveStations]:
-    """Per event the stations whose vertical component holds a signal."""
+    """Per event the stations whose vertical component holds a signal: those under `LIVE`, else they are looked for."""
+    if LIVE in batch:
+        return batch[LIVE]
     vertical, mask = required(batch, keys.WAVEFORM)[:, :, 0], required(batch, keys.STATION_MASK)
     rate_hz = float(batch[keys.SAMPLING_RATE_HZ])
     events = []
     for b in range(len(vertical)):
         stations = np.flatnonzero(mask[b] & (np.ptp(vertical[b], axis=-1) > 0))
-        events.append(LiveStations(b, stations, recorded_samples(vertical[b, stations], rate_hz).sum(-1)))
+        events.append(LiveStations(b, stations, vertical[b, stations], rate_hz))
     return events
 
 
@@ -208,23 +226,24 @@ def _physics_problem(values: Mapping[str, np.ndarray]) -> str:
 
 
 def _physics(
+    event: LiveStations,
     traces: np.ndarray,
     values: Mapping[str, np.ndarray],
-    rate_hz: float,
     weights: np.ndarray,
-    n_fft: int,
     travel_time: TravelTime,
 ) -> np.ndarray:
-    """Nine features (9,) of the live stations ``traces`` (S, C, T) of one event."""
+    """Nine features (9,) of the traces (S, C, T) of the live stations of one event."""
     if not len(traces):
         return np.full(len(PHYSICS_NAMES), np.nan)
     back_azimuth_deg = back_azimuths(values[SOURCE_LATITUDE_DEG], values[keys.AZIMUTH_DEG], values[keys.OFFSET_KM])
     transverse = _transverse(traces, back_azimuth_deg, values[keys.COMPONENT_MASK])
-    spectra = scipy.fft.rfft(prepare(np.stack([traces[:, 0], transverse]), rate_hz), n_fft, axis=-1)
-    windows = Windows(recorded_samples(traces[:, 0], rate_hz), values[keys.START_S], rate_hz)
+    n_samples = traces.shape[-1]
+    spectra = event.spectrum, spectrum(prepare(transverse, event.rate_hz))
+    windows = Windows(event.recorded, values[keys.START_S], event.rate_hz)
 
     def energy(component: int, band: np.ndarray) -> np.ndarray:
-        return windows.energy(scipy.fft.irfft(spectra[component] * band, n_fft, axis=-1)[:, : traces.shape[-1]])
+        filtered = scipy.fft.irfft(spectra[component] * band, transform_length(n_samples), axis=-1)
+        return windows.energy(filtered[:, :n_samples])
 
     long, mid, short = weights
     offset_km = values[keys.OFFSET_KM].astype(float)

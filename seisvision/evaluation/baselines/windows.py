@@ -25,9 +25,16 @@ MIN_WINDOW_S = 4.0
 POWER_FLOOR = 1e-40
 
 
-def prepare(traces: np.ndarray, rate_hz: float) -> np.ndarray:
-    """Traces (..., T) float32 without their mean, tapered over `TAPER_S` at both ends; unrecorded samples stay zero."""
-    recorded = recorded_samples(traces, rate_hz)
+def prepare(traces: np.ndarray, rate_hz: float, recorded: np.ndarray | None = None) -> np.ndarray:
+    """Traces (..., T) float32 without their mean, tapered over `TAPER_S` at both ends; unrecorded samples stay zero.
+
+    Args:
+        traces: (..., T).
+        rate_hz: samples per second.
+        recorded: their `recorded_samples` where these are known already.
+    """
+    if recorded is None:
+        recorded = recorded_samples(traces, rate_hz)
     mean = traces.sum(-1, keepdims=True, dtype=float) / np.maximum(recorded.sum(-1, keepdims=True), 1)
     return np.where(recorded, traces - mean, 0).astype(np.float32) * _taper(traces.shape[-1], rate_hz)
 
@@ -35,6 +42,16 @@ def prepare(traces: np.ndarray, rate_hz: float) -> np.ndarray:
 def recorded_samples(traces: np.ndarray, rate_hz: float) -> np.ndarray:
     """Bool (..., T): False in stretches of zeros (gaps, ends), True for single zeros of digitised signals."""
     return maximum_filter1d(traces != 0, 1 + 2 * round(GAP_S * rate_hz / 2), axis=-1, mode="constant", cval=0)
+
+
+def transform_length(n_samples: int) -> int:
+    """Length of the transforms of windows of so many samples."""
+    return scipy.fft.next_fast_len(n_samples, real=True)
+
+
+def spectrum(traces: np.ndarray) -> np.ndarray:
+    """Spectrum (..., F) of real traces (..., T), with the transform length of their window."""
+    return scipy.fft.rfft(traces, transform_length(traces.shape[-1]), axis=-1)
 
 
 def band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.ndarray, int]:
@@ -54,7 +71,7 @@ def band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.nd
 def _band_weights(n_samples: int, rate_hz: float, bands_hz: Bands) -> tuple[np.ndarray, int]:
     if n_samples < 2:
         raise DataError(f"Features need waveforms of at least 2 samples; got {n_samples}. Check the sample window.")
-    n_fft = scipy.fft.next_fast_len(n_samples, real=True)
+    n_fft = transform_length(n_samples)
     frequency_hz = scipy.fft.rfftfreq(n_fft, 1 / rate_hz)
     log_frequency = np.log(np.maximum(frequency_hz, frequency_hz[1] / 2))
     limit_hz = MAX_NYQUIST_SHARE * rate_hz / 2
@@ -99,16 +116,15 @@ class Windows:
     def log_power(self, energy: np.ndarray, begin_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
         """Log mean power (S,) between two times; NaN where a time is unknown or too little is recorded."""
         known = np.isfinite(begin_s) & np.isfinite(end_s) & np.isfinite(self.begin_s)
-        first, last = (np.where(known, self._sample(time_s), 0) for time_s in (begin_s, end_s))
+        first, last = (self._sample(np.where(known, time_s - self.begin_s, 0.0)) for time_s in (begin_s, end_s))
         station = np.arange(len(energy))
         count, power = (table[station, last] - table[station, first] for table in (self._count, energy))
         enough = known & (count >= MIN_WINDOW_S * self._rate_hz)
         mean = np.maximum(power, 0) / np.maximum(count, 1)
         return np.where(enough, np.log(mean + POWER_FLOOR), np.nan)
 
-    def _sample(self, time_s: np.ndarray) -> np.ndarray:
-        sample = np.nan_to_num((time_s - self.begin_s) * self._rate_hz)
-        return np.clip(np.ceil(sample), 0, self._recorded.shape[-1]).astype(int)
+    def _sample(self, after_begin_s: np.ndarray) -> np.ndarray:
+        return np.clip(np.ceil(after_begin_s * self._rate_hz), 0, self._recorded.shape[-1]).astype(int)
 
 
 def _running_sum(values: np.ndarray) -> np.ndarray:

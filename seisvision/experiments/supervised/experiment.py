@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
+
+from seisvision.base.share import rank_and_size
 from seisvision.experiments.supervised.baselines.foreign import training_guesses
 from seisvision.experiments.supervised.baselines.own import compare_with_baselines
 from seisvision.experiments.supervised.conformal import add_conformal
@@ -15,7 +18,7 @@ from seisvision.experiments.supervised.evaluation import evaluate
 from seisvision.experiments.supervised.explain_stored import explain_stored
 from seisvision.experiments.supervised.explaining import check_explain, explain_run
 from seisvision.experiments.supervised.locating import locate_parts
-from seisvision.experiments.supervised.prediction import measure, predict
+from seisvision.experiments.supervised.prediction import as_predictions, measure, predict
 from seisvision.experiments.supervised.reporting import write_report
 from seisvision.experiments.supervised.single import SINGLE, locate_single_parts
 from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
@@ -25,6 +28,8 @@ from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_metrics
 from seisvision.records.prediction_table import write_predictions
 from seisvision.records.settings import EvaluateSettings
+from seisvision.tasks.kept_answers import KeptAnswers
+from seisvision.tasks.supervised import SupervisedTask
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +41,19 @@ class SupervisedExperiment(WaveformExperiment):
     """A network that learns from known values."""
 
     tells_uncertainty = True
+    kept = KeptAnswers()
+    """What was answered in the validation of the best epoch; nothing before :meth:`ready`."""
 
     def ready(self) -> None:
         """As of all networks on waveforms; refuse uncertainties that this one could not tell."""
         super().ready()
         check_uncertainty(self.settings.uncertainty, self.task, is_training=True)
+        # Of several processes each knows its share only, a compiled network rounds otherwise, and a task of one's own
+        # may answer in another way.
+        answers_as_others = type(self.task).predict_step is SupervisedTask.predict_step
+        is_alone = rank_and_size()[1] == 1
+        self.kept = KeptAnswers(is_alone and not self.settings.system.compile and answers_as_others)
+        self.task.kept_answers = self.kept
 
     def content(self) -> dict[str, Any]:
         """As of all networks on waveforms, with what always guessing one value would say."""
@@ -48,12 +61,19 @@ class SupervisedExperiment(WaveformExperiment):
         return {**content, "guesses": training_guesses(content["outputs"], self.data.parts["train"].targets)}
 
     def ask(self) -> Said:
-        """What the best epoch says about the validation and test samples."""
+        """What the best epoch says about the validation and test samples; of the former it may have been asked."""
         trainer = self.predictor()
         self.task.passes = passes_of(self.settings.uncertainty, self.task, lambda: self.data.loader("train"))
         parts = [part for part in ("val", "test") if part in self.data.parts]
         asked = [part for part in parts if part == "val" or self.settings.with_test]
-        return {part: predict(trainer, self.task, self.data.loader(part)) for part in asked}
+        return {part: self._ask_about(trainer, part) for part in asked}
+
+    def _ask_about(self, trainer: pl.Trainer, part: str) -> dict[str, Predictions]:
+        loader = self.data.loader(part)
+        known = self.kept.of_best(len(self.data.parts[part])) if part == "val" else None
+        if known is None or self.task.passes is not None:
+            return predict(trainer, self.task, loader)
+        return as_predictions(known, self.task, loader)
 
     def judge(self, said: Said, about: dict[str, Any]) -> dict[str, Any]:
         """Measure the predictions beside baselines, locate events where that was asked, and write everything."""

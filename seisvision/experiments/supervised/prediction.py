@@ -32,7 +32,11 @@ def predict(trainer: pl.Trainer, task: SupervisedTask, loader: DataLoader) -> di
 
     Where several processes work together each predicts its share, and all return the whole.
     """
-    batches = from_all_processes(ask(trainer, task, loader))
+    return as_predictions(from_all_processes(ask(trainer, task, loader)), task, loader)
+
+
+def as_predictions(batches: list[Any], task: SupervisedTask, loader: DataLoader) -> dict[str, Predictions]:
+    """Predictions of every output from what ``predict_step`` returned for each batch of a loader, of all processes."""
     ids, rows = ids_in_data_order(task.view.unit, batches, loader)
     predictions = {}
     for output in task.outputs:

@@ -14,7 +14,7 @@ from seisvision.data.synthesis.spectral import SpectralGrid
 from seisvision.data.synthesis.tables import earth_tables
 from seisvision.earth.constants import KM_PER_DEG
 from seisvision.earth.profile import earth_profile
-from seisvision.earth.travel_times import TABLE_DISTANCES_DEG, phase_times
+from seisvision.earth.travel_times import TABLE_DISTANCES_DEG, phase_times, times_on_curve, travel_time_curve
 from seisvision.errors import ConfigurationError
 
 # Velocities in km/s of ak135f_no_mud, flattened, cut into homogeneous layers of 2.5 km (crust) to 20 km;
@@ -88,6 +88,13 @@ def test_travel_times_broadcast_and_say_where_nothing_arrives(clean):
     assert np.isnan(phase_times(clean.tables.rays, "pP", 0.0, 40.0))
     with pytest.raises(ConfigurationError, match="'PcS' is not tabulated"):
         phase_times(clean.tables.rays, "PcS", 10.0, 40.0)
+
+
+def test_a_curve_of_one_depth_says_what_tables_of_all_depths_say(clean):
+    distance_deg = np.array([0.0, 0.3, 17.77, 60.0, 99.99, 120.0])
+    curve = travel_time_curve("ak135f_no_mud", "S", 10.0).astype(np.float32)
+    expected = phase_times(clean.tables.rays, "S", 10.0, distance_deg)
+    assert np.array_equal(times_on_curve(curve, distance_deg), expected)
 
 
 def test_near_rays_of_deep_sources_leave_upwards(clean):

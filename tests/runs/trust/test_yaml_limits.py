@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
+from omegaconf._utils import get_yaml_loader
 
 from seisvision.data.importing.recipe import load_recipe
 from seisvision.errors import ConfigurationError, SeisvisionError
@@ -45,6 +47,29 @@ def test_honest_aliases_and_numbers_are_read(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("a: &a {rate: 1e-3}\nb: *a\nc: {<<: *a, d: [1, null, yes]}\n")
     assert read_yaml(path) == {"a": {"rate": 1e-3}, "b": {"rate": 1e-3}, "c": {"rate": 1e-3, "d": [1, None, True]}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1e-3\nb: .5\nc: 1_000\nd: 2020-01-01\ne: ~\nf: yes\ng: 1:30\nh: .inf\ni: é\nj: 0x1f\nk: 007\nl: '1e3'\n",
+        "a: 'it''s' # c\nb: \"\\u00e9\"\nc: |\n  x\n  y\nd: >-\n  u\n  v\n? z\n: 3\n",
+        "base: &b {q: 1, r: [a, 1.0]}\nnext:\n  <<: *b\n  q: ${base.q}\n",
+        "",
+    ],
+    ids=["numbers", "texts", "merges", "nothing"],
+)
+def test_settings_are_read_as_hydra_reads_them(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    assert repr(read_yaml(path)) == repr(yaml.load(text, Loader=get_yaml_loader()))
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1\nb: {c: 1, c: 2}\n")
+    with pytest.raises(ConfigurationError, match="not readable YAML"):
+        read_yaml(path)
 
 
 def test_a_recipe_does_not_read_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
