@@ -10,6 +10,7 @@ samples, events of twenty stations; copies of a run have other seeds.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import resource
 import shutil
@@ -23,10 +24,12 @@ import numpy as np
 from measuring import machine, told
 
 from seisvision.data.sets.writer import WaveformSetWriter
+from seisvision.records.folder import RunFolder
+from seisvision.records.integrity.manifest import write_manifest
 
 STATIONS, SAMPLES, RATE_HZ = 20, 600, 20.0
-KEPT = ("config.yaml", "environment.json", "metrics.json", "overrides.yaml", "predictions.csv", "status.json")
-"""Of a run, what a comparison reads."""
+KEPT = ("environment.json", "metrics.csv", "overrides.yaml", "predictions.csv", "predictions_val.csv", "status.json")
+"""What a comparison reads of a run, beside its configuration and its measures."""
 
 
 def write_set(path: Path, n_traces: int) -> None:
@@ -60,14 +63,17 @@ def write_set(path: Path, n_traces: int) -> None:
 
 def copy_runs(run: Path, folder: Path, n_runs: int) -> None:
     """Copies of what a run stored, of other seeds."""
-    config = (run / "config.yaml").read_text()
+    config, metrics = (run / "config.yaml").read_text(), json.loads((run / "metrics.json").read_text())
     for number in range(n_runs):
         copy = folder / f"run{number:06d}"
         copy.mkdir(parents=True)
         for name in KEPT:
             if (run / name).is_file():
                 shutil.copy(run / name, copy / name)
+        metrics["training"]["seed"] = number
         (copy / "config.yaml").write_text(re.sub(r"(?m)^seed: .*$", f"seed: {number}", config))
+        (copy / "metrics.json").write_text(json.dumps(metrics, indent=2))
+        write_manifest(RunFolder(copy))
 
 
 def tell(what: str, words: list[str]) -> None:

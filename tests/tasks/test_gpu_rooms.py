@@ -24,8 +24,9 @@ from seisvision.models.networks.station_transformer import StationTransformer
 from seisvision.models.waveforms.janbakhsh import JanbakhshNet
 from seisvision.outputs.classes.output import ClassOutput
 from seisvision.outputs.output import Output
+from seisvision.outputs.places.columns import COLUMNS
 from seisvision.outputs.places.output import LOSSES, PlaceOutput
-from seisvision.outputs.places.plane import COLUMNS, local_km, single_local_km
+from seisvision.outputs.places.plane import local_km, single_local_km
 from seisvision.outputs.reconstruction.output import ReconstructionOutput
 from seisvision.outputs.volumes.output import VolumeOutput
 from seisvision.public import AUGMENTATION, MODEL, NAMES, OUTPUT, TASK, VIEW, find_public

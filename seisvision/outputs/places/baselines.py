@@ -11,7 +11,7 @@ from seisvision.evaluation.baselines.arrival_features import COLUMNS
 from seisvision.evaluation.baselines.feature_table import FeatureTable
 from seisvision.evaluation.baselines.learnt_times import FEWEST_EVENTS, FEWEST_PICKS, LearntTimes, learnt_times
 from seisvision.outputs.baseline import Baseline
-from seisvision.outputs.places.plane import PARTS
+from seisvision.outputs.places.columns import PARTS
 from seisvision.outputs.truth import truth_of
 
 ARRIVALS = "arrival_times"

@@ -13,7 +13,8 @@ from torch.nn import functional
 from seisvision.errors import ConfigurationError, DataError, did_you_mean
 from seisvision.outputs.output import Output
 from seisvision.outputs.places import KIND
-from seisvision.outputs.places.plane import COLUMNS, local_km
+from seisvision.outputs.places.columns import COLUMNS
+from seisvision.outputs.places.plane import local_km
 
 LOSSES = ("gaussian", "guided_gaussian", "mse", "huber")
 GAUSSIAN = LOSSES[:2]

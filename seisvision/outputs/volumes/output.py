@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from seisvision.base.devices import numbers
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.outputs.places.columns import COLUMNS
 from seisvision.outputs.places.output import N_DECODED, PlaceBase
-from seisvision.outputs.places.plane import COLUMNS
 from seisvision.outputs.volumes import KIND
 
 LOSSES = ("bce", "cross_entropy")
