@@ -3,7 +3,7 @@
     python benchmarks/growing.py                                    audits of 10^4 and 10^5 traces, all of them read
     python benchmarks/growing.py --traces --run RUN --runs 500 5000  comparisons of copies of a finished run
 
-Each in a process of its own: processor time, and the most memory that it held. Traces are of three components and 600
+Each in a process of its own: processor time, and the most memory that it held. Traces are of three components of 600
 samples, events of twenty stations; copies of a run have other seeds.
 """
 
@@ -27,12 +27,12 @@ from seisvision.data.sets.writer import WaveformSetWriter
 from seisvision.records.folder import RunFolder
 from seisvision.records.integrity.manifest import write_manifest
 
-STATIONS, SAMPLES, RATE_HZ = 20, 600, 20.0
+STATIONS, RATE_HZ = 20, 20.0
 KEPT = ("environment.json", "metrics.csv", "overrides.yaml", "predictions.csv", "predictions_val.csv", "status.json")
 """What a comparison reads of a run, beside its configuration and its measures."""
 
 
-def write_set(path: Path, n_traces: int) -> None:
+def write_set(path: Path, n_traces: int, n_samples: int) -> None:
     """Events of smooth noise at stations a tenth of a degree apart, with coordinates, times and picks."""
     rng = np.random.default_rng(0)
     begin = np.datetime64("2000-01-01T00:00:00")
@@ -50,13 +50,13 @@ def write_set(path: Path, n_traces: int) -> None:
                 "source_magnitude": rng.uniform(1, 4),
                 "trace_start_time": f"{origin - np.timedelta64(5, 's')}Z",
                 "trace_sampling_rate_hz": RATE_HZ,
-                "trace_p_arrival_sample": 200.0,
+                "trace_p_arrival_sample": n_samples // 3,
             }
             places = [
                 {"station_code": f"S{k}", "station_latitude_deg": 41 + 0.1 * k, "station_longitude_deg": 11 + 0.05 * k}
                 for k in range(STATIONS)
             ]
-            samples = np.cumsum(rng.normal(size=(STATIONS, 3, SAMPLES)).astype(np.float32), axis=-1)
+            samples = np.cumsum(rng.normal(size=(STATIONS, 3, n_samples)).astype(np.float32), axis=-1)
             samples -= samples.mean(axis=-1, keepdims=True)
             writer.add_event([source | place for place in places], samples)
 
@@ -98,6 +98,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--traces", type=int, nargs="*", default=[10_000, 100_000], help="sizes of the sets to audit")
+    parser.add_argument("--samples", type=int, default=600, help="of each of their three components (default 600)")
     parser.add_argument("--run", type=Path, help="a finished run, of which copies are compared")
     parser.add_argument("--runs", type=int, nargs="*", default=[50, 500, 5000], help="numbers of runs to compare")
     args = parser.parse_args()
@@ -105,7 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for n_traces in args.traces:
             path = Path(name) / f"traces{n_traces}"
-            write_set(path, n_traces)
+            write_set(path, n_traces, args.samples)
             tell(f"audit of {n_traces} traces", ["data", "audit", str(path), "--max-traces", "0"])
             shutil.rmtree(path)
         for n_runs in args.runs if args.run else []:
