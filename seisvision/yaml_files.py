@@ -76,7 +76,7 @@ def read_sections(path: str | Path) -> Any:
             sections = [_section(one) for one in SECTION.split(text) if one]
         except (ConfigurationError, *UNREADABLE):
             sections = [None]  # read whole, it may be right; else the message is of the whole file
-        if all(isinstance(one, dict) for one in sections):
+        if sections and all(isinstance(one, dict) for one in sections):
             return {key: value for one in sections for key, value in one.items()}
     return read_yaml(path, FAST_LOADER)
 
