@@ -1,7 +1,8 @@
-"""Whether what grows with the data grows no faster: audits of sets, and comparisons of runs, of growing numbers.
+"""Whether what grows with the data grows no faster: audits, comparisons of runs, and predictions, of growing numbers.
 
     python benchmarks/growing.py                                    audits of 10^4 and 10^5 traces, all of them read
     python benchmarks/growing.py --traces --run RUN --runs 500 5000  comparisons of copies of a finished run
+    python benchmarks/growing.py --traces --net RUN --events 1000 10000  predictions of a run on such a set
 
 Each in a process of its own: processor time, and the most memory that it held. Traces are of three components of 600
 samples, events of twenty stations; copies of a run have other seeds.
@@ -50,7 +51,7 @@ def write_set(path: Path, n_traces: int, n_samples: int) -> None:
                 "source_magnitude": rng.uniform(1, 4),
                 "trace_start_time": f"{origin - np.timedelta64(5, 's')}Z",
                 "trace_sampling_rate_hz": RATE_HZ,
-                "trace_p_arrival_sample": n_samples // 3,
+                "trace_p_arrival_sample": 100.0 + n_samples // 6,
             }
             places = [
                 {"station_code": f"S{k}", "station_latitude_deg": 41 + 0.1 * k, "station_longitude_deg": 11 + 0.05 * k}
@@ -101,6 +102,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=600, help="of each of their three components (default 600)")
     parser.add_argument("--run", type=Path, help="a finished run, of which copies are compared")
     parser.add_argument("--runs", type=int, nargs="*", default=[50, 500, 5000], help="numbers of runs to compare")
+    parser.add_argument("--net", type=Path, help="a finished run on such a set, that is asked about further ones")
+    parser.add_argument("--events", type=int, nargs="*", default=[1000, 10_000], help="of these sets")
     args = parser.parse_args()
     print(told(machine()))
     with tempfile.TemporaryDirectory() as name:
@@ -114,6 +117,11 @@ def main() -> None:
             copy_runs(args.run, folder, n_runs)
             tell(f"comparison of {n_runs} runs", ["compare", str(folder), "--out", str(Path(name) / "report.html")])
             shutil.rmtree(folder)
+        for n_events in args.events if args.net else []:
+            path, table = Path(name) / f"events{n_events}", Path(name) / f"predictions{n_events}.csv"
+            write_set(path, n_events * STATIONS, args.samples)
+            tell(f"predictions of {n_events} events", ["predict", str(args.net), str(path), "--out", str(table)])
+            shutil.rmtree(path)
 
 
 if __name__ == "__main__":
