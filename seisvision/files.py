@@ -109,16 +109,21 @@ def safe_name(text: str) -> str:
     return f"{quoted[: LONGEST_NAME - 17]}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-def write_text(path: str | Path, text: str) -> None:
+def write_text(path: str | Path, text: str | Iterable[str]) -> None:
     """Write a text as UTF-8, whole or not at all.
+
+    Args:
+        path: of the file.
+        text: in one, or in pieces that are never in memory together.
 
     Raises:
         OSError: the disk is full or cannot be written to.
     """
-    with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
+        file.writelines([text] if isinstance(text, str) else text)
 
 
+NESTED = frozenset((dict, list))
 MOST_LEVELS = 100
 """Of JSON: what is nested deeper is damage, or meant to end a program that follows it."""
 
@@ -133,17 +138,17 @@ def parse_json(text: str | bytes) -> Any:
         content = json.loads(text)
     except RecursionError:
         raise ValueError(f"it is nested more than {MOST_LEVELS} levels deep") from None
-    level = [content]
+    level = [content] if type(content) in NESTED else []
     for _ in range(MOST_LEVELS):
-        level = [child for node in level for child in _children(node)]
         if not level:
             return content
+        level = [
+            child
+            for node in level
+            for child in (node.values() if type(node) is dict else node)
+            if type(child) in NESTED
+        ]
     raise ValueError(f"it is nested more than {MOST_LEVELS} levels deep")
-
-
-def _children(node: Any) -> Iterable[Any]:
-    within = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return (child for child in within if isinstance(child, dict | list))
 
 
 def put_in_place(partial: Path, path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -137,7 +138,11 @@ def frame_to_cells(table: pd.DataFrame) -> pd.DataFrame:
 
 def frame_from_cells(table: pd.DataFrame) -> pd.DataFrame:
     """The table that :func:`frame_to_cells` was given, as ``read_csv`` returns it."""
-    return _each_cell(table, from_cell)
+    texts = (column.tolist() for _, column in table.items() if column.dtype.kind not in "biuf")
+    cells = itertools.chain(table.columns, itertools.chain.from_iterable(texts))
+    # Most tables have no such cell, and changing none takes pandas longer than reading them.
+    is_any_behind = any(isinstance(cell, str) and cell.startswith("'") for cell in cells)
+    return _each_cell(table, from_cell) if is_any_behind else table
 
 
 def _each_cell(table: pd.DataFrame, change: Any) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,38 @@ def read_yaml(path: str | Path, loader: Any = None) -> Any:
         raise ConfigurationError(f"{path} is not readable YAML: {_first_line(error)}") from error
 
 
+SECTION = re.compile(r"^(?=[A-Za-z_]\w*:)", re.MULTILINE)
+LONGEST_IN_SECTIONS = 100_000
+"""Characters, which cannot hold more than :data:`MOST_VALUES` values where nothing is an alias."""
+
+
+def read_sections(path: str | Path) -> Any:
+    """Read a YAML file that a program wrote, as :func:`read_yaml` does with :data:`FAST_LOADER`.
+
+    What stands below each key at its top is read by itself, and once: runs of a sweep have most of it in common. What
+    is returned is shared among them, and not to be changed.
+
+    Raises:
+        ConfigurationError: as :func:`read_yaml`.
+        OSError: it cannot be read.
+    """
+    text = _text(Path(path))
+    if len(text) <= LONGEST_IN_SECTIONS and "&" not in text:
+        try:
+            sections = [_section(one) for one in SECTION.split(text) if one]
+        except (ConfigurationError, *UNREADABLE):
+            sections = [None]  # read whole, it may be right; else the message is of the whole file
+        if sections and all(isinstance(one, dict) for one in sections):
+            return {key: value for one in sections for key, value in one.items()}
+    return read_yaml(path, FAST_LOADER)
+
+
+@lru_cache(maxsize=1000)
+def _section(text: str) -> Any:
+    check_size(text, "a section")
+    return yaml.load(text, Loader=FAST_LOADER)
+
+
 def read_limited(path: Path) -> str:
     """Text of a YAML file that is safe to load.
 
@@ -73,6 +106,15 @@ def read_limited(path: Path) -> str:
         NoPlainFileError: there is nothing, or no file.
         OSError: it cannot be read.
     """
+    text = _text(path)
+    try:
+        check_size(text, str(path))
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"{path} is not readable YAML: {_first_line(error)}") from error
+    return text
+
+
+def _text(path: Path) -> str:
     if not path.is_file():
         raise NoPlainFileError(f"{path} is not there, or is no file. Restore it.")
     if path.stat().st_size > LARGEST_BYTES:
@@ -80,11 +122,9 @@ def read_limited(path: Path) -> str:
             f"{path} is refused: it is larger than {LARGEST_BYTES / 1e6:g} MB, as no settings are."
         )
     try:
-        text = path.read_text(encoding="utf-8")
-        check_size(text, str(path))
-    except (yaml.YAMLError, ValueError) as error:
+        return path.read_text(encoding="utf-8")
+    except ValueError as error:
         raise ConfigurationError(f"{path} is not readable YAML: {_first_line(error)}") from error
-    return text
 
 
 def check_size(text: str, name: str) -> None:

@@ -108,4 +108,4 @@ def compare(
         raise DataError(f"None of the runs can be compared ({reasons}).")
     if report is not None:
         write_text(Path(report), made.page)
-    return pd.read_csv(io.StringIO(made.csv), keep_default_na=False, na_values=["", "nan"])
+    return pd.read_csv(io.StringIO("".join(made.csv)), keep_default_na=False, na_values=["", "nan"])

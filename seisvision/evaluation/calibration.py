@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy import stats
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.evaluation.intervals import Measure
@@ -58,6 +57,8 @@ class Stated:
             unit: of the values.
             level: of the intervals.
         """
+        from scipy import stats  # late, here and below: it takes half a second, and comparisons need it not
+
         known = np.isfinite(self.rank) & np.isfinite(self.nll)
         if not known.any():
             return {}
@@ -96,6 +97,8 @@ def stated_angles(error_deg: np.ndarray, sigma_deg: np.ndarray, period_deg: floa
     Intervals are as many sigmas to each side as those of a normal distribution, and no wider than the circle. The score
     is that of Grimit et al. (2006), with the angle between two directions as their distance.
     """
+    from scipy import stats
+
     error, sigma = np.asarray(error_deg, float), np.maximum(np.asarray(sigma_deg, float), 1e-6)
     z = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
     deviates = stats.norm.ppf(z)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from seisvision import keys
-from seisvision.errors import ConfigurationError
+from seisvision.errors import ConfigurationError, did_you_mean
 
 TINY = torch.finfo(torch.float32).tiny
 """What is divided by where no sample counts: 0 / tiny is 0, where 0 / 0 would end the training."""
@@ -62,6 +62,17 @@ class Output(nn.Module):
         self.hides_origin = hides_origin
         self.columns = (target,) if columns is None else tuple(columns)
         self.head: nn.Module = nn.Identity()
+
+    def check_words(self, allowed: Mapping[str, Sequence[str]], **given: str) -> None:
+        """Refuse a word that is none of those that its setting may be, by the table ``WORDS`` of the kind.
+
+        Raises:
+            ConfigurationError: names the setting, the word and what it may be.
+        """
+        for setting, word in given.items():
+            if word not in allowed[setting]:
+                hint = did_you_mean(str(word), list(allowed[setting]))
+                raise ConfigurationError(f"{setting}={word!r:.60} of output '{self.name}' is not allowed. {hint}")
 
     def build_head(self, num_features: int) -> None:
         """Create the head for features (B, ``num_features``)."""

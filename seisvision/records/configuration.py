@@ -16,7 +16,7 @@ from seisvision.plain_types import shortened
 from seisvision.public import AUGMENTATION, DERIVED, MODEL, OUTPUT, SCHEDULER, TASK, kind_of
 from seisvision.records.checkpoint import checkpoint_hash, find_checkpoint
 from seisvision.records.trust import faces
-from seisvision.records.trust.allowed import check_numbers, check_sections, check_words, leaves
+from seisvision.records.trust.allowed import check_numbers, check_sections, check_texts, check_words, leaves
 from seisvision.records.trust.arguments import check_arguments
 from seisvision.records.trust.faces import MARKS, PLACES, check_node, find_face, find_own, kind_at
 from seisvision.records.trust.stated import check_stated
@@ -61,6 +61,7 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     check_sections(plain)  # type: ignore[arg-type]
     check_numbers(plain)  # type: ignore[arg-type]
     check_words(plain)  # type: ignore[arg-type]
+    check_texts(plain)  # type: ignore[arg-type]
     for setting, digest in (("offset_ckpt", "offset_hash"), ("init_from", "init_hash")):
         if plain.get(setting):  # type: ignore[union-attr]
             # Another network makes another run, wherever its file lies and its workers are started.

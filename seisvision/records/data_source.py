@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seisvision.data.samples.columns import check_target
 from seisvision.data.splitting.words import WITHOUT_COLUMN, check_by, of_events
 from seisvision.public import SOURCE
 from seisvision.records.configuration import instantiate
@@ -29,8 +30,8 @@ def source_of(source: Mapping[str, Any], corrections: Any = None) -> Any:
     return CorrectedSource(found, corrections)
 
 
-def refuse_split(config: Mapping[str, Any], source: Any, data_dir: Path) -> None:
-    """Refuse to split by a column that the set will not have, before it is made.
+def refuse_columns(config: Mapping[str, Any], source: Any, data_dir: Path) -> None:
+    """Refuse to split by, or to learn, a column that the set will not have, before it is made.
 
     Args:
         config: resolved configuration.
@@ -41,9 +42,13 @@ def refuse_split(config: Mapping[str, Any], source: Any, data_dir: Path) -> None
         DataError: says which columns there are.
     """
     told = getattr(source, "event_columns", None)
-    split = config.get("split") or {}
-    if told is None or split.get("by") is None or split.get("column") is not None or split["by"] in WITHOUT_COLUMN:
+    columns = None if told is None else told(data_dir)
+    if columns is None:
         return
-    columns = told(data_dir)
-    if columns is not None:
-        check_by(str(split["by"]), [*of_events(columns), *(config["dataset"].get("derive") or {})])
+    derived = list(config["dataset"].get("derive") or {})
+    split = config.get("split") or {}
+    if split.get("by") is not None and split.get("column") is None and split["by"] not in WITHOUT_COLUMN:
+        check_by(str(split["by"]), [*of_events(columns), *derived])
+    for output in (config.get("task") or {}).get("outputs") or []:
+        if isinstance(output.get("target"), str):
+            check_target(f"task.outputs.{output.get('name')}.target", output["target"], [*columns, *derived])

@@ -16,7 +16,7 @@ import numpy as np
 from seisvision.base.sample_ids import are_noise
 from seisvision.base.units import TRACE
 from seisvision.data.corrections.corrected import StoredValues, is_of_event
-from seisvision.data.samples.paths import PATH_COLUMNS
+from seisvision.data.samples.columns import PATH_COLUMNS
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.outputs.angles.predictions import AnglePredictions

@@ -11,7 +11,7 @@ from typing import Any
 
 from seisvision.errors import ConfigurationError, SeisvisionError
 from seisvision.files import check_writable
-from seisvision.records.data_source import refuse_split, source_of
+from seisvision.records.data_source import refuse_columns, source_of
 from seisvision.records.folder import MEASURE_AGAIN, RunFolder, read_json
 from seisvision.records.identity import run_identity, scientific_part
 from seisvision.records.integrity.attempts import changed_since
@@ -40,7 +40,7 @@ def identify(config: dict[str, Any]) -> RunFolder:
         )
     data_dir = Path(config["system"]["data_dir"])
     source = source_of(config["dataset"]["source"], config["dataset"].get("corrections"))
-    refuse_split(config, source, data_dir)
+    refuse_columns(config, source, data_dir)
     fingerprint = source.fingerprint(data_dir)
     if config["dataset"].get("corrections") is not None:
         config["dataset"] = config["dataset"] | {"corrections": source.kept(data_dir)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
 
+from seisvision.base.channel_words import CHANNEL_SETTINGS
 from seisvision.views.amplitude import PixelTraces, centre_pixels, measure
 from seisvision.views.filters import band_filter, check_band, remove_mean
 from seisvision.views.rasterise import pixel_amplitudes, pixel_extremes
@@ -49,7 +50,7 @@ def make_channel(
     """Return ``channel`` with its style filled in, or raise ConfigurationError for a setting that is not allowed."""
     if not isinstance(channel, Channel):
         for name in channel:
-            one_of("channel setting", name, [field.name for field in fields(Channel)])
+            one_of("channel setting", name, CHANNEL_SETTINGS)
         channel = Channel(**channel)
     one_of("component", channel.component, tuple(components))
     band_hz = None if channel.band_hz is None else (float(channel.band_hz[0]), float(channel.band_hz[1]))

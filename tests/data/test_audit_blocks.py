@@ -91,8 +91,23 @@ def test_signatures_of_a_block_are_those_of_its_traces(block: np.ndarray) -> Non
     together.add_block(np.arange(len(block)), block[:, 0])
     for row, trace in enumerate(block):
         alone.add(row, trace)
-    assert together.rows == alone.rows and together.peaks == alone.peaks and len(alone.rows) == len(block) - 1
-    np.testing.assert_array_equal(np.stack(together.shapes), np.stack(alone.shapes))
+    assert len(alone.rows) == len(block) - 1
+    np.testing.assert_array_equal(together.rows, alone.rows)
+    np.testing.assert_array_equal(together.peaks, alone.peaks)
+    np.testing.assert_array_equal(together.shapes, alone.shapes)
+
+
+def test_candidates_are_the_same_however_many_shapes_are_compared_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    traces = np.cumsum(rng.normal(size=(120, 400)), axis=1)
+    copies = [5 * traces[:9], -traces[3:6], traces[20:30] + rng.normal(size=(10, 400)) * 1e-3]
+    signatures = Signatures()
+    signatures.add_block(np.arange(142), np.concatenate([traces, *copies]))
+    all_at_once = signatures.candidates()
+    assert len(all_at_once) >= 22 and [0, 120] in all_at_once.tolist()
+    for n in (1, 7, 50):
+        monkeypatch.setattr("seisvision.data.audit.copies.AT_ONCE", n)
+        np.testing.assert_array_equal(signatures.candidates(), all_at_once)
 
 
 def test_correlations_are_those_of_all_lags() -> None:

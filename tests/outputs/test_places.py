@@ -16,8 +16,9 @@ from seisvision.earth.geodesics import geodesic
 from seisvision.earth.projection import Projection
 from seisvision.errors import ConfigurationError, DataError
 from seisvision.outputs.averaging import average_predictions
+from seisvision.outputs.places.columns import COLUMNS
 from seisvision.outputs.places.output import PlaceOutput
-from seisvision.outputs.places.plane import COLUMNS, local_km
+from seisvision.outputs.places.plane import local_km
 from seisvision.outputs.places.predictions import PlacePredictions
 from seisvision.outputs.volumes.output import VolumeOutput
 from seisvision.records.prediction_table import read_predictions, write_predictions

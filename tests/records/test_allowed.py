@@ -7,14 +7,16 @@ from typing import Any, get_args
 import pytest
 from lightning_fabric.connector import _PRECISION_INPUT
 
+from seisvision.clustering.kmeans import BACKENDS
 from seisvision.data.samples.events import STATION_CHOICES
 from seisvision.data.samples.window import REFERENCES
 from seisvision.errors import ConfigurationError
 from seisvision.experiments.supervised import explaining, uncertainty
 from seisvision.experiments.supervised.single import SINGLE
 from seisvision.location.choices import MODES
+from seisvision.models.fronts import FRONTS
 from seisvision.records.known_events import HANDLINGS
-from seisvision.records.trust.allowed import WORDS, check_words
+from seisvision.records.trust.allowed import TEXTS, WORDS, check_texts, check_words
 from seisvision.runs.speed import COMPILE_MODES
 from seisvision.runs.trainers import STRATEGIES
 from seisvision.tasks.fine_tuning import OTHERS, PARTS
@@ -56,6 +58,8 @@ def test_near_misses_are_told_and_one_is_not_true() -> None:
         ("fine_tune.others", OTHERS),
         ("fine_tune.parts", PARTS),
         ("location.mode", (*MODES, SINGLE)),
+        ("task.backend", BACKENDS),
+        ("task.front", FRONTS),
         ("system.compile", (True, False, *COMPILE_MODES)),
         ("trainer.strategy", STRATEGIES),
         ("training_events", HANDLINGS),
@@ -64,6 +68,19 @@ def test_near_misses_are_told_and_one_is_not_true() -> None:
 )
 def test_the_words_are_those_of_the_reader(key: str, taken: tuple[Any, ...]) -> None:
     assert set(WORDS[key]) == set(taken)
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_numbers_in_the_place_of_paths_and_names(key: str) -> None:
+    for wrong in (-7.5, 3, True, {"a": 1}, [1] if key == "ckpt" else ["a"]):
+        with pytest.raises(ConfigurationError, match=rf"{key}=.* is not allowed; give (a path|the name)"):
+            check_texts(nested(key, wrong))
+    check_texts(nested(key, "7"))
+    check_texts(nested(key, None))
+
+
+def test_an_ensemble_is_a_list_of_paths() -> None:
+    check_texts({"ckpt": ["a", "b"]})
 
 
 def test_precisions_are_those_of_lightning() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,11 @@ from seisvision.data.sources.folder import FolderSource
 from seisvision.data.splitting.words import check_by, of_events
 from seisvision.data.synthesis.source import SyntheticSource
 from seisvision.errors import ConfigurationError, DataError
+from seisvision.outputs.numbers import output as numbers
+from seisvision.outputs.picks.curves import SHAPES
+from seisvision.outputs.reconstruction import output as reconstruction
+from seisvision.public import NAMES, OUTPUT, VIEW, find_public
+from seisvision.records.configuration import instantiate
 from seisvision.records.trust.allowed import LIMITS, SECTIONS, check_numbers, check_sections, check_words
 from seisvision.records.trust.stated import check_stated, stated_words
 from seisvision.runs.ensure import identify
@@ -61,6 +67,86 @@ def test_words_of_views_are_read_from_their_source() -> None:
         check_stated([("view", view)])
     check_stated([("view", view | {"style": "wiggle"})])
     check_stated([("view", {"_target_": "mypackage.View", "style": "mine"})])
+
+
+NAMED = {"name": "x", "target": "source_magnitude", "unit": "km", "n_bins": 4, "period_deg": 360.0}
+
+
+@pytest.mark.parametrize("target", NAMES[OUTPUT])
+def test_words_of_outputs_are_those_that_their_classes_take(target: str) -> None:
+    """Every argument of an output that is a word has its words in the table of the kind, and its class reads it."""
+    words, build = stated_words(target), find_public(target)
+    arguments = inspect.signature(build).parameters
+    given = {key: value for key, value in NAMED.items() if key in arguments}
+    given |= {"class_names": ["a", "b"]} if "class_names" in arguments else {}
+    assert set(words) == {name for name, one in arguments.items() if type(one.default) is str}
+    for setting, allowed in words.items():
+        assert arguments[setting].default in allowed
+        message = rf"{setting}='planet'.* is not allowed. .*{allowed[0]}"
+        with pytest.raises(ConfigurationError, match=message):
+            build(**given, **{setting: "planet"})
+        with pytest.raises(ConfigurationError, match=rf"task\.outputs\.x\.{message}"):
+            check_stated([("task.outputs[0]", {"_target_": target, "name": "x", setting: "planet"})])
+        for word in allowed:
+            check_stated([("task.outputs[0]", {"_target_": target, "name": "x", setting: word})])
+
+
+def test_words_of_outputs_are_those_that_their_functions_have() -> None:
+    assert set(numbers.TRANSFORMS) == set(stated_words("seisvision.outputs.ScalarOutput")["transform"])
+    losses = (*numbers.POINT_LOSSES, *numbers.SPREAD_LOSSES, numbers.EVIDENTIAL)
+    assert set(losses) == set(stated_words("seisvision.outputs.ScalarOutput")["loss"])
+    assert set(numbers.TRANSFORMS) == set(stated_words("seisvision.outputs.BinnedOutput")["transform"])
+    assert set(SHAPES) == set(stated_words("seisvision.outputs.PickOutput")["label"])
+    assert set(reconstruction.LOSSES) == set(stated_words("seisvision.outputs.ReconstructionOutput")["loss"])
+
+
+@pytest.mark.parametrize("name", ["RecordSection", "TraceView"])
+def test_channels_show_components_that_the_waveforms_have(name: str) -> None:
+    view = {"_target_": f"seisvision.views.{name}", "height": 8, "width": 8, "components": "ZN"}
+    for channel, message in (
+        ({"component": "Q"}, r"component='Q' is not allowed. .*Z"),
+        ({"component": "E"}, r"component='E' is not allowed. .*Z"),
+        ({"component": "Z", "style": "densty"}, "style='densty' is not allowed"),
+        ({"componet": "Z"}, "componet.*Did you mean 'component'"),
+    ):
+        described = view | {"channels": [channel]}
+        with pytest.raises(ConfigurationError, match=message):
+            check_stated([("view", described)])
+        with pytest.raises(ConfigurationError, match=message):
+            instantiate(described, VIEW)
+    check_stated([("view", view | {"channels": [{"component": "N", "band_hz": None}]})])
+
+
+def test_channels_of_a_stack_show_directions() -> None:
+    view = {"_target_": "seisvision.views.StackedSpectrogram"}
+    check_stated([("view", view | {"channels": [{"component": "R", "align": 3.5, "start_s": 0.0}]})])
+    with pytest.raises(ConfigurationError, match=r"view\.channels\[0\]\.component='N' is not allowed"):
+        check_stated([("view", view | {"channels": [{"component": "N"}]})])
+
+
+def test_a_target_that_no_set_has(tmp_path: Path) -> None:
+    config = config_with(tmp_path, {"_target_": "seisvision.data.SyntheticSource", "n_events": 8}, by="event")
+    for target, is_known in (
+        ("source_magnitude", True), ("source_place", True), ("path_azimuth_deg", True), ("trace_snr_db", True),
+        ("source_magnitud", False), ("planet", False),
+    ):  # fmt: skip
+        asked = config | {
+            "task": {"outputs": [{"name": "x", "target": target}]},
+            "run": {"fresh": False, "test": True},
+            "trainer": {},
+        }
+        if is_known:
+            assert identify(asked)
+        else:
+            with pytest.raises(DataError, match=rf"task\.outputs\.x\.target={target}: the set has no such column"):
+                identify(asked)
+    own = tmp_path / "data" / "own"
+    own.mkdir(parents=True)
+    (own / "metadata.csv").write_text("trace_name,source_id,trace_snr_db\n")
+    source = {"_target_": "seisvision.data.FolderSource", "path": "own"}
+    with pytest.raises(DataError, match="Did you mean 'trace_snr_db'"):
+        asked = config_with(tmp_path, source, by="event")
+        identify(asked | {"task": {"outputs": [{"name": "x", "target": "trace_snr"}]}})
 
 
 def config_with(folder: Path, source: dict[str, Any], **split: Any) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def test_no_damage_of_one_value_stops_the_others(tmp_path):
             (bad / "metrics.json").write_text(json.dumps(changed))
             comparison = compare(*collect([str(tmp_path)]))
             assert "good" in {run.path.name for run in comparison.runs} | set(reasons(comparison)), (path, value)
-            render_page(comparison), comparison_csv(comparison), comparison_markdown(comparison)
+            render_page(comparison), list(comparison_csv(comparison)), comparison_markdown(comparison)
 
 
 def places(node, path=()):

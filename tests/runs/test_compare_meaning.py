@@ -175,7 +175,7 @@ def test_shares_within_other_tolerances_are_measured_again_within_one(tmp_path):
     right = np.abs(error.value - error.target) <= np.maximum(10.0, 0.1 * error.target)
     found = comparison.groups[2].summary("test", "offset", headline)
     assert found.mean == pytest.approx(right.mean()) and found.low < found.mean < found.high
-    assert "poor" in comparison_csv(comparison) and "tolerance" in render_page(comparison)
+    assert "poor" in "".join(comparison_csv(comparison)) and "tolerance" in render_page(comparison)
 
 
 def test_a_run_that_cannot_be_measured_within_the_usual_tolerance_is_left_out(tmp_path):

@@ -24,8 +24,10 @@ from seisvision.models.networks.station_transformer import StationTransformer
 from seisvision.models.waveforms.janbakhsh import JanbakhshNet
 from seisvision.outputs.classes.output import ClassOutput
 from seisvision.outputs.output import Output
-from seisvision.outputs.places.output import LOSSES, PlaceOutput
-from seisvision.outputs.places.plane import COLUMNS, local_km, single_local_km
+from seisvision.outputs.places import WORDS as PLACE_WORDS
+from seisvision.outputs.places.columns import COLUMNS
+from seisvision.outputs.places.output import PlaceOutput
+from seisvision.outputs.places.plane import local_km, single_local_km
 from seisvision.outputs.reconstruction.output import ReconstructionOutput
 from seisvision.outputs.volumes.output import VolumeOutput
 from seisvision.public import AUGMENTATION, MODEL, NAMES, OUTPUT, TASK, VIEW, find_public
@@ -118,7 +120,10 @@ def located(output: PlaceOutput | VolumeOutput) -> PlaceOutput | VolumeOutput:
 STATIONS: dict[str, tuple[Callable[[], nn.Module], Callable[[], list[Output]]]] = {
     "transformer": (
         lambda: StationTransformer(7, N_SAMPLES, width=16, depth=1, heads=2, filters=2),
-        lambda: [located(PlaceOutput(loss, loss=loss)) for loss in LOSSES] + [ClassOutput("type", "type", ["a", "b"])],
+        lambda: (
+            [located(PlaceOutput(loss, loss=loss)) for loss in PLACE_WORDS["loss"]]
+            + [ClassOutput("type", "type", ["a", "b"])]
+        ),
     ),
     "maps": (
         lambda: EarlyWarningFCN(7, N_STATIONS, N_SAMPLES, width=0.05),

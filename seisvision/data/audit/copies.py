@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import time
+from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -41,22 +41,34 @@ N_NEIGHBOURS = 4
 MAX_PAIRS = 2000
 MAX_TRACES = 200_000
 """Of larger sets the traces of so many events, evenly chosen, are looked at."""
+AT_ONCE = 50_000
+"""Shapes that are compared at a time; comparing them takes ten times their memory."""
 TOLD_S = 5.0
 
 
-@dataclass
 class Signatures:
-    """What traces look like about their largest sample.
+    """What traces look like about their largest sample; N of them, 108 bytes each."""
 
-    Attributes:
-        rows: of the metadata table.
-        peaks: position of the largest sample.
-        shapes: (2 H + 1,) samples about it, in units of the largest.
-    """
+    def __init__(self) -> None:
+        self._rows, self._peaks = array("i"), array("i")
+        self._shapes: list[np.ndarray] = []
 
-    rows: list[int] = field(default_factory=list)
-    peaks: list[int] = field(default_factory=list)
-    shapes: list[np.ndarray] = field(default_factory=list)
+    @property
+    def shapes(self) -> np.ndarray:
+        """Samples about the largest, in units of it (N, 2 H + 1)."""
+        if len(self._shapes) != 1:
+            self._shapes = [np.concatenate([np.empty((0, 2 * HALF_LENGTH + 1), np.float32), *self._shapes])]
+        return self._shapes[0]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Of the metadata table (N,)."""
+        return np.array(self._rows, dtype=np.int32)
+
+    @property
+    def peaks(self) -> np.ndarray:
+        """Position of the largest sample (N,)."""
+        return np.array(self._peaks, dtype=np.int32)
 
     def add(self, row: int, waveform: np.ndarray) -> None:
         """Take the first recorded component of a trace (C, T); what is still or too short is passed over."""
@@ -72,29 +84,64 @@ class Signatures:
         if not inner.size:
             return
         peaks = HALF_LENGTH + np.abs(inner).argmax(axis=1)
-        heights = channels[np.arange(len(channels)), peaks]
-        for i in np.flatnonzero(heights):
-            peak = int(peaks[i])
-            self.rows.append(int(rows[i]))
-            self.peaks.append(peak)
-            self.shapes.append(channels[i, peak - HALF_LENGTH : peak + HALF_LENGTH + 1] / heights[i])
+        moving = np.flatnonzero(channels[np.arange(len(channels)), peaks])
+        peaks = peaks[moving]
+        self._rows.extend(rows[moving].tolist())
+        self._peaks.extend(peaks.tolist())
+        about = peaks[:, None] + np.arange(-HALF_LENGTH, HALF_LENGTH + 1)
+        shapes = np.take_along_axis(channels[moving], about, axis=1)
+        self._shapes.append(shapes / shapes[:, HALF_LENGTH, None])
 
     def candidates(self) -> np.ndarray:
         """Pairs (P, 2) of positions in ``rows`` that look alike, each trace with its nearest ones only."""
-        if len(self.rows) < 2:
+        if len(self._rows) < 2:
             return np.empty((0, 2), dtype=int)
-        shapes = np.stack(self.shapes)
+        shapes = self.shapes
+        unique, first = _different(shapes)
         # Equal ones first, of which there may be thousands.
-        unique, first, number = np.unique(shapes, axis=0, return_index=True, return_inverse=True)
-        number = number.ravel()
-        equal = np.flatnonzero(first[number] != np.arange(len(number)))
-        pairs = [np.stack([first[number[equal]], equal], axis=1)]
-        n = min(N_NEIGHBOURS, len(unique))
-        near = cKDTree(unique).query(unique, k=n, p=np.inf, distance_upper_bound=ALIKE)[1].reshape(len(unique), n)
-        one, place = np.nonzero(near < len(unique))
-        other = near[one, place]
-        pairs.append(np.stack([first[one], first[other]], axis=1)[one < other])
+        equal = np.flatnonzero(first != np.arange(len(first)))
+        pairs = [np.stack([first[equal], equal], axis=1)]
+        pairs += [np.stack([unique[one], unique[other]], axis=1) for one, other in _neighbours(shapes, unique)]
         return np.sort(np.concatenate(pairs), axis=1)
+
+
+def _different(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (U,) of different shapes (N, L), in the order of their samples, and (N,) the first one equal to each.
+
+    Equal ones have the same first sample, so stretches in its order can be looked at one after the other.
+    """
+    order = np.argsort(shapes[:, 0], kind="stable")
+    ordered = shapes[order, 0]
+    unique, first = [], np.empty(len(shapes), dtype=np.int64)
+    begin = 0
+    while begin < len(order):
+        end = int(np.searchsorted(ordered, ordered[min(begin + AT_ONCE, len(order)) - 1], side="right"))
+        # In the order of the set, so that the first of equal ones is the one that comes first there.
+        members = np.sort(order[begin:end])
+        _, place, number = np.unique(shapes[members], axis=0, return_index=True, return_inverse=True)
+        unique.append(members[place])
+        first[members] = members[place][number.ravel()]
+        begin = end
+    return np.concatenate(unique), first
+
+
+def _neighbours(shapes: np.ndarray, unique: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of places in ``unique`` (P,), (P,) whose shapes differ nowhere by more than :data:`ALIKE`.
+
+    They do not differ by more in their first sample either, so only a stretch in its order is searched at once.
+    """
+    n = min(N_NEIGHBOURS, len(unique))
+    ordered = shapes[unique, 0]
+    for begin in range(0, len(unique), AT_ONCE):
+        end = min(begin + AT_ONCE, len(unique))
+        low = int(np.searchsorted(ordered, ordered[begin] - ALIKE, side="left"))
+        high = int(np.searchsorted(ordered, ordered[end - 1] + ALIKE, side="right"))
+        tree = cKDTree(shapes[unique[low:high]])
+        asked = shapes[unique[begin:end]]
+        near = tree.query(asked, k=min(n, high - low), p=np.inf, distance_upper_bound=ALIKE)[1].reshape(end - begin, -1)
+        one, place = np.nonzero(near < high - low)
+        one, other = one + begin, near[one, place] + low
+        yield one[one < other], other[one < other]
 
 
 def find_copies(waveform_set: WaveformSet, signatures: Signatures, table: AuditTable) -> list[tuple[int, int]]:
@@ -103,9 +150,10 @@ def find_copies(waveform_set: WaveformSet, signatures: Signatures, table: AuditT
     Windows of one station cut from the same seconds, but elsewhere, are no copies: the table tells of these.
     """
     found = []
+    rows, peaks = signatures.rows, signatures.peaks
     for a, b in signatures.candidates()[:MAX_PAIRS]:
-        one, other = signatures.rows[a], signatures.rows[b]
-        shift = signatures.peaks[b] - signatures.peaks[a]
+        one, other = int(rows[a]), int(rows[b])
+        shift = int(peaks[b]) - int(peaks[a])
         if _is_copy(_samples(waveform_set, one), _samples(waveform_set, other), shift) and not _is_told(
             table, one, other, shift
         ):
@@ -161,6 +209,7 @@ def set_copies(waveform_set: WaveformSet, table: AuditTable, cache_dir: Path | N
         for row, waveform, mask in zip(rows, waveforms, recorded, strict=True):
             if mask.any():
                 signatures.add(int(row), waveform[mask])
+        waveform_set.let_go()
     pairs = find_copies(waveform_set, signatures, table)
     seconds = time.monotonic() - begun
     if seconds > TOLD_S:

@@ -86,6 +86,8 @@ def check_samples(waveform_set: WaveformSet, table: AuditTable, max_traces: int 
             votes = polarity_votes(table, event, waveforms[of_event], mask[of_event])
             checks.for_votes[event], checks.against_votes[event] = votes
             first += len(event)
+        # Nothing is read twice.
+        waveform_set.let_go()
     checks.attributes = {"largest amplitude": peak, "padding": padding_s}
     copies = find_copies(waveform_set, signatures, table)
     checks.findings = [*_fault_findings(table, faults, checks.n_read), *copy_findings(table, copies, checks.n_read)]

@@ -19,7 +19,8 @@ import pandas as pd
 from seisvision import spreadsheets
 from seisvision.data.corrections.standing import Label, Outcome, Rule, outcome
 from seisvision.data.corrections.table import Decision
-from seisvision.data.samples.paths import AZIMUTH_COLUMNS, places_known
+from seisvision.data.samples.columns import AZIMUTH_COLUMNS
+from seisvision.data.samples.paths import places_known
 from seisvision.data.sets.set_files import Chunk, describe_files, find_chunks, read_card
 from seisvision.data.sets.stored.hashes import content_hashes, remember
 from seisvision.data.sets.stored.placing import whole_set

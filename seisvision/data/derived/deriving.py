@@ -9,7 +9,8 @@ import pandas as pd
 
 from seisvision.base.sample_ids import row_numbers
 from seisvision.data.derived.column import DerivedColumn, Fitted
-from seisvision.data.samples.paths import PATH_COLUMNS, table_paths
+from seisvision.data.samples.columns import PATH_COLUMNS
+from seisvision.data.samples.paths import table_paths
 from seisvision.data.sets.stored.texts import is_text
 from seisvision.data.sets.waveform_set import WaveformSet
 from seisvision.errors import DataError

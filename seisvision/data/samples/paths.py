@@ -7,12 +7,11 @@ import pandas as pd
 
 from seisvision.angles import wrapped_difference_deg
 from seisvision.data.samples.arrivals import column_numbers
+from seisvision.data.samples.columns import PATH_COLUMNS
 from seisvision.earth.constants import EARTH_RADIUS_KM, KM_PER_DEG
 from seisvision.earth.geodesics import geodesic
 
 COORDINATES = ("source_latitude_deg", "source_longitude_deg", "station_latitude_deg", "station_longitude_deg")
-AZIMUTH_COLUMNS = ("path_azimuth_deg", "path_back_azimuth_deg")
-PATH_COLUMNS = ("path_ep_distance_km", *AZIMUTH_COLUMNS)
 FAR_KM, MOST_OFF_DEG = 5.0, 5.0
 """Coordinates are rounded, so only farther azimuths of the table contradict them, and only by a larger difference."""
 

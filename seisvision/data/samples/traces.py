@@ -14,6 +14,7 @@ from seisvision import keys
 from seisvision.base.sample_ids import SampleIds, are_noise, row_numbers
 from seisvision.base.units import TRACE
 from seisvision.data.samples.arrivals import more_arrivals_s
+from seisvision.data.samples.columns import PATH_COLUMNS
 from seisvision.data.samples.event_index import build_event_index
 from seisvision.data.samples.events import float_tensor
 from seisvision.data.samples.noise.windows import (
@@ -24,7 +25,6 @@ from seisvision.data.samples.noise.windows import (
     pretended_onsets_s,
 )
 from seisvision.data.samples.onsets import known_onsets
-from seisvision.data.samples.paths import PATH_COLUMNS
 from seisvision.data.samples.targets import ClassMap, target_arrays, trace_target_arrays
 from seisvision.data.samples.window import Window, WindowReader, common_rate_hz, draws
 from seisvision.data.sets.waveform_set import WaveformSet

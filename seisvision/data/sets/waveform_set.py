@@ -358,6 +358,10 @@ class WaveformSet:
             self._own[number] = item
         return self._own[number]
 
+    def let_go(self) -> None:
+        """Close the datasets that are kept open, each of which holds up to 1 MB of samples that were read last."""
+        self._own.clear()
+
     def _file(self, chunk_number: int) -> h5py.File:
         """Return the open file of a chunk; handles inherited from a parent process are never used."""
         if self._process_id != os.getpid():

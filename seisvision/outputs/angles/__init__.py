@@ -3,3 +3,5 @@
 KIND = "angle"
 OUTPUT = "AngleOutput"
 PREDICTIONS = "AnglePredictions"
+WORDS = {"loss": ("cosine", "von_mises", "scalar_mse")}
+"""What some of its settings may be; told, too, before torch is imported."""

@@ -10,11 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from seisvision.angles import wrapped_difference_deg
-from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.outputs.angles import KIND
+from seisvision.errors import ConfigurationError, DataError
+from seisvision.outputs.angles import KIND, WORDS
 from seisvision.outputs.output import Output
-
-LOSSES = ("cosine", "von_mises", "scalar_mse")
 
 
 class AngleOutput(Output):
@@ -50,8 +48,7 @@ class AngleOutput(Output):
     ) -> None:
         super().__init__(name, target, weight)
         self.period_deg, self.loss_name, self.tolerance_deg = float(period_deg), loss, float(tolerance_deg)
-        if loss not in LOSSES:
-            raise ConfigurationError(f"loss='{loss}' of '{name}'. {did_you_mean(loss, list(LOSSES))}")
+        self.check_words(WORDS, loss=loss)
         if self.period_deg not in (180.0, 360.0):
             raise ConfigurationError(f"period_deg={period_deg} of '{name}' must be 360, or 180 for axial data")
         if not 0 < self.tolerance_deg <= self.period_deg / 2:

@@ -8,8 +8,6 @@ import torch
 
 from seisvision.errors import DataError
 
-RULES = ("equal_width", "square_root", "equal_counts")
-VALUES = ("median", "mean", "mode")
 TAILS = (0.16, 0.84, 0.025, 0.975)
 """Ends of the central 68 % and 95 % intervals."""
 

@@ -8,11 +8,10 @@ from typing import Any, Literal
 
 import torch
 
-from seisvision.errors import ConfigurationError, did_you_mean
-from seisvision.outputs.bins import KIND
-from seisvision.outputs.bins.line import RULES, VALUES, LineBins, made_edges
+from seisvision.errors import ConfigurationError
+from seisvision.outputs.bins import KIND, WORDS
+from seisvision.outputs.bins.line import LineBins, made_edges
 from seisvision.outputs.bins.softmax import SoftmaxOverBins
-from seisvision.outputs.numbers.output import TRANSFORMS
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +73,7 @@ class BinnedOutput(SoftmaxOverBins):
             raise ConfigurationError(f"limits={list(limits)} of '{name}' must be two numbers that rise")
         self.limits = None if limits is None else (float(limits[0]), float(limits[1]))
         self.tolerance_relative, self.tolerance_absolute = float(tolerance_relative), float(tolerance_absolute)
-        for setting, said, allowed in (
-            ("rule", rule, RULES),
-            ("value", value, VALUES),
-            ("transform", transform, list(TRANSFORMS)),
-        ):
-            if said not in allowed:
-                raise ConfigurationError(f"{setting}='{said}' of '{name}'. {did_you_mean(said, list(allowed))}")
+        self.check_words(WORDS, rule=rule, value=value, transform=transform)
         self._check_numbers(given)
         self.are_fitted = given is None and (limits is None or rule == "equal_counts")
         if given is None:

@@ -9,8 +9,6 @@ import torch
 
 from seisvision.base.devices import kept
 
-VALUES = ("mean", "mode")
-
 
 @dataclass(frozen=True)
 class CircleBins:

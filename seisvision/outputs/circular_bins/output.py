@@ -8,10 +8,10 @@ from typing import Any, Literal
 import torch
 
 from seisvision.angles import wrapped_difference_deg
-from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.errors import ConfigurationError
 from seisvision.outputs.bins.softmax import SoftmaxOverBins
-from seisvision.outputs.circular_bins import KIND
-from seisvision.outputs.circular_bins.circle import VALUES, CircleBins, directions_on
+from seisvision.outputs.circular_bins import KIND, WORDS
+from seisvision.outputs.circular_bins.circle import CircleBins, directions_on
 
 
 class BinnedAngleOutput(SoftmaxOverBins):
@@ -59,8 +59,7 @@ class BinnedAngleOutput(SoftmaxOverBins):
             raise ConfigurationError(
                 f"tolerance_deg={tolerance_deg} of '{name}' must be above 0, at most half a period"
             )
-        if value not in VALUES:
-            raise ConfigurationError(f"value='{value}' of '{name}'. {did_you_mean(value, list(VALUES))}")
+        self.check_words(WORDS, value=value)
         if legacy and not centred:
             raise ConfigurationError(f"legacy=true of '{name}' is a mistake of centred sectors; set centred=true.")
         self.circle = CircleBins(n_bins, self.period_deg, centred, legacy, value)

@@ -3,3 +3,8 @@
 KIND = "scalar"
 OUTPUT = "ScalarOutput"
 PREDICTIONS = "ScalarPredictions"
+WORDS = {
+    "transform": ("none", "log1p", "log"),
+    "loss": ("huber", "mse", "l1", "gaussian", "laplace", "evidential"),
+}
+"""What some of its settings may be; told, too, before torch is imported."""

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from seisvision.errors import ConfigurationError, DataError, did_you_mean
-from seisvision.outputs.numbers import KIND
+from seisvision.errors import ConfigurationError, DataError
+from seisvision.outputs.numbers import KIND, WORDS
 from seisvision.outputs.output import Output
 
 Function = Callable[[torch.Tensor], torch.Tensor]
@@ -81,13 +81,7 @@ class ScalarOutput(Output):
         super().__init__(name, target, weight, hides_origin)
         self.unit, self.transform, self.loss_name = unit, transform, loss
         self.tolerance_relative, self.tolerance_absolute = float(tolerance_relative), float(tolerance_absolute)
-        if transform not in TRANSFORMS:
-            raise ConfigurationError(
-                f"transform='{transform}' of '{name}'. {did_you_mean(transform, list(TRANSFORMS))}"
-            )
-        losses = [*POINT_LOSSES, *SPREAD_LOSSES, EVIDENTIAL]
-        if loss not in losses:
-            raise ConfigurationError(f"loss='{loss}' of '{name}'. {did_you_mean(loss, losses)}")
+        self.check_words(WORDS, transform=transform, loss=loss)
         tolerances = (self.tolerance_relative, self.tolerance_absolute)
         if min(tolerances) < 0 or max(tolerances) == 0:
             raise ConfigurationError(f"tolerances {tolerances} of output '{name}' must be at least 0, and not both 0")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from scipy import stats
 
 from seisvision.base.units import TRACE
 from seisvision.errors import DataError
@@ -143,7 +142,7 @@ class ScalarPredictions(RegressionPredictions):
 
     def stated(self) -> Stated:
         """What the distributions on the learnt scale say of the true values; of bins, normal ones with their ends."""
-        scale, family = self.scale, self.scale.family or stats.norm
+        scale, family = self.scale, self.scale.distribution
         centre, deviation = scale.forward(self.value), np.maximum(scale.deviation_of(self.decoded), 1e-9)
         z = (scale.forward(self.target) - centre) / deviation
         with np.errstate(divide="ignore", invalid="ignore"):

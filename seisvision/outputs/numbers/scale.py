@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from seisvision.outputs.averaging import mean_of_votes
 
@@ -20,8 +19,9 @@ SLOPE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": np.ones_like, "log": lambda values: 1 / values, "log1p": lambda values: 1 / (1 + values)
 }  # fmt: skip
 """Transforms of :class:`~seisvision.outputs.numbers.output.ScalarOutput`, their inverses and derivatives."""
-FAMILIES = {"gaussian": stats.norm, "laplace": stats.laplace, "evidential": stats.norm}
-"""Distributions by loss. What an evidential output says is told as the normal distribution with its moments."""
+FAMILIES = {"gaussian": "norm", "laplace": "laplace", "evidential": "norm"}
+"""Distributions of ``scipy.stats`` by loss. What an evidential output says is told as the normal distribution with its
+moments."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class LearntScale:
     """A transform, and the family of the distributions that are stated on its scale."""
 
     transform: str
-    family: Any
-    """Of ``scipy.stats``; None where only a value is learnt."""
+    family: str | None
+    """Its name in ``scipy.stats``; None where only a value is learnt."""
 
     @classmethod
     def of(cls, about: Mapping[str, Any]) -> LearntScale:
@@ -41,6 +41,13 @@ class LearntScale:
     def has_spread(self) -> bool:
         """Whether a distribution is stated, and not only a value."""
         return self.family is not None
+
+    @property
+    def distribution(self) -> Any:
+        """The family of ``scipy.stats``; the normal one where none is stated."""
+        from scipy import stats  # late: it takes half a second, and comparisons of values ask for no distribution
+
+        return getattr(stats, self.family or "norm")
 
     def forward(self, values: np.ndarray) -> np.ndarray:
         """Values in their unit to the learnt scale; NaN where they lie outside of it."""
@@ -59,8 +66,7 @@ class LearntScale:
 
     def quantile(self, share: float | np.ndarray) -> Any:
         """Quantiles of the family with mean 0 and standard deviation 1; a normal one where none is stated."""
-        family = self.family or stats.norm
-        return family.ppf(share) / family.std()
+        return self.distribution.ppf(share) / self.distribution.std()
 
     def ends(self, centre: np.ndarray, deviation: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
         """Ends of the central interval of that level, in the unit; centre and deviation are of the learnt scale."""

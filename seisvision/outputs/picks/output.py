@@ -14,15 +14,13 @@ from torch.nn import functional
 from seisvision import keys
 from seisvision.base.devices import sent
 from seisvision.base.sample_ids import are_noise
-from seisvision.errors import ConfigurationError, DataError, did_you_mean
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.outputs.output import Output
-from seisvision.outputs.picks import KIND
-from seisvision.outputs.picks.curves import ABSENT_S, SHAPES, event_curve, label_curves, peaks
+from seisvision.outputs.picks import KIND, WORDS
+from seisvision.outputs.picks.curves import ABSENT_S, event_curve, label_curves, peaks
 from seisvision.picking.by_rule import picks_by_rule
 
 PHASES = ("P", "S")
-LOSSES = ("cross_entropy", "bce", "focal")
-UNLABELLED = ("unknown", "noise")
 NOISE, EVENT = "noise", "event"
 """Names of the curves beside those of phases."""
 FOCUS = 2.0
@@ -88,13 +86,7 @@ class PickOutput(Output):
         self.phases = tuple(phases)
         if not self.phases or len(set(self.phases)) < len(self.phases) or not set(self.phases) <= set(PHASES):
             raise self._refused("phases", list(phases), "give [P], [S] or [P, S]")
-        for setting, value, allowed in (
-            ("label", label, SHAPES),
-            ("loss", loss, LOSSES),
-            ("unlabelled", unlabelled, UNLABELLED),
-        ):
-            if value not in allowed:
-                raise self._refused(setting, value, did_you_mean(str(value), list(allowed)))
+        self.check_words(WORDS, label=label, loss=loss, unlabelled=unlabelled)
         for setting, number in (("sigma_s", sigma_s), ("apart_s", apart_s)):
             if not 0 < number < math.inf:
                 raise self._refused(setting, number, "give seconds above 0")

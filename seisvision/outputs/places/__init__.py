@@ -3,3 +3,5 @@
 KIND = "place"
 OUTPUT = "PlaceOutput"
 PREDICTIONS = "PlacePredictions"
+WORDS = {"loss": ("gaussian", "guided_gaussian", "mse", "huber")}
+"""What some of its settings may be; told, too, before torch is imported."""

@@ -11,15 +11,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from seisvision.errors import ConfigurationError, DataError, did_you_mean
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.outputs.output import Output
-from seisvision.outputs.places import KIND
-from seisvision.outputs.places.plane import COLUMNS, local_km
+from seisvision.outputs.places import KIND, WORDS
+from seisvision.outputs.places.columns import COLUMNS
+from seisvision.outputs.places.plane import local_km
 
 log = logging.getLogger(__name__)
 
-LOSSES = ("gaussian", "guided_gaussian", "mse", "huber")
-GAUSSIAN = LOSSES[:2]
+GAUSSIAN = ("gaussian", "guided_gaussian")
 LOG_SIGMA_LIMITS = (-6.0, 3.0)
 """Of the natural logarithm of a spread, in scales of the training."""
 LARGEST_CORRELATION = 0.99
@@ -152,8 +152,7 @@ class PlaceOutput(PlaceBase):
         hides_origin: bool = False,
     ) -> None:
         super().__init__(name, columns, tolerance_km, weight, hides_origin)
-        if loss not in LOSSES:
-            raise ConfigurationError(f"loss='{loss}' of '{name}'. {did_you_mean(loss, list(LOSSES))}")
+        self.check_words(WORDS, loss=loss)
         self.loss_name = loss
         self.register_buffer("mean_km", torch.zeros(3))
         self.register_buffer("scale_km", torch.ones(()))

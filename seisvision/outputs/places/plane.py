@@ -9,11 +9,6 @@ import torch
 
 from seisvision.earth.constants import EARTH_RADIUS_KM
 
-COLUMNS = ("source_latitude_deg", "source_longitude_deg", "source_depth_km")
-"""Columns of a true place."""
-PARTS = ("east_km", "north_km", "depth_km", "sigma_east_km", "sigma_north_km", "sigma_depth_km", "correlation")
-"""What is said of a place, before the confidence."""
-
 
 def local_km(place: torch.Tensor, origin_deg: torch.Tensor | Sequence[float]) -> torch.Tensor:
     """East, north and depth (B, 3) in km of latitudes, longitudes and depths (B, 3); NaN stays NaN.
@@ -22,7 +17,7 @@ def local_km(place: torch.Tensor, origin_deg: torch.Tensor | Sequence[float]) ->
     accelerator it is computed in single precision, which keeps some metres, since many compute slowly in any other.
 
     Args:
-        place: true values in the order of :data:`COLUMNS`.
+        place: true values in the order of :data:`~seisvision.outputs.places.columns.COLUMNS`.
         origin_deg: (2,) latitude and longitude of the middle; numbers, where ``place`` is on an accelerator.
     """
     if place.device.type != "cpu":

@@ -17,9 +17,9 @@ from seisvision.evaluation.conformal import ConformalAnswers
 from seisvision.evaluation.differences import Influence, mean_influence, median_influence
 from seisvision.evaluation.intervals import Measure
 from seisvision.outputs.averaging import mean_of_votes
+from seisvision.outputs.places.columns import PARTS
 from seisvision.outputs.places.figures import draw_places
 from seisvision.outputs.places.measures import WITHIN_KM, PlaceErrors
-from seisvision.outputs.places.plane import PARTS
 from seisvision.outputs.predictions import ErrorSizes, Predictions
 from seisvision.outputs.regression import BASELINE_PREFIX
 

@@ -3,3 +3,5 @@
 KIND = "reconstruction"
 OUTPUT = "ReconstructionOutput"
 PREDICTIONS = "ReconstructionPredictions"
+WORDS = {"loss": ("mse", "huber")}
+"""What some of its settings may be; told, too, before torch is imported."""

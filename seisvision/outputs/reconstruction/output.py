@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from seisvision.errors import ConfigurationError, DataError, did_you_mean
+from seisvision.errors import ConfigurationError, DataError
 from seisvision.outputs.output import Output
-from seisvision.outputs.reconstruction import KIND
+from seisvision.outputs.reconstruction import KIND, WORDS
 
 LOSSES: dict[str, Callable[..., torch.Tensor]] = {"mse": functional.mse_loss, "huber": functional.huber_loss}
 
@@ -39,10 +39,7 @@ class ReconstructionOutput(Output):
 
     def __init__(self, name: str, loss: str = "mse", weight: float = 1.0) -> None:
         super().__init__(name, "", weight, columns=())
-        if loss not in LOSSES:
-            raise ConfigurationError(
-                f"loss={loss!r:.40} of output '{name}' is not known. {did_you_mean(loss, list(LOSSES))}"
-            )
+        self.check_words(WORDS, loss=loss)
         self.loss_name = loss
         self.mean_picture: torch.Tensor
 

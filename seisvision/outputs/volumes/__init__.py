@@ -3,3 +3,5 @@
 KIND = "volume"
 OUTPUT = "VolumeOutput"
 PREDICTIONS = "VolumePredictions"
+WORDS = {"loss": ("bce", "cross_entropy"), "decode": ("argmax", "centroid", "mean")}
+"""What some of its settings may be; told, too, before torch is imported."""

@@ -11,13 +11,11 @@ from torch import nn
 from torch.nn import functional
 
 from seisvision.base.devices import numbers
-from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.errors import ConfigurationError
+from seisvision.outputs.places.columns import COLUMNS
 from seisvision.outputs.places.output import N_DECODED, PlaceBase, tell_no_depth
-from seisvision.outputs.places.plane import COLUMNS
-from seisvision.outputs.volumes import KIND
+from seisvision.outputs.volumes import KIND, WORDS
 
-LOSSES = ("bce", "cross_entropy")
-DECODINGS = ("argmax", "centroid", "mean")
 MARGIN = 0.1
 """Share of their extent by which volumes that are fitted reach beyond the training events at either side."""
 LEAST_EXTENT_KM = 1.0
@@ -79,9 +77,7 @@ class VolumeOutput(PlaceBase):
         hides_origin: bool = False,
     ) -> None:
         super().__init__(name, columns, tolerance_km, weight, hides_origin)
-        for setting, value, allowed in (("loss", loss, LOSSES), ("decode", decode, DECODINGS)):
-            if value not in allowed:
-                raise ConfigurationError(f"{setting}='{value}' of '{name}'. {did_you_mean(value, list(allowed))}")
+        self.check_words(WORDS, loss=loss, decode=decode)
         if len(sigma_km) != 3 or not all(0 < one < math.inf for one in sigma_km):
             raise ConfigurationError(f"sigma_km={list(sigma_km)} of '{name}' must be three lengths: east, north, depth")
         if n_depths < 1:

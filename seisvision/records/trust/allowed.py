@@ -103,6 +103,8 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "launcher.kind": ("local", "local_parallel", "slurm"),
     "sweep.kind": ("grid", "optuna"),
     "training_events": ("leave_out", "mark", "keep"),
+    "task.backend": ("sklearn", "faiss"),
+    "task.front": ("none", "sobel", "contrast"),
     "uncertainty.method": ("mc_dropout", "laplace", "ensemble", "evidential"),
 }  # fmt: skip
 WORDS |= dict.fromkeys(
@@ -156,6 +158,31 @@ def check_sections(config: Mapping[str, Any]) -> None:
                 f"{key}={shortened(value)} is not allowed; give settings by name, such as {key}={{name: value}}, or "
                 "null."
             )
+
+
+PATH, COLUMN = "a path (of one that is called by a number: ./7)", "the name of a column"
+TEXTS: dict[str, str] = {
+    "ckpt": PATH, "init_from": PATH, "offset_ckpt": PATH, "system.data_dir": PATH, "system.runs_dir": PATH,
+    "system.scratch": PATH, "split.by": COLUMN, "split.column": COLUMN,
+}  # fmt: skip
+"""Settings whose readers take a text, which a number on the command line is not, and what it is of."""
+SEVERAL = ("ckpt",)
+"""Those that may be a list of texts."""
+
+
+def check_texts(config: Mapping[str, Any]) -> None:
+    """Refuse a number where a path or a word is to stand; null is left to its reader.
+
+    Raises:
+        ConfigurationError: names the setting, its value and what is allowed.
+    """
+    for key, what in TEXTS.items():
+        node: Any = config
+        for name in key.split("."):
+            node = node.get(name) if isinstance(node, Mapping) else None
+        for value in node if key in SEVERAL and isinstance(node, list | tuple) else [node]:
+            if value is not None and not isinstance(value, str):
+                raise ConfigurationError(f"{key}={shortened(value)} is not allowed; give {what}.")
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

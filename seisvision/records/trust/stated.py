@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import seisvision
+from seisvision.base.channel_words import allowed_in_channels
 from seisvision.errors import ConfigurationError, did_you_mean
+from seisvision.keys import COMPONENTS
 from seisvision.plain_types import fits_type, shortened, type_name
-from seisvision.public import NAMES, public_name
+from seisvision.public import NAMES, OUTPUT, VIEW, public_name
 
 PLAIN: dict[str, Any] = {
     "Any": Any, "Literal": Literal, "Mapping": Mapping, "Sequence": Sequence, "bool": bool, "dict": dict,
     "float": float, "int": int, "list": list, "str": str, "tuple": tuple,
 }  # fmt: skip
 """The types that plain values have, by the names that annotations use; arguments of others are not looked at."""
+OF_AN_OUTPUT = re.compile(r"task\.outputs\[\d+\]")
 
 
 def check_stated(nodes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
@@ -34,6 +39,9 @@ def check_stated(nodes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         ConfigurationError: names the setting, its value and what is allowed.
     """
     for where, node in nodes:
+        if OF_AN_OUTPUT.fullmatch(where):
+            # By the name that is typed; a list is what becomes of it.
+            where = f"task.outputs.{node.get('name')}"
         target = node.get("_target_")
         stated = stated_types(public_name(target)) if isinstance(target, str) else {}
         for key, wanted in stated.items():
@@ -42,12 +50,32 @@ def check_stated(nodes: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
                 raise ConfigurationError(
                     f"{setting}={shortened(node[key])} is not allowed; {name} takes {type_name(wanted)}."
                 )
-        for key, words in (stated_words(public_name(target)) if isinstance(target, str) else {}).items():
-            if isinstance(node.get(key), str) and node[key] not in words:
-                setting = f"{where}.{key}" if where else key
-                raise ConfigurationError(
-                    f"{setting}={shortened(node[key])} is not allowed. {did_you_mean(node[key], words)}"
-                )
+        words = stated_words(public_name(target)) if isinstance(target, str) else {}
+        for key, allowed in words.items():
+            _check_word(where, key, node.get(key), allowed)
+        if where == "view" and isinstance(target, str) and public_name(target) in NAMES[VIEW]:
+            _check_components(node, public_name(target), words)
+
+
+def _check_word(where: str, key: str, value: Any, allowed: Sequence[str]) -> None:
+    if isinstance(value, str) and value not in allowed:
+        setting = f"{where}.{key}" if where else key
+        raise ConfigurationError(f"{setting}={shortened(value)} is not allowed. {did_you_mean(value, list(allowed))}")
+
+
+def _check_components(node: Mapping[str, Any], view: str, words: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what no picture of a view shows; numbers and bands of channels are left to the view."""
+    given = node.get("components", stated_defaults(view).get("components"))
+    components = given if isinstance(given, str) else COMPONENTS
+    _check_word("view", "component", node.get("component"), components)
+    settings, shown = allowed_in_channels(view, components)
+    channels = node.get("channels")
+    for number, channel in enumerate(channels if isinstance(channels, list | tuple) else ()):
+        for key, value in channel.items() if isinstance(channel, Mapping) else ():
+            where = f"view.channels[{number}]"
+            if key not in settings:
+                raise ConfigurationError(f"{where} has no setting '{key}'. {did_you_mean(str(key), list(settings))}")
+            _check_word(where, key, value, shown if key == "component" else words.get(key, [value]))
 
 
 @functools.cache
@@ -62,7 +90,13 @@ def stated_types(name: str) -> dict[str, Any]:
 
 @functools.cache
 def stated_words(name: str) -> dict[str, list[str]]:
-    """Words that an argument may be, of what has a public name, where it says ``one_of("key", key, WORDS)``."""
+    """Words that an argument may be, of what has a public name.
+
+    Of outputs they are ``WORDS`` of the folder of the kind, of others what is allowed in ``one_of("key", key, WORDS)``.
+    """
+    if name in NAMES[OUTPUT]:
+        room = importlib.import_module(NAMES[OUTPUT][name].rpartition(".")[0])
+        return {setting: list(words) for setting, words in getattr(room, "WORDS", {}).items()}
     body, found = _source(name)
     lists = {
         target.id: [str(one.value) for one in statement.value.elts if isinstance(one, ast.Constant)]
@@ -76,11 +110,21 @@ def stated_words(name: str) -> dict[str, list[str]]:
     for node in ast.walk(found) if found is not None else ():
         match node:
             case ast.Call(
-                func=ast.Name(id="one_of"),
+                func=ast.Name(id="one_of" | "check_word"),
                 args=[ast.Constant(value=str(key)), ast.Name(id=given), ast.Name(id=allowed)],
             ) if key == given and allowed in lists:
                 words[key] = lists[allowed]
     return words
+
+
+@functools.cache
+def stated_defaults(name: str) -> dict[str, Any]:
+    """What arguments of what has a public name are where they are not given, as far as these are plain values."""
+    _, found = _source(name)
+    arguments = [] if found is None else [*found.args.posonlyargs, *found.args.args]
+    defaults = [] if found is None else found.args.defaults
+    pairs = zip(arguments[len(arguments) - len(defaults) :], defaults, strict=True)
+    return {one.arg: default.value for one, default in pairs if isinstance(default, ast.Constant)}
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,8 @@ from seisvision.reports.comparing.checks import (
     check_environment,
     check_metrics,
 )
-from seisvision.yaml_files import FAST_LOADER, read_yaml
+from seisvision.reports.comparing.kept import Row, Shared, digest, kept_metrics
+from seisvision.yaml_files import FAST_LOADER, read_sections, read_yaml
 
 NOT_LEARNT = ("run", "stages", "evaluation")
 """Sections of the scientific configuration that say what is measured, not what a network learns or says."""
@@ -44,18 +46,24 @@ REPEATS = ("seed", "split.fold")
 """Settings in which the repetitions of one configuration differ."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """A finished run as its files describe it."""
+    """A finished run: of what its files hold, what a comparison of thousands keeps (:mod:`kept`)."""
 
-    folder: RunFolder
+    path: Path
+    """The run folder."""
     metrics: dict[str, Any]
-    settings: dict[str, Any]
+    task: tuple[Any, ...]
+    """What is predicted: equal for runs whose measures mean the same."""
+    settings: Row
     """Scientific settings by dotted key, as they make the run id; ``dataset.fingerprint`` names the data."""
+    configuration: bytes
+    """The same for runs with the same settings."""
     seed: int
     fold: int | None
-    overrides: list[str]
-    environment: dict[str, Any]
+    overrides: tuple[str, ...]
+    commit: str
+    """Git commit of the code, with ``+`` where it had uncommitted changes; empty if unknown."""
     ended: str = ""
     """When it ended (UTC, sorts as text)."""
     level: float = LEVEL
@@ -64,12 +72,21 @@ class ComparedRun:
     """Files that are not what they were when it ended."""
 
     @property
-    def path(self) -> Path:
-        """The run folder."""
-        return self.folder.path
+    def folder(self) -> RunFolder:
+        """Where its files lie."""
+        return RunFolder(self.path)
+
+    def baselines(self, output: str) -> dict[str, Any]:
+        """Baselines of an output by name, read again: a page shows those of one run.
+
+        Raises:
+            SeisvisionError: they cannot be read.
+        """
+        baselines: dict[str, Any] = read_json(self.folder.metrics_file)["baselines"][output]
+        return baselines
 
     @property
-    def training(self) -> dict[str, Any]:
+    def training(self) -> Mapping[str, Any]:
         """Model, parameters, monitor, epochs, seconds."""
         return self.metrics["training"]
 
@@ -97,20 +114,9 @@ class ComparedRun:
         return str(self.metrics["data"]["split_hash"])
 
     @property
-    def task(self) -> tuple[Any, ...]:
-        """What is predicted: equal for runs whose measures mean the same."""
-        return (kind_of_metrics(self.metrics), *result_of(self.metrics).compare_key(self.metrics))
-
-    @property
     def n_measured(self) -> int:
         """How much was measured: validation, test, epicentres."""
         return sum(bool(self.metrics.get(part)) for part in ("val", "test", "location"))
-
-    @property
-    def commit(self) -> str:
-        """Git commit of the code, with ``+`` where it had uncommitted changes; empty if unknown."""
-        git = self.environment.get("git") or {}
-        return f"{str(git.get('commit', ''))[:10]}{'+' if git.get('dirty') else ''}"
 
     @property
     def code(self) -> str:
@@ -146,8 +152,8 @@ def collect(asked: Sequence[str], cache: Cache | None = None) -> Collected:
     Raises:
         ConfigurationError: nothing lies under a name.
     """
-    cache = {} if cache is None else cache
-    found = [one if isinstance(one, LeftOut) else _read_cached(one, cache) for one in find_runs(asked)]
+    cache, shared = {} if cache is None else cache, Shared()
+    found = [one if isinstance(one, LeftOut) else _read_cached(one, cache, shared) for one in find_runs(asked)]
     runs = [one for one in found if isinstance(one, ComparedRun)]
     left_out = [one for one in found if isinstance(one, LeftOut)]
     others = [one for one in found if isinstance(one, StoredRun)]
@@ -171,19 +177,21 @@ def collect(asked: Sequence[str], cache: Cache | None = None) -> Collected:
     return Collected(runs, sorted(left_out, key=lambda one: one.path), others)
 
 
-def _read_cached(path: Path, cache: Cache) -> ComparedRun | StoredRun | LeftOut:
+def _read_cached(path: Path, cache: Cache, shared: Shared) -> ComparedRun | StoredRun | LeftOut:
     times = tuple(file.stat().st_mtime_ns for file in (path / mark for mark in MARKS) if file.exists())
     if path not in cache or cache[path][0] != times:
-        cache[path] = (times, _read_or_reason(path))
+        cache[path] = (times, _read_or_reason(path, shared))
     return cache[path][1]
 
 
-def _read_or_reason(path: Path) -> ComparedRun | StoredRun | LeftOut:
+def _read_or_reason(path: Path, shared: Shared) -> ComparedRun | StoredRun | LeftOut:
     folder = RunFolder(path)
     state = ""
     try:
-        state = _check_state(folder)
-        return _read_other(folder) or read_run(folder)
+        status = _finished(folder)
+        state = str(status["state"])
+        metrics = read_json(folder.metrics_file)
+        return _read_other(folder, metrics) or read_run(folder, metrics, status, shared)
     except NotComparableError as error:
         return LeftOut(path, str(error), state or _state(folder))
     except SeisvisionError as error:
@@ -199,8 +207,8 @@ def _state(folder: RunFolder) -> str:
         return ""
 
 
-def _check_state(folder: RunFolder) -> str:
-    """The state of a finished run.
+def _finished(folder: RunFolder) -> dict[str, Any]:
+    """The status of a finished run.
 
     Raises:
         NotComparableError: it is not finished.
@@ -222,12 +230,11 @@ def _check_state(folder: RunFolder) -> str:
         raise NotComparableError(f"broken: status.json says '{state}'")
     if not folder.metrics_file.exists():
         raise NotComparableError("broken: finished, but metrics.json is missing")
-    return state
+    return status
 
 
-def _read_other(folder: RunFolder) -> StoredRun | None:
+def _read_other(folder: RunFolder, metrics: Any) -> StoredRun | None:
     """The run where it is of a kind that predicts nothing, and is compared by what it is itself."""
-    metrics = read_json(folder.metrics_file)
     if not isinstance(metrics, Mapping):
         return None
     result = result_of(metrics)
@@ -247,15 +254,20 @@ def _overrides(folder: RunFolder) -> list[str]:
     return [str(one) for one in typed]
 
 
-def read_run(folder: RunFolder) -> ComparedRun:
+def read_run(folder: RunFolder, metrics: Any, status: Mapping[str, Any], shared: Shared) -> ComparedRun:
     """Read a finished run.
+
+    Args:
+        folder: of the run.
+        metrics: what ``metrics.json`` holds.
+        status: what ``status.json`` holds.
+        shared: what it has in common with other runs.
 
     Raises:
         SeisvisionError: a file is damaged, or the run was written by another version.
     """
-    metrics = read_json(folder.metrics_file)
     check_metrics(metrics)
-    config = read_yaml(folder.config_file, FAST_LOADER)
+    config = read_sections(folder.config_file)
     check_config(config)
     environment = read_json(folder.environment_file) if folder.environment_file.exists() else {}
     check_environment(environment)
@@ -263,19 +275,27 @@ def read_run(folder: RunFolder) -> ComparedRun:
     # Older runs lack sections; what they lack is no setting of theirs.
     complete = {"dataset": {}, "trainer": {}, **config, "run": {"test": None}}
     scientific = scientific_part(complete, str(metrics["data"]["fingerprint"]))
-    settings = flatten({key: value for key, value in scientific.items() if key not in NOT_LEARNT})
+    flat = flatten({key: value for key, value in scientific.items() if key not in NOT_LEARNT})
+    settings = {sys.intern(key): value for key, value in flat.items() if key not in REPEATS}
     return ComparedRun(
-        folder,
-        metrics,
-        {key: value for key, value in settings.items() if key not in REPEATS},
+        folder.path,
+        kept_metrics(metrics, shared),
+        shared.one((kind_of_metrics(metrics), *result_of(metrics).compare_key(metrics))),
+        Row(settings, shared),
+        digest(json.dumps(settings, sort_keys=True, default=str)),
         int(metrics["training"]["seed"]),
         (config.get("split") or {}).get("fold"),
-        _overrides(folder),
-        environment,
-        str(folder.status().get("ended") or written),
+        tuple(map(sys.intern, _overrides(folder))),
+        _commit(environment),
+        str(status.get("ended") or written),
         float((config.get("evaluation") or {}).get("level", LEVEL)),
         tuple(altered_files(folder, COMPARED)),
     )
+
+
+def _commit(environment: Mapping[str, Any]) -> str:
+    git = environment.get("git") or {}
+    return f"{str(git.get('commit', ''))[:10]}{'+' if git.get('dirty') else ''}"
 
 
 def flatten(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -161,9 +160,9 @@ def compare(
     runs, repeats = without_repeats(runs)
     runs, intolerant, warnings = with_one_tolerance(runs)
     left_out = sorted([*left_out, *repeats, *intolerant], key=lambda one: one.path)
-    by_settings: dict[str, list[ComparedRun]] = defaultdict(list)
+    by_settings: dict[bytes, list[ComparedRun]] = defaultdict(list)
     for run in runs:
-        by_settings[json.dumps(run.settings, sort_keys=True, default=str)].append(run)
+        by_settings[run.configuration].append(run)
     groups = [Group(sorted(some, key=lambda run: (run.seed, run.fold or 0))) for some in by_settings.values()]
     part = "test" if _have(runs, "test") >= _have(runs, "val") else "val"
     ordered_by = "val" if _have(runs, "val") == len(runs) else part
@@ -208,12 +207,12 @@ def summarise(
         highest: greatest possible value.
         level: confidence level of the runs' own intervals, and of the result.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     n = len(measures)
     mean = sum(one.value for one in measures) / n
     sd = math.sqrt(sum((one.value - mean) ** 2 for one in measures) / (n - 1)) if n > 1 else math.nan
-    over_runs = float(t.ppf(0.5 + level / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else 0.0
+    over_runs = float(stdtrit(n - 1, 0.5 + level / 2)) * sd / math.sqrt(n) if n > 1 else 0.0
     below, above = (
         sum(widths) / n / math.sqrt(n_sets)
         for widths in ([one.value - one.low for one in measures], [one.high - one.value for one in measures])
@@ -306,10 +305,9 @@ def without_repeats(runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun], lis
     The one with the most results is kept, such as the best point of a sweep that was run again to be tested, and of
     those the newest.
     """
-    same: dict[str, list[ComparedRun]] = defaultdict(list)
+    same: dict[Any, list[ComparedRun]] = defaultdict(list)
     for run in runs:
-        key = json.dumps([run.settings, run.seed, run.fold, run.split_hash], sort_keys=True, default=str)
-        same[key].append(run)
+        same[run.configuration, run.seed, run.fold, run.split_hash].append(run)
     kept, left_out = [], []
     for some in same.values():
         best = max(some, key=lambda run: (run.n_measured, run.ended))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from seisvision.errors import SeisvisionError
@@ -19,7 +20,8 @@ class Report(NamedTuple):
     """A comparison and what is written of it."""
 
     comparison: Comparison
-    csv: str
+    csv: Iterator[str]
+    """Its lines."""
     markdown: str
     page: str
 

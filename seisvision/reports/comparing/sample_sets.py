@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from pathlib import Path
+
+import numpy as np
 
 from seisvision.errors import SeisvisionError
 from seisvision.records.prediction_table import read_sample_ids
 from seisvision.reports.comparing.collect import ComparedRun
 
-Ids = frozenset[str]
+Ids = int
+"""A set of samples, each of which is a bit."""
+_NUMBERS: dict[str, int] = {}
+"""The bit of every sample that was met."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +45,8 @@ class Evaluated:
         n_of: dict[Ids, int] = {}
         for row, n in zip(rows, counts, strict=True):
             n_of[self.ids[row]] = max(n, n_of.get(self.ids[row], 0))
-        n_listed = sum(map(len, n_of))
-        union = len(frozenset().union(*n_of))
+        n_listed = sum(map(int.bit_count, n_of))
+        union = reduce(or_, n_of).bit_count()
         if not n_listed:
             return 1.0, max(counts)
         return union * len(n_of) / n_listed, round(sum(n_of.values()) * union / n_listed)
@@ -59,13 +65,18 @@ def evaluated_samples(runs: Sequence[ComparedRun], part: str) -> Evaluated:
     for run in runs:
         path = run.folder.predictions(part)
         try:
-            found.append(_ids(path, path.stat().st_mtime_ns) if run in measured else frozenset())
+            found.append(_ids(path, path.stat().st_mtime_ns) if run.metrics.get(part) else 0)
         except (OSError, ValueError, SeisvisionError):
             return Evaluated()
     return Evaluated(found)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=10_000)
 def _ids(path: Path, modified_ns: int) -> Ids:
     """Ids of a file as it was at that time, so that a page written again and again reads them once."""
-    return read_sample_ids(path)
+    numbers = np.array(
+        [_NUMBERS.setdefault(sample_id, len(_NUMBERS)) for sample_id in read_sample_ids(path)], dtype=int
+    )
+    bits = np.zeros(numbers.max(initial=-1) + 1, dtype=bool)
+    bits[numbers] = True
+    return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")

@@ -154,9 +154,11 @@ def _measure_cell(found: Summary | None, name: str, limits: tuple[float, float] 
 def _baselines(comparison: Comparison, output: str) -> str:
     """What simple methods reach on the samples of the best group."""
     part, columns = comparison.part, comparison.columns(output)
-    metrics = next((run.metrics for run in comparison.runs if run.metrics.get("baselines", {}).get(output)), {})
-    stored: dict[str, Any] = metrics.get("baselines", {}).get(output, {})
-    strongest: dict[str, Any] = (metrics.get("strongest_baseline") or {}).get(output) or {}
+    run = next((run for run in comparison.runs if output in run.metrics["baselines"]), None)
+    if run is None:
+        return ""
+    stored = run.baselines(output)
+    strongest: dict[str, Any] = (run.metrics.get("strongest_baseline") or {}).get(output) or {}
     rows = []
     for name in strongest_first(stored, strongest):
         measures = stored_measures(stored[name].get(part) or {})

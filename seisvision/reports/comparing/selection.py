@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +57,7 @@ def _selecting_points(runs: Sequence[ComparedRun], asked: Sequence[str]) -> set[
             # A damaged sweep is listed among what was left out.
             continue
         points = {folder.path.resolve() for folder in folders if folder is not None}
-        kinds = {json.dumps(by_path[path].settings, sort_keys=True, default=str) for path in points & by_path.keys()}
+        kinds = {by_path[path].configuration for path in points & by_path.keys()}
         found |= points if len(kinds) > 1 else set()
     return found
 

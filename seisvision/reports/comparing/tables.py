@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from seisvision import spreadsheets
@@ -24,15 +25,34 @@ MOST_ROWS = 50
 """Groups that are listed in Markdown."""
 
 
-def comparison_csv(comparison: Comparison) -> str:
-    """One row a run: where it is, what it is, every measure of every part in full precision with its interval."""
-    rows = [_csv_row(run, group.label, group.name, comparison) for group in comparison.groups for run in group.runs]
-    names = list(dict.fromkeys(name for row in rows for name in row)) or ["group", "run"]
-    text = io.StringIO()
-    writer = spreadsheets.DictWriter(text, names)
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def comparison_csv(comparison: Comparison) -> Iterator[str]:
+    """One row a run: where it is, what it is, every measure of every part in full precision with its interval.
+
+    Returns:
+        The lines, each made when it is asked for: those of thousands of runs together would fill the memory.
+    """
+    # Every row is made here once, so that a damaged run is told before a line is written.
+    names = list(dict.fromkeys(name for row in _csv_rows(comparison) for name in row)) or ["group", "run"]
+    return _csv_lines(names, comparison)
+
+
+def _csv_lines(names: Sequence[str], comparison: Comparison) -> Iterator[str]:
+    writer = spreadsheets.Writer(_Line())
+    yield writer.writerow(names)
+    for row in _csv_rows(comparison):
+        yield writer.writerow([row.get(name, "") for name in names])
+
+
+class _Line:
+    """A file that hands back what is written to it."""
+
+    @staticmethod
+    def write(text: str) -> str:
+        return text
+
+
+def _csv_rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    return (_csv_row(run, group.label, group.name, comparison) for group in comparison.groups for run in group.runs)
 
 
 def _csv_row(run: Any, label: str, name: str, comparison: Comparison) -> dict[str, Any]:
@@ -58,12 +78,21 @@ def _csv_row(run: Any, label: str, name: str, comparison: Comparison) -> dict[st
         for output, measured in run.metrics.get(part, {}).items():
             for measure, stored in measured.items():
                 if is_measure(stored):
-                    row |= {f"{part}/{output}_{measure}{end}": _number(stored[key]) for end, key in ENDS.items()}
+                    row.update(_cells(f"{part}/{output}_{measure}", stored))
     for locator, found in (run.metrics.get("location") or {}).items():
         for measure, stored in (found.get("measures") or {}).items() if isinstance(found, dict) else ():
             if is_measure(stored):
-                row |= {f"location/{locator}_{measure}{end}": _number(stored[key]) for end, key in ENDS.items()}
+                row.update(_cells(f"location/{locator}_{measure}", stored))
     return row
+
+
+def _cells(name: str, stored: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return zip(_columns(name), (_number(stored[key]) for key in ENDS.values()), strict=True)
+
+
+@lru_cache(maxsize=10_000)
+def _columns(name: str) -> tuple[str, ...]:
+    return tuple(f"{name}{end}" for end in ENDS)
 
 
 ENDS = {"": "value", "_low": "low", "_high": "high", "_n": "n"}

@@ -71,7 +71,7 @@ def _measured_again(run: ComparedRun, number: int, tolerances: Tolerances) -> Co
         reason = f"{name} is right within {_text(_tolerances(run, number))}, in most runs within {_text(tolerances)}, "
         return LeftOut(run.path, f"{reason}and it cannot be measured again ({error})", "finished")
     # Baselines keep no predictions, so theirs stay those of another tolerance: they are not shown.
-    metrics["baselines"] = {key: one for key, one in (metrics.get("baselines") or {}).items() if key != name}
+    metrics["baselines"] = tuple(output for output in run.metrics["baselines"] if output != name)
     return replace(run, metrics=metrics)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from seisvision import keys
+from seisvision.base.channel_words import STACKED_COMPONENTS, STACKED_SETTINGS
 from seisvision.earth.constants import EARTH_MODELS
 from seisvision.errors import ConfigurationError, did_you_mean
 from seisvision.views.sections.alignment import check_align, predicted_s
@@ -17,8 +18,6 @@ from seisvision.views.traces.spectrogram import SpectrogramView
 from seisvision.views.view import View
 
 ONSET = "onset"
-COMPONENTS = ("Z", "R", "T")
-_SETTINGS = ("component", "align", "start_s")
 
 
 class StackedSpectrogram(View):
@@ -127,7 +126,7 @@ class StackedSpectrogram(View):
             back_azimuth_deg = batch[keys.BACK_AZIMUTH_DEG]
             usable = recorded[..., 1:].all(-1) & back_azimuth_deg.isfinite()
             turned = rotate_to_zrt(in_order(waveform, order), back_azimuth_deg.nan_to_num(nan=0.0))
-            ground = turned[:, :, COMPONENTS.index(component)]
+            ground = turned[:, :, STACKED_COMPONENTS.index(component)]
         columns = max(1, int(samples / rate_hz / self.step_s))
         ground = ground[..., : round(columns * self.step_s * rate_hz)]
         # An accelerator draws also what is masked: it would have to be waited for to know how much is not.
@@ -178,12 +177,12 @@ class StackedSpectrogram(View):
 
 def _checked(number: int, channel: Mapping[str, Any]) -> tuple[str, Any, float]:
     """Component, alignment and beginning of a channel, or ConfigurationError."""
-    unknown = sorted(set(channel) - set(_SETTINGS))
+    unknown = sorted(set(channel) - set(STACKED_SETTINGS))
     if unknown:
         raise ConfigurationError(
-            f"channels[{number}] has no setting '{unknown[0]}'. {did_you_mean(unknown[0], list(_SETTINGS))}"
+            f"channels[{number}] has no setting '{unknown[0]}'. {did_you_mean(unknown[0], list(STACKED_SETTINGS))}"
         )
-    component = one_of(f"channels[{number}].component", str(channel.get("component")), COMPONENTS)
+    component = one_of(f"channels[{number}].component", str(channel.get("component")), STACKED_COMPONENTS)
     align = channel.get("align")
     if align != ONSET:
         align = check_align(f"channels[{number}].align", align)
