@@ -37,6 +37,15 @@ class Observations:
         values = {name: None if value is None else value[index] for name, value in vars(self).items()}
         return Observations(**values)  # type: ignore[arg-type]
 
+    def with_a_slot(self) -> Observations:
+        """These with a slot of padding where there is none, as largest values and sums need one."""
+        if self.mask.shape[1]:
+            return self
+        none = np.zeros((len(self.mask), 1))
+        return Observations(
+            **{name: None if value is None else none.astype(value.dtype) for name, value in vars(self).items()}
+        )
+
     def refusals(self) -> dict[str, np.ndarray]:
         """Name of a value to bool (B, S): True where it cannot be used."""
         bad = {

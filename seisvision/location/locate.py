@@ -148,6 +148,7 @@ def locate(
         mask=mask,
     )
     count, stations = given.mask.shape
+    given = given.with_a_slot()
     at_once = max(1, PAIRS_AT_ONCE // max(1, stations))
     # What there is none of is NaN, which needs no warning.
     with np.errstate(all="ignore"):
@@ -155,7 +156,8 @@ def locate(
             _locate_some(given.rows(slice(first, first + at_once)), mode, errors)
             for first in range(0, max(1, count), at_once)
         ]
-    return joined(parts)
+    found = joined(parts)
+    return found if stations else replace(found, residual_km=found.residual_km[:, :0])
 
 
 def _locate_some(given: Observations, mode: Mode, errors: Errors) -> Locations:

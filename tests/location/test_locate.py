@@ -338,6 +338,16 @@ def test_no_events_give_no_locations() -> None:
     assert found.latitude_deg.shape == (0,) and found.covariance_km2.shape == (0, 2, 2) and found.reason == []
 
 
+@pytest.mark.parametrize("mode", ["robust", "paper"])
+def test_events_without_any_station_are_not_located_and_say_so(mode: str) -> None:
+    none = np.zeros((3, 0))
+    found = locate(none, none, none, offset_sigma_km=none, mode=mode)  # type: ignore[arg-type]
+    assert not found.located.any() and all(found.reason)
+    assert found.residual_km.shape == (3, 0)
+    assert found.n_stations.tolist() == [0, 0, 0]
+    assert len(locate(none[:0], none[:0], none[:0]).located) == 0
+
+
 def test_events_do_not_influence_each_other() -> None:
     events = random_events(1500, 5)
     noisy = events["offset_km"] * (1 + 0.05 * np.random.default_rng(2).normal(size=events["offset_km"].shape))

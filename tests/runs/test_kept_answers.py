@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+import torch
 from tiny_runs import SMALL, tiny_config
 
 from seisvision import keys
@@ -63,3 +64,15 @@ def test_answers_of_another_epoch_or_to_some_samples_are_not_taken() -> None:
     kept.begin()
     kept.are_best()
     assert kept.of_best(3) is None
+
+
+def test_answers_that_take_too_much_memory_are_not_kept() -> None:
+    kept = KeptAnswers(are_wanted=True, most_bytes=100)
+    for n_samples in (10, 16):
+        kept.begin()
+        kept.add({keys.SOURCE_ID: ["a"], "decoded": {"onsets": torch.zeros(n_samples)}})
+        kept.are_best()
+        assert kept.of_best(1) is not None
+    kept.add({keys.SOURCE_ID: ["b"], "decoded": {"onsets": torch.zeros(10)}})
+    assert not kept.are_wanted
+    assert kept.of_best(1) is None

@@ -23,7 +23,8 @@ from seisvision.keys import COMPONENTS
 
 MAX_OPEN_FILES = 32
 MAX_GAP_ROWS = 4
-MAX_KEPT_DATASETS = 1000
+MAX_KEPT_DATASETS = 128
+"""Datasets that stay open, each of which holds up to 1 MB of the samples that were read last."""
 MAX_LOOKED_AT = 2000
 UNREADABLE = (KeyError, AttributeError, OSError, RuntimeError, TypeError, ValueError)
 """What h5py raises where a file does not hold what was asked for."""
@@ -359,7 +360,7 @@ class WaveformSet:
         return self._own[number]
 
     def let_go(self) -> None:
-        """Close the datasets that are kept open, each of which holds up to 1 MB of samples that were read last."""
+        """Close the datasets that are kept open, and with them the samples that were read last."""
         self._own.clear()
 
     def _file(self, chunk_number: int) -> h5py.File:
