@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +67,12 @@ def test_small_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch
     path = tmp_path / "status.json"
     write_json(path, {"state": "running"})
 
-    def fill_up(self: Path, text: str, encoding: str) -> None:
-        self.write_bytes(text.encode()[:5])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    class FullDisk(io.TextIOWrapper):
+        def writelines(self, texts: Iterable[str]) -> None:
+            self.write("".join(texts)[:5])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", fill_up)
+    monkeypatch.setattr(Path, "open", lambda self, mode, encoding: FullDisk(io.FileIO(self, mode), encoding))
     with pytest.raises(OSError, match="No space left"):
         write_json(path, {"state": "finished"})
     assert path.read_text() == '{\n  "state": "running"\n}\n' and list(tmp_path.iterdir()) == [path]
