@@ -72,7 +72,11 @@ def test_small_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch
             self.write("".join(texts)[:5])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "open", lambda self, mode, encoding: FullDisk(io.FileIO(self, mode), encoding))
+    def opened(path: Path, mode: str = "r", **options: Any) -> Any:
+        return FullDisk(io.FileIO(path, mode), "utf-8") if mode == "w" else open_as_ever(path, mode, **options)
+
+    open_as_ever = Path.open
+    monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(OSError, match="No space left"):
         write_json(path, {"state": "finished"})
     assert path.read_text() == '{\n  "state": "running"\n}\n' and list(tmp_path.iterdir()) == [path]
