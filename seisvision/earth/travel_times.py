@@ -130,10 +130,13 @@ def travel_time_curve(model: str, phase: str, depth_km: float) -> np.ndarray:
 def times_on_curve(curve: np.ndarray, distance_deg: np.ndarray) -> np.ndarray:
     """Travel times (s) at distances, from a curve of :func:`travel_time_curve`; NaN where the phase does not exist.
 
-    Distances outside of the curve are given the nearest time that it has.
+    Distances outside of the curve are given the time at its nearest end, no distance (NaN) none.
     """
-    column, beyond = _between_columns(np.asarray(distance_deg, float))
-    return curve[column] * (1 - beyond) + curve[column + 1] * beyond
+    distance_deg = np.asarray(distance_deg, float)
+    column, beyond = _between_columns(np.nan_to_num(distance_deg))
+    between = curve[column] * (1 - beyond) + curve[column + 1] * beyond
+    # At a tabulated distance the next one has no say, not even where it is NaN.
+    return np.where(np.isnan(distance_deg), np.nan, np.where(beyond > 0, between, curve[column]))
 
 
 def first_times(model: str, depth_km: np.ndarray, distance_deg: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

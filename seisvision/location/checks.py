@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, float64
 
 from seisvision.earth.constants import HALF_MERIDIAN_KM
 from seisvision.earth.points import unit_vectors
@@ -192,5 +192,6 @@ def checked(**values: np.ndarray | Tensor | None) -> Observations:
 
 
 def _array(name: str, value: np.ndarray | Tensor) -> np.ndarray:
-    value = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    # In double precision at once: NumPy does not know all kinds of numbers that torch knows.
+    value = value.detach().to("cpu", float64).numpy() if isinstance(value, Tensor) else np.asarray(value)
     return value.astype(bool if name == "mask" else np.float64, copy=False)

@@ -41,7 +41,7 @@ SAME_PLACE_KM = 0.1
 
 @dataclass(frozen=True)
 class Locations:
-    """Epicentres of B events; all numbers are float64 and NaN where the event could not be located."""
+    """Epicentres of B events, on the processor; all numbers are float64, NaN where the event could not be located."""
 
     latitude_deg: Tensor
     """(B,)."""

@@ -158,3 +158,11 @@ def test_rows_that_lie_one_after_the_other_are_not_copied_and_others_keep_their_
     for chosen in ([2, 0, 1], [0, 0, 0], [0, 1], [1]):
         np.testing.assert_array_equal(batches.stacked([rows[row] for row in chosen]), whole[chosen])
     np.testing.assert_array_equal(batches.stacked([row[::-1] for row in rows]), whole[:, ::-1])
+
+
+@pytest.mark.parametrize("stored", [">i4", "<u4", "<f4"])
+def test_rows_of_a_view_are_read_as_the_type_that_they_are_seen_as(stored: str) -> None:
+    seen = np.array([[1, -2, 70000], [4, 5, -60000]], "<i4").view(stored)
+    rows = batches.stacked(list(seen))
+    np.testing.assert_array_equal(rows, seen)
+    assert rows.dtype.kind == seen.dtype.kind

@@ -177,6 +177,7 @@ def test_resampling_is_that_of_scipy_whatever_is_beside_a_row(from_hz, to_hz):
         ours = resample(rows, from_hz, to_hz)
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-13 * np.abs(theirs).max())
         assert all(np.array_equal(resample(row, from_hz, to_hz), made) for row, made in zip(rows, ours, strict=True))
+    assert resample(np.empty((2, 0)), 100.0, 20.0).shape == (2, 0)
 
 
 def instrument():

@@ -16,7 +16,7 @@ import pytest
 from small_sets import event_waveforms, write_set
 
 from seisvision.data.sets import table_cache
-from seisvision.data.sets.stored.columns import Column
+from seisvision.data.sets.stored.columns import Column, TraceTable
 from seisvision.data.sets.waveform_set import OF_THE_TABLE, WaveformSet
 from seisvision.errors import DataError
 
@@ -220,3 +220,12 @@ def test_a_small_set_that_was_edited_after_it_was_sent_is_told(tmp_path: Path, m
     path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
     with pytest.raises(DataError, match="was changed or replaced"):
         _ = again.table
+
+
+def test_added_columns_go_with_rows_however_these_are_told() -> None:
+    table = TraceTable(pd.DataFrame({"station_code": list("abc")})).with_columns({"trace_extra": np.arange(3.0)})
+    for rows in (np.array([]), (2, 1), [0, 2], np.array([2.0]), np.array([True, False, True])):
+        numbers = [0, 2] if len(rows) == 3 else [int(row) for row in rows]
+        assert table.iloc[rows]["trace_extra"].tolist() == numbers
+    with pytest.raises(IndexError, match="rows 3 to 3 of a table of 3"):
+        table.iloc[[3]]

@@ -229,3 +229,6 @@ def test_noise_without_zeros_is_found_as_with_them() -> None:
     beside = torch.cat([values, torch.zeros(1, 48)])
     for quantile in (0.01, 0.2, 0.25, 0.5, 1.0):
         assert torch.equal(low_quantile(values, quantile), low_quantile(beside, quantile)[:6])
+    # A rank that is a half but for rounding.
+    values = torch.arange(1.0, 101.0)[None]
+    assert low_quantile(values, 0.545) == low_quantile(torch.cat([values, torch.zeros(1, 100)]), 0.545)[0]

@@ -45,13 +45,13 @@ def resample(waveforms: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     """
     up, down = _ratio(from_hz, to_hz)
     # In single precision a stretch would differ visibly from that part of the whole, for sums depend on its start.
-    if waveforms.dtype == np.float64 and _is_short(up, down):
+    if waveforms.dtype == np.float64 and waveforms.size and _is_short(up, down):
         return _by_blocks(waveforms, up, down)
     return resample_poly(waveforms, up, down, axis=-1, window=_low_pass(up, down), padtype="line")
 
 
 def _by_blocks(waveforms: np.ndarray, up: int, down: int) -> np.ndarray:
-    """As ``resample_poly`` (to rounding), by products of matrices: each block of samples and the next give a block."""
+    """As ``resample_poly`` of finite samples, to rounding: products with matrices make a block of two blocks."""
     weights, before = _block_weights(up, down)
     step, n_made = weights.shape[1:]
     length = waveforms.shape[-1]

@@ -133,30 +133,29 @@ def same_origins(one: EventFacts, other: EventFacts) -> np.ndarray:
 
 def same_recordings(one: EventFacts, other: EventFacts) -> np.ndarray:
     """Return the pairs (P, 2) of numbers of events that have a recording of one station in common."""
-    a, b = _overlapping(one, other)
-    shared_s = np.minimum(one.end_s[a], other.end_s[b]) - np.maximum(one.start_s[a], other.start_s[b])
-    shorter_s = np.minimum(one.end_s[a] - one.start_s[a], other.end_s[b] - other.start_s[b])
-    same = (shared_s > SAME_SPAN * shorter_s) & (shorter_s > 0)
-    return np.unique(np.stack([one.event[a[same]], other.event[b[same]]], axis=1), axis=0)
-
-
-def _overlapping(one: EventFacts, other: EventFacts) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of traces of one station, pair by pair: all pairs that overlap, and some that do not."""
     number = np.unique(np.concatenate([one.station, other.station]), return_inverse=True)[1]
     mine, theirs = _by_station(number[: len(one.station)]), _by_station(number[len(one.station) :])
-    pairs = [np.empty((2, 0), dtype=int)]
+    found = [np.empty((0, 2), dtype=int)]
     # In sets of many places most stations recorded one event: these are paired together.
     once = [station for station in mine.keys() & theirs.keys() if len(mine[station]) == len(theirs[station]) == 1]
     if once:
-        pairs.append(np.array([[traces[station][0] for station in once] for traces in (mine, theirs)]))
+        found.append(_alike(one, other, *(np.array([traces[it][0] for it in once]) for traces in (mine, theirs))))
     for station in (mine.keys() & theirs.keys()).difference(once):
         i, j = mine[station], theirs[station]
         j = j[np.argsort(other.start_s[j], kind="stable")]
         longest_s = float((other.end_s[j] - other.start_s[j]).max())
         a, b = _between(other.start_s[j], one.start_s[i] - longest_s, one.end_s[i])
-        pairs.append(np.stack([i[a], j[b]]))
-    a, b = np.concatenate(pairs, axis=1)
-    return a, b
+        # At once, as a long recording beside many makes a pair with each of them.
+        found.append(_alike(one, other, i[a], j[b]))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _alike(one: EventFacts, other: EventFacts, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pairs (P, 2) of events of those pairs of traces ``a`` (N,), ``b`` (N,) that share most of the shorter one."""
+    shared_s = np.minimum(one.end_s[a], other.end_s[b]) - np.maximum(one.start_s[a], other.start_s[b])
+    shorter_s = np.minimum(one.end_s[a] - one.start_s[a], other.end_s[b] - other.start_s[b])
+    same = (shared_s > SAME_SPAN * shorter_s) & (shorter_s > 0)
+    return np.stack([one.event[a[same]], other.event[b[same]]], axis=1)
 
 
 def _by_station(number: np.ndarray) -> dict[int, np.ndarray]:

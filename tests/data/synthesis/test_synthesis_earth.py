@@ -95,6 +95,10 @@ def test_a_curve_of_one_depth_says_what_tables_of_all_depths_say(clean):
     curve = travel_time_curve("ak135f_no_mud", "S", 10.0).astype(np.float32)
     expected = phase_times(clean.tables.rays, "S", 10.0, distance_deg)
     assert np.array_equal(times_on_curve(curve, distance_deg), expected)
+    # At the last distance that a phase reaches it is there, beyond it not.
+    ending = np.where(TABLE_DISTANCES_DEG[50] >= TABLE_DISTANCES_DEG, curve, np.nan)
+    assert times_on_curve(ending, TABLE_DISTANCES_DEG[50]) == curve[50]
+    assert np.isnan(times_on_curve(ending, np.array([TABLE_DISTANCES_DEG[50] + 0.01, np.nan]))).all()
 
 
 def test_near_rays_of_deep_sources_leave_upwards(clean):

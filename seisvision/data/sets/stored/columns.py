@@ -189,8 +189,9 @@ class TraceTable:
         if isinstance(self._stored, pd.DataFrame) and not self._added:
             return (self._stored if columns is None else self._stored[list(columns)]).iloc[rows]
         if isinstance(self._stored, pd.DataFrame) and columns is None:
-            added = {name: column.array[rows] for name, column in self._added.items()}
-            return self._stored.iloc[rows].assign(**added)
+            at = rows if isinstance(rows, slice) else self._numbers(np.asarray(rows))
+            added = {name: column.array[at] for name, column in self._added.items()}
+            return self._stored.iloc[at].assign(**added)
         index = self.index[rows] if isinstance(rows, slice) else pd.Index(self._numbers(np.asarray(rows)))
         names = self.columns if columns is None else columns
         return pd.DataFrame({name: self._column(name, index) for name in names}, index=index)
