@@ -31,8 +31,8 @@ from seisvision.evaluation.baselines.arrival_features import COLUMNS
 from seisvision.evaluation.baselines.feature_table import FeatureTable
 from seisvision.judging.baselines import Part
 from seisvision.outputs.places.baselines import ARRIVALS, place_baselines
+from seisvision.outputs.places.columns import COLUMNS as PLACE
 from seisvision.outputs.places.measures import LEVELS
-from seisvision.outputs.places.plane import COLUMNS as PLACE
 from seisvision.outputs.places.predictions import PlacePredictions
 from seisvision.outputs.truth import by_column
 from seisvision.picking.by_rule import picks_by_rule

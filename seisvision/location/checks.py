@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor, float64
@@ -42,9 +43,10 @@ class Observations:
         if self.mask.shape[1]:
             return self
         none = np.zeros((len(self.mask), 1))
-        return Observations(
-            **{name: None if value is None else none.astype(value.dtype) for name, value in vars(self).items()}
-        )
+        slot: dict[str, Any] = {
+            name: None if value is None else none.astype(value.dtype) for name, value in vars(self).items()
+        }
+        return Observations(**slot)
 
     def refusals(self) -> dict[str, np.ndarray]:
         """Name of a value to bool (B, S): True where it cannot be used."""

@@ -33,7 +33,7 @@ def identify(config: dict[str, Any]) -> RunFolder:
     Raises:
         ConfigurationError: the experiment's name would lead out of ``system.runs_dir``.
     """
-    name = str(config["name"])
+    config["name"] = name = str(config["name"])
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", name):
         raise ConfigurationError(
             f"name='{name}' is not allowed; give letters, digits, -, _ and . with / for sub-folders."
@@ -51,7 +51,7 @@ def identify(config: dict[str, Any]) -> RunFolder:
         if described.get("corrections") is not None:
             described["corrections"] = further.kept(data_dir)
     run_id = run_identity(scientific_part(config, fingerprint))
-    path = Path(config["system"]["runs_dir"]) / config["name"] / run_id
+    path = Path(config["system"]["runs_dir"]) / name / run_id
     folder = RunFolder(path)
     if config["run"]["fresh"] and path.exists():
         # The first copy that is not finished, so that an interrupted fresh run is resumed by the same command.

@@ -155,8 +155,8 @@ def low_quantile(values: torch.Tensor, quantile: float) -> torch.Tensor:
     count = max(1, round(quantile * pixels))
     if values.device.type == "cpu" and bool((values.numpy() > 0).all()):
         # Everything has a say. An accelerator is not asked, for that means to wait.
-        rank = int((torch.tensor(pixels) * quantile).round())
-        return _smallest(values, count)[..., min(max(rank, 1), count) - 1, None]
+        found_at = int((torch.tensor(pixels) * quantile).round()) - 1
+        return _smallest(values, count)[..., min(max(found_at, 0), count - 1), None]
     recorded = values != 0
     smallest = _smallest(values.masked_fill(~recorded, torch.inf), count)
     heard = recorded.sum(-1, keepdim=True)

@@ -132,3 +132,8 @@ def test_a_baseline_tells_what_its_regions_are_sized_on(n_val: int, told: str, m
     said = fitted.predictions["test"]
     assert isinstance(said, PlacePredictions) and np.isnan(said.depth_km).all() and (said.area95_km2 > 0).all()
     assert "coverage_epicentre_95" in fitted.metrics["test"] and "coverage_depth_95" not in fitted.metrics["test"]
+    # Of 25 events the regions that they sized would hold 25.
+    assert ("coverage_epicentre_95" in fitted.metrics["val"]) == (n_val == 12)
+    del parts["test"]
+    alone = baselines.place_baselines(PlacePredictions, {"arrival_times": table}, ABOUT, parts, 0.95)["arrival_times"]
+    assert "40 training events say" in alone.description and "coverage_epicentre_95" in alone.metrics["val"]

@@ -130,6 +130,10 @@ def test_no_depth_is_said_where_no_training_event_had_one(is_volume: bool, caplo
         output = VolumeOutput("place", n_depths=4, extent_km=extent) if is_volume else PlaceOutput("place")
         decoded = _trained(output, known).decode(raw)
         assert output.loss(raw, torch.from_numpy(_degrees(known)).float()).isfinite()
+        if is_volume and np.isnan(known).any():
+            # Events whose depth is known are as far from what was never taught as others.
+            losses = [output.loss(raw, torch.from_numpy(_degrees(one)).float()) for one in (places, untaught)]
+            assert losses[0] == losses[1]
         said.append(_said(decoded.numpy(), places, output))
     assert "no training event has a depth" in caplog.text
     taught, said_nothing = said
@@ -140,8 +144,8 @@ def test_no_depth_is_said_where_no_training_event_had_one(is_volume: bool, caplo
     assert not [name for name in said_nothing.measures() if "depth" in name or "hypocentre" in name]
     assert said_nothing.columns()["depth_km"] == pytest.approx([math.nan] * 12, nan_ok=True)
     assert "sigma_depth_km" not in said_nothing.columns() and " km" not in said_nothing.answer_text(0)
-    assert "had none" in said_nothing.table_columns["median_ae_depth_km"]
-    assert "median" in taught.table_columns["median_ae_depth_km"]
+    # Other runs may stand in the same table.
+    assert said_nothing.table_columns == taught.table_columns
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         said_nothing.draw(tmp_path / "place")

@@ -16,7 +16,8 @@ from seisvision.experiments.supervised.single import SINGLE
 from seisvision.location.choices import MODES
 from seisvision.models.fronts import FRONTS
 from seisvision.records.known_events import HANDLINGS
-from seisvision.records.trust.allowed import TEXTS, WORDS, check_texts, check_words
+from seisvision.records.trust.allowed import NEEDED, TEXTS, WORDS, check_texts, check_words
+from seisvision.records.trust.stated import check_stated, stated_words
 from seisvision.runs.speed import COMPILE_MODES
 from seisvision.runs.trainers import STRATEGIES
 from seisvision.tasks.fine_tuning import OTHERS, PARTS
@@ -58,8 +59,6 @@ def test_near_misses_are_told_and_one_is_not_true() -> None:
         ("fine_tune.others", OTHERS),
         ("fine_tune.parts", PARTS),
         ("location.mode", (*MODES, SINGLE)),
-        ("task.backend", BACKENDS),
-        ("task.front", FRONTS),
         ("system.compile", (True, False, *COMPILE_MODES)),
         ("trainer.strategy", STRATEGIES),
         ("training_events", HANDLINGS),
@@ -76,11 +75,28 @@ def test_numbers_in_the_place_of_paths_and_names(key: str) -> None:
         with pytest.raises(ConfigurationError, match=rf"{key}=.* is not allowed; give (a path|the name)"):
             check_texts(nested(key, wrong))
     check_texts(nested(key, "7"))
-    check_texts(nested(key, None))
+    if key in NEEDED:
+        with pytest.raises(ConfigurationError, match=f"{key}=null is not allowed; give a path"):
+            check_texts(nested(key, None))
+    else:
+        check_texts(nested(key, None))
 
 
 def test_an_ensemble_is_a_list_of_paths() -> None:
     check_texts({"ckpt": ["a", "b"]})
+
+
+def test_words_of_a_task_hold_for_that_task_alone() -> None:
+    task = "seisvision.tasks.DeepClusterTask"
+    assert {key: set(words) for key, words in stated_words(task).items()} == {
+        "backend": {*BACKENDS},
+        "front": {*FRONTS},
+    }
+    for setting in ("backend", "front"):
+        with pytest.raises(ConfigurationError, match=rf"task\.{setting}='numpy' is not allowed"):
+            check_stated([("task", {"_target_": task, setting: "numpy"})])
+        check_stated([("task", {"_target_": "ones_own.Task", setting: "numpy"})])
+        check_words(nested(f"task.{setting}", "numpy"))
 
 
 def test_precisions_are_those_of_lightning() -> None:

@@ -131,7 +131,7 @@ def test_a_target_that_no_set_has(tmp_path: Path) -> None:
         ("source_magnitud", False), ("planet", False),
     ):  # fmt: skip
         asked = config | {
-            "task": {"outputs": [{"name": "x", "target": target}]},
+            "task": {"outputs": [{"_target_": "seisvision.outputs.ScalarOutput", "name": "x", "target": target}]},
             "run": {"fresh": False, "test": True},
             "trainer": {},
         }
@@ -140,13 +140,23 @@ def test_a_target_that_no_set_has(tmp_path: Path) -> None:
         else:
             with pytest.raises(DataError, match=rf"task\.outputs\.x\.target={target}: the set has no such column"):
                 identify(asked)
+            # What it means is known to an output of one's own alone.
+            asked["task"]["outputs"][0]["_target_"] = "ones_own.Output"
+            assert identify(asked)
     own = tmp_path / "data" / "own"
     own.mkdir(parents=True)
     (own / "metadata.csv").write_text("trace_name,source_id,trace_snr_db\n")
     source = {"_target_": "seisvision.data.FolderSource", "path": "own"}
     with pytest.raises(DataError, match="Did you mean 'trace_snr_db'"):
         asked = config_with(tmp_path, source, by="event")
-        identify(asked | {"task": {"outputs": [{"name": "x", "target": "trace_snr"}]}})
+        output = {"_target_": "seisvision.outputs.ScalarOutput", "name": "x", "target": "trace_snr"}
+        identify(asked | {"task": {"outputs": [output]}})
+
+
+def test_a_number_is_a_name(tmp_path: Path) -> None:
+    source = {"_target_": "seisvision.data.SyntheticSource", "n_events": 8}
+    config = config_with(tmp_path, source, by="event") | {"run": {"fresh": False, "test": True}, "trainer": {}}
+    assert identify(config | {"name": 2024}).path.parent.name == "2024"
 
 
 def config_with(folder: Path, source: dict[str, Any], **split: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ LISTENING = "0A"
 """TCP_LISTEN of Linux, as /proc/net/tcp writes it."""
 UNCONNECTED = "07"
 """Of a UDP socket that takes what anybody sends."""
-WAIT_S = 600.0
+WAIT_S = 300.0
 """Longer than anything here takes on a busy machine."""
 
 

@@ -14,8 +14,11 @@ from tiny_runs import SMALL, tiny_config
 from seisvision import keys
 from seisvision.experiments.supervised import experiment as supervised
 from seisvision.experiments.supervised.prediction import predict
+from seisvision.outputs.numbers.output import ScalarOutput
+from seisvision.outputs.picks.output import PickOutput
 from seisvision.runs.ensure import ensure_run
 from seisvision.tasks.kept_answers import KeptAnswers
+from seisvision.tasks.supervised import SupervisedTask
 
 
 def test_what_the_best_epoch_answered_is_what_it_answers_again(
@@ -76,3 +79,19 @@ def test_answers_that_take_too_much_memory_are_not_kept() -> None:
     kept.add({keys.SOURCE_ID: ["b"], "decoded": {"onsets": torch.zeros(10)}})
     assert not kept.are_wanted
     assert kept.of_best(1) is None
+
+
+def test_tasks_that_may_answer_otherwise_and_outputs_with_rules_are_asked_again() -> None:
+    class OnesOwn(SupervisedTask):
+        def validation_step(self, batch: dict[str, Any], batch_index: int) -> torch.Tensor:
+            return super().validation_step(batch, batch_index)
+
+    def task(kind: type[SupervisedTask], output: Any) -> SupervisedTask:
+        made = kind.__new__(kind)
+        made.__dict__["outputs"] = [output]
+        return made
+
+    scalar, picks = ScalarOutput("offset", "path_ep_distance_km", "km"), object.__new__(PickOutput)
+    assert supervised.answers_alike(task(SupervisedTask, scalar))
+    assert not supervised.answers_alike(task(OnesOwn, scalar))
+    assert not supervised.answers_alike(task(SupervisedTask, picks))

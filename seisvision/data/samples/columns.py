@@ -25,7 +25,7 @@ def check_target(setting: str, target: str, columns: Iterable[str]) -> None:
     Raises:
         DataError: says which columns there are.
     """
-    columns = [*columns, *PATH_COLUMNS]
+    columns = list(dict.fromkeys([*columns, *PATH_COLUMNS]))
     may_be_of_traces = target.startswith(OF_TRACES) and WHOLE not in columns
     if target in (*columns, *of_events(columns)) or may_be_of_traces:
         return

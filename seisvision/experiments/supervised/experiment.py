@@ -24,6 +24,7 @@ from seisvision.experiments.supervised.single import SINGLE, locate_single_parts
 from seisvision.experiments.supervised.uncertainty import check_uncertainty, passes_of
 from seisvision.experiments.waveforms.experiment import WaveformExperiment
 from seisvision.experiments.waveforms.sets.sample_facts import sample_facts
+from seisvision.outputs.output import Output
 from seisvision.outputs.predictions import Predictions
 from seisvision.records.folder import RunFolder, write_metrics
 from seisvision.records.prediction_table import write_predictions
@@ -37,6 +38,15 @@ Said = dict[str, dict[str, Predictions]]
 """Predictions by part and output."""
 
 
+def answers_alike(task: SupervisedTask) -> bool:
+    """Whether what a task answers in validation is what it answers when it is asked, and takes no longer to find out.
+
+    One's own task may validate and answer in different ways, and what an output finds beside its network, such as picks
+    by rule, is not to be looked for in every epoch.
+    """
+    return type(task) is SupervisedTask and all(type(output).beside is Output.beside for output in task.outputs)
+
+
 class SupervisedExperiment(WaveformExperiment):
     """A network that learns from known values."""
 
@@ -48,11 +58,9 @@ class SupervisedExperiment(WaveformExperiment):
         """As of all networks on waveforms; refuse uncertainties that this one could not tell."""
         super().ready()
         check_uncertainty(self.settings.uncertainty, self.task, is_training=True)
-        # Of several processes each knows its share only, a compiled network rounds otherwise, and a task of one's own
-        # may answer in another way.
-        answers_as_others = type(self.task).predict_step is SupervisedTask.predict_step
+        # Of several processes each knows its share only, and a compiled network rounds otherwise.
         is_alone = rank_and_size()[1] == 1
-        self.kept = KeptAnswers(is_alone and not self.settings.system.compile and answers_as_others)
+        self.kept = KeptAnswers(is_alone and not self.settings.system.compile and answers_alike(self.task))
         self.task.kept_answers = self.kept
 
     def content(self) -> dict[str, Any]:

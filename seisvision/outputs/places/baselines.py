@@ -70,10 +70,11 @@ def place_baselines(
     if learnt is None:
         return found | {ARRIVALS: Baseline(ARRIVALS, TOLD, skipped=FEW)}
     located = {part: learnt.locate(_times_s(table, one), learnt.bandwidth_km) for part, one in asked.items()}
-    sizes, sized_on = _sizes(kind, about, training, learnt, parts, truth, located)
+    sizes, sized_on, sizing = _sizes(kind, about, training, learnt, parts, truth, located)
     about = {**about, "region_sizes": _about_sizes(sizes)}
     no_depth = "" if learnt.depth_km is not None else f"; no depth, which fewer than {FEWEST_EVENTS} of these have"
-    said = {part: _decoded(one, sizes) for part, one in located.items()}
+    # Regions would lie around the very events that say how large they are more often than around others.
+    said = {part: _decoded(one, NO_REGIONS if part == sizing else sizes) for part, one in located.items()}
     return found | {ARRIVALS: finish(ARRIVALS, f"{TOLD}{no_depth}; {sized_on}", said, about)}
 
 
@@ -125,23 +126,23 @@ def _sizes(
     parts: Mapping[str, Any],
     truth: Mapping[str, np.ndarray],
     located: Mapping[str, Located],
-) -> tuple[RegionSizes, str]:
-    """How large regions are, and what says so: the validation events, or training events without themselves."""
-    if "val" in located:
+) -> tuple[RegionSizes, str, str]:
+    """How large regions are, what says so, and its part: the validation events, where others are asked about as well,
+    or training events without themselves."""
+    if "val" in located and len(located) > 1:
         place_km = _places_km(kind, about, truth["val"])
         n = np.isfinite(located["val"].place_km[:, :2] + place_km[:, :2]).all(1).sum()
         if n >= FEWEST_HELD_BACK:
             sizes = RegionSizes.of(located["val"], place_km, parts["val"].ids.source_ids, LEVELS)
-            return sizes, f"regions as large as {n} validation events say{_no_interval(learnt, sizes)}"
+            told = f"regions of others as large as {n} validation events say{_no_interval(learnt, sizes)}"
+            return sizes, told, "val"
     found = located_without(partial(training.learn, bandwidth_km=learnt.bandwidth_km), training.time_s)
     if found is None:
-        return NO_REGIONS, "no regions, for too few events are left to size them"
+        return NO_REGIONS, "no regions, for too few events are left to size them", "train"
     n = np.isfinite(found.place_km[:, 0]).sum()
     sizes = RegionSizes.of(found, training.place_km, training.source_ids.tolist(), LEVELS)
-    return (
-        sizes,
-        f"regions as large as {n} training events say, each located without itself{_no_interval(learnt, sizes)}",
-    )
+    told = f"regions as large as {n} training events say, each located without itself{_no_interval(learnt, sizes)}"
+    return sizes, told, "train"
 
 
 def _no_interval(learnt: LearntTimes, sizes: RegionSizes) -> str:

@@ -249,14 +249,12 @@ class PlacePredictions(Predictions):
 
     @property
     def table_columns(self) -> dict[str, str]:
-        """Measures of a results table and their headings, the headline first; where there is no depth it says why."""
-        placed = np.isfinite(self.decoded[:, :2]).all(1)
-        untaught = placed.any() and not np.isfinite(self.decoded[placed, 2]).any()
+        """Measures of a results table and their headings, the headline first."""
         return {
             HEADLINE: "epicentre, median (km)",
             "p90_ae_epicentre_km": "90 % (km)",
             **{f"within_{far}_km": f"within {far} km" for far in WITHIN_KM},
-            "median_ae_depth_km": "no depth: training events had none" if untaught else "depth, median (km)",
+            "median_ae_depth_km": "depth, median (km)",
             "coverage_epicentre_95": "in 95 % ellipse",
         }
 

@@ -157,7 +157,9 @@ class VolumeOutput(PlaceBase):
         curves = []
         for axis, (cells, sigma_km) in enumerate(zip(self.cells_km(raw), self.sigma_km, strict=True)):
             away = (cells - place[:, axis : axis + 1].float()) / sigma_km
-            curves.append(torch.where(place[:, axis : axis + 1].isfinite(), (-0.5 * away.square()).exp(), 1.0))
+            # Along an axis that no training event has taught every cell is as right as any other.
+            known = place[:, axis : axis + 1].isfinite() & self.extent_km[axis].isfinite().all()
+            curves.append(torch.where(known, (-0.5 * away.square()).exp(), 1.0))
         return curves
 
     def loss(self, raw: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

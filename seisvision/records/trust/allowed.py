@@ -103,8 +103,6 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "launcher.kind": ("local", "local_parallel", "slurm"),
     "sweep.kind": ("grid", "optuna"),
     "training_events": ("leave_out", "mark", "keep"),
-    "task.backend": ("sklearn", "faiss"),
-    "task.front": ("none", "sobel", "contrast"),
     "uncertainty.method": ("mc_dropout", "laplace", "ensemble", "evidential"),
 }  # fmt: skip
 WORDS |= dict.fromkeys(
@@ -166,12 +164,14 @@ TEXTS: dict[str, str] = {
     "system.scratch": PATH, "split.by": COLUMN, "split.column": COLUMN,
 }  # fmt: skip
 """Settings whose readers take a text, which a number on the command line is not, and what it is of."""
+NEEDED = ("system.data_dir", "system.runs_dir")
+"""Those that cannot be null."""
 SEVERAL = ("ckpt",)
 """Those that may be a list of texts."""
 
 
 def check_texts(config: Mapping[str, Any]) -> None:
-    """Refuse a number where a path or a word is to stand; null is left to its reader.
+    """Refuse a number where a path or a word is to stand, and null where there has to be one.
 
     Raises:
         ConfigurationError: names the setting, its value and what is allowed.
@@ -183,6 +183,10 @@ def check_texts(config: Mapping[str, Any]) -> None:
         for value in node if key in SEVERAL and isinstance(node, list | tuple) else [node]:
             if value is not None and not isinstance(value, str):
                 raise ConfigurationError(f"{key}={shortened(value)} is not allowed; give {what}.")
+    for key in NEEDED:
+        group, _, name = key.partition(".")
+        if (config.get(group) or {}).get(name, "") is None:
+            raise ConfigurationError(f"{key}=null is not allowed; give {TEXTS[key]}.")
 
 
 def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -26,6 +26,10 @@ PLAIN: dict[str, Any] = {
     "float": float, "int": int, "list": list, "str": str, "tuple": tuple,
 }  # fmt: skip
 """The types that plain values have, by the names that annotations use; arguments of others are not looked at."""
+OF_TASKS: dict[str, dict[str, list[str]]] = {
+    "seisvision.tasks.DeepClusterTask": {"backend": ["sklearn", "faiss"], "front": ["none", "sobel", "contrast"]},
+}
+"""Words of tasks, which are the keys of tables of functions; a test holds them to these."""
 OF_AN_OUTPUT = re.compile(r"task\.outputs\[\d+\]")
 
 
@@ -94,6 +98,8 @@ def stated_words(name: str) -> dict[str, list[str]]:
 
     Of outputs they are ``WORDS`` of the folder of the kind, of others what is allowed in ``one_of("key", key, WORDS)``.
     """
+    if name in OF_TASKS:
+        return OF_TASKS[name]
     if name in NAMES[OUTPUT]:
         room = importlib.import_module(NAMES[OUTPUT][name].rpartition(".")[0])
         return {setting: list(words) for setting, words in getattr(room, "WORDS", {}).items()}

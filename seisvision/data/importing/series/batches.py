@@ -37,14 +37,13 @@ def stacked(rows: Sequence[np.ndarray]) -> np.ndarray:
     if len(rows) == 1:
         return rows[0][None]
     whole = rows[0].base
-    are_its_rows = (
+    if (
         type(whole) is np.ndarray
         # Rows of a view as another type have the array for a base that the view was made of.
         and whole.dtype == rows[0].dtype
         and whole.shape == (len(rows), len(rows[0]))
         and all(row.base is whole for row in rows)
-    )
-    if are_its_rows:
+    ):
         starts = [row.__array_interface__["data"][0] for row in rows]
         in_order = [starts[0] + number * whole.strides[0] for number in range(len(rows))]
         if starts == in_order and rows[0].strides == whole.strides[1:]:
