@@ -112,12 +112,12 @@ def test_several_networks_are_not_averaged(runs: list[RunFolder], data_dir: Path
     [
         (["model=convnetquake", "~model.decoder"], r"'reconstruction' needs .* and ConvNetQuake does not"),
         (["model.decoder=false"], r"JanbakhshNet has no decoder .*Set model\.decoder=true"),
-        (["task.outputs.reconstruction.loss=l3"], r"task.outputs.reconstruction.loss='l3' is not allowed"),
+        (["task.outputs.reconstruction.loss=l3"], r"task\.outputs\.reconstruction\.loss='l3' is not allowed"),
     ],
 )
 def test_what_cannot_reconstruct_is_refused_by_name(words: list[str], said: str) -> None:
-    chosen = plain_config(["experiment=autoencoder", *words])
     with pytest.raises(ConfigurationError, match=said):
+        chosen = plain_config(["experiment=autoencoder", *words])
         build_task(Settings.of(chosen), build_view(chosen["view"]))
 
 
